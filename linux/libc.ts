@@ -1,0 +1,32 @@
+// The one door to libc. Everything that needs a C function declares it through `func`, so that koffi can be
+// exchanged for node:ffi in one place. Calls are synchronous on purpose: setns(2) and unshare(2) act on the
+// calling thread, which koffi's async calls (libuv's pool) would miss.
+import koffi from 'koffi';
+import { SysError } from './errors.js';
+
+const libc = koffi.load('libc.so.6');
+
+/** Declares a C function of libc, e.g. `func('int setns(int fd, int nstype)')`. Costs about 0.2-0.5 us a call. */
+export function func(prototype: string): (...args: unknown[]) => number {
+  return libc.func(prototype);
+}
+
+/** As `func`, or undefined where this libc has no such symbol (posix_spawnattr_setcgroup_np before glibc 2.39). */
+export function optionalFunc(prototype: string): ((...args: unknown[]) => number) | undefined {
+  try {
+    return func(prototype);
+  } catch {
+    return undefined;
+  }
+}
+
+/** errno(3) of the last call; only valid directly after it, before any other call on this thread. */
+export function errno(): number {
+  return koffi.errno();
+}
+
+/** Throws a SysError when `result` is negative, with the current errno; otherwise returns `result`. */
+export function check(result: number, op: string, detail: { path?: string; value?: string } = {}): number {
+  if (result < 0) throw new SysError(op, errno(), detail);
+  return result;
+}

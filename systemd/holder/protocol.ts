@@ -1,0 +1,82 @@
+// What the agent and the holder say to each other over a unix stream socket, one JSON object per line.
+// The holder outlives agents of many versions: fields are only ever added, and HOLDER_PROTOCOL is raised when an
+// old holder could no longer serve a new agent.
+
+export const HOLDER_PROTOCOL = 1;
+
+/** One process to start. `id` is the caller's key: a second spawn of an id that is still alive returns the first. */
+export interface SpawnRequest {
+  readonly id: string;
+  /** argv[0] is an absolute path. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Absolute path of the cgroup directory the process is born into. */
+  readonly cgroup: string;
+  /** Absolute path of a network namespace (/run/netns/NAME); absent: the host's. */
+  readonly netns?: string;
+  /** Absolute path of a file that receives stdout and stderr, opened O_APPEND|O_CREAT, mode 0600. */
+  readonly output: string;
+  /**
+   * The process started is a runtime that detaches and leaves the pid of the real workload in this file (crun
+   * --pid-file). The holder, being a subreaper, inherits that pid and reports its exit under `id`.
+   */
+  readonly pidFile?: string;
+}
+
+/** A live or ended process the holder knows. `startTime` is field 22 of /proc/PID/stat (clock ticks since boot). */
+export interface HeldProcess {
+  readonly id: string;
+  readonly pid: number;
+  readonly startTime: number;
+  /** Unix time in milliseconds. */
+  readonly startedAt: number;
+  readonly exit?: ExitRecord;
+}
+
+/** How a process ended; `code` and `signal` (a name such as "SIGKILL") exclude each other. Times in Unix ms. */
+export interface ExitRecord {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly at: number;
+}
+
+export interface HolderHello {
+  readonly protocol: number;
+  readonly pid: number;
+  readonly version: string;
+}
+
+export type HolderRequest =
+  | { readonly seq: number; readonly op: 'hello' }
+  | { readonly seq: number; readonly op: 'spawn'; readonly spawn: SpawnRequest }
+  | { readonly seq: number; readonly op: 'list' }
+  | { readonly seq: number; readonly op: 'forget'; readonly id: string };
+
+export type HolderReply =
+  | { readonly seq: number; readonly ok: true; readonly result: unknown }
+  | {
+      readonly seq: number;
+      readonly ok: false;
+      readonly error: { op: string; path?: string; errno: number; note: string };
+    };
+
+export interface HolderExitEvent {
+  readonly event: 'exit';
+  readonly process: HeldProcess;
+}
+
+/** The agent's view of the holder. */
+export interface Holder {
+  hello(): Promise<HolderHello>;
+  /** Rejects with SysError (ENOENT: no such executable, EACCES: not executable, ...) and then nothing was started. */
+  spawn(request: SpawnRequest): Promise<HeldProcess>;
+  /** All live processes, and the ended ones not yet forgotten. */
+  list(): Promise<HeldProcess[]>;
+  /** Drops the exit record of an ended process. Idempotent. */
+  forget(id: string): Promise<void>;
+  onExit(listener: (process: HeldProcess) => void): () => void;
+  /** Called when the connection is lost; the client reconnects by itself and the caller should `list` again. */
+  onReconnect(listener: () => void): () => void;
+  close(): void;
+}
