@@ -1,0 +1,121 @@
+// Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
+// the JSON Schema and docs/configuration.md are all made from this one object.
+import * as z from 'zod';
+import { ID_PATTERN } from '../workload/spec.js';
+import { parseDuration, parseSize } from '../workload/units.js';
+
+const duration = (text: string) =>
+  z
+    .string()
+    .refine((s) => parseDuration(s) !== undefined, 'must be a duration such as "500ms", "30s" or "5m"')
+    .default(text);
+const size = z.string().refine((s) => parseSize(s) !== undefined, 'must be a size such as "512Mi"');
+const path = z.string().regex(/^\//, 'must be an absolute path');
+const tenantId = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-]');
+const count = z.number().int().min(0);
+
+const quota = z.strictObject({
+  workloads: count.optional().meta({ description: 'workloads of this tenant at most' }),
+  cpu: z.number().positive().optional().meta({ description: 'cores requested at most' }),
+  memory: size.optional().meta({ description: 'memory requested at most' }),
+});
+
+const scheduler = z.strictObject({
+  url: z.string().regex(/^wss?:\/\//, 'must start with ws:// or wss://'),
+  id: z.string().min(1).max(63).default('scheduler').meta({ description: 'name in logs and metrics' }),
+  token_file: path.optional().meta({ description: 'file with a bearer token' }),
+  ca_file: path.optional().meta({ description: 'PEM certificates that sign the scheduler' }),
+  cert_file: path.optional().meta({ description: 'PEM client certificate, for mutual TLS' }),
+  key_file: path.optional().meta({ description: 'PEM key of the client certificate' }),
+  scopes: z.array(tenantId).default([]).meta({ description: 'tenants it may act on; empty: all' }),
+});
+
+export const configSchema = z.strictObject({
+  version: z.literal(1).default(1).meta({ description: 'of this file format' }),
+  node: z
+    .strictObject({
+      name: z.string().max(253).default('').meta({ description: 'name of this node; empty: the host name' }),
+      labels: z.record(z.string(), z.string()).default({}).meta({ description: 'told to schedulers' }),
+    })
+    .prefault({}),
+  paths: z
+    .strictObject({
+      state: path.default('/var/lib/berth').meta({ description: 'journal, events and logs; survives a boot' }),
+      runtime: path.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
+      cgroup_root: z.string().default('').meta({
+        description:
+          'cgroup directory to work below, from the mount; empty: the one of berth-workloads.service, or /berth without systemd',
+      }),
+    })
+    .prefault({}),
+  web: z
+    .strictObject({
+      listen: z.string().default('127.0.0.1:9464').meta({ description: 'address of /metrics and health; empty: none' }),
+    })
+    .prefault({}),
+  control: z
+    .strictObject({
+      socket: z.string().default('').meta({ description: 'local socket; empty: PATHS.RUNTIME/berth.sock' }),
+      heartbeat: duration('10s').meta({ description: 'between pings to a scheduler; dead after three' }),
+      scheduler: z.array(scheduler).default([]).meta({ description: 'schedulers to dial' }),
+    })
+    .prefault({}),
+  density: z
+    .strictObject({
+      max_workloads: count.default(1000).meta({ description: 'workloads on this host at most' }),
+      max_workloads_per_tenant: count.default(0).meta({ description: 'per tenant at most; 0: no limit' }),
+      cpu_overcommit: z.number().min(0.1).max(20).default(4).meta({ description: 'cores promised per real core' }),
+      memory_overcommit: z.number().min(0.1).max(20).default(1).meta({ description: 'bytes promised per real byte' }),
+      reserved_cpu: z.number().min(0).default(0.5).meta({ description: 'cores kept for the host' }),
+      reserved_memory: z.string().default('').meta({ description: 'kept for the host; empty: 5 % of memory + 256Mi' }),
+      default_cpu_request: z.number().positive().default(0.1).meta({ description: 'counted when a spec names none' }),
+      default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
+    })
+    .prefault({}),
+  tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
+  network: z
+    .strictObject({
+      pool: z.string().default('10.133.0.0/16').meta({ description: 'IPv4 addresses for workloads' }),
+      mtu: z.number().int().min(576).max(65_535).default(1500),
+      link_prefix: z
+        .string()
+        .regex(/^[a-z][a-z0-9]{0,3}$/)
+        .default('bt')
+        .meta({ description: 'of link names' }),
+      table: z
+        .string()
+        .regex(/^[a-z][a-z0-9_]{0,30}$/)
+        .default('berth')
+        .meta({ description: 'name of the nft table' }),
+    })
+    .prefault({}),
+  drivers: z
+    .strictObject({
+      qemu: z
+        .strictObject({
+          accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
+          overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
+        })
+        .prefault({}),
+      oci: z.strictObject({ runtime: z.string().default('crun').meta({ description: 'OCI runtime' }) }).prefault({}),
+    })
+    .prefault({}),
+  lifecycle: z
+    .strictObject({
+      stop_grace: duration('10s').meta({ description: 'between SIGTERM and the kill' }),
+      start_deadline: duration('120s').meta({ description: 'a start that takes longer has failed' }),
+      reap_schedule: z.string().default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
+      reap_age: duration('5m').meta({ description: 'an orphan younger than this is left alone' }),
+      log_max: size.default('16Mi').meta({ description: 'output kept of one workload, twice' }),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      interval: duration('5s').meta({ description: 'between samples; a scrape serves the last one' }),
+      max_series: z.number().int().min(1000).default(100_000).meta({ description: 'series at most' }),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,83 @@
+// The methods of `berth.v1`: one table of zod schemas, from which the server's checks, the client's types and the
+// generated documents come. Results are data of agent/service.ts; they are described, not re-checked at run time.
+import * as z from 'zod';
+import type { BerthEvent, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from '../service.js';
+import type { WorkloadView } from '../workload/record.js';
+import { ID_PATTERN } from '../workload/spec.js';
+
+const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
+const byId = z.strictObject({ id });
+const none = z.strictObject({});
+/** Checked by parseSpec, so that its errors are the same on every way in. */
+const spec = z.record(z.string(), z.unknown());
+
+export const METHODS = {
+  'session.hello': z.strictObject({
+    scheduler: z.string().min(1).max(63),
+    epoch: z.number().int().nonnegative(),
+    scopes: z.array(id).default([]),
+  }),
+  'session.ping': none,
+  'node.describe': none,
+  'node.capacity': none,
+  'node.cordon': none,
+  'node.uncordon': none,
+  'node.doctor': none,
+  'node.cleanup': none,
+  'workload.fits': z.strictObject({ spec }),
+  'workload.create': z.strictObject({ spec }),
+  'workload.update': z.strictObject({ id, spec }),
+  'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
+  'workload.get': byId,
+  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().optional() }),
+  'workload.start': byId,
+  'workload.stop': byId,
+  'workload.restart': byId,
+  'workload.freeze': byId,
+  'workload.thaw': byId,
+  'workload.logs': z.strictObject({
+    id,
+    offset: z.number().int().nonnegative().optional(),
+    limit: z
+      .number()
+      .int()
+      .min(1)
+      .max(1 << 20)
+      .default(64 << 10),
+  }),
+  /** Replays from `since` (exclusive; absent: only new ones), then sends notifications `event`; see EventNotification. */
+  'events.subscribe': z.strictObject({ since: z.number().int().nonnegative().optional() }),
+  'events.ack': z.strictObject({ cursor: z.number().int().nonnegative() }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type MethodName = keyof typeof METHODS;
+export type Params<M extends MethodName> = z.input<(typeof METHODS)[M]>;
+
+export interface Results {
+  'session.hello': { protocol: 'berth.v1'; node: NodeDescription; cursor: number; acked: number };
+  'session.ping': { at: number };
+  'node.describe': NodeDescription;
+  'node.capacity': { rows: readonly CapacityRow[] };
+  'node.cordon': { cordoned: true };
+  'node.uncordon': { cordoned: false };
+  'node.doctor': { conditions: readonly Condition[] };
+  'node.cleanup': { removed: readonly string[] };
+  'workload.fits': FitsAnswer;
+  'workload.create': WorkloadView;
+  'workload.update': WorkloadView;
+  'workload.delete': WorkloadView;
+  'workload.get': WorkloadView;
+  'workload.list': { workloads: readonly WorkloadView[] };
+  'workload.start': WorkloadView;
+  'workload.stop': WorkloadView;
+  'workload.restart': WorkloadView;
+  'workload.freeze': WorkloadView;
+  'workload.thaw': WorkloadView;
+  'workload.logs': LogChunk;
+  /** `gap`: events between `since` and `from` are no longer kept. */
+  'events.subscribe': { from: number; cursor: number; gap: boolean };
+  'events.ack': { acked: number };
+}
+
+/** JSON-RPC notification `event`, params as here. */
+export type EventNotification = BerthEvent;

@@ -1,0 +1,48 @@
+// The one interface of all drivers, declared by its consumer (agent/workload). A driver decides WHAT is run; the
+// sandbox around it, the start, the watch and the end are the same for all. It has no state and no effects
+// outside `prepare` and `cleanup`.
+import type { SandboxNetwork } from '../../netns/types.js';
+import type { Sandbox } from '../workload/record.js';
+import type { DriverName, WorkloadSpec } from '../workload/spec.js';
+
+/** What a driver needs beside the spec. */
+export interface DriverContext {
+  /** Directory of this workload in the runtime directory (/run/berth/workloads/ID), made before `prepare`. */
+  readonly directory: string;
+  readonly sandbox: Sandbox;
+  /** Absolute path of a program, or undefined when this host has none of that name. */
+  readonly which: (binary: string) => string | undefined;
+  readonly kvmUsable: boolean;
+}
+
+/** A process for the holder: see SpawnRequest. No process at all (external): `null` from `prepare`. */
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly pidFile?: string;
+  /** False when the process must start in the host's namespace and join by itself (crun reads it from config.json). */
+  readonly joinNetns: boolean;
+}
+
+export interface Driver {
+  readonly name: DriverName;
+  /**
+   * Everything that can be known without touching the host's state: binaries, files, devices. Throws BerthError
+   * (binary_missing, image_missing, device_missing, invalid_spec) and has no effect. Runs before admission.
+   */
+  check(spec: WorkloadSpec, context: Pick<DriverContext, 'which' | 'kvmUsable'>): Promise<void>;
+  /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
+  overhead(spec: WorkloadSpec): number;
+  /** Whether the sandbox gets a tap, and who owns it. */
+  tap(spec: WorkloadSpec): SandboxNetwork['tap'] | undefined;
+  /** Writes what the process needs into `directory`. Idempotent: run again after a crash. */
+  prepare(spec: WorkloadSpec, context: DriverContext): Promise<Launch | null>;
+  /**
+   * Asks the workload politely to end, when there is a way better than SIGTERM to its main process. Returns false
+   * when there is none. The caller kills the cgroup after the grace period in any case.
+   */
+  stop?(spec: WorkloadSpec, context: DriverContext): Promise<boolean>;
+  /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
+  cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
+}

@@ -1,0 +1,96 @@
+// Every error a person or a scheduler can meet. Codes are never reused or renamed; docs/errors.md is made from here.
+import { SysError } from '../linux/errors.js';
+
+interface ErrorKind {
+  /** Exit code of the command (design: 1 failed, 2 usage, 3 refused, 4 not found, 5 cannot connect, 6 not permitted). */
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 6;
+  /** JSON-RPC 2.0 error code; -32000..-32099 is the range the specification leaves to servers. */
+  readonly rpc: number;
+  /** What to do, when the place that throws has nothing better to say. */
+  readonly hint: string;
+}
+
+export const ERRORS = {
+  invalid_spec: { exit: 2, rpc: -32602, hint: 'Correct the named field; `berth help spec` shows the shape.' },
+  invalid_params: { exit: 2, rpc: -32602, hint: 'Correct the named parameter.' },
+  invalid_request: { exit: 2, rpc: -32600, hint: 'Send one JSON-RPC 2.0 request object per message.' },
+  parse_error: { exit: 2, rpc: -32700, hint: 'Send valid JSON.' },
+  unknown_method: { exit: 2, rpc: -32601, hint: 'The methods are listed in docs/protocol.md.' },
+  unknown_command: { exit: 2, rpc: -32000, hint: 'Run `berth help`.' },
+  usage: { exit: 2, rpc: -32000, hint: 'Run `berth help COMMAND`.' },
+  config_invalid: { exit: 2, rpc: -32001, hint: 'Run `berth config check`; `berth config default` prints every key.' },
+  unknown_driver: { exit: 2, rpc: -32002, hint: 'Drivers of this version: exec, oci, qemu, external.' },
+  conflict: { exit: 1, rpc: -32003, hint: 'Use `berth workload update`, or delete it first.' },
+  invalid_state: { exit: 1, rpc: -32004, hint: 'Look at `berth workload show ID` and try again when it has settled.' },
+  immutable_field: { exit: 2, rpc: -32005, hint: 'Delete the workload and create it anew with the changed field.' },
+  not_found: { exit: 4, rpc: -32010, hint: 'See `berth workload list`.' },
+  admission_refused: { exit: 3, rpc: -32020, hint: 'See `berth node capacity`.' },
+  address_pool_exhausted: { exit: 3, rpc: -32021, hint: 'Delete workloads or widen network.pool.' },
+  cordoned: { exit: 3, rpc: -32022, hint: 'Run `berth node uncordon`.' },
+  binary_missing: { exit: 1, rpc: -32030, hint: 'Install the named program on this host.' },
+  controller_missing: {
+    exit: 1,
+    rpc: -32031,
+    hint: 'This host lacks the named cgroup v2 controller; see `berth doctor`.',
+  },
+  image_missing: { exit: 1, rpc: -32032, hint: 'Put the file where the spec says, readable by root.' },
+  device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
+  address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
+  start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
+  deadline_exceeded: { exit: 1, rpc: -32036, hint: 'The host is slow or stuck; see `berth doctor` and the journal.' },
+  os_error: { exit: 1, rpc: -32037, hint: 'The kernel refused; the message names operation, object and errno.' },
+  state_damaged: { exit: 1, rpc: -32038, hint: 'The file was set aside beside its place; nothing else was lost.' },
+  holder_unavailable: { exit: 1, rpc: -32039, hint: 'Run `systemctl start berth-workloads`.' },
+  not_root: { exit: 6, rpc: -32040, hint: 'Run the agent as root, or as the systemd service.' },
+  not_permitted: { exit: 6, rpc: -32041, hint: 'Use credentials whose scope covers this tenant.' },
+  stale_epoch: { exit: 6, rpc: -32042, hint: 'A newer instance of this scheduler is connected; step back.' },
+  socket_in_use: { exit: 1, rpc: -32043, hint: 'Another agent is running; `systemctl status berth`.' },
+  cannot_connect: { exit: 5, rpc: -32044, hint: 'Is the agent running? `systemctl status berth`, or pass --connect.' },
+  rate_limited: { exit: 1, rpc: -32045, hint: 'Send fewer requests at once.' },
+  message_too_large: { exit: 2, rpc: -32046, hint: 'Split the request.' },
+  shutting_down: { exit: 1, rpc: -32047, hint: 'Try again when the agent is back.' },
+  internal: { exit: 1, rpc: -32603, hint: 'This is a defect of berth; please report it with `berth bugreport`.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a stable code, a sentence and a hint. `data` holds figures for machines (a refusal's dimension). */
+export class BerthError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string; data?: Readonly<Record<string, unknown>>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'BerthError';
+    this.code = code;
+    this.hint = options.hint ?? ERRORS[code].hint;
+    this.data = options.data;
+  }
+}
+
+/** The shape in which an error leaves the agent: over the wire, in --json, in a workload's record. */
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** Any thrown value as a report. System errors become `os_error`; what nobody foresaw becomes `internal`. */
+export function reportOf(error: unknown): ErrorReport {
+  if (error instanceof BerthError) {
+    const { code, message, hint, data } = error;
+    return data === undefined ? { code, message, hint } : { code, message, hint, data };
+  }
+  if (error instanceof SysError) {
+    const data = { op: error.op, path: error.path, value: error.value, errno: error.errnoName };
+    return { code: 'os_error', message: error.message, hint: ERRORS.os_error.hint, data };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'internal', message, hint: ERRORS.internal.hint };
+}

@@ -1,0 +1,171 @@
+// The workload as a scheduler asks for it (design 5.3): one zod schema, from which the types, the JSON Schema and the
+// messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
+import * as z from 'zod';
+import { BerthError } from '../errors.js';
+import { parseSize } from './units.js';
+
+export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path');
+const argument = z
+  .string()
+  .max(131_072)
+  .refine((s) => !s.includes('\0'), 'must not contain a NUL');
+
+const size = z
+  .union([z.string(), z.number().int().nonnegative()])
+  .transform((value, ctx) => {
+    const bytes = typeof value === 'number' ? value : parseSize(value);
+    if (bytes !== undefined) return bytes;
+    ctx.addIssue({ code: 'custom', message: 'must be a size such as "128Mi" or "1G"' });
+    return z.NEVER;
+  })
+  .meta({ description: 'bytes, or a string with Ki Mi Gi Ti (binary) or K M G T (decimal)' });
+
+const cpu = z
+  .strictObject({
+    request: z.number().positive().max(4096).optional().meta({ description: 'cores promised; counts in the ledger' }),
+    limit: z.number().min(0.01).max(4096).optional().meta({ description: 'cores at most: cpu.max' }),
+    weight: z.number().int().min(1).max(10_000).optional().meta({ description: 'cpu.weight' }),
+  })
+  .refine((c) => c.request === undefined || c.limit === undefined || c.request <= c.limit, {
+    message: 'request must not exceed limit',
+    path: ['request'],
+  });
+
+const memory = z
+  .strictObject({
+    request: size.optional().meta({ description: 'bytes promised; counts in the ledger' }),
+    limit: size.optional().meta({ description: 'bytes at most: memory.max' }),
+    swap: size.optional().meta({ description: 'bytes of swap at most: memory.swap.max' }),
+  })
+  .refine((m) => m.limit === undefined || m.limit >= 1 << 20, { message: 'must be at least 1Mi', path: ['limit'] })
+  .refine((m) => m.request === undefined || m.limit === undefined || m.request <= m.limit, {
+    message: 'request must not exceed limit',
+    path: ['request'],
+  });
+
+const resources = z.strictObject({
+  cpu: cpu.optional(),
+  memory: memory.optional(),
+  pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
+});
+
+const network = z.strictObject({
+  mode: z.enum(['routed', 'none', 'host']).default('routed').meta({
+    description: "routed: own namespace with an address; none: own namespace with loopback only; host: the host's",
+  }),
+});
+
+const env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'), argument).default({});
+
+const exec = z.strictObject({
+  command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
+  env,
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$|^\d{1,10}$/, 'must be a user name or id')
+    .default('root'),
+  cwd: absolutePath.default('/'),
+});
+
+const oci = z
+  .strictObject({
+    bundle: absolutePath.optional().meta({ description: 'a directory with config.json and rootfs' }),
+    rootfs: absolutePath.optional().meta({ description: 'a root filesystem; berth writes the config.json' }),
+    command: z.array(argument).min(1).max(1024).optional(),
+    env,
+    user: z
+      .strictObject({ uid: z.number().int().nonnegative(), gid: z.number().int().nonnegative() })
+      .default({ uid: 0, gid: 0 }),
+    readonly: z.boolean().default(false),
+  })
+  .refine((o) => (o.bundle === undefined) !== (o.rootfs === undefined), 'needs exactly one of bundle and rootfs')
+  .refine((o) => o.rootfs === undefined || o.command !== undefined, {
+    message: 'is needed with rootfs',
+    path: ['command'],
+  });
+
+const qemu = z
+  .strictObject({
+    kernel: absolutePath,
+    initrd: absolutePath.optional(),
+    root: absolutePath.optional().meta({ description: 'a raw root image, attached as /dev/vda' }),
+    append: z.string().max(2048).default('console=ttyS0'),
+    vcpus: z.number().int().min(1).max(32).default(1),
+    memory: size.default(128 * 2 ** 20).meta({ description: 'guest memory' }),
+  })
+  .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
+
+const external = z.strictObject({
+  tap: z.boolean().default(false).meta({ description: 'a tap instead of a plain namespace' }),
+  uid: z.number().int().nonnegative().default(0).meta({ description: 'owner of the tap' }),
+});
+
+const restart = z.strictObject({
+  policy: z.enum(['never', 'on-failure', 'always']).default('never'),
+  maxRetries: z.number().int().min(0).max(1000).default(5),
+});
+
+export const workloadSpec = z
+  .strictObject({
+    id,
+    tenant: id.default('default'),
+    driver: z.enum(['exec', 'oci', 'qemu', 'external']),
+    class: z.enum(['guaranteed', 'burstable', 'besteffort']).default('burstable'),
+    priority: z.number().int().min(0).max(1000).default(100),
+    resources: resources.prefault({}),
+    network: network.prefault({}),
+    exec: exec.optional(),
+    oci: oci.optional(),
+    qemu: qemu.optional(),
+    external: external.optional(),
+    restart: restart.prefault({}),
+    labels: z.record(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256)).default({}),
+  })
+  .superRefine((spec, ctx) => {
+    for (const driver of DRIVER_NAMES) {
+      const wanted = driver === spec.driver && driver !== 'external';
+      if (wanted && spec[driver] === undefined)
+        ctx.addIssue({ code: 'custom', path: [driver], message: `is needed by driver "${driver}"` });
+      if (driver !== spec.driver && spec[driver] !== undefined)
+        ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
+    }
+    if (spec.driver === 'qemu' && spec.network.mode === 'host')
+      ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
+    if (spec.class === 'guaranteed' && spec.driver !== 'qemu' && spec.resources.memory?.limit === undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['resources', 'memory', 'limit'],
+        message: 'is needed by class guaranteed',
+      });
+  })
+  .meta({ id: 'WorkloadSpec' });
+
+export const DRIVER_NAMES = ['exec', 'oci', 'qemu', 'external'] as const;
+export type DriverName = (typeof DRIVER_NAMES)[number];
+
+/** A checked spec with every default filled in and sizes in bytes. */
+export type WorkloadSpec = z.output<typeof workloadSpec>;
+
+/** Checks a spec of unknown origin. Throws `unknown_driver` or `invalid_spec`, naming every wrong field. */
+export function parseSpec(input: unknown): WorkloadSpec {
+  if (typeof input === 'object' && input !== null && 'driver' in input && typeof input.driver === 'string') {
+    if (!(DRIVER_NAMES as readonly string[]).includes(input.driver))
+      throw new BerthError('unknown_driver', `there is no driver ${JSON.stringify(input.driver)}`, {
+        data: { driver: input.driver, known: DRIVER_NAMES },
+      });
+  }
+  const result = workloadSpec.safeParse(input);
+  if (result.success) return result.data;
+  const fields = result.error.issues.map((issue) => ({
+    field: issue.path.join('.') || '(spec)',
+    problem: issue.message,
+  }));
+  const sentence = fields.map((f) => `${f.field}: ${f.problem}`).join('; ');
+  throw new BerthError('invalid_spec', `the workload is not valid: ${sentence}`, { data: { fields } });
+}

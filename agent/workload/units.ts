@@ -1,0 +1,41 @@
+// Quantities as people write them. Binary suffixes (Ki Mi Gi Ti) and decimal ones (K M G T) are both accepted and
+// mean what they say; a bare number is bytes.
+
+const FACTORS: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** `"128Mi"` -> 134217728, or undefined when it is not a size. Fractions are allowed and rounded down to a byte. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|K|M|G|T)?$/.exec(text);
+  if (!match) return undefined;
+  const bytes = Math.floor(Number(match[1]) * (FACTORS[match[2] ?? ''] ?? 1));
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** 134217728 -> `"128Mi"`: the largest binary unit that needs at most one decimal, for people and refusals. */
+export function formatSize(bytes: number): string {
+  const sign = bytes < 0 ? '-' : '';
+  let value = Math.abs(bytes);
+  for (const unit of ['', 'Ki', 'Mi', 'Gi', 'Ti']) {
+    if (value < 1024 || unit === 'Ti') return `${sign}${Number(value.toFixed(1))}${unit}`;
+    value /= 1024;
+  }
+  return `${sign}${value}`;
+}
+
+/** `"50ms"`, `"30s"`, `"5m"`, `"2h"` -> milliseconds, or undefined. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (!match) return undefined;
+  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
+  return Math.round(Number(match[1]) * factor);
+}
