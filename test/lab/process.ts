@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { LabError } from './errors.js';
+import { scaled } from './timing.js';
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly cwd?: string | undefined;
+  /** Non-zero exit throws; default true. */
+  readonly check?: boolean | undefined;
+  /** Called with each line of stderr as it comes, to show that a long command is alive. */
+  readonly onLine?: ((line: string) => void) | undefined;
+  /** The words for errors when the argument list is noise. */
+  readonly label?: string | undefined;
+}
+
+/** Runs a program to its end and keeps both outputs. A signal's death is code 128 + 9, as a shell says it. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Output> {
+  options.signal?.throwIfAborted();
+  const label = options.label ?? [program, ...args].join(' ');
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: options.env ?? process.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr.push(chunk);
+    if (options.onLine === undefined) return;
+    for (const line of chunk.toString().split('\n')) if (line.trim() !== '') options.onLine(line.trim());
+  });
+  // A program that exits without reading its input must not take us down with EPIPE.
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.stdin ?? '');
+
+  let timedOut = false;
+  const abort = () => child.kill('SIGKILL');
+  options.signal?.addEventListener('abort', abort, { once: true });
+  const timer =
+    options.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          child.kill('SIGKILL');
+        }, scaled(options.timeoutMs));
+  try {
+    const code = await new Promise<number>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status) => resolve(status ?? 137));
+    });
+    const output = { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+    options.signal?.throwIfAborted();
+    if (timedOut) throw commandError('lab_timeout', `${label}: no end within ${options.timeoutMs} ms`, output);
+    if (code !== 0 && (options.check ?? true)) {
+      throw commandError('lab_command_failed', `${label}: exit code ${code}`, output);
+    }
+    return output;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+function commandError(code: 'lab_timeout' | 'lab_command_failed', sentence: string, output: Output): LabError {
+  const part = (name: string, text: string) => (text.trim() === '' ? '' : `\n--- ${name}\n${tail(text, 60)}`);
+  return new LabError(code, sentence + part('stdout', output.stdout) + part('stderr', output.stderr));
+}
+
+export function tail(text: string, lines: number): string {
+  return text.trimEnd().split('\n').slice(-lines).join('\n');
+}
+
+/** Who a process is, safe against reuse of its number: pid and start time (proc_pid_stat(5), field 22). */
+export interface ProcessId {
+  readonly pid: number;
+  readonly started: string;
+}
+
+export function identify(pid: number): ProcessId | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command name may contain spaces and brackets: fields count from the last bracket.
+    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return started === undefined ? undefined : { pid, started };
+  } catch {
+    return undefined;
+  }
+}
+
+export function isAlive(id: ProcessId): boolean {
+  return identify(id.pid)?.started === id.started;
+}
