@@ -1,0 +1,170 @@
+// The delegated subtree: ROOT/TENANT/ID. Names are relative to the root, so that nothing outside can be meant.
+// Every method may be repeated.
+import { mkdir } from 'node:fs/promises';
+import { constants as os } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import { knownControllers } from './controllers.js';
+import { type Enabled, enableIn, type Missing } from './enable.js';
+import { killAll, processes, removeAll, subdirectories } from './end.js';
+import { readTag, writeTag } from './tag.js';
+import type { Value } from './types.js';
+import { type ApplyOptions, applyValues } from './values.js';
+import { readState, type WaitOptions, waitState } from './watch.js';
+
+export interface TreeOptions {
+  /** Default: all this room can set. */
+  readonly controllers?: readonly string[];
+  /** Where to start enabling when nobody did above the root: the mount, on a host without systemd. Default: the root. */
+  readonly from?: string;
+}
+
+export interface Entry {
+  readonly tenant: string;
+  readonly id: string;
+  /** `TENANT/ID`, as the methods take it. */
+  readonly name: string;
+  readonly tag: string | undefined;
+}
+
+/** Makes `root` if needed and enables controllers below it. What is missing is in `tree.missing`. Throws SysError. */
+export async function openTree(root: string, options: TreeOptions = {}): Promise<Tree> {
+  const top = options.from ?? root;
+  const steps = relative(top, root).split(sep);
+  if (steps[0] === '..') throw new SysError('resolve', os.errno.EINVAL, { path: top, value: root });
+  const missing: Missing[] = [];
+  let controllers = options.controllers ?? knownControllers();
+  for (let depth = 0; depth <= steps.length; depth++) {
+    const dir = join(top, ...steps.slice(0, depth));
+    if (depth > 0 && dir === top) break;
+    await make(dir);
+    const enabled = await enableIn(dir, controllers);
+    controllers = enabled.controllers;
+    missing.push(...enabled.missing);
+  }
+  return new Tree(root, { controllers, missing });
+}
+
+export class Tree {
+  readonly root: string;
+  /** What a workload's cgroup will have. */
+  readonly controllers: readonly string[];
+  readonly missing: readonly Missing[];
+
+  constructor(root: string, enabled: Enabled) {
+    this.root = root;
+    this.controllers = enabled.controllers;
+    this.missing = enabled.missing;
+  }
+
+  /** The absolute directory of `TENANT` or `TENANT/ID`. Throws SysError EINVAL for a name that leads elsewhere. */
+  path(name: string): string {
+    const parts = name.split('/');
+    if (parts.some((part) => part === '' || part === '.' || part === '..')) {
+      throw new SysError('resolve', os.errno.EINVAL, { path: this.root, value: name });
+    }
+    return join(this.root, ...parts);
+  }
+
+  tenantPath(tenant: string): string {
+    return this.path(tenant);
+  }
+
+  /** Makes the tenant's cgroup, with controllers for its workloads. Gives back its absolute directory. */
+  async createTenant(tenant: string): Promise<string> {
+    const dir = this.tenantPath(tenant);
+    await make(dir);
+    if (this.controllers.length > 0) await enableIn(dir, this.controllers);
+    return dir;
+  }
+
+  /** Makes `TENANT/ID` (or deeper) and what is missing above it. Gives back the absolute directory. */
+  async create(name: string): Promise<string> {
+    const parts = name.split('/');
+    const dir = this.path(name);
+    for (let depth = 1; depth < parts.length; depth++) await this.createTenant(parts.slice(0, depth).join('/'));
+    await make(dir);
+    return dir;
+  }
+
+  /** See applyValues. */
+  async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Value[]> {
+    return applyValues(this.path(name), values, options);
+  }
+
+  /** Process numbers directly in it. */
+  processes(name: string): number[] {
+    return processes(this.path(name));
+  }
+
+  async kill(name: string): Promise<void> {
+    await killAll(this.path(name));
+  }
+
+  /** Whether any process is in it or below; false when it is gone. */
+  populated(name: string): boolean {
+    return readState(this.path(name))?.populated ?? false;
+  }
+
+  /** Until `populated 0` or gone. Rejects with SysError `wait` ETIMEDOUT, or the signal's reason. */
+  async waitEmpty(name: string, options: WaitOptions = {}): Promise<void> {
+    await waitState(this.path(name), (state) => state?.populated !== true, options);
+  }
+
+  /** Stops every process in it; resolves when the kernel says `frozen 1`. */
+  async freeze(name: string, options: WaitOptions = {}): Promise<void> {
+    await this.#setFrozen(name, true, options);
+  }
+
+  async thaw(name: string, options: WaitOptions = {}): Promise<void> {
+    await this.#setFrozen(name, false, options);
+  }
+
+  frozen(name: string): boolean {
+    return readState(this.path(name))?.frozen ?? false;
+  }
+
+  /** See removeAll. */
+  async remove(name: string): Promise<void> {
+    await removeAll(this.path(name));
+  }
+
+  tag(name: string, owner: string): void {
+    writeTag(this.path(name), owner);
+  }
+
+  readTag(name: string): string | undefined {
+    return readTag(this.path(name));
+  }
+
+  /** Tenants: the directories one level down, the agent's own `holder` included. */
+  async tenants(): Promise<string[]> {
+    return subdirectories(this.root);
+  }
+
+  /** Every directory two levels down. */
+  async list(): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (const tenant of await this.tenants()) {
+      for (const id of await subdirectories(this.path(tenant))) {
+        const name = `${tenant}/${id}`;
+        entries.push({ tenant, id, name, tag: this.readTag(name) });
+      }
+    }
+    return entries;
+  }
+
+  async #setFrozen(name: string, frozen: boolean, options: WaitOptions): Promise<void> {
+    const dir = this.path(name);
+    await applyValues(dir, [{ file: 'cgroup.freeze', value: frozen ? '1' : '0' }]);
+    await waitState(dir, (state) => state === undefined || state.frozen === frozen, options);
+  }
+}
+
+async function make(dir: string): Promise<void> {
+  try {
+    await mkdir(dir);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw sysErrorFrom(error, 'mkdir', dir);
+  }
+}

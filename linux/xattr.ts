@@ -1,0 +1,23 @@
+// Extended attributes (xattr(7)), which Node has no call for. Values are UTF-8 text.
+
+import { errnoName, SysError } from './errors.js';
+import { check, errno, func } from './libc.js';
+
+const setxattr = func('int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)');
+const getxattr = func('long getxattr(const char *path, const char *name, _Out_ void *value, size_t size)');
+
+/** Sets `name` (with its namespace, e.g. `user.berth`) on `path`. Throws SysError. */
+export function setXattr(path: string, name: string, value: string): void {
+  const bytes = Buffer.from(value);
+  check(setxattr(path, name, bytes, bytes.length, 0), 'setxattr', { path, value: `${name}=${value}` });
+}
+
+/** The value of `name` on `path`; undefined when it is not set or this file system has none. Throws SysError otherwise. */
+export function getXattr(path: string, name: string): string | undefined {
+  const bytes = Buffer.alloc(4096);
+  const size = getxattr(path, name, bytes, bytes.length);
+  if (size >= 0) return bytes.toString('utf8', 0, size);
+  const error = errno();
+  if (['ENODATA', 'EOPNOTSUPP'].includes(errnoName(error))) return undefined;
+  throw new SysError('getxattr', error, { path, value: name });
+}
