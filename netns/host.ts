@@ -1,0 +1,34 @@
+// What the worker thread holds for its whole life: its own namespace as the way back, and a socket in it.
+import { closeSync } from 'node:fs';
+import { openNamespace } from '../linux/namespace.js';
+import { Rtnl } from './rtnl.js';
+
+/** Everything a recipe needs of the host side. Use it only on the thread that opened it. */
+export interface Host {
+  /** Descriptor of the thread's network namespace. */
+  readonly home: number;
+  readonly rtnl: Rtnl;
+  /** Whether /run/netns has been made a shared mount; done once, as it takes the lock of all mounts. */
+  directoryShared: boolean;
+  close(): void;
+}
+
+/** Opens the calling thread's namespace as the host. Throws SysError. */
+export function openHost(): Host {
+  const home = openNamespace();
+  try {
+    const rtnl = new Rtnl();
+    return {
+      home,
+      rtnl,
+      directoryShared: false,
+      close() {
+        rtnl.close();
+        closeSync(home);
+      },
+    };
+  } catch (error) {
+    closeSync(home);
+    throw error;
+  }
+}

@@ -1,0 +1,26 @@
+// Whose link is it? The ifalias says so; a link without one is ours only when it is half of a pair whose other half
+// is in the sandbox's namespace.
+import type { OpenNamespace } from './namespaces.js';
+import type { Link } from './netlink/link.js';
+
+/** The two ends of the sandbox's veth, as far as they exist. `fits`: they are the ends of one pair. */
+export interface Pair {
+  readonly fits: boolean;
+  readonly inner: Link | undefined;
+}
+
+/** Looks for the other end of `outer` in the sandbox's namespace. */
+export function findPair(outer: Link, inside: OpenNamespace | undefined): Pair {
+  const inner = inside?.rtnl.link({ name: 'eth0' });
+  const fits = inner !== undefined && inner.peer === outer.index && outer.peer === inner.index;
+  return { fits, inner };
+}
+
+/**
+ * Whether `link` may be changed and deleted in the name of `owner`. Creation and alias travel in one send, so a link
+ * of ours without alias is all but impossible; but it would be a leak for ever, hence the second look.
+ */
+export function isOurs(link: Link, owner: string, inside: OpenNamespace | undefined): boolean {
+  if (link.alias !== undefined && link.alias !== '') return link.alias === owner;
+  return findPair(link, inside).fits;
+}

@@ -1,0 +1,54 @@
+// The worker's side: one call after the other, each finished within its message event. Nothing here is async.
+import type { MessagePort } from 'node:worker_threads';
+import { NamespaceLostError } from '../linux/namespace.js';
+import { type Host, openHost } from './host.js';
+import { deleteTable, loadTable } from './nft.js';
+import { type Call, encodeError, type FromWorker, type Result, type ToWorker } from './protocol.js';
+import { removeSandboxes } from './removal.js';
+import { createSandbox } from './sandbox.js';
+import { listOwned, readStats } from './stats.js';
+
+/** Serves calls from `port` until `close`. The calling thread's network namespace counts as the host's. */
+export function serve(port: MessagePort): void {
+  const host = openHost();
+  port.on('message', (call: ToWorker) => {
+    port.postMessage(answer(host, call));
+    if (call.method !== 'close') return;
+    host.close();
+    port.close();
+  });
+}
+
+function answer(host: Host, call: ToWorker): FromWorker {
+  try {
+    return { id: call.id, result: execute(host, call) };
+  } catch (error) {
+    // Whatever this thread did next would hit a workload's namespace; an uncaught error ends it.
+    if (error instanceof NamespaceLostError) throw error;
+    return { id: call.id, error: encodeError(error) };
+  }
+}
+
+function execute(host: Host, call: Call): Result {
+  switch (call.method) {
+    case 'setup':
+      loadTable(call.options);
+      return undefined;
+    case 'teardown':
+      deleteTable(call.table);
+      return undefined;
+    case 'create':
+      createSandbox(host, call.network);
+      return undefined;
+    case 'remove':
+      return removeSandboxes(host, call.removals).map((error) =>
+        error === undefined ? undefined : encodeError(error),
+      );
+    case 'list':
+      return listOwned(host, call.prefixes);
+    case 'stats':
+      return readStats(host, call.linkPrefix);
+    case 'close':
+      return undefined;
+  }
+}

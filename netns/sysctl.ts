@@ -1,0 +1,30 @@
+// Sysctls below /proc/sys/net. The kernel shows there the namespace of the thread that looks (net/sysctl_net.c), so a
+// synchronous write while visiting a namespace changes that one.
+import { writeFileSync } from 'node:fs';
+import { codeOf, sysErrorFrom } from '../linux/errors.js';
+
+/** Lets the namespace route between its links. Throws SysError. */
+export function enableForwarding(): void {
+  write('/proc/sys/net/ipv4/ip_forward', '1');
+}
+
+/**
+ * Turns IPv6 off for one link, or with `all` for every link of the namespace, present and future. It must be done
+ * before the link comes up: each IPv6 link otherwise joins MLD groups and floods DAD and router solicitations over
+ * all others, which makes the creation of n sandboxes cost n squared. A kernel without IPv6 is fine.
+ */
+export function disableIpv6(link: string): void {
+  try {
+    write(`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`, '1');
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function write(path: string, value: string): void {
+  try {
+    writeFileSync(path, value, { flag: 'r+' });
+  } catch (error) {
+    throw sysErrorFrom(error, 'write', path, value);
+  }
+}

@@ -1,0 +1,64 @@
+// Names and numbers end up in paths, interface names and rule text: what does not fit is refused before any effect.
+import { constants } from 'node:os';
+import { SysError } from '../linux/errors.js';
+import { parseCidr, parseIpv4 } from './ipv4.js';
+import type { SandboxNetwork } from './types.js';
+
+const NETNS = /^[a-z0-9-]{1,64}$/;
+const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
+const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
+/** IFALIASZ - 1. */
+const ALIAS_BYTES = 255;
+
+/** Throws SysError EINVAL that names the field, the value and the rule. */
+export function assertSandbox(network: SandboxNetwork): void {
+  assertSandboxNames(network);
+  demand(isIpv4(network.address), 'address', network.address, 'an IPv4 address');
+  demand(MAC.test(network.mac), 'mac', network.mac, 'a unicast MAC address, aa:bb:cc:dd:ee:ff');
+  const { mtu, tap } = network;
+  demand(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535, 'mtu', String(mtu), '68 to 65535');
+  if (tap === undefined) return;
+  demand(LINK.test(tap.name) && tap.name !== 'eth0' && tap.name !== 'lo', 'tap.name', tap.name, LINK_RULE);
+  const uid = tap.uid;
+  demand(Number.isInteger(uid) && uid >= 0 && uid < 2 ** 32 - 1, 'tap.uid', String(uid), 'a user id');
+}
+
+const LINK_RULE = '1 to 15 of A-Z a-z 0-9 _ . - and not eth0 or lo';
+
+export function assertSandboxNames(network: Pick<SandboxNetwork, 'netns' | 'hostLink' | 'owner'>): void {
+  demand(NETNS.test(network.netns), 'netns', network.netns, '1 to 64 of a-z 0-9 -');
+  demand(LINK.test(network.hostLink), 'hostLink', network.hostLink, LINK_RULE);
+  const bytes = Buffer.byteLength(network.owner);
+  demand(bytes > 0 && bytes <= ALIAS_BYTES && !network.owner.includes('\0'), 'owner', network.owner, '1 to 255 bytes');
+}
+
+/** Refuses what would break out of the rule text that is handed to nft. */
+export function assertRules(options: { pool?: string; linkPrefix?: string; table: string }): void {
+  demand(WORD.test(options.table), 'table', options.table, 'letters, digits, _ and -');
+  if (options.linkPrefix !== undefined) {
+    demand(LINK.test(options.linkPrefix), 'linkPrefix', options.linkPrefix, LINK_RULE);
+  }
+  if (options.pool !== undefined) demand(isCidr(options.pool), 'pool', options.pool, 'an IPv4 network in CIDR form');
+}
+
+function demand(valid: boolean, field: string, value: string, rule: string): void {
+  if (!valid) throw new SysError('network', constants.errno.EINVAL, { path: field, value, note: `must be ${rule}` });
+}
+
+function isIpv4(text: string): boolean {
+  return passes(() => parseIpv4(text));
+}
+
+function isCidr(text: string): boolean {
+  return passes(() => parseCidr(text));
+}
+
+function passes(parse: () => unknown): boolean {
+  try {
+    parse();
+    return true;
+  } catch {
+    return false;
+  }
+}
