@@ -1,0 +1,106 @@
+// Puts the configuration together: files, then environment, then flags, each checked by itself so that a mistake is
+// reported where it stands even when a later source hides it, and all mistakes at once.
+import type * as z from 'zod';
+import { BerthError } from '../errors.js';
+import { shapeAt, shapeOf } from './inspect.js';
+import type { Config } from './schema.js';
+import { configSchema } from './schema.js';
+import type { ConfigFlag, Layer, Problem } from './sources.js';
+import { dropIns, environmentLayer, flagLayer, readLayer } from './sources.js';
+import type { Path, Tree } from './tree.js';
+import { dotted, leaves, merge, nearest } from './tree.js';
+
+export const DEFAULT_FILE = '/etc/berth/berth.toml';
+export const DEFAULT_DROP_INS = '/etc/berth/berth.d';
+
+export interface LoadOptions {
+  /** Instead of the default file; must exist. Drop-ins are read all the same. */
+  readonly file?: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  readonly flags: readonly ConfigFlag[];
+  /** For tests: other places than /etc/berth. */
+  readonly defaults?: { readonly file: string; readonly dropIns: string };
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /** Dotted key -> the source that set it; keys that are not in here have their default. */
+  readonly origins: ReadonlyMap<string, string>;
+  /** Files that were read, in order. */
+  readonly files: readonly string[];
+}
+
+/** Throws `config_invalid` with data.problems: every mistake of every source. */
+export async function loadConfig(options: LoadOptions): Promise<Loaded> {
+  const places = options.defaults ?? { file: DEFAULT_FILE, dropIns: DEFAULT_DROP_INS };
+  const problems: Problem[] = [];
+  const root = shapeOf(configSchema);
+  const layers: Layer[] = [];
+  const files: string[] = [];
+  const first = options.file ?? places.file;
+  for (const file of [first, ...(await dropIns(places.dropIns))]) {
+    const layer = await readLayer(file, file !== first || options.file !== undefined, problems);
+    if (layer === undefined) continue;
+    files.push(file);
+    layers.push(layer);
+  }
+  layers.push(environmentLayer(root, options.env, problems), flagLayer(root, options.flags, problems));
+
+  const origins = new Map<string, string>();
+  let tree: Tree = {};
+  for (const layer of layers) {
+    const result = configSchema.safeParse(layer.tree);
+    if (!result.success) problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, layer)));
+    for (const { path } of leaves(layer.tree)) origins.set(dotted(path), layer.origin(path));
+    tree = merge(tree, layer.tree);
+  }
+  if (problems.length > 0) throw invalid(problems);
+  const result = configSchema.safeParse(tree);
+  if (result.success) return { config: result.data, origins, files };
+  // Each source is right by itself, but not all of them together.
+  const origin = (path: Path) => origins.get(dotted(path)) ?? 'all sources together';
+  throw invalid(result.error.issues.flatMap((issue) => problemsOf(issue, { tree, origin })));
+}
+
+function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
+  const path = issue.path.filter((part) => typeof part !== 'symbol');
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      origin: layer.origin([...path, key]),
+      key: dotted([...path, key]),
+      problem: `is not a configuration key${suggestion(path, key)}`,
+    }));
+  if (issue.code === 'invalid_key')
+    return [{ origin: layer.origin(path), key: dotted(path), problem: issue.issues[0]?.message ?? issue.message }];
+  const value = path.reduce<unknown>((at, part) => (at as Tree | undefined)?.[String(part)], layer.tree);
+  const got = value === undefined || typeof value === 'object' ? '' : ` (it is ${JSON.stringify(value)})`;
+  return [{ origin: layer.origin(path), key: dotted(path), problem: `${sentence(issue, value)}${got}` }];
+}
+
+function sentence(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === 'invalid_type')
+    return value === undefined
+      ? 'is missing'
+      : `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((v) => JSON.stringify(v)).join(', ')}`;
+  if (issue.code === 'too_small')
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  if (issue.code === 'too_big')
+    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+  if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid'))
+    return `must match ${issue.pattern ?? issue.format}`;
+  return issue.message;
+}
+
+function suggestion(path: Path, key: string): string {
+  const table = shapeAt(shapeOf(configSchema), path);
+  const close = table?.kind === 'table' ? nearest(key, table.keys.keys()) : undefined;
+  return close === undefined ? '' : `; did you mean ${dotted([...path, close])}?`;
+}
+
+function invalid(problems: readonly Problem[]): BerthError {
+  const lines = problems.map((p) => `${p.origin}: ${p.key === '' ? '' : `${p.key} `}${p.problem}`);
+  const message =
+    lines.length === 1 ? (lines[0] ?? '') : `the configuration has ${lines.length} problems:\n  ${lines.join('\n  ')}`;
+  return new BerthError('config_invalid', message, { data: { problems } });
+}

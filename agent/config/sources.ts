@@ -1,0 +1,197 @@
+// Where configuration comes from: TOML files, the environment, flags. Each source becomes a layer, a tree that knows
+// where every key of it stands, so that a mistake can be named by file and line, variable or flag.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import type { ScalarShape, Shape } from './inspect.js';
+import { shapeAt } from './inspect.js';
+import { indexLines, lineOf } from './lines.js';
+import type { Path, Tree } from './tree.js';
+import { nearest, setAt } from './tree.js';
+
+export interface Layer {
+  readonly tree: Tree;
+  /** Where a key of this layer was set: `/etc/berth/berth.toml:14`, `BERTH_LOG_LEVEL`, `--log.level`. */
+  origin(path: Path): string;
+}
+
+/** A mistake, with the place a person must go to. */
+export interface Problem {
+  readonly origin: string;
+  readonly key: string;
+  readonly problem: string;
+}
+
+/** One `--section.key VALUE` as typed, without the dashes. */
+export interface ConfigFlag {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Variables of the command itself, which are no configuration keys. */
+const NOT_KEYS: readonly string[] = ['BERTH_CONNECT'];
+
+/** Reads one file. `undefined` when it does not exist and need not; anything else unreadable is a problem. */
+export async function readLayer(file: string, needed: boolean, problems: Problem[]): Promise<Layer | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (code === 'ENOENT' && !needed) return undefined;
+    const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`;
+    problems.push({ origin: file, key: '', problem: why });
+    return undefined;
+  }
+  try {
+    const tree = parse(text.replace(/^\uFEFF/, '')) as Tree;
+    const lines = indexLines(text);
+    return {
+      tree,
+      origin: (path) => {
+        const line = lineOf(lines, path);
+        return line === undefined ? file : `${file}:${line}`;
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const why = (error.message.split('\n')[0] ?? '').replace('Invalid TOML document: ', '');
+    problems.push({ origin: `${file}:${error.line}:${error.column}`, key: '', problem: `is not valid TOML: ${why}` });
+    return undefined;
+  }
+}
+
+/** Drop-ins in name order; a directory that does not exist has none. */
+export async function dropIns(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    throw error;
+  });
+  return names
+    .filter((name) => name.endsWith('.toml') && !name.startsWith('.'))
+    .sort()
+    .map((name) => join(directory, name));
+}
+
+export function environmentLayer(root: Shape, env: NodeJS.ProcessEnv, problems: Problem[]): Layer {
+  const names = Object.keys(env).filter((name) => name.startsWith('BERTH_') && !NOT_KEYS.includes(name));
+  return namedLayer(
+    root,
+    names.sort().map((name) => ({
+      origin: name,
+      // In a variable `_` separates words and sections alike: find the section by trying them.
+      path: pathOf(root, name.slice('BERTH_'.length).toLowerCase(), '_'),
+      value: env[name] ?? '',
+      like: () => nearest(name, [...flatNames(root)].map(variableOf)),
+    })),
+    problems,
+  );
+}
+
+export function flagLayer(root: Shape, flags: readonly ConfigFlag[], problems: Problem[]): Layer {
+  return namedLayer(
+    root,
+    flags.map(({ name, value }) => ({
+      origin: `--${name}`,
+      path: pathOf(root, name, '.'),
+      value,
+      like: () => {
+        const name2 = nearest(name.replaceAll('-', '_'), flatNames(root));
+        return name2 === undefined ? undefined : flagOf(name2);
+      },
+    })),
+    problems,
+  );
+}
+
+/** `density.max_workloads` -> `BERTH_DENSITY_MAX_WORKLOADS`. */
+export const variableOf = (key: string): string => `BERTH_${key.replaceAll(/[.-]/g, '_').toUpperCase()}`;
+/** `density.max_workloads` -> `--density.max-workloads`. */
+export const flagOf = (key: string): string => `--${key.replaceAll('_', '-')}`;
+
+interface Named {
+  readonly origin: string;
+  readonly path: readonly string[] | undefined;
+  readonly value: string;
+  like(): string | undefined;
+}
+
+function namedLayer(root: Shape, entries: readonly Named[], problems: Problem[]): Layer {
+  const tree: Tree = {};
+  const origins = new Map<string, string>();
+  for (const { origin, path, value, like } of entries) {
+    const shape = path && shapeAt(root, path);
+    if (path === undefined || shape === undefined) {
+      const close = like();
+      const problem = `is not a configuration key${close === undefined ? '' : `; did you mean ${close}?`}`;
+      problems.push({ origin, key: '', problem });
+      continue;
+    }
+    setAt(tree, path, convert(shape, value));
+    origins.set(path.join('\0'), origin);
+  }
+  return {
+    tree,
+    origin: (path) => {
+      for (let n = path.length; n > 0; n--) {
+        const origin = origins.get(path.slice(0, n).map(String).join('\0'));
+        if (origin !== undefined) return origin;
+      }
+      return '';
+    },
+  };
+}
+
+/** Text from outside as the type the schema has there; what does not convert stays text, for the schema to refuse. */
+function convert(shape: Shape, text: string): unknown {
+  if (shape.kind === 'list' || shape.kind === 'map') {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  }
+  return shape.kind === 'table' ? text : convertScalar(shape, text);
+}
+
+function convertScalar(shape: ScalarShape, text: string): unknown {
+  if (shape.kind === 'number' && /^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text)) return Number(text);
+  if (shape.kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
+}
+
+/** Resolves a flat name against the shape. Names inside maps (tenants) keep `-`; in keys `-` and `_` are the same. */
+function pathOf(shape: Shape, name: string, separator: '.' | '_'): readonly string[] | undefined {
+  if (shape.kind === 'table') {
+    for (const [key, child] of shape.keys) {
+      if (name.length < key.length || name.slice(0, key.length).replaceAll('-', '_') !== key) continue;
+      if (name.length === key.length) return child.kind === 'table' ? undefined : [key];
+      if (name[key.length] !== separator) continue;
+      const rest = pathOf(child, name.slice(key.length + 1), separator);
+      if (rest !== undefined) return [key, ...rest];
+    }
+    return undefined;
+  }
+  if (shape.kind !== 'map' || name === '') return undefined;
+  if (shape.value.kind !== 'table') return [name];
+  for (let at = name.indexOf(separator); at > 0; at = name.indexOf(separator, at + 1)) {
+    const rest = pathOf(shape.value, name.slice(at + 1), separator);
+    if (rest !== undefined) {
+      const item = name.slice(0, at);
+      return [separator === '_' ? item.replaceAll('_', '-') : item, ...rest];
+    }
+  }
+  return undefined;
+}
+
+/** Dotted names of every key that can be set from outside the files; map items as NAME. */
+export function* flatNames(shape: Shape, above = ''): Generator<string> {
+  if (shape.kind !== 'table') return;
+  for (const [key, child] of shape.keys) {
+    const name = above === '' ? key : `${above}.${key}`;
+    if (child.kind === 'table') yield* flatNames(child, name);
+    else if (child.kind === 'map' && child.value.kind === 'table') yield* flatNames(child.value, `${name}.NAME`);
+    // `version` stands above all sections: it is about the file, so only a file can say it.
+    else if (above !== '') yield name;
+  }
+}
