@@ -36,6 +36,7 @@ export const ERRORS = {
   image_missing: { exit: 1, rpc: -32032, hint: 'Put the file where the spec says, readable by root.' },
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
+  shrink_refused: { exit: 1, rpc: -32048, hint: 'Free memory inside the workload first, or choose a higher limit.' },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   deadline_exceeded: { exit: 1, rpc: -32036, hint: 'The host is slow or stuck; see `berth doctor` and the journal.' },
   os_error: { exit: 1, rpc: -32037, hint: 'The kernel refused; the message names operation, object and errno.' },

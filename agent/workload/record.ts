@@ -20,7 +20,7 @@ export interface EndRecord {
   readonly at: number;
   readonly code: number | null;
   readonly signal: string | null;
-  readonly cause: 'exit' | 'signal' | 'limit' | 'stopped' | 'lost';
+  readonly cause: 'exit' | 'signal' | 'limit' | 'stopped' | 'start' | 'lost';
   /** One sentence with the figures, e.g. `killed by the kernel at its memory limit 64Mi (memory.events oom_kill 1)`. */
   readonly detail: string;
 }
@@ -40,6 +40,8 @@ export interface ProcessRecord {
   /** Clock ticks since boot, field 22 of /proc/PID/stat: with the boot id it names a process for ever. */
   readonly startTime: number;
   readonly startedAt: number;
+  /** memory.events oom_kill when it started, so that only later kills are counted as its own. */
+  readonly oomKillsBefore: number;
 }
 
 /** The journal entry, one file per workload. */
@@ -58,6 +60,8 @@ export interface WorkloadRecord {
   readonly sandbox: Sandbox;
   readonly process: ProcessRecord | null;
   readonly restarts: number;
+  /** A restart was asked for and has not happened yet. */
+  readonly restartRequested: boolean;
   readonly end: EndRecord | null;
   /** Why it failed or waits; null when all is well. */
   readonly error: ErrorReport | null;

@@ -1,0 +1,291 @@
+// One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
+// lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isSameProcess } from '../../linux/proc.js';
+import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import { BerthError, reportOf } from '../errors.js';
+import { describeEnd, readOom } from './ends.js';
+import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
+import type { EndRecord, ProcessRecord, WorkloadRecord } from './record.js';
+import { contextOf, startWorkload } from './start.js';
+import { dismantle } from './steps.js';
+import { parseDuration } from './units.js';
+import { driverOf, type World } from './world.js';
+
+/** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
+const EXIT_NEWS_MS = 3000;
+const RETRY_MS = { first: 500, most: 30_000 };
+
+/** What an actor asks of the manager. */
+export interface Surroundings {
+  tenantInUse(actor: Actor): boolean;
+  gone(actor: Actor): void;
+}
+
+export class Actor {
+  readonly #world: World;
+  readonly #around: Surroundings;
+  #record: WorkloadRecord;
+  #dirty = false;
+  #looping = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #held: HeldProcess | undefined;
+  #onHeld: (() => void) | undefined;
+  #killNow = false;
+  #notBefore = 0;
+  #retries = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(world: World, around: Surroundings, record: WorkloadRecord) {
+    this.#world = world;
+    this.#around = around;
+    this.#record = record;
+  }
+
+  get record(): WorkloadRecord {
+    return this.#record;
+  }
+
+  /** Changes the record; resolves when that is durable, and only then tells of a new state. */
+  async patch(change: Partial<WorkloadRecord>): Promise<void> {
+    const before = this.#record;
+    const state = change.state ?? before.state;
+    if (state !== before.state && !mayChange(before.state, state))
+      throw new BerthError('internal', `workload ${before.id} cannot go from ${before.state} to ${state}`);
+    const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
+    this.#record = after;
+    try {
+      await this.#world.journal.write(after);
+    } catch (error) {
+      if (this.#record === after) this.#record = before;
+      throw error;
+    }
+    if (state === before.state) return;
+    this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
+  }
+
+  event(type: string, data: Readonly<Record<string, unknown>>): void {
+    this.#world.events.append({ type, workload: this.#record.id, tenant: this.#record.spec.tenant, data });
+  }
+
+  /** The wish has changed, or something happened: look again. */
+  wake(options: { readonly killNow?: boolean } = {}): void {
+    if (options.killNow) {
+      this.#killNow = true;
+      this.#onHeld?.();
+    }
+    this.#dirty = true;
+    if (this.#looping) return;
+    this.#looping = true;
+    void this.#loop();
+  }
+
+  /** Runs `work` between two rounds. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work, work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** The holder says that a process of this id has ended. */
+  ended(held: HeldProcess): void {
+    this.#held = held;
+    this.#onHeld?.();
+    this.wake();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#dirty) {
+      this.#dirty = false;
+      const begun = performance.now();
+      try {
+        await this.exclusive(() => this.#round());
+        this.#retries = 0;
+      } catch (error) {
+        await this.#trouble(error);
+      }
+      this.#world.observer.reconciled((performance.now() - begun) / 1000);
+    }
+    this.#looping = false;
+  }
+
+  async #round(): Promise<void> {
+    const { state, desired, process, restartRequested } = this.#record;
+    const alive = state === 'running' || state === 'frozen' || state === 'starting';
+    if (alive && this.#endOf(process)) return this.#handleEnd();
+    if (state === 'stopping') return this.#finish();
+    if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
+    if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
+    if (state === 'running' && restartRequested) return this.#end();
+    if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
+    if (state === 'running' && desired === 'frozen') return this.#freeze(true);
+    if (state === 'frozen' && desired === 'running') return this.#freeze(false);
+  }
+
+  async #start(): Promise<void> {
+    const wait = this.#notBefore - Date.now();
+    if (wait > 0) return this.#wakeIn(wait);
+    try {
+      await startWorkload(this, this.#world);
+      this.#dirty = true;
+    } catch (error) {
+      this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
+      const report = reportOf(error);
+      const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
+      this.#world.observer.ended(end.cause);
+      await this.patch({ state: 'stopping', error: report, end, process: null });
+      this.event('workload.ended', { ...end });
+      this.#dirty = true;
+    }
+  }
+
+  async #freeze(frozen: boolean): Promise<void> {
+    const { cgroup } = this.#record.sandbox;
+    const deadline = { timeoutMs: 30_000 };
+    await (frozen ? this.#world.cgroups.freeze(cgroup, deadline) : this.#world.cgroups.thaw(cgroup, deadline));
+    await this.patch({ state: frozen ? 'frozen' : 'running' });
+    this.#dirty = true;
+  }
+
+  /** The end we know of, if it is that of `process` (or of a start whose answer a crash has swallowed). */
+  #endOf(process: ProcessRecord | null): HeldProcess | undefined {
+    const held = this.#held;
+    if (!held?.exit) return undefined;
+    if (process === null) return this.#record.state === 'starting' ? held : undefined;
+    return held.pid === process.pid && held.startTime === process.startTime ? held : undefined;
+  }
+
+  async #handleEnd(): Promise<void> {
+    const { process, spec, desired, restarts, restartRequested, sandbox } = this.#record;
+    const held = this.#endOf(process);
+    this.#held = undefined;
+    const exit = held?.exit ?? { code: null, signal: null, at: Date.now() };
+    const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
+    const end = describeEnd(exit, process, await readOom(this.#world.cgroups.path(sandbox.cgroup)), asked);
+    const wanted = restartRequested && desired === 'running';
+    const delay = wanted ? 0 : restartDelay(spec.restart, desired, end, restarts);
+    this.#world.observer.ended(end.cause);
+    if (delay === null) {
+      await this.patch({ state: 'stopping', end, process: null, restartRequested: false });
+    } else {
+      await this.#world.cgroups.kill(sandbox.cgroup);
+      await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
+      await this.#cleanup();
+      this.#notBefore = Date.now() + delay;
+      const count = wanted ? restarts : restarts + 1;
+      await this.patch({ state: 'pending', end, process: null, restarts: count, restartRequested: false });
+      this.event('workload.restarting', { inMs: delay, restarts: count });
+    }
+    this.event('workload.ended', { ...end });
+    this.#dirty = true;
+  }
+
+  /** Ends what runs: politely, then after the grace period by cgroup.kill. */
+  async #end(): Promise<void> {
+    const { sandbox, process, spec, state } = this.#record;
+    const { cgroups, config } = this.#world;
+    const grace = parseDuration(config.lifecycle.stop_grace) ?? 10_000;
+    if (process !== null && !this.#killNow) {
+      if (state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+      const driver = driverOf(this.#world, spec.driver);
+      const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
+      if (!polite) terminate(process);
+      await this.#untilEnded(grace);
+    }
+    await cgroups.kill(sandbox.cgroup);
+    await cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
+    if (process !== null && !this.#endOf(process)) await this.#untilEnded(EXIT_NEWS_MS);
+    await this.#handleEnd();
+  }
+
+  async #untilEnded(ms: number): Promise<void> {
+    if (this.#endOf(this.#record.process)) return;
+    const timer = new AbortController();
+    const news = new Promise<void>((resolve) => {
+      this.#onHeld = resolve;
+    });
+    await Promise.race([news, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+    this.#onHeld = undefined;
+  }
+
+  /** Told to go before anything ran. */
+  async #abandon(): Promise<void> {
+    const end: EndRecord = {
+      at: Date.now(),
+      code: null,
+      signal: null,
+      cause: 'stopped',
+      detail: 'stopped before it started',
+    };
+    await this.patch({ state: 'stopping', end: this.#record.end ?? end });
+    this.#dirty = true;
+  }
+
+  /** Takes the sandbox down; what was leased is free only after that. */
+  async #finish(): Promise<void> {
+    await this.#dismantle();
+    this.#held = undefined;
+    this.#killNow = false;
+    const { end, error, sandbox } = this.#record;
+    const kept = end?.cause === 'start' ? error : null;
+    await this.patch({ state: restingState(end), error: kept, sandbox: { ...sandbox, address: null } });
+    this.#dirty = true;
+  }
+
+  async #forget(): Promise<void> {
+    const { id, spec } = this.#record;
+    await this.#world.output.remove(id);
+    await this.#world.journal.remove(id);
+    this.close();
+    this.#around.gone(this);
+    this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
+  }
+
+  async #dismantle(): Promise<void> {
+    const { id } = this.#record;
+    await dismantle(this.#record, {
+      cgroups: this.#world.cgroups,
+      network: this.#world.network,
+      holder: this.#world.holder,
+      cleanup: () => this.#cleanup(),
+      directory: contextOf(this.#record, this.#world).directory,
+      tenantInUse: () => this.#around.tenantInUse(this),
+    });
+    this.#world.addresses.release(id);
+    this.#world.ledger.release(id);
+  }
+
+  #cleanup(): Promise<void> {
+    const { spec } = this.#record;
+    return driverOf(this.#world, spec.driver).cleanup(spec, contextOf(this.#record, this.#world));
+  }
+
+  /** Something that must work did not: it is visible in the record, and tried again with a growing pause. */
+  async #trouble(error: unknown): Promise<void> {
+    this.#world.log.error({ workload: this.#record.id, state: this.#record.state, err: error }, 'will try again');
+    const pause = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#retries, 10));
+    this.#retries += 1;
+    this.#wakeIn(pause);
+    if (this.#record.error === null) await this.patch({ error: reportOf(error) }).catch(() => undefined);
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.wake(), ms);
+  }
+}
+
+/** pid and start time together name a process; the number alone may have been given to another by now. */
+function terminate(target: ProcessRecord): void {
+  if (!isSameProcess(target.pid, target.startTime)) return;
+  try {
+    process.kill(target.pid, 'SIGTERM');
+  } catch {
+    // It ended in between.
+  }
+}

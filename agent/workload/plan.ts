@@ -1,0 +1,98 @@
+// From a spec to what has to exist, as data. The same plan is applied, shown, tested, applied again after a crash, and
+// read backwards to take everything down.
+import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
+import type { Limits, Value } from '../../cgroups/types.js';
+import { linkNameFor, macFor } from '../../netns/ipam.js';
+import type { SandboxNetwork } from '../../netns/types.js';
+import type { Config } from '../config/schema.js';
+import type { Driver } from '../drivers/driver.js';
+import { BerthError } from '../errors.js';
+import type { Sandbox } from './record.js';
+import type { WorkloadSpec } from './spec.js';
+
+/** One thing that must exist; the executors are in steps.ts. Order is order of creation. */
+export type Step =
+  | { readonly kind: 'cgroup'; readonly path: string; readonly owner: string; readonly values: readonly Value[] }
+  | { readonly kind: 'namespace'; readonly netns: string }
+  | { readonly kind: 'network'; readonly network: SandboxNetwork };
+
+/** The tag every object of a workload carries. */
+export function ownerTag(id: string): string {
+  return `berth:${id}`;
+}
+
+export const OWNER_PREFIX = 'berth:';
+export const NETNS_PREFIX = 'berth-';
+
+/** Names are functions of the id, so that objects can be found again without any journal. */
+export function sandboxFor(spec: WorkloadSpec, driver: Driver, linkPrefix: string, address: string | null): Sandbox {
+  const { mode } = spec.network;
+  const routed = mode === 'routed';
+  return {
+    cgroup: `${spec.tenant}/${spec.id}`,
+    netns: mode === 'host' ? null : `${NETNS_PREFIX}${spec.id}`,
+    hostLink: routed ? linkNameFor(linkPrefix, spec.id) : null,
+    tap: routed ? (driver.tap(spec)?.name ?? null) : null,
+    address,
+    mac: routed ? macFor(spec.id) : null,
+  };
+}
+
+/**
+ * The limits to write. What the spec names is written or refused; what berth adds by itself (a VM's memory.max, the
+ * group kill) is left out where the host has no such controller.
+ */
+export function limitsOf(spec: WorkloadSpec, overhead: number, controllers: ReadonlySet<string>): Limits {
+  const { cpu, memory, pids } = spec.resources;
+  const guest = spec.qemu && controllers.has('memory') ? spec.qemu.memory + overhead : undefined;
+  const max = memory?.limit ?? guest;
+  return {
+    ...(cpu?.limit === undefined && cpu?.weight === undefined
+      ? {}
+      : {
+          cpu: {
+            ...(cpu.limit === undefined ? {} : { max: cpu.limit }),
+            ...(cpu.weight === undefined ? {} : { weight: cpu.weight }),
+          },
+        }),
+    ...(max === undefined && memory?.swap === undefined
+      ? {}
+      : {
+          memory: {
+            ...(max === undefined ? {} : { max }),
+            ...(memory?.swap === undefined ? {} : { swapMax: memory.swap }),
+            oomGroup: true,
+          },
+        }),
+    ...(pids === undefined ? {} : { pids: { max: pids } }),
+  };
+}
+
+/** Throws `controller_missing` naming the first controller that a limit of the spec needs and the host lacks. */
+export function requireControllers(limits: Limits, controllers: ReadonlySet<string>): void {
+  const missing = controllersNeeded(limits).filter((name) => !controllers.has(name));
+  if (missing.length === 0) return;
+  throw new BerthError(
+    'controller_missing',
+    `this host has no cgroup v2 controller ${missing.map((name) => `"${name}"`).join(', ')}, which the limits asked for need`,
+    { data: { missing, available: [...controllers].sort() } },
+  );
+}
+
+export function planSandbox(
+  spec: WorkloadSpec,
+  sandbox: Sandbox,
+  driver: Driver,
+  controllers: ReadonlySet<string>,
+  config: Config['network'],
+): readonly Step[] {
+  const owner = ownerTag(spec.id);
+  const values = planValues(limitsOf(spec, driver.overhead(spec), controllers));
+  const cgroup: Step = { kind: 'cgroup', path: sandbox.cgroup, owner, values };
+  const { netns, hostLink, address, mac } = sandbox;
+  if (netns === null) return [cgroup];
+  if (hostLink === null || address === null || mac === null) return [cgroup, { kind: 'namespace', netns }];
+  const tap = driver.tap(spec);
+  const link = { netns, hostLink, address, mac, owner, mtu: config.mtu };
+  return [cgroup, { kind: 'network', network: tap === undefined ? link : { ...link, tap } }];
+}

@@ -1,0 +1,101 @@
+// From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../../linux/errors.js';
+import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
+import type { DriverContext, Launch } from '../drivers/driver.js';
+import { BerthError } from '../errors.js';
+import type { Actor } from './actor.js';
+import { readOom } from './ends.js';
+import { planSandbox } from './plan.js';
+import type { WorkloadRecord } from './record.js';
+import { applyStep } from './steps.js';
+import { parseDuration } from './units.js';
+import { driverOf, type World } from './world.js';
+
+/**
+ * Returns early, without an error, when the wish changes meanwhile. Throws BerthError or SysError; what exists then is
+ * taken down by the caller.
+ */
+export async function startWorkload(actor: Actor, world: World): Promise<void> {
+  const begun = performance.now();
+  const ms = parseDuration(world.config.lifecycle.start_deadline) ?? 120_000;
+  const deadline = AbortSignal.timeout(ms);
+  const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
+  const { spec, sandbox, state } = actor.record;
+  const driver = driverOf(world, spec.driver);
+  const context = contextOf(actor.record, world);
+
+  if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
+  for (const step of planSandbox(spec, sandbox, driver, new Set(world.cgroups.controllers), world.config.network)) {
+    if (!wanted()) return;
+    await inTime(applyStep(step, world.cgroups, world.network), deadline, ms);
+  }
+  await mkdir(context.directory, { recursive: true, mode: 0o700 });
+  const launch = await inTime(driver.prepare(spec, context), deadline, ms);
+  if (!wanted()) return;
+  if (launch === null) {
+    await actor.patch({ state: 'running', error: null });
+  } else {
+    if (actor.record.state === 'preparing') {
+      // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
+      await world.holder.forget(spec.id);
+      await actor.patch({ state: 'starting' });
+    }
+    const oomKillsBefore = (await readOom(world.cgroups.path(sandbox.cgroup))).kills;
+    const held = await inTime(spawn(world, actor.record, launch), deadline, ms);
+    const { pid, startTime, startedAt } = held;
+    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt, oomKillsBefore } });
+  }
+  world.observer.started(spec.driver, (performance.now() - begun) / 1000);
+}
+
+async function spawn(world: World, record: WorkloadRecord, launch: Launch): Promise<HeldProcess> {
+  const { id, sandbox } = record;
+  const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
+  const request: SpawnRequest = {
+    id,
+    argv: launch.argv,
+    env: launch.env,
+    cgroup: world.cgroups.path(sandbox.cgroup),
+    output: world.output.path(id),
+    ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
+    ...(netns === undefined ? {} : { netns }),
+    ...(launch.pidFile === undefined ? {} : { pidFile: launch.pidFile }),
+  };
+  try {
+    return await world.holder.spawn(request);
+  } catch (error) {
+    if (error instanceof BerthError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const errno = codeOf(error);
+    throw new BerthError('start_failed', `${launch.argv[0]} could not be started: ${reason}`, {
+      cause: error,
+      ...(errno === undefined ? {} : { data: { errno } }),
+    });
+  }
+}
+
+export function contextOf(record: WorkloadRecord, world: World): DriverContext {
+  return {
+    directory: join(world.config.paths.runtime, 'workloads', record.id),
+    sandbox: record.sandbox,
+    which: world.which,
+    kvmUsable: world.kvmUsable,
+  };
+}
+
+/** The work itself cannot be called back; taking the sandbox down afterwards queues behind it and undoes it. */
+async function inTime<T>(work: Promise<T>, deadline: AbortSignal, ms: number): Promise<T> {
+  let giveUp = (): void => undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    giveUp = () =>
+      reject(new BerthError('deadline_exceeded', `the start took longer than ${ms} ms (lifecycle.start_deadline)`));
+    deadline.addEventListener('abort', giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    deadline.removeEventListener('abort', giveUp);
+  }
+}

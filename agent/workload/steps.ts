@@ -1,0 +1,86 @@
+// The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
+import { rm } from 'node:fs/promises';
+import type { Value } from '../../cgroups/types.js';
+import { codeOf, SysError } from '../../linux/errors.js';
+import { BerthError } from '../errors.js';
+import { ownerTag, type Step } from './plan.js';
+import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
+import type { WorkloadRecord } from './record.js';
+
+/** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
+const KILL_TIMEOUT_MS = 30_000;
+
+export async function applyStep(step: Step, cgroups: CgroupPort, network: NetworkPort): Promise<void> {
+  switch (step.kind) {
+    case 'cgroup':
+      await createCgroup(cgroups, step.path);
+      cgroups.tag(step.path, step.owner);
+      await cgroups.apply(step.path, step.values, { fresh: !cgroups.populated(step.path) });
+      return;
+    case 'namespace':
+      return network.createIsolated(step.netns);
+    case 'network':
+      try {
+        await network.create(step.network);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        throw new BerthError('address_in_use', error instanceof Error ? error.message : String(error), {
+          cause: error,
+        });
+      }
+  }
+}
+
+/** Another workload's end may remove the tenant's cgroup between our two mkdirs. */
+async function createCgroup(cgroups: CgroupPort, path: string): Promise<void> {
+  try {
+    await cgroups.create(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await cgroups.create(path);
+  }
+}
+
+export interface Dismantling {
+  readonly cgroups: CgroupPort;
+  readonly network: NetworkPort;
+  readonly holder: HolderPort;
+  /** The driver's own cleanup, and the directory it wrote into. */
+  readonly cleanup: () => Promise<void>;
+  readonly directory: string;
+  /** Whether another workload of the same tenant still needs the tenant's cgroup. */
+  readonly tenantInUse: () => boolean;
+}
+
+/**
+ * Removes all of a workload but its record and output: processes first, and nothing a process might still use before
+ * `populated 0`. Resolves when the kernel holds nothing of it; throws at the first thing that cannot go.
+ */
+export async function dismantle(record: WorkloadRecord, world: Dismantling): Promise<void> {
+  const { cgroups, network, holder } = world;
+  const { cgroup, netns, hostLink } = record.sandbox;
+  await cgroups.kill(cgroup);
+  await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
+  await world.cleanup();
+  await holder.forget(record.id);
+  if (netns !== null) await network.remove({ netns, hostLink: hostLink ?? '', owner: ownerTag(record.id) });
+  await cgroups.remove(cgroup);
+  if (!world.tenantInUse()) await removeTenant(cgroups, record.spec.tenant);
+  await rm(world.directory, { recursive: true, force: true });
+}
+
+/** Best effort: a workload created meanwhile needs it, and then the kernel refuses. */
+async function removeTenant(cgroups: CgroupPort, tenant: string): Promise<void> {
+  const entries = await cgroups.list();
+  if (entries.some((entry) => entry.tenant === tenant)) return;
+  try {
+    await cgroups.remove(tenant);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+  }
+}
+
+/** What the kernel made of the writes, by file. */
+export function asFiles(values: readonly Value[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(values.map(({ file, value }) => [file, value]));
+}
