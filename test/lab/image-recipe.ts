@@ -24,7 +24,7 @@ export const READY_LINE = 'berth-lab ready';
 
 export function imageRecipe(): ImageRecipe {
   return {
-    version: 1,
+    version: 2,
     suite: 'trixie',
     packages: [
       ...['systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'linux-image-amd64', 'zstd', 'openssh-server'],
@@ -63,6 +63,9 @@ function hostFiles(): readonly ImageFile[] {
     { path: 'etc/hostname', text: 'berth-lab\n' },
     { path: 'etc/hosts', text: '127.0.0.1 localhost\n127.0.1.1 berth-lab\n::1 localhost ip6-localhost\n' },
     { path: 'etc/fstab', text: '/dev/vda / ext4 errors=remount-ro 0 1\n' },
+    // An empty stamp newer than /usr keeps first-boot jobs (ldconfig and more) from running.
+    { path: 'etc/.updated', text: '' },
+    { path: 'var/.updated', text: '' },
     { path: 'etc/resolv.conf', text: 'nameserver 10.0.2.3\n' },
     { path: 'etc/modules-load.d/berth-lab.conf', text: 'kvm_amd\n' },
     {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -111,7 +112,10 @@ async function configure(tree: string, recipe: ImageRecipe, publicKey: string): 
   await writeInto(tree, { path: 'root/.ssh/authorized_keys', text: publicKey, mode: 0o600 });
   await chmod(join(tree, 'root/.ssh'), 0o700);
   await mkdir(join(tree, 'var/log/journal'), { recursive: true });
+  // Without one systemd takes this for a first boot and applies presets over what is enabled here.
+  await writeInto(tree, { path: 'etc/machine-id', text: `${randomBytes(16).toString('hex')}\n`, mode: 0o444 });
   const units = join(tree, 'etc/systemd/system');
+  await link('/usr/lib/systemd/system/multi-user.target', join(units, 'default.target'));
   for (const unit of recipe.masked) await link('/dev/null', join(units, unit));
   for (const [target, names] of Object.entries(recipe.enabled)) {
     for (const unit of names) {

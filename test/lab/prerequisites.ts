@@ -34,6 +34,7 @@ export async function missingPackages(names: readonly string[], signal?: AbortSi
   if (names.length === 0) return [];
   if (!existsSync('/usr/bin/dpkg-query')) return names;
   // dpkg-query fails when one name is unknown and still prints the others.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query has its own placeholders.
   const found = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], {
     check: false,
     signal,

@@ -17,7 +17,7 @@ export const RUN_PACKAGES: readonly string[] = ['qemu-system-x86', 'qemu-utils',
 const KERNEL_ARGUMENTS: readonly string[] = [
   ...['root=/dev/vda', 'rw', 'console=ttyS0', 'net.ifnames=0', 'panic=5'],
   // Under emulation these only cost time: there is no hardware to protect or to measure the clock against.
-  ...['mitigations=off', 'init_on_alloc=0', 'tsc=reliable', 'loglevel=4'],
+  ...['mitigations=off', 'init_on_alloc=0', 'tsc=reliable', 'loglevel=4', 'SYSTEMD_COLORS=0'],
 ];
 
 export function qemuArguments(config: MachineConfig): string[] {
