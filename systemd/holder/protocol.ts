@@ -49,7 +49,16 @@ export interface HolderHello {
 
 export type HolderRequest =
   | { readonly seq: number; readonly op: 'hello' }
-  | { readonly seq: number; readonly op: 'spawn'; readonly spawn: SpawnRequest }
+  | {
+      readonly seq: number;
+      readonly op: 'spawn';
+      readonly spawn: SpawnRequest;
+      /**
+       * Names this one call. A spawn that comes again with the token of the id's last process returns that process
+       * even when it has ended, so that a request repeated after a lost connection never runs a program twice.
+       */
+      readonly token?: string;
+    }
   | { readonly seq: number; readonly op: 'list' }
   | { readonly seq: number; readonly op: 'forget'; readonly id: string };
 

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { SysError } from './errors.js';
+import { check, errno, func } from './libc.js';
+
+// By number: glibc has the wrappers only since 2.36. Both numbers are the same on every architecture.
+const syscallOpen = func('long syscall(long number, int pid, unsigned int flags)');
+const syscallSignal = func('long syscall(long number, int fd, int signal, void *info, unsigned int flags)');
+const poll = func('int poll(void *fds, unsigned long count, int timeout)');
+
+const SYS_PIDFD_SEND_SIGNAL = 424;
+const SYS_PIDFD_OPEN = 434;
+const POLLIN = 1;
+const POLLFD_SIZE = 8;
+
+/** Where a process stands in the tree. `startTime` in clock ticks since boot: with the pid it names a process for good. */
+export interface ProcessStat {
+  readonly state: string;
+  readonly ppid: number;
+  readonly session: number;
+  readonly startTime: number;
+}
+
+/** A descriptor of the process (close-on-exec, as always with pidfd_open), or undefined when there is none. */
+export function openPidfd(pid: number): number | undefined {
+  const fd = syscallOpen(SYS_PIDFD_OPEN, pid, 0);
+  if (fd >= 0) return fd;
+  const error = errno();
+  if (error === constants.errno.ESRCH) return undefined;
+  throw new SysError('pidfd_open', error, { value: String(pid) });
+}
+
+/** Sends a signal to exactly that process; false when it has ended. */
+export function signalPidfd(fd: number, signal: number): boolean {
+  const result = syscallSignal(SYS_PIDFD_SEND_SIGNAL, fd, signal, null, 0);
+  if (result >= 0) return true;
+  const error = errno();
+  if (error === constants.errno.ESRCH) return false;
+  throw new SysError('pidfd_send_signal', error, { value: String(signal) });
+}
+
+/** Those of `pidfds` whose process has ended. Does not block. */
+export function endedPidfds(pidfds: readonly number[]): number[] {
+  if (pidfds.length === 0) return [];
+  const set = Buffer.alloc(POLLFD_SIZE * pidfds.length);
+  for (const [index, fd] of pidfds.entries()) {
+    set.writeInt32LE(fd, index * POLLFD_SIZE);
+    set.writeInt16LE(POLLIN, index * POLLFD_SIZE + 4);
+  }
+  check(poll(set, pidfds.length, 0), 'poll');
+  return pidfds.filter((_, index) => set.readInt16LE(index * POLLFD_SIZE + 6) !== 0);
+}
+
+/** `/proc/PID/stat`, or undefined when there is no such process. */
+export function readProcessStat(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  return parseProcessStat(text);
+}
+
+/** Parses one line of `/proc/PID/stat` (proc(5)). */
+export function parseProcessStat(text: string): ProcessStat | undefined {
+  // The command name (field 2) is in parentheses and may itself contain blanks and parentheses: count from the last.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, ppid, , session] = fields;
+  const startTime = fields[19];
+  if (state === undefined || ppid === undefined || session === undefined || startTime === undefined) return undefined;
+  return { state, ppid: Number(ppid), session: Number(session), startTime: Number(startTime) };
+}

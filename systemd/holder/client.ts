@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { SysError } from '../../linux/errors.js';
+import { readLines } from './lines.js';
+import {
+  type HeldProcess,
+  HOLDER_PROTOCOL,
+  type Holder,
+  type HolderExitEvent,
+  type HolderHello,
+  type HolderReply,
+} from './protocol.js';
+
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5000;
+const RETRY_FACTOR = 1.5;
+const REPLY_LIMIT = 256 * 1024 * 1024;
+
+export interface ConnectOptions {
+  /** Ends the connection: what is waiting rejects with its reason. */
+  readonly signal?: AbortSignal;
+  readonly onLog?: (message: string) => void;
+}
+
+interface Waiting {
+  readonly line: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Connects, retrying until `signal` says stop, and keeps connected. Rejects when the holder is too old.
+ *
+ * Requests wait while there is no connection, and those without a reply are sent again on the next one. That is safe:
+ * `list` and `forget` are idempotent, and a spawn carries a token, so a holder that has already carried it out, or a
+ * restarted one that finds the process, answers with that process instead of running the program a second time.
+ */
+export async function connectHolder(socketPath: string, options: ConnectOptions = {}): Promise<Holder> {
+  options.signal?.throwIfAborted();
+  const client = new HolderClient(socketPath, options);
+  const { protocol, version } = await client.hello();
+  if (protocol >= HOLDER_PROTOCOL) return client;
+  client.close();
+  throw new Error(`holder ${version} speaks protocol ${protocol}, ${HOLDER_PROTOCOL} is needed: restart it`);
+}
+
+class HolderClient implements Holder {
+  readonly #path: string;
+  readonly #options: ConnectOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #exitListeners = new Set<(process: HeldProcess) => void>();
+  readonly #reconnectListeners = new Set<() => void>();
+  #socket: Socket | undefined;
+  #isUp = false;
+  #wasUp = false;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #seq = 0;
+  #closed: Error | undefined;
+
+  constructor(path: string, options: ConnectOptions) {
+    this.#path = path;
+    this.#options = options;
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#connect();
+  }
+
+  async hello(): Promise<HolderHello> {
+    return (await this.#request({ op: 'hello' })) as HolderHello;
+  }
+
+  async spawn(spawn: Parameters<Holder['spawn']>[0]): Promise<HeldProcess> {
+    return (await this.#request({ op: 'spawn', spawn, token: randomUUID() })) as HeldProcess;
+  }
+
+  async list(): Promise<HeldProcess[]> {
+    return (await this.#request({ op: 'list' })) as HeldProcess[];
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#request({ op: 'forget', id });
+  }
+
+  onExit(listener: (process: HeldProcess) => void): () => void {
+    this.#exitListeners.add(listener);
+    return () => this.#exitListeners.delete(listener);
+  }
+
+  onReconnect(listener: () => void): () => void {
+    this.#reconnectListeners.add(listener);
+    return () => this.#reconnectListeners.delete(listener);
+  }
+
+  close(): void {
+    this.#end(new Error('holder connection closed'));
+  }
+
+  readonly #onAbort = () => {
+    const reason: unknown = this.#options.signal?.reason;
+    this.#end(reason instanceof Error ? reason : new Error('aborted'));
+  };
+
+  #end(reason: Error): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    clearTimeout(this.#timer);
+    this.#socket?.destroy();
+    for (const { reject } of this.#waiting.values()) reject(reason);
+    this.#waiting.clear();
+  }
+
+  #request(request: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) throw this.#closed;
+      this.#seq += 1;
+      const line = `${JSON.stringify({ seq: this.#seq, ...request })}\n`;
+      this.#waiting.set(this.#seq, { line, resolve, reject });
+      if (this.#isUp) this.#socket?.write(line);
+    });
+  }
+
+  #connect(): void {
+    const socket = connect(this.#path);
+    this.#socket = socket;
+    socket.on('connect', () => this.#onConnect(socket));
+    socket.on('error', (error) => {
+      if (this.#isUp || !this.#wasUp) this.#options.onLog?.(`holder ${this.#path}: ${error.message}`);
+    });
+    socket.on('close', () => this.#onClose());
+    readLines(
+      socket,
+      REPLY_LIMIT,
+      (line) => this.#onLine(line),
+      () => socket.destroy(),
+    );
+  }
+
+  #onConnect(socket: Socket): void {
+    this.#isUp = true;
+    this.#retryMs = FIRST_RETRY_MS;
+    for (const { line } of this.#waiting.values()) socket.write(line);
+    if (this.#wasUp) {
+      this.#options.onLog?.('holder is back');
+      for (const listener of this.#reconnectListeners) listener();
+    }
+    this.#wasUp = true;
+  }
+
+  #onClose(): void {
+    if (this.#isUp && this.#closed === undefined) this.#options.onLog?.('holder is gone, connecting again');
+    this.#isUp = false;
+    if (this.#closed !== undefined) return;
+    this.#timer = setTimeout(() => this.#connect(), this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * RETRY_FACTOR, LAST_RETRY_MS);
+  }
+
+  #onLine(line: string): void {
+    const message = JSON.parse(line) as HolderReply | HolderExitEvent;
+    if ('event' in message) {
+      if (message.event === 'exit') for (const listener of this.#exitListeners) listener(message.process);
+      return;
+    }
+    const waiting = this.#waiting.get(message.seq);
+    if (waiting === undefined) return;
+    this.#waiting.delete(message.seq);
+    if (message.ok) waiting.resolve(message.result);
+    else waiting.reject(sysErrorOf(message.error));
+  }
+}
+
+function sysErrorOf({ op, path, errno, note }: Extract<HolderReply, { ok: false }>['error']): SysError {
+  const detail = path === undefined ? {} : { path };
+  return new SysError(op, errno, note === '' ? detail : { ...detail, note });
+}

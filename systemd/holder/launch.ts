@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const POLL_MS = 25;
+const DEADLINE_MS = 15_000;
+
+export interface LaunchOptions {
+  /** Directory of the socket, the records and the log, e.g. `/run/berth`. */
+  readonly runtime: string;
+  /** Default: `RUNTIME/holder.sock`. */
+  readonly socket?: string;
+  /** The cgroup directory the holder is to live in; made when it is not there. */
+  readonly cgroup?: string;
+  /** Default: the holder beside this file. */
+  readonly script?: string;
+  /** More arguments for the holder. */
+  readonly args?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts a holder that outlives this process, for hosts without systemd, and resolves when it listens: with its pid, or
+ * undefined when one was listening already. Rejects with the end of its log when it ends or takes more than 15 s.
+ */
+export async function launchHolder(options: LaunchOptions): Promise<number | undefined> {
+  const { runtime, signal } = options;
+  const socket = options.socket ?? join(runtime, 'holder.sock');
+  if (await isListening(socket)) return undefined;
+  mkdirSync(runtime, { recursive: true, mode: 0o755 });
+  const logFile = join(runtime, 'holder.log');
+  const log = openSync(logFile, 'a', 0o600);
+  const args = ['--runtime', runtime, '--socket', socket, ...(options.args ?? [])];
+  if (options.cgroup !== undefined) args.push('--cgroup', options.cgroup);
+  // The service manager's variables name the agent, not this process.
+  const { NOTIFY_SOCKET: _, WATCHDOG_USEC: __, WATCHDOG_PID: ___, ...env } = process.env;
+  const child = spawn(process.execPath, [options.script ?? holderScript(), ...args], {
+    cwd: '/',
+    detached: true,
+    env,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  child.unref();
+  let failure: Error | undefined;
+  child.once('error', (error) => {
+    failure = error;
+  });
+  child.once('exit', (code, by) => {
+    failure = new Error(`the holder ended (${code ?? by}): ${readFileSync(logFile, 'utf8').slice(-2048).trim()}`);
+  });
+  for (const deadline = Date.now() + DEADLINE_MS; Date.now() < deadline; ) {
+    await sleep(POLL_MS, undefined, { signal });
+    if (failure !== undefined) throw failure;
+    if (await isListening(socket)) return child.pid;
+  }
+  throw new Error(`the holder does not listen on ${socket} after ${DEADLINE_MS / 1000} s, see ${logFile}`);
+}
+
+/** Whether somebody accepts connections on a unix socket. */
+export function isListening(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const attempt = connect(socket);
+    attempt.once('connect', () => {
+      attempt.destroy();
+      resolve(true);
+    });
+    attempt.once('error', () => resolve(false));
+  });
+}
+
+// Compiled file by file the holder is main.js in this directory; in the package it is holder.js beside the agent.
+function holderScript(): string {
+  const unbundled = fileURLToPath(new URL('./main.js', import.meta.url));
+  return import.meta.url.endsWith('/holder/launch.js') && existsSync(unbundled)
+    ? unbundled
+    : fileURLToPath(new URL('./holder.js', import.meta.url));
+}

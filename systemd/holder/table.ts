@@ -1,0 +1,275 @@
+// The processes the holder knows, and the one place where their state changes:
+//
+//   (nothing) --spawn--> starting --in its cgroup--> live --exit written--> ended --forget--> (nothing)
+//                        starting --refused--> (nothing)
+//
+// With `pidFile` the process started is a runtime, and `starting` lasts until it has ended and left the pid of the real
+// process. Each edge is on disk before it is announced or answered.
+import { rmSync } from 'node:fs';
+import { readProcessStat } from '../../linux/pidfd.js';
+import { type ExitedChild, peekExitedChild, reapChild } from '../../linux/wait.js';
+import type { Launcher } from './launcher.js';
+import { Orphans } from './orphans.js';
+import type { HeldProcess, SpawnRequest } from './protocol.js';
+import type { EndedRecord, HeldRecord, RecordStore } from './records.js';
+import { killLeftovers, readPidFile, runtimeFailure, runtimeResult } from './runtime.js';
+import { findSpawned } from './search.js';
+import { Watch } from './watch.js';
+
+type Held = Omit<HeldRecord, 'boot'>;
+type Ended = Omit<EndedRecord, 'boot'>;
+type Outcome = { readonly process: HeldProcess } | { readonly error: Error };
+
+export interface TableOptions {
+  readonly store: RecordStore;
+  readonly launcher: Launcher;
+  /** The holder's own cgroup directory, where a process on its way into its cgroup may be found. */
+  readonly ownCgroup: string | undefined;
+  /** Clock ticks since boot. */
+  readonly uptimeTicks: () => number;
+  readonly onExit: (process: HeldProcess) => void;
+  /** Something a person should know; no workload was lost by it. */
+  readonly onProblem: (problem: string) => void;
+}
+
+export class ProcessTable {
+  readonly #options: TableOptions;
+  readonly #starting = new Map<string, Promise<HeldProcess>>();
+  readonly #live = new Map<string, Held>();
+  readonly #ended = new Map<string, Ended>();
+  readonly #onChildExit = new Map<number, (exited: ExitedChild) => void>();
+  readonly #orphans = new Orphans();
+  readonly #watch = new Watch(() => this.reap());
+
+  constructor(options: TableOptions) {
+    this.#options = options;
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  /** Rejects with SysError or HolderFailure, and then nothing runs. */
+  async spawn(request: SpawnRequest, token?: string): Promise<HeldProcess> {
+    const live = this.#live.get(request.id);
+    if (live !== undefined) return heldProcess(live);
+    const ended = this.#ended.get(request.id);
+    if (ended !== undefined && token !== undefined && ended.token === token) return endedProcess(ended);
+    const joined = this.#starting.get(request.id);
+    if (joined !== undefined) return joined;
+    const started = this.#start(request, token);
+    return started instanceof Promise ? this.#track(request.id, started) : started;
+  }
+
+  list(): HeldProcess[] {
+    return [...[...this.#live.values()].map(heldProcess), ...[...this.#ended.values()].map(endedProcess)];
+  }
+
+  forget(id: string): void {
+    this.#options.store.removeExit(id);
+    this.#ended.delete(id);
+  }
+
+  /** Takes in every child that has ended. To be called on SIGCHLD, which does not count: one may stand for many. */
+  reap(): void {
+    for (let child = peekExitedChild(); child !== undefined; child = peekExitedChild()) {
+      const onExit = this.#onChildExit.get(child.pid);
+      this.#onChildExit.delete(child.pid);
+      if (onExit === undefined) this.#orphans.add(child, Date.now());
+      else onExit(child);
+      reapChild(child.pid);
+    }
+  }
+
+  /** Takes over what a former holder left on disk. To be called once, before anything else. */
+  recover(): void {
+    const { held, ended, damaged } = this.#options.store.load();
+    for (const problem of damaged) this.#options.onProblem(problem);
+    for (const record of ended) this.#ended.set(record.id, record);
+    for (const record of held.filter(({ phase }) => phase === 'live')) this.#recoverLive(record);
+    for (const record of held.filter(({ phase }) => phase === 'intent')) this.#recoverIntent(record);
+  }
+
+  #start(request: SpawnRequest, token: string | undefined): Promise<HeldProcess> | HeldProcess {
+    const { store, launcher, uptimeTicks } = this.#options;
+    const { id, cgroup, pidFile } = request;
+    const intent: Held = {
+      id,
+      cgroup,
+      phase: 'intent',
+      pid: 0,
+      startTime: 0,
+      startedAt: Date.now(),
+      uptimeTicks: uptimeTicks(),
+      ...(token === undefined ? {} : { token }),
+      ...(pidFile === undefined ? {} : { pidFile }),
+    };
+    if (pidFile !== undefined) rmSync(pidFile, { force: true });
+    store.writeHeld(intent);
+    try {
+      const { pid, entered } = launcher.launch(request);
+      if (pidFile !== undefined) return this.#startRuntime(request, intent, pidFile, pid, entered);
+      const held = { ...intent, pid, startTime: startTimeOf(pid) };
+      return entered === undefined ? this.#hold(held) : this.#holdOnce(held, entered);
+    } catch (error) {
+      store.removeHeld(id);
+      throw error;
+    }
+  }
+
+  /** Shares a start that takes time with later spawns of the same id. */
+  async #track(id: string, start: Promise<HeldProcess>): Promise<HeldProcess> {
+    this.#starting.set(id, start);
+    try {
+      return await start;
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  async #holdOnce(held: Held, entered: Promise<void>): Promise<HeldProcess> {
+    let exited: ExitedChild | undefined;
+    this.#onChildExit.set(held.pid, (child) => {
+      exited = child;
+    });
+    try {
+      await entered;
+    } catch (error) {
+      this.#options.store.removeHeld(held.id);
+      throw error;
+    }
+    return exited === undefined ? this.#hold(held) : this.#end(this.#register(held), exited);
+  }
+
+  async #startRuntime(
+    request: SpawnRequest,
+    intent: Held,
+    pidFile: string,
+    pid: number,
+    entered: Promise<void> | undefined,
+  ): Promise<HeldProcess> {
+    const outcome = new Promise<Outcome>((resolve) => {
+      this.#onChildExit.set(pid, (exited) => resolve(this.#runtimeEnded(intent, pidFile, exited, request)));
+    });
+    const settled = await Promise.all([outcome, entered]).then(
+      ([result]) => result,
+      (error: Error) => ({ error }),
+    );
+    if ('process' in settled) return settled.process;
+    this.#options.store.removeHeld(intent.id);
+    throw settled.error;
+  }
+
+  // Synchronous, and called while the runtime is still a zombie: its orphans are ours by now, none of them reaped
+  // without having been put on record.
+  #runtimeEnded(intent: Held, pidFile: string, exited: ExitedChild, request: SpawnRequest): Outcome {
+    const failed = exited.signal !== null || (exited.code !== null && exited.code !== 0);
+    const result = failed ? undefined : runtimeResult(pidFile, this.#orphans, intent.startedAt);
+    if (result === undefined || result.kind === 'failed') {
+      killLeftovers(exited.pid, pidFile);
+      return { error: runtimeFailure(request, exited) };
+    }
+    const { pid } = result;
+    if (result.kind === 'running') return { process: this.#hold({ ...intent, pid, startTime: result.startTime }) };
+    const ended = result.exit ?? { pid, code: null, signal: null };
+    return { process: this.#end(this.#register({ ...intent, pid }), ended) };
+  }
+
+  #register(held: Held): Held {
+    const live: Held = { ...held, phase: 'live' };
+    this.#options.store.writeHeld(live);
+    this.#live.set(held.id, live);
+    this.#ended.delete(held.id);
+    this.#options.store.removeExit(held.id);
+    return live;
+  }
+
+  /** From here on the end of the process is noticed, whoever's child it is. */
+  #hold(held: Held): HeldProcess {
+    const live = this.#register(held);
+    const { pid, startTime } = live;
+    const lost = { pid, code: null, signal: null };
+    this.#onChildExit.set(pid, (exited) => this.#end(live, exited));
+    const isOwn = readProcessStat(pid)?.ppid === process.pid;
+    if (!isOwn && !this.#watch.add(pid, startTime, () => this.#end(live, lost))) return this.#end(live, lost);
+    return heldProcess(live);
+  }
+
+  #end(live: Held, { code, signal }: ExitedChild): HeldProcess {
+    const { id, pid, startTime, startedAt, token } = live;
+    const ended: Ended = {
+      ...{ id, pid, startTime, startedAt, exit: { code, signal, at: Date.now() } },
+      ...(token === undefined ? {} : { token }),
+    };
+    try {
+      this.#options.store.writeExit(ended);
+      this.#options.store.removeHeld(id);
+    } catch (error) {
+      // A full /run must not keep the exit from the agents that are connected.
+      this.#options.onProblem(`exit of ${id} is only in memory: ${String(error)}`);
+    }
+    this.#live.delete(id);
+    this.#onChildExit.delete(pid);
+    this.#watch.remove(pid);
+    this.#ended.set(id, ended);
+    const process = endedProcess(ended);
+    this.#options.onExit(process);
+    return process;
+  }
+
+  #recoverLive(record: HeldRecord): void {
+    const ended = this.#ended.get(record.id);
+    if (ended !== undefined && ended.pid === record.pid && ended.startTime === record.startTime) {
+      // Killed between the two files of one exit.
+      this.#options.store.removeHeld(record.id);
+      return;
+    }
+    const stat = readProcessStat(record.pid);
+    const isSame = stat !== undefined && stat.startTime === record.startTime;
+    // Another parent's zombie has ended; our own (the holder has replaced its program) still has a status to give.
+    const isLive = isSame && (stat.state !== 'Z' || stat.ppid === process.pid);
+    if (isLive) this.#hold(record);
+    else this.#end(this.#register(record), { pid: record.pid, code: null, signal: null });
+  }
+
+  #recoverIntent(record: HeldRecord): void {
+    const { id, pidFile } = record;
+    const main = pidFile === undefined ? undefined : readPidFile(pidFile);
+    const stat = main === undefined ? undefined : readProcessStat(main);
+    if (main !== undefined && stat !== undefined && stat.startTime >= record.uptimeTicks) {
+      this.#hold({ ...record, pid: main, startTime: stat.startTime });
+      return;
+    }
+    const found = findSpawned(record, this.#options.ownCgroup, (pid) => this.#onChildExit.has(pid));
+    if (found === undefined) this.#options.store.removeHeld(id);
+    else if (pidFile === undefined) this.#hold({ ...record, ...found });
+    else this.#recoverRuntime(record, pidFile, found.pid, found.startTime);
+  }
+
+  #recoverRuntime(record: HeldRecord, pidFile: string, pid: number, startTime: number): void {
+    const { id, cgroup } = record;
+    const request = { id, cgroup, pidFile, argv: ['runtime'], env: {}, output: '/dev/null' };
+    const outcome = this.#startRuntime(request, record, pidFile, pid, undefined);
+    const onEnd = () => {
+      const onExit = this.#onChildExit.get(pid);
+      this.#onChildExit.delete(pid);
+      onExit?.({ pid, code: null, signal: null });
+    };
+    if (readProcessStat(pid)?.ppid !== process.pid && !this.#watch.add(pid, startTime, onEnd)) onEnd();
+    this.#track(id, outcome).catch((error: unknown) => this.#options.onProblem(`runtime of ${id}: ${String(error)}`));
+  }
+}
+
+function heldProcess({ id, pid, startTime, startedAt }: Held): HeldProcess {
+  return { id, pid, startTime, startedAt };
+}
+
+function endedProcess({ exit, ...held }: Ended): HeldProcess {
+  const { id, pid, startTime, startedAt } = held;
+  return exit === undefined ? { id, pid, startTime, startedAt } : { id, pid, startTime, startedAt, exit };
+}
+
+// Of a child that was not reaped: it has an entry even when it has already ended.
+function startTimeOf(pid: number): number {
+  return readProcessStat(pid)?.startTime ?? 0;
+}
