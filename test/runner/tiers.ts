@@ -1,0 +1,62 @@
+import { ensurePackages } from '../lab/prerequisites.js';
+
+/** What a tier is, and what a machine must have for it. */
+export interface Tier {
+  readonly name: 'unit' | 'kernel' | 'host';
+  readonly what: string;
+  /** ava's idle timeout; the lab is slow. */
+  readonly timeout: string;
+  readonly concurrency: number;
+  /** Makes the machine ready; returns why it cannot be, or undefined. */
+  readonly prepare: () => Promise<string | undefined>;
+}
+
+const KERNEL_PACKAGES = [
+  'iproute2',
+  'iputils-ping',
+  'nftables',
+  'crun',
+  'qemu-system-x86',
+  'busybox-static',
+  'cpio',
+  'prometheus',
+];
+const LAB_PACKAGES = ['mmdebstrap', 'qemu-utils', 'e2fsprogs', 'openssh-client'];
+
+export const TIERS: readonly Tier[] = [
+  {
+    name: 'unit',
+    what: 'no root, no kernel objects',
+    timeout: '2m',
+    concurrency: 2,
+    prepare: async () => undefined,
+  },
+  {
+    name: 'kernel',
+    what: 'namespaces, links, cgroups, containers and microVMs on this kernel',
+    timeout: '5m',
+    concurrency: 1,
+    prepare: async () => {
+      if (process.getuid?.() !== 0) return 'needs root';
+      await ensurePackages(KERNEL_PACKAGES, { why: 'for the kernel tier of the tests' });
+      return undefined;
+    },
+  },
+  {
+    name: 'host',
+    what: 'the package on a systemd host, in the lab',
+    timeout: '20m',
+    concurrency: 1,
+    prepare: async () => {
+      if (process.getuid?.() !== 0) return 'needs root, to build the lab image';
+      await ensurePackages([...KERNEL_PACKAGES, ...LAB_PACKAGES], { why: 'for the lab of the host tier' });
+      return undefined;
+    },
+  },
+];
+
+/** `x.kernel.test.js` and `x.host.test.js` name their tier; all others are unit tests. */
+export function tierOf(file: string): Tier['name'] {
+  if (file.endsWith('.kernel.test.js')) return 'kernel';
+  return file.endsWith('.host.test.js') ? 'host' : 'unit';
+}
