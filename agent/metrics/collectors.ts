@@ -1,0 +1,202 @@
+// Families whose values are asked for at the scrape, so that a label value that is gone never lingers. A collector
+// that fails is counted and leaves its families empty; the scrape itself goes on.
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { CapacityRow, NodeDescription } from '../service.js';
+import type { WorkloadRecord } from '../workload/record.js';
+import type { TenantSums } from './rollup.js';
+
+/** What the daemon answers at a scrape; plain data, no waiting. */
+export interface MetricsSource {
+  describe(): NodeDescription;
+  capacity(): readonly CapacityRow[];
+  workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
+  /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
+  leaked(): Readonly<Record<string, number>>;
+  schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
+}
+
+/** The state of sampling; seconds. */
+export interface SamplingSource {
+  health(): { readonly age: number | null; readonly duration: number; readonly errors: number };
+  series(): { readonly onPage: number; readonly dropped: number };
+  rollup(): ReadonlyMap<string, Readonly<TenantSums>>;
+}
+
+type Values = Iterable<readonly [labels: Record<string, string>, value: number]>;
+
+/** Adds families to one registry. */
+export class Collectors {
+  readonly #registry: Registry;
+  readonly #failures: Counter<'family'>;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#failures = new Counter({
+      name: 'berth_scrape_errors_total',
+      help: 'Families left empty in a scrape because their values could not be had.',
+      labelNames: ['family'],
+      registers: [registry],
+    });
+  }
+
+  gauge(name: string, help: string, labelNames: readonly string[], values: () => Values): void {
+    const read = (): Values => this.#read(name, values);
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        // A reset gauge without labels would say 0, which is an answer.
+        if (labelNames.length === 0) this.remove();
+        for (const [labels, value] of read()) this.set(labels, value);
+      },
+    });
+  }
+
+  /** For counters that are kept elsewhere: the value is the total so far. */
+  counter(name: string, help: string, labelNames: readonly string[], values: () => Values): void {
+    const read = (): Values => this.#read(name, values);
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.inc(labels, value);
+      },
+    });
+  }
+
+  #read(family: string, values: () => Values): Values {
+    try {
+      return [...values()];
+    } catch {
+      this.#failures.inc({ family });
+      return [];
+    }
+  }
+}
+
+export function addNodeFamilies(c: Collectors, source: MetricsSource): void {
+  c.gauge('berth_node_info', 'Always 1; name and boot of this node as labels.', ['node', 'boot_id'], () => {
+    const { name, bootId } = source.describe();
+    return [[{ node: name, boot_id: bootId }, 1]];
+  });
+  c.gauge('berth_node_ready', '1 when the agent has recovered its workloads and takes new ones.', [], () => [
+    [{}, Number(source.describe().ready)],
+  ]);
+  c.gauge('berth_node_cordoned', '1 when the node is closed to new workloads.', [], () => [
+    [{}, Number(source.describe().cordoned)],
+  ]);
+  c.gauge('berth_driver_usable', '1 when workloads of this driver can run here.', ['driver'], () =>
+    source.describe().drivers.map((d) => [{ driver: d.name }, Number(d.usable)] as const),
+  );
+  c.gauge('berth_health_condition', 'Always 1; findings that stand now.', ['code', 'severity'], () =>
+    source.describe().conditions.map(({ code, severity }) => [{ code, severity }, 1] as const),
+  );
+  c.gauge('berth_leaked_objects', 'Kernel objects of berth that belong to no workload.', ['kind'], () =>
+    Object.entries(source.leaked()).map(([kind, count]) => [{ kind }, count] as const),
+  );
+  c.gauge('berth_control_connected', '1 when the connection to this scheduler stands.', ['scheduler'], () =>
+    source.schedulers().map((s) => [{ scheduler: s.id }, Number(s.connected)] as const),
+  );
+  c.gauge('berth_workloads', 'Workloads on this node.', ['state', 'driver'], () => {
+    const counts = new Map<string, readonly [{ state: string; driver: string }, number]>();
+    for (const { state, spec } of source.workloads()) {
+      const key = `${state} ${spec.driver}`;
+      counts.set(key, [{ state, driver: spec.driver }, (counts.get(key)?.[1] ?? 0) + 1]);
+    }
+    return counts.values();
+  });
+}
+
+export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
+  const rows = (value: (row: CapacityRow) => number | null) => (): Values =>
+    source.capacity().flatMap((row) => {
+      const number = value(row);
+      const labels = { scope: row.scope, dimension: row.dimension };
+      return number === null ? [] : [[labels, number] as const];
+    });
+  const labels = ['scope', 'dimension'];
+  const units = 'in workloads, cores, bytes or addresses by dimension';
+  c.gauge(
+    'berth_capacity',
+    `What the scope has, ${units}.`,
+    labels,
+    rows((r) => r.capacity),
+  );
+  c.gauge(
+    'berth_allocatable',
+    `What may be committed after reserve and overcommit, ${units}; absent without a limit.`,
+    labels,
+    rows((r) => r.allocatable),
+  );
+  c.gauge(
+    'berth_committed',
+    `What is committed to workloads, ${units}.`,
+    labels,
+    rows((r) => r.committed),
+  );
+}
+
+export function addSamplingFamilies(c: Collectors, sampling: SamplingSource): void {
+  c.gauge('berth_sample_age_seconds', 'Time since the last finished sample of all workloads.', [], () => {
+    const { age } = sampling.health();
+    return age === null ? [] : [[{}, age]];
+  });
+  c.gauge('berth_sample_duration_seconds', 'How long the last sample of all workloads took.', [], () => [
+    [{}, sampling.health().duration],
+  ]);
+  c.counter('berth_sample_errors_total', 'Readings of cgroups and links that failed.', [], () => [
+    [{}, sampling.health().errors],
+  ]);
+  c.gauge('berth_scrape_series', 'Per-workload series on the page.', [], () => [[{}, sampling.series().onPage]]);
+  c.counter(
+    'berth_scrape_series_dropped_total',
+    'Per-workload series refused by metrics.max_series; their workloads are summed up in berth_rollup families.',
+    [],
+    () => [[{}, sampling.series().dropped]],
+  );
+  const by = (value: (sums: Readonly<TenantSums>) => number) => (): Values =>
+    [...sampling.rollup()].map(([tenant, sums]) => [{ tenant }, value(sums)] as const);
+  const of = 'of workloads beyond metrics.max_series.';
+  c.gauge(
+    'berth_rollup_workloads',
+    'Workloads beyond metrics.max_series.',
+    ['tenant'],
+    by((s) => s.workloads),
+  );
+  c.gauge(
+    'berth_rollup_memory_bytes',
+    `Memory ${of}`,
+    ['tenant'],
+    by((s) => s.memoryBytes),
+  );
+  c.gauge(
+    'berth_rollup_pids',
+    `Processes ${of}`,
+    ['tenant'],
+    by((s) => s.pids),
+  );
+  c.counter(
+    'berth_rollup_cpu_seconds_total',
+    `Processor time ${of}`,
+    ['tenant'],
+    by((s) => s.cpuSeconds),
+  );
+  c.counter(
+    'berth_rollup_oom_kills_total',
+    `Kills for want of memory ${of}`,
+    ['tenant'],
+    by((s) => s.oomKills),
+  );
+  c.counter('berth_rollup_network_bytes_total', `Traffic ${of}`, ['tenant', 'direction'], () =>
+    [...sampling.rollup()].flatMap(([tenant, sums]) => [
+      [{ tenant, direction: 'receive' }, sums.receivedBytes] as const,
+      [{ tenant, direction: 'transmit' }, sums.transmittedBytes] as const,
+    ]),
+  );
+}

@@ -1,0 +1,178 @@
+// The per-workload families, as a table. A controller that the host lacks gives no sample and so no series.
+// The state is one series a workload whose label changes with it, not a fixed set of eight: at thousands of workloads
+// seven constant zeros each would be the largest family of all, and `berth_workload_state{state="failed"}` reads the
+// same either way.
+import type { CgroupStats, PressureTotals } from '../../cgroups/types.js';
+import type { LinkStats } from '../../netns/types.js';
+import type { Family, Row } from './page.js';
+
+/** What is known of one workload at one moment. `startedAt`: Unix ms of its process, null when it has none. */
+export interface WorkloadSample {
+  readonly stats: CgroupStats | undefined;
+  /** Counters of the HOST end of its link. */
+  readonly link: LinkStats | undefined;
+  readonly restarts: number;
+  readonly startedAt: number | null;
+}
+
+type Read = (sample: WorkloadSample) => number | undefined;
+
+function one(read: Read): readonly Row<WorkloadSample>[] {
+  return [{ read }];
+}
+
+function by(name: string, reads: Readonly<Record<string, Read>>): readonly Row<WorkloadSample>[] {
+  return Object.entries(reads).map(([word, read]) => ({ labels: { [name]: word }, read }));
+}
+
+/** The page has no word for "no limit" but infinity, and a share of it is 0, as it should be. */
+function limit(value: number | 'max' | undefined): number | undefined {
+  return value === 'max' ? Number.POSITIVE_INFINITY : value;
+}
+
+function pressureRows(): readonly Row<WorkloadSample>[] {
+  const rows: Row<WorkloadSample>[] = [];
+  for (const resource of ['cpu', 'memory', 'io'] as const) {
+    const of = (s: WorkloadSample): PressureTotals | undefined => s.stats?.pressure?.[resource];
+    rows.push({ labels: { resource, kind: 'some' }, read: (s) => of(s)?.someUsec });
+    rows.push({ labels: { resource, kind: 'full' }, read: (s) => of(s)?.fullUsec });
+  }
+  return rows;
+}
+
+const counter = { type: 'counter', unit: 'integer' } as const;
+const gauge = { type: 'gauge', unit: 'integer' } as const;
+const seconds = { type: 'counter', unit: 'microseconds' } as const;
+
+export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
+  {
+    ...gauge,
+    name: 'berth_workload_info',
+    help: 'Always 1; class and IPv4 address of the workload as labels.',
+    own: ['class', 'address'],
+    rows: one(() => 1),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_state',
+    help: 'Always 1; the label says the state the workload is in, a workload has one such series at a time.',
+    own: ['state'],
+    rows: one(() => 1),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_restarts_total',
+    help: 'Restarts by the restart policy.',
+    rows: one((s) => s.restarts),
+  },
+  {
+    type: 'gauge',
+    unit: 'microseconds',
+    name: 'berth_workload_start_time_seconds',
+    help: 'Unix time at which the current process started.',
+    rows: one((s) => (s.startedAt === null ? undefined : s.startedAt * 1000)),
+  },
+  {
+    ...seconds,
+    name: 'berth_workload_cpu_seconds_total',
+    help: 'Processor time used, by mode.',
+    rows: by('mode', { user: (s) => s.stats?.cpu?.userUsec, system: (s) => s.stats?.cpu?.systemUsec }),
+  },
+  {
+    ...seconds,
+    name: 'berth_workload_cpu_throttled_seconds_total',
+    help: 'Time in which the processor limit held the workload back, summed over processors.',
+    rows: one((s) => s.stats?.cpu?.throttledUsec),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_cpu_periods_total',
+    help: 'Enforcement periods of the processor limit in which the workload was runnable.',
+    rows: one((s) => s.stats?.cpu?.periods),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_cpu_throttled_periods_total',
+    help: 'Enforcement periods in which the processor limit held the workload back.',
+    rows: one((s) => s.stats?.cpu?.throttledPeriods),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_memory_bytes',
+    help: 'Memory charged to the workload, page cache included.',
+    rows: one((s) => s.stats?.memory?.current),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_memory_limit_bytes',
+    help: 'Memory limit; +Inf without one.',
+    rows: one((s) => limit(s.stats?.memory?.max)),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_memory_peak_bytes',
+    help: 'Highest memory charged since the cgroup was made.',
+    rows: one((s) => s.stats?.memory?.peak),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_memory_swap_bytes',
+    help: 'Swap charged to the workload.',
+    rows: one((s) => s.stats?.memory?.swap),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_memory_events_total',
+    help: 'Events of memory.events: high and max count reclaim at these bounds, oom a failed allocation, the others kills.',
+    rows: by('event', {
+      high: (s) => s.stats?.memory?.events.high,
+      max: (s) => s.stats?.memory?.events.max,
+      oom: (s) => s.stats?.memory?.events.oom,
+      oom_kill: (s) => s.stats?.memory?.events.oomKill,
+      oom_group_kill: (s) => s.stats?.memory?.events.oomGroupKill,
+    }),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_pids',
+    help: 'Processes and threads in the cgroup.',
+    rows: one((s) => s.stats?.pids?.current),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_pids_limit',
+    help: 'Processes and threads allowed; +Inf without a limit.',
+    rows: one((s) => limit(s.stats?.pids?.max)),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_pids_refused_total',
+    help: 'Forks refused because of the limit.',
+    rows: one((s) => s.stats?.pids?.maxEvents),
+  },
+  // What the host end of a link receives is what the workload has sent.
+  {
+    ...counter,
+    name: 'berth_workload_network_bytes_total',
+    help: 'Bytes on the link, in the direction the workload sees.',
+    rows: by('direction', { receive: (s) => s.link?.txBytes, transmit: (s) => s.link?.rxBytes }),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_network_packets_total',
+    help: 'Packets on the link, in the direction the workload sees.',
+    rows: by('direction', { receive: (s) => s.link?.txPackets, transmit: (s) => s.link?.rxPackets }),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_network_dropped_total',
+    help: 'Packets dropped on the link, in the direction the workload sees.',
+    rows: by('direction', { receive: (s) => s.link?.txDropped, transmit: (s) => s.link?.rxDropped }),
+  },
+  {
+    ...seconds,
+    name: 'berth_workload_pressure_seconds_total',
+    help: 'Time stalled for want of a resource (PSI); some: at least one task, full: all of them.',
+    rows: pressureRows(),
+  },
+];

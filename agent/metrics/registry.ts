@@ -1,0 +1,156 @@
+// Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
+// the agent records what happens.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { METHODS } from '../control/methods.js';
+import type { CapacityRow } from '../service.js';
+import type { EndRecord } from '../workload/record.js';
+import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
+import {
+  addDensityFamilies,
+  addNodeFamilies,
+  addSamplingFamilies,
+  Collectors,
+  type MetricsSource,
+  type SamplingSource,
+} from './collectors.js';
+
+export type { MetricsSource, SamplingSource } from './collectors.js';
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly source: MetricsSource;
+  readonly sampling: SamplingSource;
+  /** Process and Node.js families, `berth_process_*` and `berth_nodejs_*`; default true. */
+  readonly process?: boolean;
+}
+
+const DIMENSIONS: readonly CapacityRow['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses'];
+const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'lost'];
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #decisions: Counter<'result' | 'dimension'>;
+  readonly #admission: Histogram;
+  readonly #starts: Histogram<'driver'>;
+  readonly #ends: Counter<'cause'>;
+  readonly #reaped: Counter<'kind'>;
+  readonly #reconcile: Histogram;
+  readonly #requests: Counter<'method' | 'result'>;
+  readonly #events: Counter;
+  readonly #writes: Counter;
+
+  constructor(options: MetricsOptions) {
+    const registers = [this.#registry];
+    const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> =>
+      new Counter<T>({ name, help, labelNames: [...labelNames], registers });
+    const histogram = <T extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly T[],
+      buckets: readonly number[],
+    ): Histogram<T> => new Histogram<T>({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers });
+
+    new Gauge({
+      name: 'berth_build_info',
+      help: 'Always 1; the version of berth and of Node.js.',
+      labelNames: ['version', 'node_version'],
+      registers,
+    }).set({ version: options.version, node_version: process.version }, 1);
+    const collectors = new Collectors(this.#registry);
+    addNodeFamilies(collectors, options.source);
+    addDensityFamilies(collectors, options.source);
+    addSamplingFamilies(collectors, options.sampling);
+
+    this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
+      'result',
+      'dimension',
+    ]);
+    this.#admission = histogram(
+      'berth_admission_latency_seconds',
+      'Time from the request to the durable answer of admission.',
+      [],
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+    );
+    this.#starts = histogram(
+      'berth_start_duration_seconds',
+      'Time from admission to a running workload.',
+      ['driver'],
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
+    );
+    this.#ends = counter('berth_ends_total', 'Processes of workloads that ended, by cause.', ['cause']);
+    this.#reaped = counter('berth_reaped_objects_total', 'Orphaned kernel objects removed.', ['kind']);
+    this.#reconcile = histogram(
+      'berth_reconcile_duration_seconds',
+      'Time of one pass of the reconciler over a workload.',
+      [],
+      [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+    );
+    this.#requests = counter('berth_control_requests_total', 'Requests of the control protocol; result: ok or code.', [
+      'method',
+      'result',
+    ]);
+    this.#events = counter('berth_control_events_total', 'Events written to the event journal.', []);
+    this.#writes = counter('berth_journal_writes_total', 'Journal entries made durable.', []);
+    this.#startAtZero(options.source);
+    if (options.process ?? true) this.#addProcess();
+  }
+
+  /** `dimension`: of the refusal; `none` for an admission. */
+  recordAdmission(result: 'admitted' | 'refused', dimension: CapacityRow['dimension'] | 'none', seconds: number): void {
+    this.#decisions.inc({ result, dimension });
+    this.#admission.observe(seconds);
+  }
+
+  recordStart(driver: DriverName, seconds: number): void {
+    this.#starts.observe({ driver }, seconds);
+  }
+
+  recordEnd(cause: EndRecord['cause']): void {
+    this.#ends.inc({ cause });
+  }
+
+  recordReaped(kind: string, count = 1): void {
+    this.#reaped.inc({ kind }, count);
+  }
+
+  recordReconcile(seconds: number): void {
+    this.#reconcile.observe(seconds);
+  }
+
+  /** `result`: `ok` or an error code. Names that are no method share one label value. */
+  recordRequest(method: string, result: string): void {
+    this.#requests.inc({ method: Object.hasOwn(METHODS, method) ? method : 'unknown', result });
+  }
+
+  recordEvent(): void {
+    this.#events.inc();
+  }
+
+  recordJournalWrite(): void {
+    this.#writes.inc();
+  }
+
+  /** All families of this registry in the text format 0.0.4, ending with a newline. */
+  async text(): Promise<string> {
+    // prom-client writes HELP and TYPE of families that have no series; those lines are not worth their bytes.
+    const blocks = (await this.#registry.metrics()).trimEnd().split('\n\n');
+    return `${blocks.filter((block) => block.split('\n').some((line) => !line.startsWith('#'))).join('\n')}\n`;
+  }
+
+  /** A counter that appears with its first event hides that event from `increase`. */
+  #startAtZero(source: MetricsSource): void {
+    this.#decisions.inc({ result: 'admitted', dimension: 'none' }, 0);
+    for (const dimension of DIMENSIONS) this.#decisions.inc({ result: 'refused', dimension }, 0);
+    for (const cause of CAUSES) this.#ends.inc({ cause }, 0);
+    for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
+    for (const method of Object.keys(METHODS)) this.#requests.inc({ method, result: 'ok' }, 0);
+    for (const kind of Object.keys(source.leaked())) this.#reaped.inc({ kind }, 0);
+  }
+
+  #addProcess(): void {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' });
+    // These gauges repeat others under a counter's name.
+    for (const kind of ['handles', 'requests', 'resources'])
+      this.#registry.removeSingleMetric(`berth_nodejs_active_${kind}_total`);
+  }
+}

@@ -1,0 +1,198 @@
+// Reads all workloads at a fixed pace and patches the page, in slices: the main loop gets a turn at least every few
+// milliseconds, and a scrape never waits for the kernel.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CgroupStats } from '../../cgroups/types.js';
+import type { LinkStats } from '../../netns/types.js';
+import type { WorkloadRecord } from '../workload/record.js';
+import type { WorkloadSample } from './families.js';
+import type { Page } from './page.js';
+import type { Rollup } from './rollup.js';
+
+/** What the sampler needs of a record; a WorkloadRecord and a WorkloadView are both one. */
+export type Sampled = Pick<WorkloadRecord, 'id' | 'state' | 'restarts'> & {
+  readonly process: { readonly startedAt: number } | null;
+  readonly sandbox: Pick<WorkloadRecord['sandbox'], 'hostLink' | 'address'>;
+  readonly spec: Pick<WorkloadRecord['spec'], 'tenant' | 'driver' | 'class'>;
+};
+
+export interface SampleSource {
+  workloads(): Iterable<Sampled>;
+  /** One reading of the workload's cgroup; undefined when it has none. */
+  readStats(id: string): CgroupStats | undefined;
+  /** All links of workloads on the host, in one dump. */
+  readLinks(): Promise<readonly LinkStats[]>;
+}
+
+export interface SamplerOptions {
+  readonly source: SampleSource;
+  readonly page: Page<WorkloadSample>;
+  readonly rollup: Rollup;
+  readonly intervalMs: number;
+  /** Told of every failed reading; the last values stay. */
+  readonly onError?: (error: unknown, id: string | undefined) => void;
+}
+
+/** A sample and the moment it was taken, in ms of `performance.now()`. */
+export interface Latest extends WorkloadSample {
+  readonly at: number;
+}
+
+interface Known {
+  latest: Latest;
+  labels: string;
+}
+
+const SLICE_WORKLOADS = 100;
+const SLICE_MS = 4;
+
+export class Sampler {
+  readonly #options: SamplerOptions;
+  readonly #known = new Map<string, Known>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = true;
+  #ticks = 0;
+  #errors = 0;
+  #finishedAt: number | undefined;
+  #durationMs = 0;
+
+  constructor(options: SamplerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a sample at once and then one every interval. One that takes longer than the interval delays the next. */
+  start(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#loop(performance.now());
+  }
+
+  /** Resolves when no reading is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** One sample of everything; while one is under way, that one. Never rejects. */
+  sample(): Promise<void> {
+    this.#running ??= this.#round().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  latest(id: string): Latest | undefined {
+    return this.#known.get(id)?.latest;
+  }
+
+  /** Takes a deleted workload off the page without waiting for the next sample. */
+  forget(id: string): void {
+    this.#known.delete(id);
+    this.#options.page.remove(id);
+  }
+
+  /** Finished samples so far. */
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  /** Age of the last finished sample and how long it took, in seconds; null before the first. Failed readings. */
+  health(): { readonly age: number | null; readonly duration: number; readonly errors: number } {
+    const age = this.#finishedAt === undefined ? null : (performance.now() - this.#finishedAt) / 1000;
+    return { age, duration: this.#durationMs / 1000, errors: this.#errors };
+  }
+
+  #loop(due: number): void {
+    void this.sample().then(() => {
+      if (this.#stopped) return;
+      const { intervalMs } = this.#options;
+      const now = performance.now();
+      const missed = Math.max(0, Math.floor((now - due) / intervalMs));
+      const next = due + (missed + 1) * intervalMs;
+      this.#timer = setTimeout(() => this.#loop(next), next - now);
+      this.#timer.unref();
+    });
+  }
+
+  async #round(): Promise<void> {
+    const startedAt = performance.now();
+    const { source, rollup } = this.#options;
+    const links = await this.#links();
+    const workloads = this.#workloads();
+    if (workloads === undefined) return;
+    // First, so that those who waited for room on the page find it.
+    const ids = new Set(workloads.map((workload) => workload.id));
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.forget(id);
+    let sliceStart = performance.now();
+    let inSlice = 0;
+    rollup.begin();
+    for (const workload of workloads) {
+      if (inSlice >= SLICE_WORKLOADS || performance.now() - sliceStart > SLICE_MS) {
+        await nextTurn();
+        sliceStart = performance.now();
+        inSlice = 0;
+      }
+      inSlice += 1;
+      this.#one(workload, source, links);
+    }
+    rollup.end();
+    this.#finishedAt = performance.now();
+    this.#durationMs = this.#finishedAt - startedAt;
+    this.#ticks += 1;
+  }
+
+  #one(workload: Sampled, source: SampleSource, links: ReadonlyMap<string, LinkStats>): void {
+    const { page, rollup } = this.#options;
+    const { id, spec, sandbox } = workload;
+    const known = this.#known.get(id);
+    let stats: CgroupStats | undefined;
+    try {
+      stats = source.readStats(id);
+    } catch (error) {
+      this.#fail(error, id);
+    }
+    const link = sandbox.hostLink === null ? undefined : links.get(sandbox.hostLink);
+    const latest: Latest = {
+      at: performance.now(),
+      // A cgroup or link that has gone keeps its last figures until the workload itself goes.
+      stats: stats ?? known?.latest.stats,
+      link: link ?? known?.latest.link,
+      restarts: workload.restarts,
+      startedAt: workload.process?.startedAt ?? null,
+    };
+    const common = { workload: id, tenant: spec.tenant, driver: spec.driver };
+    const own = { state: workload.state, class: spec.class, address: sandbox.address ?? '' };
+    const labels = JSON.stringify([common, own]);
+    const first = known === undefined;
+    const onPage =
+      known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, { common, own }, latest, first);
+    if (!onPage) rollup.add(id, spec.tenant, latest);
+    this.#known.set(id, { latest, labels });
+  }
+
+  /** A copy, because the daemon adds and removes workloads between slices; undefined when they cannot be told. */
+  #workloads(): readonly Sampled[] | undefined {
+    try {
+      return [...this.#options.source.workloads()];
+    } catch (error) {
+      this.#fail(error, undefined);
+      return undefined;
+    }
+  }
+
+  async #links(): Promise<ReadonlyMap<string, LinkStats>> {
+    try {
+      const links = await this.#options.source.readLinks();
+      return new Map(links.map((link) => [link.name, link]));
+    } catch (error) {
+      this.#fail(error, undefined);
+      return new Map();
+    }
+  }
+
+  #fail(error: unknown, id: string | undefined): void {
+    this.#errors += 1;
+    this.#options.onError?.(error, id);
+  }
+}

@@ -1,0 +1,188 @@
+// The web listener: metrics, health and the status page. Read-only, so only GET and HEAD.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { BerthError } from '../errors.js';
+import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from './exposition.js';
+import { type StatusSource, statusDocument, statusPage } from './status.js';
+
+export interface WebOptions {
+  /** `web.listen`: `127.0.0.1:9464`, `[::1]:9464`, `:9464`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly exposition: ExpositionSource;
+  readonly status: StatusSource;
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface WebServer {
+  readonly host: string;
+  readonly port: number;
+  /** Stops listening, ends idle connections at once and the others after their answer or two seconds. */
+  close(): Promise<void>;
+}
+
+/** Throws `config_invalid` for an address that is none, `socket_in_use` for a taken one, `os_error` for the rest. */
+export async function startWebServer(options: WebOptions): Promise<WebServer> {
+  const { host, port } = parseListen(options.listen);
+  const routes = new Routes(options);
+  const server = createServer((request, response) => {
+    routes.answer(request, response).catch((error: unknown) => {
+      options.onError?.(error);
+      if (response.headersSent) response.destroy();
+      else send(response, 500, 'text/plain; charset=utf-8', 'internal error\n');
+    });
+  });
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 5_000;
+  // A reader that takes nothing for this long is dropped; its answer would be held in memory.
+  server.setTimeout(30_000);
+  await listen(server, host, port, options.listen);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new BerthError('internal', 'the listener has no port');
+  return {
+    host: address.address,
+    port: address.port,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      const late = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+      await closed;
+      clearTimeout(late);
+    },
+  };
+}
+
+/** `[::1]:9464` -> host and port. Throws `config_invalid`. */
+export function parseListen(listen: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(listen);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535)
+    throw new BerthError('config_invalid', `web.listen ${JSON.stringify(listen)} is not an address with a port`, {
+      hint: 'Write web.listen as "127.0.0.1:9464" or "[::1]:9464"; empty for none.',
+    });
+  return { host: (match[1] ?? match[2]) || '::', port };
+}
+
+async function listen(server: Server, host: string, port: number, text: string): Promise<void> {
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const hint = `Change web.listen (now ${JSON.stringify(text)}), or set it to "" for no web listener.`;
+    if (code === 'EADDRINUSE')
+      throw new BerthError('socket_in_use', `${text} is in use by another program`, { hint, cause: error });
+    throw new BerthError('os_error', `cannot listen on ${text}: ${code}`, { hint, cause: error });
+  }
+}
+
+class Routes {
+  readonly #exposition: Exposition;
+  readonly #status: StatusSource;
+
+  constructor(options: WebOptions) {
+    this.#exposition = new Exposition(options.exposition);
+    this.#status = options.status;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      send(response, 405, PLAIN, 'only GET and HEAD\n');
+      return;
+    }
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    switch (path) {
+      case '/metrics':
+        return this.#metrics(request, response);
+      case '/healthz':
+      case '/livez':
+      case '/-/healthy':
+        return send(response, 200, PLAIN, 'ok\n');
+      case '/readyz':
+      case '/-/ready':
+        return this.#ready(response, new URLSearchParams(query).has('verbose'));
+      case '/status.json':
+        return send(response, 200, 'application/json', `${JSON.stringify(statusDocument(this.#status))}\n`);
+      case '/':
+        return send(response, 200, 'text/html; charset=utf-8', statusPage(statusDocument(this.#status)));
+      default:
+        return send(response, 404, PLAIN, 'not found\n');
+    }
+  }
+
+  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('Vary', 'Accept-Encoding');
+    if (wantsGzip(request.headers['accept-encoding'])) {
+      const body = await this.#exposition.gzip();
+      response.setHeader('Content-Encoding', 'gzip');
+      return send(response, 200, EXPOSITION_TYPE, body);
+    }
+    const pieces = this.#exposition.plain();
+    const first = await pieces.next();
+    head(response, 200, EXPOSITION_TYPE);
+    if (request.method === 'HEAD' || first.done) {
+      await pieces.return(undefined);
+      response.end();
+      return;
+    }
+    response.write(first.value);
+    for await (const piece of pieces) {
+      // A client that went away never drains.
+      if (response.destroyed) return;
+      if (!response.write(piece)) await drained(response);
+    }
+    response.end();
+  }
+
+  #ready(response: ServerResponse, verbose: boolean): void {
+    const node = this.#status.metrics.describe();
+    const word = node.ready ? 'ok' : 'not ready';
+    const lines = node.conditions.map(
+      (c) => `[${c.severity === 'error' ? '-' : '+'}] ${c.code} ${c.severity}: ${c.title}`,
+    );
+    const drivers = node.drivers.map((d) => `[+] driver ${d.name}: ${d.usable ? 'usable' : d.reason}`);
+    const ready = `[${node.ready ? '+' : '-'}] recovered: ${word}`;
+    const text = verbose ? [ready, ...lines, ...drivers, word].join('\n') : word;
+    send(response, node.ready ? 200 : 503, PLAIN, `${text}\n`);
+  }
+}
+
+const CLOSE_GRACE_MS = 2_000;
+const PLAIN = 'text/plain; charset=utf-8';
+
+function head(response: ServerResponse, status: number, type: string, length?: number): void {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ...(length === undefined ? {} : { 'Content-Length': length }),
+  });
+}
+
+/** Node leaves out the body of an answer to HEAD by itself. */
+function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
+  head(response, status, type, Buffer.byteLength(body));
+  response.end(body);
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed || !response.writableNeedDrain) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
+}
+
+/** Accept-Encoding names gzip and does not refuse it with q=0 (RFC 9110, 12.5.3). */
+function wantsGzip(header: string | string[] | undefined): boolean {
+  return String(header ?? '')
+    .split(',')
+    .some((part) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$)|$)/i.test(part));
+}

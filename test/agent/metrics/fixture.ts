@@ -1,0 +1,143 @@
+// A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
+
+import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
+import { Page } from '../../../agent/metrics/page.js';
+import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
+import { Rollup } from '../../../agent/metrics/rollup.js';
+import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
+import type { WorkloadState } from '../../../agent/workload/record.js';
+import type { CgroupStats } from '../../../cgroups/types.js';
+import type { LinkStats } from '../../../netns/types.js';
+
+/** Counters that grow with `step`; workload number `n` gives each its own figures. */
+export function statsOf(n: number, step: number): CgroupStats {
+  const pressure = { someUsec: 1_500 * step + n, fullUsec: 500 * step + n, someAvg10: 0.1, fullAvg10: 0 };
+  return {
+    cpu: {
+      usageUsec: 1_250_001 * step + n,
+      userUsec: 1_000_001 * step + n,
+      systemUsec: 250_000 * step,
+      periods: 10 * step,
+      throttledPeriods: 2 * step,
+      throttledUsec: 12_345 * step,
+    },
+    memory: {
+      current: 64 * 2 ** 20 + 4096 * (n + step),
+      peak: 96 * 2 ** 20 + 4096 * (n + step),
+      swap: 0,
+      max: n % 2 === 0 ? 256 * 2 ** 20 : 'max',
+      events: { high: 0, max: step, oom: 0, oomKill: 0, oomGroupKill: 0 },
+    },
+    pids: { current: 3 + n, max: 128, maxEvents: 0 },
+    pressure: { cpu: pressure, memory: pressure, io: pressure },
+  };
+}
+
+export function linkOf(n: number, step: number): LinkStats {
+  return {
+    name: `bt${n}`,
+    rxBytes: 1_000 * step,
+    txBytes: 2_000 * step,
+    rxPackets: 10 * step,
+    txPackets: 20 * step,
+    rxDropped: 1,
+    txDropped: 2,
+  };
+}
+
+export function workloadOf(n: number, state: WorkloadState = 'running'): Sampled {
+  return {
+    id: `web-${n}`,
+    state,
+    restarts: n,
+    process: { startedAt: 1_790_000_000_123 },
+    sandbox: { hostLink: `bt${n}`, address: `10.133.0.${n}` },
+    spec: { tenant: n % 3 === 0 ? 'acme' : 'umbrella', driver: n % 5 === 4 ? 'qemu' : 'exec', class: 'burstable' },
+  };
+}
+
+/** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
+export class MadeUpNode implements SampleSource, MetricsSource {
+  step = 1;
+  readonly list: Sampled[];
+  readonly page: Page<WorkloadSample>;
+  readonly rollup = new Rollup({ maxTenants: 100 });
+  readonly sampler: Sampler;
+  readonly registry: Metrics;
+
+  constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
+    this.list = Array.from({ length: count }, (_, n) => workloadOf(n));
+    this.page = new Page(WORKLOAD_FAMILIES, { maxSeries: options.maxSeries ?? 100_000 });
+    const { page, rollup } = this;
+    this.sampler = new Sampler({ source: this, page, rollup, intervalMs: options.intervalMs ?? 1000 });
+    const { sampler } = this;
+    this.registry = new Metrics({
+      version: '0.1.0',
+      source: this,
+      sampling: {
+        health: () => sampler.health(),
+        series: () => ({ onPage: page.series, dropped: page.dropped }),
+        rollup: () => rollup.sums(),
+      },
+      process: options.process ?? false,
+    });
+  }
+
+  latest(id: string) {
+    return this.sampler.latest(id);
+  }
+
+  workloads(): readonly Sampled[] {
+    return this.list;
+  }
+
+  readStats(id: string): CgroupStats | undefined {
+    return statsOf(Number(id.slice(4)), this.step);
+  }
+
+  async readLinks(): Promise<readonly LinkStats[]> {
+    return this.list.map((_, n) => linkOf(n, this.step));
+  }
+
+  describe() {
+    const states = ['pending', 'preparing', 'starting', 'running', 'frozen', 'stopping', 'exited', 'failed'] as const;
+    const of = (state: WorkloadState): number => this.list.filter((w) => w.state === state).length;
+    return {
+      name: 'node-1',
+      version: '0.1.0',
+      bootId: '5d0c0c7e',
+      startedAt: 1_790_000_000_000,
+      ready: true,
+      cordoned: false,
+      labels: {},
+      drivers: [
+        { name: 'exec' as const, usable: true, reason: '' },
+        { name: 'qemu' as const, usable: false, reason: 'qemu-system-x86_64 is not installed' },
+      ],
+      workloads: Object.fromEntries(states.map((state) => [state, of(state)])) as Record<WorkloadState, number>,
+      leaked: 0,
+      host: {},
+      conditions: [
+        { code: 'no_kvm', severity: 'warning' as const, title: 'No KVM', why: 'no /dev/kvm', fix: 'load <kvm>' },
+      ],
+    };
+  }
+
+  capacity() {
+    return [
+      { scope: 'host', dimension: 'workloads', capacity: 1000, allocatable: 1000, committed: this.list.length },
+      { scope: 'host', dimension: 'cpu', capacity: 2, allocatable: 6, committed: 1.5 },
+      { scope: 'host', dimension: 'memory', capacity: 8 * 2 ** 30, allocatable: 7 * 2 ** 30, committed: 2 ** 30 },
+      { scope: 'host', dimension: 'addresses', capacity: 65_533, allocatable: 65_533, committed: this.list.length },
+      { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5 },
+    ] as const;
+  }
+
+  leaked(): Readonly<Record<string, number>> {
+    return { cgroup: 0, netns: 0, link: 0 };
+  }
+
+  schedulers(): readonly { id: string; connected: boolean }[] {
+    return [{ id: 'central', connected: true }];
+  }
+}
