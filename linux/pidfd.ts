@@ -17,6 +17,8 @@ const POLLFD_SIZE = 8;
 export interface ProcessStat {
   readonly state: string;
   readonly ppid: number;
+  /** Process group. */
+  readonly group: number;
   readonly session: number;
   readonly startTime: number;
 }
@@ -66,8 +68,14 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
 export function parseProcessStat(text: string): ProcessStat | undefined {
   // The command name (field 2) is in parentheses and may itself contain blanks and parentheses: count from the last.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, ppid, , session] = fields;
+  const [state, ppid, group, session] = fields;
   const startTime = fields[19];
-  if (state === undefined || ppid === undefined || session === undefined || startTime === undefined) return undefined;
-  return { state, ppid: Number(ppid), session: Number(session), startTime: Number(startTime) };
+  if (state === undefined || session === undefined || startTime === undefined) return undefined;
+  return {
+    state,
+    ppid: Number(ppid),
+    group: Number(group),
+    session: Number(session),
+    startTime: Number(startTime),
+  };
 }

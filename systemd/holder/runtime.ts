@@ -38,14 +38,15 @@ export function readPidFile(file: string): number | undefined {
 }
 
 /**
- * Kills what a failed runtime may have left: its process group, and the process in its pid file if that has come to this
- * process as an orphan. Only while the runtime is a zombie: afterwards its pid might name another group.
+ * Kills what a failed runtime may have left: its process group, and that of the process in its pid file if it has come
+ * to this process as an orphan. Only while the runtime is a zombie: afterwards its pid might name another group.
  */
 export function killLeftovers(runtimePid: number, pidFile: string): void {
   if (readProcessStat(runtimePid)?.state !== 'Z') return;
   kill(-runtimePid);
   const main = readPidFile(pidFile);
-  if (main !== undefined && readProcessStat(main)?.ppid === process.pid) kill(main);
+  const stat = main === undefined ? undefined : readProcessStat(main);
+  if (stat?.ppid === process.pid && stat.group !== readProcessStat(process.pid)?.group) kill(-stat.group);
 }
 
 export function runtimeFailure(request: SpawnRequest, exited: ExitedChild): HolderFailure {

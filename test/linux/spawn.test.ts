@@ -53,7 +53,13 @@ test('spawnProcess starts, refuses and is waited for', (t) => {
 
 test('parseProcessStat survives names with blanks and parentheses', (t) => {
   const tail = Array.from({ length: 40 }, (_, index) => index).join(' ');
-  t.deepEqual(parseProcessStat(`12 (a) b (c)) S 1 12 12 ${tail}`), { state: 'S', ppid: 1, session: 12, startTime: 15 });
+  t.deepEqual(parseProcessStat(`12 (a) b (c)) S 1 12 12 ${tail}`), {
+    state: 'S',
+    ppid: 1,
+    group: 12,
+    session: 12,
+    startTime: 15,
+  });
   t.is(parseProcessStat(''), undefined);
   const own = execFileSync('cat', ['/proc/self/stat'], { encoding: 'utf8' });
   t.is(parseProcessStat(own)?.ppid, process.pid);
