@@ -9,10 +9,14 @@ import { createSandbox } from './sandbox.js';
 import { listOwned, readStats } from './stats.js';
 
 /** Serves calls from `port` until `close`. The calling thread's network namespace counts as the host's. */
-export function serve(port: MessagePort): void {
-  const host = openHost();
+export function serve(port: MessagePort, host: Host = openHost()): void {
+  let dying = false;
   port.on('message', (call: ToWorker) => {
+    // Messages that are queued already are still delivered after an uncaught error, before the thread ends.
+    if (dying) return;
+    dying = true;
     port.postMessage(answer(host, call));
+    dying = false;
     if (call.method !== 'close') return;
     host.close();
     port.close();
