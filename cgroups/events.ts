@@ -49,6 +49,7 @@ export function watchEvents(
   if (signal.aborted) return false;
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
+  let last: string | undefined;
   const end = (): void => {
     ended = true;
     clearTimeout(timer);
@@ -61,6 +62,9 @@ export function watchEvents(
     const events = tryRead(dir);
     if (events === 'unreadable') return;
     if (events === undefined) end();
+    const text = JSON.stringify(events) ?? '';
+    if (text === last) return;
+    last = text;
     onChange(events);
   };
   const soon = (): void => {
