@@ -1,0 +1,106 @@
+// Who may do what. The local socket has every right (its file mode decides who may open it); a scheduler has the
+// tenants of its configuration, narrowed by what it asks for in session.hello, and must be the newest of its kind.
+import { BerthError } from '../errors.js';
+import type { BerthEvent } from '../service.js';
+import type { NumberFile } from './number-file.js';
+
+/** The far end of a connection, before it has said anything. `scopes` are tenants; empty: all. */
+export type Peer =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'scheduler'; readonly id: string; readonly scopes: readonly string[] };
+
+export interface Grant {
+  /** Null until a hello; on the local socket it may stay so. */
+  readonly scheduler: string | null;
+  /** Tenants it may act on; null: all, and the host itself. */
+  readonly tenants: ReadonlySet<string> | null;
+}
+
+export interface Hello {
+  readonly scheduler: string;
+  readonly epoch: number;
+  readonly scopes: readonly string[];
+}
+
+export const LOCAL_GRANT: Grant = { scheduler: null, tenants: null };
+
+/** What `hello` yields on this connection. Throws `not_permitted`. */
+export function grantOf(peer: Peer, hello: Hello): Grant {
+  const asked = hello.scopes.length === 0 ? null : new Set(hello.scopes);
+  if (peer.kind === 'local') return { scheduler: hello.scheduler, tenants: asked };
+  if (peer.id !== hello.scheduler)
+    throw new BerthError('not_permitted', `this node knows you as scheduler "${peer.id}", not "${hello.scheduler}"`, {
+      hint: 'Make `id` in [[control.scheduler]] and the name in session.hello the same.',
+      data: { configured: peer.id, stated: hello.scheduler },
+    });
+  if (peer.scopes.length === 0) return { scheduler: peer.id, tenants: asked };
+  const tenants = new Set(peer.scopes.filter((tenant) => asked === null || asked.has(tenant)));
+  if (tenants.size === 0)
+    throw new BerthError('not_permitted', 'none of the scopes asked for is configured for this scheduler', {
+      data: { asked: hello.scopes, configured: peer.scopes },
+    });
+  return { scheduler: peer.id, tenants };
+}
+
+export function permits(grant: Grant, tenant: string): boolean {
+  return grant.tenants === null || grant.tenants.has(tenant);
+}
+
+/** Throws `not_permitted` unless the tenant is in scope. */
+export function requireTenant(grant: Grant, tenant: string): void {
+  if (permits(grant, tenant)) return;
+  throw new BerthError('not_permitted', `tenant "${tenant}" is outside the scope of this session`, {
+    data: { tenant, scopes: [...(grant.tenants ?? [])] },
+  });
+}
+
+/** Throws `not_permitted` for what touches every tenant at once, unless the session covers them all. */
+export function requireHost(grant: Grant, method: string): void {
+  if (grant.tenants === null) return;
+  throw new BerthError('not_permitted', `${method} touches every tenant; this session covers some`, {
+    hint: 'Use the local socket, or a scheduler without scopes.',
+    data: { scopes: [...grant.tenants] },
+  });
+}
+
+/** Events of the host itself are for everyone; those of a tenant for those whose scope covers it. */
+export function sees(grant: Grant, event: BerthEvent): boolean {
+  if (grant.tenants === null) return true;
+  return event.tenant === undefined ? event.workload === undefined : grant.tenants.has(event.tenant);
+}
+
+/** Lets only the newest epoch of a scheduler act: one that was replaced may not know it yet. */
+export class EpochFence {
+  readonly #highest: NumberFile;
+  readonly #live = new Map<
+    object,
+    { readonly scheduler: string; readonly epoch: number; readonly close: () => void }
+  >();
+
+  constructor(highest: NumberFile) {
+    this.#highest = highest;
+  }
+
+  /**
+   * Admits `session`, closing older ones of the same scheduler; resolves when the epoch is durable. Throws
+   * `stale_epoch`, and errors of node:fs.
+   */
+  async enter(session: object, hello: Hello, close: () => void): Promise<void> {
+    const highest = this.#highest.get(hello.scheduler) ?? -1;
+    if (hello.epoch < highest)
+      throw new BerthError('stale_epoch', `epoch ${hello.epoch} is older than ${highest}, which was seen already`, {
+        data: { scheduler: hello.scheduler, epoch: hello.epoch, seen: highest },
+      });
+    this.#live.set(session, { scheduler: hello.scheduler, epoch: hello.epoch, close });
+    for (const [other, { scheduler, epoch, close: closeOther }] of [...this.#live]) {
+      if (scheduler !== hello.scheduler || epoch >= hello.epoch) continue;
+      this.#live.delete(other);
+      closeOther();
+    }
+    if (hello.epoch > highest) await this.#highest.set(hello.scheduler, hello.epoch);
+  }
+
+  leave(session: object): void {
+    this.#live.delete(session);
+  }
+}

@@ -1,0 +1,176 @@
+// Calls and events over an open websocket, whoever opened it.
+import type { WebSocket } from 'ws';
+import { BerthError } from '../errors.js';
+import type { BerthEvent } from '../service.js';
+import { EventQueue } from './event-queue.js';
+import { CLOSE, LIMITS } from './limits.js';
+import type { MethodName, Params, Results } from './methods.js';
+import { errorOf, isObject } from './rpc.js';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface EventsOptions extends CallOptions {
+  /** Told when events between `since` and `from` are lost. */
+  readonly onGap?: (from: number) => void;
+}
+
+/** Parameters may be left out where none are required. */
+export type CallArguments<M extends MethodName> =
+  Record<never, never> extends Params<M>
+    ? [params?: Params<M>, options?: CallOptions]
+    : [params: Params<M>, options?: CallOptions];
+
+export interface Client {
+  readonly address: string;
+  /** Resolves when the connection has ended. */
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  /** Throws the agent's BerthError; `cannot_connect` when the connection ends; `deadline_exceeded` or the signal's reason. */
+  call<M extends MethodName>(method: M, ...args: CallArguments<M>): Promise<Results[M]>;
+  /** Subscribes (`since` is exclusive; absent: new ones only) and yields until the loop ends. Throws as `call` does. */
+  events(since?: number, options?: EventsOptions): AsyncIterable<BerthEvent>;
+  /** Hears every event this connection brings, whoever subscribed. */
+  onEvent(listener: (event: BerthEvent) => void): () => void;
+  close(): Promise<void>;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Events waiting for a reader, above which the socket is not read. */
+const QUEUE = 1024;
+
+export function clientOver(socket: WebSocket, address: string): Client {
+  return new SocketClient(socket, address);
+}
+
+class SocketClient implements Client {
+  readonly address: string;
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  readonly #socket: WebSocket;
+  readonly #pending = new Map<number, Pending>();
+  readonly #listeners = new Set<(event: BerthEvent) => void>();
+  readonly #queues = new Set<EventQueue>();
+  #nextId = 1;
+  #failure: BerthError | undefined;
+
+  constructor(socket: WebSocket, address: string) {
+    this.address = address;
+    this.#socket = socket;
+    socket.on('message', (data) => this.#receive(data.toString()));
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.once('close', (code, reason) => {
+        this.#fail(code, reason.toString());
+        resolve({ code, reason: reason.toString() });
+      });
+    });
+  }
+
+  async call<M extends MethodName>(method: M, ...[params, options]: CallArguments<M>): Promise<Results[M]> {
+    const signal = options?.signal;
+    if (signal?.aborted) throw abortError(method, signal);
+    if (this.#failure !== undefined) throw this.#failure;
+    const id = this.#nextId++;
+    const text = JSON.stringify({ jsonrpc: '2.0', id, method, params: params ?? {} });
+    if (Buffer.byteLength(text) > LIMITS.messageBytes)
+      throw new BerthError('message_too_large', `${method}: the request is larger than ${LIMITS.messageBytes} bytes`);
+    let onAbort: (() => void) | undefined;
+    try {
+      return await new Promise<Results[M]>((resolve, reject) => {
+        this.#pending.set(id, { resolve: (result) => resolve(result as Results[M]), reject });
+        onAbort = () => reject(abortError(method, signal));
+        signal?.addEventListener('abort', onAbort, { once: true });
+        this.#socket.send(text);
+        this.#adjustReading();
+      });
+    } finally {
+      this.#pending.delete(id);
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+      this.#adjustReading();
+    }
+  }
+
+  async *events(since?: number, options: EventsOptions = {}): AsyncGenerator<BerthEvent, void, undefined> {
+    const queue = new EventQueue(() => this.#adjustReading());
+    this.#queues.add(queue);
+    const abort = () => queue.fail(abortError('events.subscribe', options.signal));
+    options.signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const { from, gap } = await this.call('events.subscribe', since === undefined ? {} : { since }, options);
+      if (gap) options.onGap?.(from);
+      while (true) yield await queue.next();
+    } finally {
+      options.signal?.removeEventListener('abort', abort);
+      this.#queues.delete(queue);
+      this.#adjustReading();
+    }
+  }
+
+  onEvent(listener: (event: BerthEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#socket.isPaused) this.#socket.resume();
+    this.#socket.close(CLOSE.normal);
+    await this.closed;
+  }
+
+  #receive(text: string): void {
+    const message: unknown = parse(text);
+    if (!isObject(message)) return;
+    if (message.method === 'event') {
+      const event = message.params as BerthEvent;
+      for (const listener of this.#listeners) listener(event);
+      for (const queue of this.#queues) queue.push(event);
+      return;
+    }
+    const pending = this.#pending.get(Number(message.id));
+    if (pending === undefined) return;
+    if ('error' in message) pending.reject(errorOf(message.error));
+    else pending.resolve(message.result);
+  }
+
+  /** A call must get its reply even while a reader of events is busy (it may be the one that calls). */
+  #adjustReading(): void {
+    const full = [...this.#queues].some((queue) => queue.length >= QUEUE) && this.#pending.size === 0;
+    if (full === this.#socket.isPaused) return;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #fail(code: number, reason: string): void {
+    const why = reason === '' ? `code ${code}` : `${reason} (code ${code})`;
+    this.#failure = new BerthError(
+      code === CLOSE.messageTooLarge
+        ? 'message_too_large'
+        : code === CLOSE.staleEpoch
+          ? 'stale_epoch'
+          : 'cannot_connect',
+      `the connection to ${this.address} has ended: ${why}`,
+      { data: { address: this.address, close: code } },
+    );
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    for (const queue of this.#queues) queue.fail(this.#failure);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function abortError(method: string, signal: AbortSignal | undefined): unknown {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new BerthError('deadline_exceeded', `${method}: no answer in time`, { cause: reason });
+  return reason;
+}

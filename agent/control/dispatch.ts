@@ -1,0 +1,135 @@
+// From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
+import type * as z from 'zod';
+import { BerthError } from '../errors.js';
+import type { AgentService } from '../service.js';
+import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
+import { parseSpec } from '../workload/spec.js';
+import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
+import { METHODS, type MethodName, type Results } from './methods.js';
+
+/** What a handler may use; the session makes one for every request, with the grant of that moment. */
+export interface Context {
+  readonly service: AgentService;
+  readonly grant: Grant;
+  readonly now: () => number;
+  hello(hello: Hello): Promise<Results['session.hello']>;
+  subscribe(since: number | undefined): Results['events.subscribe'];
+  ack(cursor: number): Promise<number>;
+}
+
+type Checked<M extends MethodName> = z.output<(typeof METHODS)[M]>;
+type Handler<M extends MethodName> = (params: Checked<M>, context: Context) => Results[M] | Promise<Results[M]>;
+
+const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
+  'session.hello': (params, context) => context.hello(params),
+  'session.ping': (_params, { now }) => ({ at: now() }),
+  'node.describe': (_params, { service }) => service.describe(),
+  'node.capacity': (_params, { service, grant }) => ({
+    rows: service.capacity().filter(({ scope }) => !scope.startsWith('tenant/') || permits(grant, scope.slice(7))),
+  }),
+  'node.cordon': async (_params, { service, grant }) => {
+    requireHost(grant, 'node.cordon');
+    await service.setCordoned(true);
+    return { cordoned: true };
+  },
+  'node.uncordon': async (_params, { service, grant }) => {
+    requireHost(grant, 'node.uncordon');
+    await service.setCordoned(false);
+    return { cordoned: false };
+  },
+  'node.doctor': async (_params, { service }) => ({ conditions: await service.doctor() }),
+  'node.cleanup': async (_params, { service, grant }) => {
+    requireHost(grant, 'node.cleanup');
+    return { removed: await service.cleanup() };
+  },
+  'workload.fits': (params, { service, grant }) => service.fits(specFor(grant, params.spec)),
+  'workload.create': (params, { service, grant }) => service.create(specFor(grant, params.spec)),
+  'workload.update': async (params, { service, grant }) => {
+    const spec = specFor(grant, params.spec);
+    await requireWorkload(params.id, service, grant);
+    return service.update(params.id, spec);
+  },
+  'workload.delete': async (params, { service, grant }) => {
+    await requireWorkload(params.id, service, grant);
+    return service.delete(params.id, { now: params.now });
+  },
+  'workload.get': async (params, { service, grant }) => {
+    const view = await service.get(params.id);
+    requireTenant(grant, view.spec.tenant);
+    return view;
+  },
+  'workload.list': ({ tenant, state }, { service, grant }) => {
+    if (tenant !== undefined) requireTenant(grant, tenant);
+    if (state !== undefined && !isState(state))
+      throw invalidParams([{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }]);
+    const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
+    return { workloads: service.list(filter).filter(({ spec }) => permits(grant, spec.tenant)) };
+  },
+  'workload.start': wish('running'),
+  'workload.stop': wish('stopped'),
+  'workload.restart': wish('running', { restart: true }),
+  'workload.freeze': wish('frozen'),
+  'workload.thaw': wish('running'),
+  'workload.logs': async ({ id, offset, limit }, { service, grant }) => {
+    await requireWorkload(id, service, grant);
+    return service.logs(id, offset === undefined ? { limit } : { offset, limit });
+  },
+  'events.subscribe': (params, context) => context.subscribe(params.since),
+  'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
+};
+
+// A record, so that the compiler notices a state that is missing here.
+const STATES: Readonly<Record<WorkloadState, true>> = {
+  pending: true,
+  preparing: true,
+  starting: true,
+  running: true,
+  frozen: true,
+  stopping: true,
+  exited: true,
+  failed: true,
+};
+
+export function isMethod(name: string): name is MethodName {
+  return Object.hasOwn(METHODS, name);
+}
+
+/** Checks the parameters and calls the service. Throws BerthError (`invalid_params`, ...) or what the service throws. */
+export async function dispatch(method: MethodName, params: unknown, context: Context): Promise<unknown> {
+  const checked = METHODS[method].safeParse(params);
+  if (!checked.success)
+    throw invalidParams(
+      checked.error.issues.map((issue) => ({ field: issue.path.join('.') || '(params)', problem: issue.message })),
+    );
+  // The table's type ties each handler to its schema; the compiler cannot follow that through a variable name.
+  const handler = HANDLERS[method] as (params: unknown, context: Context) => unknown;
+  return await handler(checked.data, context);
+}
+
+function wish(desired: Exclude<Desired, 'deleted'>, options?: { readonly restart: boolean }) {
+  return async ({ id }: { readonly id: string }, { service, grant }: Context): Promise<WorkloadView> => {
+    await requireWorkload(id, service, grant);
+    return service.setDesired(id, desired, options);
+  };
+}
+
+function specFor(grant: Grant, input: unknown): ReturnType<typeof parseSpec> {
+  const spec = parseSpec(input);
+  requireTenant(grant, spec.tenant);
+  return spec;
+}
+
+async function requireWorkload(id: string, service: AgentService, grant: Grant): Promise<void> {
+  if (grant.tenants === null) return;
+  const view = await service.get(id);
+  requireTenant(grant, view.spec.tenant);
+}
+
+function isState(text: string): text is WorkloadState {
+  return Object.hasOwn(STATES, text);
+}
+
+function invalidParams(fields: readonly { readonly field: string; readonly problem: string }[]): BerthError {
+  const sentence = fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  return new BerthError('invalid_params', sentence, { data: { fields } });
+}

@@ -1,0 +1,35 @@
+// Finds out that a peer is gone when TCP does not say so: a ping each interval, dead after three without a sound.
+
+export interface Pingable {
+  ping(): void;
+  /** Called once. */
+  dead(): void;
+}
+
+const MISSED = 3;
+
+export class Heartbeat {
+  readonly #timer: NodeJS.Timeout;
+  #silent = 0;
+
+  constructor(peer: Pingable, intervalMs: number) {
+    this.#timer = setInterval(() => {
+      if (this.#silent >= MISSED) {
+        this.stop();
+        peer.dead();
+        return;
+      }
+      this.#silent++;
+      peer.ping();
+    }, intervalMs);
+  }
+
+  /** A pong, or anything else, has come from the peer. */
+  heard(): void {
+    this.#silent = 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

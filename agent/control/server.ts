@@ -1,0 +1,123 @@
+// The control room as a whole: the local socket and the schedulers, on one service and one event log.
+import { join } from 'node:path';
+import type { WebSocket } from 'ws';
+import type { Config } from '../config/schema.js';
+import { BerthError } from '../errors.js';
+import type { AgentService } from '../service.js';
+import { parseDuration } from '../workload/units.js';
+import { EpochFence, type Peer } from './authorise.js';
+import type { BackoffOptions } from './backoff.js';
+import { Dialer, type DialLog } from './dial.js';
+import type { EventLog } from './event-log.js';
+import { LIMITS, type Limits } from './limits.js';
+import { listenLocal } from './local-socket.js';
+import { NumberFile } from './number-file.js';
+import type { Session, SessionHost } from './session.js';
+import { type ControlStats, Counters } from './stats.js';
+import { serve } from './transport.js';
+
+export interface ControlLog extends DialLog {
+  error(fields: object, message: string): void;
+}
+
+export interface ControlOptions {
+  readonly service: AgentService;
+  /** Stays the caller's: `stop` does not close it. */
+  readonly events: EventLog;
+  readonly config: Pick<Config, 'control' | 'paths'>;
+  readonly log: ControlLog;
+  readonly node: { readonly name: string; readonly version: string };
+  readonly limits?: Partial<Limits>;
+  readonly backoff?: BackoffOptions;
+  /** Unix ms. */
+  readonly now?: () => number;
+}
+
+export interface ControlServer {
+  readonly socketPath: string;
+  stats(): ControlStats;
+  /** Takes nothing new, lets requests under way end for `graceMs` (default 5 s), then hangs up. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** The path of the local socket under this configuration. */
+export function socketPathOf(config: Pick<Config, 'control' | 'paths'>): string {
+  return config.control.socket === '' ? join(config.paths.runtime, 'berth.sock') : config.control.socket;
+}
+
+/** Listens, and dials every scheduler. Throws `socket_in_use`, `config_invalid`, and errors of node:fs. */
+export async function startControl(options: ControlOptions): Promise<ControlServer> {
+  const { service, events, config, log, node, now = Date.now } = options;
+  const heartbeatMs = parseDuration(config.control.heartbeat);
+  if (heartbeatMs === undefined) throw new BerthError('config_invalid', 'control.heartbeat is not a duration');
+  const limits = { ...LIMITS, ...options.limits };
+  const sessions = new Set<Session>();
+  const counters = new Counters();
+  const epochs = new NumberFile(join(config.paths.state, 'epochs.json'), {
+    fsync: true,
+    onDamage: (path, problem) => {
+      log.warn({ path, problem }, 'epochs set aside');
+      events.append({ type: 'journal.damaged', data: { file: 'epochs.json', problem } });
+    },
+  });
+  const host: SessionHost = {
+    service,
+    events,
+    fence: new EpochFence(epochs),
+    counters,
+    limits,
+    now,
+    onDefect: (error, method) => log.error({ err: error, method }, 'a request failed unexpectedly'),
+  };
+  const accept = (socket: WebSocket, peer: Peer): Session => {
+    const session = serve(host, socket, peer);
+    sessions.add(session);
+    socket.once('close', () => sessions.delete(session));
+    return session;
+  };
+  const socketPath = socketPathOf(config);
+  const local = await listenLocal({
+    path: socketPath,
+    maxPayload: limits.messageBytes,
+    onConnection: (socket) => accept(socket, { kind: 'local' }),
+  });
+  const dialers = config.control.scheduler.map(
+    (scheduler) =>
+      new Dialer({
+        scheduler,
+        node,
+        heartbeatMs,
+        maxPayload: limits.messageBytes,
+        ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+        events,
+        serve: (socket) => accept(socket, { kind: 'scheduler', id: scheduler.id, scopes: scheduler.scopes }),
+        log,
+        now,
+      }),
+  );
+  return {
+    socketPath,
+    stats: () => {
+      const kinds = [...sessions].map(({ peer }) => peer.kind);
+      return {
+        ...counters.snapshot(),
+        sessions: {
+          local: kinds.filter((kind) => kind === 'local').length,
+          scheduler: kinds.filter((kind) => kind === 'scheduler').length,
+        },
+        schedulers: dialers.map((dialer) => dialer.status()),
+        events: events.figures,
+      };
+    },
+    stop: async (graceMs = 5000) => {
+      const signal = AbortSignal.timeout(graceMs);
+      const closed = local.close();
+      await Promise.all([
+        ...dialers.map((dialer) => dialer.stop(signal)),
+        ...[...sessions].map((session) => session.drain(signal)),
+      ]);
+      await closed;
+      await epochs.flush();
+    },
+  };
+}

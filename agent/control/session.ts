@@ -1,0 +1,209 @@
+// One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
+import { BerthError, type ErrorCode, reportOf } from '../errors.js';
+import type { AgentService, BerthEvent } from '../service.js';
+import { type EpochFence, type Grant, grantOf, type Hello, LOCAL_GRANT, type Peer, sees } from './authorise.js';
+import { type Context, dispatch, isMethod } from './dispatch.js';
+import type { EventLog } from './event-log.js';
+import { CLOSE, type Limits, TokenBucket } from './limits.js';
+import type { MethodName, Results } from './methods.js';
+import { errorMessage, notificationMessage, PROTOCOL, parseRequest, type Request, resultMessage } from './rpc.js';
+import type { CloseReason, Counters } from './stats.js';
+import { Subscription } from './subscription.js';
+
+/** What a session needs of a connection. `sent` is called once the kernel has the text, or never will. */
+export interface Transport {
+  readonly bufferedAmount: number;
+  send(text: string, sent: () => void): void;
+  close(code: number, reason: string): void;
+}
+
+/** What all sessions of an agent share. */
+export interface SessionHost {
+  readonly service: AgentService;
+  readonly events: EventLog;
+  readonly fence: EpochFence;
+  readonly counters: Counters;
+  readonly limits: Limits;
+  readonly now: () => number;
+  readonly onDefect: (error: unknown, method: string) => void;
+}
+
+export class Session {
+  readonly #host: SessionHost;
+  readonly #transport: Transport;
+  readonly #peer: Peer;
+  readonly #bucket: TokenBucket;
+  #grant: Grant | undefined;
+  #subscription: Subscription | undefined;
+  #inFlight = 0;
+  #open = true;
+  #draining: (() => void) | undefined;
+
+  constructor(host: SessionHost, transport: Transport, peer: Peer) {
+    this.#host = host;
+    this.#transport = transport;
+    this.#peer = peer;
+    this.#bucket = new TokenBucket(host.limits.requestsPerSecond, host.now());
+    if (peer.kind === 'local') this.#grant = LOCAL_GRANT;
+  }
+
+  get peer(): Peer {
+    return this.#peer;
+  }
+
+  /** One message from the peer. Never throws. */
+  receive(text: string): void {
+    if (!this.#open) return;
+    // The transport refuses it sooner where it can; this is for those that cannot.
+    if (text.length > this.#host.limits.messageBytes) {
+      this.close(CLOSE.messageTooLarge, 'message_too_large', 'message too large');
+      return;
+    }
+    const incoming = parseRequest(text);
+    if (incoming.kind === 'ignored') return;
+    if (incoming.kind === 'refused') {
+      this.#host.counters.request('unknown', incoming.error.code);
+      this.#send(errorMessage(incoming.id, reportOf(incoming.error)));
+      return;
+    }
+    void this.#answer(incoming.request);
+  }
+
+  /** The connection has ended, from whichever side. */
+  ended(): void {
+    this.#open = false;
+    this.#subscription?.end();
+    this.#host.fence.leave(this);
+    this.#draining?.();
+  }
+
+  close(code: number, reason: CloseReason, text: string): void {
+    if (!this.#open) return;
+    this.#host.counters.close(reason);
+    this.ended();
+    this.#transport.close(code, text);
+  }
+
+  /** Refuses new requests, and resolves when those under way are answered, `signal` aborts, or the peer is gone. */
+  async drain(signal: AbortSignal): Promise<void> {
+    if (!this.#open) return;
+    const { promise, resolve } = withResolvers();
+    this.#draining = resolve;
+    signal.addEventListener('abort', resolve, { once: true });
+    if (this.#inFlight > 0 && !signal.aborted) await promise;
+    this.close(CLOSE.goingAway, 'stopping', 'agent stopping');
+  }
+
+  async #answer({ id, method, params }: Request): Promise<void> {
+    const name: MethodName | 'unknown' = isMethod(method) ? method : 'unknown';
+    let reply: string | undefined;
+    let result: 'ok' | ErrorCode = 'ok';
+    // Requests over the limit are answered too, but not counted as under way: the answer costs nothing to wait for.
+    const refusal = this.#refusal(method);
+    if (refusal === undefined) this.#inFlight++;
+    try {
+      if (refusal !== undefined) throw refusal;
+      if (!isMethod(method)) throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method)}`);
+      const value = await dispatch(method, params, this.#context());
+      if (id !== undefined) reply = resultMessage(id, value);
+    } catch (error) {
+      const report = reportOf(error);
+      result = report.code;
+      if (report.code === 'internal') this.#host.onDefect(error, name);
+      if (id !== undefined) reply = errorMessage(id, report);
+    }
+    if (refusal === undefined) this.#inFlight--;
+    this.#host.counters.request(name, result);
+    if (reply !== undefined) this.#send(reply);
+    if (method === 'events.subscribe' && result === 'ok') this.#subscription?.start();
+    if (result === 'stale_epoch') this.close(CLOSE.staleEpoch, 'stale_epoch', 'stale epoch');
+    if (this.#inFlight === 0) this.#draining?.();
+  }
+
+  #refusal(method: string): BerthError | undefined {
+    const { limits, now } = this.#host;
+    if (this.#draining !== undefined) return new BerthError('shutting_down', 'the agent is stopping');
+    const retryAfterMs = this.#bucket.take(now());
+    if (retryAfterMs > 0)
+      return new BerthError('rate_limited', `more than ${limits.requestsPerSecond} requests a second`, {
+        data: { limit: limits.requestsPerSecond, retryAfterMs },
+      });
+    if (this.#inFlight >= limits.requestsInFlight)
+      return new BerthError('rate_limited', `more than ${limits.requestsInFlight} requests in flight`, {
+        data: { limit: limits.requestsInFlight },
+      });
+    if (this.#grant === undefined && method !== 'session.hello' && method !== 'session.ping')
+      return new BerthError('not_permitted', `${method} before session.hello`, { hint: 'Send session.hello first.' });
+    return undefined;
+  }
+
+  #context(): Context {
+    return {
+      service: this.#host.service,
+      grant: this.#grant ?? { scheduler: null, tenants: new Set() },
+      now: this.#host.now,
+      hello: (hello) => this.#hello(hello),
+      subscribe: (since) => this.#subscribe(since),
+      ack: (cursor) => this.#ack(cursor),
+    };
+  }
+
+  async #hello(hello: Hello): Promise<Results['session.hello']> {
+    const grant = grantOf(this.#peer, hello);
+    const step = () => this.close(CLOSE.staleEpoch, 'stale_epoch', 'a newer epoch of this scheduler has connected');
+    await this.#host.fence.enter(this, hello, step);
+    // Ended, or fenced off, while the epoch was being written.
+    if (!this.#open) throw new BerthError('stale_epoch', 'this session has been replaced');
+    this.#grant = grant;
+    const { events, service } = this.#host;
+    const acked = events.acked(hello.scheduler);
+    return { protocol: PROTOCOL, node: service.describe(), cursor: events.cursor, acked };
+  }
+
+  #subscribe(since: number | undefined): Results['events.subscribe'] {
+    const { events, limits } = this.#host;
+    const cursor = events.cursor;
+    this.#subscription?.end();
+    const { gap } = events.since(since ?? cursor, 0);
+    const after = gap && (since ?? 0) > cursor ? events.floor : Math.max(since ?? cursor, events.floor);
+    const sink = {
+      transport: this.#transport,
+      get bufferedAmount() {
+        return this.transport.bufferedAmount;
+      },
+      sendEvent: (event: BerthEvent, sent: () => void) => this.#send(notificationMessage('event', event), sent),
+      sees: (event: BerthEvent) => this.#grant !== undefined && sees(this.#grant, event),
+      fellBehind: () => this.close(CLOSE.tryAgainLater, 'slow_reader', 'slow reader: events have been dropped'),
+    };
+    this.#subscription = new Subscription(events, sink, { after, maxBuffered: limits.eventBytes });
+    return { from: events.since(after, 1).events[0]?.cursor ?? cursor + 1, cursor, gap };
+  }
+
+  async #ack(cursor: number): Promise<number> {
+    const scheduler = this.#grant?.scheduler ?? null;
+    if (scheduler === null)
+      throw new BerthError('invalid_state', 'events.ack needs a session.hello', {
+        hint: 'Acknowledged cursors are kept by scheduler: send session.hello first.',
+      });
+    return this.#host.events.ack(scheduler, cursor);
+  }
+
+  #send(text: string, sent: () => void = ignore): void {
+    if (!this.#open) return;
+    if (this.#transport.bufferedAmount > this.#host.limits.bufferedBytes) {
+      this.close(CLOSE.tryAgainLater, 'slow_reader', 'slow reader');
+      return;
+    }
+    this.#transport.send(text, sent);
+  }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = ignore;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+function ignore(): void {}

@@ -1,0 +1,129 @@
+import { BerthError } from '../../../agent/errors.js';
+import type { AgentService, NodeDescription } from '../../../agent/service.js';
+import type { WorkloadView } from '../../../agent/workload/record.js';
+import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+
+export interface FakeService extends AgentService {
+  /** Names of the calls that changed something, in order. */
+  readonly calls: string[];
+  /** While it is set, `doctor` waits for it: a request that stays under way. */
+  hold: Promise<void> | undefined;
+}
+
+/** A service that keeps workloads in a map and does nothing to the host. */
+export function fakeService(): FakeService {
+  const workloads = new Map<string, WorkloadView>();
+  let cordoned = false;
+  const calls: string[] = [];
+  const find = (id: string): WorkloadView => {
+    const view = workloads.get(id);
+    if (view === undefined) throw new BerthError('not_found', `there is no workload "${id}"`);
+    return view;
+  };
+  const put = (view: WorkloadView): WorkloadView => {
+    workloads.set(view.id, view);
+    return view;
+  };
+  const service: FakeService = {
+    calls,
+    hold: undefined,
+    describe: () => describe(cordoned),
+    capacity: () =>
+      ['host', 'tenant/acme', 'tenant/globex'].map((scope) => ({
+        scope,
+        dimension: 'workloads' as const,
+        capacity: 10,
+        allocatable: 10,
+        committed: workloads.size,
+      })),
+    setCordoned: async (value) => {
+      calls.push(value ? 'cordon' : 'uncordon');
+      cordoned = value;
+    },
+    fits: async () => ({ fits: true, refusals: [] }),
+    create: async (spec) => {
+      calls.push(`create ${spec.id}`);
+      const existing = workloads.get(spec.id);
+      if (existing === undefined) return put(viewOf(spec));
+      if (JSON.stringify(existing.spec) === JSON.stringify(spec)) return existing;
+      throw new BerthError('conflict', `workload "${spec.id}" exists with another spec`);
+    },
+    update: async (id, spec) => {
+      calls.push(`update ${id}`);
+      return put({ ...find(id), spec, generation: find(id).generation + 1 });
+    },
+    delete: async (id, { now }) => {
+      calls.push(`delete ${id}${now ? ' now' : ''}`);
+      const view = find(id);
+      workloads.delete(id);
+      return { ...view, desired: 'deleted' };
+    },
+    setDesired: async (id, desired, options) => {
+      calls.push(`${desired} ${id}${options?.restart ? ' restart' : ''}`);
+      return put({ ...find(id), desired });
+    },
+    get: async (id) => find(id),
+    list: ({ tenant, state }) =>
+      [...workloads.values()].filter(
+        (view) => (tenant ?? view.spec.tenant) === view.spec.tenant && (state ?? view.state) === view.state,
+      ),
+    logs: async (id, { offset = 0, limit }) => ({ next: offset + 5, text: `${find(id).id}:${limit}`, end: true }),
+    doctor: async () => {
+      await service.hold;
+      return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];
+    },
+    cleanup: async () => {
+      calls.push('cleanup');
+      return ['netns/berth-old'];
+    },
+  };
+  return service;
+}
+
+export function specOf(id: string, tenant = 'acme'): Record<string, unknown> {
+  return { id, tenant, driver: 'exec', exec: { command: ['/bin/true'] } };
+}
+
+function describe(cordoned: boolean): NodeDescription {
+  return {
+    name: 'fake',
+    version: '0.1.0',
+    bootId: 'boot-1',
+    startedAt: 1,
+    ready: true,
+    cordoned,
+    labels: {},
+    drivers: [],
+    workloads: { pending: 0, preparing: 0, starting: 0, running: 0, frozen: 0, stopping: 0, exited: 0, failed: 0 },
+    leaked: 0,
+    host: {},
+    conditions: [],
+  };
+}
+
+function viewOf(spec: WorkloadSpec): WorkloadView {
+  return {
+    id: spec.id,
+    spec,
+    desired: 'running',
+    state: 'running',
+    since: 1,
+    createdAt: 1,
+    generation: 1,
+    sandbox: {
+      cgroup: spec.id,
+      netns: null,
+      hostLink: null,
+      tap: null,
+      address: null,
+      mac: null,
+      cgroupPath: '/',
+      netnsPath: null,
+    },
+    process: null,
+    restarts: 0,
+    restartRequested: false,
+    end: null,
+    error: null,
+  };
+}

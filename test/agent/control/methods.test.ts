@@ -1,0 +1,105 @@
+import test from 'ava';
+import { METHODS, type MethodName } from '../../../agent/control/methods.js';
+import { fakeService, specOf } from './fake-service.js';
+import { startHarness } from './harness.js';
+
+test('every method makes the round trip', async (t) => {
+  const { connect, service } = await startHarness(t);
+  const client = await connect();
+  const done = new Set<MethodName>();
+  const call: typeof client.call = async (method, ...args) => {
+    done.add(method);
+    return client.call(method, ...args);
+  };
+
+  const hello = await call('session.hello', { scheduler: 'person', epoch: 1 });
+  t.is(hello.protocol, 'berth.v1');
+  t.is(hello.node.name, 'fake');
+  t.is(hello.acked, 0);
+  t.true((await call('session.ping')).at > 0);
+  t.deepEqual(await call('node.describe'), fakeService().describe());
+  t.is((await call('node.capacity')).rows.length, 3);
+  t.deepEqual(await call('node.cordon'), { cordoned: true });
+  t.true((await call('node.describe')).cordoned);
+  t.deepEqual(await call('node.uncordon'), { cordoned: false });
+  t.is((await call('node.doctor')).conditions[0]?.code, 'fine');
+  t.deepEqual(await call('node.cleanup'), { removed: ['netns/berth-old'] });
+  t.deepEqual(await call('workload.fits', { spec: specOf('web') }), { fits: true, refusals: [] });
+  t.is((await call('workload.create', { spec: specOf('web') })).spec.class, 'burstable');
+  t.is((await call('workload.update', { id: 'web', spec: specOf('web') })).generation, 2);
+  t.is((await call('workload.get', { id: 'web' })).id, 'web');
+  t.is((await call('workload.list')).workloads.length, 1);
+  t.is((await call('workload.list', { tenant: 'globex' })).workloads.length, 0);
+  t.is((await call('workload.list', { state: 'failed' })).workloads.length, 0);
+  t.is((await call('workload.stop', { id: 'web' })).desired, 'stopped');
+  t.is((await call('workload.start', { id: 'web' })).desired, 'running');
+  t.is((await call('workload.freeze', { id: 'web' })).desired, 'frozen');
+  t.is((await call('workload.thaw', { id: 'web' })).desired, 'running');
+  t.is((await call('workload.restart', { id: 'web' })).desired, 'running');
+  t.deepEqual(await call('workload.logs', { id: 'web', offset: 3 }), { next: 8, text: 'web:65536', end: true });
+  t.deepEqual(await call('events.subscribe', {}), { from: 1, cursor: 0, gap: false });
+  t.deepEqual(await call('events.ack', { cursor: 0 }), { acked: 0 });
+  t.is((await call('workload.delete', { id: 'web', now: true })).desired, 'deleted');
+
+  t.deepEqual([...done].sort(), Object.keys(METHODS).sort());
+  t.deepEqual(service.calls, [
+    'cordon',
+    'uncordon',
+    'cleanup',
+    'create web',
+    'update web',
+    'stopped web',
+    'running web',
+    'frozen web',
+    'running web',
+    'running web restart',
+    'delete web now',
+  ]);
+});
+
+test('errors of the service arrive with code, hint and data', async (t) => {
+  const client = await (await startHarness(t)).connect();
+  const missing = await t.throwsAsync(client.call('workload.get', { id: 'nobody' }));
+  t.like(missing, { name: 'BerthError', code: 'not_found', hint: 'See `berth workload list`.' });
+  await client.call('workload.create', { spec: specOf('a') });
+  await t.throwsAsync(client.call('workload.create', { spec: specOf('a', 'globex') }), { code: 'conflict' });
+  const invalid = await t.throwsAsync(client.call('workload.create', { spec: { ...specOf('b'), colour: 'red' } }));
+  t.like(invalid, { code: 'invalid_spec' });
+  t.regex(JSON.stringify((invalid as Error & { data: unknown }).data), /colour/);
+});
+
+test('parameters are checked by name', async (t) => {
+  const client = await (await startHarness(t)).connect();
+  await t.throwsAsync(client.call('workload.get', { id: 'UPPER' }), { code: 'invalid_params', message: /^id: / });
+  await t.throwsAsync(client.call('workload.list', { state: 'asleep' }), {
+    code: 'invalid_params',
+    message: /^state: /,
+  });
+  const surplus = { id: 'web', force: true };
+  await t.throwsAsync(client.call('workload.get', surplus), { code: 'invalid_params', message: /force/ });
+});
+
+test('acknowledged cursors need a name, and only rise', async (t) => {
+  const { connect, events } = await startHarness(t);
+  const client = await connect();
+  for (let i = 0; i < 5; i++) events.append({ type: 'agent.started' });
+  await t.throwsAsync(client.call('events.ack', { cursor: 1 }), { code: 'invalid_state' });
+  await client.call('session.hello', { scheduler: 'person', epoch: 0 });
+  t.deepEqual(await client.call('events.ack', { cursor: 3 }), { acked: 3 });
+  t.deepEqual(await client.call('events.ack', { cursor: 2 }), { acked: 3 });
+  t.deepEqual(await client.call('events.ack', { cursor: 99 }), { acked: 5 });
+  t.is((await client.call('session.hello', { scheduler: 'person', epoch: 0 })).acked, 5);
+});
+
+test('requests are counted by method and result', async (t) => {
+  const { connect, control } = await startHarness(t);
+  const client = await connect();
+  await client.call('session.ping');
+  await client.call('session.ping');
+  await t.throwsAsync(client.call('workload.get', { id: 'nobody' }));
+  t.deepEqual(control.stats().requests, [
+    { method: 'session.ping', result: 'ok', count: 2 },
+    { method: 'workload.get', result: 'not_found', count: 1 },
+  ]);
+  t.deepEqual(control.stats().sessions, { local: 1, scheduler: 0 });
+});
