@@ -41,6 +41,7 @@ export function codeOf(error: unknown): string | undefined {
 
 /** Turns a node:fs error into a SysError with the value that was being written; passes anything else through. */
 export function sysErrorFrom(error: unknown, op: string, path: string, value?: string): unknown {
+  if (error instanceof SysError) return error;
   if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error;
   return new SysError(op, Math.abs(error.errno), value === undefined ? { path } : { path, value });
 }

@@ -228,7 +228,7 @@ export class Manager {
     observer.admission('refused', first.dimension, (performance.now() - begun) / 1000);
     events.append({ type: 'admission.refused', workload: spec.id, tenant: spec.tenant, data: { ...first } });
     throw new BerthError(
-      'admission_refused',
+      first.dimension === 'addresses' ? 'address_pool_exhausted' : 'admission_refused',
       `"${spec.id}" does not fit: ${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`,
       { hint: first.hint, data: { ...first, others } },
     );

@@ -1,16 +1,19 @@
 // What the workload room needs from the world, as small as it is used. The daemon passes the real rooms; tests pass
 // recording fakes that run behind the same conformance suite.
 import type { Tree } from '../../cgroups/tree.js';
+import type { AddressPool } from '../../netns/ipam.js';
 import type { NetworkRoom } from '../../netns/types.js';
 import type { Holder } from '../../systemd/holder/protocol.js';
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent, CapacityRow } from '../service.js';
 import type { EndRecord } from './record.js';
+import type { DriverName } from './spec.js';
 
 /** The delegated subtree; names are `TENANT/ID`. */
 export type CgroupPort = Pick<
   Tree,
   | 'root'
   | 'controllers'
+  | 'missing'
   | 'path'
   | 'create'
   | 'tag'
@@ -27,22 +30,17 @@ export type NetworkPort = Pick<NetworkRoom, 'create' | 'createIsolated' | 'remov
 export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
 
 /** Leases of addresses, kept in memory and rebuilt from the journal. */
-export interface AddressPort {
-  readonly size: number;
-  lease(id: string): string | undefined;
-  restore(id: string, address: string): void;
-  release(id: string): void;
-}
+export type AddressPort = Pick<AddressPool, 'total' | 'lease' | 'restore' | 'release'>;
 
 export interface EventPort {
-  append(event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string }): void;
+  append(event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string }): unknown;
 }
 
 /** What metrics want to hear; all calls are cheap and never throw. */
 export interface Observer {
-  started(driver: string, seconds: number): void;
+  started(driver: DriverName, seconds: number): void;
   ended(cause: EndRecord['cause']): void;
-  admission(result: 'admitted' | 'refused', dimension: string, seconds: number): void;
+  admission(result: 'admitted' | 'refused', dimension: CapacityRow['dimension'] | 'none', seconds: number): void;
   reconciled(seconds: number): void;
 }
 

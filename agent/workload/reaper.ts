@@ -36,6 +36,18 @@ export class Reaper {
     return this.#orphans;
   }
 
+  /** Orphans left standing by kind, zeros included. */
+  counts(): Readonly<Record<OrphanKind, number>> {
+    const counts = { cgroup: 0, netns: 0, link: 0, process: 0, directory: 0 };
+    for (const { kind } of this.#orphans) counts[kind] += 1;
+    return counts;
+  }
+
+  /** Resolves when every room has answered: what the watchdog calls progress. */
+  async probe(): Promise<void> {
+    await this.#find();
+  }
+
   get removed(): ReadonlyMap<OrphanKind, number> {
     return this.#removed;
   }

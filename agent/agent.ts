@@ -1,0 +1,160 @@
+// The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cordon } from './cordon.js';
+import { diagnose } from './host/doctor.js';
+import { type HostFacts, probeHost } from './host/facts.js';
+import type { Inventory } from './host/inventory.js';
+import type { AgentService, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from './service.js';
+import type { Manager } from './workload/manager.js';
+import type { Reaper } from './workload/reaper.js';
+import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
+import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
+import type { World } from './workload/world.js';
+
+export interface AgentParts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly world: World;
+  readonly manager: Manager;
+  readonly reaper: Reaper;
+  readonly cordon: Cordon;
+  /** As probed at the start. */
+  readonly facts: HostFacts;
+  readonly missingControllers: World['cgroups']['missing'];
+  readonly inventory: () => Inventory | undefined;
+  readonly ready: () => boolean;
+  readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
+}
+
+/** Files shown of a workload, as the kernel has them now. */
+const SHOWN = ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.current', 'pids.max', 'pids.current'];
+
+export class Agent implements AgentService {
+  readonly #parts: AgentParts;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  describe(): NodeDescription {
+    const { world, manager, version, startedAt, reaper, facts } = this.#parts;
+    const { node } = world.config;
+    return {
+      name: node.name === '' ? facts.hostname : node.name,
+      version,
+      bootId: world.bootId,
+      startedAt,
+      ready: this.#parts.ready(),
+      cordoned: manager.cordoned,
+      labels: node.labels,
+      drivers: this.#drivers(),
+      workloads: manager.counts(),
+      leaked: reaper.orphans.length,
+      host: { kernel: facts.kernel, arch: facts.arch, cpus: facts.cpusOnline, ...this.#parts.inventory() },
+      conditions: this.#diagnose(facts),
+    };
+  }
+
+  capacity(): readonly CapacityRow[] {
+    return this.#parts.manager.capacity();
+  }
+
+  async setCordoned(cordoned: boolean): Promise<void> {
+    const { manager, cordon, world } = this.#parts;
+    if (manager.cordoned === cordoned) return;
+    await cordon.set(cordoned);
+    manager.setCordoned(cordoned);
+    world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
+  }
+
+  fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+    return this.#parts.manager.fits(spec);
+  }
+
+  create(spec: WorkloadSpec): Promise<WorkloadView> {
+    return this.#parts.manager.create(spec);
+  }
+
+  update(id: string, spec: WorkloadSpec): Promise<WorkloadView> {
+    return this.#parts.manager.update(id, spec);
+  }
+
+  delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView> {
+    return this.#parts.manager.setDesired(id, 'deleted', options);
+  }
+
+  setDesired(
+    id: string,
+    desired: Exclude<Desired, 'deleted'>,
+    options: { readonly restart?: boolean } = {},
+  ): Promise<WorkloadView> {
+    return this.#parts.manager.setDesired(id, desired, options);
+  }
+
+  async get(id: string): Promise<WorkloadView> {
+    const { manager, world } = this.#parts;
+    const { record } = manager.actor(id);
+    const directory = world.cgroups.path(record.sandbox.cgroup);
+    const read = async (file: string) => {
+      const text = await readFile(join(directory, file), 'latin1').catch(() => undefined);
+      return text === undefined ? [] : [[file, text.trim()] as const];
+    };
+    const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
+    return { ...manager.view(record), limits };
+  }
+
+  list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {
+    const { manager } = this.#parts;
+    return manager
+      .records()
+      .filter(({ spec }) => filter.tenant === undefined || spec.tenant === filter.tenant)
+      .filter(({ state }) => filter.state === undefined || state === filter.state)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((record) => manager.view(record));
+  }
+
+  logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk> {
+    this.#parts.manager.actor(id);
+    return this.#parts.world.output.read(id, options);
+  }
+
+  async doctor(): Promise<readonly Condition[]> {
+    await this.#parts.reaper.sweep({ now: false });
+    const { kvm } = this.#parts.facts;
+    return this.#diagnose({ ...(await probeHost()), ...(kvm === undefined ? {} : { kvm }) });
+  }
+
+  cleanup(): Promise<readonly string[]> {
+    return this.#parts.reaper.sweep({ now: true });
+  }
+
+  #diagnose(facts: HostFacts): Condition[] {
+    const { world, reaper, missingControllers, schedulers } = this.#parts;
+    return diagnose(facts, {
+      workloadLimit: world.config.density.max_workloads,
+      leakedObjects: reaper.orphans.length,
+      missingControllers,
+      schedulersDown: schedulers()
+        .filter(({ connected }) => !connected)
+        .map(({ id }) => id),
+    });
+  }
+
+  #drivers(): NodeDescription['drivers'] {
+    const { world, facts } = this.#parts;
+    const program = {
+      exec: undefined,
+      external: undefined,
+      oci: world.config.drivers.oci.runtime,
+      qemu: 'qemu-system-x86_64',
+    };
+    return DRIVER_NAMES.map((name) => {
+      const binary = program[name];
+      if (binary !== undefined && world.which(binary) === undefined)
+        return { name, usable: false, reason: `${binary} is not installed` };
+      const accelerator = world.kvmUsable ? 'kvm' : `tcg: ${facts.kvm?.reason ?? 'KVM was not probed'}`;
+      return { name, usable: true, reason: name === 'qemu' ? accelerator : 'ready' };
+    });
+  }
+}

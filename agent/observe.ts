@@ -1,0 +1,107 @@
+// Wires the metrics room to the workloads: what is sampled, what is recorded, what is served.
+import { CgroupReader, sampleBuffer } from '../cgroups/stats.js';
+import type { NetworkRoom } from '../netns/index.js';
+import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
+import { Page } from './metrics/page.js';
+import { Metrics, type MetricsSource } from './metrics/registry.js';
+import { Rollup } from './metrics/rollup.js';
+import { Sampler } from './metrics/sampler.js';
+import { startWebServer, type WebServer } from './metrics/server.js';
+import type { Manager } from './workload/manager.js';
+import type { Observer } from './workload/ports.js';
+import { parseDuration } from './workload/units.js';
+import type { World } from './workload/world.js';
+
+export interface Observation {
+  readonly metrics: Metrics;
+  readonly sampler: Sampler;
+  /** Undefined when web.listen is empty. */
+  readonly web: WebServer | undefined;
+  stop(): Promise<void>;
+}
+
+/** Tenants with series of their own in the roll-up. */
+const MAX_TENANTS = 1000;
+
+/** What the workload room may report before the metrics exist: they need the workloads to be there. */
+export class LateObserver implements Observer {
+  #metrics: Metrics | undefined;
+
+  attach(metrics: Metrics): void {
+    this.#metrics = metrics;
+  }
+
+  started: Observer['started'] = (driver, seconds) => this.#metrics?.recordStart(driver, seconds);
+  ended: Observer['ended'] = (cause) => this.#metrics?.recordEnd(cause);
+  admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
+  reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
+}
+
+export async function observe(
+  world: World,
+  manager: Manager,
+  network: Pick<NetworkRoom, 'stats'>,
+  source: MetricsSource,
+  version: string,
+): Promise<Observation> {
+  const { config, cgroups, log } = world;
+  const readers = new Map<string, CgroupReader>();
+  const buffer = sampleBuffer();
+  const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
+  const rollup = new Rollup({ maxTenants: MAX_TENANTS });
+  const sampler = new Sampler({
+    page,
+    rollup,
+    intervalMs: parseDuration(config.metrics.interval) ?? 5000,
+    source: {
+      workloads: () => manager.records(),
+      readStats: (id) => readerOf(id)?.read(),
+      readLinks: () => network.stats(config.network.link_prefix),
+    },
+    onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
+  });
+
+  // A restarted workload has another cgroup under the same name: a reader that found its own gone closes itself, and
+  // answers undefined; then the next one is opened.
+  function readerOf(id: string): CgroupReader | undefined {
+    const record = manager.has(id) ? manager.actor(id).record : undefined;
+    if (record === undefined || record.state === 'exited' || record.state === 'failed') {
+      readers.get(id)?.close();
+      readers.delete(id);
+      return undefined;
+    }
+    const known = readers.get(id);
+    if (known?.read() !== undefined) return known;
+    known?.close();
+    const fresh = new CgroupReader(cgroups.path(record.sandbox.cgroup), buffer);
+    readers.set(id, fresh);
+    return fresh;
+  }
+
+  const sampling = {
+    health: () => sampler.health(),
+    series: () => ({ onPage: page.series, dropped: page.dropped }),
+    rollup: () => rollup.tenants(),
+  };
+  const metrics = new Metrics({ version, source, sampling });
+  sampler.start();
+  const web =
+    config.web.listen === ''
+      ? undefined
+      : await startWebServer({
+          listen: config.web.listen,
+          exposition: { page, registry: metrics, sampler },
+          status: { metrics: source, workloads: () => manager.records(), latest: (id) => sampler.latest(id) },
+          onError: (error) => log.warn({ err: error }, 'web request failed'),
+        });
+  return {
+    metrics,
+    sampler,
+    web,
+    stop: async () => {
+      await web?.close();
+      await sampler.stop();
+      for (const reader of readers.values()) reader.close();
+    },
+  };
+}

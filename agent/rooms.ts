@@ -1,0 +1,78 @@
+// Opens the rooms below on this host: the holder, the delegated cgroup tree, the network. Everything here may be done
+// again by the next agent on what this one has left.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cgroupOf, type Hierarchy } from '../cgroups/hierarchy.js';
+import { openTree, type Tree } from '../cgroups/tree.js';
+import { type NetworkRoom, openNetworkRoom } from '../netns/index.js';
+import { connectHolder } from '../systemd/holder/client.js';
+import { launchHolder } from '../systemd/holder/launch.js';
+import type { Holder } from '../systemd/holder/protocol.js';
+import type { Config } from './config/schema.js';
+import { BerthError } from './errors.js';
+import type { HostFacts } from './host/facts.js';
+import type { Log } from './workload/ports.js';
+
+export interface Rooms {
+  readonly holder: Holder;
+  readonly cgroups: Tree;
+  readonly network: NetworkRoom;
+}
+
+/** The cgroup in which the holder sits, below berth's own root. */
+const HOLDER_GROUP = 'holder';
+const HOLDER_TIMEOUT_MS = 20_000;
+
+/** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError. */
+export async function openRooms(config: Config, facts: HostFacts, log: Log): Promise<Rooms> {
+  const { cgroup: hierarchy } = facts;
+  if (hierarchy === undefined)
+    throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
+      hint: 'Mount one: `mount -t cgroup2 none /sys/fs/cgroup`, or boot with systemd.unified_cgroup_hierarchy=1.',
+    });
+  const holder = await openHolder(config, hierarchy, log);
+  const root = rootOf(config, hierarchy, (await holder.hello()).pid);
+  const from = facts.systemd ? root : hierarchy.mount;
+  const cgroups = await openTree(root, { from });
+  for (const { controller, reason } of cgroups.missing) log.warn({ controller, reason }, 'controller cannot be used');
+  const network = openNetworkRoom({
+    onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
+  });
+  const { pool, link_prefix: linkPrefix, table } = config.network;
+  await network.setup({ pool, linkPrefix, table });
+  return { holder, cgroups, network };
+}
+
+async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promise<Holder> {
+  const { runtime } = config.paths;
+  const socket = join(runtime, 'holder.sock');
+  try {
+    // With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent.
+    if (!existsSync('/usr/lib/systemd/system/berth-workloads.service') || !existsSync('/run/systemd/system'))
+      await launchHolder({ runtime, socket, cgroup: join(ownRoot(config, hierarchy), HOLDER_GROUP) });
+    // `connectHolder` keeps the signal for its whole life: only the first answer has a deadline.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error(`no answer on ${socket}`)), HOLDER_TIMEOUT_MS);
+    const onLog = (message: string): void => log.warn({}, message);
+    const holder = await connectHolder(socket, { signal: late.signal, onLog });
+    clearTimeout(timer);
+    return holder;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BerthError('holder_unavailable', `the holder of the workloads cannot be reached: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where berth would work without systemd. */
+function ownRoot(config: Config, hierarchy: Hierarchy): string {
+  return join(hierarchy.mount, config.paths.cgroup_root === '' ? 'berth' : config.paths.cgroup_root);
+}
+
+/** The holder is told by its service manager where to live, so it is the one who knows: its cgroup's parent. */
+function rootOf(config: Config, hierarchy: Hierarchy, holderPid: number): string {
+  if (config.paths.cgroup_root !== '') return ownRoot(config, hierarchy);
+  const path = cgroupOf(holderPid);
+  return path?.endsWith(`/${HOLDER_GROUP}`) ? join(hierarchy.mount, dirname(path)) : ownRoot(config, hierarchy);
+}
