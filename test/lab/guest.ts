@@ -40,9 +40,9 @@ export async function guestAssets(options: GuestOptions = {}): Promise<GuestAsse
   return assets;
 }
 
-/** Kernel arguments of a guest. Under TCG see `tcgGuestArguments`. */
+/** Kernel arguments of a guest; under TCG see `tcgGuestArguments`. Each console byte costs a nested guest an exit. */
 export function guestArguments(lease: { address: string; gateway: string; mask: string }): string {
-  return `console=ttyS0 reboot=t panic=-1 ip=${lease.address}::${lease.gateway}:${lease.mask}::eth0:off`;
+  return `console=ttyS0 quiet reboot=t panic=-1 ip=${lease.address}::${lease.gateway}:${lease.mask}::eth0:off`;
 }
 
 /**

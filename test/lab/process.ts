@@ -91,8 +91,10 @@ export function identify(pid: number): ProcessId | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command name may contain spaces and brackets: fields count from the last bracket.
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return started === undefined ? undefined : { pid, started };
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, started] = [fields[0], fields[19]];
+    // A zombie has ended, though nobody took its status: in a container there may be no init that does.
+    return started === undefined || state === 'Z' ? undefined : { pid, started };
   } catch {
     return undefined;
   }
