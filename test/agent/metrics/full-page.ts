@@ -1,0 +1,22 @@
+import { MadeUpNode, workloadOf } from './fixture.js';
+
+/** A page with every family on it: a frozen workload, one without a cgroup, one beyond the budget, and events. */
+export async function fullPage(options: { process: boolean }): Promise<string> {
+  const node = new MadeUpNode(3, { ...options, maxSeries: 80 });
+  node.list[1] = workloadOf(1, 'frozen');
+  await node.sampler.sample();
+  node.step = 2;
+  await node.sampler.sample();
+  const { registry } = node;
+  registry.recordAdmission('admitted', 'none', 0.002);
+  registry.recordAdmission('refused', 'memory', 0.0004);
+  registry.recordStart('exec', 0.03);
+  registry.recordEnd('limit');
+  registry.recordReaped('netns', 2);
+  registry.recordReconcile(0.004);
+  registry.recordRequest('workload.create', 'ok');
+  registry.recordRequest('no.such', 'unknown_method');
+  registry.recordEvent();
+  registry.recordJournalWrite();
+  return Buffer.concat([...node.page.chunks()]).toString() + (await registry.text());
+}
