@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cordon } from './cordon.js';
+import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
@@ -23,6 +24,7 @@ export interface AgentParts {
   readonly facts: HostFacts;
   readonly missingControllers: World['cgroups']['missing'];
   readonly inventory: () => Inventory | undefined;
+  readonly foreign: () => Foreign;
   readonly ready: () => boolean;
   readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
 }
@@ -51,7 +53,13 @@ export class Agent implements AgentService {
       drivers: this.#drivers(),
       workloads: manager.counts(),
       leaked: reaper.orphans.length,
-      host: { kernel: facts.kernel, arch: facts.arch, cpus: facts.cpusOnline, ...this.#parts.inventory() },
+      host: {
+        kernel: facts.kernel,
+        arch: facts.arch,
+        cpus: facts.cpusOnline,
+        ...this.#parts.inventory(),
+        foreign: this.#parts.foreign(),
+      },
       conditions: this.#diagnose(facts),
     };
   }

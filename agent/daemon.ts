@@ -10,6 +10,7 @@ import { EventLog } from './control/event-log.js';
 import { type ControlServer, startControl } from './control/server.js';
 import { Cordon } from './cordon.js';
 import { createLedger } from './density/policy.js';
+import { type Foreign, findForeign } from './discovery/foreign.js';
 import { createDrivers } from './drivers/index.js';
 import { BerthError, ERRORS, reportOf } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
@@ -61,6 +62,10 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   const cordon = new Cordon(state);
   manager.setCordoned(cordon.get());
   let inventory: Inventory | undefined;
+  let foreign: Foreign = {};
+  const look = async (): Promise<void> => {
+    if (facts.cgroup) foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
+  };
   let control: ControlServer | undefined;
   let ready = false;
   const schedulers = () => control?.stats().schedulers ?? [];
@@ -74,6 +79,7 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
     facts,
     missingControllers: rooms.cgroups.missing,
     inventory: () => inventory,
+    foreign: () => foreign,
     ready: () => ready,
     schedulers,
   });
@@ -114,8 +120,9 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
       damaged: recovery.damaged.length,
     },
   });
+  await look();
   await reaper.sweep({ now: false });
-  const task = schedule(config.lifecycle.reap_schedule, () => housekeeping(reaper, manager, world), {
+  const task = schedule(config.lifecycle.reap_schedule, () => housekeeping(reaper, manager, world, look), {
     noOverlap: true,
   });
   const fail = (error: unknown): void => log.warn({ err: error }, 'inventory failed');
@@ -187,8 +194,9 @@ async function makeWorld(
   };
 }
 
-async function housekeeping(reaper: Reaper, manager: Manager, world: World): Promise<void> {
+async function housekeeping(reaper: Reaper, manager: Manager, world: World, look: () => Promise<void>): Promise<void> {
   try {
+    await look();
     await reaper.sweep({ now: false });
     for (const { id } of manager.records()) await world.output.cap(id);
   } catch (error) {

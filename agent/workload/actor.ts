@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
-import { describeEnd, readOom } from './ends.js';
+import { describeEnd, readOom } from '../pressure/ends.js';
 import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import type { EndRecord, ProcessRecord, WorkloadRecord } from './record.js';
 import { contextOf, startWorkload } from './start.js';

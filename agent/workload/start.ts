@@ -6,7 +6,7 @@ import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import type { Actor } from './actor.js';
-import { readOom } from './ends.js';
+import { readOom } from '../pressure/ends.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { applyStep } from './steps.js';

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counter } from '../../cgroups/keyed.js';
 import type { ExitRecord } from '../../systemd/holder/protocol.js';
-import type { EndRecord, ProcessRecord } from './record.js';
-import { formatSize } from './units.js';
+import type { EndRecord, ProcessRecord } from '../workload/record.js';
+import { formatSize } from '../workload/units.js';
 
 /** memory.events `oom_kill` and memory.max of a cgroup; zero and undefined where there is no memory controller. */
 export async function readOom(directory: string): Promise<{ kills: number; limit: string | undefined }> {

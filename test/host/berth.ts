@@ -1,0 +1,98 @@
+// berth on a target: installed from the package, told of a scheduler, asked through that scheduler.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkloadView } from '../../agent/workload/record.js';
+import { buildDeb } from '../../systemd/deb/build.js';
+import { type NodeSession, startScheduler, type TestScheduler } from '../scheduler/scheduler.js';
+import type { Target } from './target.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const MINUTES = 60_000;
+
+export interface BerthOptions {
+  /** More of /etc/berth/berth.d/, as TOML. */
+  readonly toml?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface BerthOnTarget {
+  readonly target: Target;
+  readonly scheduler: TestScheduler;
+  readonly node: NodeSession;
+}
+
+/** The package of this checkout, built once per compile. */
+export async function packageFile(): Promise<string> {
+  const found = existsSync(join(root, 'build'))
+    ? readdirSync(join(root, 'build')).find((name) => /^berth_.*\.deb$/.test(name))
+    : undefined;
+  const path = found === undefined ? undefined : join(root, 'build', found);
+  if (path !== undefined && statSync(path).mtimeMs > newest(join(root, 'dist'))) return path;
+  return buildDeb();
+}
+
+function newest(directory: string): number {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.js') && !name.startsWith('test'))
+    .reduce((latest, name) => Math.max(latest, statSync(join(directory, name)).mtimeMs), 0);
+}
+
+/** Installs, starts, and waits until the agent has called its scheduler. */
+export async function installBerth(target: Target, options: BerthOptions = {}): Promise<BerthOnTarget> {
+  await target.install(await packageFile());
+  const scheduler = await startScheduler({ token: 'demo-token' });
+  const toml = `[[control.scheduler]]
+url = "ws://${target.reverse(scheduler.port)}"
+token_file = "/etc/berth/scheduler.token"
+
+${options.toml ?? ''}`;
+  await target.write('/etc/berth/scheduler.token', 'demo-token');
+  await target.write('/etc/berth/berth.d/50-scheduler.toml', toml);
+  await target.ssh('systemctl enable berth && systemctl restart berth', { timeoutMs: 5 * MINUTES });
+  const node = await scheduler.node(undefined, { timeoutMs: 2 * MINUTES });
+  return { target, scheduler, node };
+}
+
+export async function create(node: NodeSession, spec: Record<string, unknown>): Promise<WorkloadView> {
+  return node.call('workload.create', { spec });
+}
+
+const SETTLED = ['running', 'exited', 'failed'];
+
+/** Waits for events until the workload is in one of `states`; the record then. */
+export async function reach(node: NodeSession, id: string, states: readonly string[] = SETTLED): Promise<WorkloadView> {
+  for (const end = Date.now() + 5 * MINUTES; ; ) {
+    const seen = node.events.at(-1)?.cursor ?? 0;
+    const view = await node.call('workload.get', { id });
+    if (states.includes(view.state)) return view;
+    if (Date.now() > end)
+      throw new Error(`${id} is ${view.state}, not ${states.join(' or ')}: ${JSON.stringify(view.error)}`);
+    await node.waitForEvent((event) => event.workload === id, { after: seen, timeoutMs: 5 * MINUTES });
+  }
+}
+
+export async function removeAll(node: NodeSession): Promise<number> {
+  const { workloads } = await node.call('workload.list', {});
+  const before = node.events.at(-1)?.cursor ?? 0;
+  await Promise.all(workloads.map(({ id }) => node.call('workload.delete', { id, now: true })));
+  for (const { id } of workloads)
+    await node.waitForEvent((event) => event.type === 'workload.deleted' && event.workload === id, {
+      after: before,
+      timeoutMs: 5 * MINUTES,
+    });
+  return workloads.length;
+}
+
+/** What of workloads is left in the kernel and on disk, as text; empty when nothing is. */
+export async function leftovers(target: Target): Promise<string> {
+  const look = [
+    'ip netns list | grep ^berth-',
+    'ip -o link | grep -E "bt[0-9a-z]+[@:]"',
+    'ip route | grep -E "dev bt"',
+    'find /sys/fs/cgroup/berth.slice/berth-workloads.service -mindepth 1 -type d ! -name holder',
+    'ls -A /var/lib/berth/workloads /run/berth/workloads /var/lib/berth/logs | grep -v ":$" | grep .',
+  ];
+  const { stdout } = await target.ssh(`{ ${look.map((command) => `${command} || true`).join('; ')}; } 2>/dev/null`);
+  return stdout.trim();
+}
