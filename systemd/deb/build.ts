@@ -1,0 +1,144 @@
+// Builds build/berth_VERSION_ARCH.deb: `npm run deb`. Reproducible: the same sources and SOURCE_DATE_EPOCH give the same
+// bytes. Program entry, and a function for tests.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { bundle } from './bundle.js';
+import { changelog, control, copyright } from './control.js';
+import { copyKoffi } from './koffi.js';
+import { maintainerScripts } from './scripts.js';
+
+const LIBRARY = 'usr/lib/berth';
+const LAUNCHER = '#!/bin/sh\nexec /usr/bin/node /usr/lib/berth/berth.js "$@"\n';
+const UNITS = ['berth.service', 'berth-workloads.service', 'berth.slice'];
+const CONFFILES = ['/etc/berth/berth.toml', '/etc/default/berth'];
+// Generated from the command table, when that has been done: directory below build/ -> directory in the package.
+const GENERATED = {
+  'man/man1': 'usr/share/man/man1',
+  'man/man5': 'usr/share/man/man5',
+  'man/man8': 'usr/share/man/man8',
+  'completions/bash': 'usr/share/bash-completion/completions',
+  'completions/zsh': 'usr/share/zsh/vendor-completions',
+  'completions/fish': 'usr/share/fish/vendor_completions.d',
+};
+
+export interface BuildOptions {
+  /** Top of the source tree. */
+  readonly root: string;
+  /** Default: `ROOT/build`. */
+  readonly out?: string;
+  /** Default: see bundle.ts. */
+  readonly entries?: Readonly<Record<string, string>>;
+  /** Unix time in seconds; default: SOURCE_DATE_EPOCH, else the last commit, else now. */
+  readonly date?: number;
+}
+
+/** Returns the path of the package. Throws when a source or a tool (dpkg-deb) is missing. */
+export async function buildPackage(options: BuildOptions): Promise<string> {
+  const { root } = options;
+  const out = options.out ?? join(root, 'build');
+  const { version, description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+    string,
+    string
+  >;
+  if (version === undefined || description === undefined) throw new Error('package.json has no version or description');
+  const date = options.date ?? sourceDate(root);
+  const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  const tree = join(out, 'deb');
+  rmSync(tree, { recursive: true, force: true });
+
+  await bundle(root, join(tree, LIBRARY), version, options.entries);
+  copyKoffi(join(root, 'node_modules'), join(tree, LIBRARY, 'node_modules'), process.arch);
+  put(tree, `${LIBRARY}/package.json`, '{"type":"module"}\n');
+  put(tree, 'usr/bin/berth', LAUNCHER);
+  putFiles(root, tree);
+  putGenerated(join(out), tree);
+
+  const facts = { version, architecture, description, date, installedKib: sizeInKib(tree) };
+  put(tree, 'usr/share/doc/berth/copyright', copyright());
+  put(tree, 'usr/share/doc/berth/changelog.gz', gzip(changelog(facts)));
+  put(tree, 'DEBIAN/control', control(facts));
+  put(tree, 'DEBIAN/conffiles', `${CONFFILES.join('\n')}\n`);
+  for (const [name, text] of Object.entries(maintainerScripts)) put(tree, `DEBIAN/${name}`, text);
+  normalise(tree, date);
+
+  const file = join(out, `berth_${version}_${architecture}.deb`);
+  const env = { ...process.env, SOURCE_DATE_EPOCH: String(date) };
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', tree, file], { env, stdio: 'pipe' });
+  return file;
+}
+
+function putFiles(root: string, tree: string): void {
+  const copy = (from: string, to: string) => put(tree, to, readFileSync(join(root, 'systemd', from)));
+  for (const unit of UNITS) copy(`units/${unit}`, `usr/lib/systemd/system/${unit}`);
+  copy('units/90-berth.preset', 'usr/lib/systemd/system-preset/90-berth.preset');
+  copy('deb/berth.toml', 'etc/berth/berth.toml');
+  copy('deb/default', 'etc/default/berth');
+  copy('deb/README.Debian', 'usr/share/doc/berth/README.Debian');
+}
+
+function putGenerated(out: string, tree: string): void {
+  for (const [from, to] of Object.entries(GENERATED)) {
+    const directory = join(out, from);
+    if (!existsSync(directory)) continue;
+    for (const name of readdirSync(directory)) {
+      const text = readFileSync(join(directory, name));
+      if (from.startsWith('man/')) put(tree, `${to}/${name}.gz`, gzip(text));
+      else put(tree, `${to}/${name}`, text);
+    }
+  }
+}
+
+function put(tree: string, path: string, content: string | Uint8Array): void {
+  const file = join(tree, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
+
+function gzip(content: string | Uint8Array): Buffer {
+  // zlib writes no name and no time, so this is as reproducible as `gzip -9n`.
+  return gzipSync(content, { level: 9 });
+}
+
+// The umask and the clock of the build must not show in the package.
+function normalise(path: string, date: number): void {
+  const isDirectory = statSync(path).isDirectory();
+  if (isDirectory) for (const name of readdirSync(path)) normalise(join(path, name), date);
+  const isProgram = /\/usr\/bin\/|\/DEBIAN\/(postinst|prerm|postrm)$/.test(path);
+  chmodSync(path, isDirectory || isProgram ? 0o755 : 0o644);
+  utimesSync(path, date, date);
+}
+
+function sizeInKib(path: string): number {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return Math.ceil(stat.size / 1024);
+  return readdirSync(path).reduce((sum, name) => sum + sizeInKib(join(path, name)), 1);
+}
+
+function sourceDate(root: string): number {
+  const { SOURCE_DATE_EPOCH } = process.env;
+  if (SOURCE_DATE_EPOCH !== undefined) return Number(SOURCE_DATE_EPOCH);
+  try {
+    return Number(execFileSync('git', ['-C', root, 'log', '-1', '--format=%ct'], { encoding: 'utf8', stdio: 'pipe' }));
+  } catch {
+    return Math.floor(Date.now() / 1000);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // Compiled to dist/systemd/deb.
+  const file = await buildPackage({ root: fileURLToPath(new URL('../../../', import.meta.url)) });
+  process.stdout.write(`${file}\n`);
+}
