@@ -2,14 +2,14 @@
 // as data and are built anew with everything they carried.
 import { SysError } from '../linux/errors.js';
 import type { TableOptions } from './nft.js';
-import type { Removal } from './removal.js';
-import type { LinkStats, OwnedNetwork, SandboxNetwork } from './types.js';
+import type { LinkStats, OwnedNetwork, Removal, SandboxNetwork } from './types.js';
 
 /** A call and its parameters, as data. */
 export type Call =
   | { readonly method: 'setup'; readonly options: TableOptions }
   | { readonly method: 'teardown'; readonly table: string }
   | { readonly method: 'create'; readonly network: SandboxNetwork }
+  | { readonly method: 'createIsolated'; readonly netns: string }
   | { readonly method: 'remove'; readonly removals: readonly Removal[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
   | { readonly method: 'stats'; readonly linkPrefix: string }
@@ -20,6 +20,7 @@ export interface Results {
   readonly setup: undefined;
   readonly teardown: undefined;
   readonly create: undefined;
+  readonly createIsolated: undefined;
   readonly remove: readonly (ErrorData | undefined)[];
   readonly list: OwnedNetwork;
   readonly stats: LinkStats[];

@@ -7,10 +7,8 @@ import { openNamed, removeNamespace } from './namespaces.js';
 import { deleteGroup, deleteLink, setLink } from './netlink/link.js';
 import { isOurs } from './ownership.js';
 import type { Request } from './rtnl.js';
-import type { SandboxNetwork } from './types.js';
+import type { Removal } from './types.js';
 import { assertSandboxNames } from './validate.js';
-
-export type Removal = Pick<SandboxNetwork, 'netns' | 'hostLink' | 'owner'>;
 
 /** The RTNL lock is held for a whole batch; with 25 a create that has to wait does so for about 25 ms. */
 export const REMOVAL_BATCH = 25;
@@ -33,15 +31,17 @@ export function removeSandboxes(host: Host, removals: readonly Removal[]): (SysE
   const linkFailure = attempt(() => deleteLinks(host, indices));
   return removals.map((removal, position) => {
     const failure = failures[position] ?? linkFailure;
-    return failure ?? attempt(() => removeNamespace(removal.netns));
+    const { netns } = removal;
+    return failure ?? (netns === null ? undefined : attempt(() => removeNamespace(netns)));
   });
 }
 
 function ownedLink(host: Host, removal: Removal): number | undefined {
+  if (removal.hostLink === null) return undefined;
   const link = host.rtnl.link({ name: removal.hostLink });
   if (link === undefined) return undefined;
   if (link.alias === removal.owner) return link.index;
-  const inside = openNamed(host, removal.netns);
+  const inside = removal.netns === null ? undefined : openNamed(host, removal.netns);
   try {
     return isOurs(link, removal.owner, inside) ? link.index : undefined;
   } finally {

@@ -1,8 +1,8 @@
 // The room itself: a face for the worker that never blocks the caller's thread.
 import { Worker } from 'node:worker_threads';
 import { decodeError, type ErrorData } from './protocol.js';
-import { REMOVAL_BATCH, type Removal } from './removal.js';
-import type { NetworkRoom } from './types.js';
+import { REMOVAL_BATCH } from './removal.js';
+import type { NetworkRoom, Removal } from './types.js';
 import { WorkerClient } from './worker-client.js';
 
 export interface NetworkRoomOptions {
@@ -26,6 +26,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     setup: async (tableOptions) => client.call({ method: 'setup', options: tableOptions }),
     teardown: async (table) => client.call({ method: 'teardown', table }),
     create: async (network) => client.call({ method: 'create', network }),
+    createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
     remove: async ({ netns, hostLink, owner }) => removals.add({ netns, hostLink, owner }),
     list: async (prefixes) => client.call({ method: 'list', prefixes }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),

@@ -22,7 +22,7 @@ import { findPair, isOurs } from './ownership.js';
 import type { Request, Rtnl } from './rtnl.js';
 import { disableIpv6, enableForwarding } from './sysctl.js';
 import { GATEWAY, type SandboxNetwork } from './types.js';
-import { assertSandbox } from './validate.js';
+import { assertNetns, assertSandbox } from './validate.js';
 
 /** Both ends of the inner hop of a microVM sandbox. */
 const TAP_HOP = { host: '169.254.1.3', inside: '169.254.1.2' } as const;
@@ -56,6 +56,22 @@ export function createSandbox(host: Host, network: SandboxNetwork, afterStep: (s
     afterStep('host-route');
     configureInside(inside.rtnl, network);
     afterStep('inside');
+  } finally {
+    inside.close();
+  }
+}
+
+/** Makes or completes a namespace with nothing but loopback. Throws SysError. */
+export function createIsolated(host: Host, netns: string): void {
+  assertNetns(netns);
+  const inside = provideNamespace(
+    host,
+    netns,
+    () => disableIpv6('all'),
+    () => {},
+  );
+  try {
+    inside.rtnl.transact([up(LOOPBACK_INDEX, 'lo')]);
   } finally {
     inside.close();
   }

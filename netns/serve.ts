@@ -5,7 +5,7 @@ import { type Host, openHost } from './host.js';
 import { deleteTable, loadTable } from './nft.js';
 import { type Call, encodeError, type FromWorker, type Result, type ToWorker } from './protocol.js';
 import { removeSandboxes } from './removal.js';
-import { createSandbox } from './sandbox.js';
+import { createIsolated, createSandbox } from './sandbox.js';
 import { listOwned, readStats } from './stats.js';
 
 /** Serves calls from `port` until `close`. The calling thread's network namespace counts as the host's. */
@@ -43,6 +43,9 @@ function execute(host: Host, call: Call): Result {
       return undefined;
     case 'create':
       createSandbox(host, call.network);
+      return undefined;
+    case 'createIsolated':
+      createIsolated(host, call.netns);
       return undefined;
     case 'remove':
       return removeSandboxes(host, call.removals).map((error) =>

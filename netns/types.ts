@@ -23,6 +23,13 @@ export interface SandboxNetwork {
 /** The gateway every workload sees, link-local on both sides of each veth, so that no address of the pool is spent. */
 export const GATEWAY = '169.254.1.1';
 
+/** What is to go of one sandbox; null: it has, or is meant to keep, no such thing. */
+export interface Removal {
+  readonly netns: string | null;
+  readonly hostLink: string | null;
+  readonly owner: string;
+}
+
 /** What exists in the kernel and carries our tags; for the reaper. */
 export interface OwnedNetwork {
   readonly netns: readonly string[];
@@ -46,8 +53,10 @@ export interface NetworkRoom {
   setup(options: { readonly pool: string; readonly linkPrefix: string; readonly table: string }): Promise<void>;
   /** Idempotent: what exists already and fits is kept, what is half-made is completed. */
   create(network: SandboxNetwork): Promise<void>;
-  /** Idempotent: removes link, tap and namespace; missing ones are fine. Only objects whose ifalias is `owner` go. */
-  remove(network: Pick<SandboxNetwork, 'netns' | 'hostLink' | 'owner'>): Promise<void>;
+  /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */
+  createIsolated(netns: string): Promise<void>;
+  /** Idempotent: removes link, tap and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
+  remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
   list(prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string }): Promise<OwnedNetwork>;
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */

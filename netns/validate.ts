@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
 import { parseCidr, parseIpv4 } from './ipv4.js';
-import type { SandboxNetwork } from './types.js';
+import type { Removal, SandboxNetwork } from './types.js';
 
 const NETNS = /^[a-z0-9-]{1,64}$/;
 const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
@@ -26,9 +26,13 @@ export function assertSandbox(network: SandboxNetwork): void {
 
 const LINK_RULE = '1 to 15 of A-Z a-z 0-9 _ . - and not eth0 or lo';
 
-export function assertSandboxNames(network: Pick<SandboxNetwork, 'netns' | 'hostLink' | 'owner'>): void {
-  demand(NETNS.test(network.netns), 'netns', network.netns, '1 to 64 of a-z 0-9 -');
-  demand(LINK.test(network.hostLink), 'hostLink', network.hostLink, LINK_RULE);
+export function assertNetns(netns: string): void {
+  demand(NETNS.test(netns), 'netns', netns, '1 to 64 of a-z 0-9 -');
+}
+
+export function assertSandboxNames(network: Removal): void {
+  if (network.netns !== null) assertNetns(network.netns);
+  if (network.hostLink !== null) demand(LINK.test(network.hostLink), 'hostLink', network.hostLink, LINK_RULE);
   const bytes = Buffer.byteLength(network.owner);
   demand(bytes > 0 && bytes <= ALIAS_BYTES && !network.owner.includes('\0'), 'owner', network.owner, '1 to 255 bytes');
 }

@@ -113,10 +113,10 @@ export class Reaper {
           await cgroups.remove(orphan.name);
           break;
         case 'link':
-          await network.remove({ netns: '', hostLink: orphan.name, owner });
+          await network.remove({ netns: null, hostLink: orphan.name, owner });
           break;
         case 'netns':
-          await network.remove({ netns: orphan.name, hostLink: '', owner });
+          await network.remove({ netns: orphan.name, hostLink: null, owner });
           break;
         case 'process':
           await holder.forget(orphan.id);

@@ -63,7 +63,7 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
   await world.cleanup();
   await holder.forget(record.id);
-  if (netns !== null) await network.remove({ netns, hostLink: hostLink ?? '', owner: ownerTag(record.id) });
+  if (netns !== null) await network.remove({ netns, hostLink, owner: ownerTag(record.id) });
   await cgroups.remove(cgroup);
   if (!world.tenantInUse()) await removeTenant(cgroups, record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });
