@@ -1,0 +1,115 @@
+import test from 'ava';
+import { BerthError } from '../../../agent/errors.js';
+import { type NodeSession, startScheduler, type TestScheduler } from '../../scheduler/scheduler.js';
+import { specOf } from './fake-service.js';
+import { type Harness, startHarness } from './harness.js';
+
+/** A node whose one scheduler has these scopes, connected. */
+async function withScheduler(
+  t: Parameters<typeof startHarness>[0],
+  scopes: readonly string[],
+): Promise<Harness & { scheduler: TestScheduler; node: NodeSession }> {
+  const scheduler = await startScheduler();
+  const harness = await startHarness(t, { schedulers: [{ url: scheduler.url, scopes }] });
+  t.teardown(() => scheduler.stop());
+  return { ...harness, scheduler, node: await scheduler.node() };
+}
+
+test('a scheduler acts within its tenants only', async (t) => {
+  const { node, connect } = await withScheduler(t, ['acme']);
+  const local = await connect();
+  await local.call('workload.create', { spec: specOf('theirs', 'globex') });
+  t.is((await node.call('workload.create', { spec: specOf('mine', 'acme') })).id, 'mine');
+
+  const forbidden = { code: 'not_permitted' };
+  await t.throwsAsync(node.call('workload.create', { spec: specOf('other', 'globex') }), forbidden);
+  await t.throwsAsync(node.call('workload.fits', { spec: specOf('other', 'globex') }), forbidden);
+  await t.throwsAsync(node.call('workload.update', { id: 'theirs', spec: specOf('theirs', 'acme') }), forbidden);
+  await t.throwsAsync(node.call('workload.update', { id: 'mine', spec: specOf('mine', 'globex') }), forbidden);
+  await t.throwsAsync(node.call('workload.list', { tenant: 'globex' }), forbidden);
+  for (const method of ['get', 'delete', 'logs', 'start', 'stop', 'restart', 'freeze', 'thaw'] as const)
+    await t.throwsAsync(node.call(`workload.${method}`, { id: 'theirs' }), forbidden, method);
+  for (const method of ['node.cordon', 'node.uncordon', 'node.cleanup'] as const)
+    await t.throwsAsync(node.call(method), forbidden, method);
+
+  t.deepEqual(
+    (await node.call('workload.list')).workloads.map(({ id }) => id),
+    ['mine'],
+  );
+  t.deepEqual(
+    (await node.call('node.capacity')).rows.map(({ scope }) => scope),
+    ['host', 'tenant/acme'],
+  );
+  t.is((await local.call('workload.list')).workloads.length, 2);
+  await t.throwsAsync(node.call('workload.get', { id: 'nobody' }), { code: 'not_found' });
+});
+
+test('events of other tenants are not told', async (t) => {
+  const { node, events } = await withScheduler(t, ['acme']);
+  events.append({ type: 'workload.created', workload: 'theirs', tenant: 'globex' });
+  events.append({ type: 'reaper.removed', workload: 'whose' });
+  events.append({ type: 'workload.created', workload: 'mine', tenant: 'acme' });
+  const { cursor } = events.append({ type: 'node.cordoned' });
+  await node.waitForEvent((event) => event.cursor === cursor);
+  t.deepEqual(
+    node.events.map(({ type, workload }) => workload ?? type),
+    ['scheduler.connected', 'mine', 'node.cordoned'],
+  );
+});
+
+test('hello narrows the configured scopes and never widens them', async (t) => {
+  const { node } = await withScheduler(t, ['acme', 'globex']);
+  const hello = (scopes: string[]) => node.call('session.hello', { scheduler: 'scheduler', epoch: 1, scopes });
+  await hello(['globex', 'initech']);
+  await t.throwsAsync(node.call('workload.create', { spec: specOf('a', 'acme') }), { code: 'not_permitted' });
+  await t.throwsAsync(node.call('workload.create', { spec: specOf('a', 'initech') }), { code: 'not_permitted' });
+  await t.notThrowsAsync(node.call('workload.create', { spec: specOf('a', 'globex') }));
+  await t.throwsAsync(hello(['initech']), { code: 'not_permitted' });
+  await t.throwsAsync(node.call('session.hello', { scheduler: 'another', epoch: 1 }), { code: 'not_permitted' });
+});
+
+test('a scheduler that asks before it has said hello is refused', async (t) => {
+  const scheduler = await startScheduler({ id: 'unexpected' });
+  t.teardown(() => scheduler.stop());
+  await startHarness(t, { schedulers: [{ url: scheduler.url, id: 'expected' }] });
+  t.regex(await scheduler.problem(), /^node-1: not_permitted: this node knows you as scheduler "expected"/);
+});
+
+test('a lower epoch is refused, also by the next life of the agent', async (t) => {
+  const { connect, control } = await startHarness(t);
+  const [newer, older] = [await connect(), await connect()];
+  await newer.call('session.hello', { scheduler: 'central', epoch: 5 });
+  await newer.call('session.hello', { scheduler: 'central', epoch: 5 });
+  const refused = await t.throwsAsync(older.call('session.hello', { scheduler: 'central', epoch: 4 }));
+  t.like(refused, { code: 'stale_epoch', data: { epoch: 4, seen: 5 } });
+  t.is((await older.closed).code, 4001);
+  await t.notThrowsAsync((await connect()).call('session.hello', { scheduler: 'other', epoch: 0 }));
+  t.deepEqual(control.stats().closed, [{ reason: 'stale_epoch', count: 1 }]);
+});
+
+test('a newer epoch closes the older session, whose requests then fail', async (t) => {
+  const { connect } = await startHarness(t);
+  const [older, newer] = [await connect(), await connect()];
+  await older.call('session.hello', { scheduler: 'central', epoch: 1 });
+  await newer.call('session.hello', { scheduler: 'central', epoch: 2 });
+  t.is((await older.closed).code, 4001);
+  await t.throwsAsync(older.call('session.ping'), { instanceOf: BerthError, code: 'stale_epoch' });
+  t.true((await newer.call('session.ping')).at > 0);
+});
+
+test('two hellos at one moment: the higher epoch wins, whichever comes first', async (t) => {
+  for (const order of [
+    [7, 6],
+    [6, 7],
+  ]) {
+    const { connect } = await startHarness(t);
+    const hello = async (epoch: number) => {
+      const client = await connect();
+      return { client, hello: () => client.call('session.hello', { scheduler: 'central', epoch }) };
+    };
+    const [six, seven] = [await hello(6), await hello(7)];
+    await Promise.allSettled((order[0] === 6 ? [six, seven] : [seven, six]).map((one) => one.hello()));
+    t.is((await six.client.closed).code, 4001);
+    t.true((await seven.client.call('session.ping')).at > 0);
+  }
+});
