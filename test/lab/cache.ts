@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { identify, isAlive, type ProcessId } from './process.js';
 import { poll } from './timing.js';
@@ -30,17 +30,26 @@ export async function once(
   options: BuildOptions = {},
 ): Promise<void> {
   if (isThere()) return;
-  await mkdir(join(target, '..'), { recursive: true });
+  await mkdir(dirname(target), { recursive: true });
   const release = await lock(`${target}.lock`, options);
-  const temporary = `${target}.part`;
+  // Not a fixed name: what a killed builder started may still be writing for a while.
+  const temporary = `${target}.part-${randomUUID()}`;
   try {
     if (isThere()) return;
-    await rm(temporary, { recursive: true, force: true });
+    await removeParts(target);
     await make(temporary);
     await rename(temporary, target);
   } finally {
     await rm(temporary, { recursive: true, force: true });
     await release();
+  }
+}
+
+async function removeParts(target: string): Promise<void> {
+  const folder = dirname(target);
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${basename(target)}.part-`)) continue;
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import { quote } from './host.js';
 import { bootstrapArguments } from './image.js';
 import { imageRecipe } from './image-recipe.js';
 import { notInstalled } from './prerequisites.js';
+import { run } from './process.js';
 import { lineProgress } from './progress.js';
 import { qemuArguments, snapshotIdentity } from './qemu.js';
 import { sshArguments } from './ssh.js';
@@ -105,4 +106,16 @@ test('a quiet progress says nothing about short steps', async (t) => {
   const loud = lineProgress({ write: (line) => lines.push(line) });
   await loud.step('long', async () => undefined);
   t.regex(lines.join('\n'), /^lab: long \.\.\.\nlab: long: done in [\d.]+ s$/);
+});
+
+test('a command that is stopped ends at once, with its children, and says so', async (t) => {
+  const start = Date.now();
+  const slow = run('sh', ['-c', 'echo begun; sleep 30 & wait'], { timeoutMs: 200, label: 'slow' });
+  await t.throwsAsync(slow, { code: 'lab_timeout', message: /slow: .*\n--- stdout\nbegun/s });
+  t.true(Date.now() - start < 5000);
+  const failing = run('sh', ['-c', 'echo out; echo err >&2; exit 3']);
+  await t.throwsAsync(failing, {
+    code: 'lab_command_failed',
+    message: /exit code 3\n--- stdout\nout\n--- stderr\nerr/,
+  });
 });

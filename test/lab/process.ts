@@ -29,6 +29,7 @@ export async function run(program: string, args: readonly string[], options: Run
   const label = options.label ?? [program, ...args].join(' ');
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
@@ -45,18 +46,29 @@ export async function run(program: string, args: readonly string[], options: Run
   child.stdin.end(options.stdin ?? '');
 
   let timedOut = false;
-  const abort = () => child.kill('SIGKILL');
-  options.signal?.addEventListener('abort', abort, { once: true });
+  let stopped = false;
+  let kill: NodeJS.Timeout | undefined;
+  // Politely first: mmdebstrap has mounts and children of its own to put away. The whole group, because it only
+  // waits for its children when it is told alone.
+  const stop = () => {
+    stopped = true;
+    signalGroup(child.pid, 'SIGTERM');
+    kill = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), 10_000);
+  };
+  options.signal?.addEventListener('abort', stop, { once: true });
   const timer =
     options.timeoutMs === undefined
       ? undefined
       : setTimeout(() => {
           timedOut = true;
-          child.kill('SIGKILL');
+          stop();
         }, scaled(options.timeoutMs));
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.on('error', reject);
+      // An ssh client hands its pipes to the master connection, which holds them until the remote command ends:
+      // after a stop nobody waits for that.
+      child.on('exit', (status) => stopped && resolve(status ?? 137));
       child.on('close', (status) => resolve(status ?? 137));
     });
     const output = { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
@@ -68,7 +80,19 @@ export async function run(program: string, args: readonly string[], options: Run
     return output;
   } finally {
     clearTimeout(timer);
-    options.signal?.removeEventListener('abort', abort);
+    clearTimeout(kill);
+    options.signal?.removeEventListener('abort', stop);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // Already gone.
   }
 }
 
