@@ -1,15 +1,18 @@
-// The body of /metrics: the resident page, then the registry. Plain bodies are made anew for every scrape, a family at
-// a time; compressing costs more than everything else, so there is one compressed body a sample.
+// The body of /metrics: the resident page, then the registry. Plain bodies are the resident text itself; compressing costs more than everything else, so there is one compressed body a sample.
 import { createGzip } from 'node:zlib';
+import type { Lease } from './block.js';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export interface ExpositionSource {
-  readonly page: { chunks(): Iterable<Buffer> };
+  readonly page: { leases(): Iterable<Lease> };
   readonly registry: { text(): Promise<string> };
   /** Rises with every finished sample. */
   readonly sampler: { readonly ticks: number };
 }
+
+/** Takes a piece and resolves when its bytes are needed no more. */
+export type Write = (piece: Buffer) => Promise<void>;
 
 export class Exposition {
   readonly #source: ExpositionSource;
@@ -19,12 +22,22 @@ export class Exposition {
     this.#source = source;
   }
 
-  /** Pieces of the body; each is complete lines of one moment. */
-  async *plain(): AsyncGenerator<Buffer> {
-    // The registry first to ask, so that a failure there is known before anything has been sent.
-    const rest = await this.#source.registry.text();
-    for (const chunk of this.#source.page.chunks()) yield chunk;
-    yield Buffer.from(rest);
+  /**
+   * Resolves to a function that sends the body, a family at a time; each piece is complete lines of one moment. What
+   * can fail has been done by then, so that the answer may begin.
+   */
+  async plain(): Promise<(write: Write) => Promise<void>> {
+    const rest = Buffer.from(await this.#source.registry.text());
+    return async (write) => {
+      for (const { bytes, release } of this.#source.page.leases()) {
+        try {
+          await write(bytes);
+        } finally {
+          release();
+        }
+      }
+      await write(rest);
+    };
   }
 
   /** The whole body in gzip, as of the last sample. */
@@ -41,19 +54,11 @@ export class Exposition {
   }
 
   async #pack(): Promise<Buffer> {
+    const send = await this.plain();
     const gzip = createGzip({ level: 1 });
-    const done = gzip.toArray();
-    try {
-      for await (const chunk of this.plain()) {
-        if (gzip.write(chunk)) continue;
-        await new Promise<void>((resolve) => gzip.once('drain', resolve));
-      }
-      gzip.end();
-    } catch (error) {
-      gzip.destroy();
-      await done.catch(() => undefined);
-      throw error;
-    }
-    return Buffer.concat(await done);
+    const body = gzip.toArray();
+    await send((piece) => new Promise((resolve) => gzip.write(piece, () => resolve())));
+    gzip.end();
+    return Buffer.concat(await body);
   }
 }

@@ -1,6 +1,6 @@
 // The resident exposition page: the text of all per-workload series is kept in memory, one buffer a family, and a new
 // sample only overwrites value fields. A scrape is then a copy. See field.ts for the padding.
-import { Block } from './block.js';
+import { Block, type Lease } from './block.js';
 import { FIELD_WIDTH, type Unit, writeValue } from './field.js';
 
 /** One series of a family. `read` gives the value in the family's unit, or undefined when the sample has none. */
@@ -117,14 +117,14 @@ export class Page<S> {
     let index = 0;
     for (let f = 0; f < this.#families.length; f += 1) {
       const family = this.#families[f] as Family<S>;
-      const { buffer } = this.#blocks[f] as Block;
+      const block = this.#blocks[f] as Block;
       for (let r = 0; r < family.rows.length; r += 1, index += 1) {
         const value = (family.rows[r] as Row<S>).read(sample);
         if (value === undefined || value === last[index]) continue;
         const field = fields[index] as number;
         if (field < 0) return this.add(id, entry.labels, sample);
         last[index] = value;
-        writeValue(buffer, field, value, family.unit);
+        writeValue(block.writable, field, value, family.unit);
       }
     }
     return true;
@@ -142,9 +142,17 @@ export class Page<S> {
     }
   }
 
-  /** The page, a family at a time. Each piece is a copy of one moment, so samples may arrive while it is being sent. */
+  /** The page, a family at a time, each on loan until released: samples may arrive while it is being sent. */
+  *leases(): Generator<Lease> {
+    for (const block of this.#blocks) if (block.live > 0) yield block.lease();
+  }
+
+  /** The page as copies, to keep. */
   *chunks(): Generator<Buffer> {
-    for (const block of this.#blocks) if (block.live > 0) yield block.copy();
+    for (const { bytes, release } of this.leases()) {
+      yield Buffer.from(bytes);
+      release();
+    }
   }
 
   #render(entry: Entry, f: number, first: number, fixed: readonly string[], sample: S): number {
@@ -157,7 +165,7 @@ export class Page<S> {
       if (value !== undefined) {
         const all = [...fixed, ...Object.entries(row.labels ?? {}).map(([name, text]) => label(name, text))];
         const offset = block.append(`${family.name}{${all.join(',')}} `, FIELD_WIDTH);
-        writeValue(block.buffer, offset, value, family.unit);
+        writeValue(block.writable, offset, value, family.unit);
         entry.fields[index] = offset;
         entry.last[index] = value;
       }

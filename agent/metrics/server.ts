@@ -26,7 +26,7 @@ export async function startWebServer(options: WebOptions): Promise<WebServer> {
   const routes = new Routes(options);
   const server = createServer((request, response) => {
     routes.answer(request, response).catch((error: unknown) => {
-      options.onError?.(error);
+      if (!(error instanceof ClientGone)) options.onError?.(error);
       if (response.headersSent) response.destroy();
       else send(response, 500, 'text/plain; charset=utf-8', 'internal error\n');
     });
@@ -118,20 +118,9 @@ class Routes {
       response.setHeader('Content-Encoding', 'gzip');
       return send(response, 200, EXPOSITION_TYPE, body);
     }
-    const pieces = this.#exposition.plain();
-    const first = await pieces.next();
+    const body = await this.#exposition.plain();
     head(response, 200, EXPOSITION_TYPE);
-    if (request.method === 'HEAD' || first.done) {
-      await pieces.return(undefined);
-      response.end();
-      return;
-    }
-    response.write(first.value);
-    for await (const piece of pieces) {
-      // A client that went away never drains.
-      if (response.destroyed) return;
-      if (!response.write(piece)) await drained(response);
-    }
+    if (request.method !== 'HEAD') await body((piece) => write(response, piece));
     response.end();
   }
 
@@ -167,18 +156,20 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(body);
 }
 
-function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed || !response.writableNeedDrain) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off('drain', done);
-      response.off('close', done);
+/** Resolves when the kernel has the piece; rejects when the client has gone. */
+function write(response: ServerResponse, piece: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new ClientGone());
+    if (response.destroyed) return gone();
+    response.once('close', gone);
+    response.write(piece, () => {
+      response.off('close', gone);
       resolve();
-    };
-    response.on('drain', done);
-    response.on('close', done);
+    });
   });
 }
+
+class ClientGone extends Error {}
 
 /** Accept-Encoding names gzip and does not refuse it with q=0 (RFC 9110, 12.5.3). */
 function wantsGzip(header: string | string[] | undefined): boolean {

@@ -122,13 +122,21 @@ test('a workload that grows beyond the budget goes', (t) => {
   t.is(page.series, 0);
 });
 
-test('a piece that was handed out does not change', (t) => {
-  const page = new Page(FAMILIES, { maxSeries: 10 });
-  page.add('w', { common: {} }, { a: 1, b: 1, micros: 1 });
-  const chunks = [...page.chunks()];
-  const before = Buffer.concat(chunks).toString();
-  page.update('w', { a: 99, b: 99, micros: 99 });
-  t.is(Buffer.concat(chunks).toString(), before);
+test('a piece on loan does not change, whatever happens to the page', (t) => {
+  const page = new Page(FAMILIES, { maxSeries: 1000 });
+  for (let n = 0; n < 30; n += 1) page.add(`w${n}`, { common: { workload: `w${n}` } }, { a: n, b: n, micros: n });
+  const leases = [...page.leases()];
+  const text = (): string => leases.map(({ bytes }) => bytes.toString()).join('');
+  const before = text();
+  t.is(before, render(page));
+  page.update('w1', { a: 99, b: 99, micros: 99 });
+  t.is(text(), before);
+  t.regex(render(page), /w1",row="a"\} +99\n/);
+  for (let n = 2; n < 30; n += 1) page.remove(`w${n}`);
+  for (let n = 0; n < 90; n += 1) page.add(`v${n}`, { common: { workload: `v${n}` } }, { a: n, b: n, micros: n });
+  t.is(text(), before);
+  for (const lease of leases) lease.release();
+  t.is(parseText(render(page)).series.size, 92 * 4);
 });
 
 test('the text stays in proportion to what is on it', (t) => {
