@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundle } from './bundle.js';
-import { changelog, control, copyright } from './control.js';
+import { changelog, control, copyright, lintianOverrides } from './control.js';
 import { copyKoffi } from './koffi.js';
 import { maintainerScripts } from './scripts.js';
 
@@ -68,6 +68,7 @@ export async function buildPackage(options: BuildOptions): Promise<string> {
 
   const facts = { version, architecture, description, date, installedKib: sizeInKib(tree) };
   put(tree, 'usr/share/doc/berth/copyright', copyright());
+  put(tree, 'usr/share/lintian/overrides/berth', lintianOverrides());
   put(tree, 'usr/share/doc/berth/changelog.gz', gzip(changelog(facts)));
   put(tree, 'DEBIAN/control', control(facts));
   put(tree, 'DEBIAN/conffiles', `${CONFFILES.join('\n')}\n`);

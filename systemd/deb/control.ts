@@ -7,7 +7,7 @@ export interface PackageFacts {
   readonly installedKib: number;
 }
 
-const MAINTAINER = 'berth maintainers <berth@localhost>';
+const MAINTAINER = 'berth maintainers <berth@berth.invalid>';
 
 /** DEBIAN/control. */
 export function control({ version, architecture, description, installedKib }: PackageFacts): string {
@@ -44,7 +44,7 @@ export function copyright(): string {
 Upstream-Name: berth
 
 Files: *
-Copyright: the berth authors
+Copyright: 2026 the berth authors
 License: Apache-2.0
 
 Files: usr/lib/berth/node_modules/*
@@ -60,6 +60,12 @@ License: MIT
 Comment: usr/lib/berth/berth.js also contains the production dependencies named
  in package.json (node-cron, pino, prom-client, smol-toml, systeminformation, ws,
  zod), each under the MIT, ISC, BSD-3-Clause or Apache-2.0 license.
+`;
+}
+
+export function lintianOverrides(): string {
+  return `# Guarded by /run/systemd/system; debhelper, whose snippets would do the same, is not used.
+berth: maintainer-script-calls-systemctl *
 `;
 }
 

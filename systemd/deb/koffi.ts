@@ -8,7 +8,8 @@ const FILES = ['package.json', 'LICENSE.txt', 'index.js', 'index.cjs', 'src/koff
  * `platform` as koffi names it, e.g. `x64`.
  */
 export function copyKoffi(modules: string, target: string, platform: string): void {
-  const isRuntime = (file: string) => !/\.(cc|hh|inc|S|asm|def|ts)$/.test(file);
+  // trampolines.cjs generates sources.
+  const isRuntime = (file: string) => !/\.(cc|hh|inc|S|asm|def|ts)$|trampolines\.cjs$/.test(file);
   for (const file of FILES) copy(join(modules, 'koffi', file), join(target, 'koffi', file), isRuntime);
   const binary = `@koromix/koffi-linux-${platform}`;
   if (!existsSync(join(modules, binary)))

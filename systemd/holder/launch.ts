@@ -26,7 +26,7 @@ export interface LaunchOptions {
 
 /**
  * Starts a holder that outlives this process, for hosts without systemd, and resolves when it listens: with its pid, or
- * undefined when one was listening already. Rejects with the end of its log when it ends or takes more than 15 s.
+ * undefined when one was listening already. Rejects with the end of its log when it ends, or after 15 s (TimeoutError).
  */
 export async function launchHolder(options: LaunchOptions): Promise<number | undefined> {
   const { runtime, signal } = options;
@@ -47,19 +47,21 @@ export async function launchHolder(options: LaunchOptions): Promise<number | und
   });
   closeSync(log);
   child.unref();
-  let failure: Error | undefined;
-  child.once('error', (error) => {
-    failure = error;
-  });
-  child.once('exit', (code, by) => {
-    failure = new Error(`the holder ended (${code ?? by}): ${readFileSync(logFile, 'utf8').slice(-2048).trim()}`);
-  });
-  for (const deadline = Date.now() + DEADLINE_MS; Date.now() < deadline; ) {
-    await sleep(POLL_MS, undefined, { signal });
-    if (failure !== undefined) throw failure;
-    if (await isListening(socket)) return child.pid;
+  const ended = new AbortController();
+  child.once('error', (error) => ended.abort(error));
+  child.once('exit', (code, by) => ended.abort(new Error(`the holder ended (${code ?? by}): ${tailOf(logFile)}`)));
+  const stop = AbortSignal.any([
+    ended.signal,
+    AbortSignal.timeout(DEADLINE_MS),
+    ...(signal === undefined ? [] : [signal]),
+  ]);
+  while (!(await isListening(socket))) {
+    // The reason itself: a timer would wrap it in an AbortError.
+    await sleep(POLL_MS);
+    stop.throwIfAborted();
   }
-  throw new Error(`the holder does not listen on ${socket} after ${DEADLINE_MS / 1000} s, see ${logFile}`);
+  // Another one, started at the same time, may have been first.
+  return ended.signal.aborted ? undefined : child.pid;
 }
 
 /** Whether somebody accepts connections on a unix socket. */
@@ -80,4 +82,12 @@ function holderScript(): string {
   return import.meta.url.endsWith('/holder/launch.js') && existsSync(unbundled)
     ? unbundled
     : fileURLToPath(new URL('./holder.js', import.meta.url));
+}
+
+function tailOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-2048).trim();
+  } catch {
+    return '';
+  }
 }

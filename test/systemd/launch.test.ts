@@ -1,0 +1,41 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { connectHolder } from '../../systemd/holder/client.js';
+import { launchHolder } from '../../systemd/holder/launch.js';
+
+function runtime(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-launch-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+test('a holder is started once, in a session of its own, and is told nothing of the service manager', async (t) => {
+  const directory = runtime(t);
+  const pid = await launchHolder({ runtime: directory });
+  if (pid === undefined) throw new Error('not started');
+  t.teardown(() => process.kill(pid, 'SIGKILL'));
+  t.is(await launchHolder({ runtime: directory }), undefined);
+  const holder = await connectHolder(join(directory, 'holder.sock'));
+  t.is((await holder.hello()).pid, pid);
+  t.deepEqual(await holder.list(), []);
+  holder.close();
+  await t.throwsAsync(holder.list(), { message: /closed/ });
+  t.is(readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')[5], String(pid));
+  t.notRegex(readFileSync(`/proc/${pid}/environ`, 'utf8'), /NOTIFY_SOCKET|WATCHDOG/);
+});
+
+test('a holder that cannot start says why', async (t) => {
+  await t.throwsAsync(launchHolder({ runtime: runtime(t), args: ['--nonsense'] }), {
+    message: /ended \(1\).*nonsense/s,
+  });
+});
+
+test('waiting for a holder ends with the signal', async (t) => {
+  const signal = AbortSignal.timeout(400);
+  // A DOMException, which is no Error of the realm the assertions live in.
+  const why = (path: string) => connectHolder(path, { signal }).catch((error: Error) => error.name);
+  t.is(await why(join(runtime(t), 'holder.sock')), 'TimeoutError');
+  t.is(await why('/no/such'), 'TimeoutError');
+});
