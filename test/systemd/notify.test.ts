@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { connectNotify, watchdogIntervalMs } from '../../systemd/notify.js';
 
@@ -15,12 +15,8 @@ while True: print(repr(s.recv(4096).decode()), flush=True)
 async function receiver(t: ExecutionContext, address: string): Promise<() => Promise<string>> {
   const child = spawn('python3', ['-c', RECEIVER, address], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
-  const lines: string[] = [];
-  child.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trim().split('\n')));
-  const next = async () => {
-    while (lines.length === 0) await once(child.stdout, 'data');
-    return lines.shift() ?? '';
-  };
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => String((await lines.next()).value);
   await next();
   return next;
 }
