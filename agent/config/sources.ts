@@ -28,8 +28,8 @@ export interface ConfigFlag {
   readonly value: string;
 }
 
-/** Variables of the command itself, which are no configuration keys. */
-const NOT_KEYS: readonly string[] = ['BERTH_CONNECT'];
+/** Variables of berth that are no keys: the command's, the holder's, the lab's, and what every workload is given. */
+const NOT_KEYS = /^BERTH_(?:CONNECT|VERSION|RUNTIME_DIR|LAB_.*|WORKLOAD_ID|TENANT|ADDRESS)$/;
 
 /** Reads one file. `undefined` when it does not exist and need not; anything else unreadable is a problem. */
 export async function readLayer(file: string, needed: boolean, problems: Problem[]): Promise<Layer | undefined> {
@@ -74,7 +74,7 @@ export async function dropIns(directory: string): Promise<string[]> {
 }
 
 export function environmentLayer(root: Shape, env: NodeJS.ProcessEnv, problems: Problem[]): Layer {
-  const names = Object.keys(env).filter((name) => name.startsWith('BERTH_') && !NOT_KEYS.includes(name));
+  const names = Object.keys(env).filter((name) => name.startsWith('BERTH_') && !NOT_KEYS.test(name));
   return namedLayer(
     root,
     names.sort().map((name) => ({

@@ -1,0 +1,104 @@
+// What a command is, what it gets, what it gives back. The command table is plain data, so that parser, help, man page
+// and completions can be made from it without loading what the commands need to run.
+import type { Config } from '../config/schema.js';
+import type { ConfigFlag } from '../config/sources.js';
+import type { MethodName, Params, Results } from '../control/methods.js';
+import type { BerthEvent, Condition } from '../service.js';
+import type { Style } from './style.js';
+
+export interface OptionDef {
+  readonly name: string;
+  readonly short?: string;
+  /** Word for the value in help, e.g. `FILE`; a switch has none. */
+  readonly value?: string;
+  readonly about: string;
+  readonly choices?: readonly string[];
+  readonly needed?: boolean;
+  readonly fallback?: string;
+}
+
+export interface ArgumentDef {
+  /** Shown in help. Shells complete `ID` with the ids of workloads. */
+  readonly name: string;
+  readonly about: string;
+  readonly choices?: readonly string[];
+  readonly optional?: boolean;
+  readonly many?: boolean;
+}
+
+export interface Command {
+  /** Words after `berth`. */
+  readonly path: readonly string[];
+  readonly group: 'Workloads' | 'Node' | 'Agent and tools';
+  /** One line without a full stop. */
+  readonly summary: string;
+  /** Paragraphs for `berth help COMMAND` and the man page. */
+  readonly details: readonly string[];
+  readonly args: readonly ArgumentDef[];
+  readonly options: readonly OptionDef[];
+  /** Takes `--section.key VALUE`. */
+  readonly configFlags?: boolean;
+  /** Handles SIGINT and SIGTERM itself. */
+  readonly ownSignals?: boolean;
+  readonly examples: readonly string[];
+  load(): Promise<{ run(context: Context): Promise<Answer> }>;
+}
+
+/** What a command has to say. `document` is printed with --json, `text` without; both may be empty when the command
+ *  has written as it went. */
+export interface Answer {
+  readonly document: object | undefined;
+  readonly text: string;
+  /** Exit code, 0 when absent. */
+  readonly exit?: number;
+}
+
+/** The part of the control client that commands use. */
+export interface Client {
+  call<M extends MethodName>(method: M, params: Params<M>): Promise<Results[M]>;
+  /** Events after `since`, or new ones only. Throws when the connection or the signal ends it. */
+  events(since?: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<BerthEvent>;
+  close(): Promise<void> | void;
+}
+
+/** The world around a command: the process, or a test. */
+export interface Host {
+  readonly env: NodeJS.ProcessEnv;
+  readonly outIsTerminal: boolean;
+  readonly errIsTerminal: boolean;
+  /** Milliseconds, Unix. */
+  now(): number;
+  out(text: string): Promise<void>;
+  err(text: string): Promise<void>;
+  /** All of standard input. */
+  stdin(): Promise<string>;
+  /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */
+  interruption(): AbortSignal;
+  /** Throws `cannot_connect`. */
+  connect(address: string, options: { readonly signal: AbortSignal }): Promise<Client>;
+  /** Exit code of the daemon. */
+  runAgent(config: Config, options: { readonly version: string }): Promise<number>;
+  /** Checks of this host that need no agent. */
+  checkHost(): Promise<readonly Condition[]>;
+}
+
+export interface Context {
+  readonly host: Host;
+  readonly commands: readonly Command[];
+  readonly args: readonly string[];
+  readonly configFlags: readonly ConfigFlag[];
+  readonly json: boolean;
+  /** For standard output, and for standard error. */
+  readonly style: Style;
+  readonly errStyle: Style;
+  /** Of the agent, as given or by default. */
+  readonly address: string;
+  readonly signal: AbortSignal;
+  /** Value of an option, or undefined when it was not given and has no fallback. */
+  option(name: string): string | undefined;
+  /** All values of an option that may be repeated. */
+  values(name: string): readonly string[];
+  flag(name: string): boolean;
+  /** Connects on first use; closed when the command ends. */
+  client(): Promise<Client>;
+}

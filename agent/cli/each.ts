@@ -1,0 +1,51 @@
+// Commands that do the same to several workloads: in order, one line each, a failure does not keep back the next, and
+// the exit code is that of the first failure.
+import type { ErrorReport } from '../errors.js';
+import { reportOf } from '../errors.js';
+import type { WorkloadView } from '../workload/record.js';
+import type { Answer, Context } from './command.js';
+import { exitOf, failureText } from './failure.js';
+import type { Progress } from './progress.js';
+import { startProgress } from './progress.js';
+
+/** One entry of `{"results": [...]}`. */
+export type Result =
+  | { readonly id: string; readonly outcome: string; readonly workload?: WorkloadView | undefined }
+  | { readonly id: string; readonly error: ErrorReport };
+
+export interface Done {
+  /** One word for programs: `running`, `exited`, `deleted`, `accepted`. */
+  readonly outcome: string;
+  readonly workload?: WorkloadView | undefined;
+  /** Line for people. */
+  readonly line: string;
+}
+
+export async function forEach(
+  context: Context,
+  names: readonly string[],
+  act: (index: number, progress: Progress) => Promise<Done>,
+): Promise<Answer> {
+  const { host, json, signal, errStyle } = context;
+  const results: Result[] = [];
+  let exit = 0;
+  for (const [i, id] of names.entries()) {
+    const progress = startProgress(host, json);
+    try {
+      const { outcome, workload, line } = await act(i, progress);
+      await progress.stop();
+      results.push(workload === undefined ? { id, outcome } : { id, outcome, workload });
+      if (!json) await host.out(`${line}\n`);
+    } catch (error) {
+      await progress.stop();
+      if (signal.aborted) throw error;
+      const report = reportOf(error);
+      // Nothing about this one in particular, and the next would fail the same way.
+      if (report.code === 'cannot_connect') throw error;
+      results.push({ id, error: report });
+      exit ||= exitOf(report);
+      if (!json) await host.err(failureText(report, errStyle, id));
+    }
+  }
+  return { document: { results }, text: '', exit };
+}

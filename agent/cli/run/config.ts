@@ -1,0 +1,24 @@
+import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.js';
+import { loadConfig } from '../../config/load.js';
+import type { Answer, Context } from '../command.js';
+
+export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (context: Context) => Promise<Answer> {
+  return async (context) => {
+    // With --json the two below differ in nothing but the wrapping: a document is always an object.
+    if (verb === 'default') return { document: { toml: defaultToml() }, text: defaultToml() };
+    if (verb === 'schema') {
+      const schema = configJsonSchema();
+      return { document: schema, text: `${JSON.stringify(schema, undefined, 2)}\n` };
+    }
+    const loaded = await loadConfig({
+      file: context.option('config'),
+      env: context.host.env,
+      flags: context.configFlags,
+    });
+    const { config, files } = loaded;
+    if (verb === 'dump')
+      return { document: { config, origins: Object.fromEntries(loaded.origins), files }, text: dumpToml(loaded) };
+    const read = files.length === 0 ? 'no file, defaults only' : files.join(', ');
+    return { document: { valid: true, files }, text: `the configuration is valid (${read})\n` };
+  };
+}

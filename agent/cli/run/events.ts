@@ -1,0 +1,47 @@
+import { BerthError } from '../../errors.js';
+import type { BerthEvent } from '../../service.js';
+import type { Answer, Client, Context } from '../command.js';
+import { clean } from '../style.js';
+import { formatTime } from '../words.js';
+
+export async function run(context: Context): Promise<Answer> {
+  const since = cursorOf(context.option('since'));
+  const client = await context.client();
+  if (!context.flag('follow')) {
+    const events = await collect(client, since ?? 0);
+    const text = events.length === 0 ? 'No events.\n' : events.map((event) => lineOf(event, context)).join('');
+    return { document: { events }, text };
+  }
+  for await (const event of client.events(since, { signal: context.signal }))
+    await context.host.out(context.json ? `${JSON.stringify(event)}\n` : lineOf(event, context));
+  throw new BerthError('cannot_connect', 'the agent closed the connection');
+}
+
+function cursorOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw new BerthError('usage', `--since is a cursor, a whole number; it is ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+/** Everything that is kept after `since`, up to the newest event at the time of asking. */
+async function collect(client: Client, since: number): Promise<BerthEvent[]> {
+  const { cursor } = await client.call('events.subscribe', {});
+  const events: BerthEvent[] = [];
+  if (since >= cursor) return events;
+  for await (const event of client.events(since)) {
+    if (event.cursor <= cursor && event.cursor > (events.at(-1)?.cursor ?? since)) events.push(event);
+    if (event.cursor >= cursor) break;
+  }
+  return events;
+}
+
+/** `2026-11-21T07:00:00Z  17  workload.state  acme/web-1  from=starting to=running` */
+function lineOf({ at, cursor, type, workload, tenant, data }: BerthEvent, { style }: Context): string {
+  const who = workload === undefined ? (tenant ?? '-') : tenant === undefined ? workload : `${tenant}/${workload}`;
+  const more = Object.entries(data).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const words = [style.paint('dim', formatTime(at)), String(cursor), clean(type), clean(who), clean(more.join(' '))];
+  return `${words.join('  ').trimEnd()}\n`;
+}

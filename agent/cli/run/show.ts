@@ -1,0 +1,61 @@
+import type { WorkloadView } from '../../workload/record.js';
+import { formatSize } from '../../workload/units.js';
+import type { Answer, Context } from '../command.js';
+import type { Cell } from '../table.js';
+import { facts } from '../table.js';
+import { cpuOf, endSentence, formatAge, formatTime, memoryOf, stateCell, wish } from '../words.js';
+
+export async function run(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const workload = await client.call('workload.get', { id: context.args[0] ?? '' });
+  return { document: { workload }, text: facts(rows(workload, context.host.now()), context.style) };
+}
+
+function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | undefined])[] {
+  const { spec, sandbox, process, end, error } = w;
+  const since = (ms: number) => `${formatTime(ms)} (${formatAge(now - ms)} ago)`;
+  const state = stateCell(w.state);
+  const wanted = wish(w);
+  const labels = Object.entries(spec.labels).map(([key, value]) => `${key}=${value}`);
+  const limits = Object.entries(w.limits ?? {}).map(([file, value]) => `${file} ${value}`);
+  return [
+    ['Id', w.id],
+    ['Tenant', spec.tenant],
+    ['State', { ...state, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
+    ['Error', error === null ? undefined : { text: `${error.message} (${error.code})\n${error.hint}`, colour: 'red' }],
+    ['Ended', end === null ? undefined : `${since(end.at)}\n${endSentence(end)} (cause: ${end.cause})`],
+    ['Restarts', `${w.restarts}, policy ${spec.restart.policy}${restartLimit(w)}`],
+    ['Driver', spec.driver],
+    ['Runs', command(w)],
+    ['Class', `${spec.class}, priority ${spec.priority}`],
+    ['CPU', cpuOf(w)],
+    ['Memory', memoryOf(w)],
+    ['Labels', labels.join('\n')],
+    ['Limits', limits.join('\n')],
+    ['Pid', process === null ? undefined : `${process.pid}, started ${since(process.startedAt)}`],
+    ['Network', spec.network.mode],
+    ['Address', sandbox.address ?? undefined],
+    ['MAC', sandbox.mac ?? undefined],
+    ['Link', sandbox.hostLink ?? undefined],
+    ['Tap', sandbox.tap ?? undefined],
+    ['Cgroup', sandbox.cgroupPath],
+    ['Namespace', sandbox.netnsPath ?? undefined],
+    ['Created', since(w.createdAt)],
+    ['Generation', String(w.generation)],
+  ];
+}
+
+function restartLimit({ spec }: WorkloadView): string {
+  return spec.restart.policy === 'never' ? '' : `, at most ${spec.restart.maxRetries}`;
+}
+
+/** What is run, in one line. */
+function command({ spec }: WorkloadView): string {
+  if (spec.exec !== undefined) return spec.exec.command.map(quote).join(' ');
+  if (spec.oci !== undefined)
+    return [spec.oci.bundle ?? spec.oci.rootfs ?? '', ...(spec.oci.command ?? []).map(quote)].join(' ');
+  if (spec.qemu !== undefined) return `${spec.qemu.kernel}, ${spec.qemu.vcpus} vCPU, ${formatSize(spec.qemu.memory)}`;
+  return '';
+}
+
+const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

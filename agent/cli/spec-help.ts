@@ -1,0 +1,89 @@
+// `berth help spec`: the fields of a workload, from its schema, and one example for each driver.
+import * as z from 'zod';
+import { type Shape, shapeOf, typeName } from '../config/inspect.js';
+import { type DriverName, workloadSpec } from '../workload/spec.js';
+import { formatSize } from '../workload/units.js';
+
+export interface FieldRow {
+  readonly field: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly meaning: string;
+}
+
+/** Every field a person can write, dotted. */
+export function fieldRows(): FieldRow[] {
+  return rowsOf(shapeOf(workloadSpec), '');
+}
+
+function rowsOf(shape: Shape, name: string): FieldRow[] {
+  if (shape.kind === 'table') {
+    const own = name === '' || shape.description === '' ? [] : [rowOf(shape, name)];
+    return [...own, ...[...shape.keys].flatMap(([key, child]) => rowsOf(child, name === '' ? key : `${name}.${key}`))];
+  }
+  return [rowOf(shape, name)];
+}
+
+function rowOf(shape: Shape, field: string): FieldRow {
+  // Sizes are bytes in a checked spec, but nobody writes them so.
+  const size =
+    shape.kind === 'text' && typeof shape.fallback === 'number' ? formatSize(shape.fallback) : shape.fallback;
+  const fallback = size === undefined ? (shape.optional ? '' : 'needed') : JSON.stringify(size);
+  return { field, type: typeName(shape), fallback, meaning: shape.description };
+}
+
+/** One complete workload a driver; the tests parse them. */
+export const EXAMPLES: Readonly<Record<DriverName, Readonly<Record<string, unknown>>>> = {
+  exec: {
+    id: 'web-1',
+    tenant: 'acme',
+    driver: 'exec',
+    resources: { cpu: { request: 0.5, limit: 2 }, memory: { request: '128Mi', limit: '256Mi' }, pids: 128 },
+    exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80'], user: 'nobody' },
+    restart: { policy: 'on-failure', maxRetries: 5 },
+    labels: { app: 'web' },
+  },
+  oci: {
+    id: 'box-1',
+    driver: 'oci',
+    resources: { memory: { limit: '128Mi' } },
+    oci: { rootfs: '/srv/images/alpine', command: ['/bin/sh', '-c', 'while :; do date; sleep 5; done'] },
+  },
+  qemu: {
+    id: 'vm-1',
+    driver: 'qemu',
+    qemu: { kernel: '/srv/vm/vmlinuz', initrd: '/srv/vm/initrd.img', vcpus: 1, memory: '256Mi' },
+  },
+  external: { id: 'sandbox-1', driver: 'external', resources: { memory: { limit: '1Gi' } }, external: { tap: true } },
+};
+
+export function specHelp(): string {
+  const rows = fieldRows();
+  const wide = (pick: (row: FieldRow) => string) => Math.max(...rows.map((row) => pick(row).length));
+  const [a, b, c] = [
+    wide((r) => r.field),
+    Math.min(
+      34,
+      wide((r) => r.type),
+    ),
+    wide((r) => r.fallback),
+  ];
+  const lines = [
+    'A workload is one JSON object. A field that is not listed here is an error.',
+    '',
+    `${'FIELD'.padEnd(a)}  ${'TYPE'.padEnd(b)}  ${'DEFAULT'.padEnd(c)}  MEANING`,
+    ...rows.map((r) => `${r.field.padEnd(a)}  ${r.type.padEnd(b)}  ${r.fallback.padEnd(c)}  ${r.meaning}`.trimEnd()),
+    '',
+    'A table that is named after a driver goes with that driver only; of its needed fields none counts otherwise.',
+  ];
+  for (const [driver, example] of Object.entries(EXAMPLES)) {
+    const keys = Object.entries(example).map(([key, value]) => `    ${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+    lines.push('', `${driver}:`, '  {', keys.join(',\n'), '  }');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** docs/workload.schema.json */
+export function specJsonSchema(): Readonly<Record<string, unknown>> {
+  return { ...z.toJSONSchema(workloadSpec, { io: 'input' }), title: 'berth workload' };
+}

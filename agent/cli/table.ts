@@ -1,0 +1,53 @@
+// Tables as `ls -l` would print them: aligned columns, two spaces between, no frames, so that awk can read them too.
+import type { Colour, Style } from './style.js';
+import { clean } from './style.js';
+
+export interface Cell {
+  readonly text: string;
+  readonly colour?: Colour | undefined;
+}
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly right?: boolean;
+  cell(row: Row): string | Cell;
+}
+
+/** Ends with a line break. An empty cell becomes `-`, so that every row has the same number of words. */
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], style: Style): string {
+  const cells = rows.map((row) =>
+    columns.map((column) => {
+      const cell = column.cell(row);
+      const { text, colour } = typeof cell === 'string' ? { text: cell, colour: undefined } : cell;
+      return { text: text === '' ? '-' : clean(text), colour };
+    }),
+  );
+  const head = columns.map((column) => ({ text: column.title, colour: 'bold' as const }));
+  const widths = columns.map((_, i) => Math.max(...[head, ...cells].map((line) => line[i]?.text.length ?? 0)));
+  const lines = [head, ...cells].map((line) =>
+    line
+      .map(({ text, colour }, i) => {
+        const gap = ' '.repeat((widths[i] ?? 0) - text.length);
+        const painted = style.paint(colour, text);
+        if (columns[i]?.right === true) return gap + painted;
+        return i === columns.length - 1 ? painted : painted + gap;
+      })
+      .join('  '),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+/** `Name   value` lines; those without a value are left out. Values may have several lines. */
+export function facts(rows: readonly (readonly [string, string | Cell | undefined])[], style: Style): string {
+  const shown = rows.flatMap(([name, value]) => {
+    const cell = typeof value === 'string' ? { text: value, colour: undefined } : value;
+    return cell === undefined || cell.text === '' ? [] : [{ name, text: clean(cell.text, true), colour: cell.colour }];
+  });
+  const width = Math.max(0, ...shown.map(({ name }) => name.length));
+  return shown
+    .map(({ name, text, colour }) => {
+      const body = text.split('\n').map((line) => style.paint(colour, line));
+      return `${style.paint('bold', name)}${' '.repeat(width - name.length)}  ${body.join(`\n${' '.repeat(width + 2)}`)}\n`;
+    })
+    .join('');
+}

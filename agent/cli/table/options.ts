@@ -1,0 +1,36 @@
+// Options that several commands share, and those that every command has.
+import type { ArgumentDef, OptionDef } from '../command.js';
+
+export const GLOBAL: readonly OptionDef[] = [
+  { name: 'json', about: 'print one JSON document, errors included, on standard output' },
+  {
+    name: 'connect',
+    value: 'ADDRESS',
+    about: 'socket path or ws:// wss:// URL of the agent; $BERTH_CONNECT is the same (default: /run/berth/berth.sock)',
+  },
+  { name: 'no-color', about: 'no colours; a non-empty $NO_COLOR is the same' },
+  { name: 'help', short: 'h', about: 'show help and do nothing else' },
+];
+
+export const file: OptionDef = {
+  name: 'file',
+  short: 'f',
+  value: 'FILE',
+  needed: true,
+  about: 'workload as JSON, or an array of them; `-` reads standard input; may be repeated',
+};
+export const detach: OptionDef = { name: 'detach', about: 'do not wait for the outcome' };
+export const timeout: OptionDef = {
+  name: 'timeout',
+  value: 'DURATION',
+  about: 'wait at most this long, e.g. 500ms, 30s, 5m',
+  fallback: '60s',
+};
+export const config: OptionDef = {
+  name: 'config',
+  value: 'FILE',
+  about: 'instead of /etc/berth/berth.toml; must exist',
+};
+
+export const id: ArgumentDef = { name: 'ID', about: 'workload' };
+export const ids: ArgumentDef = { name: 'ID', about: 'workloads', many: true };

@@ -1,0 +1,79 @@
+// The daemon, its configuration, and commands about the command itself.
+import type { Command } from '../command.js';
+import { config } from './options.js';
+
+const about = (
+  verb: 'default' | 'check' | 'dump' | 'schema',
+  summary: string,
+  details: readonly string[],
+  reads: boolean,
+): Command => ({
+  path: ['config', verb],
+  group: 'Agent and tools',
+  summary,
+  details,
+  args: [],
+  options: reads ? [config] : [],
+  configFlags: reads,
+  examples: [`berth config ${verb}`],
+  load: async () => {
+    const { configCommand } = await import('../run/config.js');
+    return { run: configCommand(verb) };
+  },
+});
+
+export const TOOL_COMMANDS: readonly Command[] = [
+  {
+    path: ['agent'],
+    group: 'Agent and tools',
+    summary: 'Run the node agent in the foreground',
+    details: [
+      'This is what berth.service runs. Every key of the configuration is also a flag: --section.key VALUE. See docs/configuration.md.',
+    ],
+    args: [],
+    options: [config],
+    configFlags: true,
+    ownSignals: true,
+    examples: ['berth agent', 'berth agent --config ./berth.toml --log.level debug'],
+    load: () => import('../run/agent.js'),
+  },
+  about('default', 'Print a configuration file with every key, its meaning and default', [], false),
+  about(
+    'check',
+    'Check the configuration and say where it is wrong',
+    ['Reads what `berth agent` would read. Exit code 2 when something is wrong.'],
+    true,
+  ),
+  about('dump', 'Print the configuration in force and where each key came from', [], true),
+  about('schema', 'Print the JSON Schema of the configuration file', [], false),
+  {
+    path: ['version'],
+    group: 'Agent and tools',
+    summary: 'Print the version',
+    details: [],
+    args: [],
+    options: [],
+    examples: ['berth version'],
+    load: () => import('../run/version.js'),
+  },
+  {
+    path: ['completion'],
+    group: 'Agent and tools',
+    summary: 'Print a completion script',
+    details: [],
+    args: [{ name: 'SHELL', about: 'shell', choices: ['bash', 'zsh', 'fish'] }],
+    options: [],
+    examples: ['source <(berth completion bash)', 'berth completion fish > ~/.config/fish/completions/berth.fish'],
+    load: () => import('../run/completion.js'),
+  },
+  {
+    path: ['help'],
+    group: 'Agent and tools',
+    summary: 'Explain a command, or the workload specification (`berth help spec`)',
+    details: [],
+    args: [{ name: 'COMMAND', about: 'words of the command, or `spec`', many: true, optional: true }],
+    options: [],
+    examples: ['berth help workload create', 'berth help spec'],
+    load: () => import('../run/help.js'),
+  },
+];

@@ -1,0 +1,135 @@
+// Commands about workloads.
+import type { Command } from '../command.js';
+import { detach, file, id, ids, timeout } from './options.js';
+
+const STATES = ['pending', 'preparing', 'starting', 'running', 'frozen', 'stopping', 'exited', 'failed'] as const;
+
+const change = (
+  verb: 'freeze' | 'thaw' | 'start' | 'stop' | 'restart',
+  summary: string,
+  details: readonly string[],
+): Command => ({
+  path: ['workload', verb],
+  group: 'Workloads',
+  summary,
+  details,
+  args: [ids],
+  options: [detach, timeout],
+  examples: [`berth workload ${verb} web-1`],
+  load: async () => {
+    const { changeCommand } = await import('../run/change.js');
+    return { run: changeCommand(verb) };
+  },
+});
+
+export const WORKLOAD_COMMANDS: readonly Command[] = [
+  {
+    path: ['workload', 'create'],
+    group: 'Workloads',
+    summary: 'Create and start workloads',
+    details: [
+      'Waits until each workload runs, or has run to its end with code 0, and prints one line for it. Several workloads are created in order; one that fails does not keep back the next. Creating one that exists with the same specification is a success.',
+      'The specification is described by `berth help spec`.',
+    ],
+    args: [],
+    options: [file, detach, timeout],
+    examples: ['berth workload create -f web.json', 'generate-spec | berth workload create -f - --detach'],
+    load: () => import('../run/create.js'),
+  },
+  {
+    path: ['workload', 'update'],
+    group: 'Workloads',
+    summary: 'Change resources, labels, priority or restart policy of a live workload',
+    details: [
+      'Takes the whole specification. A field that cannot change while it runs is an error, and nothing changes.',
+    ],
+    args: [id],
+    options: [{ ...file, about: 'the new specification as JSON; `-` reads standard input' }],
+    examples: ['berth workload update web-1 -f web.json'],
+    load: () => import('../run/update.js'),
+  },
+  {
+    path: ['workload', 'delete'],
+    group: 'Workloads',
+    summary: 'Stop workloads and remove everything they have',
+    details: ['Waits until nothing is left of them.'],
+    args: [{ ...ids, optional: true }],
+    options: [
+      { name: 'now', about: 'kill at once instead of asking with SIGTERM first' },
+      { name: 'all', about: 'every workload of this host' },
+      detach,
+      timeout,
+    ],
+    examples: ['berth workload delete web-1 web-2', 'berth workload delete --all --now'],
+    load: () => import('../run/delete.js'),
+  },
+  {
+    path: ['workload', 'list'],
+    group: 'Workloads',
+    summary: 'List workloads',
+    details: ['CPU (cores) and memory are shown as request/limit.'],
+    args: [],
+    options: [
+      { name: 'tenant', value: 'TENANT', about: 'only those of this tenant' },
+      { name: 'state', value: 'STATE', about: 'only those in this state', choices: STATES },
+    ],
+    examples: ['berth workload list --state failed', "berth workload list --json | jq '.workloads[].id'"],
+    load: () => import('../run/list.js'),
+  },
+  {
+    path: ['workload', 'show'],
+    group: 'Workloads',
+    summary: 'Show one workload: state, how it ended, limits, address, paths',
+    details: [],
+    args: [id],
+    options: [],
+    examples: ['berth workload show web-1', 'berth workload show web-1 --json'],
+    load: () => import('../run/show.js'),
+  },
+  change('start', 'Start stopped workloads', ['Waits until each of them runs.']),
+  change('stop', 'Stop workloads but keep them', ['Waits until each of them has ended.']),
+  change('restart', 'Stop and start workloads', ['Waits until each of them runs again.']),
+  change('freeze', 'Halt all processes of workloads, keeping their memory', []),
+  change('thaw', 'Let frozen workloads run on', []),
+  {
+    path: ['workload', 'logs'],
+    group: 'Workloads',
+    summary: 'Print the output of a workload',
+    details: ['Writes what the workload wrote, stdout and stderr, unchanged to standard output.'],
+    args: [id],
+    options: [{ name: 'follow', short: 'f', about: 'go on until the workload has ended' }],
+    examples: ['berth workload logs web-1 -f'],
+    load: () => import('../run/logs.js'),
+  },
+  {
+    path: ['workload', 'wait'],
+    group: 'Workloads',
+    summary: 'Wait until a workload is running, exited or deleted',
+    details: [
+      'Exit code 1 when it failed instead, when it can no longer get there, or after the timeout (`deadline_exceeded`).',
+    ],
+    args: [id],
+    options: [
+      {
+        name: 'for',
+        value: 'WHAT',
+        about: 'what to wait for',
+        choices: ['running', 'exited', 'deleted'],
+        fallback: 'exited',
+      },
+      { name: 'timeout', value: 'DURATION', about: 'wait at most this long (default: for ever)' },
+    ],
+    examples: ['berth workload wait web-1 --for running --timeout 30s'],
+    load: () => import('../run/wait.js'),
+  },
+  {
+    path: ['fits'],
+    group: 'Workloads',
+    summary: 'Would it be admitted, and if not, why (changes nothing)',
+    details: ['Exit code 3 when one of them would be refused. Each is asked about by itself.'],
+    args: [],
+    options: [file],
+    examples: ['berth fits -f web.json'],
+    load: () => import('../run/fits.js'),
+  },
+];
