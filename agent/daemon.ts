@@ -97,7 +97,10 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
     version,
   );
   observer.attach(observation.metrics);
-  events.onEvent(() => observation.metrics.recordEvent());
+  events.onEvent(({ type, workload }) => {
+    observation.metrics.recordEvent();
+    if (type === 'workload.deleted' && workload !== undefined) observation.forget(workload);
+  });
 
   rooms.holder.onExit((held) => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);

@@ -1,5 +1,6 @@
 // Wires the metrics room to the workloads: what is sampled, what is recorded, what is served.
 import { CgroupReader, sampleBuffer } from '../cgroups/stats.js';
+import type { CgroupStats } from '../cgroups/types.js';
 import type { NetworkRoom } from '../netns/index.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
 import { Page } from './metrics/page.js';
@@ -7,6 +8,7 @@ import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
 import { Sampler } from './metrics/sampler.js';
 import { startWebServer, type WebServer } from './metrics/server.js';
+import { isSettled } from './workload/lifecycle.js';
 import type { Manager } from './workload/manager.js';
 import type { Observer } from './workload/ports.js';
 import { parseDuration } from './workload/units.js';
@@ -17,6 +19,8 @@ export interface Observation {
   readonly sampler: Sampler;
   /** Undefined when web.listen is empty. */
   readonly web: WebServer | undefined;
+  /** A workload is deleted: its descriptors and series go at once. */
+  forget(id: string): void;
   stop(): Promise<void>;
 }
 
@@ -55,33 +59,33 @@ export async function observe(
     intervalMs: parseDuration(config.metrics.interval) ?? 5000,
     source: {
       workloads: () => manager.records(),
-      readStats: (id) => readerOf(id)?.read(),
+      readStats,
       readLinks: () => network.stats(config.network.link_prefix),
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });
 
-  // A restarted workload has another cgroup under the same name: a reader that found its own gone closes itself, and
-  // answers undefined; then the next one is opened.
-  function readerOf(id: string): CgroupReader | undefined {
-    const record = manager.has(id) ? manager.actor(id).record : undefined;
-    if (record === undefined || record.state === 'exited' || record.state === 'failed') {
-      readers.get(id)?.close();
-      readers.delete(id);
-      return undefined;
-    }
-    const known = readers.get(id);
-    if (known?.read() !== undefined) return known;
-    known?.close();
-    const fresh = new CgroupReader(cgroups.path(record.sandbox.cgroup), buffer);
-    readers.set(id, fresh);
-    return fresh;
+  // Started again, a workload has another cgroup under the same name: a reader that finds its own gone closes itself,
+  // and the next sample opens a new one.
+  function readStats(id: string): CgroupStats | undefined {
+    const { state, sandbox } = manager.actor(id).record;
+    if (isSettled(state)) return void drop(id);
+    const reader = readers.get(id) ?? new CgroupReader(cgroups.path(sandbox.cgroup), buffer);
+    const stats = reader.read();
+    if (stats === undefined) return void drop(id);
+    readers.set(id, reader);
+    return stats;
+  }
+
+  function drop(id: string): void {
+    readers.get(id)?.close();
+    readers.delete(id);
   }
 
   const sampling = {
     health: () => sampler.health(),
     series: () => ({ onPage: page.series, dropped: page.dropped }),
-    rollup: () => rollup.tenants(),
+    rollup: () => rollup.sums(),
   };
   const metrics = new Metrics({ version, source, sampling });
   sampler.start();
@@ -98,6 +102,10 @@ export async function observe(
     metrics,
     sampler,
     web,
+    forget: (id) => {
+      drop(id);
+      sampler.forget(id);
+    },
     stop: async () => {
       await web?.close();
       await sampler.stop();

@@ -25,7 +25,7 @@ export interface MetricsOptions {
 }
 
 const DIMENSIONS: readonly CapacityRow['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses'];
-const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'lost'];
+const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'start', 'lost'];
 
 export class Metrics {
   readonly #registry = new Registry();

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkloadView } from '../../agent/workload/record.js';
-import { buildDeb } from '../../systemd/deb/build.js';
+import { buildPackage } from '../../systemd/deb/build.js';
 import { type NodeSession, startScheduler, type TestScheduler } from '../scheduler/scheduler.js';
 import type { Target } from './target.js';
 
@@ -29,7 +29,7 @@ export async function packageFile(): Promise<string> {
     : undefined;
   const path = found === undefined ? undefined : join(root, 'build', found);
   if (path !== undefined && statSync(path).mtimeMs > newest(join(root, 'dist'))) return path;
-  return buildDeb();
+  return buildPackage({ root });
 }
 
 function newest(directory: string): number {

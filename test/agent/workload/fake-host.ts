@@ -1,0 +1,162 @@
+// A host in memory behind the ports of the workload room. It remembers every object, so that a test can ask what is left,
+// and it can stop the agent dead at any call: the n-th call never returns, as after kill -9, and neither does any later.
+
+import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import { SysError } from '../../../linux/errors.js';
+import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
+
+export class FakeHost {
+  readonly cgroups = new Map<string, Map<string, string>>();
+  readonly tags = new Map<string, string>();
+  readonly netns = new Set<string>();
+  readonly links = new Map<string, string>();
+  readonly held = new Map<string, HeldProcess>();
+  /** Which cgroup each living process is in. */
+  readonly places = new Map<string, string>();
+  /** Names of all calls that had an effect, in order. */
+  readonly calls: string[] = [];
+  onExit: ((process: HeldProcess) => void) | undefined;
+  /** Thrown by the next call of this name. */
+  failNext: { call: string; error: unknown } | undefined;
+  #pids = 100;
+  #stopAfter = Number.POSITIVE_INFINITY;
+  #life = 0;
+
+  /** The agent dies when it has made `calls` more calls. */
+  dieAfter(calls: number): void {
+    this.#stopAfter = this.calls.length + calls;
+  }
+
+  /** From now on only ports made later work: whatever the dead agent still had in mind does not happen. */
+  revive(): void {
+    this.#life += 1;
+    this.#stopAfter = Number.POSITIVE_INFINITY;
+    this.onExit = undefined;
+  }
+
+  /** All objects of workloads, as text. */
+  left(): string[] {
+    const processes = [...this.held.values()].map(({ id, exit }) => `${exit ? 'exit of' : 'process'} ${id}`);
+    return [...this.cgroups.keys(), ...this.netns, ...this.links.keys(), ...processes];
+  }
+
+  end(id: string, exit: { code?: number; signal?: string }): void {
+    const process = this.held.get(id);
+    if (!process || process.exit) return;
+    const ended = { ...process, exit: { code: exit.code ?? null, signal: exit.signal ?? null, at: 5 } };
+    this.held.set(id, ended);
+    this.places.delete(id);
+    this.onExit?.(ended);
+  }
+
+  /** Half of the calls die before their effect and half after it, as a real crash would have it. */
+  async #call<T>(life: number, name: string, effect: () => T): Promise<T> {
+    await Promise.resolve();
+    if (life !== this.#life || this.calls.length >= this.#stopAfter) return new Promise<never>(() => undefined);
+    if (this.failNext?.call === name) {
+      const { error } = this.failNext;
+      this.failNext = undefined;
+      throw error;
+    }
+    this.calls.push(name);
+    const result = effect();
+    if (this.calls.length >= this.#stopAfter && this.calls.length % 2 === 0) return new Promise<never>(() => undefined);
+    return result;
+  }
+
+  cgroupPort(): CgroupPort {
+    const life = this.#life;
+    const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
+    const populated = (name: string): boolean => [...this.places.values()].includes(name);
+    return {
+      root: '/fake',
+      controllers: ['cpu', 'memory', 'pids'],
+      missing: [],
+      path: (name) => `/fake/${name}`,
+      create: (name) =>
+        call('cgroup.create', () => {
+          const tenant = name.split('/')[0] ?? '';
+          if (!this.cgroups.has(tenant)) this.cgroups.set(tenant, new Map());
+          if (!this.cgroups.has(name)) this.cgroups.set(name, new Map());
+          return `/fake/${name}`;
+        }),
+      tag: (name, owner) => {
+        this.tags.set(name, owner);
+      },
+      apply: (name, values) =>
+        call('cgroup.apply', () => {
+          const files = this.cgroups.get(name);
+          if (!files) throw new SysError('write', 2, { path: name });
+          for (const { file, value } of values) files.set(file, value);
+          return [...values];
+        }),
+      freeze: (name) => call('cgroup.freeze', () => void this.cgroups.get(name)?.set('cgroup.freeze', '1')),
+      thaw: (name) => call('cgroup.thaw', () => void this.cgroups.get(name)?.set('cgroup.freeze', '0')),
+      kill: (name) =>
+        call('cgroup.kill', () => {
+          for (const [id, place] of [...this.places]) if (place === name) this.end(id, { signal: 'SIGKILL' });
+        }),
+      populated,
+      waitEmpty: async (name) => {
+        if (populated(name)) throw new SysError('wait', 110, { path: name });
+      },
+      remove: (name) =>
+        call('cgroup.remove', () => {
+          if (populated(name)) throw new SysError('rmdir', 16, { path: name });
+          for (const key of [...this.cgroups.keys()])
+            if (key === name || key.startsWith(`${name}/`)) this.cgroups.delete(key);
+        }),
+      list: async () =>
+        [...this.cgroups.keys()]
+          .filter((name) => name.includes('/'))
+          .map((name) => {
+            const [tenant = '', id = ''] = name.split('/');
+            return { tenant, id, name, tag: this.tags.get(name) };
+          }),
+    };
+  }
+
+  networkPort(): NetworkPort {
+    const life = this.#life;
+    const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
+    return {
+      create: ({ netns, hostLink, owner }) =>
+        call('network.create', () => {
+          this.netns.add(netns);
+          this.links.set(hostLink, owner);
+        }),
+      createIsolated: (netns) => call('network.createIsolated', () => void this.netns.add(netns)),
+      remove: ({ netns, hostLink }) =>
+        call('network.remove', () => {
+          if (netns !== null) this.netns.delete(netns);
+          if (hostLink !== null) this.links.delete(hostLink);
+        }),
+      list: async () => ({
+        netns: [...this.netns],
+        links: [...this.links].map(([name, owner], index) => ({ name, owner, index })),
+      }),
+    };
+  }
+
+  holderPort(): HolderPort {
+    const life = this.#life;
+    const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
+    return {
+      spawn: (request: SpawnRequest) =>
+        call('holder.spawn', () => {
+          const living = this.held.get(request.id);
+          if (living && !living.exit) return living;
+          this.#pids += 1;
+          const process = { id: request.id, pid: this.#pids, startTime: this.#pids, startedAt: 1 };
+          this.held.set(request.id, process);
+          this.places.set(request.id, request.cgroup.replace('/fake/', ''));
+          return process;
+        }),
+      list: async () => [...this.held.values()],
+      forget: (id) =>
+        call('holder.forget', () => {
+          if (this.held.get(id)?.exit) this.held.delete(id);
+        }),
+    };
+  }
+}

@@ -1,0 +1,114 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { configSchema } from '../../../agent/config/schema.js';
+import { createLedger } from '../../../agent/density/policy.js';
+import type { Driver } from '../../../agent/drivers/driver.js';
+import { Journal } from '../../../agent/workload/journal.js';
+import { Manager } from '../../../agent/workload/manager.js';
+import { OutputStore } from '../../../agent/workload/output.js';
+import type { EventPort } from '../../../agent/workload/ports.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
+import type { World } from '../../../agent/workload/world.js';
+import { AddressPool } from '../../../netns/ipam.js';
+import { FakeHost } from './fake-host.js';
+
+type Event = Parameters<EventPort['append']>[0];
+
+/** One life of an agent on a fake host: the host and the state directory go on to the next life. */
+export interface Life {
+  readonly host: FakeHost;
+  readonly world: World;
+  readonly manager: Manager;
+  readonly events: readonly Event[];
+  /** Resolves at the first event, past or to come, that `is` says yes to. */
+  until(is: (event: Event) => boolean): Promise<Event>;
+}
+
+export interface LifeOptions {
+  readonly host?: FakeHost;
+  readonly directory?: string;
+  readonly bootId?: string;
+  readonly config?: Record<string, unknown>;
+}
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Runs whatever it is told; a process that is really one is not needed to test the lives of workloads. */
+const fakeDriver: Driver = {
+  name: 'exec',
+  check: async () => undefined,
+  overhead: () => 0,
+  tap: () => undefined,
+  prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
+  stop: async () => true,
+  cleanup: async () => undefined,
+};
+
+export function newLife(options: LifeOptions = {}): Life & { readonly directory: string } {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'berth-life-'));
+  const host = options.host ?? new FakeHost();
+  const config = configSchema.parse({
+    paths: { state: join(directory, 'state'), runtime: join(directory, 'run') },
+    lifecycle: { stop_grace: '20ms' },
+    ...options.config,
+  });
+  const events: Event[] = [];
+  const waiting = new Set<() => void>();
+  const addresses = new AddressPool(config.network.pool);
+  const world: World = {
+    config,
+    bootId: options.bootId ?? 'boot-1',
+    cgroups: host.cgroupPort(),
+    network: host.networkPort(),
+    holder: host.holderPort(),
+    addresses,
+    ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: addresses.total }),
+    journal: new Journal(config.paths.state),
+    output: new OutputStore(config.paths.state, 1 << 20),
+    events: {
+      append: (event) => {
+        events.push(event);
+        for (const wake of [...waiting]) wake();
+      },
+    },
+    observer: {
+      started: () => undefined,
+      ended: () => undefined,
+      admission: () => undefined,
+      reconciled: () => undefined,
+    },
+    log: silent,
+    drivers: new Map([
+      ['exec', fakeDriver],
+      ['external', { ...fakeDriver, name: 'external', prepare: async () => null }],
+    ]),
+    which: () => '/bin/true',
+    kvmUsable: false,
+  };
+  const manager = new Manager(world);
+  host.onExit = (process) => {
+    if (manager.has(process.id)) manager.actor(process.id).ended(process);
+  };
+  const until = (is: (event: Event) => boolean): Promise<Event> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        const found = events.find(is);
+        if (found === undefined) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
+  return { host, world, manager, events, until, directory };
+}
+
+export function specOf(over: Record<string, unknown> = {}): WorkloadSpec {
+  return parseSpec({ id: 'web-1', tenant: 'acme', driver: 'exec', exec: { command: ['/bin/true'] }, ...over });
+}
+
+/** `until(state('running'))` */
+export function state(to: string, id = 'web-1') {
+  return (event: Event): boolean => event.type === 'workload.state' && event.workload === id && event.data.to === to;
+}

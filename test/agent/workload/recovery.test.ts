@@ -1,0 +1,116 @@
+// The agent is killed, at every call it makes to the world, and the next one takes over on the same host and journal.
+import test from 'ava';
+import type { FakeHost } from './fake-host.js';
+import { type Life, newLife, specOf, state } from './fake-world.js';
+
+const gone = (event: { type: string }) => event.type === 'workload.deleted';
+
+/** Lets the first life get stuck at its last call: nothing it awaits resolves any more. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+async function nextLife(host: FakeHost, directory: string, bootId = 'boot-1'): Promise<Life> {
+  host.revive();
+  const life = newLife({ host, directory, bootId });
+  await life.manager.recover();
+  return life;
+}
+
+test('killed at every call of a creation, the next agent brings it to running, once', async (t) => {
+  for (let calls = 0; calls <= 6; calls++) {
+    const first = newLife();
+    await first.manager.recover();
+    first.host.dieAfter(calls);
+    await first.manager.create(specOf());
+    await settle();
+    const second = await nextLife(first.host, first.directory);
+    if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
+    t.is(second.host.held.size, 1, `after ${calls} calls`);
+    t.is(second.host.links.size, 1);
+    await second.manager.setDesired('web-1', 'deleted', { now: true });
+    await second.until(gone);
+    t.deepEqual(second.host.left(), [], `after ${calls} calls`);
+    t.is(second.manager.capacity()[0]?.committed, 0);
+  }
+});
+
+test('killed at every call of a deletion, the next agent finishes it and nothing is left', async (t) => {
+  for (let calls = 0; calls <= 7; calls++) {
+    const first = newLife();
+    await first.manager.recover();
+    await first.manager.create(specOf());
+    await first.until(state('running'));
+    first.host.dieAfter(calls);
+    await first.manager.setDesired('web-1', 'deleted', { now: true });
+    await settle();
+    const second = await nextLife(first.host, first.directory);
+    if (second.manager.has('web-1')) await second.until(gone);
+    t.deepEqual(second.host.left(), [], `after ${calls} calls`);
+    t.deepEqual((await second.world.journal.load()).records, []);
+  }
+});
+
+test('what runs is adopted with the same process and without a single write', async (t) => {
+  const first = newLife();
+  await first.manager.recover();
+  await first.manager.create(specOf());
+  await first.until(state('running'));
+  const { process, sandbox } = first.manager.actor('web-1').record;
+  const calls = first.host.calls.length;
+  const second = await nextLife(first.host, first.directory);
+  await settle();
+  t.deepEqual(second.manager.actor('web-1').record.process, process);
+  t.deepEqual(second.manager.actor('web-1').record.sandbox, sandbox);
+  t.is(second.host.calls.length, calls);
+  t.is(second.manager.capacity()[0]?.committed, 1, 'and it is counted');
+  t.not(second.world.addresses.lease('other'), sandbox.address);
+});
+
+test('an end while nobody looked is found with its exit code', async (t) => {
+  const first = newLife();
+  await first.manager.recover();
+  await first.manager.create(specOf());
+  await first.until(state('running'));
+  first.host.onExit = undefined;
+  first.host.end('web-1', { code: 3 });
+  const second = await nextLife(first.host, first.directory);
+  await second.until(state('failed'));
+  t.like(second.manager.actor('web-1').record.end, { code: 3, cause: 'exit' });
+  t.deepEqual(second.host.left(), []);
+});
+
+test('a process that vanished without a trace is an end, too', async (t) => {
+  const first = newLife();
+  await first.manager.recover();
+  await first.manager.create(specOf());
+  await first.until(state('running'));
+  first.host.onExit = undefined;
+  first.host.held.clear();
+  first.host.places.clear();
+  const second = await nextLife(first.host, first.directory);
+  await second.until(state('failed'));
+  t.is(second.manager.actor('web-1').record.end?.cause, 'lost');
+});
+
+test('after a reboot everything starts again, higher priority first, and what was stopped stays so', async (t) => {
+  const first = newLife();
+  await first.manager.recover();
+  for (const [id, priority] of [
+    ['low', 1],
+    ['high', 900],
+    ['off', 500],
+  ] as const) {
+    await first.manager.create(specOf({ id, priority }));
+    await first.until(state('running', id));
+  }
+  await first.manager.setDesired('off', 'stopped');
+  await first.until(state('exited', 'off'));
+  const host = new (Object.getPrototypeOf(first.host).constructor)() as FakeHost;
+  const second = await nextLife(host, first.directory, 'boot-2');
+  await second.until(state('running', 'low'));
+  await second.until(state('running', 'high'));
+  const order = second.events.filter((event) => event.data.to === 'preparing').map((event) => event.workload);
+  t.deepEqual(order, ['high', 'low']);
+  t.is(second.manager.actor('off').record.state, 'exited');
+});
