@@ -24,7 +24,8 @@ export interface ExitedChild {
 
 /**
  * Some child that has ended, or undefined. It stays a zombie until `reapChild`, so that its pid cannot be given to
- * another process, and its status cannot be lost, while the caller writes it down.
+ * another process, and its status cannot be lost, while the caller writes it down. Only for a process that starts nothing
+ * through node:child_process: this sees, and `reapChild` would take, children of that module in any thread.
  */
 export function peekExitedChild(): ExitedChild | undefined {
   const info = Buffer.alloc(SIGINFO_SIZE);
