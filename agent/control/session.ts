@@ -37,7 +37,7 @@ export class Session {
   #subscription: Subscription | undefined;
   #inFlight = 0;
   #open = true;
-  #draining: (() => void) | undefined;
+  #draining: Deferred | undefined;
 
   constructor(host: SessionHost, transport: Transport, peer: Peer) {
     this.#host = host;
@@ -74,7 +74,7 @@ export class Session {
     this.#open = false;
     this.#subscription?.end();
     this.#host.fence.leave(this);
-    this.#draining?.();
+    this.#draining?.resolve();
   }
 
   close(code: number, reason: CloseReason, text: string): void {
@@ -87,8 +87,8 @@ export class Session {
   /** Refuses new requests, and resolves when those under way are answered, `signal` aborts, or the peer is gone. */
   async drain(signal: AbortSignal): Promise<void> {
     if (!this.#open) return;
-    const { promise, resolve } = withResolvers();
-    this.#draining = resolve;
+    this.#draining ??= deferred();
+    const { promise, resolve } = this.#draining;
     signal.addEventListener('abort', resolve, { once: true });
     if (this.#inFlight > 0 && !signal.aborted) await promise;
     this.close(CLOSE.goingAway, 'stopping', 'agent stopping');
@@ -117,7 +117,7 @@ export class Session {
     if (reply !== undefined) this.#send(reply);
     if (method === 'events.subscribe' && result === 'ok') this.#subscription?.start();
     if (result === 'stale_epoch') this.close(CLOSE.staleEpoch, 'stale_epoch', 'stale epoch');
-    if (this.#inFlight === 0) this.#draining?.();
+    if (this.#inFlight === 0) this.#draining?.resolve();
   }
 
   #refusal(method: string): BerthError | undefined {
@@ -198,7 +198,12 @@ export class Session {
   }
 }
 
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function deferred(): Deferred {
   let resolve: () => void = ignore;
   const promise = new Promise<void>((done) => {
     resolve = done;

@@ -53,13 +53,16 @@ export async function startScheduler(options: SchedulerOptions = {}): Promise<Te
     options.onProblem?.(node, text);
     changed();
   };
+  let stopping = false;
   const websockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 64 << 20 });
   const server = createServer((_request, response) => response.writeHead(426).end());
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     const name = nameOf(request);
     const allowed = token === undefined || request.headers.authorization === `Bearer ${token}`;
-    if (allowed) websockets.handleUpgrade(request, socket, head, (websocket) => void welcome(name, websocket));
+    // One that was on its way when the end began would keep the server from closing.
+    if (stopping) socket.destroy();
+    else if (allowed) websockets.handleUpgrade(request, socket, head, (websocket) => void welcome(name, websocket));
     else {
       socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       problem(name, 'HTTP 401');
@@ -111,6 +114,7 @@ export async function startScheduler(options: SchedulerOptions = {}): Promise<Te
     },
     problem: (wait) => until(() => problems[0], 'a node to be turned away', wait?.timeoutMs),
     stop: async () => {
+      stopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of websockets.clients) socket.terminate();
       await closed;

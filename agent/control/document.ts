@@ -1,0 +1,221 @@
+// The protocol as documents, made from the table that the server checks with: they cannot disagree with it. Pure.
+import * as z from 'zod';
+import { ERRORS, type ErrorCode } from '../errors.js';
+import { workloadSpec } from '../workload/spec.js';
+import { CLOSE_CODES, COMMON_ERRORS, DESCRIPTIONS } from './descriptions.js';
+import { LIMITS } from './limits.js';
+import { METHODS, type MethodName } from './methods.js';
+import { PROTOCOL } from './rpc.js';
+
+export interface ProtocolDocuments {
+  /** docs/protocol.md */
+  readonly markdown: string;
+  /** docs/protocol.schema.json: JSON Schema 2020-12 of one message to the agent; every part is a `$defs`. */
+  readonly jsonSchema: Record<string, unknown>;
+  /** docs/asyncapi.json: AsyncAPI 3.0, the agent's point of view. */
+  readonly asyncapi: Record<string, unknown>;
+}
+
+type Json = Record<string, unknown>;
+
+const NAMES = Object.keys(METHODS) as readonly MethodName[];
+
+export function protocolDocuments(version: string): ProtocolDocuments {
+  return { markdown: markdown(), jsonSchema: jsonSchema(version), asyncapi: asyncapi(version) };
+}
+
+function jsonSchema(version: string): Json {
+  const ref = (name: string) => ({ $ref: `#/$defs/${name}` });
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: `${PROTOCOL} request`,
+    description: `One message to a berth agent ${version}.`,
+    oneOf: NAMES.map((name) => ref(`${name}.request`)),
+    $defs: schemas(ref),
+  };
+}
+
+function asyncapi(version: string): Json {
+  const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+  const channel = { $ref: '#/channels/control' };
+  const message = (name: string) => ({ $ref: `#/channels/control/messages/${name}` });
+  const entries = NAMES.map((name) => ({ name, does: DESCRIPTIONS[name].does }));
+  const messages: Json = { event: { name: 'event', summary: 'Something that happened.', payload: ref('event') } };
+  const operations: Json = { event: { action: 'send', channel, messages: [message('event')] } };
+  for (const { name, does } of entries) {
+    messages[name] = { name, summary: does, payload: ref(`${name}.request`) };
+    messages[`${name}.reply`] = { name: `${name}.reply`, payload: ref('reply') };
+    operations[name] = {
+      action: 'receive',
+      summary: does,
+      channel,
+      messages: [message(name)],
+      reply: { channel, messages: [message(`${name}.reply`)] },
+    };
+  }
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: `berth control protocol ${PROTOCOL}`,
+      version,
+      description: 'JSON-RPC 2.0 over websocket. The agent dials schedulers and serves its local socket; it answers.',
+      license: { name: 'Apache-2.0' },
+    },
+    defaultContentType: 'application/json',
+    channels: { control: { address: '/', messages, bindings: { ws: {} } } },
+    operations,
+    components: { schemas: schemas(ref) },
+  };
+}
+
+/** Parts of both documents, `ref` being how each names a part. */
+function schemas(ref: (name: string) => Json): Json {
+  const parts: Json = { WorkloadSpec: schemaOf(workloadSpec), event: eventSchema(), reply: replySchema(ref) };
+  for (const name of NAMES) {
+    const params = schemaOf(METHODS[name]);
+    const properties = params.properties as Json;
+    if ('spec' in properties) properties.spec = ref('WorkloadSpec');
+    parts[`${name}.params`] = params;
+    parts[`${name}.request`] = {
+      type: 'object',
+      description: DESCRIPTIONS[name].does,
+      properties: {
+        jsonrpc: { const: '2.0' },
+        id: { type: ['string', 'number'], description: 'absent: a notification, carried out and never answered' },
+        method: { const: name },
+        params: ref(`${name}.params`),
+      },
+      required: params.required === undefined ? ['jsonrpc', 'method'] : ['jsonrpc', 'method', 'params'],
+    };
+  }
+  return { ...parts, error: errorSchema() };
+}
+
+function schemaOf(schema: z.ZodType): Json {
+  // As senders see it: defaults may be left out, sizes are still text.
+  const whole = z.toJSONSchema(schema, { io: 'input' });
+  // A schema with a name of its own comes as a reference to itself.
+  const root = whole.$ref === undefined ? whole : whole.$defs?.[whole.$ref.slice('#/$defs/'.length)];
+  const { $schema: _dialect, $defs: _parts, id: _id, ...rest } = root ?? {};
+  return rest;
+}
+
+function eventSchema(): Json {
+  const properties = {
+    cursor: { type: 'integer', description: 'rises with every event of this host, across restarts' },
+    at: { type: 'integer', description: 'Unix milliseconds' },
+    type: { type: 'string' },
+    workload: { type: 'string' },
+    tenant: { type: 'string' },
+    data: { type: 'object' },
+  };
+  const params = { type: 'object', properties, required: ['cursor', 'at', 'type', 'data'] };
+  return {
+    type: 'object',
+    properties: { jsonrpc: { const: '2.0' }, method: { const: 'event' }, params },
+    required: ['jsonrpc', 'method', 'params'],
+  };
+}
+
+function replySchema(ref: (name: string) => Json): Json {
+  const envelope = { jsonrpc: { const: '2.0' }, id: { type: ['string', 'number', 'null'] } };
+  return {
+    oneOf: [
+      {
+        type: 'object',
+        properties: { ...envelope, result: { type: 'object' } },
+        required: ['jsonrpc', 'id', 'result'],
+      },
+      { type: 'object', properties: { ...envelope, error: ref('error') }, required: ['jsonrpc', 'id', 'error'] },
+    ],
+  };
+}
+
+function errorSchema(): Json {
+  const data = {
+    type: 'object',
+    properties: {
+      code: { enum: Object.keys(ERRORS) },
+      message: { type: 'string' },
+      hint: { type: 'string' },
+      data: { type: 'object', description: 'figures for machines' },
+    },
+    required: ['code', 'message', 'hint'],
+  };
+  const properties = { code: { type: 'integer' }, message: { type: 'string' }, data };
+  return { type: 'object', properties, required: ['code', 'message', 'data'] };
+}
+
+function markdown(): string {
+  return `# Control protocol \`${PROTOCOL}\`
+
+Generated from \`agent/control/methods.ts\`; do not edit. Machine-readable: [protocol.schema.json](protocol.schema.json),
+[asyncapi.json](asyncapi.json).
+
+JSON-RPC 2.0 over websocket, subprotocol \`${PROTOCOL}\`, text messages, no compression, no batches, parameters by name.
+The agent serves it on its local socket, and dials every \`[[control.scheduler]]\`, naming itself in the headers
+\`X-Berth-Node\` and \`X-Berth-Version\` with \`Authorization: Bearer\` from \`token_file\`. On a dialled connection the
+scheduler speaks first, with \`session.hello\`.
+
+## Limits of one connection
+
+| limit | value |
+|---|---|
+| message to the agent | ${LIMITS.messageBytes} bytes |
+| requests in flight | ${LIMITS.requestsInFlight} |
+| requests a second | ${LIMITS.requestsPerSecond} |
+| unread replies | ${LIMITS.bufferedBytes} bytes, then the connection is closed |
+| unread events | they wait in the log; a reader that falls out of it is disconnected |
+
+## Close codes
+
+| code | meaning |
+|---|---|
+${CLOSE_CODES.map(({ code, meaning }) => `| ${code} | ${meaning} |`).join('\n')}
+
+## Methods
+
+Every method can also answer with ${COMMON_ERRORS.map(quoted).join(', ')}.
+
+${NAMES.map(methodSection).join('\n')}
+## Notification \`event\`
+
+\`{ cursor, at, type, workload?, tenant?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
+connection. Cursors rise, with jumps where the host was booted. After a reconnect, subscribe from the last cursor seen
+(or from \`acked\` of \`session.hello\`); a gap is announced in the answer.
+
+## Errors
+
+An error is \`{ code, message, data: { code, message, hint, data? } }\`; the outer code is a number of JSON-RPC, the inner
+one is stable and what to test for.
+
+| code | number | hint |
+|---|---|---|
+${(Object.keys(ERRORS) as ErrorCode[]).map((code) => `| \`${code}\` | ${ERRORS[code].rpc} | ${ERRORS[code].hint} |`).join('\n')}
+`;
+}
+
+function methodSection(name: MethodName): string {
+  const { does, result, errors, hostOnly } = DESCRIPTIONS[name];
+  const schema = schemaOf(METHODS[name]);
+  const required = new Set(schema.required as readonly string[] | undefined);
+  const rows = Object.entries(schema.properties as Record<string, Json>).map(([key, property]) => {
+    const fallback = property.default === undefined ? '' : `, default \`${JSON.stringify(property.default)}\``;
+    const type = key === 'spec' ? 'WorkloadSpec' : String(property.type);
+    return `- \`${key}\`: ${type}, ${required.has(key) ? 'required' : 'optional'}${fallback}`;
+  });
+  return [
+    `### \`${name}\``,
+    '',
+    hostOnly ? `${does} Not for sessions with scopes.` : does,
+    '',
+    ...(rows.length === 0 ? ['- no parameters'] : rows),
+    `- result: \`${result}\``,
+    ...(errors.length === 0 ? [] : [`- errors: ${errors.map(quoted).join(', ')}`]),
+    '',
+  ].join('\n');
+}
+
+function quoted(code: string): string {
+  return `\`${code}\``;
+}
