@@ -1,6 +1,7 @@
 // A minimal central scheduler, for tests and the demo: it waits for agents to dial in, greets them, collects their
 // events and acknowledges them. It decides nothing.
 import { createServer, type IncomingMessage } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { BerthError, reportOf } from '../../agent/errors.js';
@@ -13,6 +14,8 @@ export interface SchedulerOptions {
   readonly host?: string;
   /** Default: any free one. */
   readonly port?: number;
+  /** PEM texts: speak wss, and with `ca` ask every node for a certificate signed by it. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   /** Asked of every node; default: none. */
   readonly token?: string;
   /** Name in session.hello; must be the `id` in the node's [[control.scheduler]]. Default `scheduler`. */
@@ -55,7 +58,12 @@ export async function startScheduler(options: SchedulerOptions = {}): Promise<Te
   };
   let stopping = false;
   const websockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 64 << 20 });
-  const server = createServer((_request, response) => response.writeHead(426).end());
+  const { tls } = options;
+  const server =
+    tls === undefined
+      ? createServer()
+      : createTlsServer({ ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true });
+  server.on('request', (_request, response) => response.writeHead(426).end());
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     const name = nameOf(request);
@@ -103,7 +111,7 @@ export async function startScheduler(options: SchedulerOptions = {}): Promise<Te
       check();
     });
   return {
-    url: `ws://${host}:${bound}`,
+    url: `${tls === undefined ? 'ws' : 'wss'}://${host}:${bound}`,
     port: bound,
     get nodes() {
       return [...nodes.values()];
