@@ -14,7 +14,7 @@ kernel('a process starts in its cgroup, in a session of its own, with its enviro
   const bench = await startBench(t);
   const holder = await bench.connect();
   const started = await holder.spawn(
-    bench.request('a', 'env; pwd; ulimit -Sn; cat /proc/self/oom_score_adj; sleep 60', {
+    bench.request('a', 'env; pwd; ulimit -Sn; cat /proc/self/oom_score_adj; echo done; exec sleep 60', {
       cwd: '/usr',
       env: { X: 'y' },
     }),
@@ -23,9 +23,9 @@ kernel('a process starts in its cgroup, in a session of its own, with its enviro
   t.is(stat[5], String(started.pid), 'session');
   t.is(Number(stat[21]), started.startTime);
   t.true(readFileSync(join(bench.cgroup, 'cgroup.procs'), 'utf8').split('\n').includes(String(started.pid)));
-  await until(() => (bench.output('a').split('\n').length > 4 ? true : undefined));
+  await until(() => /\n0\ndone\n$/.test(bench.output('a')) || undefined);
   const lines = bench.output('a').trim().split('\n');
-  t.deepEqual(lines.slice(-3), ['/usr', '1024', '0']);
+  t.deepEqual(lines.slice(-4), ['/usr', '1024', '0', 'done']);
   t.true(lines.includes('X=y'));
   const status = readFileSync(`/proc/${started.pid}/status`, 'utf8');
   t.regex(status, /SigBlk:\s0+\n/);
