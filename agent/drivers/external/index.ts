@@ -1,0 +1,16 @@
+// A sandbox without a process: whoever asked for it joins it by path and name (Docker, a CNI chain, a VMM by hand).
+import type { Driver } from '../driver.js';
+
+export function externalDriver(): Driver {
+  return {
+    name: 'external',
+    async check() {},
+    overhead: () => 0,
+    tap(spec) {
+      if (spec.external?.tap !== true || spec.network.mode !== 'routed') return undefined;
+      return { name: 'tap0', uid: spec.external.uid };
+    },
+    prepare: async () => null,
+    async cleanup() {},
+  };
+}

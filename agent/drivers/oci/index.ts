@@ -1,0 +1,102 @@
+// Containers through crun, from a bundle or from a bare root filesystem.
+import { access, chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkloadSpec } from '../../workload/spec.js';
+import type { Driver, DriverContext } from '../driver.js';
+import { DEFAULT_PATH } from '../environment.js';
+import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
+import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
+import { defaultConfig } from './default.js';
+import { hostsFile, resolvConf } from './names.js';
+import { deleteContainer, hasEnded, runCommand, stateDirectory } from './runtime.js';
+
+export interface OciOptions {
+  /** Name or absolute path of crun. */
+  readonly runtime: string;
+}
+
+type Oci = NonNullable<WorkloadSpec['oci']>;
+
+const MAX_FILES = 524_288;
+
+export function ociDriver({ runtime }: OciOptions): Driver {
+  return {
+    name: 'oci',
+    async check(spec, { which }) {
+      const oci = sectionOf(spec, 'oci');
+      requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
+      requireUnshare(which);
+      if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
+      refuseOverrides(oci);
+      const bundle = oci.bundle ?? '';
+      await requireDirectory(bundleRoot(await readBundle(bundle), bundle), 'oci.bundle');
+    },
+    overhead: () => 0,
+    tap: () => undefined,
+    async prepare(spec, context) {
+      const oci = sectionOf(spec, 'oci');
+      const { directory, which } = context;
+      const binary = requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
+      const { id } = spec;
+      if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id);
+      const config = oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context);
+      await writeFile(join(directory, 'config.json'), JSON.stringify(config, null, 2), { mode: 0o600 });
+      return {
+        argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, rootfs: oci.rootfs }),
+        env: { PATH: DEFAULT_PATH },
+        cwd: '/',
+        pidFile: join(directory, 'pid'),
+        joinNetns: false,
+      };
+    },
+    async cleanup(spec, { directory, which }) {
+      if (await exists(stateDirectory(directory))) await deleteContainer(which(runtime), directory, spec.id);
+    },
+  };
+}
+
+// A field that would be ignored is an error. The default user cannot be told from a given 0:0, and is let pass.
+function refuseOverrides(oci: Oci): void {
+  const problem = 'does not go with bundle: its config.json says it';
+  if (oci.command !== undefined) throw invalidField('oci.command', problem);
+  if (Object.keys(oci.env).length > 0) throw invalidField('oci.env', problem);
+  if (oci.user.uid !== 0 || oci.user.gid !== 0) throw invalidField('oci.user', problem);
+  if (oci.readonly) throw invalidField('oci.readonly', problem);
+}
+
+async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciConfig> {
+  const bundle = oci.bundle ?? '';
+  return adaptBundle(await readBundle(bundle), bundle, sandbox.netns);
+}
+
+async function rootfsConfig(spec: WorkloadSpec, { sandbox, directory }: DriverContext): Promise<OciConfig> {
+  const oci = sectionOf(spec, 'oci');
+  const files = { resolvConf: join(directory, 'resolv.conf'), hosts: join(directory, 'hosts') };
+  await writePublic(files.resolvConf, await resolvConf(sandbox.netns !== null));
+  await writePublic(files.hosts, hostsFile(spec.id, sandbox));
+  return defaultConfig({ spec, oci, rootfs: oci.rootfs ?? '', sandbox, maxFiles: await maxFiles(), ...files });
+}
+
+/** For the container's users, whatever the agent's umask. */
+async function writePublic(file: string, text: string): Promise<void> {
+  await writeFile(file, text);
+  await chmod(file, 0o644);
+}
+
+/** No more than this host gives, which a runtime without CAP_SYS_RESOURCE could not raise. */
+async function maxFiles(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'latin1');
+  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? MAX_FILES);
+  return Math.min(hard, MAX_FILES);
+}
+
+function requireUnshare(which: DriverContext['which']): string {
+  return requireBinary('unshare', which, 'separates the mounts of a container (package util-linux)');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

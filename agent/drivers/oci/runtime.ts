@@ -1,0 +1,77 @@
+// How crun is called, and what it keeps. Its state lies in the workload's own directory, so that nothing is shared.
+import { execFile } from 'node:child_process';
+import { readFile, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { readProcessStat } from '../../../linux/pidfd.js';
+import { DEFAULT_PATH } from '../environment.js';
+
+const CGROUP_MOUNT = '/sys/fs/cgroup';
+const CGROUP2_MAGIC = 0x63677270;
+const DELETE_TIMEOUT_MS = 30_000;
+
+// $1: where to show a pure cgroup v2 tree, $2: root filesystem; either may be empty. The mounts are made in a namespace
+// that ends with the container.
+const WRAPPER = `set -e
+if [ -n "$1" ]; then mount -t cgroup2 cgroup2 "$1"; fi
+if [ -n "$2" ]; then mount --bind "$2" "$2"; mount -o remount,bind,nodev,nosuid "$2"; fi
+shift 2
+exec "$@"`;
+
+export interface RunOptions {
+  /** Absolute path of crun. */
+  readonly runtime: string;
+  readonly unshare: string;
+  readonly directory: string;
+  readonly id: string;
+  /** Root filesystem to be mounted without devices; undefined: as it is. */
+  readonly rootfs: string | undefined;
+}
+
+/**
+ * The command that starts the container in the cgroup it is itself in (`--cgroup-manager=disabled`). It runs behind a
+ * mount namespace where that is needed: crun refuses a hybrid hierarchy, and OCI has no word for a root without devices.
+ */
+export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT): Promise<string[]> {
+  const { runtime, unshare, directory, id, rootfs } = options;
+  const crun = [
+    ...base(runtime, directory),
+    ...['run', '--detach', '--pid-file', join(directory, 'pid'), '--bundle', directory, id],
+  ];
+  const hybrid = (await statfs(cgroupMount)).type !== CGROUP2_MAGIC;
+  if (!hybrid && rootfs === undefined) return crun;
+  const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', WRAPPER, 'berth-oci'];
+  return [...wrapper, hybrid ? cgroupMount : '', rootfs ?? '', ...crun];
+}
+
+/** Whether crun remembers a container whose process has ended; it would refuse to run the same id again. */
+export async function hasEnded(directory: string, id: string): Promise<boolean> {
+  try {
+    const status: unknown = JSON.parse(await readFile(join(stateDirectory(directory), id, 'status'), 'utf8'));
+    if (typeof status !== 'object' || status === null || !('pid' in status)) return false;
+    const found = readProcessStat(Number(status.pid));
+    const startTime = 'process-start-time' in status ? status['process-start-time'] : undefined;
+    return found === undefined || found.state === 'Z' || found.startTime !== startTime;
+  } catch {
+    return false;
+  }
+}
+
+/** Kills what is left, runs the bundle's poststop hooks, and removes all state. Idempotent. `runtime`: undefined when gone. */
+export async function deleteContainer(runtime: string | undefined, directory: string, id: string): Promise<void> {
+  if (runtime !== undefined) {
+    const [program = '', ...args] = [...base(runtime, directory), 'delete', '--force', id];
+    const options = { env: { PATH: DEFAULT_PATH }, timeout: DELETE_TIMEOUT_MS };
+    // Without a container of that name crun fails or not, by version; what matters is the directory.
+    await promisify(execFile)(program, args, options).catch(() => undefined);
+  }
+  await rm(stateDirectory(directory), { recursive: true, force: true });
+}
+
+export function stateDirectory(directory: string): string {
+  return join(directory, 'crun');
+}
+
+function base(runtime: string, directory: string): string[] {
+  return [runtime, '--root', stateDirectory(directory), '--cgroup-manager=disabled'];
+}

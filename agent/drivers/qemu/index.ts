@@ -1,0 +1,83 @@
+// microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
+import { mkdir } from 'node:fs/promises';
+import { BerthError } from '../../errors.js';
+import type { Driver, DriverContext } from '../driver.js';
+import { DEFAULT_PATH } from '../environment.js';
+import { requireBinary, requireFile, sectionOf } from '../files.js';
+import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
+import { setprivArguments, uidFor } from './identity.js';
+import { connectQmp } from './qmp.js';
+import { versionReader } from './version.js';
+
+export interface QemuOptions {
+  /** auto: KVM where it is usable. */
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  /** Memory of QEMU itself, beside the guest's. */
+  readonly overheadBytes: number;
+}
+
+const BINARY = 'qemu-system-x86_64';
+const QMP_TIMEOUT_MS = 2000;
+
+export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
+  const versionOf = versionReader();
+  const binaries = (which: DriverContext['which']) => ({
+    qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
+    setpriv: requireBinary('setpriv', which, 'takes privileges away (package util-linux)'),
+  });
+  const accelFor = (kvmUsable: boolean) => {
+    if (accel === 'kvm' && !kvmUsable)
+      throw new BerthError('device_missing', 'drivers.qemu.accel is "kvm", and /dev/kvm is not usable on this host', {
+        data: { device: '/dev/kvm' },
+      });
+    return kvmUsable && accel !== 'tcg' ? 'kvm' : 'tcg';
+  };
+  return {
+    name: 'qemu',
+    async check(spec, { which, kvmUsable }) {
+      const qemu = sectionOf(spec, 'qemu');
+      binaries(which);
+      accelFor(kvmUsable);
+      await requireFile(qemu.kernel, 'qemu.kernel');
+      if (qemu.initrd !== undefined) await requireFile(qemu.initrd, 'qemu.initrd');
+      if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
+    },
+    overhead: () => overheadBytes,
+    tap: (spec) => (spec.network.mode === 'routed' ? { name: 'tap0', uid: uidFor(spec.id) } : undefined),
+    async prepare(spec, { directory, sandbox, which, kvmUsable }) {
+      const { qemu: binary, setpriv } = binaries(which);
+      await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });
+      const machine = machineArguments({
+        id: spec.id,
+        qemu: sectionOf(spec, 'qemu'),
+        sandbox,
+        directory,
+        accel: accelFor(kvmUsable),
+        uid: uidFor(spec.id),
+        version: await versionOf(binary),
+      });
+      return {
+        argv: [setpriv, ...setprivArguments(), '--', binary, ...machine],
+        env: { PATH: DEFAULT_PATH },
+        cwd: '/',
+        joinNetns: sandbox.netns !== null,
+      };
+    },
+    // The guest's power button. SIGTERM, the caller's other way, ends QEMU under the guest's feet.
+    async stop(_spec, { directory }) {
+      try {
+        const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
+        try {
+          await qmp.execute('system_powerdown');
+          return true;
+        } finally {
+          qmp.close();
+        }
+      } catch {
+        return false;
+      }
+    },
+    // The socket and the jail lie in `directory`; the tap goes with the network namespace.
+    async cleanup() {},
+  };
+}

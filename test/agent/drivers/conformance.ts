@@ -1,0 +1,112 @@
+// What every driver must do, whichever it is. Each driver's test file calls this with a way to make one and a spec.
+import { mkdir } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import test from 'ava';
+import type { Driver } from '../../../agent/drivers/driver.js';
+import { BerthError, type ErrorCode } from '../../../agent/errors.js';
+import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+import { contextFor, HOST, ROUTED, snapshot } from './fixture.js';
+
+export interface Missing {
+  readonly what: string;
+  readonly spec: (assets: string) => WorkloadSpec;
+  readonly code: ErrorCode;
+  /** Must be in the message. */
+  readonly names: string;
+  /** Programs this host is said not to have. */
+  readonly without?: readonly string[];
+}
+
+export interface Subject {
+  readonly driver: () => Driver;
+  /** Makes what the spec refers to below `directory`. */
+  readonly assets?: (directory: string) => Promise<void>;
+  readonly spec: (assets: string) => WorkloadSpec;
+  readonly missing: readonly Missing[];
+  /** Of this machine; without them `prepare` cannot be tried. */
+  readonly needs?: () => string | undefined;
+}
+
+const SECRET = 'berth-conformance-secret';
+
+export function conformance(subject: Subject): void {
+  const { name } = subject.driver();
+  const make = async (t: Parameters<typeof contextFor>[0], sandbox = ROUTED) => {
+    const tap = subject.driver().name === 'qemu' ? 'tap0' : null;
+    const context = await contextFor(t, { sandbox: { ...sandbox, tap } });
+    const assets = join(dirname(dirname(context.directory)), 'assets');
+    await mkdir(assets, { recursive: true });
+    await subject.assets?.(assets);
+    return { context, assets, spec: subject.spec(assets) };
+  };
+  const able = subject.needs?.() === undefined ? test : test.skip;
+
+  test(`${name}: check accepts what is there and leaves no trace`, async (t) => {
+    const { context, assets, spec } = await make(t);
+    const root = dirname(assets);
+    const before = await snapshot(root);
+    await subject.driver().check(spec, context);
+    t.deepEqual(await snapshot(root), before);
+  });
+
+  for (const { what, spec, code, names, without = [] } of subject.missing) {
+    test(`${name}: check names ${what}`, async (t) => {
+      const { context, assets } = await make(t);
+      const which = (program: string) => (without.includes(program) ? undefined : context.which(program));
+      const root = dirname(assets);
+      const before = await snapshot(root);
+      const error = await t.throwsAsync(subject.driver().check(spec(assets), { ...context, which }), {
+        instanceOf: BerthError,
+      });
+      t.is(error?.code, code);
+      t.true(error?.message.includes(names), error?.message);
+      t.deepEqual(await snapshot(root), before);
+    });
+  }
+
+  able(`${name}: prepare may be repeated and touches only its directory`, async (t) => {
+    const { context, assets, spec } = await make(t);
+    const before = await snapshot(assets);
+    const driver = subject.driver();
+    const first = await driver.prepare(spec, context);
+    const written = await snapshot(context.directory);
+    t.deepEqual(await driver.prepare(spec, context), first);
+    t.deepEqual(await snapshot(context.directory), written);
+    t.deepEqual(await snapshot(assets), before);
+  });
+
+  able(`${name}: cleanup may be repeated, also when nothing was prepared`, async (t) => {
+    const { context, assets, spec } = await make(t);
+    const driver = subject.driver();
+    await driver.cleanup(spec, context);
+    await driver.prepare(spec, context);
+    const before = await snapshot(assets);
+    await driver.cleanup(spec, context);
+    await driver.cleanup(spec, context);
+    t.deepEqual(await snapshot(assets), before);
+  });
+
+  able(`${name}: argv[0] is absolute and nothing of the agent leaks`, async (t) => {
+    process.env.BERTH_SECRET_TOKEN = SECRET;
+    t.teardown(() => delete process.env.BERTH_SECRET_TOKEN);
+    const { context, spec } = await make(t);
+    const launch = await subject.driver().prepare(spec, context);
+    if (launch === null) return t.pass();
+    t.true(isAbsolute(launch.argv[0] ?? ''));
+    t.false(JSON.stringify(launch).includes(SECRET));
+    t.false(JSON.stringify(await snapshot(context.directory)).includes(SECRET));
+    if (launch.pidFile !== undefined) t.true(launch.pidFile.startsWith(`${context.directory}/`));
+  });
+
+  able(`${name}: the host's network is not joined`, async (t) => {
+    const { context, spec } = await make(t, HOST);
+    const launch = await subject.driver().prepare(spec, context);
+    t.not(launch?.joinNetns, true);
+  });
+
+  test(`${name}: overhead is a number of bytes`, async (t) => {
+    const { spec } = await make(t);
+    t.true(Number.isSafeInteger(subject.driver().overhead(spec)));
+    t.true(subject.driver().overhead(spec) >= 0);
+  });
+}

@@ -1,0 +1,103 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { setprivArguments } from '../../../agent/drivers/exec/command.js';
+import { execDriver } from '../../../agent/drivers/exec/index.js';
+import { findUser, parsePasswd } from '../../../agent/drivers/exec/user.js';
+import { conformance } from './conformance.js';
+import { contextFor, HOST, specOf, temporary } from './fixture.js';
+
+const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: section });
+
+conformance({
+  driver: () => execDriver(),
+  spec: () => exec({ command: ['sh', '-c', 'true'], env: { COLOUR: 'red' } }),
+  missing: [
+    {
+      what: 'setpriv',
+      spec: () => exec({ command: ['sh'] }),
+      code: 'binary_missing',
+      names: 'setpriv',
+      without: ['setpriv'],
+    },
+    {
+      what: 'the program',
+      spec: () => exec({ command: ['berth-no-such'] }),
+      code: 'binary_missing',
+      names: 'berth-no-such',
+    },
+    { what: 'a directory', spec: () => exec({ command: ['/usr'] }), code: 'binary_missing', names: 'not a file' },
+    {
+      what: 'a file that cannot run',
+      spec: () => exec({ command: ['/etc/passwd'] }),
+      code: 'binary_missing',
+      names: 'not executable',
+    },
+    { what: 'a relative path', spec: () => exec({ command: ['./x'] }), code: 'invalid_spec', names: 'exec.command' },
+    { what: 'an empty program', spec: () => exec({ command: [''] }), code: 'binary_missing', names: 'exec.command' },
+    {
+      what: 'the user',
+      spec: () => exec({ command: ['sh'], user: 'berth-nobody' }),
+      code: 'invalid_spec',
+      names: 'exec.user',
+    },
+    {
+      what: 'a uid too large',
+      spec: () => exec({ command: ['sh'], user: '4294967295' }),
+      code: 'invalid_spec',
+      names: 'exec.user',
+    },
+    {
+      what: 'the working directory',
+      spec: () => exec({ command: ['sh'], cwd: '/berth-no-such' }),
+      code: 'invalid_spec',
+      names: 'exec.cwd',
+    },
+  ],
+});
+
+test('the environment is what the spec says and berth adds, no more', async (t) => {
+  const spec = exec({ command: ['sh'], env: { COLOUR: 'red', HOME: '/x', BERTH_TENANT: 'forged' } });
+  const launch = await execDriver().prepare(spec, await contextFor(t));
+  t.deepEqual(launch?.env, {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: '/x',
+    COLOUR: 'red',
+    BERTH_WORKLOAD_ID: 'w',
+    BERTH_TENANT: 'default',
+    BERTH_ADDRESS: '10.9.8.7',
+  });
+  const onHost = await execDriver().prepare(spec, await contextFor(t, { sandbox: HOST }));
+  t.false('BERTH_ADDRESS' in (onHost?.env ?? {}));
+});
+
+test('the program is looked up on the PATH of the spec', async (t) => {
+  const directory = await temporary(t);
+  const program = join(directory, 'tool');
+  await writeFile(program, '#!/bin/sh\n');
+  const spec = exec({ command: ['tool', '-v'], env: { PATH: `relative:${directory}` } });
+  await t.throwsAsync(execDriver().check(spec, await contextFor(t)), { message: /not executable/ });
+  await chmod(program, 0o755);
+  const launch = await execDriver().prepare(spec, await contextFor(t));
+  t.deepEqual(launch?.argv.slice(-3), ['--', program, '-v']);
+});
+
+test('root keeps a fixed set of capabilities, others one or none', (t) => {
+  const root = setprivArguments({ uid: 0, gid: 0, home: '/root', known: true }, true).join(' ');
+  t.regex(root, /--bounding-set=-all,\+audit_write,/);
+  for (const name of ['sys_admin', 'net_admin', 'mknod', 'sys_ptrace', 'sys_module']) t.false(root.includes(name));
+  const nobody = { uid: 65534, gid: 65534, home: '/', known: true };
+  t.true(setprivArguments(nobody, false).includes('--bounding-set=-all'));
+  t.true(setprivArguments(nobody, true).includes('--bounding-set=-all,+net_bind_service'));
+  t.true(setprivArguments({ ...nobody, known: false }, true).includes('--clear-groups'));
+});
+
+test('users by name and number', async (t) => {
+  const file = join(await temporary(t), 'passwd');
+  await writeFile(file, 'root:x:0:0:root:/root:/bin/sh\n+nis\n\nweb:x:33:44::/var/www:/bin/sh\nodd:x:y:1::/:/\n');
+  t.deepEqual(await findUser('web', file), { uid: 33, gid: 44, home: '/var/www', known: true });
+  t.deepEqual(await findUser('33', file), { uid: 33, gid: 44, home: '/var/www', known: true });
+  t.deepEqual(await findUser('6', file), { uid: 6, gid: 65534, home: '/', known: false });
+  await t.throwsAsync(findUser('odd', file), { message: /exec\.user/ });
+  t.is(parsePasswd('').length, 0);
+});

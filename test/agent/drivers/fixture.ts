@@ -1,0 +1,46 @@
+// Specs, contexts and a directory of the test's own.
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { DriverContext } from '../../../agent/drivers/driver.js';
+import type { Sandbox } from '../../../agent/workload/record.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
+
+export const ROUTED: Sandbox = {
+  cgroup: 'default/w',
+  netns: 'berth-w',
+  hostLink: 'btw',
+  tap: null,
+  address: '10.9.8.7',
+  mac: '02:00:00:00:00:07',
+};
+
+export const HOST: Sandbox = { cgroup: 'default/w', netns: null, hostLink: null, tap: null, address: null, mac: null };
+
+export function specOf(input: Record<string, unknown>): WorkloadSpec {
+  return parseSpec({ id: 'w', ...input });
+}
+
+export async function temporary(t: ExecutionContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-drivers-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A context with an existing directory; every program is said to be in /usr/bin. */
+export async function contextFor(t: ExecutionContext, more: Partial<DriverContext> = {}): Promise<DriverContext> {
+  const directory = join(await temporary(t), 'workloads', 'w');
+  await mkdir(directory, { recursive: true });
+  return { directory, sandbox: ROUTED, which: (name) => `/usr/bin/${name}`, kvmUsable: false, ...more };
+}
+
+/** Every path below a directory with its content, to see whether something changed. */
+export async function snapshot(directory: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of (await readdir(directory, { recursive: true })).sort()) {
+    const path = join(directory, name);
+    found[name] = (await stat(path)).isFile() ? await readFile(path, 'utf8') : '';
+  }
+  return found;
+}

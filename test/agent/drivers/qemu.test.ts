@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { kernelArguments, machineArguments } from '../../../agent/drivers/qemu/arguments.js';
+import { uidFor } from '../../../agent/drivers/qemu/identity.js';
+import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
+import { parseVersion } from '../../../agent/drivers/qemu/version.js';
+import { BerthError } from '../../../agent/errors.js';
+import type { Sandbox } from '../../../agent/workload/record.js';
+import { conformance } from './conformance.js';
+import { contextFor, ROUTED, specOf } from './fixture.js';
+
+const qemu = (section: Record<string, unknown>, more = {}) => specOf({ driver: 'qemu', qemu: section, ...more });
+const driver = () => qemuDriver({ accel: 'auto', overheadBytes: 160 * 2 ** 20 });
+const needed = ['/usr/bin/qemu-system-x86_64', '/usr/bin/setpriv'];
+
+conformance({
+  driver,
+  needs: () => needed.find((path) => !existsSync(path)),
+  assets: async (directory) => {
+    for (const name of ['kernel', 'initrd', 'root']) await writeFile(join(directory, name), name);
+  },
+  spec: (assets) => qemu({ kernel: join(assets, 'kernel'), initrd: join(assets, 'initrd') }),
+  missing: [
+    {
+      what: 'QEMU',
+      spec: (assets) => qemu({ kernel: join(assets, 'kernel'), initrd: join(assets, 'initrd') }),
+      code: 'binary_missing',
+      names: 'qemu-system-x86_64',
+      without: ['qemu-system-x86_64'],
+    },
+    {
+      what: 'the kernel',
+      spec: (assets) => qemu({ kernel: join(assets, 'x'), initrd: join(assets, 'initrd') }),
+      code: 'image_missing',
+      names: 'qemu.kernel',
+    },
+    {
+      what: 'the initrd',
+      spec: (assets) => qemu({ kernel: join(assets, 'kernel'), initrd: assets }),
+      code: 'image_missing',
+      names: 'qemu.initrd',
+    },
+    {
+      what: 'the root image',
+      spec: (assets) => qemu({ kernel: join(assets, 'kernel'), root: join(assets, 'x') }),
+      code: 'image_missing',
+      names: 'qemu.root',
+    },
+  ],
+});
+
+const spec = qemu({ kernel: '/k', root: '/a,b.img', memory: 100 * 2 ** 20 + 1, vcpus: 2 });
+const sandbox = { ...ROUTED, tap: 'tap0' };
+const options = { id: 'w', sandbox, directory: '/run/a,b', uid: 1879048192, accel: 'tcg' as const };
+
+function argumentsOf(version: readonly [number, number], more: Partial<Sandbox> = {}): string[] {
+  if (spec.qemu === undefined) throw new Error('unreachable');
+  return machineArguments({ ...options, sandbox: { ...sandbox, ...more }, qemu: spec.qemu, version });
+}
+
+test('the command line', (t) => {
+  const line = argumentsOf([7, 2]).join(' ');
+  t.regex(line, /-m 101M -smp 2 /);
+  t.regex(line, /ifname=tap0,script=no,downscript=no,vhost=off/);
+  t.regex(line, /virtio-net-device,netdev=n0,mac=02:00:00:00:00:07/);
+  t.regex(line, /"filename":"\/a,b.img"/);
+  t.regex(line, /unix:\/run\/a,,b\/qmp.sock,server=on/);
+  t.regex(line, /-runas 1879048192:1879048192 -chroot \/run\/a,b\/jail$/);
+  t.regex(argumentsOf([10, 0]).join(' '), /-run-with user=1879048192:1879048192,chroot=\/run\/a,,b\/jail$/);
+  t.regex(argumentsOf([9, 0]).join(' '), /-runas /);
+});
+
+test('without a tap there is no card and no address', (t) => {
+  const line = argumentsOf([7, 2], { tap: null }).join(' ');
+  t.notRegex(line, /netdev|ip=/);
+});
+
+test('kernel arguments', (t) => {
+  const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0' };
+  t.is(
+    kernelArguments({ ...base, initrd: '/i' }, sandbox),
+    'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255::eth0:off',
+  );
+  t.true(kernelArguments(base, sandbox).includes(' root=/dev/vda rw '));
+  t.false(kernelArguments({ ...base, append: 'root=LABEL=x' }, sandbox).includes('/dev/vda'));
+});
+
+test('KVM is used when it can be, and missed when it is demanded', async (t) => {
+  const assets = { kernel: '/etc/passwd', initrd: '/etc/passwd' };
+  const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0 });
+  const error = await t.throwsAsync(kvm.check(qemu(assets), await contextFor(t)), { instanceOf: BerthError });
+  t.is(error?.code, 'device_missing');
+  await kvm.check(qemu(assets), await contextFor(t, { kvmUsable: true }));
+});
+
+test('every microVM has a user of its own', (t) => {
+  t.is(uidFor('a'), uidFor('a'));
+  const uids = new Set(Array.from({ length: 1000 }, (_, i) => uidFor(`w-${i}`)));
+  t.true(uids.size >= 999);
+  for (const uid of uids) t.true(uid >= 0x70000000 && uid <= 0x7fffffff);
+  t.deepEqual(driver().tap(spec), { name: 'tap0', uid: uidFor('w') });
+  t.is(driver().tap(qemu({ kernel: '/k', initrd: '/i' }, { network: { mode: 'none' } })), undefined);
+});
+
+test('versions', (t) => {
+  t.deepEqual(parseVersion('QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)'), [7, 2]);
+  t.deepEqual(parseVersion('QEMU emulator version 10.0.2'), [10, 0]);
+  t.is(parseVersion('x'), undefined);
+});
