@@ -1,5 +1,5 @@
 // posix_spawn(3) straight into a cgroup and a network namespace. Node's child_process can do neither: it would need
-// a helper process per workload, and moving a process into a cgroup afterwards waits for RCU (about 40 ms).
+// a helper process per workload, and moving a process into a cgroup afterwards waits for RCU (20 to 40 ms).
 import { closeSync, constants, openSync } from 'node:fs';
 import { SysError } from './errors.js';
 import { check, func, optionalFunc } from './libc.js';

@@ -27,8 +27,8 @@ export interface Launcher {
 }
 
 /**
- * `intoCgroup` false takes the way for glibc < 2.39: a shell moves itself and then becomes the program. That costs about
- * 40 ms, because moving a process waits for RCU, and a program whose interpreter is missing ends with 127 instead of
+ * `intoCgroup` false takes the way for glibc < 2.39: a shell moves itself and then becomes the program. A move that comes
+ * alone waits 20 to 40 ms for RCU (moves in a row share one wait), and a program whose interpreter is missing ends with 127 instead of
  * being refused.
  */
 export function createLauncher(intoCgroup: boolean = canSpawnIntoCgroup): Launcher {
