@@ -23,6 +23,7 @@ export const isUp =
 export const isUpAnew =
   (before: Before): Judge =>
   (view) => {
+    if (view?.restartRequested === true) return false;
     const process = view?.process;
     const same = process?.pid === before?.process?.pid && process?.startTime === before?.process?.startTime;
     // On its way from the old process to the new one it may come to rest for a moment.

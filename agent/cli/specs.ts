@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { BerthError } from '../errors.js';
 import type { Context } from './command.js';
+import { jsonErrorOffset } from './json-position.js';
 
 export interface SpecSource {
   /** Id when there is one, else place in the file. */
@@ -51,16 +52,18 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function parseJson(text: string, place: string): unknown {
+function parseJson(input: string, place: string): unknown {
+  const text = input.replace(/^\uFEFF/, '');
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const position = /position (\d+)/.exec(message)?.[1];
-    const before = position === undefined ? text : text.slice(0, Number(position));
+    return JSON.parse(text);
+  } catch {
+    const offset = jsonErrorOffset(text);
+    const before = text.slice(0, offset);
     const line = before.split('\n').length;
     const column = before.length - before.lastIndexOf('\n');
-    const what = text.trim() === '' ? 'it is empty' : message.replace(/( in JSON)? at position.*$/s, '');
+    const rest = text.slice(offset, offset + 12).split('\n')[0] ?? '';
+    const what =
+      text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
     throw new BerthError('invalid_spec', `${place}:${line}:${column}: not valid JSON: ${what}`, {
       hint: 'Specifications are JSON; `berth help spec` shows one.',
     });

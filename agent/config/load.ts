@@ -77,11 +77,17 @@ function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
   return [{ origin: layer.origin(path), key: dotted(path), problem: `${sentence(issue, value)}${got}` }];
 }
 
+/** Zod's names for types in the words of TOML. */
+const WORDS: Readonly<Record<string, string>> = {
+  int: 'whole number',
+  object: 'table',
+  record: 'table',
+  array: 'list',
+};
+
 function sentence(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code === 'invalid_type')
-    return value === undefined
-      ? 'is missing'
-      : `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`;
+    return value === undefined ? 'is missing' : `must be a ${WORDS[issue.expected] ?? issue.expected}`;
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((v) => JSON.stringify(v)).join(', ')}`;
   if (issue.code === 'too_small')
     return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;

@@ -137,7 +137,9 @@ function namedLayer(root: Shape, entries: readonly Named[], problems: Problem[])
         const origin = origins.get(path.slice(0, n).map(String).join('\0'));
         if (origin !== undefined) return origin;
       }
-      return '';
+      // A table that only came to be because one of its keys was set.
+      const inside = `${path.map(String).join('\0')}\0`;
+      return [...origins].find(([name]) => name.startsWith(inside))?.[1] ?? '';
     },
   };
 }

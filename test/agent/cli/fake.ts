@@ -1,0 +1,149 @@
+// A process and an agent that exist only in memory.
+
+import { runCli } from '../../../agent/cli/cli.js';
+import type { Client, Host } from '../../../agent/cli/command.js';
+import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
+import { BerthError } from '../../../agent/errors.js';
+import type { BerthEvent } from '../../../agent/service.js';
+import type { WorkloadView } from '../../../agent/workload/record.js';
+import { parseSpec } from '../../../agent/workload/spec.js';
+
+export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+
+/** A running workload; `over` replaces whole fields. */
+export function view(id: string, over: Partial<WorkloadView> = {}): WorkloadView {
+  const spec = parseSpec({
+    id,
+    tenant: 'acme',
+    driver: 'exec',
+    resources: { cpu: { request: 0.5, limit: 2 }, memory: { request: '128Mi', limit: '256Mi' } },
+    exec: { command: ['/bin/sleep', 'a b'] },
+  });
+  return {
+    id,
+    spec,
+    desired: 'running',
+    state: 'running',
+    since: NOW - 93_000,
+    createdAt: NOW - 100_000,
+    generation: 1,
+    sandbox: {
+      cgroup: `acme/${id}`,
+      netns: `berth-${id}`,
+      hostLink: 'bt17',
+      tap: null,
+      address: '10.133.0.5',
+      mac: null,
+      cgroupPath: `/sys/fs/cgroup/berth/acme/${id}`,
+      netnsPath: `/run/netns/berth-${id}`,
+    },
+    process: { pid: 4711, startTime: 99, startedAt: NOW - 93_000, oomKillsBefore: 0 },
+    restarts: 0,
+    restartRequested: false,
+    end: null,
+    error: null,
+    ...over,
+  };
+}
+
+export type Answers = { readonly [M in MethodName]?: (params: Params<M>) => Results[M] | Promise<Results[M]> };
+
+export interface FakeAgent {
+  readonly client: Client;
+  readonly calls: { readonly method: MethodName; readonly params: unknown }[];
+  emit(event: Partial<BerthEvent> & { readonly type: string }): void;
+  closed: number;
+  /** Called when someone listens for events. */
+  onListen?: () => void;
+}
+
+export function fakeAgent(answers: Answers, kept: readonly BerthEvent[] = []): FakeAgent {
+  const listeners = new Set<(event: BerthEvent) => void>();
+  let cursor = kept.at(-1)?.cursor ?? 0;
+  const agent: FakeAgent = {
+    calls: [],
+    closed: 0,
+    emit: (event) => {
+      cursor++;
+      for (const listener of listeners) listener({ cursor, at: NOW, data: {}, ...event });
+    },
+    client: {
+      call: async <M extends MethodName>(method: M, params: Params<M>): Promise<Results[M]> => {
+        agent.calls.push({ method, params });
+        const answer = answers[method] as ((p: Params<M>) => Results[M]) | undefined;
+        if (answer === undefined) throw new BerthError('unknown_method', `the fake has no ${method}`);
+        return answer(params);
+      },
+      events: async function* (since, options) {
+        const queue = kept.filter((event) => since !== undefined && event.cursor > since);
+        let wake: () => void = () => {};
+        const listener = (event: BerthEvent) => {
+          queue.push(event);
+          wake();
+        };
+        listeners.add(listener);
+        agent.onListen?.();
+        options?.signal?.addEventListener('abort', () => wake());
+        try {
+          for (;;) {
+            options?.signal?.throwIfAborted();
+            const event = queue.shift();
+            if (event !== undefined) yield event;
+            else
+              await new Promise<void>((resolve) => {
+                wake = resolve;
+              });
+          }
+        } finally {
+          listeners.delete(listener);
+        }
+      },
+      close: () => {
+        agent.closed++;
+      },
+    },
+  };
+  return agent;
+}
+
+export interface Outcome {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RunOptions extends Partial<Host> {
+  readonly agent?: FakeAgent;
+  readonly input?: string;
+}
+
+/** Runs one command line. Without an agent the connection is refused. */
+export async function berth(line: string | readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { agent, input, ...over } = options;
+  let out = '';
+  let err = '';
+  const host: Host = {
+    env: {},
+    outIsTerminal: false,
+    errIsTerminal: false,
+    now: () => NOW,
+    out: async (text) => {
+      out += text;
+    },
+    err: async (text) => {
+      err += text;
+    },
+    stdin: async () => input ?? '',
+    interruption: () => new AbortController().signal,
+    connect: async (address) => {
+      if (agent === undefined) throw new BerthError('cannot_connect', `cannot connect to ${address}: ECONNREFUSED`);
+      return agent.client;
+    },
+    runAgent: async () => 0,
+    checkHost: async () => [],
+    ...over,
+  };
+  const argv = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;
+  const exit = await runCli(host, argv);
+  return { exit, out, err };
+}

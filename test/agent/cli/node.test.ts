@@ -1,0 +1,216 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { EXAMPLES } from '../../../agent/cli/spec-help.js';
+import { COMMANDS } from '../../../agent/cli/table/all.js';
+import type { Config } from '../../../agent/config/schema.js';
+import { BerthError, ERRORS, type ErrorCode } from '../../../agent/errors.js';
+import type { BerthEvent, NodeDescription } from '../../../agent/service.js';
+import { parseSpec } from '../../../agent/workload/spec.js';
+import { berth, fakeAgent, NOW } from './fake.js';
+
+const NODE: NodeDescription = {
+  name: 'host-7',
+  version: '0.1.0',
+  bootId: 'b0b0',
+  startedAt: NOW - 3_700_000,
+  ready: true,
+  cordoned: true,
+  labels: { zone: 'a' },
+  drivers: [
+    { name: 'exec', usable: true, reason: '' },
+    { name: 'oci', usable: false, reason: 'crun is not installed' },
+  ],
+  workloads: { pending: 0, preparing: 0, starting: 0, running: 12, frozen: 0, stopping: 0, exited: 0, failed: 1 },
+  leaked: 0,
+  host: { kernel: '6.12', cores: 4, nested: { a: 1 } },
+  conditions: [
+    { code: 'ip_forward_off', severity: 'warning', title: 'IPv4 forwarding is off', why: 'Why.', fix: 'Fix.' },
+  ],
+};
+
+test('node status: a summary', async (t) => {
+  const agent = fakeAgent({ 'node.describe': () => NODE });
+  t.is(
+    (await berth('node status', { agent })).out,
+    `Node       host-7
+State      ready, cordoned
+Agent      berth 0.1.0, up 1h1m
+Host       kernel 6.12
+           cores 4
+Boot       b0b0
+Labels     zone=a
+Workloads  12 running, 1 failed
+Drivers    exec
+           oci unusable: crun is not installed
+Leaked     0 objects
+WARNING IPv4 forwarding is off (ip_forward_off)
+        Why.
+        fix: Fix.
+`,
+  );
+  t.deepEqual(JSON.parse((await berth('node status --json', { agent })).out), { node: NODE });
+});
+
+test('node capacity: sizes as text, no limit, share', async (t) => {
+  const rows = [
+    { scope: 'node', dimension: 'memory', capacity: 2 ** 34, allocatable: 2 ** 33, committed: 2 ** 32 },
+    { scope: 'node', dimension: 'cpu', capacity: 4, allocatable: 14.004, committed: 15 },
+    { scope: 'tenant/acme', dimension: 'workloads', capacity: 100, allocatable: null, committed: 3 },
+  ] as const;
+  const agent = fakeAgent({ 'node.capacity': () => ({ rows }) });
+  t.is(
+    (await berth('node capacity', { agent })).out,
+    `SCOPE        DIMENSION  CAPACITY  ALLOCATABLE  COMMITTED  FREE  USED
+node         memory         16Gi          8Gi        4Gi   4Gi   50%
+node         cpu               4           14         15     0  107%
+tenant/acme  workloads       100     no limit          3     -     -
+`,
+  );
+  t.deepEqual(JSON.parse((await berth('node capacity --json', { agent })).out), { rows });
+});
+
+test('cordon, uncordon, cleanup', async (t) => {
+  const agent = fakeAgent({
+    'node.cordon': () => ({ cordoned: true }),
+    'node.uncordon': () => ({ cordoned: false }),
+    'node.cleanup': () => ({ removed: ['link bt1'] }),
+  });
+  t.is((await berth('node cordon', { agent })).out, 'cordoned: no workload is admitted\n');
+  t.deepEqual(JSON.parse((await berth('node uncordon --json', { agent })).out), { cordoned: false });
+  t.is((await berth('cleanup', { agent })).out, 'removed link bt1\n');
+  t.is(
+    (await berth('cleanup', { agent: fakeAgent({ 'node.cleanup': () => ({ removed: [] }) }) })).out,
+    'nothing to remove\n',
+  );
+});
+
+const EVENTS: readonly BerthEvent[] = [
+  { cursor: 3, at: NOW, type: 'agent.started', data: {} },
+  { cursor: 4, at: NOW, type: 'workload.state', workload: 'web-1', tenant: 'acme', data: { to: 'running', n: 1 } },
+];
+
+test('events: all that are kept, or those since a cursor', async (t) => {
+  const subscribe = { 'events.subscribe': () => ({ from: 3, cursor: 4, gap: false }) };
+  const agent = fakeAgent(subscribe, EVENTS);
+  t.is(
+    (await berth('events', { agent })).out,
+    '2026-11-21T12:00:00Z  3  agent.started  -\n2026-11-21T12:00:00Z  4  workload.state  acme/web-1  to=running n=1\n',
+  );
+  t.deepEqual(JSON.parse((await berth('events --since 3 --json', { agent })).out), { events: EVENTS.slice(1) });
+  t.deepEqual(JSON.parse((await berth('events --since 4 --json', { agent })).out), { events: [] });
+});
+
+test('events --follow: one line of JSON each, until interrupted', async (t) => {
+  const agent = fakeAgent({}, EVENTS);
+  const controller = new AbortController();
+  agent.onListen = () => {
+    setImmediate(() => agent.emit({ type: 'node.cordoned' }));
+    setTimeout(() => controller.abort(), 50);
+  };
+  const run = { agent, interruption: () => controller.signal };
+  const { exit, out } = await berth('events --follow --since 3 --json', run);
+  t.is(exit, 130);
+  t.deepEqual(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).cursor),
+    [4, 5],
+  );
+});
+
+test('doctor: from the agent, or without one; 1 with an error', async (t) => {
+  const { conditions } = NODE;
+  const asked = await berth('doctor', { agent: fakeAgent({ 'node.doctor': () => ({ conditions }) }) });
+  t.is(asked.exit, 0);
+  t.true(asked.out.endsWith('0 errors, 1 warning\n'));
+  const severe = [{ ...conditions[0], code: 'no_cgroup', severity: 'error' } as never, ...conditions];
+  const alone = await berth('doctor', { checkHost: async () => severe });
+  t.is(alone.exit, 1);
+  t.true(alone.out.startsWith('No agent answers (cannot connect to /run/berth/berth.sock: ECONNREFUSED);'));
+  const json = JSON.parse((await berth('doctor --json', { checkHost: async () => severe })).out);
+  t.is(json.source, 'host');
+  t.is(json.conditions[0].severity, 'error');
+  t.is((await berth('doctor --connect wss://other', { checkHost: async () => severe })).exit, 5);
+});
+
+test('without an agent every command that needs one exits with 5', async (t) => {
+  const input = JSON.stringify(EXAMPLES.exec);
+  const lines = COMMANDS.filter((c) => c.group !== 'Agent and tools' && c.path[0] !== 'doctor').map((c) => {
+    const args = c.args.length > 0 ? ['web-1'] : [];
+    return [...c.path, ...args, ...(c.options.some((o) => o.needed) ? ['-f', '-'] : [])];
+  });
+  t.true(lines.length > 15);
+  for (const line of lines) {
+    const { exit, out, err } = await berth(line, { input });
+    t.is(exit, 5, line.join(' '));
+    t.is(out, '');
+    t.regex(err, /^berth: cannot connect to \/run\/berth\/berth.sock.*\n {2}hint: /);
+    const json = await berth([...line, '--json'], { input });
+    t.is(JSON.parse(json.out).error.code, 'cannot_connect', line.join(' '));
+    t.is(json.err, '');
+  }
+});
+
+test('every error leaves with its exit code', async (t) => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    const agent = fakeAgent({
+      'node.describe': () => {
+        throw new BerthError(code, 'no');
+      },
+    });
+    t.is((await berth('node status', { agent })).exit, ERRORS[code].exit, code);
+  }
+});
+
+test('agent: loads the configuration and runs with it', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-test-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'x.toml');
+  writeFileSync(file, '[density]\nmax_workloads = 7\n');
+  let got: Config | undefined;
+  const runAgent = async (config: Config) => {
+    got = config;
+    return 6;
+  };
+  const line = ['agent', '--config', file, '--log.level', 'debug', '--node.name=n1'];
+  t.is((await berth(line, { runAgent })).exit, 6);
+  t.is(got?.density.max_workloads, 7);
+  t.is(got?.log.level, 'debug');
+  t.is(got?.node.name, 'n1');
+  const bad = await berth([...line, '--log.level', 'loud'], { runAgent });
+  t.is(bad.exit, 2);
+  t.true(bad.err.startsWith('berth: --log.level: log.level must be one of'));
+});
+
+test('config: default, check, dump, schema', async (t) => {
+  t.true((await berth('config default')).out.includes('\n#max_workloads = 1000\n'));
+  const env = { BERTH_LOG_LEVEL: 'warn' };
+  const directory = mkdtempSync(join(tmpdir(), 'berth-test-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'x.toml');
+  writeFileSync(file, '');
+  t.is((await berth(['config', 'check', '--config', file], { env })).out, `the configuration is valid (${file})\n`);
+  t.true(
+    (await berth(['config', 'dump', '--config', file], { env })).out.includes('level = "warn"  # BERTH_LOG_LEVEL'),
+  );
+  const dump = JSON.parse((await berth(['config', 'dump', '--config', file, '--json'], { env })).out);
+  t.is(dump.config.log.level, 'warn');
+  t.deepEqual(dump.origins, { 'log.level': 'BERTH_LOG_LEVEL' });
+  writeFileSync(file, 'x = 1\n[log]\nlevel = 1\n');
+  const bad = await berth(['config', 'check', '--config', file, '--json']);
+  t.is(bad.exit, 2);
+  t.is(JSON.parse(bad.out).error.data.problems.length, 2);
+  t.is(JSON.parse((await berth('config schema')).out).title, 'berth.toml');
+});
+
+test('help spec: every example is a valid workload', async (t) => {
+  const { out } = await berth('help spec');
+  for (const [driver, example] of Object.entries(EXAMPLES)) {
+    t.is(parseSpec(example).driver, driver as never);
+    t.true(out.includes(`\n${driver}:\n`));
+  }
+  t.true(out.includes('resources.memory.limit'));
+});
