@@ -85,7 +85,8 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
     memoryBytes: memory.get('MemTotal') ?? 0,
     swapBytes: memory.get('SwapTotal') ?? 0,
     tun: existsSync('/dev/net/tun'),
-    clockSynchronised: clockSynchronised(),
+    // Unknown is no finding.
+    clockSynchronised: clockSynchronised() ?? true,
     limits: readLimits(proc),
     binaries: await findBinaries(path),
   };
