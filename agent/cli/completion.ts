@@ -152,8 +152,8 @@ function fish(commands: readonly Command[]): string {
     'end',
     'function __berth_in',
     '  set -l words (commandline -opc | string match -v -- "-*")',
-    '  set -l n (count $argv)',
-    '  test (count $words) -gt $n; and test "$words[2..(math $n + 1)]" = "$argv"',
+    '  set -l last (math (count $argv) + 1)',
+    '  test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"',
     'end',
     'complete -c berth -f',
   ];
