@@ -2,13 +2,16 @@
 import type { Sandbox } from '../../workload/record.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
-import { workloadEnvironment } from '../environment.js';
+import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { networkNamespace, type OciConfig } from './config.js';
 
 export interface DefaultOptions {
   readonly spec: WorkloadSpec;
   readonly oci: NonNullable<WorkloadSpec['oci']>;
+  /** Absolute, without symbolic links: mount(8) finds it in the mount table. */
   readonly rootfs: string;
+  /** Absolute path of mount(8). */
+  readonly mount: string;
   readonly sandbox: Sandbox;
   /** Absolute paths of the files to show as /etc/resolv.conf and /etc/hosts. */
   readonly resolvConf: string;
@@ -83,6 +86,7 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
     },
     root: { path: options.rootfs, readonly: oci.readonly },
     hostname: spec.id,
+    hooks: { createContainer: [withoutDevices(options)] },
     mounts: [...MOUNTS, fileMount('/etc/resolv.conf', options.resolvConf), fileMount('/etc/hosts', options.hosts)],
     linux: {
       namespaces: [
@@ -94,6 +98,13 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
       readonlyPaths: READONLY,
     },
   };
+}
+
+// The specification has no mount options for the root, and crun clears those of a mount it finds there. This hook runs
+// in the container's mount namespace, before it is entered. Without it a device node in an image would open the device.
+function withoutDevices({ mount, rootfs, oci }: DefaultOptions) {
+  const flags = `remount,bind,nodev,nosuid${oci.readonly ? ',ro' : ''}`;
+  return { path: mount, args: ['mount', '-o', flags, rootfs], env: [`PATH=${DEFAULT_PATH}`] };
 }
 
 // Read only: they are in the runtime directory, a tmpfs that a workload must not be able to fill.

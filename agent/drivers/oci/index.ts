@@ -1,5 +1,5 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
-import { access, chmod, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkloadSpec } from '../../workload/spec.js';
 import type { Driver, DriverContext } from '../driver.js';
@@ -26,6 +26,7 @@ export function ociDriver({ runtime }: OciOptions): Driver {
       const oci = sectionOf(spec, 'oci');
       requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
       requireUnshare(which);
+      requireMount(which);
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
       refuseOverrides(oci);
       const bundle = oci.bundle ?? '';
@@ -42,7 +43,7 @@ export function ociDriver({ runtime }: OciOptions): Driver {
       const config = oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context);
       await writeFile(join(directory, 'config.json'), JSON.stringify(config, null, 2), { mode: 0o600 });
       return {
-        argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, rootfs: oci.rootfs }),
+        argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id }),
         env: { PATH: DEFAULT_PATH },
         cwd: '/',
         pidFile: join(directory, 'pid'),
@@ -69,12 +70,21 @@ async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciCo
   return adaptBundle(await readBundle(bundle), bundle, sandbox.netns);
 }
 
-async function rootfsConfig(spec: WorkloadSpec, { sandbox, directory }: DriverContext): Promise<OciConfig> {
+async function rootfsConfig(spec: WorkloadSpec, { sandbox, directory, which }: DriverContext): Promise<OciConfig> {
   const oci = sectionOf(spec, 'oci');
   const files = { resolvConf: join(directory, 'resolv.conf'), hosts: join(directory, 'hosts') };
   await writePublic(files.resolvConf, await resolvConf(sandbox.netns !== null));
   await writePublic(files.hosts, hostsFile(spec.id, sandbox));
-  return defaultConfig({ spec, oci, rootfs: oci.rootfs ?? '', sandbox, maxFiles: await maxFiles(), ...files });
+  const rootfs = await realpath(oci.rootfs ?? '');
+  return defaultConfig({
+    spec,
+    oci,
+    rootfs,
+    mount: requireMount(which),
+    sandbox,
+    maxFiles: await maxFiles(),
+    ...files,
+  });
 }
 
 /** For the container's users, whatever the agent's umask. */
@@ -92,6 +102,10 @@ async function maxFiles(): Promise<number> {
 
 function requireUnshare(which: DriverContext['which']): string {
   return requireBinary('unshare', which, 'separates the mounts of a container (package util-linux)');
+}
+
+function requireMount(which: DriverContext['which']): string {
+  return requireBinary('mount', which, 'takes devices away from a root filesystem (package mount)');
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -10,13 +10,8 @@ const CGROUP_MOUNT = '/sys/fs/cgroup';
 const CGROUP2_MAGIC = 0x63677270;
 const DELETE_TIMEOUT_MS = 30_000;
 
-// $1: where to show a pure cgroup v2 tree, $2: root filesystem; either may be empty. The mounts are made in a namespace
-// that ends with the container.
-const WRAPPER = `set -e
-if [ -n "$1" ]; then mount -t cgroup2 cgroup2 "$1"; fi
-if [ -n "$2" ]; then mount --bind "$2" "$2"; mount -o remount,bind,nodev,nosuid "$2"; fi
-shift 2
-exec "$@"`;
+// $1: where to show cgroup v2 alone. The mount is in a namespace that ends with the container.
+const WRAPPER = 'mount -t cgroup2 cgroup2 "$1" && shift && exec "$@"';
 
 export interface RunOptions {
   /** Absolute path of crun. */
@@ -24,24 +19,21 @@ export interface RunOptions {
   readonly unshare: string;
   readonly directory: string;
   readonly id: string;
-  /** Root filesystem to be mounted without devices; undefined: as it is. */
-  readonly rootfs: string | undefined;
 }
 
 /**
- * The command that starts the container in the cgroup it is itself in (`--cgroup-manager=disabled`). It runs behind a
- * mount namespace where that is needed: crun refuses a hybrid hierarchy, and OCI has no word for a root without devices.
+ * The command that starts the container in the cgroup it is itself in (`--cgroup-manager=disabled`). crun refuses a
+ * hybrid hierarchy; there it is shown the v2 part alone.
  */
 export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT): Promise<string[]> {
-  const { runtime, unshare, directory, id, rootfs } = options;
+  const { runtime, unshare, directory, id } = options;
   const crun = [
     ...base(runtime, directory),
     ...['run', '--detach', '--pid-file', join(directory, 'pid'), '--bundle', directory, id],
   ];
-  const hybrid = (await statfs(cgroupMount)).type !== CGROUP2_MAGIC;
-  if (!hybrid && rootfs === undefined) return crun;
+  if ((await statfs(cgroupMount)).type === CGROUP2_MAGIC) return crun;
   const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', WRAPPER, 'berth-oci'];
-  return [...wrapper, hybrid ? cgroupMount : '', rootfs ?? '', ...crun];
+  return [...wrapper, cgroupMount, ...crun];
 }
 
 /** Whether crun remembers a container whose process has ended; it would refuse to run the same id again. */
