@@ -11,6 +11,7 @@ import { COMMANDS } from '../agent/cli/table/all.js';
 import { VERSION } from '../agent/cli/version.js';
 import { configJsonSchema, configMarkdown, defaultToml } from '../agent/config/document.js';
 import { protocolDocuments } from '../agent/control/document.js';
+import { alignTables } from './align.js';
 
 export type Files = ReadonlyMap<string, string>;
 
@@ -20,12 +21,12 @@ const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 export function documents(): Files {
   const protocol = protocolDocuments(VERSION);
   return new Map([
-    ['commands.md', commandsMarkdown(COMMANDS)],
-    ['configuration.md', configMarkdown()],
-    ['errors.md', errorsMarkdown()],
+    ['commands.md', alignTables(commandsMarkdown(COMMANDS))],
+    ['configuration.md', alignTables(configMarkdown())],
+    ['errors.md', alignTables(errorsMarkdown())],
     ['config.schema.json', json(configJsonSchema())],
     ['workload.schema.json', json(specJsonSchema())],
-    ['protocol.md', protocol.markdown],
+    ['protocol.md', alignTables(protocol.markdown)],
     ['protocol.schema.json', json(protocol.jsonSchema)],
     ['asyncapi.json', json(protocol.asyncapi)],
   ]);
