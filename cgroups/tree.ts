@@ -1,6 +1,6 @@
 // The delegated subtree: ROOT/TENANT/ID. Names are relative to the root, so that nothing outside can be meant.
 // Every method may be repeated.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
@@ -10,7 +10,7 @@ import { killAll, processes, removeAll, subdirectories } from './end.js';
 import { readTag, writeTag } from './tag.js';
 import type { Value } from './types.js';
 import { type ApplyOptions, applyValues } from './values.js';
-import { readState, type WaitOptions, waitState } from './watch.js';
+import { isGone, readState, type WaitOptions, waitState } from './watch.js';
 
 export interface TreeOptions {
   /** Default: all this room can set. */
@@ -122,6 +122,19 @@ export class Tree {
 
   frozen(name: string): boolean {
     return readState(this.path(name))?.frozen ?? false;
+  }
+
+  /** Removes the tenant's own cgroup when no workload is in it; otherwise it stays, and false is the answer. */
+  async removeTenant(tenant: string): Promise<boolean> {
+    const dir = this.tenantPath(tenant);
+    try {
+      await rmdir(dir);
+      return true;
+    } catch (error) {
+      if (isGone(error)) return true;
+      if (codeOf(error) === 'EBUSY' || codeOf(error) === 'ENOTEMPTY') return false;
+      throw sysErrorFrom(error, 'rmdir', dir);
+    }
   }
 
   /** See removeAll. */

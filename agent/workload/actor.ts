@@ -16,15 +16,9 @@ import { driverOf, type World } from './world.js';
 const EXIT_NEWS_MS = 3000;
 const RETRY_MS = { first: 500, most: 30_000 };
 
-/** What an actor asks of the manager. */
-export interface Surroundings {
-  tenantInUse(actor: Actor): boolean;
-  gone(actor: Actor): void;
-}
-
 export class Actor {
   readonly #world: World;
-  readonly #around: Surroundings;
+  readonly #onGone: (actor: Actor) => void;
   #record: WorkloadRecord;
   #dirty = false;
   #looping = false;
@@ -36,9 +30,10 @@ export class Actor {
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(world: World, around: Surroundings, record: WorkloadRecord) {
+  /** `onGone` is called when nothing of the workload is left, not even its record. */
+  constructor(world: World, onGone: (actor: Actor) => void, record: WorkloadRecord) {
     this.#world = world;
-    this.#around = around;
+    this.#onGone = onGone;
     this.#record = record;
   }
 
@@ -242,7 +237,7 @@ export class Actor {
     await this.#world.output.remove(id);
     await this.#world.journal.remove(id);
     this.close();
-    this.#around.gone(this);
+    this.#onGone(this);
     this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
   }
 
@@ -254,7 +249,6 @@ export class Actor {
       holder: this.#world.holder,
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
-      tenantInUse: () => this.#around.tenantInUse(this),
     });
     this.#world.addresses.release(id);
     this.#world.ledger.release(id);

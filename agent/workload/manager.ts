@@ -138,15 +138,7 @@ export class Manager {
   }
 
   #adopt(record: WorkloadRecord): Actor {
-    const actor = new Actor(
-      this.#world,
-      {
-        tenantInUse: (self) =>
-          [...this.#actors.values()].some((other) => other !== self && holdsCgroup(other, self.record.spec.tenant)),
-        gone: (self) => this.#drop(self),
-      },
-      record,
-    );
+    const actor = new Actor(this.#world, (gone) => this.#drop(gone), record);
     this.#actors.set(record.id, actor);
     if (!isSettled(record.state)) {
       this.#world.ledger.commit(record.id, this.#demand(record.spec));
@@ -273,8 +265,4 @@ export class Manager {
     const limits = (of: WorkloadSpec) => limitsOf(of, overhead, controllers);
     await resize(this.#world.cgroups, record.sandbox.cgroup, limits(record.spec), limits(spec));
   }
-}
-
-function holdsCgroup(actor: Actor, tenant: string): boolean {
-  return actor.record.spec.tenant === tenant && !isSettled(actor.record.state);
 }

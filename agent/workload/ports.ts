@@ -24,6 +24,7 @@ export type CgroupPort = Pick<
   | 'populated'
   | 'waitEmpty'
   | 'remove'
+  | 'removeTenant'
   | 'list'
 >;
 export type NetworkPort = Pick<NetworkRoom, 'create' | 'createIsolated' | 'remove' | 'list'>;

@@ -1,7 +1,6 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
 import { rm } from 'node:fs/promises';
-import type { Value } from '../../cgroups/types.js';
-import { codeOf, SysError } from '../../linux/errors.js';
+import { codeOf } from '../../linux/errors.js';
 import { BerthError } from '../errors.js';
 import { ownerTag, type Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
@@ -48,8 +47,6 @@ export interface Dismantling {
   /** The driver's own cleanup, and the directory it wrote into. */
   readonly cleanup: () => Promise<void>;
   readonly directory: string;
-  /** Whether another workload of the same tenant still needs the tenant's cgroup. */
-  readonly tenantInUse: () => boolean;
 }
 
 /**
@@ -65,22 +62,6 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await holder.forget(record.id);
   if (netns !== null) await network.remove({ netns, hostLink, owner: ownerTag(record.id) });
   await cgroups.remove(cgroup);
-  if (!world.tenantInUse()) await removeTenant(cgroups, record.spec.tenant);
+  await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });
-}
-
-/** Best effort: a workload created meanwhile needs it, and then the kernel refuses. */
-async function removeTenant(cgroups: CgroupPort, tenant: string): Promise<void> {
-  const entries = await cgroups.list();
-  if (entries.some((entry) => entry.tenant === tenant)) return;
-  try {
-    await cgroups.remove(tenant);
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-  }
-}
-
-/** What the kernel made of the writes, by file. */
-export function asFiles(values: readonly Value[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(values.map(({ file, value }) => [file, value]));
 }

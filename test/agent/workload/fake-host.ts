@@ -106,6 +106,11 @@ export class FakeHost {
           for (const key of [...this.cgroups.keys()])
             if (key === name || key.startsWith(`${name}/`)) this.cgroups.delete(key);
         }),
+      removeTenant: (tenant) =>
+        call('cgroup.removeTenant', () => {
+          const inUse = [...this.cgroups.keys()].some((key) => key.startsWith(`${tenant}/`));
+          return inUse ? false : this.cgroups.delete(tenant);
+        }),
       list: async () =>
         [...this.cgroups.keys()]
           .filter((name) => name.includes('/'))

@@ -8,6 +8,7 @@ import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
 import type { EventPort } from '../../../agent/workload/ports.js';
+import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
 import { AddressPool } from '../../../netns/ipam.js';
@@ -15,10 +16,38 @@ import { FakeHost } from './fake-host.js';
 
 type Event = Parameters<EventPort['append']>[0];
 
+/** Knows what is still on its way to the disk: the next life must not begin before it has arrived, or never will. */
+export class TrackedJournal extends Journal {
+  readonly #pending = new Set<Promise<void>>();
+
+  override write(record: WorkloadRecord): Promise<void> {
+    return this.#track(super.write(record));
+  }
+
+  override remove(id: string): Promise<void> {
+    return this.#track(super.remove(id));
+  }
+
+  async idle(): Promise<void> {
+    for (let quiet = 0; quiet < 30; quiet++) {
+      if (this.#pending.size > 0) quiet = 0;
+      await Promise.allSettled(this.#pending);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#pending.delete(tracked));
+    this.#pending.add(tracked);
+    return tracked;
+  }
+}
+
 /** One life of an agent on a fake host: the host and the state directory go on to the next life. */
 export interface Life {
   readonly host: FakeHost;
   readonly world: World;
+  readonly journal: TrackedJournal;
   readonly manager: Manager;
   readonly events: readonly Event[];
   /** Resolves at the first event, past or to come, that `is` says yes to. */
@@ -56,6 +85,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const events: Event[] = [];
   const waiting = new Set<() => void>();
   const addresses = new AddressPool(config.network.pool);
+  const journal = new TrackedJournal(config.paths.state);
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
@@ -64,7 +94,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     holder: host.holderPort(),
     addresses,
     ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: addresses.total }),
-    journal: new Journal(config.paths.state),
+    journal,
     output: new OutputStore(config.paths.state, 1 << 20),
     events: {
       append: (event) => {
@@ -101,7 +131,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       waiting.add(look);
       look();
     });
-  return { host, world, manager, events, until, directory };
+  return { host, world, journal, manager, events, until, directory };
 }
 
 export function specOf(over: Record<string, unknown> = {}): WorkloadSpec {

@@ -5,12 +5,10 @@ import { type Life, newLife, specOf, state } from './fake-world.js';
 
 const gone = (event: { type: string }) => event.type === 'workload.deleted';
 
-/** Lets the first life get stuck at its last call: nothing it awaits resolves any more. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
-async function nextLife(host: FakeHost, directory: string, bootId = 'boot-1'): Promise<Life> {
+/** The next agent, when the dead one has got stuck at its last call. */
+async function nextLife(dead: Life & { directory: string }, host = dead.host, bootId = 'boot-1'): Promise<Life> {
+  const { directory } = dead;
+  await dead.journal.idle();
   host.revive();
   const life = newLife({ host, directory, bootId });
   await life.manager.recover();
@@ -23,8 +21,7 @@ test('killed at every call of a creation, the next agent brings it to running, o
     await first.manager.recover();
     first.host.dieAfter(calls);
     await first.manager.create(specOf());
-    await settle();
-    const second = await nextLife(first.host, first.directory);
+    const second = await nextLife(first);
     if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
     t.is(second.host.held.size, 1, `after ${calls} calls`);
     t.is(second.host.links.size, 1);
@@ -43,8 +40,7 @@ test('killed at every call of a deletion, the next agent finishes it and nothing
     await first.until(state('running'));
     first.host.dieAfter(calls);
     await first.manager.setDesired('web-1', 'deleted', { now: true });
-    await settle();
-    const second = await nextLife(first.host, first.directory);
+    const second = await nextLife(first);
     if (second.manager.has('web-1')) await second.until(gone);
     t.deepEqual(second.host.left(), [], `after ${calls} calls`);
     t.deepEqual((await second.world.journal.load()).records, []);
@@ -58,8 +54,8 @@ test('what runs is adopted with the same process and without a single write', as
   await first.until(state('running'));
   const { process, sandbox } = first.manager.actor('web-1').record;
   const calls = first.host.calls.length;
-  const second = await nextLife(first.host, first.directory);
-  await settle();
+  const second = await nextLife(first);
+  await second.journal.idle();
   t.deepEqual(second.manager.actor('web-1').record.process, process);
   t.deepEqual(second.manager.actor('web-1').record.sandbox, sandbox);
   t.is(second.host.calls.length, calls);
@@ -74,7 +70,7 @@ test('an end while nobody looked is found with its exit code', async (t) => {
   await first.until(state('running'));
   first.host.onExit = undefined;
   first.host.end('web-1', { code: 3 });
-  const second = await nextLife(first.host, first.directory);
+  const second = await nextLife(first);
   await second.until(state('failed'));
   t.like(second.manager.actor('web-1').record.end, { code: 3, cause: 'exit' });
   t.deepEqual(second.host.left(), []);
@@ -88,7 +84,7 @@ test('a process that vanished without a trace is an end, too', async (t) => {
   first.host.onExit = undefined;
   first.host.held.clear();
   first.host.places.clear();
-  const second = await nextLife(first.host, first.directory);
+  const second = await nextLife(first);
   await second.until(state('failed'));
   t.is(second.manager.actor('web-1').record.end?.cause, 'lost');
 });
@@ -107,7 +103,7 @@ test('after a reboot everything starts again, higher priority first, and what wa
   await first.manager.setDesired('off', 'stopped');
   await first.until(state('exited', 'off'));
   const host = new (Object.getPrototypeOf(first.host).constructor)() as FakeHost;
-  const second = await nextLife(host, first.directory, 'boot-2');
+  const second = await nextLife(first, host, 'boot-2');
   await second.until(state('running', 'low'));
   await second.until(state('running', 'high'));
   const order = second.events.filter((event) => event.data.to === 'preparing').map((event) => event.workload);
