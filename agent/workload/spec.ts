@@ -107,17 +107,19 @@ const external = z.strictObject({
 });
 
 const restart = z.strictObject({
-  policy: z.enum(['never', 'on-failure', 'always']).default('never'),
-  maxRetries: z.number().int().min(0).max(1000).default(5),
+  policy: z.enum(['never', 'on-failure', 'always']).default('never').meta({ description: 'after an end' }),
+  maxRetries: z.number().int().min(0).max(1000).default(5).meta({ description: 'then it stays failed' }),
 });
 
 export const workloadSpec = z
   .strictObject({
-    id,
-    tenant: id.default('default'),
-    driver: z.enum(['exec', 'oci', 'qemu', 'external']),
-    class: z.enum(['guaranteed', 'burstable', 'besteffort']).default('burstable'),
-    priority: z.number().int().min(0).max(1000).default(100),
+    id: id.meta({ description: 'name on this host; every object of it is named after it' }),
+    tenant: id.default('default').meta({ description: 'whose it is: quotas and the cgroup above it' }),
+    driver: z.enum(['exec', 'oci', 'qemu', 'external']).meta({ description: 'what runs it; `external` prepares only' }),
+    class: z.enum(['guaranteed', 'burstable', 'besteffort']).default('burstable').meta({
+      description: 'guaranteed: promised its limits; the others: their requests',
+    }),
+    priority: z.number().int().min(0).max(1000).default(100).meta({ description: 'higher starts first after a boot' }),
     resources: resources.prefault({}),
     network: network.prefault({}),
     exec: exec.optional(),
@@ -125,7 +127,10 @@ export const workloadSpec = z
     qemu: qemu.optional(),
     external: external.optional(),
     restart: restart.prefault({}),
-    labels: z.record(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256)).default({}),
+    labels: z
+      .record(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256))
+      .default({})
+      .meta({ description: 'words of your own' }),
   })
   .superRefine((spec, ctx) => {
     for (const driver of DRIVER_NAMES) {

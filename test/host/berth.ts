@@ -1,4 +1,5 @@
 // berth on a target: installed from the package, told of a scheduler, asked through that scheduler.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,8 @@ export async function packageFile(): Promise<string> {
     : undefined;
   const path = found === undefined ? undefined : join(root, 'build', found);
   if (path !== undefined && statSync(path).mtimeMs > newest(join(root, 'dist'))) return path;
+  // Man pages and completions, as `npm run deb` does it.
+  execFileSync(process.execPath, [join(root, 'dist/docs/generate.js'), '--package', join(root, 'build')]);
   return buildPackage({ root });
 }
 
