@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { schedule } from 'node-cron';
+import { lockForLife } from '../linux/self.js';
 import { AddressPool } from '../netns/index.js';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notify.js';
 import { Agent } from './agent.js';
@@ -24,6 +25,7 @@ import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
 import { OutputStore } from './workload/output.js';
 import type { Log } from './workload/ports.js';
+import { Quarantine } from './workload/quarantine.js';
 import { Reaper } from './workload/reaper.js';
 import { parseDuration, parseSize } from './workload/units.js';
 import type { World } from './workload/world.js';
@@ -49,6 +51,7 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   const { state, runtime } = config.paths;
   await mkdir(state, { recursive: true, mode: 0o700 });
   await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
+  claim(join(runtime, 'agent.lock'));
   const rooms = await openRooms(config, facts, log);
   const events = new EventLog({
     directory: state,
@@ -105,7 +108,9 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   rooms.holder.onExit((held) => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   });
+  const quarantine = new Quarantine(world.addresses, config.network.link_prefix, log);
   const recovery = await manager.recover();
+  await quarantine.refresh(manager.addresses());
   // Exits that happened while the connection was down are in the list, and only there.
   rooms.holder.onReconnect(() => {
     void rooms.holder.list().then((all) => {
@@ -125,7 +130,7 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   });
   await look();
   await reaper.sweep({ now: false });
-  const task = schedule(config.lifecycle.reap_schedule, () => housekeeping(reaper, manager, world, look), {
+  const task = schedule(config.lifecycle.reap_schedule, () => housekeeping(reaper, manager, world, quarantine, look), {
     noOverlap: true,
   });
   const fail = (error: unknown): void => log.warn({ err: error }, 'inventory failed');
@@ -154,6 +159,12 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   await events.close();
   rooms.holder.close();
   await rooms.network.close();
+}
+
+/** Before anything is read or written: two agents on one journal would each undo what the other does. */
+function claim(path: string): void {
+  if (lockForLife(path)) return;
+  throw new BerthError('socket_in_use', `another agent runs on this host and holds ${path}`, { data: { path } });
 }
 
 async function hostFacts(): Promise<HostFacts> {
@@ -197,10 +208,17 @@ async function makeWorld(
   };
 }
 
-async function housekeeping(reaper: Reaper, manager: Manager, world: World, look: () => Promise<void>): Promise<void> {
+async function housekeeping(
+  reaper: Reaper,
+  manager: Manager,
+  world: World,
+  quarantine: Quarantine,
+  look: () => Promise<void>,
+): Promise<void> {
   try {
     await look();
     await reaper.sweep({ now: false });
+    await quarantine.refresh(manager.addresses());
     for (const { id } of manager.records()) await world.output.cap(id);
   } catch (error) {
     world.log.warn({ err: error }, 'housekeeping failed');

@@ -50,7 +50,11 @@ export const ERRORS = {
   rate_limited: { exit: 1, rpc: -32045, hint: 'Send fewer requests at once.' },
   message_too_large: { exit: 2, rpc: -32046, hint: 'Split the request.' },
   shutting_down: { exit: 1, rpc: -32047, hint: 'Try again when the agent is back.' },
-  internal: { exit: 1, rpc: -32603, hint: 'This is a defect of berth; please report it with what `journalctl -u berth` says.' },
+  internal: {
+    exit: 1,
+    rpc: -32603,
+    hint: 'This is a defect of berth; please report it with what `journalctl -u berth` says.',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -7,6 +7,8 @@ import type { Log } from './workload/ports.js';
 const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
 
 export function createLog(level: string, options: { readonly prefix: boolean }): Log {
+  // Whoever reads may go away (journald restarts, a terminal closes); the workloads' agent must not go with it.
+  process.stdout.on('error', () => undefined);
   const write = (line: string): void => {
     const found = /^\{"level":(\d+)/.exec(line);
     const prefix = options.prefix ? `<${PRIORITY[Number(found?.[1])] ?? 6}>` : '';

@@ -58,6 +58,11 @@ export class Manager {
     return [...this.#actors.values()].map((actor) => actor.record);
   }
 
+  /** Addresses that belong to a workload. */
+  addresses(): Set<string> {
+    return new Set(this.records().flatMap(({ sandbox }) => (sandbox.address === null ? [] : [sandbox.address])));
+  }
+
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
   async fits(spec: WorkloadSpec): Promise<FitsAnswer> {
     await this.#check(spec);

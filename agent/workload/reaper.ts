@@ -111,6 +111,7 @@ export class Reaper {
       switch (orphan.kind) {
         case 'cgroup':
           await cgroups.remove(orphan.name);
+          await cgroups.removeTenant(orphan.name.split('/')[0] ?? '');
           break;
         case 'link':
           await network.remove({ netns: null, hostLink: orphan.name, owner });

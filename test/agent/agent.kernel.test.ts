@@ -1,0 +1,226 @@
+// The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own holder.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { type Client, connect } from '../../agent/control/client.js';
+import type { BerthError } from '../../agent/errors.js';
+import { findHierarchy } from '../../cgroups/hierarchy.js';
+import { openTree } from '../../cgroups/tree.js';
+
+const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'berth-agent-'));
+const name = `berth-t${process.pid}`;
+const socket = join(directory, 'run', 'berth.sock');
+const env = {
+  PATH: process.env.PATH,
+  BERTH_PATHS_STATE: join(directory, 'state'),
+  BERTH_PATHS_RUNTIME: join(directory, 'run'),
+  BERTH_PATHS_CGROUP_ROOT: name,
+  BERTH_NETWORK_POOL: '10.201.7.0/29',
+  BERTH_NETWORK_TABLE: `berth_t${process.pid}`,
+  BERTH_NETWORK_LINK_PREFIX: 'bq',
+  BERTH_WEB_LISTEN: '',
+};
+
+let agent: ReturnType<typeof launch> | undefined;
+let client: Client | undefined;
+
+function launch() {
+  return spawn(process.execPath, [MAIN, 'agent'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Starts an agent and waits until it serves. */
+async function start(): Promise<Client> {
+  agent = launch();
+  const { stdout } = agent;
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+      if (log.includes('berth is ready')) resolve();
+    });
+    stdout.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
+  });
+  client = await connect(socket);
+  return client;
+}
+
+async function kill(signal: NodeJS.Signals): Promise<void> {
+  await client?.close();
+  const ended = agent === undefined ? undefined : once(agent, 'exit');
+  agent?.kill(signal);
+  await ended;
+}
+
+function berth(args: readonly string[], input?: unknown) {
+  const options = { env: { ...env, BERTH_CONNECT: socket }, encoding: 'utf8' as const };
+  const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
+  return spawnSync(process.execPath, [MAIN, ...args], { ...options, ...stdin });
+}
+
+function existing(): string[] {
+  const links = spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout.match(/\bbq[^:@]+/g) ?? [];
+  const names = existsSync('/run/netns') ? readdirSync('/run/netns').filter((each) => each.startsWith('berth-')) : [];
+  return [...links, ...names];
+}
+
+async function settled(id: string): Promise<string> {
+  for (;;) {
+    const { state } = (await client?.call('workload.get', { id })) ?? { state: 'gone' };
+    if (state === 'running' || state === 'exited' || state === 'failed') return state;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test.before(async () => {
+  await start();
+});
+
+test.after.always(async () => {
+  await kill('SIGTERM');
+  const mount = findHierarchy()?.mount;
+  if (mount !== undefined) {
+    const tree = await openTree(join(mount, name), { from: mount });
+    await tree.kill('holder');
+    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
+    await tree.remove('holder');
+    spawnSync('rmdir', [tree.root]);
+  }
+  for (const each of existing())
+    spawnSync('ip', each.startsWith('berth-') ? ['netns', 'delete', each] : ['link', 'delete', each]);
+  spawnSync('/usr/sbin/nft', ['delete', 'table', 'inet', env.BERTH_NETWORK_TABLE]);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const sleeper = (id: string, over: object = {}) => ({
+  id,
+  driver: 'exec',
+  exec: { command: ['/bin/sleep', '1000'], user: 'nobody' },
+  ...over,
+});
+
+test.serial('the command: create, look, be refused, and the exit codes say which', (t) => {
+  const created = berth(['workload', 'create', '-f', '-'], sleeper('one'));
+  t.is(created.status, 0, created.stderr);
+  t.regex(created.stdout, /^one running, pid \d+, 10\.201\.7\.\d/);
+  const list = JSON.parse(berth(['workload', 'list', '--json']).stdout);
+  t.is(list.workloads[0].id, 'one');
+  const state = () => berth(['node', 'capacity', '--json']).stdout + existing().join();
+  const before = state();
+  const refusals: [input: unknown, exit: number, code: string][] = [
+    [sleeper('one', { labels: { a: 'b' } }), 1, 'conflict'],
+    [sleeper('Two'), 2, 'invalid_spec'],
+    [sleeper('two', { driver: 'docker' }), 2, 'unknown_driver'],
+    [sleeper('two', { colour: 'red' }), 2, 'invalid_spec'],
+    [sleeper('two', { exec: { command: ['/no/such/program'] } }), 1, 'binary_missing'],
+    [sleeper('two', { resources: { memory: { limit: '64Mi' } } }), 1, 'controller_missing'],
+    [sleeper('two', { resources: { cpu: { request: 500 } } }), 3, 'admission_refused'],
+    [{ id: 'two', driver: 'qemu', qemu: { kernel: '/no/kernel', initrd: '/no/initrd' } }, 1, 'image_missing'],
+    [{ id: 'two', driver: 'oci', oci: { rootfs: '/no/rootfs', command: ['/bin/sh'] } }, 1, 'image_missing'],
+  ];
+  for (const [input, exit, code] of refusals) {
+    const answer = berth(['workload', 'create', '-f', '-', '--json'], input);
+    t.is(answer.status, exit, `${code}: ${answer.stdout}${answer.stderr}`);
+    t.true(answer.stdout.includes(`"${code}"`), `${code}: ${answer.stdout}`);
+  }
+  t.is(berth(['workload', 'show', 'nobody']).status, 4);
+  t.is(berth(['no-such-command']).status, 2);
+  t.is(berth(['--connect', join(directory, 'none.sock'), 'node', 'status']).status, 5);
+  t.is(state(), before);
+});
+
+test.serial('a second agent on the same socket, and one without root, say so and change nothing', (t) => {
+  const second = berth(['agent']);
+  t.is(second.status, 1);
+  t.true(second.stdout.includes('socket_in_use'), second.stdout);
+  const options = {
+    env: { ...env, BERTH_PATHS_STATE: '/nonexistent' },
+    encoding: 'utf8' as const,
+    uid: 65534,
+    gid: 65534,
+  };
+  const nobody = spawnSync(process.execPath, [MAIN, 'agent'], options);
+  if (nobody.error === undefined) t.is(nobody.status, 6, nobody.stdout + nobody.stderr);
+  t.is(berth(['workload', 'list', '--json']).status, 0);
+});
+
+test.serial('the pool runs out with its own code, and an address comes back', async (t) => {
+  for (const id of ['two', 'three', 'four', 'five', 'six'])
+    await client?.call('workload.create', { spec: sleeper(id) });
+  const error = await t.throwsAsync<BerthError>(async () =>
+    client?.call('workload.create', { spec: sleeper('seven') }),
+  );
+  t.is(error?.code, 'address_pool_exhausted');
+  const gone = ['two', 'three', 'four', 'five', 'six'];
+  t.is(berth(['workload', 'delete', '--now', ...gone]).status, 0);
+  t.is(berth(['workload', 'create', '-f', '-'], sleeper('seven')).status, 0);
+});
+
+test.serial(
+  'kill -9 of the agent: the next one adopts the same processes and finds an exit it did not see',
+  async (t) => {
+    const short = {
+      ...sleeper('short'),
+      exec: { command: ['/bin/sh', '-c', 'read line < "$0"; echo bye; exit 9', join(directory, 'fifo')] },
+    };
+    spawnSync('mkfifo', [join(directory, 'fifo')]);
+    await client?.call('workload.create', { spec: short });
+    t.is(await settled('short'), 'running');
+    const before = await client?.call('workload.get', { id: 'one' });
+    await kill('SIGKILL');
+    writeFileSync(join(directory, 'fifo'), 'go\n');
+    await start();
+    t.is(await settled('short'), 'failed');
+    const ended = await client?.call('workload.get', { id: 'short' });
+    t.like(ended?.end, { code: 9, cause: 'exit' });
+    t.is((await client?.call('workload.logs', { id: 'short' }))?.text, 'bye\n');
+    const after = await client?.call('workload.get', { id: 'one' });
+    t.deepEqual(after?.process, before?.process);
+    t.is(after?.state, 'running');
+  },
+);
+
+test.serial('a torn journal file is set aside, told of, and its processes are left alone', async (t) => {
+  const { process: running } = (await client?.call('workload.get', { id: 'one' })) ?? {};
+  await kill('SIGTERM');
+  writeFileSync(join(directory, 'state', 'workloads', 'one.json'), '{"version":1,"checksum":"');
+  await start();
+  t.deepEqual(readdirSync(join(directory, 'state', 'damaged')).length, 1);
+  const error = await t.throwsAsync<BerthError>(async () => client?.call('workload.get', { id: 'one' }));
+  t.is(error?.code, 'not_found');
+  t.true(existsSync(`/proc/${running?.pid}`));
+  const { removed } = (await client?.call('node.cleanup', {})) ?? { removed: [] };
+  t.false(removed.join().includes('one'), 'what has a living process is reported, not removed');
+  t.true(((await client?.call('node.describe', {}))?.leaked ?? 0) > 0);
+  process.kill(running?.pid ?? 0, 'SIGKILL');
+});
+
+test.serial('a sandbox for others: namespace, cgroup and tap, and all of it goes', async (t) => {
+  const spec = { id: 'ext', driver: 'external', external: { tap: true, uid: 1 } };
+  await client?.call('workload.create', { spec });
+  const state = await settled('ext');
+  const view = await client?.call('workload.get', { id: 'ext' });
+  t.is(state, 'running', JSON.stringify(view?.error));
+  const links = spawnSync('ip', ['netns', 'exec', 'berth-ext', 'ip', '-o', 'link'], { encoding: 'utf8' }).stdout;
+  t.true(links.includes(`${view?.sandbox.tap}:`), links);
+  t.true(existsSync(view?.sandbox.cgroupPath ?? ''));
+});
+
+test.serial('deletion of all leaves nothing in the kernel and on disk', async (t) => {
+  t.is(berth(['workload', 'delete', '--all', '--now']).status, 0);
+  await client?.call('node.cleanup', {});
+  t.is((await client?.call('node.describe', {}))?.leaked, 0);
+  t.deepEqual(existing(), []);
+  t.deepEqual(readdirSync(join(directory, 'state', 'workloads')), []);
+  t.deepEqual(readdirSync(join(directory, 'run', 'workloads')), []);
+  const root = join(findHierarchy()?.mount ?? '', name);
+  const groups = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  t.deepEqual(
+    groups.map((entry) => entry.name),
+    ['holder'],
+  );
+});
