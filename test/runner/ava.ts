@@ -17,7 +17,7 @@ export async function runAva(files: readonly string[], tier: Tier): Promise<Coun
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     process.stdout.write(chunk);
-    text = (text + chunk).slice(-65_536);
+    text = (text + chunk).slice(-1_048_576);
   });
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));
   const counts = parseCounts(text);
@@ -32,5 +32,7 @@ export function parseCounts(text: string): Counts {
     const all = [...plain.matchAll(new RegExp(`^\\s*(\\d+) tests? ${word}`, 'gm'))];
     return Number(all.at(-1)?.[1] ?? 0);
   };
-  return { passed: last('passed'), failed: last('failed'), skipped: last('skipped') };
+  // With failures ava counts those only.
+  const passed = last('passed') || [...plain.matchAll(/^\s+✔ /gm)].length;
+  return { passed, failed: last('failed'), skipped: last('skipped') };
 }
