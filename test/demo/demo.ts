@@ -3,11 +3,12 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { installBerth } from '../host/berth.js';
+import { type BerthOnTarget, create, installBerth, reach } from '../host/berth.js';
 import { labTarget, localTarget, type Target } from '../host/target.js';
 import { freshHost } from '../lab/host.js';
 import { play } from './scenes.js';
 import { Story } from './story.js';
+import { containers, services } from './workloads.js';
 
 const USAGE = `npm run demo [-- OPTIONS]
 
@@ -50,7 +51,7 @@ async function main(): Promise<number> {
     process.stdout.write(
       `All ${SCENES} scenes were as they should be, in ${Math.round((Date.now() - begun) / 1000)} s.\n`,
     );
-    if (values.keep) await keep(made, stop.signal);
+    if (values.keep) await keep(berth, stop.signal);
     return 0;
   } catch (error) {
     process.stdout.write(
@@ -108,7 +109,10 @@ async function mayUseThisHost(values: { here: boolean; yes: boolean }): Promise<
   return /^y(es)?$/i.test(answer.trim());
 }
 
-async function keep(target: Target, signal: AbortSignal): Promise<void> {
+async function keep({ target, node }: BerthOnTarget, signal: AbortSignal): Promise<void> {
+  process.stdout.write('\n--keep: creating the services and containers again, for you to look at\n');
+  for (const spec of [...services, ...containers]) await create(node, spec);
+  for (const { id } of [...services, ...containers]) await reach(node, id);
   const [metrics, prometheus] = [await target.forward(9464), await target.forward(9090)];
   process.stdout.write(`\nStill running (--keep), until Ctrl-C:
   status page  http://127.0.0.1:${metrics}/

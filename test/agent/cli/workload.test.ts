@@ -357,7 +357,7 @@ b does not fit
 test('progress: on a terminal, after a second, and gone before the answer', async (t) => {
   let now = NOW;
   const tick = () => {
-    now += 400;
+    now += 2000;
     return now;
   };
   const agent = moving([view('w', { state: 'starting' })]);

@@ -16,16 +16,17 @@ import { FakeHost } from './fake-host.js';
 
 type Event = Parameters<EventPort['append']>[0];
 
-/** Knows what is still on its way to the disk: the next life must not begin before it has arrived, or never will. */
+/** Dies with its agent: what is on its way to the disk arrives, and nothing after that. */
 export class TrackedJournal extends Journal {
   readonly #pending = new Set<Promise<void>>();
+  #dead = false;
 
   override write(record: WorkloadRecord): Promise<void> {
-    return this.#track(super.write(record));
+    return this.#track(() => super.write(record));
   }
 
   override remove(id: string): Promise<void> {
-    return this.#track(super.remove(id));
+    return this.#track(() => super.remove(id));
   }
 
   async idle(): Promise<void> {
@@ -36,8 +37,14 @@ export class TrackedJournal extends Journal {
     }
   }
 
-  #track(work: Promise<void>): Promise<void> {
-    const tracked = work.finally(() => this.#pending.delete(tracked));
+  async die(): Promise<void> {
+    this.#dead = true;
+    await Promise.allSettled(this.#pending);
+  }
+
+  #track(work: () => Promise<void>): Promise<void> {
+    if (this.#dead) return new Promise<never>(() => undefined);
+    const tracked = work().finally(() => this.#pending.delete(tracked));
     this.#pending.add(tracked);
     return tracked;
   }

@@ -9,6 +9,7 @@ const gone = (event: { type: string }) => event.type === 'workload.deleted';
 async function nextLife(dead: Life & { directory: string }, host = dead.host, bootId = 'boot-1'): Promise<Life> {
   const { directory } = dead;
   await dead.journal.idle();
+  await dead.journal.die();
   host.revive();
   const life = newLife({ host, directory, bootId });
   await life.manager.recover();
