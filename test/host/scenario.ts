@@ -1,0 +1,103 @@
+// One fresh lab host with berth on it for a whole test file, and what host tests ask again and again. The lab is slow:
+// many questions go in one shell command, many commands in one call.
+import { type ErrorReport, reportOf } from '../../agent/errors.js';
+import { freshHost, type Host, quote } from '../lab/host.js';
+import { type BerthOnTarget, installBerth } from './berth.js';
+import { labTarget } from './target.js';
+
+export const TREE = '/sys/fs/cgroup/berth.slice/berth-workloads.service';
+export const MINUTES = 60_000;
+
+export interface Scenario extends BerthOnTarget {
+  readonly host: Host;
+  close(): Promise<void>;
+}
+
+export async function openScenario(name: string, toml = ''): Promise<Scenario> {
+  const host = await freshHost({ name });
+  try {
+    const berth = await installBerth(labTarget(host), { toml });
+    const close = async (): Promise<void> => {
+      await berth.scheduler.stop();
+      await host.stop();
+    };
+    return { ...berth, host, close };
+  } catch (error) {
+    const journal = await host.ssh('journalctl -b --no-pager -n 60 -u berth -u berth-workloads', { check: false });
+    await host.stop();
+    throw new Error(`berth did not start:\n${journal.stdout}`, { cause: error });
+  }
+}
+
+/** What a failed test leaves to look at: the end of the agent's and the holder's journal. */
+export async function journalTail(host: Host, lines = 40): Promise<string> {
+  return (await host.ssh(`journalctl --no-pager -n ${lines} -u berth -u berth-workloads`, { check: false })).stdout;
+}
+
+/** A shell script as root; its output without the last newline. */
+export async function sh(host: Host, script: string): Promise<string> {
+  return (await host.ssh(script, { timeoutMs: 10 * MINUTES })).stdout.trimEnd();
+}
+
+export interface CommandLine {
+  readonly args: readonly string[];
+  readonly stdin?: string;
+  /** Put before `berth`, e.g. `setpriv --reuid nobody`. */
+  readonly before?: string;
+}
+
+export interface CommandAnswer {
+  readonly exit: number;
+  // biome-ignore lint/suspicious/noExplicitAny: documents of many shapes, of which a test names the fields it expects
+  readonly document: any;
+  readonly stderr: string;
+}
+
+/** Runs `berth --json ...` once for each line, one after the other, in one call. */
+export async function berthCommands(host: Host, lines: readonly CommandLine[]): Promise<readonly CommandAnswer[]> {
+  const script = lines.map(({ args, stdin, before = '' }) => {
+    const input = stdin === undefined ? '< /dev/null' : `<<< ${quote(stdin)}`;
+    return `out=$(${before} berth ${args.map(quote).join(' ')} --json 2>/run/err ${input}); echo "$? $(base64 -w0 <<< "$out") $(base64 -w0 /run/err)"`;
+  });
+  const text = await sh(host, `exec bash -s <<'SCRIPT'\n${script.join('\n')}\nSCRIPT`);
+  return text.split('\n').map((line) => {
+    const [exit, out = '', err = ''] = line.split(' ');
+    const stdout = Buffer.from(out, 'base64').toString('utf8').trim();
+    return {
+      exit: Number(exit),
+      document: stdout === '' ? undefined : JSON.parse(stdout),
+      stderr: Buffer.from(err, 'base64').toString('utf8'),
+    };
+  });
+}
+
+export async function berthCommand(host: Host, args: readonly string[], stdin?: string): Promise<CommandAnswer> {
+  const [answer] = await berthCommands(host, [stdin === undefined ? { args } : { args, stdin }]);
+  if (answer === undefined) throw new Error('no answer');
+  return answer;
+}
+
+/** The error a call ends with. */
+export async function errorOf(call: Promise<unknown>): Promise<ErrorReport> {
+  try {
+    await call;
+  } catch (error) {
+    return reportOf(error);
+  }
+  throw new Error('the call should have failed');
+}
+
+/** Everything of workloads in the kernel and on disk, as text to compare. */
+export function objects(host: Host): Promise<string> {
+  return sh(
+    host,
+    `ip netns list | cut -d' ' -f1 | sort; ip -o link | sed 's/ state .*//' | sort; ip -4 route; nft list table inet berth
+find ${TREE} -type d | sort; ls -A /var/lib/berth/workloads /var/lib/berth/logs /run/berth/workloads`,
+  );
+}
+
+/** The fields of cgroup files such as cpu.stat, as numbers. */
+export async function counters(host: Host, file: string): Promise<Readonly<Record<string, number>>> {
+  const text = await sh(host, `cat ${TREE}/${file}`);
+  return Object.fromEntries(text.split('\n').map((line) => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]));
+}
