@@ -1,6 +1,7 @@
 // Families whose values are asked for at the scrape, so that a label value that is gone never lingers. A collector
 // that fails is counted and leaves its families empty; the scrape itself goes on.
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { METHODS } from '../control/methods.js';
 import type { CapacityRow, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { TenantSums } from './rollup.js';
@@ -13,6 +14,15 @@ export interface MetricsSource {
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
   leaked(): Readonly<Record<string, number>>;
   schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
+  totals(): Totals;
+}
+
+/** Counts since the start of the agent that others keep. */
+export interface Totals {
+  /** By kind of object; every kind always, zeros included. */
+  readonly reaped: Readonly<Record<string, number>>;
+  readonly requests: readonly { readonly method: string; readonly result: string; readonly count: number }[];
+  readonly journalWrites: number;
 }
 
 /** The state of sampling; seconds. */
@@ -111,6 +121,21 @@ export function addNodeFamilies(c: Collectors, source: MetricsSource): void {
     }
     return counts.values();
   });
+}
+
+export function addTotalFamilies(c: Collectors, source: MetricsSource): void {
+  c.counter('berth_reaped_objects_total', 'Orphaned kernel objects removed.', ['kind'], () =>
+    Object.entries(source.totals().reaped).map(([kind, count]) => [{ kind }, count] as const),
+  );
+  const help = 'Requests of the control protocol; result: ok or code.';
+  c.counter('berth_control_requests_total', help, ['method', 'result'], () => {
+    // A counter that appears with its first event hides that event from `increase`.
+    const zeros = Object.keys(METHODS).map((method) => [{ method, result: 'ok' }, 0] as const);
+    return [...zeros, ...source.totals().requests.map(({ count, ...labels }) => [labels, count] as const)];
+  });
+  c.counter('berth_journal_writes_total', 'Journal entries made durable.', [], () => [
+    [{}, source.totals().journalWrites],
+  ]);
 }
 
 export function addDensityFamilies(c: Collectors, source: MetricsSource): void {

@@ -1,7 +1,6 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { METHODS } from '../control/methods.js';
 import type { CapacityRow } from '../service.js';
 import type { EndRecord } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
@@ -9,6 +8,7 @@ import {
   addDensityFamilies,
   addNodeFamilies,
   addSamplingFamilies,
+  addTotalFamilies,
   Collectors,
   type MetricsSource,
   type SamplingSource,
@@ -33,11 +33,8 @@ export class Metrics {
   readonly #admission: Histogram;
   readonly #starts: Histogram<'driver'>;
   readonly #ends: Counter<'cause'>;
-  readonly #reaped: Counter<'kind'>;
   readonly #reconcile: Histogram;
-  readonly #requests: Counter<'method' | 'result'>;
   readonly #events: Counter;
-  readonly #writes: Counter;
 
   constructor(options: MetricsOptions) {
     const registers = [this.#registry];
@@ -60,6 +57,7 @@ export class Metrics {
     addNodeFamilies(collectors, options.source);
     addDensityFamilies(collectors, options.source);
     addSamplingFamilies(collectors, options.sampling);
+    addTotalFamilies(collectors, options.source);
 
     this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
       'result',
@@ -78,20 +76,14 @@ export class Metrics {
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
     );
     this.#ends = counter('berth_ends_total', 'Processes of workloads that ended, by cause.', ['cause']);
-    this.#reaped = counter('berth_reaped_objects_total', 'Orphaned kernel objects removed.', ['kind']);
     this.#reconcile = histogram(
       'berth_reconcile_duration_seconds',
       'Time of one pass of the reconciler over a workload.',
       [],
       [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     );
-    this.#requests = counter('berth_control_requests_total', 'Requests of the control protocol; result: ok or code.', [
-      'method',
-      'result',
-    ]);
     this.#events = counter('berth_control_events_total', 'Events written to the event journal.', []);
-    this.#writes = counter('berth_journal_writes_total', 'Journal entries made durable.', []);
-    this.#startAtZero(options.source);
+    this.#startAtZero();
     if (options.process ?? true) this.#addProcess();
   }
 
@@ -109,25 +101,12 @@ export class Metrics {
     this.#ends.inc({ cause });
   }
 
-  recordReaped(kind: string, count = 1): void {
-    this.#reaped.inc({ kind }, count);
-  }
-
   recordReconcile(seconds: number): void {
     this.#reconcile.observe(seconds);
   }
 
-  /** `result`: `ok` or an error code. Names that are no method share one label value. */
-  recordRequest(method: string, result: string): void {
-    this.#requests.inc({ method: Object.hasOwn(METHODS, method) ? method : 'unknown', result });
-  }
-
   recordEvent(): void {
     this.#events.inc();
-  }
-
-  recordJournalWrite(): void {
-    this.#writes.inc();
   }
 
   /** All families of this registry in the text format 0.0.4, ending with a newline. */
@@ -138,13 +117,11 @@ export class Metrics {
   }
 
   /** A counter that appears with its first event hides that event from `increase`. */
-  #startAtZero(source: MetricsSource): void {
+  #startAtZero(): void {
     this.#decisions.inc({ result: 'admitted', dimension: 'none' }, 0);
     for (const dimension of DIMENSIONS) this.#decisions.inc({ result: 'refused', dimension }, 0);
     for (const cause of CAUSES) this.#ends.inc({ cause }, 0);
     for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
-    for (const method of Object.keys(METHODS)) this.#requests.inc({ method, result: 'ok' }, 0);
-    for (const kind of Object.keys(source.leaked())) this.#reaped.inc({ kind }, 0);
   }
 
   #addProcess(): void {

@@ -22,7 +22,7 @@ export class Reaper {
   readonly #guardMs: number;
   readonly #firstSeen = new Map<string, number>();
   #orphans: readonly Orphan[] = [];
-  #removed = new Map<OrphanKind, number>();
+  readonly #removed: Record<OrphanKind, number> = { cgroup: 0, netns: 0, link: 0, process: 0, directory: 0 };
   #sweeping: Promise<readonly string[]> | undefined;
 
   constructor(world: World, known: (id: string) => boolean, guardMs: number) {
@@ -48,7 +48,8 @@ export class Reaper {
     await this.#find();
   }
 
-  get removed(): ReadonlyMap<OrphanKind, number> {
+  /** Removed since the start of the agent, by kind. */
+  removed(): Readonly<Record<OrphanKind, number>> {
     return this.#removed;
   }
 
@@ -130,7 +131,7 @@ export class Reaper {
       log.warn({ ...orphan, err: error }, 'orphan could not be removed');
       return false;
     }
-    this.#removed.set(orphan.kind, (this.#removed.get(orphan.kind) ?? 0) + 1);
+    this.#removed[orphan.kind] += 1;
     events.append({ type: 'reaper.removed', data: { ...orphan } });
     log.warn({ ...orphan }, 'orphan removed');
     return true;

@@ -34,6 +34,8 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
     const taken = takeOver(record, seen, world.bootId);
     const actor = adopt(taken);
     if (taken !== record) await world.journal.write(taken);
+    if (taken.state !== record.state)
+      actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });
     if (seen?.exit) actor.ended(seen);
     else if (taken.process && !seen && !isSameProcess(taken.process.pid, taken.process.startTime))
       actor.ended({ ...taken.process, id: record.id, exit: { code: null, signal: null, at: Date.now() } });

@@ -1,5 +1,6 @@
 // A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
 
+import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
 import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
@@ -64,6 +65,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   readonly rollup = new Rollup({ maxTenants: 100 });
   readonly sampler: Sampler;
   readonly registry: Metrics;
+  counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
     this.list = Array.from({ length: count }, (_, n) => workloadOf(n));
@@ -135,6 +137,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   leaked(): Readonly<Record<string, number>> {
     return { cgroup: 0, netns: 0, link: 0 };
+  }
+
+  totals(): Totals {
+    return this.counted;
   }
 
   schedulers(): readonly { id: string; connected: boolean }[] {

@@ -8,15 +8,19 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
   node.step = 2;
   await node.sampler.sample();
   const { registry } = node;
+  node.counted = {
+    reaped: { ...node.counted.reaped, netns: 2 },
+    requests: [
+      { method: 'workload.create', result: 'ok', count: 1 },
+      { method: 'unknown', result: 'unknown_method', count: 1 },
+    ],
+    journalWrites: 1,
+  };
   registry.recordAdmission('admitted', 'none', 0.002);
   registry.recordAdmission('refused', 'memory', 0.0004);
   registry.recordStart('exec', 0.03);
   registry.recordEnd('limit');
-  registry.recordReaped('netns', 2);
   registry.recordReconcile(0.004);
-  registry.recordRequest('workload.create', 'ok');
-  registry.recordRequest('no.such', 'unknown_method');
   registry.recordEvent();
-  registry.recordJournalWrite();
   return Buffer.concat([...node.page.chunks()]).toString() + (await registry.text());
 }

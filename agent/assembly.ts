@@ -1,0 +1,144 @@
+// Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockForLife } from '../linux/self.js';
+import { AddressPool } from '../netns/index.js';
+import { Agent } from './agent.js';
+import type { Config } from './config/schema.js';
+import { EventLog } from './control/event-log.js';
+import type { ControlStats, SchedulerStatus } from './control/stats.js';
+import { Cordon } from './cordon.js';
+import { createLedger } from './density/policy.js';
+import type { Foreign } from './discovery/foreign.js';
+import { createDrivers } from './drivers/index.js';
+import { BerthError } from './errors.js';
+import { type HostFacts, probeHost } from './host/facts.js';
+import type { Inventory } from './host/inventory.js';
+import { probeKvm } from './host/kvm.js';
+import { which } from './host/which.js';
+import { LateObserver, type Observation, observe } from './observe.js';
+import { openRooms, type Rooms } from './rooms.js';
+import { Journal } from './workload/journal.js';
+import { Manager } from './workload/manager.js';
+import { OutputStore } from './workload/output.js';
+import type { Log } from './workload/ports.js';
+import { Quarantine } from './workload/quarantine.js';
+import { Reaper } from './workload/reaper.js';
+import { parseDuration, parseSize } from './workload/units.js';
+import type { World } from './workload/world.js';
+
+/** What becomes known only while the agent runs; the parts read it through functions. */
+export interface Late {
+  ready: boolean;
+  inventory: Inventory | undefined;
+  foreign: Foreign;
+  schedulers: () => readonly SchedulerStatus[];
+  requests: () => ControlStats['requests'];
+}
+
+export interface Assembly {
+  readonly facts: HostFacts;
+  readonly rooms: Rooms;
+  readonly world: World;
+  readonly events: EventLog;
+  readonly manager: Manager;
+  readonly reaper: Reaper;
+  readonly quarantine: Quarantine;
+  readonly agent: Agent;
+  readonly observation: Observation;
+  readonly late: Late;
+}
+
+/** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
+export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
+  const startedAt = Date.now();
+  const facts = await hostFacts();
+  const { state, runtime } = config.paths;
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
+  claim(join(runtime, 'agent.lock'));
+  const rooms = await openRooms(config, facts, log);
+  const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
+  const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
+  const observer = new LateObserver();
+  const world = await makeWorld(config, facts, rooms, events, observer, log);
+  const manager = new Manager(world);
+  const reaper = new Reaper(world, (id) => manager.has(id), parseDuration(config.lifecycle.reap_age) ?? 300_000);
+  const cordon = new Cordon(state);
+  manager.setCordoned(cordon.get());
+  const late: Late = { ready: false, inventory: undefined, foreign: {}, schedulers: () => [], requests: () => [] };
+  const schedulers = () => late.schedulers();
+  const agent = new Agent({
+    version,
+    startedAt,
+    world,
+    manager,
+    reaper,
+    cordon,
+    facts,
+    missingControllers: rooms.cgroups.missing,
+    inventory: () => late.inventory,
+    foreign: () => late.foreign,
+    ready: () => late.ready,
+    schedulers,
+  });
+  const source = {
+    describe: () => agent.describe(),
+    capacity: () => manager.capacity(),
+    workloads: () => manager.records(),
+    leaked: () => reaper.counts(),
+    schedulers,
+    totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
+  };
+  const observation = await observe(world, manager, rooms.network, source, version);
+  observer.attach(observation.metrics);
+  const quarantine = new Quarantine(world.addresses, config.network.link_prefix, log);
+  return { facts, rooms, world, events, manager, reaper, quarantine, agent, observation, late };
+}
+
+/** Before anything is read or written: two agents on one journal would each undo what the other does. */
+function claim(path: string): void {
+  if (lockForLife(path)) return;
+  throw new BerthError('socket_in_use', `another agent runs on this host and holds ${path}`, { data: { path } });
+}
+
+async function hostFacts(): Promise<HostFacts> {
+  const facts = await probeHost();
+  if (!facts.root || !facts.capabilities.netAdmin || !facts.capabilities.sysAdmin)
+    throw new BerthError(
+      'not_root',
+      'the agent makes cgroups and network namespaces and needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN',
+    );
+  return { ...facts, kvm: await probeKvm() };
+}
+
+async function makeWorld(
+  config: Config,
+  facts: HostFacts,
+  rooms: Rooms,
+  events: EventLog,
+  observer: LateObserver,
+  log: Log,
+): Promise<World> {
+  const addresses = new AddressPool(config.network.pool);
+  const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
+  await output.setup();
+  const host = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: addresses.total };
+  return {
+    config,
+    bootId: facts.bootId,
+    cgroups: rooms.cgroups,
+    network: rooms.network,
+    holder: rooms.holder,
+    addresses,
+    ledger: createLedger(config, host),
+    journal: new Journal(config.paths.state),
+    output,
+    events,
+    observer,
+    log,
+    drivers: createDrivers(config),
+    which,
+    kvmUsable: facts.kvm?.usable ?? false,
+  };
+}
