@@ -8,7 +8,7 @@ import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
 import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
-import { createLedger } from './density/policy.js';
+import { createLedger, type HostSize } from './density/policy.js';
 import type { Foreign } from './discovery/foreign.js';
 import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
@@ -47,6 +47,8 @@ export interface Assembly {
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
+  /** What the ledger counts against. */
+  readonly size: HostSize;
 }
 
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
@@ -61,7 +63,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const observer = new LateObserver();
-  const world = await makeWorld(config, facts, rooms, events, observer, log);
+  const addresses = new AddressPool(config.network.pool);
+  const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: addresses.total };
+  const world = await makeWorld(config, facts, rooms, events, observer, addresses, size, log);
   const manager = new Manager(world);
   const reaper = new Reaper(world, (id) => manager.has(id), parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state);
@@ -93,7 +97,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observation = await observe(world, manager, rooms.network, source, version);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(world.addresses, config.network.link_prefix, log);
-  return { facts, rooms, world, events, manager, reaper, quarantine, agent, observation, late };
+  return { facts, rooms, world, events, manager, reaper, quarantine, agent, observation, late, size };
 }
 
 /** Before anything is read or written: two agents on one journal would each undo what the other does. */
@@ -118,12 +122,12 @@ async function makeWorld(
   rooms: Rooms,
   events: EventLog,
   observer: LateObserver,
+  addresses: AddressPool,
+  size: HostSize,
   log: Log,
 ): Promise<World> {
-  const addresses = new AddressPool(config.network.pool);
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
   await output.setup();
-  const host = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: addresses.total };
   return {
     config,
     bootId: facts.bootId,
@@ -131,7 +135,7 @@ async function makeWorld(
     network: rooms.network,
     holder: rooms.holder,
     addresses,
-    ledger: createLedger(config, host),
+    ledger: createLedger(config, size),
     journal: new Journal(config.paths.state),
     output,
     events,

@@ -8,14 +8,21 @@ import { findForeign } from './discovery/foreign.js';
 import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
 import { createLog } from './log.js';
+import { reload } from './reload.js';
 import type { Log } from './workload/ports.js';
 
+export interface AgentOptions {
+  readonly version: string;
+  /** Reads the configuration again, for SIGHUP. Throws config_invalid. */
+  readonly load: () => Promise<Config>;
+}
+
 /** Runs until SIGTERM or SIGINT. Returns the exit code; errors that prevent the start are logged with their hint. */
-export async function runAgent(config: Config, options: { readonly version: string }): Promise<number> {
+export async function runAgent(config: Config, options: AgentOptions): Promise<number> {
   const notify = connectNotify();
   const log = createLog(config.log.level, { prefix: notify.active });
   try {
-    await serve(config, options.version, notify, log);
+    await serve(config, options, notify, log);
     return 0;
   } catch (error) {
     const report = reportOf(error);
@@ -24,7 +31,7 @@ export async function runAgent(config: Config, options: { readonly version: stri
   }
 }
 
-async function serve(config: Config, version: string, notify: Notify, log: Log): Promise<void> {
+async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
   const { agent, events, late, manager, observation, quarantine, rooms } = parts;
   listen(parts);
@@ -47,7 +54,11 @@ async function serve(config: Config, version: string, notify: Notify, log: Log):
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
   const watchdog = watch(notify, parts);
 
-  await untilSignal(log);
+  process.on('SIGHUP', () => {
+    notify.reloading();
+    void reload(parts, parts.size, load).then(() => notify.ready());
+  });
+  await untilSignal();
   log.info({}, 'stopping; workloads go on');
   notify.stopping();
   clearInterval(watchdog);
@@ -106,12 +117,9 @@ function watch(notify: Notify, { manager, reaper, world }: Assembly): NodeJS.Tim
   return setInterval(() => void ping().catch(fail), every / 2);
 }
 
-function untilSignal(log: Log): Promise<void> {
+function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
-    process.on('SIGHUP', () =>
-      log.warn({}, 'this version takes a new configuration at a restart: systemctl restart berth'),
-    );
   });
 }

@@ -62,7 +62,8 @@ export interface BerthEvent {
   readonly at: number;
   /** `workload.state`, `workload.created`, `workload.updated`, `workload.deleted`, `workload.ended`,
    *  `workload.restarting`, `admission.refused`, `agent.started`, `agent.stopping`, `node.cordoned`,
-   *  `node.uncordoned`, `reaper.removed`, `journal.damaged`, `scheduler.connected`, `scheduler.disconnected`. */
+   *  `node.uncordoned`, `reaper.removed`, `journal.damaged`, `scheduler.connected`, `scheduler.disconnected`,
+   *  `config.reloaded`, `config.rejected`. */
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;

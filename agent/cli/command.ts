@@ -77,7 +77,10 @@ export interface Host {
   /** Throws `cannot_connect`. */
   connect(address: string, options: { readonly signal: AbortSignal }): Promise<Client>;
   /** Exit code of the daemon. */
-  runAgent(config: Config, options: { readonly version: string }): Promise<number>;
+  runAgent(
+    config: Config,
+    options: { readonly version: string; readonly load: () => Promise<Config> },
+  ): Promise<number>;
   /** Checks of this host that need no agent. */
   checkHost(): Promise<readonly Condition[]>;
 }

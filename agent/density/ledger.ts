@@ -17,11 +17,17 @@ export type Quota = Readonly<Partial<Record<Dimension, number>>>;
 const NOTHING: Readonly<Record<Dimension, number>> = { workloads: 0, cpu: 0, memory: 0, addresses: 0 };
 
 export class Ledger {
-  readonly #host: Limits;
-  readonly #quotaOf: (tenant: string) => Quota;
+  #host: Limits;
+  #quotaOf: (tenant: string) => Quota;
   readonly #held = new Map<string, Demand>();
 
   constructor(host: Limits, quotaOf: (tenant: string) => Quota) {
+    this.#host = host;
+    this.#quotaOf = quotaOf;
+  }
+
+  /** From now on; what is committed stays, also where it is more than the new limits allow. */
+  setLimits(host: Limits, quotaOf: (tenant: string) => Quota): void {
     this.#host = host;
     this.#quotaOf = quotaOf;
   }

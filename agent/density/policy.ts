@@ -27,7 +27,8 @@ export function hostLimits(config: Config, host: HostSize): Limits {
   };
 }
 
-function quotaOf(config: Config, tenant: string): Quota {
+/** What one tenant may be promised under this configuration. */
+export function quotaOf(config: Config, tenant: string): Quota {
   const own = config.tenant[tenant];
   const shared = config.density.max_workloads_per_tenant;
   const workloads = own?.workloads ?? (shared > 0 ? shared : undefined);

@@ -15,6 +15,7 @@ const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'berth-agent-'));
 const name = `berth-t${process.pid}`;
 const socket = join(directory, 'run', 'berth.sock');
+const config = join(directory, 'berth.toml');
 const env = {
   PATH: process.env.PATH,
   BERTH_PATHS_STATE: join(directory, 'state'),
@@ -30,7 +31,7 @@ let agent: ReturnType<typeof launch> | undefined;
 let client: Client | undefined;
 
 function launch() {
-  return spawn(process.execPath, [MAIN, 'agent'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, [MAIN, 'agent', '--config', config], { env, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** Starts an agent and waits until it serves. */
@@ -77,6 +78,7 @@ async function settled(id: string): Promise<string> {
 }
 
 test.before(async () => {
+  writeFileSync(config, '');
   await start();
 });
 
@@ -183,6 +185,26 @@ test.serial(
     t.is(after?.state, 'running');
   },
 );
+
+test.serial('SIGHUP takes new quotas, and keeps the old ones when the file is wrong', async (t) => {
+  const limit = async () => {
+    const { rows } = (await client?.call('node.capacity', {})) ?? { rows: [] };
+    return rows.find((row) => row.scope === 'host' && row.dimension === 'workloads')?.allocatable;
+  };
+  const reload = async (toml: string, type: string) => {
+    const { cursor } = (await client?.call('events.subscribe', {})) ?? { cursor: 0 };
+    writeFileSync(config, toml);
+    agent?.kill('SIGHUP');
+    for await (const event of client?.events(cursor) ?? []) if (event.type === type) return event.data;
+    return undefined;
+  };
+  const network = '[density]\nmax_workloads = 77\n[network]\nmtu = 1400\n';
+  t.deepEqual(await reload(network, 'config.reloaded'), { restart: ['network'] });
+  t.is(await limit(), 77);
+  t.like(await reload('[density]\nmax_workloads = "many"\n', 'config.rejected'), { code: 'config_invalid' });
+  t.is(await limit(), 77);
+  writeFileSync(config, '');
+});
 
 test.serial('a torn journal file is set aside, told of, and its processes are left alone', async (t) => {
   const { process: running } = (await client?.call('workload.get', { id: 'one' })) ?? {};

@@ -3,11 +3,10 @@ import type { Answer, Context } from '../command.js';
 import { VERSION } from '../version.js';
 
 export async function run(context: Context): Promise<Answer> {
-  const { config } = await loadConfig({
-    file: context.option('config'),
-    env: context.host.env,
-    flags: context.configFlags,
-  });
-  const exit = await context.host.runAgent(config, { version: VERSION });
+  const load = async () => {
+    const { env } = context.host;
+    return (await loadConfig({ file: context.option('config'), env, flags: context.configFlags })).config;
+  };
+  const exit = await context.host.runAgent(await load(), { version: VERSION, load });
   return { document: undefined, text: '', exit };
 }

@@ -92,3 +92,12 @@ test('whatever is admitted and released, no limit is crossed and the end is zero
   );
   t.pass();
 });
+
+test('new limits count from now on and take nothing away', (t) => {
+  const ledger = new Ledger(limits(10, 8, Gi), () => ({}));
+  ledger.commit('a', demand({ cpu: 4 }));
+  ledger.setLimits(limits(10, 2, Gi), () => ({ workloads: 3 }));
+  t.is(ledger.check('b', demand())[0]?.dimension, 'cpu');
+  t.is(ledger.rows().find((row) => row.dimension === 'cpu')?.committed, 4);
+  t.is(ledger.rows().find((row) => row.scope === 'tenant/acme')?.allocatable, 3);
+});

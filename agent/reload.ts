@@ -1,0 +1,31 @@
+// SIGHUP: quotas, ratios and reserves of a new configuration are taken at once; the rest waits for a restart, and is named.
+import { isDeepStrictEqual } from 'node:util';
+import type { Assembly } from './assembly.js';
+import type { Config } from './config/schema.js';
+import { type HostSize, hostLimits, quotaOf } from './density/policy.js';
+import { reportOf } from './errors.js';
+
+/** Sections whose change is taken without a restart. */
+const LIVE: readonly (keyof Config)[] = ['density', 'tenant'];
+
+/** Sections that differ and are not taken live. */
+export function needRestart(before: Config, after: Config): string[] {
+  const sections = Object.keys(after) as (keyof Config)[];
+  return sections.filter((name) => !LIVE.includes(name) && !isDeepStrictEqual(before[name], after[name]));
+}
+
+/** A configuration that cannot be read changes nothing, and says so. */
+export async function reload(parts: Assembly, host: HostSize, load: () => Promise<Config>): Promise<void> {
+  const { events, world } = parts;
+  try {
+    const config = await load();
+    world.ledger.setLimits(hostLimits(config, host), (tenant) => quotaOf(config, tenant));
+    const restart = needRestart(world.config, config);
+    events.append({ type: 'config.reloaded', data: { restart } });
+    world.log.info({ restart }, restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest');
+  } catch (error) {
+    const report = reportOf(error);
+    events.append({ type: 'config.rejected', data: { ...report } });
+    world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
+  }
+}
