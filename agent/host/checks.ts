@@ -1,7 +1,17 @@
 // The table behind `berth doctor`. Codes are never reused or renamed. A check is a line here and a line in the test.
 import type { Condition } from '../service.js';
-import type { AgentStatus } from './doctor.js';
 import type { HostFacts, Limits } from './facts.js';
+
+/** What the running agent adds; all of it optional, so that `berth doctor` also works beside a dead agent. */
+export interface AgentStatus {
+  /** Most workloads this host is meant to hold (density.max_workloads). Default 1000. */
+  readonly workloadLimit?: number;
+  readonly leakedObjects?: number;
+  /** Names of schedulers without connection. */
+  readonly schedulersDown?: readonly string[];
+  /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
+  readonly missingControllers?: readonly { readonly controller: string; readonly reason: string }[];
+}
 
 export interface Check extends Condition {
   /** Undefined: all is well. Otherwise what is to be added to the title, possibly nothing (`''`). */

@@ -6,18 +6,23 @@ import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import { readOom } from '../pressure/ends.js';
-import type { Actor } from './actor.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { applyStep } from './steps.js';
 import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
+/** The actor, as far as a start needs it. */
+export interface Startable {
+  readonly record: WorkloadRecord;
+  patch(change: Partial<WorkloadRecord>): Promise<void>;
+}
+
 /**
  * Returns early, without an error, when the wish changes meanwhile. Throws BerthError or SysError; what exists then is
  * taken down by the caller.
  */
-export async function startWorkload(actor: Actor, world: World): Promise<void> {
+export async function startWorkload(actor: Startable, world: World): Promise<void> {
   const begun = performance.now();
   const ms = parseDuration(world.config.lifecycle.start_deadline) ?? 120_000;
   const deadline = AbortSignal.timeout(ms);
