@@ -1,6 +1,7 @@
 import test from 'ava';
+import type { AgentStatus } from '../../../agent/host/checks.js';
 import { CHECKS } from '../../../agent/host/checks.js';
-import { type AgentStatus, diagnose } from '../../../agent/host/doctor.js';
+import { diagnose } from '../../../agent/host/doctor.js';
 import type { HostFacts } from '../../../agent/host/facts.js';
 
 const HEALTHY: HostFacts = {
