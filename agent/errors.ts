@@ -78,6 +78,11 @@ export class BerthError extends Error {
   }
 }
 
+/** By name: the command and the daemon are two bundles, and a class is another one in each. */
+function isBerthError(error: unknown): error is BerthError {
+  return error instanceof Error && error.name === 'BerthError' && 'code' in error && String(error.code) in ERRORS;
+}
+
 /** The shape in which an error leaves the agent: over the wire, in --json, in a workload's record. */
 export interface ErrorReport {
   readonly code: ErrorCode;
@@ -88,7 +93,7 @@ export interface ErrorReport {
 
 /** Any thrown value as a report. System errors become `os_error`; what nobody foresaw becomes `internal`. */
 export function reportOf(error: unknown): ErrorReport {
-  if (error instanceof BerthError) {
+  if (isBerthError(error)) {
     const { code, message, hint, data } = error;
     return data === undefined ? { code, message, hint } : { code, message, hint, data };
   }

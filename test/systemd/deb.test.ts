@@ -40,7 +40,7 @@ build('the package has what it should, works where it lands, and is the same eve
   // Only for the bundler: what is unpacked below lies elsewhere and has to do with what the package brings.
   symlinkSync(join(root, 'node_modules'), join(sources, 'node_modules'));
   const source = relative(root, stub);
-  const entries = { ...ENTRIES, berth: source, worker: source, 'kvm-guest': source };
+  const entries = { ...ENTRIES, berth: source, daemon: source, worker: source, 'kvm-guest': source };
   const options = { root, out, entries, date: 1_700_000_000 };
   const file = await buildPackage(options);
   const first = readFileSync(file);
