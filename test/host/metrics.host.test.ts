@@ -1,0 +1,124 @@
+// A real Prometheus scrapes a real agent with real workloads; the dashboard's queries are put to it one by one.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { type PanelQuery, panelQueries } from '../../dashboards/queries.js';
+import { PREPARE } from '../demo/workloads.js';
+import { create, reach } from './berth.js';
+import { query, queryOne, startPrometheus } from './prometheus.js';
+import { errorOf, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
+
+const CONFIG = `[tenant.acme]
+workloads = 5
+
+[metrics]
+interval = "1s"
+`;
+const PAGE = 'http://127.0.0.1:9464';
+const DASHBOARD = fileURLToPath(new URL('../../../dashboards/berth-host.json', import.meta.url));
+
+const shell = (script: string) => ['/bin/sh', '-c', script];
+const exec = (id: string, command: readonly string[], resources: Record<string, unknown> = {}, more = {}) => ({
+  id,
+  tenant: 'acme',
+  driver: 'exec',
+  resources,
+  exec: { command },
+  ...more,
+});
+const holdsMemory = 'b = b"x" * (24 << 20); import time; time.sleep(1e6)';
+const specs = [
+  exec('steady', ['/usr/bin/python3', '-c', holdsMemory], { memory: { limit: '64Mi' }, pids: 10 }),
+  exec('busy', shell('while :; do :; done'), { cpu: { limit: 0.1 } }),
+  exec('hog', shell('x=0123456789abcdef; while :; do x=$x$x; done'), { memory: { limit: '16Mi' } }),
+  exec('restless', shell('sleep 3; exit 1'), {}, { restart: { policy: 'on-failure', maxRetries: 1000 } }),
+  {
+    id: 'box',
+    tenant: 'acme',
+    driver: 'oci',
+    resources: { memory: { limit: '64Mi' } },
+    oci: { rootfs: '/srv/berth-demo/rootfs', command: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'] },
+  },
+  { id: 'room', tenant: 'globex', driver: 'external' },
+];
+
+let s: Scenario;
+let prometheus: number;
+
+test.before(async (t) => {
+  t.timeout(15 * MINUTES);
+  s = await openScenario('berth-metrics', CONFIG);
+  await s.host.ssh(PREPARE);
+  prometheus = await startPrometheus(s.target);
+});
+
+test.after.always(async (t) => {
+  t.timeout(MINUTES);
+  await s?.close();
+});
+
+test.serial('something of everything happens', async (t) => {
+  t.timeout(8 * MINUTES);
+  for (const spec of specs) await create(s.node, spec);
+  for (const id of ['steady', 'busy', 'box', 'room']) t.is((await reach(s.node, id, ['running'])).state, 'running');
+  t.is((await reach(s.node, 'hog', ['failed'])).end?.cause, 'limit');
+  t.is((await errorOf(create(s.node, exec('more', ['/bin/true'])))).code, 'admission_refused');
+  await s.node.waitForEvent(({ type }) => type === 'workload.restarting', { timeoutMs: 3 * MINUTES });
+});
+
+test.serial('the page is clean to promtool and agrees with the kernel', async (t) => {
+  t.timeout(5 * MINUTES);
+  const lint = await s.host.ssh(`curl -sf ${PAGE}/metrics | promtool check metrics`, { check: false });
+  t.is(lint.code, 0, lint.stdout + lint.stderr);
+  t.is(lint.stdout + lint.stderr, '');
+  const page = await sh(s.host, `curl -sf ${PAGE}/metrics`);
+  t.regex(page, /^berth_admission_decisions_total\{result="refused",dimension="workloads"\} 1$/m);
+  t.regex(page, /^berth_ends_total\{cause="limit"\} 1$/m);
+  t.regex(page, /^berth_leaked_objects\{kind="cgroup"\} 0$/m);
+  for (const kind of ['cpu_seconds', 'pressure_seconds', 'network_bytes'])
+    t.regex(page, new RegExp(`^berth_workload_${kind}_total\\{.*workload="box"`, 'm'));
+
+  const asked = await queryOne(prometheus, 'berth_workload_memory_bytes{workload="steady"} > 24 * 1024 * 1024');
+  const current = Number(await sh(s.host, `cat ${TREE}/acme/steady/memory.current`));
+  t.true(Math.abs(asked - current) < 4 << 20, `Prometheus has ${asked}, the kernel ${current}`);
+  t.is(await queryOne(prometheus, 'berth_workload_memory_limit_bytes{workload="steady"}'), 64 << 20);
+  t.is(await queryOne(prometheus, 'up{job="berth"}'), 1);
+});
+
+test.serial('health, readiness, status as a document and as a page', async (t) => {
+  t.timeout(3 * MINUTES);
+  const port = await s.host.forward(9464);
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: response.status, type: response.headers.get('content-type') ?? '', body: await response.text() };
+  };
+  t.like(await get('/healthz'), { status: 200, body: 'ok\n' });
+  const ready = await get('/readyz?verbose');
+  t.is(ready.status, 200);
+  t.regex(ready.body, /^\[\+\] recovered: ok$/m);
+  t.regex(ready.body, /^\[\+\] driver exec: usable$/m);
+  const status = await get('/status.json');
+  t.regex(status.type, /^application\/json/);
+  t.true(JSON.stringify(JSON.parse(status.body)).includes('"steady"'));
+  const page = await get('/');
+  t.regex(page.type, /^text\/html/);
+  t.true(page.body.includes('steady'));
+  t.is((await get('/nowhere')).status, 404);
+});
+
+test.serial('every query of every panel of the dashboard has data', async (t) => {
+  t.timeout(10 * MINUTES);
+  const variables = { job: 'berth', instance: '.+', rateInterval: '1m' };
+  let open: readonly PanelQuery[] = panelQueries(await readFile(DASHBOARD, 'utf8'), variables);
+  t.true(open.length >= 40, `${open.length} queries`);
+  // Rates need two scrapes. What has data is asked no more.
+  for (const end = Date.now() + 5 * MINUTES; ; ) {
+    const answers = await Promise.all(open.map(({ expr }) => query(prometheus, expr)));
+    open = open.filter((_, n) => answers[n]?.length === 0);
+    if (open.length === 0 || Date.now() > end) break;
+    // The next answer can only come with the next scrape.
+    const scrapes = await queryOne(prometheus, 'sum (prometheus_target_interval_length_seconds_count) or vector(0)');
+    await s.host.waitFor(`sleep 2; test ${scrapes} -ge 0`, { what: 'the next scrape' });
+  }
+  t.deepEqual(open, []);
+});
