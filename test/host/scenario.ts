@@ -1,5 +1,6 @@
 // One fresh lab host with berth on it for a whole test file, and what host tests ask again and again. The lab is slow:
 // many questions go in one shell command, many commands in one call.
+import type { ExecutionContext } from 'ava';
 import { type ErrorReport, reportOf } from '../../agent/errors.js';
 import { freshHost, type Host, quote } from '../lab/host.js';
 import { type BerthOnTarget, installBerth } from './berth.js';
@@ -29,9 +30,13 @@ export async function openScenario(name: string, toml = ''): Promise<Scenario> {
   }
 }
 
-/** What a failed test leaves to look at: the end of the agent's and the holder's journal. */
-export async function journalTail(host: Host, lines = 40): Promise<string> {
-  return (await host.ssh(`journalctl --no-pager -n ${lines} -u berth -u berth-workloads`, { check: false })).stdout;
+/** For `test.afterEach.always`: a failed test tells what host, agent and holder said last. */
+export async function explain(t: ExecutionContext, scenario: Scenario | undefined): Promise<void> {
+  if (t.passed || scenario === undefined) return;
+  const command = 'uptime; journalctl -b --no-pager -n 40 -u berth -u berth-workloads';
+  const journal = await scenario.host.ssh(command, { check: false, timeoutMs: MINUTES }).catch(String);
+  const said = typeof journal === 'string' ? journal : journal.stdout;
+  t.log(`--- console\n${scenario.host.consoleTail(20)}\n--- journal\n${said}`);
 }
 
 /** A shell script as root; its output without the last newline. */

@@ -3,7 +3,17 @@
 import test from 'ava';
 import type { WorkloadView } from '../../agent/workload/record.js';
 import { create, reach } from './berth.js';
-import { berthCommand, berthCommands, errorOf, MINUTES, objects, openScenario, type Scenario, sh } from './scenario.js';
+import {
+  berthCommand,
+  berthCommands,
+  errorOf,
+  explain,
+  MINUTES,
+  objects,
+  openScenario,
+  type Scenario,
+  sh,
+} from './scenario.js';
 
 const CONFIG = `[network]
 pool = "10.133.0.0/30"
@@ -31,6 +41,8 @@ test.before(async (t) => {
   t.timeout(10 * MINUTES);
   s = await openScenario('berth-service', CONFIG);
 });
+
+test.afterEach.always((t) => explain(t, s));
 
 test.after.always(async (t) => {
   t.timeout(MINUTES);

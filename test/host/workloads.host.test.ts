@@ -3,7 +3,17 @@ import test from 'ava';
 import type { WorkloadView } from '../../agent/workload/record.js';
 import { PREPARE } from '../demo/workloads.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
-import { berthCommands, counters, errorOf, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
+import {
+  berthCommands,
+  counters,
+  errorOf,
+  explain,
+  MINUTES,
+  openScenario,
+  type Scenario,
+  sh,
+  TREE,
+} from './scenario.js';
 
 const httpd = (directory: string) => ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', directory];
 const shell = (script: string) => ['/bin/sh', '-c', script];
@@ -52,6 +62,8 @@ test.before(async (t) => {
   s = await openScenario('berth-workloads', '[metrics]\ninterval = "1s"\n');
   await s.host.ssh(PREPARE);
 });
+
+test.afterEach.always((t) => explain(t, s));
 
 test.after.always(async (t) => {
   t.timeout(MINUTES);
