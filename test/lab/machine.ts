@@ -3,6 +3,7 @@ import { once as onceEvent } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { emulator } from './emulator.js';
 import { LabError } from './errors.js';
 import type { Image } from './image.js';
 import { READY_LINE } from './image-recipe.js';
@@ -59,7 +60,7 @@ export class Machine {
     const consoleLog = join(run.path, 'console.log');
     const qemu = qemuArguments({ ...image, ...options, sshPort, qmpSocket, consoleLog });
     // The kernel kills QEMU with the thread that started it (prctl(2), PR_SET_PDEATHSIG), however that one dies.
-    const command = ['qemu-system-x86_64', ...qemu];
+    const command = [await emulator({ signal: options.signal }), ...qemu];
     if (options.keep !== true) command.unshift('setpriv', '--pdeathsig', 'KILL', '--');
     const [program = '', ...args] = command;
     const log = openSync(join(run.path, 'qemu.log'), 'w');

@@ -12,7 +12,7 @@ export interface MachineConfig {
 }
 
 /** Packages of the outer host that running a lab needs. */
-export const RUN_PACKAGES: readonly string[] = ['qemu-system-x86', 'qemu-utils', 'openssh-client', 'util-linux'];
+export const RUN_PACKAGES: readonly string[] = ['qemu-utils', 'openssh-client', 'util-linux'];
 
 const KERNEL_ARGUMENTS: readonly string[] = [
   ...['root=/dev/vda', 'rw', 'console=ttyS0', 'net.ifnames=0', 'panic=5'],

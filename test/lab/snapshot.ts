@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from './cache.js';
+import { emulator } from './emulator.js';
 import { contentHash } from './guest-recipe.js';
 import type { Image } from './image.js';
 import { Machine } from './machine.js';
@@ -27,7 +28,8 @@ export interface SnapshotOptions {
  */
 export async function bootedDisk(image: Image, options: SnapshotOptions): Promise<string> {
   const { memoryMiB, cpus, signal } = options;
-  const version = (await run('qemu-system-x86_64', ['--version'], { signal })).stdout.split('\n')[0] ?? '';
+  const qemu = await emulator({ signal, progress: options.progress });
+  const version = (await run(qemu, ['--version'], { signal })).stdout.split('\n')[0] ?? '';
   const target = join(image.directory, `booted-${contentHash(snapshotIdentity(version, memoryMiB, cpus))}.qcow2`);
   const progress = options.progress ?? stderrProgress();
   await once(

@@ -7,6 +7,8 @@ export interface Tier {
   /** ava's idle timeout; the lab is slow. */
   readonly timeout: string;
   readonly concurrency: number;
+  /** Whether a file that fails is run once more. */
+  readonly secondTry: boolean;
   /** Makes the machine ready; returns why it cannot be, or undefined. */
   readonly prepare: () => Promise<string | undefined>;
 }
@@ -29,6 +31,7 @@ export const TIERS: readonly Tier[] = [
     what: 'no root, no kernel objects',
     timeout: '2m',
     concurrency: 2,
+    secondTry: false,
     prepare: async () => undefined,
   },
   {
@@ -36,6 +39,7 @@ export const TIERS: readonly Tier[] = [
     what: 'namespaces, links, cgroups, containers and microVMs on this kernel',
     timeout: '5m',
     concurrency: 1,
+    secondTry: false,
     prepare: async () => {
       if (process.getuid?.() !== 0) return 'needs root';
       await ensurePackages(KERNEL_PACKAGES, { why: 'for the kernel tier of the tests' });
@@ -47,6 +51,7 @@ export const TIERS: readonly Tier[] = [
     what: 'the package on a systemd host, in the lab',
     timeout: '20m',
     concurrency: 1,
+    secondTry: true,
     prepare: async () => {
       if (process.getuid?.() !== 0) return 'needs root, to build the lab image';
       await ensurePackages([...KERNEL_PACKAGES, ...LAB_PACKAGES], { why: 'for the lab of the host tier' });
