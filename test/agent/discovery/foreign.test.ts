@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { engineOf, findForeign } from '../../../agent/discovery/foreign.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
 
 const hex = 'ab'.repeat(32);
 
@@ -18,7 +18,7 @@ test('cgroup names tell the engine', (t) => {
 });
 
 test('counts by engine, without what is inside them and without our own', async (t) => {
-  const mount = mkdtempSync(join(tmpdir(), 'berth-foreign-'));
+  const mount = temporaryDirectory('foreign');
   for (const path of [
     `system.slice/docker-${hex}.scope/init.scope`,
     `kubepods.slice/kubepods-burstable.slice/kubepods-pod1.slice/cri-containerd-${hex}.scope`,

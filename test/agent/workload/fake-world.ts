@@ -1,5 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
 import { createLedger } from '../../../agent/density/policy.js';
@@ -12,6 +10,7 @@ import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
 import { AddressPool } from '../../../netns/ipam.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
 import { FakeHost } from './fake-host.js';
 
 type Event = Parameters<EventPort['append']>[0];
@@ -82,7 +81,7 @@ const fakeDriver: Driver = {
 };
 
 export function newLife(options: LifeOptions = {}): Life & { readonly directory: string } {
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'berth-life-'));
+  const directory = options.directory ?? temporaryDirectory('life');
   const host = options.host ?? new FakeHost();
   const config = configSchema.parse({
     paths: { state: join(directory, 'state'), runtime: join(directory, 'run') },

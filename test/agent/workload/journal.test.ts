@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { Journal } from '../../../agent/workload/journal.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
 import { recordOf } from './records.js';
 
-const directory = () => mkdtempSync(join(tmpdir(), 'berth-journal-'));
+const directory = () => temporaryDirectory('journal');
 
 test('what was written is read back by the next agent', async (t) => {
   const state = directory();
