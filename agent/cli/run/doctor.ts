@@ -1,7 +1,8 @@
 import { BerthError } from '../../errors.js';
 import type { Condition } from '../../service.js';
 import type { Answer, Context } from '../command.js';
-import { conditionText } from './status.js';
+import type { Colour, Style } from '../style.js';
+import { clean } from '../style.js';
 
 export async function run(context: Context): Promise<Answer> {
   const { conditions, source, why } = await ask(context);
@@ -30,4 +31,17 @@ async function ask(
     if (elsewhere || !(error instanceof BerthError) || error.code !== 'cannot_connect') throw error;
     return { conditions: await context.host.checkHost(), source: 'host', why: error.message };
   }
+}
+
+const SEVERITY: Readonly<Record<Condition['severity'], Colour>> = { error: 'red', warning: 'yellow', info: 'dim' };
+
+/** `ERROR   title (cgroup_hybrid)`, with why and fix below. */
+function conditionText(conditions: readonly Condition[], style: Style): string {
+  return conditions
+    .map(({ severity, code, title, why, fix }) => {
+      const head = `${style.paint(SEVERITY[severity], severity.toUpperCase().padEnd(7))} ${clean(`${title} (${code})`)}\n`;
+      const lines = [why, fix === '' ? '' : `fix: ${fix}`].filter((line) => line !== '');
+      return head + lines.map((line) => `        ${clean(line, true).replaceAll('\n', '\n        ')}\n`).join('');
+    })
+    .join('');
 }

@@ -1,7 +1,6 @@
 import type { Condition, NodeDescription } from '../../service.js';
+import { formatSize } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
-import type { Colour, Style } from '../style.js';
-import { clean } from '../style.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';
 import { formatAge } from '../words.js';
@@ -9,14 +8,11 @@ import { formatAge } from '../words.js';
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
   const node = await client.call('node.describe', {});
-  const text = facts(rows(node, context.host.now()), context.style) + conditionText(node.conditions, context.style);
-  return { document: { node }, text };
+  return { document: { node }, text: facts(rows(node, context.host.now()), context.style) };
 }
 
 function rows(node: NodeDescription, now: number): (readonly [string, string | Cell | undefined])[] {
   const counts = Object.entries(node.workloads).filter(([, n]) => n > 0);
-  const missing = node.drivers.filter((d) => !d.usable).map((d) => `${d.name} unusable: ${d.reason}`);
-  const usable = node.drivers.filter((d) => d.usable).map((d) => d.name);
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`);
   const state = node.ready ? (node.cordoned ? 'ready, cordoned' : 'ready') : 'not ready';
   return [
@@ -25,30 +21,56 @@ function rows(node: NodeDescription, now: number): (readonly [string, string | C
     ['Agent', `berth ${node.version}, up ${formatAge(now - node.startedAt)}`],
     ['Host', hostText(node.host)],
     ['Boot', node.bootId],
-    ['Labels', labels.join('\n')],
+    ['Labels', labels.join(', ')],
     ['Workloads', counts.length === 0 ? 'none' : counts.map(([name, n]) => `${n} ${name}`).join(', ')],
-    ['Drivers', [...(usable.length > 0 ? [usable.join(', ')] : []), ...missing].join('\n')],
-    ['Leaked', { text: `${node.leaked} objects`, colour: node.leaked > 0 ? 'red' : undefined }],
+    ['Drivers', driverText(node.drivers)],
+    ['Foreign', foreignText(node.host.foreign)],
+    ['Leaked', { text: counted(node.leaked, 'object'), colour: node.leaked > 0 ? 'red' : undefined }],
+    ['Conditions', conditionText(node.conditions)],
   ];
 }
 
-/** The inventory is free-form: what is a plain value there is shown, one line each. */
-function hostText(host: Readonly<Record<string, unknown>>): string {
-  return Object.entries(host)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && value !== '')
-    .map(([name, value]) => `${name} ${value}`)
-    .join('\n');
+/** The inventory is free-form and comes some time after the start: what is known of it, in one line. */
+function hostText(host: NodeDescription['host']): string {
+  const word = (key: string, before = ''): string => (typeof host[key] === 'string' ? `${before}${host[key]}` : '');
+  const cpus = typeof host.cpus === 'number' ? counted(host.cpus, 'cpu') : '';
+  const memory = typeof host.memoryBytes === 'number' ? `${formatSize(host.memoryBytes)} memory` : '';
+  const parts = [word('os'), word('kernel', 'kernel '), word('arch'), `${cpus} ${word('cpuModel')}`.trim(), memory];
+  return parts.filter((part) => part !== '').join(', ');
 }
 
-const SEVERITY: Readonly<Record<Condition['severity'], Colour>> = { error: 'red', warning: 'yellow', info: 'dim' };
-
-/** `ERROR   cgroup_hybrid  title`, with why and fix below. */
-export function conditionText(conditions: readonly Condition[], style: Style): string {
-  return conditions
-    .map(({ severity, code, title, why, fix }) => {
-      const head = `${style.paint(SEVERITY[severity], severity.toUpperCase().padEnd(7))} ${clean(`${title} (${code})`)}\n`;
-      const lines = [why, fix === '' ? '' : `fix: ${fix}`].filter((line) => line !== '');
-      return head + lines.map((line) => `        ${clean(line, true).replaceAll('\n', '\n        ')}\n`).join('');
-    })
-    .join('');
+/** Those that can be used in one line, with how where there is a choice; the others each with its reason. */
+function driverText(drivers: NodeDescription['drivers']): string {
+  const usable = drivers.filter((driver) => driver.usable);
+  const names = usable.map(({ name, reason }) => {
+    // Of "tcg: why not kvm" the first word; the why is the doctor's.
+    const [how = ''] = reason.split(':');
+    return how === '' || how === 'ready' ? name : `${name} (${how})`;
+  });
+  const missing = drivers.filter((driver) => !driver.usable).map(({ name, reason }) => `${name} unusable: ${reason}`);
+  return [names.join(', '), ...missing].filter((line) => line !== '').join('\n');
 }
+
+/** Workloads of other engines, by engine. */
+function foreignText(foreign: unknown): string {
+  if (typeof foreign !== 'object' || foreign === null) return '';
+  const counts = Object.entries(foreign).filter(([, n]) => typeof n === 'number' && n > 0);
+  return counts.map(([engine, n]) => `${n} ${engine}`).join(', ');
+}
+
+/** Errors by title, then how many of each there are: what they mean is the doctor's to say. */
+function conditionText(conditions: readonly Condition[]): Cell {
+  const of = (wanted: Condition['severity']) => conditions.filter(({ severity }) => severity === wanted);
+  const [errors, warnings, notes] = [of('error'), of('warning'), of('info')];
+  if (conditions.length === 0) return { text: 'none' };
+  const counts = [
+    ...(errors.length > 0 ? [counted(errors.length, 'error')] : []),
+    ...(warnings.length > 0 ? [counted(warnings.length, 'warning')] : []),
+    ...(notes.length > 0 ? [counted(notes.length, 'note')] : []),
+  ];
+  const titles = errors.map(({ title }) => `error: ${title}`);
+  const colour = errors.length > 0 ? 'red' : warnings.length > 0 ? 'yellow' : undefined;
+  return { text: [...titles, `${counts.join(', ')}, see berth doctor`].join('\n'), colour };
+}
+
+const counted = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -21,10 +21,21 @@ const NODE: NodeDescription = {
   drivers: [
     { name: 'exec', usable: true, reason: '' },
     { name: 'oci', usable: false, reason: 'crun is not installed' },
+    { name: 'qemu', usable: true, reason: 'tcg: there is no /dev/kvm' },
   ],
   workloads: { pending: 0, preparing: 0, starting: 0, running: 12, frozen: 0, stopping: 0, exited: 0, failed: 1 },
   leaked: 0,
-  host: { kernel: '6.12', cores: 4, nested: { a: 1 } },
+  host: {
+    hostname: 'host-7',
+    os: 'Debian GNU/Linux 13',
+    kernel: '6.12.9',
+    arch: 'x64',
+    cpus: 4,
+    cpuModel: 'AMD EPYC Processor',
+    cores: 2,
+    memoryBytes: 3_055_382_528,
+    foreign: { docker: 3, lxc: 1, podman: 0 },
+  },
   conditions: [
     { code: 'ip_forward_off', severity: 'warning', title: 'IPv4 forwarding is off', why: 'Why.', fix: 'Fix.' },
   ],
@@ -34,23 +45,52 @@ test('node status: a summary', async (t) => {
   const agent = fakeAgent({ 'node.describe': () => NODE });
   t.is(
     (await berth('node status', { agent })).out,
-    `Node       host-7
-State      ready, cordoned
-Agent      berth 0.1.0, up 1h1m
-Host       kernel 6.12
-           cores 4
-Boot       b0b0
-Labels     zone=a
-Workloads  12 running, 1 failed
-Drivers    exec
-           oci unusable: crun is not installed
-Leaked     0 objects
-WARNING IPv4 forwarding is off (ip_forward_off)
-        Why.
-        fix: Fix.
+    `Node        host-7
+State       ready, cordoned
+Agent       berth 0.1.0, up 1h1m
+Host        Debian GNU/Linux 13, kernel 6.12.9, x64, 4 cpus AMD EPYC Processor, 2.8Gi memory
+Boot        b0b0
+Labels      zone=a
+Workloads   12 running, 1 failed
+Drivers     exec, qemu (tcg)
+            oci unusable: crun is not installed
+Foreign     3 docker, 1 lxc
+Leaked      0 objects
+Conditions  1 warning, see berth doctor
 `,
   );
   t.deepEqual(JSON.parse((await berth('node status --json', { agent })).out), { node: NODE });
+});
+
+test('node status: errors by title, and only what is known', async (t) => {
+  const error = { code: 'no_psi', severity: 'error', title: 'No pressure figures', why: 'Why.', fix: 'Fix.' } as const;
+  const note = { ...error, severity: 'info', title: 'A note' } as const;
+  const conditions = [...NODE.conditions, error, note, { ...error, title: 'No \x1b cgroup' }];
+  const early: NodeDescription = {
+    ...NODE,
+    ready: false,
+    labels: {},
+    host: { kernel: '6.12.9', arch: 'x64', cpus: 1, foreign: {} },
+    drivers: [],
+    leaked: 1,
+    conditions,
+  };
+  t.is(
+    (await berth('node status', { agent: fakeAgent({ 'node.describe': () => early }) })).out,
+    `Node        host-7
+State       not ready
+Agent       berth 0.1.0, up 1h1m
+Host        kernel 6.12.9, x64, 1 cpu
+Boot        b0b0
+Workloads   12 running, 1 failed
+Leaked      1 object
+Conditions  error: No pressure figures
+            error: No \\x1b cgroup
+            2 errors, 1 warning, 1 note, see berth doctor
+`,
+  );
+  const fine = fakeAgent({ 'node.describe': () => ({ ...NODE, conditions: [] }) });
+  t.regex((await berth('node status', { agent: fine })).out, /^Conditions {2}none$/m);
 });
 
 test('node capacity: sizes as text, no limit, share', async (t) => {
@@ -125,7 +165,10 @@ test('doctor: from the agent, or without one; 1 with an error', async (t) => {
   const { conditions } = NODE;
   const asked = await berth('doctor', { agent: fakeAgent({ 'node.doctor': () => ({ conditions }) }) });
   t.is(asked.exit, 0);
-  t.true(asked.out.endsWith('0 errors, 1 warning\n'));
+  t.is(
+    asked.out,
+    'WARNING IPv4 forwarding is off (ip_forward_off)\n        Why.\n        fix: Fix.\n0 errors, 1 warning\n',
+  );
   const severe = [{ ...conditions[0], code: 'no_cgroup', severity: 'error' } as never, ...conditions];
   const alone = await berth('doctor', { checkHost: async () => severe });
   t.is(alone.exit, 1);
