@@ -50,7 +50,9 @@ test("QEMU's description becomes the error", async (t) => {
 
 test('silence, rubbish, an end and nobody there are errors', async (t) => {
   const silent = await serve(t, () => undefined);
-  await t.throwsAsync(connectQmp(silent, { timeoutMs: 50 }), { message: /no answer to (greeting|qmp_capabilities) in 50 ms/ });
+  await t.throwsAsync(connectQmp(silent, { timeoutMs: 50 }), {
+    message: /no answer to (greeting|qmp_capabilities) in 50 ms/,
+  });
   const rubbish = await serve(t, (_request, socket) => socket.write('rubbish\n'));
   await t.throwsAsync(connectQmp(rubbish, { timeoutMs: 1000 }), { message: /not JSON/ });
   const ending = await serve(t, (_request, socket) => socket.destroy());
