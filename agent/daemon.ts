@@ -7,15 +7,21 @@ import { startControl } from './control/server.js';
 import { findForeign } from './discovery/foreign.js';
 import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
+import { hostGoesDown } from './host/shutdown.js';
 import { createLog } from './log.js';
 import { reload } from './reload.js';
+import { endAll } from './workload/farewell.js';
 import type { Log } from './workload/ports.js';
+import { parseDuration } from './workload/units.js';
 
 export interface AgentOptions {
   readonly version: string;
   /** Reads the configuration again, for SIGHUP. Throws config_invalid. */
   readonly load: () => Promise<Config>;
 }
+
+/** What a stop takes at most beside the grace of workloads. */
+const STOP_MS = 15_000;
 
 /** Runs until SIGTERM or SIGINT. Returns the exit code; errors that prevent the start are logged with their hint. */
 export async function runAgent(config: Config, options: AgentOptions): Promise<number> {
@@ -59,7 +65,6 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     void reload(parts, parts.size, load).then(() => notify.ready());
   });
   await untilSignal();
-  log.info({}, 'stopping; workloads go on');
   notify.stopping();
   clearInterval(watchdog);
   ending.abort();
@@ -68,6 +73,8 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await control.stop();
   await observation.stop();
   manager.close();
+  if (await hostGoesDown()) await farewell(parts, notify);
+  else log.info({}, 'stopping; workloads go on');
   await events.close();
   rooms.holder.close();
   await rooms.network.close();
@@ -115,6 +122,13 @@ function watch(notify: Notify, { manager, reaper, world }: Assembly): NodeJS.Tim
   };
   const fail = (error: unknown): void => world.log.error({ err: error }, 'a room does not answer');
   return setInterval(() => void ping().catch(fail), every / 2);
+}
+
+async function farewell({ manager, world }: Assembly, notify: Notify): Promise<void> {
+  const graceMs = parseDuration(world.config.lifecycle.stop_grace) ?? 10_000;
+  notify.extendTimeout(graceMs + STOP_MS);
+  const count = await endAll(world, manager.records(), graceMs);
+  world.log.info({ count }, 'the host goes down; workloads have ended and start again with it');
 }
 
 function untilSignal(): Promise<void> {

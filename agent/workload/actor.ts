@@ -1,14 +1,13 @@
 // One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { describeEnd, readOom } from '../pressure/ends.js';
 import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import type { EndRecord, ProcessRecord, WorkloadRecord } from './record.js';
 import { contextOf, startWorkload } from './start.js';
-import { dismantle } from './steps.js';
+import { dismantle, terminate } from './steps.js';
 import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
@@ -29,6 +28,7 @@ export class Actor {
   #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** `onGone` is called when nothing of the workload is left, not even its record. */
   constructor(world: World, onGone: (actor: Actor) => void, record: WorkloadRecord) {
@@ -70,7 +70,7 @@ export class Actor {
       this.#onHeld?.();
     }
     this.#dirty = true;
-    if (this.#looping) return;
+    if (this.#looping || this.#closed) return;
     this.#looping = true;
     void this.#loop();
   }
@@ -89,12 +89,14 @@ export class Actor {
     this.wake();
   }
 
+  /** No further round begins. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
   }
 
   async #loop(): Promise<void> {
-    while (this.#dirty) {
+    while (this.#dirty && !this.#closed) {
       this.#dirty = false;
       const begun = performance.now();
       try {
@@ -271,15 +273,5 @@ export class Actor {
   #wakeIn(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.wake(), ms);
-  }
-}
-
-/** pid and start time together name a process; the number alone may have been given to another by now. */
-function terminate(target: ProcessRecord): void {
-  if (!isSameProcess(target.pid, target.startTime)) return;
-  try {
-    process.kill(target.pid, 'SIGTERM');
-  } catch {
-    // It ended in between.
   }
 }

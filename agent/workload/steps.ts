@@ -1,10 +1,11 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
 import { rm } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
+import { isSameProcess } from '../../linux/proc.js';
 import { BerthError } from '../errors.js';
 import { ownerTag, type Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
-import type { WorkloadRecord } from './record.js';
+import type { ProcessRecord, WorkloadRecord } from './record.js';
 
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
@@ -64,4 +65,14 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await cgroups.remove(cgroup);
   await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });
+}
+
+/** pid and start time together name a process; the number alone may have been given to another by now. */
+export function terminate(target: ProcessRecord): void {
+  if (!isSameProcess(target.pid, target.startTime)) return;
+  try {
+    process.kill(target.pid, 'SIGTERM');
+  } catch {
+    // It ended in between.
+  }
 }
