@@ -44,7 +44,7 @@ let s: Scenario;
 
 test.before(async (t) => {
   t.timeout(10 * MINUTES);
-  s = await openScenario('berth-recovery');
+  s = await openScenario('berth-recovery', '[lifecycle]\nstop_grace = "3s"\n');
   await s.host.ssh(PREPARE);
   for (const spec of [worker, box, room, idle]) await create(s.node, spec);
   for (const { id } of [worker, box, room, idle]) await reach(s.node, id, ['running']);

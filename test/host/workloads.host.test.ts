@@ -59,7 +59,7 @@ const get = (id: string): string => `curl -sf --max-time 30 http://${address(id)
 
 test.before(async (t) => {
   t.timeout(10 * MINUTES);
-  s = await openScenario('berth-workloads', '[metrics]\ninterval = "1s"\n');
+  s = await openScenario('berth-workloads', '[metrics]\ninterval = "1s"\n\n[lifecycle]\nstop_grace = "3s"\n');
   await s.host.ssh(PREPARE);
 });
 
