@@ -39,7 +39,7 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
   });
   const { pool, link_prefix: linkPrefix, table } = config.network;
-  await network.setup({ pool, linkPrefix, table });
+  await network.setup({ table, linkPrefix, masquerade: [pool], bridges: [], hostAccess: true });
   return { holder, cgroups, network };
 }
 

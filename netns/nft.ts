@@ -3,15 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
+import type { RoomSettings } from './types.js';
 import { assertRules } from './validate.js';
 
-export interface TableOptions {
-  /** IPv4 network of the workloads, CIDR. */
-  readonly pool: string;
-  /** Links whose name starts with this are ours: traffic that leaves through them keeps its source. */
-  readonly linkPrefix: string;
-  readonly table: string;
-}
+export type TableOptions = Pick<RoomSettings, 'masquerade' | 'linkPrefix' | 'table'>;
 
 // By full path: a search along PATH finds whatever else calls itself nft, such as an npm package in node_modules/.bin.
 const PLACES = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'] as const;
@@ -27,7 +22,7 @@ export function tableText(options: TableOptions): string {
     `  comment "made by ${options.table}, replaced at every start"`,
     '  chain postrouting {',
     '    type nat hook postrouting priority srcnat; policy accept;',
-    `    ip saddr ${options.pool} oifname != "${options.linkPrefix}*" masquerade`,
+    ...options.masquerade.map((pool) => `    ip saddr ${pool} oifname != "${options.linkPrefix}*" masquerade`),
     '  }',
     '}',
     '',

@@ -1,13 +1,12 @@
 // What crosses between the main thread and the worker. Errors lose their class in a structured clone, so they travel
 // as data and are built anew with everything they carried.
 import { SysError } from '../linux/errors.js';
-import type { TableOptions } from './nft.js';
-import type { LinkStats, OwnedNetwork, Removal, SandboxNetwork } from './types.js';
+import type { LinkStats, OwnedNetwork, Removal, RoomSettings, SandboxNetwork } from './types.js';
 
 /** A call and its parameters, as data. */
 export type Call =
-  | { readonly method: 'setup'; readonly options: TableOptions }
-  | { readonly method: 'teardown'; readonly table: string }
+  | { readonly method: 'setup'; readonly settings: RoomSettings }
+  | { readonly method: 'teardown'; readonly settings: RoomSettings }
   | { readonly method: 'create'; readonly network: SandboxNetwork }
   | { readonly method: 'createIsolated'; readonly netns: string }
   | { readonly method: 'remove'; readonly removals: readonly Removal[] }

@@ -23,11 +23,11 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
   });
   const removals = new RemovalQueue(async (batch) => await client.call({ method: 'remove', removals: batch }));
   return {
-    setup: async (tableOptions) => client.call({ method: 'setup', options: tableOptions }),
-    teardown: async (table) => client.call({ method: 'teardown', table }),
+    setup: async (settings) => client.call({ method: 'setup', settings }),
+    teardown: async (settings) => client.call({ method: 'teardown', settings }),
     create: async (network) => client.call({ method: 'create', network }),
     createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
-    remove: async ({ netns, hostLink, owner }) => removals.add({ netns, hostLink, owner }),
+    remove: async (removal) => removals.add(removal),
     list: async (prefixes) => client.call({ method: 'list', prefixes }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),
     close: async () => {

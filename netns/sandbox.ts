@@ -21,7 +21,7 @@ import { getRoute, newRoute, parseRoute, type Route } from './netlink/route.js';
 import { findPair, isOurs } from './ownership.js';
 import type { Request, Rtnl } from './rtnl.js';
 import { disableIpv6, enableForwarding } from './sysctl.js';
-import { GATEWAY, type SandboxNetwork } from './types.js';
+import { GATEWAY, type SandboxNetwork as Network } from './types.js';
 import { assertNetns, assertSandbox } from './validate.js';
 
 /** Both ends of the inner hop of a microVM sandbox. */
@@ -32,16 +32,19 @@ const LOOPBACK_INDEX = 1;
 const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee';
 const { EEXIST } = constants.errno;
 
+type SandboxNetwork = Network & { readonly netns: string };
+
 /**
  * Makes or completes the sandbox; must run on the thread that opened `host`. `afterStep` lets tests fail between
  * steps. Throws SysError; EEXIST when the link name, the tap name or the route belongs to someone else.
  */
-export function createSandbox(host: Host, network: SandboxNetwork, afterStep: (step: string) => void = () => {}): void {
-  assertSandbox(network);
+export function createSandbox(host: Host, wanted: Network, afterStep: (step: string) => void = () => {}): void {
+  assertSandbox(wanted);
+  const network = { ...wanted, netns: wanted.netns ?? '' };
   refuseForeignLink(host, network);
   const prepare = (inside: Rtnl) => {
     disableIpv6('all');
-    if (network.tap === undefined) return;
+    if (network.tap === null) return;
     enableForwarding();
     provideTap(inside, network.tap);
     afterStep('tap');
@@ -147,7 +150,7 @@ function configureHostEnd(host: Host, link: Link, network: SandboxNetwork): void
 function provideHostRoute(host: Host, link: Link, network: SandboxNetwork): void {
   const target = { destination: network.address, prefix: 32, index: link.index, source: hostAddress(network) };
   const wanted: Route =
-    network.tap === undefined
+    network.tap === null
       ? { ...target, scope: 'link' }
       : { ...target, scope: 'universe', gateway: TAP_HOP.inside, onlink: true };
   const request = { op: 'RTM_NEWROUTE', path: `${network.address}/32`, value: network.hostLink };
@@ -174,16 +177,16 @@ function routeHolder(host: Host, destination: string): number | undefined {
 function configureInside(inside: Rtnl, network: SandboxNetwork): void {
   const { owner, tap, mtu } = network;
   const eth0 = inside.link({ name: 'eth0' })?.index ?? 0;
-  const own = tap === undefined ? network.address : TAP_HOP.inside;
+  const own = tap === null ? network.address : TAP_HOP.inside;
   const gateway = hostAddress(network);
   const requests: Request[] = [
     up(LOOPBACK_INDEX, 'lo'),
     { message: setLink({ index: eth0, alias: owner, up: true }), op: 'RTM_SETLINK', path: 'eth0' },
-    address(eth0, 'eth0', own, tap === undefined ? 'universe' : 'link'),
+    address(eth0, 'eth0', own, tap === null ? 'universe' : 'link'),
     route({ destination: gateway, prefix: 32, index: eth0, scope: 'link', source: own }),
     route({ prefix: 0, index: eth0, scope: 'universe', gateway, source: own }),
   ];
-  if (tap !== undefined) {
+  if (tap !== null) {
     const index = inside.link({ name: tap.name })?.index ?? 0;
     const settings = { index, alias: owner, mac: GATEWAY_MAC, mtu, up: true };
     requests.push(
@@ -196,7 +199,7 @@ function configureInside(inside: Rtnl, network: SandboxNetwork): void {
 }
 
 function hostAddress(network: SandboxNetwork): string {
-  return network.tap === undefined ? GATEWAY : TAP_HOP.host;
+  return network.tap === null ? GATEWAY : TAP_HOP.host;
 }
 
 function up(index: number, name: string): Request {

@@ -36,10 +36,10 @@ function answer(host: Host, call: ToWorker): FromWorker {
 function execute(host: Host, call: Call): Result {
   switch (call.method) {
     case 'setup':
-      loadTable(call.options);
+      loadTable(call.settings);
       return undefined;
     case 'teardown':
-      deleteTable(call.table);
+      deleteTable(call.settings.table);
       return undefined;
     case 'create':
       createSandbox(host, call.network);

@@ -1,33 +1,120 @@
 // The face of this room: what the agent may ask, in the kernel's words. Nothing here knows a workload or a tenant.
 
-/** One sandbox network, routed: no bridge, /32 addresses. All names are the caller's, deterministic from its id. */
+/** The gateway every routed workload sees, link-local on each veth, so that no address of a pool is spent. */
+export const GATEWAY = '169.254.1.1';
+/** The same for IPv6. */
+export const GATEWAY6 = 'fe80::1';
+
+/**
+ * One sandbox network. All names are the caller's. `netns` with a veth pair (container), with a tap behind it (microVM),
+ * or, without `netns`, a tap on the host that any VMM may open.
+ */
 export interface SandboxNetwork {
-  /** Name in /run/netns, at most 64 of [a-z0-9-]. */
-  readonly netns: string;
-  /** Host end of the veth pair, at most 15 characters (IFNAMSIZ - 1). Inside the namespace the peer is `eth0`. */
+  /** Name in /run/netns, at most 64 of [a-z0-9-]; null: no namespace, `hostLink` is the tap. */
+  readonly netns: string | null;
+  /** Host end of the veth pair, or the tap; at most 15 characters (IFNAMSIZ - 1). Inside, the peer is `eth0`. */
   readonly hostLink: string;
   /** IPv4 address of the workload, dotted. */
   readonly address: string;
+  /** IPv6 address of the workload; null: IPv6 is off in the namespace and on the host end. */
+  readonly address6: string | null;
   /** Address of eth0 or of the guest's NIC, aa:bb:cc:dd:ee:ff. */
   readonly mac: string;
   /** Written to ifalias of every link as the owner tag, e.g. `berth:web-1`. */
   readonly owner: string;
   readonly mtu: number;
-  /**
-   * Present for microVMs: a persistent tap of this name inside the namespace; the address then belongs to the guest
-   * and the namespace routes between eth0 and the tap.
-   */
-  readonly tap?: { readonly name: string; readonly uid: number };
+  /** IFLA_GROUP of the host end, 1 to 2^31-1: routed traffic passes only between links of one group. */
+  readonly group: number;
+  readonly attachment: Attachment;
+  readonly tap: Tap | null;
+  readonly bandwidth: Bandwidth;
+  readonly firewall: Firewall;
 }
 
-/** The gateway every workload sees, link-local on both sides of each veth, so that no address of the pool is spent. */
-export const GATEWAY = '169.254.1.1';
+/** `routed`: /32 and /128 routes, no bridge. `bridge`: the host end is a port of `bridge`, which is in RoomSettings. */
+export type Attachment = { readonly mode: 'routed' } | { readonly mode: 'bridge'; readonly bridge: string };
+
+/** A persistent tap, IFF_NO_PI. The address then belongs to the guest. */
+export interface Tap {
+  /** Inside the namespace; on the host (`netns` null) it is `hostLink`. */
+  readonly name: string;
+  /** The only user, besides root, that may open it. */
+  readonly uid: number;
+  /** IFF_MULTI_QUEUE: the VMM attaches up to 256 queues; it must then open the tap with the flag, too. */
+  readonly multiQueue: boolean;
+  /** IFF_VNET_HDR: frames carry a virtio_net_hdr (offloads). QEMU and Cloud Hypervisor want it, Firecracker as well. */
+  readonly vnetHeader: boolean;
+  /** What the guest of a snapshot believes to be its address; translated to `address` in the namespace. Null: `address`. */
+  readonly guestAddress: string | null;
+}
+
+/** Token buckets at the host end; null: not limited. `ingress` is towards the workload. Changed live. */
+export interface Bandwidth {
+  readonly ingress: Rate | null;
+  readonly egress: Rate | null;
+}
+
+export interface Rate {
+  readonly bitsPerSecond: number;
+  /** Bytes that may pass at once; null: max(rate x 5 ms, 10 x MTU). */
+  readonly burstBytes: number | null;
+}
+
+/** What the packet filter knows of one sandbox: elements of static sets, never rules. Changed live. */
+export interface Firewall {
+  /** Networks in CIDR form, IPv4 or IPv6; the longest prefix wins, on a tie `deny`. */
+  readonly egress: {
+    readonly default: 'allow' | 'deny';
+    readonly allow: readonly string[];
+    readonly deny: readonly string[];
+  };
+  /** Whether the cloud's metadata addresses (169.254.169.254, fd00:ec2::254) may be reached. */
+  readonly metadata: boolean;
+  /** Ports of the host's addresses that lead to ports of the workload. */
+  readonly ports: readonly PublishedPort[];
+  /** Tracked connections at most, both directions together; null: not limited. */
+  readonly connections: number | null;
+  /** Packets per second at most; null: not limited. */
+  readonly packets: { readonly ingress: number | null; readonly egress: number | null };
+}
+
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp';
+  readonly host: number;
+  readonly guest: number;
+}
+
+/** What is set up once for all sandboxes. */
+export interface RoomSettings {
+  /** Name of the nft tables (inet, and bridge where there are bridges). */
+  readonly table: string;
+  /** Links whose name starts with this are ours. */
+  readonly linkPrefix: string;
+  /** Networks in CIDR form whose traffic to the outside takes the host's address (masquerade). */
+  readonly masquerade: readonly string[];
+  readonly bridges: readonly Bridge[];
+  /** Whether workloads may open connections to the host itself. */
+  readonly hostAccess: boolean;
+}
+
+export interface Bridge {
+  /** Link name; one that exists without our tag (made by an administrator) is used and never changed. */
+  readonly name: string;
+  /** Addresses of the bridge with prefix, e.g. 10.140.0.1/24: the workloads' gateways. Empty: none is set. */
+  readonly addresses: readonly string[];
+  /** IFLA_BRPORT_ISOLATED: ports reach the bridge and its uplink, not each other. */
+  readonly isolated: boolean;
+  /** Access VLAN of the ports; null: no VLAN filtering. */
+  readonly vlan: number | null;
+}
 
 /** What is to go of one sandbox; null: it has, or is meant to keep, no such thing. */
 export interface Removal {
   readonly netns: string | null;
   readonly hostLink: string | null;
   readonly owner: string;
+  /** The sandbox as it was made, for its elements in the firewall; null: unknown, `audit` finds them. */
+  readonly network: SandboxNetwork | null;
 }
 
 /** What exists in the kernel and carries our tags; for the reaper. */
@@ -47,21 +134,47 @@ export interface LinkStats {
   readonly txDropped: number;
 }
 
+export const DROP_REASONS = ['spoofed', 'egress', 'metadata', 'isolation', 'host', 'connections', 'packets'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** Packets that the firewall has dropped of one sandbox, by its host link. */
+export interface Drops {
+  readonly link: string;
+  readonly packets: Readonly<Partial<Record<DropReason, number>>>;
+}
+
+/** Traffic of ours that others drop. `offered` new connections left our chain, `passed` reached the wire. */
+export interface Interference {
+  readonly offered: number;
+  readonly passed: number;
+  /** Base chains of other tables on the way that may drop, e.g. `ip filter FORWARD (policy drop)`. */
+  readonly suspects: readonly string[];
+}
+
+/** Something that is not as the sandbox says. */
+export interface Finding {
+  /** Owner tag of the sandbox; null: it concerns the host (a table, a bridge) or nobody known. */
+  readonly owner: string | null;
+  readonly kind: 'netns' | 'link' | 'address' | 'route' | 'firewall' | 'shaping' | 'table' | 'bridge';
+  /** One sentence with the name of the object. */
+  readonly detail: string;
+}
+
 /** Everything runs on one worker thread; errors are SysError with the kernel's extended acknowledgement text. */
 export interface NetworkRoom {
-  /** Loads the static nft table (masquerade of `pool` leaving through links that are not ours). Idempotent. */
-  setup(options: { readonly pool: string; readonly linkPrefix: string; readonly table: string }): Promise<void>;
-  /** Idempotent: what exists already and fits is kept, what is half-made is completed. */
+  /** Loads the static nft tables, makes the bridges. Idempotent; elements of sets survive it. */
+  setup(settings: RoomSettings): Promise<void>;
+  /** Idempotent: what exists already and fits is kept, what is half-made is completed, what differs is mended. */
   create(network: SandboxNetwork): Promise<void>;
   /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */
   createIsolated(netns: string): Promise<void>;
-  /** Idempotent: removes link, tap and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
+  /** Idempotent: removes links and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
   remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
   list(prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string }): Promise<OwnedNetwork>;
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */
   stats(linkPrefix: string): Promise<LinkStats[]>;
-  /** Removes the nft table. */
-  teardown(table: string): Promise<void>;
+  /** Removes the nft tables and the bridges that setup made. */
+  teardown(settings: RoomSettings): Promise<void>;
   close(): Promise<void>;
 }

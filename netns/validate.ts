@@ -13,12 +13,12 @@ const ALIAS_BYTES = 255;
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertSandbox(network: SandboxNetwork): void {
-  assertSandboxNames(network);
+  assertSandboxNames({ ...network, network });
   demand(isIpv4(network.address), 'address', network.address, 'an IPv4 address');
   demand(MAC.test(network.mac), 'mac', network.mac, 'a unicast MAC address, aa:bb:cc:dd:ee:ff');
   const { mtu, tap } = network;
   demand(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535, 'mtu', String(mtu), '68 to 65535');
-  if (tap === undefined) return;
+  if (tap === null) return;
   demand(LINK.test(tap.name) && tap.name !== 'eth0' && tap.name !== 'lo', 'tap.name', tap.name, LINK_RULE);
   const uid = tap.uid;
   demand(Number.isInteger(uid) && uid >= 0 && uid < 2 ** 32 - 1, 'tap.uid', String(uid), 'a user id');
@@ -38,12 +38,12 @@ export function assertSandboxNames(network: Removal): void {
 }
 
 /** Refuses what would break out of the rule text that is handed to nft. */
-export function assertRules(options: { pool?: string; linkPrefix?: string; table: string }): void {
+export function assertRules(options: { masquerade?: readonly string[]; linkPrefix?: string; table: string }): void {
   demand(WORD.test(options.table), 'table', options.table, 'letters, digits, _ and -');
   if (options.linkPrefix !== undefined) {
     demand(LINK.test(options.linkPrefix), 'linkPrefix', options.linkPrefix, LINK_RULE);
   }
-  if (options.pool !== undefined) demand(isCidr(options.pool), 'pool', options.pool, 'an IPv4 network in CIDR form');
+  for (const pool of options.masquerade ?? []) demand(isCidr(pool), 'masquerade', pool, 'an IPv4 network in CIDR form');
 }
 
 function demand(valid: boolean, field: string, value: string, rule: string): void {

@@ -1,7 +1,7 @@
 // The one interface of all drivers, declared by its consumer (agent/workload). A driver decides WHAT is run; the
 // sandbox around it, the start, the watch and the end are the same for all. It has no state and no effects
 // outside `prepare` and `cleanup`.
-import type { SandboxNetwork } from '../../netns/types.js';
+import type { Tap } from '../../netns/types.js';
 import type { Sandbox } from '../workload/record.js';
 import type { DriverName, WorkloadSpec } from '../workload/spec.js';
 
@@ -35,7 +35,7 @@ export interface Driver {
   /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
   overhead(spec: WorkloadSpec): number;
   /** Whether the sandbox gets a tap, and who owns it. */
-  tap(spec: WorkloadSpec): SandboxNetwork['tap'] | undefined;
+  tap(spec: WorkloadSpec): Tap | null;
   /** Writes what the process needs into `directory`. Idempotent: run again after a crash. */
   prepare(spec: WorkloadSpec, context: DriverContext): Promise<Launch | null>;
   /**

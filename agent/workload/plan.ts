@@ -2,6 +2,7 @@
 // read backwards to take everything down.
 import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
+import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
 import { linkNameFor, macFor } from '../../netns/ipam.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
@@ -92,7 +93,19 @@ export function planSandbox(
   const { netns, hostLink, address, mac } = sandbox;
   if (netns === null) return [cgroup];
   if (hostLink === null || address === null || mac === null) return [cgroup, { kind: 'namespace', netns }];
-  const tap = driver.tap(spec);
-  const link = { netns, hostLink, address, mac, owner, mtu: config.mtu };
-  return [cgroup, { kind: 'network', network: tap === undefined ? link : { ...link, tap } }];
+  const network: SandboxNetwork = {
+    netns,
+    hostLink,
+    address,
+    address6: null,
+    mac,
+    owner,
+    mtu: config.mtu,
+    group: 1,
+    attachment: { mode: 'routed' },
+    tap: driver.tap(spec),
+    bandwidth: UNLIMITED,
+    firewall: PLAIN_FIREWALL,
+  };
+  return [cgroup, { kind: 'network', network }];
 }

@@ -115,10 +115,10 @@ export class Reaper {
           await cgroups.removeTenant(orphan.name.split('/')[0] ?? '');
           break;
         case 'link':
-          await network.remove({ netns: null, hostLink: orphan.name, owner });
+          await network.remove({ netns: null, hostLink: orphan.name, owner, network: null });
           break;
         case 'netns':
-          await network.remove({ netns: orphan.name, hostLink: null, owner });
+          await network.remove({ netns: orphan.name, hostLink: null, owner, network: null });
           break;
         case 'process':
           await holder.forget(orphan.id);

@@ -61,7 +61,7 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
   await world.cleanup();
   await holder.forget(record.id);
-  if (netns !== null) await network.remove({ netns, hostLink, owner: ownerTag(record.id) });
+  if (netns !== null) await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: null });
   await cgroups.remove(cgroup);
   await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });

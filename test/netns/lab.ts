@@ -2,11 +2,15 @@
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
 import { macFor } from '../../netns/ipam.js';
-import type { SandboxNetwork } from '../../netns/types.js';
+import type { RoomSettings, SandboxNetwork } from '../../netns/types.js';
 
 const run = promisify(execFile);
 const COMMAND_TIMEOUT_MS = 10_000;
+
+/** A sandbox with a namespace. */
+export type NamedNetwork = SandboxNetwork & { readonly netns: string };
 
 /** Output of a command; rejects when it fails or takes longer than 10 s. */
 export async function command(line: string): Promise<string> {
@@ -23,7 +27,11 @@ export function makeNames(file: number) {
     netnsPrefix: `berth-test-${tag}-`,
     ownerPrefix: `berth-test:${tag}:`,
     pool: `${block}.0/24`,
-    sandbox(number: number): SandboxNetwork {
+    settings(table: string): RoomSettings {
+      const linkPrefix = this.prefix;
+      return { table, linkPrefix, masquerade: [this.pool], bridges: [], hostAccess: true };
+    },
+    sandbox(number: number): NamedNetwork {
       return {
         netns: `berth-test-${tag}-${number}`,
         hostLink: `bt${tag}n${number}`,
@@ -31,10 +39,19 @@ export function makeNames(file: number) {
         mac: macFor(`${tag}-${number}`),
         owner: `berth-test:${tag}:${number}`,
         mtu: 1500,
+        address6: null,
+        group: 1,
+        attachment: { mode: 'routed' },
+        tap: null,
+        bandwidth: UNLIMITED,
+        firewall: PLAIN_FIREWALL,
       };
     },
-    microvm(number: number): SandboxNetwork {
-      return { ...this.sandbox(number), tap: { name: 'tap0', uid: 4321 } };
+    microvm(number: number): NamedNetwork {
+      return {
+        ...this.sandbox(number),
+        tap: { name: 'tap0', uid: 4321, multiQueue: false, vnetHeader: true, guestAddress: null },
+      };
     },
   };
 }

@@ -4,9 +4,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import test from 'ava';
 import { build } from 'esbuild';
 import { SysError } from '../../linux/errors.js';
+import { removalOf } from '../../netns/defaults.js';
 import { openNetworkRoom } from '../../netns/index.js';
 import { decodeError, encodeError } from '../../netns/protocol.js';
 import type { NetworkRoom } from '../../netns/types.js';
+import { makeNames } from './lab.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
@@ -66,9 +68,9 @@ test('a worker that cannot start is reported and does not spin', async (t) => {
 
 test('bad input is refused with the name of the field', async (t) => {
   const room = openNetworkRoom();
-  const network = { netns: 'a/b', hostLink: 'x', owner: 'o', address: '10.0.0.1', mac: '02:00:00:00:00:01', mtu: 1500 };
+  const network = { ...makeNames(0).sandbox(1), netns: 'a/b' };
   await t.throwsAsync(room.create(network), { instanceOf: SysError, message: /netns \(value "a\/b"\): EINVAL/ });
-  await t.throwsAsync(room.remove(network), { instanceOf: SysError, message: /EINVAL/ });
+  await t.throwsAsync(room.remove(removalOf(network)), { instanceOf: SysError, message: /EINVAL/ });
   await room.close();
 });
 

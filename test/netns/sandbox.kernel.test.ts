@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import test from 'ava';
 import { SysError } from '../../linux/errors.js';
+import { removalOf } from '../../netns/defaults.js';
 import { type Host, openHost } from '../../netns/host.js';
 import { openNetworkRoom } from '../../netns/index.js';
 import { removeSandboxes } from '../../netns/removal.js';
@@ -13,7 +14,7 @@ const names = makeNames(1);
 const room = openNetworkRoom();
 
 test.after.always(async (t) => {
-  for (let number = 1; number <= 60; number++) await room.remove(names.sandbox(number));
+  for (let number = 1; number <= 60; number++) await room.remove(removalOf(names.sandbox(number)));
   await room.close();
   t.deepEqual(
     (await links()).filter((name) => name.startsWith(names.prefix)),
@@ -39,8 +40,8 @@ test.serial('a sandbox is made, listed, counted and removed, each of it twice', 
   t.false((await command(`ip -n ${network.netns} addr`)).includes('inet6'));
   t.false((await command(`ip addr show ${network.hostLink}`)).includes('inet6'));
 
-  await room.remove(network);
-  await room.remove(network);
+  await room.remove(removalOf(network));
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
   t.deepEqual(await room.list({ netnsPrefix, ownerPrefix }), { netns: [], links: [] });
 });
@@ -56,7 +57,7 @@ test.serial('a tap belongs to its user and is up', async (t) => {
   const forwarding = `ip netns exec ${network.netns} cat /proc/sys/net/ipv4/ip_forward`;
   t.is((await command(forwarding)).trim(), '1');
   await room.create(network);
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
 
@@ -80,13 +81,13 @@ STEPS.forEach((step, position) => {
     try {
       const network = names.microvm(10 + position);
       t.true(failAfter(host, network, step));
-      await room.remove(network);
+      await room.remove(removalOf(network));
       t.deepEqual(await remains(network), []);
       t.true(failAfter(host, network, step));
       await room.create(network);
       t.regex(await command(`ip -n ${network.netns} route`), new RegExp(`${network.address} dev tap0`));
       t.regex(await command(`ip route get ${network.address}`), new RegExp(`dev ${network.hostLink}`));
-      await room.remove(network);
+      await room.remove(removalOf(network));
       t.deepEqual(await remains(network), []);
     } finally {
       host.close();
@@ -101,7 +102,7 @@ test.serial('a pair whose alias was never written is recognised and completed', 
   await room.create(network);
   t.regex(await command(`ip link show ${network.hostLink}`), new RegExp(`alias ${network.owner}`));
   writeFileSync(`/sys/class/net/${network.hostLink}/ifalias`, '\n');
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
 
@@ -113,7 +114,7 @@ test.serial('a link whose namespace was lost is made anew', async (t) => {
   rmSync(held);
   await room.create(network);
   await command(`ping -c1 -W2 ${network.address}`);
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
 
@@ -130,7 +131,7 @@ for (const [what, alias] of [
       t.like(error, { errnoName: 'EEXIST', path: network.hostLink });
       t.regex(error?.message ?? '', alias === undefined ? /without an owner tag/ : /someone:else/);
       t.deepEqual((await room.list({ netnsPrefix: network.netns, ownerPrefix: network.owner })).netns, []);
-      await room.remove(network);
+      await room.remove(removalOf(network));
       t.true((await links()).includes(network.hostLink));
     } finally {
       await command(`ip link del ${network.hostLink}`);
@@ -144,9 +145,9 @@ test.serial('the address of another sandbox is not taken over', async (t) => {
   await room.create(first);
   const error = await t.throwsAsync(room.create(second), { instanceOf: SysError });
   t.regex(error?.message ?? '', new RegExp(`EEXIST: the address is already routed to ${first.hostLink}`));
-  await room.remove(second);
+  await room.remove(removalOf(second));
   await command(`ping -c1 -W2 ${first.address}`);
-  await room.remove(first);
+  await room.remove(removalOf(first));
 });
 
 test.serial('many at once: all made, all removed, in few batches', async (t) => {
@@ -154,7 +155,7 @@ test.serial('many at once: all made, all removed, in few batches', async (t) => 
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   await Promise.all(many.map((network) => room.create(network)));
-  await Promise.all(many.map((network) => room.remove(network)));
+  await Promise.all(many.map((network) => room.remove(removalOf(network))));
   delay.disable();
   t.log(`longest stall of the main loop meanwhile: ${(delay.max / 1e6).toFixed(1)} ms`);
   for (const network of many) t.deepEqual(await remains(network), []);
@@ -164,7 +165,7 @@ test.serial('one bad removal of a batch does not keep the others', async (t) => 
   const network = names.sandbox(25);
   await room.create(network);
   const host = openHost();
-  const [bad, good] = removeSandboxes(host, [{ ...network, netns: '../x' }, network]);
+  const [bad, good] = removeSandboxes(host, [{ ...removalOf(network), netns: '../x' }, removalOf(network)]);
   host.close();
   t.is(bad?.errnoName, 'EINVAL');
   t.is(good, undefined);
@@ -183,6 +184,6 @@ test.serial('a thread that cannot come back ends, and what it left is recovered'
   await lost.close();
   await room.create(network);
   await command(`ping -c1 -W2 ${network.address}`);
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { removalOf } from '../../netns/defaults.js';
 import { openNetworkRoom } from '../../netns/index.js';
 import { command, links, makeNames, remains } from './lab.js';
 
@@ -13,8 +14,8 @@ const table = `berth-test-${process.pid}`;
 const FORWARD = '/proc/sys/net/ipv4/ip_forward';
 
 test.after.always(async (t) => {
-  for (let number = 1; number <= 4; number++) await room.remove(names.sandbox(number));
-  await room.teardown(table);
+  for (let number = 1; number <= 4; number++) await room.remove(removalOf(names.sandbox(number)));
+  await room.teardown(names.settings(table));
   await room.close();
   t.deepEqual(
     (await links()).filter((name) => name.startsWith(names.prefix)),
@@ -60,7 +61,7 @@ test.serial('pings and TCP in both directions between host and workload', async 
   t.is(String(data), 'hi 169.254.1.1');
   socket.destroy();
   await stop(inward.child);
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
 
@@ -77,7 +78,7 @@ test.serial('the host reaches a guest behind its tap', async (t) => {
   } finally {
     await stop(guest.child);
   }
-  await room.remove(network);
+  await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
 
@@ -98,7 +99,7 @@ test.serial('traffic that leaves the host carries the address of the host', asyn
     const ping = `ip netns exec ${workload.netns} ping -c1 -W1 ${outside[1]}`;
     // The other side knows no route to the pool, so only a translated source gets an answer.
     await t.throwsAsync(command(ping));
-    const options = { pool: names.pool, linkPrefix: names.prefix, table };
+    const options = names.settings(table);
     await room.setup(options);
     await room.setup(options);
     t.is((await command(`/usr/sbin/nft list table inet ${table}`)).match(/masquerade/g)?.length, 1);
@@ -107,18 +108,18 @@ test.serial('traffic that leaves the host carries the address of the host', asyn
     writeFileSync(FORWARD, forward);
     await command(`ip link del ${link}`).catch(() => undefined);
     await command(`ip netns del ${internet}`);
-    await room.teardown(table);
-    await room.teardown(table);
+    await room.teardown(names.settings(table));
+    await room.teardown(names.settings(table));
   }
   await t.throwsAsync(command(`/usr/sbin/nft list table inet ${table}`));
-  await room.remove(workload);
+  await room.remove(removalOf(workload));
   t.deepEqual(await remains(workload), []);
 });
 
 test.serial('workloads of one host see each other with their own addresses', async (t) => {
   const [one, two] = [names.sandbox(3), names.sandbox(4)];
   const forward = readFileSync(FORWARD, 'utf8');
-  await room.setup({ pool: names.pool, linkPrefix: names.prefix, table });
+  await room.setup(names.settings(table));
   await room.create(one);
   await room.create(two);
   try {
@@ -132,6 +133,6 @@ test.serial('workloads of one host see each other with their own addresses', asy
   } finally {
     writeFileSync(FORWARD, forward);
   }
-  await room.remove(one);
-  await room.remove(two);
+  await room.remove(removalOf(one));
+  await room.remove(removalOf(two));
 });

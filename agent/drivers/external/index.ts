@@ -7,8 +7,8 @@ export function externalDriver(): Driver {
     async check() {},
     overhead: () => 0,
     tap(spec) {
-      if (spec.external?.tap !== true || spec.network.mode !== 'routed') return undefined;
-      return { name: 'tap0', uid: spec.external.uid };
+      if (spec.external?.tap !== true || spec.network.mode !== 'routed') return null;
+      return { name: 'tap0', uid: spec.external.uid, multiQueue: false, vnetHeader: true, guestAddress: null };
     },
     prepare: async () => null,
     async cleanup() {},

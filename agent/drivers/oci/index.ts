@@ -33,7 +33,7 @@ export function ociDriver({ runtime }: OciOptions): Driver {
       await requireDirectory(bundleRoot(await readBundle(bundle), bundle), 'oci.bundle');
     },
     overhead: () => 0,
-    tap: () => undefined,
+    tap: () => null,
     async prepare(spec, context) {
       const oci = sectionOf(spec, 'oci');
       const { directory, which } = context;

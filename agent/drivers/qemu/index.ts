@@ -43,7 +43,10 @@ export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
     },
     overhead: () => overheadBytes,
-    tap: (spec) => (spec.network.mode === 'routed' ? { name: 'tap0', uid: uidFor(spec.id) } : undefined),
+    tap: (spec) =>
+      spec.network.mode === 'routed'
+        ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
+        : null,
     async prepare(spec, { directory, sandbox, which, kvmUsable }) {
       const { qemu: binary, setpriv } = binaries(which);
       await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });

@@ -8,8 +8,14 @@ conformance({ driver: externalDriver, spec: () => specOf({ driver: 'external' })
 test('there is no process, and a tap only when asked for on a routed network', async (t) => {
   const driver = externalDriver();
   t.is(await driver.prepare(specOf({ driver: 'external' }), await contextFor(t)), null);
-  t.is(driver.tap(specOf({ driver: 'external' })), undefined);
+  t.is(driver.tap(specOf({ driver: 'external' })), null);
   const external = { tap: true, uid: 1234 };
-  t.deepEqual(driver.tap(specOf({ driver: 'external', external })), { name: 'tap0', uid: 1234 });
-  t.is(driver.tap(specOf({ driver: 'external', external, network: { mode: 'none' } })), undefined);
+  t.deepEqual(driver.tap(specOf({ driver: 'external', external })), {
+    name: 'tap0',
+    uid: 1234,
+    multiQueue: false,
+    vnetHeader: true,
+    guestAddress: null,
+  });
+  t.is(driver.tap(specOf({ driver: 'external', external, network: { mode: 'none' } })), null);
 });

@@ -1,4 +1,5 @@
 // A holder, a network and a driver put together as the agent does it, for the kernel tests.
+
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { which } from '../../../agent/host/which.js';
 import type { Sandbox } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+import { removalOf } from '../../../netns/defaults.js';
 import { openNetworkRoom } from '../../../netns/index.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
 import type { HeldProcess, Holder } from '../../../systemd/holder/protocol.js';
@@ -36,7 +38,7 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
   const room = openNetworkRoom();
   const made = new Map<string, SandboxNetwork>();
   t.teardown(async () => {
-    for (const network of made.values()) await room.remove(network);
+    for (const network of made.values()) await room.remove(removalOf(network));
     await room.close();
   });
   const contextOf = (driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null): DriverContext => ({
@@ -53,8 +55,8 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
       await driver.check(spec, context);
       if (network !== null) {
         const tap = driver.tap(spec);
-        made.set(network.netns, network);
-        await room.create(tap === undefined ? network : { ...network, tap });
+        made.set(network.hostLink, network);
+        await room.create({ ...network, tap });
       }
       await mkdir(context.directory, { recursive: true, mode: 0o700 });
       const launch = await driver.prepare(spec, context);
@@ -67,14 +69,14 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
         ...{ id: spec.id, argv, env, cgroup: bench.cgroup, output },
         ...(cwd === undefined ? {} : { cwd }),
         ...(pidFile === undefined ? {} : { pidFile }),
-        ...(joinNetns && network !== null ? { netns: join('/run/netns', network.netns) } : {}),
+        ...(joinNetns && network?.netns ? { netns: join('/run/netns', network.netns) } : {}),
       });
       return { process, context, exit, output: () => readFile(output, 'utf8') };
     },
     async remove(driver, spec, { context }, network) {
       await driver.cleanup(spec, context);
       await rm(context.directory, { recursive: true });
-      if (network !== null) await room.remove(network);
+      if (network !== null) await room.remove(removalOf(network));
     },
   };
 }

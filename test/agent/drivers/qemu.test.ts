@@ -100,8 +100,14 @@ test('every microVM has a user of its own', (t) => {
   const uids = new Set(Array.from({ length: 1000 }, (_, i) => uidFor(`w-${i}`)));
   t.true(uids.size >= 999);
   for (const uid of uids) t.true(uid >= 0x70000000 && uid <= 0x7fffffff);
-  t.deepEqual(driver().tap(spec), { name: 'tap0', uid: uidFor('w') });
-  t.is(driver().tap(qemu({ kernel: '/k', initrd: '/i' }, { network: { mode: 'none' } })), undefined);
+  t.deepEqual(driver().tap(spec), {
+    name: 'tap0',
+    uid: uidFor('w'),
+    multiQueue: false,
+    vnetHeader: true,
+    guestAddress: null,
+  });
+  t.is(driver().tap(qemu({ kernel: '/k', initrd: '/i' }, { network: { mode: 'none' } })), null);
 });
 
 test('versions', (t) => {

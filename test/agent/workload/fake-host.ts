@@ -127,7 +127,7 @@ export class FakeHost {
     return {
       create: ({ netns, hostLink, owner }) =>
         call('network.create', () => {
-          this.netns.add(netns);
+          if (netns !== null) this.netns.add(netns);
           this.links.set(hostLink, owner);
         }),
       createIsolated: (netns) => call('network.createIsolated', () => void this.netns.add(netns)),

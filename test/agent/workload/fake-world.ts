@@ -74,7 +74,7 @@ const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
   overhead: () => 0,
-  tap: () => undefined,
+  tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
   stop: async () => true,
   cleanup: async () => undefined,

@@ -1,0 +1,19 @@
+// Values for what a caller has nothing to say about.
+import type { Bandwidth, Firewall, Removal, SandboxNetwork } from './types.js';
+
+export const UNLIMITED: Bandwidth = { ingress: null, egress: null };
+
+/** Everything but the metadata addresses may be reached; nothing is published. */
+export const PLAIN_FIREWALL: Firewall = {
+  egress: { default: 'allow', allow: [], deny: [] },
+  metadata: false,
+  ports: [],
+  connections: null,
+  packets: { ingress: null, egress: null },
+};
+
+/** All of a sandbox that is known whole. */
+export function removalOf(network: SandboxNetwork): Removal {
+  const { netns, hostLink, owner } = network;
+  return { netns, hostLink, owner, network };
+}
