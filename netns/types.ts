@@ -31,8 +31,24 @@ export interface SandboxNetwork {
   readonly firewall: Firewall;
 }
 
-/** `routed`: /32 and /128 routes, no bridge. `bridge`: the host end is a port of `bridge`, which is in RoomSettings. */
-export type Attachment = { readonly mode: 'routed' } | { readonly mode: 'bridge'; readonly bridge: string };
+/** `routed`: /32 and /128 routes to the host end, no bridge: thousands to a host. */
+export type Attachment = { readonly mode: 'routed' } | BridgePort;
+
+/** The host end is a port of a bridge, at most 1,023 to one (BR_PORT_BITS in net/bridge/br_private.h). */
+export interface BridgePort {
+  readonly mode: 'bridge';
+  readonly bridge: string;
+  /** Length of the network that the bridge carries, and where the rest is; null: no way out. */
+  readonly prefix: number;
+  readonly gateway: string | null;
+  /** The same for IPv6; null without `address6`. */
+  readonly prefix6: number | null;
+  readonly gateway6: string | null;
+  /** IFLA_BRPORT_ISOLATED: reaches the bridge and its uplink, not other isolated ports. */
+  readonly isolated: boolean;
+  /** Access VLAN of the port; null: none. The bridge must filter. */
+  readonly vlan: number | null;
+}
 
 /** A persistent tap, IFF_NO_PI. The address then belongs to the guest. */
 export interface Tap {
@@ -100,12 +116,10 @@ export interface RoomSettings {
 export interface Bridge {
   /** Link name; one that exists without our tag (made by an administrator) is used and never changed. */
   readonly name: string;
-  /** Addresses of the bridge with prefix, e.g. 10.140.0.1/24: the workloads' gateways. Empty: none is set. */
+  /** Addresses of the bridge with prefix, e.g. 10.140.0.1/24: the workloads' gateways. */
   readonly addresses: readonly string[];
-  /** IFLA_BRPORT_ISOLATED: ports reach the bridge and its uplink, not each other. */
-  readonly isolated: boolean;
-  /** Access VLAN of the ports; null: no VLAN filtering. */
-  readonly vlan: number | null;
+  /** IFLA_BR_VLAN_FILTERING, needed by ports with a VLAN. */
+  readonly vlanFiltering: boolean;
 }
 
 /** What is to go of one sandbox; null: it has, or is meant to keep, no such thing. */
