@@ -1,7 +1,7 @@
 // Attributes (struct nlattr): length, type, payload, padded to four bytes. Netlink is in host byte order; Node's
 // Linux builds for servers are little-endian (x64, arm64), so the codec is too.
-import { formatIpv4, parseIpv4 } from '../ipv4.js';
 import { NLA_F_NESTED, NLA_TYPE_MASK } from './constants.js';
+import { inetBytes } from './inet.js';
 
 const HEADER = 4;
 
@@ -25,6 +25,10 @@ export function nested(type: number, ...children: readonly Buffer[]): Buffer {
   return attribute(type | NLA_F_NESTED, Buffer.concat(children));
 }
 
+export function u8(type: number, value: number): Buffer {
+  return attribute(type, Buffer.from([value]));
+}
+
 export function u32(type: number, value: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32LE(value);
@@ -42,11 +46,9 @@ export function mac(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(value.replaceAll(':', ''), 'hex'));
 }
 
-/** Dotted IPv4, in network order as addresses are everywhere in netlink. */
-export function ipv4(type: number, value: string): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(parseIpv4(value));
-  return attribute(type, payload);
+/** IPv4 or IPv6 address, in network order as addresses are everywhere in netlink. */
+export function inet(type: number, value: string): Buffer {
+  return attribute(type, inetBytes(value));
 }
 
 /** Calls `visit(type, start, end)` for each attribute in `[start, end)` of `buffer`, in place; stops at a torn one. */
@@ -72,8 +74,4 @@ export function readText(buffer: Buffer, start: number, end: number): string {
 
 export function readMac(buffer: Buffer, start: number, end: number): string {
   return (buffer.toString('hex', start, end).match(/../g) ?? []).join(':');
-}
-
-export function readIpv4(buffer: Buffer, start: number): string {
-  return formatIpv4(buffer.readUInt32BE(start));
 }

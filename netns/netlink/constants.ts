@@ -1,5 +1,5 @@
 // Numbers of the netlink ABI by their kernel names: linux/netlink.h, linux/rtnetlink.h, linux/if_link.h,
-// linux/if_addr.h, linux/veth.h. Only what the codec uses.
+// linux/if_addr.h, linux/neighbour.h, linux/veth.h. Only what the codec uses.
 
 export const NLMSG = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4 } as const;
 
@@ -26,8 +26,14 @@ export const RTM = {
   GETLINK: 18,
   SETLINK: 19,
   NEWADDR: 20,
+  DELADDR: 21,
+  GETADDR: 22,
   NEWROUTE: 24,
+  DELROUTE: 25,
   GETROUTE: 26,
+  NEWNEIGH: 28,
+  DELNEIGH: 29,
+  GETNEIGH: 30,
 } as const;
 
 export const IFLA = {
@@ -38,6 +44,7 @@ export const IFLA = {
   LINKINFO: 18,
   IFALIAS: 20,
   STATS64: 23,
+  AF_SPEC: 26,
   GROUP: 27,
   NET_NS_FD: 28,
   EXT_MASK: 29,
@@ -46,8 +53,25 @@ export const IFLA = {
 
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
 export const VETH_INFO = { PEER: 1 } as const;
+/** Inside IFLA_AF_SPEC, AF_INET6. */
+export const IFLA_INET6 = { ADDR_GEN_MODE: 8 } as const;
+/** How the kernel makes the link-local address of a link that comes up. */
+export const ADDR_GEN_MODE = { eui64: 0, none: 1, stable_secret: 2, random: 3 } as const;
 export const IFA = { ADDRESS: 1, LOCAL: 2 } as const;
-export const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, TABLE: 15 } as const;
+export const IFA_F_NODAD = 0x02;
+export const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, MULTIPATH: 9, TABLE: 15 } as const;
+export const NDA = { DST: 1, LLADDR: 2 } as const;
+export const NUD = {
+  incomplete: 0x01,
+  reachable: 0x02,
+  stale: 0x04,
+  delay: 0x08,
+  probe: 0x10,
+  failed: 0x20,
+  noarp: 0x40,
+  permanent: 0x80,
+} as const;
+export const NTF_PROXY = 0x08;
 
 /** The set bit says that the nested attribute really is nested; GET replies omit it. */
 export const NLA_F_NESTED = 0x8000;
@@ -59,7 +83,27 @@ export const RTNH_F_ONLINK = 4;
 export const RTM_F_FIB_MATCH = 0x2000;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_STATIC = 4;
-export const RTN_UNICAST = 1;
-export const RT_SCOPE = { universe: 0, link: 253 } as const;
+export const RTN = {
+  unspec: 0,
+  unicast: 1,
+  local: 2,
+  broadcast: 3,
+  anycast: 4,
+  multicast: 5,
+  blackhole: 6,
+  unreachable: 7,
+  prohibit: 8,
+  throw: 9,
+  nat: 10,
+  xresolve: 11,
+} as const;
+export const RT_SCOPE = { universe: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_UNSPEC = 0;
+
+/** The name of `value` in a table of this file; undefined for one that is not in it. */
+export function nameOf<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name | undefined {
+  for (const name in table) if (table[name] === value) return name;
+  return undefined;
+}

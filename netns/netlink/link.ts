@@ -1,7 +1,23 @@
 // RTM_*LINK: struct ifinfomsg and IFLA_* attributes. See rtnetlink(7), linux/if_link.h.
-import { attribute, eachAttribute, mac, nested, readMac, readText, text, u32 } from './attribute.js';
-import { AF_UNSPEC, IFF_UP, IFLA, IFLA_INFO, NLM_F, RTEXT_FILTER_SKIP_STATS, RTM, VETH_INFO } from './constants.js';
+import { attribute, eachAttribute, mac, nested, readMac, readText, text, u8, u32 } from './attribute.js';
+import {
+  ADDR_GEN_MODE,
+  AF_INET6,
+  AF_UNSPEC,
+  IFF_UP,
+  IFLA,
+  IFLA_INET6,
+  IFLA_INFO,
+  NLM_F,
+  nameOf,
+  RTEXT_FILTER_SKIP_STATS,
+  RTM,
+  VETH_INFO,
+} from './constants.js';
 import { type Message, message } from './message.js';
+
+/** `none`: the link gets no link-local address of its own when it comes up. */
+export type AddressGeneration = keyof typeof ADDR_GEN_MODE;
 
 /** Settings of one link; absent ones are not sent. `netnsFd` moves it (or makes the peer) in that namespace. */
 export interface LinkSettings {
@@ -13,6 +29,8 @@ export interface LinkSettings {
   readonly group?: number;
   readonly netnsFd?: number;
   readonly up?: boolean;
+  /** Only of a link that exists and has IPv6; EAFNOSUPPORT otherwise, also while creating. */
+  readonly addressGeneration?: AddressGeneration;
 }
 
 /** Counters of struct rtnl_link_stats64 that the kernel counts for every link. */
@@ -37,6 +55,8 @@ export interface Link {
   readonly kind: string | undefined;
   readonly peer: number | undefined;
   readonly peerNetns: number | undefined;
+  /** Undefined where the link has no IPv6. */
+  readonly addressGeneration: AddressGeneration | undefined;
   readonly counters: LinkCounters | undefined;
 }
 
@@ -62,6 +82,10 @@ function settings(link: LinkSettings): Buffer {
   if (link.mtu !== undefined) parts.push(u32(IFLA.MTU, link.mtu));
   if (link.group !== undefined) parts.push(u32(IFLA.GROUP, link.group));
   if (link.netnsFd !== undefined) parts.push(u32(IFLA.NET_NS_FD, link.netnsFd));
+  if (link.addressGeneration !== undefined) {
+    const mode = u8(IFLA_INET6.ADDR_GEN_MODE, ADDR_GEN_MODE[link.addressGeneration]);
+    parts.push(nested(IFLA.AF_SPEC, nested(AF_INET6, mode)));
+  }
   return Buffer.concat(parts);
 }
 
@@ -133,6 +157,7 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     kind: undefined as string | undefined,
     peer: undefined as number | undefined,
     peerNetns: undefined as number | undefined,
+    addressGeneration: undefined as AddressGeneration | undefined,
     counters: undefined as LinkCounters | undefined,
   };
   eachAttribute(buffer, start + IFINFOMSG, end, (type, from, to) => {
@@ -143,6 +168,7 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     else if (type === IFLA.GROUP) link.group = buffer.readUInt32LE(from);
     else if (type === IFLA.LINK) link.peer = buffer.readUInt32LE(from);
     else if (type === IFLA.LINK_NETNSID) link.peerNetns = buffer.readInt32LE(from);
+    else if (type === IFLA.AF_SPEC) link.addressGeneration = readAddressGeneration(buffer, from, to);
     else if (type === IFLA.LINKINFO) link.kind = readKind(buffer, from, to);
     else if (type === IFLA.STATS64 && to - from >= STATS64_READ) link.counters = readCounters(buffer, from);
   });
@@ -155,6 +181,17 @@ function readKind(buffer: Buffer, start: number, end: number): string | undefine
     if (type === IFLA_INFO.KIND) kind = readText(buffer, from, to);
   });
   return kind;
+}
+
+function readAddressGeneration(buffer: Buffer, start: number, end: number): AddressGeneration | undefined {
+  let mode: AddressGeneration | undefined;
+  eachAttribute(buffer, start, end, (family, from, to) => {
+    if (family !== AF_INET6) return;
+    eachAttribute(buffer, from, to, (type, at) => {
+      if (type === IFLA_INET6.ADDR_GEN_MODE) mode = nameOf(ADDR_GEN_MODE, buffer.readUInt8(at));
+    });
+  });
+  return mode;
 }
 
 // Counters are 64 bits. As numbers they are exact up to 2^53 (9 PB) and beyond that off by less than one part in

@@ -1,16 +1,21 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { formatIpv4 } from '../../../netns/ipv4.js';
 import { newAddress, parseAddress } from '../../../netns/netlink/address.js';
+import { NUD, RTN } from '../../../netns/netlink/constants.js';
+import { inetText } from '../../../netns/netlink/inet.js';
 import { type LinkSettings, newVeth, parseLink, parseVethPeer, setLink } from '../../../netns/netlink/link.js';
 import { type Message, parseMessages } from '../../../netns/netlink/message.js';
+import { type Neighbour, newNeighbour, parseNeighbour } from '../../../netns/netlink/neighbour.js';
 import { newRoute, parseRoute, type Route } from '../../../netns/netlink/route.js';
 import { LOOPBACK_LINK } from './fixtures.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const index = fc.integer({ min: 1, max: 0x7fffffff });
-const ipv4 = u32.map(formatIpv4);
-const scope = fc.constantFrom('link' as const, 'universe' as const);
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const inet = (family: 4 | 6) =>
+  bytes(family === 4 ? 4 : 16).map((array) => inetText(Buffer.from(array), 0, array.length));
+const family = fc.constantFrom(4 as const, 6 as const);
+const scope = fc.constantFrom('link' as const, 'universe' as const, 'host' as const);
 const mac = fc
   .uint8Array({ minLength: 6, maxLength: 6 })
   .map((bytes) => (Buffer.from(bytes).toString('hex').match(/../g) ?? []).join(':'));
@@ -22,6 +27,7 @@ const settings: fc.Arbitrary<LinkSettings> = fc.record({
   mtu: u32,
   group: u32,
   up: fc.boolean(),
+  addressGeneration: fc.constantFrom('eui64' as const, 'none' as const, 'stable_secret' as const, 'random' as const),
 });
 
 function only(buffer: Buffer): Message {
@@ -47,30 +53,56 @@ test('both ends of a veth survive building and parsing', (t) => {
 });
 
 test('addresses survive building and parsing', (t) => {
-  const addresses = fc.record({ index, address: ipv4, prefix: fc.integer({ min: 0, max: 32 }), scope });
+  const addresses = family.chain((of) =>
+    fc.record(
+      { index, address: inet(of), prefix: fc.integer({ min: 0, max: 128 }), scope, noDad: fc.constant(true) },
+      { requiredKeys: ['index', 'address', 'prefix', 'scope'] },
+    ),
+  );
   fc.assert(fc.property(addresses, (address) => t.deepEqual(parseAddress(only(newAddress(address))), address)));
-  t.pass();
 });
 
 test('routes survive building and parsing', (t) => {
-  const routes: fc.Arbitrary<Route> = fc.record(
-    {
-      destination: ipv4,
-      gateway: ipv4,
-      source: ipv4,
-      onlink: fc.constant(true),
-      prefix: fc.integer({ min: 0, max: 32 }),
-      index,
-      scope,
-    },
-    { requiredKeys: ['prefix', 'index', 'scope'] },
+  const routes: fc.Arbitrary<Route> = family.chain((of) =>
+    fc
+      .record(
+        {
+          destination: inet(of),
+          gateway: inet(of),
+          source: inet(of),
+          onlink: fc.constant(true),
+          table: u32.filter((table) => table !== 0 && table !== 254),
+          type: fc.constantFrom(...Object.keys(RTN)).filter(isRouteType),
+          index,
+          scope,
+        },
+        { requiredKeys: ['index', 'scope'] },
+      )
+      .map(({ type, ...route }) => ({
+        ...route,
+        prefix: route.destination === undefined ? 0 : of === 4 ? 32 : 128,
+        ...(type === undefined || type === 'unicast' ? {} : { type }),
+        ...(of === 4 || route.destination || route.gateway || route.source ? {} : { family: 6 as const }),
+      })),
   );
   fc.assert(
     fc.property(routes, fc.constantFrom('exclusive' as const, 'replace' as const), (route, mode) =>
       t.deepEqual(parseRoute(only(newRoute(route, mode))), route),
     ),
   );
-  t.pass();
+});
+
+test('neighbours survive building and parsing', (t) => {
+  const states = [undefined, ...Object.keys(NUD).filter((name): name is keyof typeof NUD => name in NUD)];
+  const neighbours: fc.Arbitrary<Neighbour> = family.chain((of) =>
+    fc.record(
+      { index, address: inet(of), mac, state: fc.constantFrom(...states), proxy: fc.constant(true) },
+      { requiredKeys: ['index', 'address', 'state'] },
+    ),
+  );
+  fc.assert(
+    fc.property(neighbours, (neighbour) => t.deepEqual(parseNeighbour(only(newNeighbour(neighbour))), neighbour)),
+  );
 });
 
 test('the bytes of a veth request are those of the kernel ABI', (t) => {
@@ -107,3 +139,7 @@ test('what is no address is refused before anything is sent', (t) => {
     instanceOf: RangeError,
   });
 });
+
+function isRouteType(name: string): name is keyof typeof RTN {
+  return name in RTN;
+}
