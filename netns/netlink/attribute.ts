@@ -35,6 +35,13 @@ export function u32(type: number, value: number): Buffer {
   return attribute(type, payload);
 }
 
+/** 64 bits from a number, exact up to 2^53. */
+export function u64(type: number, value: number): Buffer {
+  const payload = Buffer.alloc(8);
+  payload.writeBigUInt64LE(BigInt(value));
+  return attribute(type, payload);
+}
+
 /** Text with its closing NUL, as the kernel's NLA_NUL_STRING wants. */
 export function text(type: number, value: string): Buffer {
   return attribute(type, Buffer.from(`${value}\0`));
@@ -74,4 +81,9 @@ export function readText(buffer: Buffer, start: number, end: number): string {
 
 export function readMac(buffer: Buffer, start: number, end: number): string {
   return (buffer.toString('hex', start, end).match(/../g) ?? []).join(':');
+}
+
+/** 64 bits as a number; beyond 2^53 off by less than one part in 10^15. */
+export function readU64(buffer: Buffer, start: number): number {
+  return buffer.readUInt32LE(start) + buffer.readUInt32LE(start + 4) * 2 ** 32;
 }

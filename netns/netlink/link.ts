@@ -1,5 +1,5 @@
 // RTM_*LINK: struct ifinfomsg and IFLA_* attributes. See rtnetlink(7), linux/if_link.h.
-import { attribute, eachAttribute, mac, nested, readMac, readText, text, u8, u32 } from './attribute.js';
+import { attribute, eachAttribute, mac, nested, readMac, readText, readU64, text, u8, u32 } from './attribute.js';
 import {
   ADDR_GEN_MODE,
   AF_INET6,
@@ -96,6 +96,12 @@ function settings(link: LinkSettings): Buffer {
 export function newVeth(link: LinkSettings, peer: LinkSettings): Buffer {
   const data = nested(IFLA_INFO.DATA, attribute(VETH_INFO.PEER, settings(peer)));
   const info = nested(IFLA.LINKINFO, text(IFLA_INFO.KIND, 'veth'), data);
+  return message(RTM.NEWLINK, NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL, settings(link), info);
+}
+
+/** RTM_NEWLINK for an IFB, a link whose only use is the qdisc in front of it (Documentation: tc-mirred(8)). */
+export function newIfb(link: LinkSettings): Buffer {
+  const info = nested(IFLA.LINKINFO, text(IFLA_INFO.KIND, 'ifb'));
   return message(RTM.NEWLINK, NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL, settings(link), info);
 }
 
@@ -197,7 +203,7 @@ function readAddressGeneration(buffer: Buffer, start: number, end: number): Addr
 // Counters are 64 bits. As numbers they are exact up to 2^53 (9 PB) and beyond that off by less than one part in
 // 10^15; Prometheus stores doubles anyway, and BigInt for thousands of links costs several times more.
 function readCounters(buffer: Buffer, at: number): LinkCounters {
-  const u64 = (slot: number) => buffer.readUInt32LE(at + slot * 8) + buffer.readUInt32LE(at + slot * 8 + 4) * 2 ** 32;
+  const u64 = (slot: number) => readU64(buffer, at + slot * 8);
   return {
     rxPackets: u64(0),
     txPackets: u64(1),
