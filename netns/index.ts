@@ -1,5 +1,8 @@
 // The door of this room.
-export { AddressPool, type Cidr, linkNameFor, macFor, parseCidr } from './ipam.js';
+export { AddressError, assertDisjoint, type Cidr, parseCidr } from './addresses/cidr.js';
+export { type Conflict, conflictsWithHost, type OwnLinks } from './addresses/conflict.js';
+export { AddressPool, type PoolOptions, type Utilisation } from './addresses/pool.js';
+export { linkNameFor, macFor } from './names.js';
 export { type NetworkRoomOptions, openNetworkRoom } from './room.js';
 export {
   GATEWAY,

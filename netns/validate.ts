@@ -1,7 +1,8 @@
 // Names and numbers end up in paths, interface names and rule text: what does not fit is refused before any effect.
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
-import { parseCidr, parseIpv4 } from './ipv4.js';
+import { parseCidr } from './addresses/cidr.js';
+import { parseIp } from './addresses/ip.js';
 import type { Removal, SandboxNetwork } from './types.js';
 
 const NETNS = /^[a-z0-9-]{1,64}$/;
@@ -51,17 +52,16 @@ function demand(valid: boolean, field: string, value: string, rule: string): voi
 }
 
 function isIpv4(text: string): boolean {
-  return passes(() => parseIpv4(text));
+  return passes(() => parseIp(text).family === 4);
 }
 
 function isCidr(text: string): boolean {
-  return passes(() => parseCidr(text));
+  return passes(() => parseCidr(text).family === 4);
 }
 
-function passes(parse: () => unknown): boolean {
+function passes(check: () => boolean): boolean {
   try {
-    parse();
-    return true;
+    return check();
   } catch {
     return false;
   }

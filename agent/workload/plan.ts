@@ -3,7 +3,7 @@
 import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
-import { linkNameFor, macFor } from '../../netns/ipam.js';
+import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import type { Driver } from '../drivers/driver.js';

@@ -1,7 +1,7 @@
 // What the workload room needs from the world, as small as it is used. The daemon passes the real rooms; tests pass
 // recording fakes that run behind the same conformance suite.
 import type { Tree } from '../../cgroups/tree.js';
-import type { AddressPool } from '../../netns/ipam.js';
+import type { AddressPool } from '../../netns/addresses/pool.js';
 import type { NetworkRoom } from '../../netns/types.js';
 import type { Holder } from '../../systemd/holder/protocol.js';
 import type { BerthEvent, CapacityRow } from '../service.js';

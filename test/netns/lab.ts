@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
-import { macFor } from '../../netns/ipam.js';
+import { macFor } from '../../netns/names.js';
 import type { RoomSettings, SandboxNetwork } from '../../netns/types.js';
 
 const run = promisify(execFile);

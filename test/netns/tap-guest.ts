@@ -2,12 +2,11 @@
 // Arguments: tap name, address, MAC. Runs inside the sandbox's namespace.
 import { readSync, writeSync } from 'node:fs';
 import { openTap } from '../../linux/tuntap.js';
-import { parseIpv4 } from '../../netns/ipv4.js';
+import { inetBytes } from '../../netns/netlink/inet.js';
 
 const [, , name = '', address = '', mac = ''] = process.argv;
 const VNET_HEADER = 10;
-const own = Buffer.alloc(4);
-own.writeUInt32BE(parseIpv4(address));
+const own = inetBytes(address);
 const ownMac = Buffer.from(mac.replaceAll(':', ''), 'hex');
 
 function answer(frame: Buffer): boolean {

@@ -9,7 +9,7 @@ import type { EventPort } from '../../../agent/workload/ports.js';
 import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
-import { AddressPool } from '../../../netns/ipam.js';
+import { AddressPool } from '../../../netns/addresses/pool.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { FakeHost } from './fake-host.js';
 

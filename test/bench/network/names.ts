@@ -1,6 +1,6 @@
 // Names and addresses of the sandboxes: the same for every way of making them, so that the kernel does the same work.
 import { PLAIN_FIREWALL, UNLIMITED } from '../../../netns/defaults.js';
-import { macFor } from '../../../netns/ipam.js';
+import { macFor } from '../../../netns/names.js';
 import type { SandboxNetwork, Tap } from '../../../netns/types.js';
 
 export const NETNS_PREFIX = 'bench-berth-';
