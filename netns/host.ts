@@ -10,6 +10,8 @@ export interface Host {
   readonly rtnl: Rtnl;
   /** Whether /run/netns has been made a shared mount; done once, as it takes the lock of all mounts. */
   directoryShared: boolean;
+  /** Whether the kernel has fq_codel; undefined: not tried yet. */
+  fairQueues: boolean | undefined;
   close(): void;
 }
 
@@ -22,6 +24,7 @@ export function openHost(): Host {
       home,
       rtnl,
       directoryShared: false,
+      fairQueues: undefined,
       close() {
         rtnl.close();
         closeSync(home);
