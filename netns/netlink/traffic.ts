@@ -87,7 +87,7 @@ export function deleteQdisc(place: Place): Buffer {
 
 /**
  * Asks for one qdisc, as a dump cannot be limited to a link. Without NLM_F_ECHO the answer goes to the listeners of
- * RTNLGRP_TC alone. The default qdiscs (noqueue, pfifo_fast of the kernel itself) are acknowledged, not reported.
+ * RTNLGRP_TC alone. A default qdisc, which the kernel made itself, has handle 0 or is not reported at all.
  */
 export function getQdisc(where: { readonly index: number; readonly parent: number }): Buffer {
   const flags = NLM_F.REQUEST | NLM_F.ACK | NLM_F.ECHO;

@@ -86,7 +86,10 @@ function readQdiscs(rtnl: Rtnl, links: readonly Link[]): Qdisc[] {
     }),
   );
   rtnl.transact(requests, (reply) => {
-    if (reply.type === RTM_TC.NEWQDISC) qdiscs.push(parseQdisc(reply));
+    if (reply.type !== RTM_TC.NEWQDISC) return;
+    const qdisc = parseQdisc(reply);
+    // Handle 0: a default that the kernel put there itself.
+    if (qdisc.handle !== 0) qdiscs.push(qdisc);
   });
   return qdiscs;
 }
