@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockForLife } from '../linux/self.js';
-import { AddressPool } from '../netns/index.js';
 import { Agent } from './agent.js';
 import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
@@ -16,6 +15,9 @@ import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import { probeKvm } from './host/kvm.js';
 import { which } from './host/which.js';
+import { Claims } from './network/claims.js';
+import { hostNetworks, requireFreePools } from './network/conflicts.js';
+import { isTaken } from './network/published.js';
 import { LateObserver, type Observation, observe } from './observe.js';
 import { openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
@@ -59,13 +61,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   await mkdir(state, { recursive: true, mode: 0o700 });
   await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
   claim(join(runtime, 'agent.lock'));
+  requireFreePools(config.network, hostNetworks());
   const rooms = await openRooms(config, facts, log);
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const observer = new LateObserver();
-  const addresses = new AddressPool(config.network.pool);
-  const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: addresses.total };
-  const world = await makeWorld(config, facts, rooms, events, observer, addresses, size, log);
+  const claims = new Claims(config.network);
+  const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
   const manager = new Manager(world);
   const reaper = new Reaper(world, (id) => manager.has(id), parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state);
@@ -96,7 +99,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   };
   const observation = await observe(world, manager, rooms.network, source, version);
   observer.attach(observation.metrics);
-  const quarantine = new Quarantine(world.addresses, config.network.link_prefix, log);
+  const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   return { facts, rooms, world, events, manager, reaper, quarantine, agent, observation, late, size };
 }
 
@@ -122,7 +125,7 @@ async function makeWorld(
   rooms: Rooms,
   events: EventLog,
   observer: LateObserver,
-  addresses: AddressPool,
+  claims: Claims,
   size: HostSize,
   log: Log,
 ): Promise<World> {
@@ -134,7 +137,8 @@ async function makeWorld(
     cgroups: rooms.cgroups,
     network: rooms.network,
     holder: rooms.holder,
-    addresses,
+    claims,
+    portTaken: isTaken,
     ledger: createLedger(config, size),
     journal: new Journal(config.paths.state),
     output,

@@ -42,7 +42,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const { agent, events, late, manager, observation, quarantine, rooms } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
-  await quarantine.refresh(manager.addresses());
+  await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
   late.schedulers = () => control.stats().schedulers;
@@ -103,7 +103,7 @@ async function housekeeping({ facts, late, manager, quarantine, reaper, rooms, w
   try {
     if (facts.cgroup) late.foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
     await reaper.sweep({ now: false });
-    await quarantine.refresh(manager.addresses());
+    await quarantine.refresh(manager.known());
     for (const { id } of manager.records()) await world.output.cap(id);
   } catch (error) {
     world.log.warn({ err: error }, 'housekeeping failed');

@@ -26,6 +26,7 @@ export const ERRORS = {
   not_found: { exit: 4, rpc: -32010, hint: 'See `berth workload list`.' },
   admission_refused: { exit: 3, rpc: -32020, hint: 'See `berth node capacity`.' },
   address_pool_exhausted: { exit: 3, rpc: -32021, hint: 'Delete workloads or widen network.pool.' },
+  port_in_use: { exit: 3, rpc: -32023, hint: 'Choose another host port, or free this one.' },
   cordoned: { exit: 3, rpc: -32022, hint: 'Run `berth node uncordon`.' },
   binary_missing: { exit: 1, rpc: -32030, hint: 'Install the named program on this host.' },
   controller_missing: {
@@ -37,6 +38,12 @@ export const ERRORS = {
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
   shrink_refused: { exit: 1, rpc: -32048, hint: 'Free memory inside the workload first, or choose a higher limit.' },
+  network_missing: { exit: 1, rpc: -32049, hint: 'See section [network] of the configuration of this node.' },
+  pool_conflict: {
+    exit: 1,
+    rpc: -32050,
+    hint: 'Choose another network for the named key of section [network], or take the other one off the host.',
+  },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   deadline_exceeded: { exit: 1, rpc: -32036, hint: 'The host is slow or stuck; see `berth doctor` and the journal.' },
   os_error: { exit: 1, rpc: -32037, hint: 'The kernel refused; the message names operation, object and errno.' },

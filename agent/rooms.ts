@@ -8,15 +8,18 @@ import { type NetworkRoom, openNetworkRoom } from '../netns/index.js';
 import { connectHolder } from '../systemd/holder/client.js';
 import { launchHolder } from '../systemd/holder/launch.js';
 import type { Holder } from '../systemd/holder/protocol.js';
+import { poolsOf } from './config/network.js';
 import type { Config } from './config/schema.js';
 import { BerthError } from './errors.js';
 import type { HostFacts } from './host/facts.js';
-import type { Log } from './workload/ports.js';
+import { enableForwarding } from './network/forwarding.js';
+import { roomSettings } from './network/settings.js';
+import type { Log, NetworkPort } from './workload/ports.js';
 
 export interface Rooms {
   readonly holder: Holder;
   readonly cgroups: Tree;
-  readonly network: NetworkRoom;
+  readonly network: NetworkRoom & NetworkPort;
 }
 
 /** The cgroup in which the holder sits, below berth's own root. */
@@ -38,9 +41,16 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   const network = openNetworkRoom({
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
   });
-  const { pool, link_prefix: linkPrefix, table } = config.network;
-  await network.setup({ table, linkPrefix, masquerade: [pool], bridges: [], hostAccess: true });
-  return { holder, cgroups, network };
+  await network.setup(roomSettings(config.network));
+  forward(config, log);
+  return { holder, cgroups, network: { ...network, update: network.create } };
+}
+
+function forward({ network }: Config, log: Log): void {
+  if (network.forwarding === 'leave') return;
+  const ipv6 = poolsOf(network).some((pool) => pool.network.family === 6);
+  const changed = enableForwarding({ ipv6 });
+  if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
 }
 
 async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promise<Holder> {

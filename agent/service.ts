@@ -16,7 +16,7 @@ export interface CapacityRow {
 /** A refusal in the shape of design section 7; quantities of memory as text ("256Mi"), others as numbers. */
 export interface Refusal {
   readonly code: 'admission_refused';
-  readonly dimension: CapacityRow['dimension'];
+  readonly dimension: CapacityRow['dimension'] | 'ports';
   readonly scope: string;
   readonly limit: number | string;
   readonly used: number | string;
@@ -24,6 +24,8 @@ export interface Refusal {
   readonly shortBy: number | string;
   readonly retryAfterMs: number | null;
   readonly hint: string;
+  /** The workload that holds what was asked for, where it is one. */
+  readonly holder?: string;
 }
 
 export interface FitsAnswer {
@@ -85,7 +87,7 @@ export interface AgentService {
   fits(spec: WorkloadSpec): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */
   create(spec: WorkloadSpec): Promise<WorkloadView>;
-  /** Live change of resources, labels, priority, restart; anything else is `immutable_field`. */
+  /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
   update(id: string, spec: WorkloadSpec): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView>;

@@ -3,6 +3,7 @@
 import type * as z from 'zod';
 import { BerthError } from '../errors.js';
 import { shapeAt, shapeOf } from './inspect.js';
+import { networkProblems } from './network.js';
 import type { Config } from './schema.js';
 import { configSchema } from './schema.js';
 import type { ConfigFlag, Layer, Problem } from './sources.js';
@@ -56,10 +57,20 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   }
   if (problems.length > 0) throw invalid(problems);
   const result = configSchema.safeParse(tree);
-  if (result.success) return { config: result.data, origins, files };
   // Each source is right by itself, but not all of them together.
-  const origin = (path: Path) => origins.get(dotted(path)) ?? 'all sources together';
+  const origin = (path: Path) => originAt(origins, path) ?? 'all sources together';
+  if (result.success) {
+    const together = networkProblems(result.data.network);
+    if (together.length === 0) return { config: result.data, origins, files };
+    throw invalid(together.map(({ path, problem }) => ({ origin: origin(path), key: dotted(path), problem })));
+  }
   throw invalid(result.error.issues.flatMap((issue) => problemsOf(issue, { tree, origin })));
+}
+
+/** Where a key, or the first below it, was set. */
+function originAt(origins: ReadonlyMap<string, string>, path: Path): string | undefined {
+  const key = dotted(path);
+  return origins.get(key) ?? [...origins].find(([name]) => name.startsWith(`${key}.`))?.[1];
 }
 
 function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {

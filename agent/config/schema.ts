@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
+import { networkSchema } from './network.js';
 
 const duration = (text: string) =>
   z
@@ -73,22 +74,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
-  network: z
-    .strictObject({
-      pool: z.string().default('10.133.0.0/16').meta({ description: 'IPv4 addresses for workloads' }),
-      mtu: z.number().int().min(576).max(65_535).default(1500),
-      link_prefix: z
-        .string()
-        .regex(/^[a-z][a-z0-9]{0,3}$/)
-        .default('bt')
-        .meta({ description: 'of link names' }),
-      table: z
-        .string()
-        .regex(/^[a-z][a-z0-9_]{0,30}$/)
-        .default('berth')
-        .meta({ description: 'name of the nft table' }),
-    })
-    .prefault({}),
+  network: networkSchema.prefault({}),
   drivers: z
     .strictObject({
       qemu: z

@@ -48,12 +48,29 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.create': {
     does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing.',
     result: 'WorkloadView',
-    errors: ['invalid_spec', 'unknown_driver', 'conflict', 'admission_refused', 'address_pool_exhausted', 'cordoned'],
+    errors: [
+      'invalid_spec',
+      'unknown_driver',
+      'conflict',
+      'admission_refused',
+      'address_pool_exhausted',
+      'port_in_use',
+      'network_missing',
+      'cordoned',
+    ],
   },
   'workload.update': {
-    does: 'Changes resources, labels, priority or restart of a workload while it runs.',
+    does: 'Changes resources, labels, priority, restart, or ports, bandwidth, egress and connections of the network of a workload while it runs.',
     result: 'WorkloadView',
-    errors: ['invalid_spec', 'unknown_driver', 'not_found', 'immutable_field', 'admission_refused', 'invalid_state'],
+    errors: [
+      'invalid_spec',
+      'unknown_driver',
+      'not_found',
+      'immutable_field',
+      'admission_refused',
+      'port_in_use',
+      'invalid_state',
+    ],
   },
   'workload.delete': {
     does: 'Stops and removes it. Answers when the wish is durable; `workload.deleted` says when nothing is left. `now` skips the grace period.',

@@ -1,7 +1,7 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { CapacityRow } from '../service.js';
+import type { Refusal } from '../service.js';
 import type { EndRecord } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
 import {
@@ -24,7 +24,7 @@ export interface MetricsOptions {
   readonly process?: boolean;
 }
 
-const DIMENSIONS: readonly CapacityRow['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses'];
+const DIMENSIONS: readonly Refusal['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'ports'];
 const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'start', 'lost'];
 
 export class Metrics {
@@ -88,7 +88,7 @@ export class Metrics {
   }
 
   /** `dimension`: of the refusal; `none` for an admission. */
-  recordAdmission(result: 'admitted' | 'refused', dimension: CapacityRow['dimension'] | 'none', seconds: number): void {
+  recordAdmission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void {
     this.#decisions.inc({ result, dimension });
     this.#admission.observe(seconds);
   }

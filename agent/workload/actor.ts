@@ -5,6 +5,7 @@ import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { describeEnd, readOom } from '../pressure/ends.js';
 import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
+import { networkFor } from './plan.js';
 import type { EndRecord, ProcessRecord, WorkloadRecord } from './record.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
@@ -230,7 +231,7 @@ export class Actor {
     this.#killNow = false;
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
-    await this.patch({ state: restingState(end), error: kept, sandbox: { ...sandbox, address: null } });
+    await this.patch({ state: restingState(end), error: kept, sandbox: { ...sandbox, address: null, address6: null } });
     this.#dirty = true;
   }
 
@@ -244,15 +245,17 @@ export class Actor {
   }
 
   async #dismantle(): Promise<void> {
-    const { id } = this.#record;
+    const { id, spec, sandbox } = this.#record;
+    const { config } = this.#world;
     await dismantle(this.#record, {
       cgroups: this.#world.cgroups,
       network: this.#world.network,
       holder: this.#world.holder,
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
+      made: networkFor(spec, sandbox, driverOf(this.#world, spec.driver), config.network),
     });
-    this.#world.addresses.release(id);
+    this.#world.claims.release(id);
     this.#world.ledger.release(id);
   }
 

@@ -5,10 +5,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import type { WorkloadRecord } from './record.js';
+import { NO_NETWORK, type WorkloadRecord } from './record.js';
 import { parseSpec } from './spec.js';
 
-const VERSION = 1;
+/** 2: sandboxes with IPv6 address, MTU, group and attachment. Entries of version 1 are read as well. */
+const VERSION = 2;
+const READABLE: readonly unknown[] = [1, VERSION];
 
 interface Queue {
   next: WorkloadRecord | undefined;
@@ -125,10 +127,12 @@ export function decode(text: string): WorkloadRecord {
   const parsed: unknown = JSON.parse(text);
   if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object');
   const entry = parsed as { version?: unknown; checksum?: unknown; record?: WorkloadRecord };
-  if (entry.version !== VERSION) throw new Error(`version ${String(entry.version)} is not ${VERSION}`);
+  if (!READABLE.includes(entry.version))
+    throw new Error(`version ${String(entry.version)} is not one of ${READABLE.join(', ')}`);
   if (!entry.record || entry.checksum !== checksum(JSON.stringify(entry.record))) throw new Error('wrong checksum');
-  parseSpec(entry.record.spec);
-  return entry.record;
+  // Fields that an older agent did not know get their defaults.
+  const { record } = entry;
+  return { ...record, spec: parseSpec(record.spec), sandbox: { ...NO_NETWORK, ...record.sandbox } };
 }
 
 function checksum(body: string): string {

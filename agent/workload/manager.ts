@@ -2,20 +2,27 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Demand, demandOf } from '../density/demand.js';
-import { BerthError } from '../errors.js';
+import { BerthError, type ErrorCode } from '../errors.js';
+import { requireNetwork } from '../network/attachment.js';
+import { portRefusal } from '../network/claims.js';
+import { keyOf } from '../network/published.js';
 import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
+import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
 import { limitsOf, requireControllers, sandboxFor } from './plan.js';
-import type { Desired, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
+import type { Known } from './quarantine.js';
+import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
 import { type Recovery, recover } from './recover.js';
-import { resize } from './resize.js';
 import type { WorkloadSpec } from './spec.js';
 import { parseSize } from './units.js';
 import { driverOf, type World } from './world.js';
 
-/** What an update may change while the workload runs. */
-const MUTABLE = ['resources', 'labels', 'priority', 'restart'] as const;
+/** Refusals with a code of their own. */
+const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
+  addresses: 'address_pool_exhausted',
+  ports: 'port_in_use',
+};
 
 export class Manager {
   readonly #world: World;
@@ -58,15 +65,20 @@ export class Manager {
     return [...this.#actors.values()].map((actor) => actor.record);
   }
 
-  /** Addresses that belong to a workload. */
-  addresses(): Set<string> {
-    return new Set(this.records().flatMap(({ sandbox }) => (sandbox.address === null ? [] : [sandbox.address])));
+  /** Addresses and links that belong to a workload. */
+  known(): Known {
+    const sandboxes = this.records().map(({ sandbox }) => sandbox);
+    const present = <T>(values: readonly (T | null)[]) => new Set(values.filter((value) => value !== null));
+    return {
+      addresses: present(sandboxes.flatMap(({ address, address6 }) => [address, address6])),
+      links: present(sandboxes.map(({ hostLink }) => hostLink)),
+    };
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
   async fits(spec: WorkloadSpec): Promise<FitsAnswer> {
     await this.#check(spec);
-    const refusals = this.#refusals(spec);
+    const refusals = this.#refusals(spec, await this.#occupiedPorts(spec));
     return { fits: refusals.length === 0, refusals };
   }
 
@@ -74,10 +86,11 @@ export class Manager {
     const known = this.#actors.get(spec.id);
     if (known) return this.#same(known, spec);
     await this.#check(spec);
+    const occupied = await this.#occupiedPorts(spec);
     // From here to the registration nothing is awaited: two creates of one id cannot pass each other.
     const raced = this.#actors.get(spec.id);
     if (raced) return this.#same(raced, spec);
-    const record = this.#admit(spec, { createdAt: Date.now(), generation: 1, restarts: 0 });
+    const record = this.#admit(spec, occupied, { createdAt: Date.now(), generation: 1, restarts: 0 });
     const actor = this.#adopt(record);
     try {
       await this.#world.journal.write(record);
@@ -112,8 +125,9 @@ export class Manager {
       throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
     if (again) {
       await this.#check(spec);
+      const occupied = await this.#occupiedPorts(spec);
       const { createdAt, generation } = actor.record;
-      const admitted = this.#admit(spec, { createdAt, generation, restarts: 0 });
+      const admitted = this.#admit(spec, occupied, { createdAt, generation, restarts: 0 });
       await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
         this.#release(id);
         throw error;
@@ -142,24 +156,26 @@ export class Manager {
     for (const actor of this.#actors.values()) actor.close();
   }
 
-  #adopt(record: WorkloadRecord): Actor {
+  #adopt(found: WorkloadRecord): Actor {
+    const { claims, ledger } = this.#world;
+    const settled = isSettled(found.state);
+    const sandbox = claims.restore(found.spec, found.sandbox, settled);
+    const record = sandbox === found.sandbox ? found : { ...found, sandbox };
     const actor = new Actor(this.#world, (gone) => this.#drop(gone), record);
     this.#actors.set(record.id, actor);
-    if (!isSettled(record.state)) {
-      this.#world.ledger.commit(record.id, this.#demand(record.spec));
-      if (record.sandbox.address !== null) this.#world.addresses.restore(record.id, record.sandbox.address);
-    }
+    if (!settled) ledger.commit(record.id, this.#demand(record.spec));
     return actor;
   }
 
   #drop(actor: Actor): void {
     this.#actors.delete(actor.record.id);
     this.#release(actor.record.id);
+    this.#world.claims.forget(actor.record.id);
   }
 
   #release(id: string): void {
     this.#world.ledger.release(id);
-    this.#world.addresses.release(id);
+    this.#world.claims.release(id);
   }
 
   /** All that can be known of a spec on this host without changing anything. */
@@ -169,6 +185,7 @@ export class Manager {
       limitsOf(spec, driver.overhead(spec), new Set(this.#world.cgroups.controllers)),
       new Set(this.#world.cgroups.controllers),
     );
+    requireNetwork(spec.network, this.#world.config.network);
     await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable });
   }
 
@@ -178,26 +195,33 @@ export class Manager {
     return demandOf(spec, { cpu, memory: parseSize(memory) ?? 0 }, driver.overhead(spec));
   }
 
-  #refusals(spec: WorkloadSpec): readonly Refusal[] {
-    return this.#world.ledger.check(spec.id, this.#demand(spec));
+  /** Ports asked for, and not held already, that a process of this host listens on. */
+  async #occupiedPorts({ id, network }: WorkloadSpec): Promise<readonly Refusal[]> {
+    const { claims, portTaken } = this.#world;
+    const held = new Set(claims.portsOf(id).map(keyOf));
+    const asked = network.ports.filter((port) => !held.has(keyOf(port)));
+    const taken = await Promise.all(asked.map((port) => portTaken(port)));
+    return asked.filter((_, at) => taken[at]).map((port) => portRefusal(port, null));
   }
 
-  /** Grants room and names, in memory; the caller makes it durable. Throws cordoned, admission_refused, address_pool_exhausted. */
-  #admit(spec: WorkloadSpec, kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>): WorkloadRecord {
+  #refusals(spec: WorkloadSpec, occupied: readonly Refusal[]): readonly Refusal[] {
+    const { ledger, claims } = this.#world;
+    return [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
+  }
+
+  /**
+   * Grants room, names, addresses and ports, in memory; the caller makes it durable. Throws cordoned, admission_refused,
+   * address_pool_exhausted, port_in_use.
+   */
+  #admit(
+    spec: WorkloadSpec,
+    occupied: readonly Refusal[],
+    kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
+  ): WorkloadRecord {
     const begun = performance.now();
     if (this.#cordoned) throw new BerthError('cordoned', 'this node is cordoned and takes no new workloads');
-    this.#grant(spec, begun);
-    const address = spec.network.mode === 'routed' ? this.#world.addresses.lease(spec.id) : null;
-    if (address === undefined) {
-      this.#world.ledger.release(spec.id);
-      throw new BerthError('address_pool_exhausted', `no address of ${this.#world.config.network.pool} is free`);
-    }
-    const sandbox = sandboxFor(
-      spec,
-      driverOf(this.#world, spec.driver),
-      this.#world.config.network.link_prefix,
-      address,
-    );
+    this.#grant(spec, occupied, begun);
+    const sandbox = this.#sandbox(spec);
     return {
       id: spec.id,
       spec,
@@ -214,8 +238,19 @@ export class Manager {
     };
   }
 
-  #grant(spec: WorkloadSpec, begun: number): void {
-    const [first, ...others] = this.#refusals(spec);
+  #sandbox(spec: WorkloadSpec): Sandbox {
+    const { claims, config, ledger } = this.#world;
+    try {
+      const { link_prefix: prefix } = config.network;
+      return sandboxFor(spec, driverOf(this.#world, spec.driver), prefix, claims.claim(spec));
+    } catch (error) {
+      ledger.release(spec.id);
+      throw error;
+    }
+  }
+
+  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): void {
+    const [first, ...others] = this.#refusals(spec, occupied);
     const { observer, events, ledger } = this.#world;
     if (!first) {
       ledger.commit(spec.id, this.#demand(spec));
@@ -224,11 +259,12 @@ export class Manager {
     }
     observer.admission('refused', first.dimension, (performance.now() - begun) / 1000);
     events.append({ type: 'admission.refused', workload: spec.id, tenant: spec.tenant, data: { ...first } });
-    throw new BerthError(
-      first.dimension === 'addresses' ? 'address_pool_exhausted' : 'admission_refused',
-      `"${spec.id}" does not fit: ${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`,
-      { hint: first.hint, data: { ...first, others } },
-    );
+    const code = CODES[first.dimension] ?? 'admission_refused';
+    const why =
+      first.dimension === 'ports'
+        ? `port ${first.scope} is in use`
+        : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
+    throw new BerthError(code, `"${spec.id}" does not fit: ${why}`, { hint: first.hint, data: { ...first, others } });
   }
 
   #same(actor: Actor, spec: WorkloadSpec): WorkloadView {
@@ -241,33 +277,29 @@ export class Manager {
   async #update(actor: Actor, spec: WorkloadSpec): Promise<void> {
     const { record } = actor;
     if (record.desired === 'deleted') throw new BerthError('invalid_state', `workload "${record.id}" is being deleted`);
-    const fixed = Object.keys(spec).filter(
-      (key) => !(MUTABLE as readonly string[]).includes(key),
-    ) as (keyof WorkloadSpec)[];
-    const changed = fixed.filter((key) => !isDeepStrictEqual(spec[key], record.spec[key]));
+    const changed = fixedChanges(record.spec, spec);
     if (changed.length > 0)
       throw new BerthError('immutable_field', `${changed.join(', ')} cannot be changed while the workload exists`, {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
     await this.#check(spec);
-    const live = !isSettled(record.state);
-    if (live) this.#grant(spec, performance.now());
+    const { claims, ledger } = this.#world;
+    const { id, state } = record;
+    const live = !isSettled(state);
+    if (live) this.#grant(spec, await this.#occupiedPorts(spec), performance.now());
+    if (live) claims.holdPorts(id, spec.network.ports);
+    let undo = async (): Promise<void> => undefined;
     try {
-      if (record.state === 'running' || record.state === 'frozen') await this.#resize(record, spec);
+      if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
       await actor.patch({ spec, generation: record.generation + 1 });
     } catch (error) {
-      if (live) this.#world.ledger.commit(record.id, this.#demand(record.spec));
+      await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
+      if (live) ledger.commit(id, this.#demand(record.spec));
+      if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;
     }
-    actor.event('workload.updated', { generation: record.generation + 1, resources: spec.resources });
-  }
-
-  /** The kernel first, the journal after: a crash in between leaves the old intent, which recovery writes back. */
-  async #resize(record: WorkloadRecord, spec: WorkloadSpec): Promise<void> {
-    const overhead = driverOf(this.#world, spec.driver).overhead(spec);
-    const controllers = new Set(this.#world.cgroups.controllers);
-    const limits = (of: WorkloadSpec) => limitsOf(of, overhead, controllers);
-    await resize(this.#world.cgroups, record.sandbox.cgroup, limits(record.spec), limits(spec));
+    const { resources, network } = spec;
+    actor.event('workload.updated', { generation: record.generation + 1, resources, network });
   }
 }

@@ -2,12 +2,13 @@
 // read backwards to take everything down.
 import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
-import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import type { Driver } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import type { Claim } from '../network/claims.js';
+import { sandboxNetwork } from '../network/sandbox-network.js';
 import type { Sandbox } from './record.js';
 import type { WorkloadSpec } from './spec.js';
 
@@ -26,17 +27,29 @@ export const OWNER_PREFIX = 'berth:';
 export const NETNS_PREFIX = 'berth-';
 
 /** Names are functions of the id, so that objects can be found again without any journal. */
-export function sandboxFor(spec: WorkloadSpec, driver: Driver, linkPrefix: string, address: string | null): Sandbox {
-  const { mode } = spec.network;
-  const routed = mode === 'routed';
+export function sandboxFor(spec: WorkloadSpec, driver: Driver, linkPrefix: string, claim: Claim): Sandbox {
+  const linked = claim.address !== null;
+  const onHost = spec.external?.at === 'host';
+  const hostLink = linked ? linkNameFor(linkPrefix, spec.id) : null;
+  const tap = linked ? driver.tap(spec) : null;
   return {
     cgroup: `${spec.tenant}/${spec.id}`,
-    netns: mode === 'host' ? null : `${NETNS_PREFIX}${spec.id}`,
-    hostLink: routed ? linkNameFor(linkPrefix, spec.id) : null,
-    tap: routed ? (driver.tap(spec)?.name ?? null) : null,
-    address,
-    mac: routed ? macFor(spec.id) : null,
+    netns: spec.network.mode === 'host' || onHost ? null : `${NETNS_PREFIX}${spec.id}`,
+    hostLink,
+    tap: tap !== null && onHost ? hostLink : (tap?.name ?? null),
+    mac: linked ? macFor(spec.id) : null,
+    ...claim,
   };
+}
+
+/** The network of a workload as it should be; null when it has no link. */
+export function networkFor(
+  spec: WorkloadSpec,
+  sandbox: Sandbox,
+  driver: Driver,
+  config: Config['network'],
+): SandboxNetwork | null {
+  return sandboxNetwork(spec, sandbox, ownerTag(spec.id), driver.tap(spec), config);
 }
 
 /**
@@ -90,22 +103,7 @@ export function planSandbox(
   const owner = ownerTag(spec.id);
   const values = planValues(limitsOf(spec, driver.overhead(spec), controllers));
   const cgroup: Step = { kind: 'cgroup', path: sandbox.cgroup, owner, values };
-  const { netns, hostLink, address, mac } = sandbox;
-  if (netns === null) return [cgroup];
-  if (hostLink === null || address === null || mac === null) return [cgroup, { kind: 'namespace', netns }];
-  const network: SandboxNetwork = {
-    netns,
-    hostLink,
-    address,
-    address6: null,
-    mac,
-    owner,
-    mtu: config.mtu,
-    group: 1,
-    attachment: { mode: 'routed' },
-    tap: driver.tap(spec),
-    bandwidth: UNLIMITED,
-    firewall: PLAIN_FIREWALL,
-  };
-  return [cgroup, { kind: 'network', network }];
+  const network = networkFor(spec, sandbox, driver, config);
+  if (network !== null) return [cgroup, { kind: 'network', network }];
+  return sandbox.netns === null ? [cgroup] : [cgroup, { kind: 'namespace', netns: sandbox.netns }];
 }

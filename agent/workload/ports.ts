@@ -1,10 +1,9 @@
 // What the workload room needs from the world, as small as it is used. The daemon passes the real rooms; tests pass
 // recording fakes that run behind the same conformance suite.
 import type { Tree } from '../../cgroups/tree.js';
-import type { AddressPool } from '../../netns/addresses/pool.js';
-import type { NetworkRoom } from '../../netns/types.js';
+import type { NetworkRoom, SandboxNetwork } from '../../netns/types.js';
 import type { Holder } from '../../systemd/holder/protocol.js';
-import type { BerthEvent, CapacityRow } from '../service.js';
+import type { BerthEvent, Refusal } from '../service.js';
 import type { EndRecord } from './record.js';
 import type { DriverName } from './spec.js';
 
@@ -27,11 +26,11 @@ export type CgroupPort = Pick<
   | 'removeTenant'
   | 'list'
 >;
-export type NetworkPort = Pick<NetworkRoom, 'create' | 'createIsolated' | 'remove' | 'list'>;
+export type NetworkPort = Pick<NetworkRoom, 'create' | 'createIsolated' | 'remove' | 'list'> & {
+  /** Changes bandwidth and firewall live; the rest of both must be equal. Idempotent. */
+  update(from: SandboxNetwork, to: SandboxNetwork): Promise<void>;
+};
 export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
-
-/** Leases of addresses, kept in memory and rebuilt from the journal. */
-export type AddressPort = Pick<AddressPool, 'total' | 'lease' | 'restore' | 'release'>;
 
 export interface EventPort {
   append(event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string }): unknown;
@@ -41,7 +40,7 @@ export interface EventPort {
 export interface Observer {
   started(driver: DriverName, seconds: number): void;
   ended(cause: EndRecord['cause']): void;
-  admission(result: 'admitted' | 'refused', dimension: CapacityRow['dimension'] | 'none', seconds: number): void;
+  admission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void;
   reconciled(seconds: number): void;
 }
 

@@ -1,4 +1,5 @@
 // What berth knows of one workload: intent and progress, as kept in the journal and as shown to the outside.
+import type { Attachment } from '../../netns/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { WorkloadSpec } from './spec.js';
 
@@ -32,8 +33,27 @@ export interface Sandbox {
   readonly hostLink: string | null;
   readonly tap: string | null;
   readonly address: string | null;
+  readonly address6: string | null;
   readonly mac: string | null;
+  /** The three below are kept as they were at admission; null: it has no link. */
+  readonly mtu: number | null;
+  /** IFLA_GROUP of its links: the number of its tenant. */
+  readonly group: number | null;
+  readonly attachment: Attachment | null;
 }
+
+/** A sandbox that is a cgroup and nothing else. */
+export const NO_NETWORK: Omit<Sandbox, 'cgroup'> = {
+  netns: null,
+  hostLink: null,
+  tap: null,
+  address: null,
+  address6: null,
+  mac: null,
+  mtu: null,
+  group: null,
+  attachment: null,
+};
 
 export interface ProcessRecord {
   readonly pid: number;

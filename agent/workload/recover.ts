@@ -27,13 +27,15 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
     world.events.append({ type: 'journal.damaged', workload: entry.id, data: { ...entry } });
   }
   const held = new Map((await world.holder.list()).map((process) => [process.id, process]));
+  // Before any number is given out anew: a tenant keeps its own.
+  world.claims.restoreGroups(records);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
     const taken = takeOver(record, seen, world.bootId);
     const actor = adopt(taken);
-    if (taken !== record) await world.journal.write(taken);
+    if (actor.record !== record) await world.journal.write(actor.record);
     if (taken.state !== record.state)
       actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });
     if (seen?.exit) actor.ended(seen);

@@ -2,6 +2,7 @@
 // messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
 import * as z from 'zod';
 import { BerthError } from '../errors.js';
+import { networkSpec } from './network-spec.js';
 import { parseSize } from './units.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -55,12 +56,6 @@ const resources = z.strictObject({
   pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
 });
 
-const network = z.strictObject({
-  mode: z.enum(['routed', 'none', 'host']).default('routed').meta({
-    description: "routed: own namespace with an address; none: own namespace with loopback only; host: the host's",
-  }),
-});
-
 const env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'), argument).default({});
 
 const exec = z.strictObject({
@@ -101,10 +96,30 @@ const qemu = z
   })
   .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
 
-const external = z.strictObject({
-  tap: z.boolean().default(false).meta({ description: 'a tap instead of a plain namespace' }),
-  uid: z.number().int().nonnegative().default(0).meta({ description: 'owner of the tap' }),
-});
+/** uid_t without (uid_t) -1, which means "nobody in particular". */
+const MAX_UID = 2 ** 32 - 2;
+
+const external = z
+  .strictObject({
+    tap: z.boolean().default(false).meta({ description: 'a tap for a VMM instead of a plain namespace' }),
+    at: z.enum(['netns', 'host']).default('netns').meta({
+      description: 'netns: the tap is in the namespace; host: it is on the host, and there is no namespace',
+    }),
+    uid: z.number().int().min(0).max(MAX_UID).default(0).meta({ description: 'who may open the tap, besides root' }),
+    multiQueue: z.boolean().default(false).meta({ description: 'several queues; the VMM must open the tap so, too' }),
+    vnetHeader: z.boolean().default(true).meta({ description: 'frames with a virtio-net header (offloads)' }),
+    guestAddress: z
+      .ipv4('must be an IPv4 address')
+      .optional()
+      .meta({ description: 'what the guest of a snapshot takes for its address; translated in the namespace' }),
+  })
+  .superRefine((external, ctx) => {
+    const { tap, at, guestAddress } = external;
+    const say = (path: string, message: string): void => ctx.addIssue({ code: 'custom', path: [path], message });
+    if (!tap && at === 'host') say('at', 'goes with "tap": true');
+    if (!tap && guestAddress !== undefined) say('guestAddress', 'goes with "tap": true');
+    if (at === 'host' && guestAddress !== undefined) say('guestAddress', 'goes with a tap in a namespace only');
+  });
 
 const restart = z.strictObject({
   policy: z.enum(['never', 'on-failure', 'always']).default('never').meta({ description: 'after an end' }),
@@ -121,7 +136,7 @@ export const workloadSpec = z
     }),
     priority: z.number().int().min(0).max(1000).default(100).meta({ description: 'higher starts first after a boot' }),
     resources: resources.prefault({}),
-    network: network.prefault({}),
+    network: networkSpec.prefault({}),
     exec: exec.optional(),
     oci: oci.optional(),
     qemu: qemu.optional(),
@@ -142,6 +157,15 @@ export const workloadSpec = z
     }
     if (spec.driver === 'qemu' && spec.network.mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
+    const { mode, dns } = spec.network;
+    if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
+      ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });
+    if (spec.driver === 'exec' && dns !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['network', 'dns'],
+        message: `does not go with driver "exec": a process reads the host's /etc/resolv.conf`,
+      });
     if (spec.class === 'guaranteed' && spec.driver !== 'qemu' && spec.resources.memory?.limit === undefined)
       ctx.addIssue({
         code: 'custom',
@@ -157,6 +181,23 @@ export type DriverName = (typeof DRIVER_NAMES)[number];
 /** A checked spec with every default filled in and sizes in bytes. */
 export type WorkloadSpec = z.output<typeof workloadSpec>;
 
+interface WrongField {
+  readonly field: string;
+  readonly problem: string;
+}
+
+/** Of a value that may have several shapes, what is wrong with the one that was meant: the one that got furthest. */
+function fieldsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): WrongField[] {
+  const path = [...above, ...issue.path];
+  const meant = issue.code === 'invalid_union' ? issue.errors.find((shape) => !shape.some(isOtherShape)) : undefined;
+  if (meant !== undefined) return meant.flatMap((inner) => fieldsOf(inner, path));
+  return [{ field: path.map(String).join('.') || '(spec)', problem: issue.message }];
+}
+
+function isOtherShape({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && path.length === 0;
+}
+
 /** Checks a spec of unknown origin. Throws `unknown_driver` or `invalid_spec`, naming every wrong field. */
 export function parseSpec(input: unknown): WorkloadSpec {
   if (typeof input === 'object' && input !== null && 'driver' in input && typeof input.driver === 'string') {
@@ -167,10 +208,7 @@ export function parseSpec(input: unknown): WorkloadSpec {
   }
   const result = workloadSpec.safeParse(input);
   if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => ({
-    field: issue.path.join('.') || '(spec)',
-    problem: issue.message,
-  }));
+  const fields = result.error.issues.flatMap((issue) => fieldsOf(issue));
   const sentence = fields.map((f) => `${f.field}: ${f.problem}`).join('; ');
   throw new BerthError('invalid_spec', `the workload is not valid: ${sentence}`, { data: { fields } });
 }

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
 import { isSameProcess } from '../../linux/proc.js';
+import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError } from '../errors.js';
 import { ownerTag, type Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
@@ -48,6 +49,8 @@ export interface Dismantling {
   /** The driver's own cleanup, and the directory it wrote into. */
   readonly cleanup: () => Promise<void>;
   readonly directory: string;
+  /** The network as it was made; null: it has none, or it is not known any more. */
+  readonly made: SandboxNetwork | null;
 }
 
 /**
@@ -61,7 +64,8 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
   await world.cleanup();
   await holder.forget(record.id);
-  if (netns !== null) await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: null });
+  if (netns !== null || hostLink !== null)
+    await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: world.made });
   await cgroups.remove(cgroup);
   await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });

@@ -32,6 +32,19 @@ export function formatSize(bytes: number): string {
   return `${sign}${value}`;
 }
 
+/** `"100Mbit"` -> 100000000 bits a second, or undefined when it is not a rate. Decimal, as tc(8) and every NIC count. */
+export function parseRate(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)([KMG])bit$/.exec(text);
+  if (!match) return undefined;
+  return Math.round(Number(match[1]) * (FACTORS[match[2] ?? ''] ?? 1));
+}
+
+/** 100000000 -> `"100Mbit"`: the largest unit that needs at most three decimals. */
+export function formatRate(bitsPerSecond: number): string {
+  const unit = (['G', 'M'] as const).find((name) => bitsPerSecond >= (FACTORS[name] ?? 1)) ?? 'K';
+  return `${Number((bitsPerSecond / (FACTORS[unit] ?? 1)).toFixed(3))}${unit}bit`;
+}
+
 /** `"50ms"`, `"30s"`, `"5m"`, `"2h"` -> milliseconds, or undefined. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);

@@ -3,9 +3,11 @@ import type { Config } from '../config/schema.js';
 import type { Ledger } from '../density/ledger.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import type { Claims } from '../network/claims.js';
+import type { isTaken } from '../network/published.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { AddressPort, CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
+import type { CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
 import type { DriverName } from './spec.js';
 
 export interface World {
@@ -14,7 +16,9 @@ export interface World {
   readonly cgroups: CgroupPort;
   readonly network: NetworkPort;
   readonly holder: HolderPort;
-  readonly addresses: AddressPort;
+  readonly claims: Claims;
+  /** Whether a process of the host has this port. */
+  readonly portTaken: typeof isTaken;
   readonly ledger: Ledger;
   readonly journal: Journal;
   readonly output: OutputStore;

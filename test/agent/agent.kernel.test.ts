@@ -24,6 +24,7 @@ const env = {
   BERTH_NETWORK_POOL: '10.201.7.0/29',
   BERTH_NETWORK_TABLE: `berth_t${process.pid}`,
   BERTH_NETWORK_LINK_PREFIX: 'bq',
+  BERTH_NETWORK_FORWARDING: 'leave',
   BERTH_WEB_LISTEN: '',
 };
 

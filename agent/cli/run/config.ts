@@ -1,6 +1,13 @@
 import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.js';
 import { loadConfig } from '../../config/load.js';
+import type { Config } from '../../config/schema.js';
 import type { Answer, Context } from '../command.js';
+
+/** Against the routes and addresses of the host this runs on; the agent asks the same at its start. */
+async function requireFreePools({ network }: Config): Promise<void> {
+  const { hostNetworks, requireFreePools: check } = await import('../../network/conflicts.js');
+  check(network, hostNetworks());
+}
 
 export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (context: Context) => Promise<Answer> {
   return async (context) => {
@@ -18,6 +25,7 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
     const { config, files } = loaded;
     if (verb === 'dump')
       return { document: { config, origins: Object.fromEntries(loaded.origins), files }, text: dumpToml(loaded) };
+    await requireFreePools(config);
     const read = files.length === 0 ? 'no file, defaults only' : files.join(', ');
     return { document: { valid: true, files }, text: `the configuration is valid (${read})\n` };
   };

@@ -39,7 +39,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'update'],
     group: 'Workloads',
-    summary: 'Change resources, labels, priority or restart policy of a live workload',
+    summary: 'Change resources, labels, priority, restart policy, ports, bandwidth or egress of a live workload',
     details: [
       'Takes the whole specification. A field that cannot change while it runs is an error, and nothing changes.',
     ],

@@ -1,4 +1,5 @@
 // A sandbox without a process: whoever asked for it joins it by path and name (Docker, a CNI chain, a VMM by hand).
+import { hasAddress } from '../../network/attachment.js';
 import type { Driver } from '../driver.js';
 
 export function externalDriver(): Driver {
@@ -6,9 +7,10 @@ export function externalDriver(): Driver {
     name: 'external',
     async check() {},
     overhead: () => 0,
-    tap(spec) {
-      if (spec.external?.tap !== true || spec.network.mode !== 'routed') return null;
-      return { name: 'tap0', uid: spec.external.uid, multiQueue: false, vnetHeader: true, guestAddress: null };
+    tap({ external, network }) {
+      if (external?.tap !== true || !hasAddress(network)) return null;
+      const { uid, multiQueue, vnetHeader, guestAddress = null } = external;
+      return { name: 'tap0', uid, multiQueue, vnetHeader, guestAddress };
     },
     prepare: async () => null,
     async cleanup() {},

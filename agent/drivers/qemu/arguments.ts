@@ -1,6 +1,6 @@
 // The command line of a microVM, as a pure function.
 import { join } from 'node:path';
-import { GATEWAY } from '../../../netns/types.js';
+import { kernelIp } from '../../network/kernel-ip.js';
 import type { Sandbox } from '../../workload/record.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
 
@@ -26,7 +26,7 @@ export function machineArguments(options: MachineOptions): string[] {
     ...['-name', id, '-M', 'microvm', '-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-m', `${Math.ceil(qemu.memory / MIB)}M`, '-smp', String(qemu.vcpus)],
-    ...['-kernel', qemu.kernel, '-append', kernelArguments(qemu, sandbox)],
+    ...['-kernel', qemu.kernel, '-append', kernelArguments(id, qemu, sandbox)],
     ...(qemu.initrd === undefined ? [] : ['-initrd', qemu.initrd]),
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
     ...networkCard(sandbox),
@@ -37,11 +37,10 @@ export function machineArguments(options: MachineOptions): string[] {
 }
 
 /** The spec's own, then what makes a guest that reboots or panics end QEMU, then the address. */
-export function kernelArguments(qemu: MachineOptions['qemu'], sandbox: Sandbox): string {
+export function kernelArguments(id: string, qemu: MachineOptions['qemu'], sandbox: Sandbox): string {
   const root = qemu.initrd === undefined && !/(^|\s)root=/.test(qemu.append) ? ['root=/dev/vda', 'rw'] : [];
-  const { address, tap } = sandbox;
-  const ip = address === null || tap === null ? [] : [`ip=${address}::${GATEWAY}:255.255.255.255::eth0:off`];
-  return [qemu.append, ...root, 'reboot=t', 'panic=-1', ...ip].filter((word) => word !== '').join(' ');
+  const ip = kernelIp(sandbox, { hostname: id, servers: [] }) ?? '';
+  return [qemu.append, ...root, 'reboot=t', 'panic=-1', ip].filter((word) => word !== '').join(' ');
 }
 
 export function qmpSocket(directory: string): string {

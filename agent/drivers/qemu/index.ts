@@ -1,6 +1,7 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
 import { mkdir } from 'node:fs/promises';
 import { BerthError } from '../../errors.js';
+import { hasAddress } from '../../network/attachment.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { requireBinary, requireFile, sectionOf } from '../files.js';
@@ -44,7 +45,7 @@ export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
     },
     overhead: () => overheadBytes,
     tap: (spec) =>
-      spec.network.mode === 'routed'
+      hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
         : null,
     async prepare(spec, { directory, sandbox, which, kvmUsable }) {

@@ -5,7 +5,7 @@ import type { Client, Host } from '../../../agent/cli/command.js';
 import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
 import { BerthError } from '../../../agent/errors.js';
 import type { BerthEvent } from '../../../agent/service.js';
-import type { WorkloadView } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
 
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -28,12 +28,11 @@ export function view(id: string, over: Partial<WorkloadView> = {}): WorkloadView
     createdAt: NOW - 100_000,
     generation: 1,
     sandbox: {
+      ...NO_NETWORK,
       cgroup: `acme/${id}`,
       netns: `berth-${id}`,
       hostLink: 'bt17',
-      tap: null,
       address: '10.133.0.5',
-      mac: null,
       cgroupPath: `/sys/fs/cgroup/berth/acme/${id}`,
       netnsPath: `/run/netns/berth-${id}`,
     },

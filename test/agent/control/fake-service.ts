@@ -1,6 +1,6 @@
 import { BerthError } from '../../../agent/errors.js';
 import type { AgentService, NodeDescription } from '../../../agent/service.js';
-import type { WorkloadView } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
 
 export interface FakeService extends AgentService {
@@ -112,11 +112,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
     generation: 1,
     sandbox: {
       cgroup: spec.id,
-      netns: null,
-      hostLink: null,
-      tap: null,
-      address: null,
-      mac: null,
+      ...NO_NETWORK,
       cgroupPath: '/',
       netnsPath: null,
     },

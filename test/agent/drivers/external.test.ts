@@ -9,13 +9,13 @@ test('there is no process, and a tap only when asked for on a routed network', a
   const driver = externalDriver();
   t.is(await driver.prepare(specOf({ driver: 'external' }), await contextFor(t)), null);
   t.is(driver.tap(specOf({ driver: 'external' })), null);
-  const external = { tap: true, uid: 1234 };
+  const external = { tap: true, uid: 1234, multiQueue: true, guestAddress: '172.16.0.2' };
   t.deepEqual(driver.tap(specOf({ driver: 'external', external })), {
     name: 'tap0',
     uid: 1234,
-    multiQueue: false,
+    multiQueue: true,
     vnetHeader: true,
-    guestAddress: null,
+    guestAddress: '172.16.0.2',
   });
-  t.is(driver.tap(specOf({ driver: 'external', external, network: { mode: 'none' } })), null);
+  t.is(driver.tap(specOf({ driver: 'external', network: { mode: 'none' } })), null);
 });

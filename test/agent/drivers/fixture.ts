@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { DriverContext } from '../../../agent/drivers/driver.js';
-import type { Sandbox } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 
 export const ROUTED: Sandbox = {
+  ...NO_NETWORK,
   cgroup: 'default/w',
   netns: 'berth-w',
   hostLink: 'btw',
-  tap: null,
   address: '10.9.8.7',
   mac: '02:00:00:00:00:07',
 };
 
-export const HOST: Sandbox = { cgroup: 'default/w', netns: null, hostLink: null, tap: null, address: null, mac: null };
+export const HOST: Sandbox = { ...NO_NETWORK, cgroup: 'default/w' };
 
 export function specOf(input: Record<string, unknown>): WorkloadSpec {
   return parseSpec({ id: 'w', ...input });

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { which } from '../../../agent/host/which.js';
-import type { Sandbox } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
 import { removalOf } from '../../../netns/defaults.js';
 import { openNetworkRoom } from '../../../netns/index.js';
@@ -100,8 +100,7 @@ export async function eventually<T>(what: () => Promise<T | undefined>, ms = 15_
 }
 
 function sandboxOf(network: SandboxNetwork | null, tap: string | null): Sandbox {
-  if (network === null)
-    return { cgroup: 'default/w', netns: null, hostLink: null, tap: null, address: null, mac: null };
+  if (network === null) return { ...NO_NETWORK, cgroup: 'default/w' };
   const { netns, hostLink, address, mac } = network;
-  return { cgroup: 'default/w', netns, hostLink, tap, address, mac };
+  return { ...NO_NETWORK, cgroup: 'default/w', netns, hostLink, tap, address, mac };
 }

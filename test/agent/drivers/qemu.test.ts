@@ -80,11 +80,11 @@ test('without a tap there is no card and no address', (t) => {
 test('kernel arguments', (t) => {
   const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0' };
   t.is(
-    kernelArguments({ ...base, initrd: '/i' }, sandbox),
-    'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255::eth0:off',
+    kernelArguments('w', { ...base, initrd: '/i' }, sandbox),
+    'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255:w:eth0:off',
   );
-  t.true(kernelArguments(base, sandbox).includes(' root=/dev/vda rw '));
-  t.false(kernelArguments({ ...base, append: 'root=LABEL=x' }, sandbox).includes('/dev/vda'));
+  t.true(kernelArguments('w', base, sandbox).includes(' root=/dev/vda rw '));
+  t.false(kernelArguments('w', { ...base, append: 'root=LABEL=x' }, sandbox).includes('/dev/vda'));
 });
 
 test('KVM is used when it can be, and missed when it is demanded', async (t) => {

@@ -4,12 +4,13 @@ import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { setprivArguments, uidFor } from '../../../agent/drivers/qemu/identity.js';
 import { parseVersion } from '../../../agent/drivers/qemu/version.js';
-import type { Sandbox } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
 import { guestAssets } from '../../lab/guest.js';
 import { freshHost, type Host, quote } from '../../lab/host.js';
 import { specOf } from './fixture.js';
 
 const sandbox: Sandbox = {
+  ...NO_NETWORK,
   ...{ cgroup: 'default/w', netns: 'berth-w', hostLink: null, tap: 'tap0' },
   ...{ address: '10.9.8.7', mac: '02:00:00:00:00:07' },
 };

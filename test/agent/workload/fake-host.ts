@@ -1,8 +1,10 @@
 // A host in memory behind the ports of the workload room. It remembers every object, so that a test can ask what is left,
 // and it can stop the agent dead at any call: the n-th call never returns, as after kill -9, and neither does any later.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
 import { SysError } from '../../../linux/errors.js';
+import type { Removal, SandboxNetwork } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
 
 export class FakeHost {
@@ -10,6 +12,11 @@ export class FakeHost {
   readonly tags = new Map<string, string>();
   readonly netns = new Set<string>();
   readonly links = new Map<string, string>();
+  /** Networks as the kernel has them, by owner. */
+  readonly networks = new Map<string, SandboxNetwork>();
+  readonly removals: Removal[] = [];
+  /** Ports that processes of the host listen on, as `tcp/80`. */
+  readonly listening = new Set<string>();
   readonly held = new Map<string, HeldProcess>();
   /** Which cgroup each living process is in. */
   readonly places = new Map<string, string>();
@@ -125,16 +132,26 @@ export class FakeHost {
     const life = this.#life;
     const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
     return {
-      create: ({ netns, hostLink, owner }) =>
+      create: (network) =>
         call('network.create', () => {
-          if (netns !== null) this.netns.add(netns);
-          this.links.set(hostLink, owner);
+          if (network.netns !== null) this.netns.add(network.netns);
+          this.links.set(network.hostLink, network.owner);
+          this.networks.set(network.owner, network);
+        }),
+      update: (from, to) =>
+        call('network.update', () => {
+          if (!isDeepStrictEqual(this.networks.get(from.owner), from))
+            throw new SysError('update', 22, { path: from.owner });
+          this.networks.set(to.owner, to);
         }),
       createIsolated: (netns) => call('network.createIsolated', () => void this.netns.add(netns)),
-      remove: ({ netns, hostLink }) =>
+      remove: (removal) =>
         call('network.remove', () => {
+          const { netns, hostLink, owner } = removal;
+          this.removals.push(removal);
           if (netns !== null) this.netns.delete(netns);
           if (hostLink !== null) this.links.delete(hostLink);
+          this.networks.delete(owner);
         }),
       list: async () => ({
         netns: [...this.netns],

@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
 import { createLedger } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
+import { externalDriver } from '../../../agent/drivers/external/index.js';
+import { Claims } from '../../../agent/network/claims.js';
+import { keyOf } from '../../../agent/network/published.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -9,7 +12,6 @@ import type { EventPort } from '../../../agent/workload/ports.js';
 import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
-import { AddressPool } from '../../../netns/addresses/pool.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { FakeHost } from './fake-host.js';
 
@@ -90,7 +92,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   });
   const events: Event[] = [];
   const waiting = new Set<() => void>();
-  const addresses = new AddressPool(config.network.pool);
+  const claims = new Claims(config.network);
   const journal = new TrackedJournal(config.paths.state);
   const world: World = {
     config,
@@ -98,8 +100,9 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     cgroups: host.cgroupPort(),
     network: host.networkPort(),
     holder: host.holderPort(),
-    addresses,
-    ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: addresses.total }),
+    claims,
+    portTaken: async (port) => host.listening.has(keyOf(port)),
+    ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable }),
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
     events: {
@@ -117,7 +120,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     log: silent,
     drivers: new Map([
       ['exec', fakeDriver],
-      ['external', { ...fakeDriver, name: 'external', prepare: async () => null }],
+      ['external', externalDriver()],
     ]),
     which: () => '/bin/true',
     kvmUsable: false,

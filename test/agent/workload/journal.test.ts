@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { Journal } from '../../../agent/workload/journal.js';
+import { NO_NETWORK } from '../../../agent/workload/record.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { recordOf } from './records.js';
 
@@ -16,6 +18,28 @@ test('what was written is read back by the next agent', async (t) => {
   const { records: read, damaged } = await new Journal(state).load();
   t.deepEqual(read, records);
   t.deepEqual(damaged, []);
+});
+
+test('an entry of the version before is read, with what it lacks filled in', async (t) => {
+  const state = directory();
+  const journal = new Journal(state);
+  await journal.load();
+  const record = recordOf();
+  const { ports: _ports, bandwidth: _bandwidth, egress: _egress, ...network } = record.spec.network;
+  const sandbox = {
+    cgroup: 'acme/web-1',
+    netns: 'berth-web-1',
+    hostLink: 'bt1',
+    tap: null,
+    address: '10.133.0.9',
+    mac: null,
+  };
+  const old = JSON.stringify({ ...record, spec: { ...record.spec, network }, sandbox });
+  const checksum = createHash('sha256').update(old).digest('hex');
+  writeFileSync(join(state, 'workloads', 'web-1.json'), `{"version":1,"checksum":"${checksum}","record":${old}}\n`);
+  const { records, damaged } = await journal.load();
+  t.deepEqual(damaged, []);
+  t.deepEqual(records, [{ ...record, sandbox: { ...NO_NETWORK, ...sandbox } }]);
 });
 
 test('writes of one workload are coalesced and the last one wins', async (t) => {

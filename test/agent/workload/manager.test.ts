@@ -32,7 +32,7 @@ test('create, run, delete: objects come and go, and the ledger is as before', as
   await until(deleted());
   t.deepEqual(host.left(), []);
   t.deepEqual(manager.capacity(), before);
-  t.is(world.addresses.total, 65534);
+  t.is(world.claims.routable, 65534);
   t.false(manager.has('web-1'));
 });
 

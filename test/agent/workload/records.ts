@@ -1,4 +1,4 @@
-import type { WorkloadRecord } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
 
 /** A record as the manager makes it, with what a test needs different. */
@@ -13,7 +13,7 @@ export function recordOf(over: Partial<WorkloadRecord> = {}): WorkloadRecord {
     createdAt: 1,
     generation: 1,
     bootId: 'boot-1',
-    sandbox: { cgroup: `acme/${id}`, netns: null, hostLink: null, tap: null, address: null, mac: null },
+    sandbox: { cgroup: `acme/${id}`, ...NO_NETWORK },
     process: { pid: 4242, startTime: 77, startedAt: 1, oomKillsBefore: 0 },
     restarts: 0,
     restartRequested: false,

@@ -61,7 +61,7 @@ test('what runs is adopted with the same process and without a single write', as
   t.deepEqual(second.manager.actor('web-1').record.sandbox, sandbox);
   t.is(second.host.calls.length, calls);
   t.is(second.manager.capacity()[0]?.committed, 1, 'and it is counted');
-  t.not(second.world.addresses.lease('other'), sandbox.address);
+  t.not(second.world.claims.claim(specOf({ id: 'other' })).address, sandbox.address);
 });
 
 test('an end while nobody looked is found with its exit code', async (t) => {

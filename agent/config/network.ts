@@ -1,0 +1,131 @@
+// Section [network], and what its keys must be to each other: networks that overlap would give one address twice.
+import * as z from 'zod';
+import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/cidr.js';
+import { networkAround, parseNetwork } from '../network/cidr.js';
+import { BRIDGE_PATTERN, dnsSchema } from '../workload/network-spec.js';
+
+const network = (family: 4 | 6, example: string) =>
+  z
+    .string()
+    .refine(
+      (text) => text === '' || parseNetwork(text)?.family === family,
+      `must be an IPv${family} network such as "${example}", without host bits`,
+    );
+
+const withPrefix = z
+  .string()
+  .refine((text) => networkAround(text) !== undefined, 'must be an address with its prefix, such as "10.140.0.1/24"');
+
+const bridge = z.strictObject({
+  addresses: z.array(withPrefix).max(16).default([]).meta({
+    description: "addresses of the bridge with prefix, the workloads' gateways; none: somebody else's bridge",
+  }),
+  gateway: withPrefix
+    .or(z.literal(''))
+    .default('')
+    .meta({ description: 'way out with prefix, such as "192.168.1.1/24"; empty: the address of the bridge' }),
+  pool: network(4, '10.140.0.0/25')
+    .default('')
+    .meta({ description: 'IPv4 addresses for workloads on it; without any it takes none' }),
+  pool6: network(6, 'fd00:140::/64').default('').meta({ description: 'IPv6 addresses for them; empty: none' }),
+  isolated: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'workloads reach the bridge and what is behind it, not each other' }),
+  vlan: z.number().int().min(1).max(4094).optional().meta({ description: 'access VLAN of the ports' }),
+});
+
+export const networkSchema = z.strictObject({
+  pool: network(4, '10.133.0.0/16')
+    .refine((text) => text !== '', 'must not be empty')
+    .default('10.133.0.0/16')
+    .meta({ description: 'IPv4 addresses for workloads' }),
+  pool6: network(6, 'fd00:133::/64')
+    .default('')
+    .meta({ description: 'IPv6 addresses for workloads; empty: IPv6 is off in their namespaces' }),
+  mtu: z.number().int().min(576).max(65_535).default(1500).meta({ description: 'of links, where a spec names none' }),
+  link_prefix: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,3}$/)
+    .default('bt')
+    .meta({ description: 'of link names' }),
+  table: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,30}$/)
+    .default('berth')
+    .meta({ description: 'name of the nft tables' }),
+  host_access: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'whether workloads may open connections to the host itself' }),
+  forwarding: z.enum(['enable', 'leave']).default('enable').meta({
+    description: 'enable: turn net.ipv4.ip_forward on at start, and that of IPv6 with pool6; leave: as it is',
+  }),
+  dns: dnsSchema.prefault({}).meta({ description: 'for containers and VMs; without servers those of the host' }),
+  bridge: z
+    .record(z.string().regex(BRIDGE_PATTERN, 'must be a name of 1-15 of [a-z0-9_.-]'), bridge)
+    .default({})
+    .meta({ description: 'bridges for network.mode "bridge", one table each, named as the link' }),
+});
+
+type NetworkConfig = z.output<typeof networkSchema>;
+
+/** A network that addresses are given out of, or that a bridge is in. */
+export interface NamedNetwork {
+  /** Key in the configuration, dotted. */
+  readonly key: string;
+  readonly network: Cidr;
+}
+
+/** Everything workloads get addresses of. */
+export function poolsOf(config: NetworkConfig): NamedNetwork[] {
+  const named = (key: string, text: string): NamedNetwork[] => {
+    const parsed = parseNetwork(text);
+    return parsed === undefined ? [] : [{ key, network: parsed }];
+  };
+  return [
+    ...named('network.pool', config.pool),
+    ...named('network.pool6', config.pool6),
+    ...Object.entries(config.bridge).flatMap(([name, { pool, pool6 }]) => [
+      ...named(`network.bridge.${name}.pool`, pool),
+      ...named(`network.bridge.${name}.pool6`, pool6),
+    ]),
+  ];
+}
+
+export interface NetworkProblem {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+/** What is right by itself and wrong together; for the whole configuration, after all its sources are merged. */
+export function networkProblems(config: NetworkConfig): NetworkProblem[] {
+  const pools = poolsOf(config);
+  const found: NetworkProblem[] = [];
+  for (const [at, { key, network: own }] of pools.entries())
+    for (const other of pools.slice(0, at))
+      if (overlap(own, other.network))
+        found.push({
+          path: key.split('.'),
+          problem: `${formatCidr(own)} overlaps ${other.key} ${formatCidr(other.network)}`,
+        });
+  for (const [name, settings] of Object.entries(config.bridge)) {
+    const path = ['network', 'bridge', name];
+    const say = (key: string, problem: string): void => void found.push({ path: [...path, key], problem });
+    if (name.startsWith(config.link_prefix))
+      found.push({ path, problem: `begins with network.link_prefix ${config.link_prefix}, as links of workloads do` });
+    const given = settings.gateway === '' ? settings.addresses : [settings.gateway, ...settings.addresses];
+    const around = given.flatMap((text) => networkAround(text) ?? []);
+    for (const key of ['pool', 'pool6'] as const) {
+      const pool = parseNetwork(settings[key]);
+      const same = around.filter(({ family }) => family === pool?.family);
+      if (pool !== undefined && same.length > 0 && !same.some((outer) => contains(outer, pool)))
+        say(key, `${formatCidr(pool)} is not in the network of the bridge, ${same.map(formatCidr).join(' or ')}`);
+    }
+    for (const outer of around)
+      for (const { key, network: other } of pools)
+        if (!key.startsWith(`network.bridge.${name}.`) && overlap(outer, other))
+          say('addresses', `${formatCidr(outer)} overlaps ${key} ${formatCidr(other)}`);
+  }
+  return found;
+}

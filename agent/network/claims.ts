@@ -1,0 +1,182 @@
+// What workloads hold of the node's network: addresses, ports of the host, a group number for their tenant. In memory;
+// durable as part of each workload's record, from which it is rebuilt at every start.
+import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
+import type { Config } from '../config/schema.js';
+import { BerthError } from '../errors.js';
+import type { Refusal } from '../service.js';
+import type { Sandbox } from '../workload/record.js';
+import type { WorkloadSpec } from '../workload/spec.js';
+import { attachmentOf, hasAddress, mtuOf, wantsIpv6 } from './attachment.js';
+import { parseAddress } from './cidr.js';
+import { Groups } from './groups.js';
+import { keyOf, type Port, PublishedPorts } from './published.js';
+
+/** The part of a sandbox that is granted rather than derived from the id. */
+export type Claim = Pick<Sandbox, 'address' | 'address6' | 'mtu' | 'group' | 'attachment'>;
+
+export const NO_CLAIM: Claim = { address: null, address6: null, mtu: null, group: null, attachment: null };
+
+/** How full a pool is, by the key of the configuration that names it. */
+export interface PoolUsage extends Utilisation {
+  readonly pool: string;
+}
+
+export class Claims {
+  readonly #config: Config['network'];
+  readonly #pools = new Map<string, AddressPool>();
+  readonly #groups = new Groups();
+  readonly #ports = new PublishedPorts();
+  /** Who holds an address. */
+  readonly #holders = new Set<string>();
+
+  constructor(config: Config['network']) {
+    this.#config = config;
+    this.#open('network.pool', config.pool);
+    this.#open('network.pool6', config.pool6);
+    for (const [name, { pool, pool6, addresses, gateway }] of Object.entries(config.bridge)) {
+      const taken = [...addresses, gateway].filter((text) => text !== '').map((text) => text.split('/')[0] ?? '');
+      this.#open(`network.bridge.${name}.pool`, pool, taken);
+      this.#open(`network.bridge.${name}.pool6`, pool6, taken);
+    }
+  }
+
+  /** Addresses for routed workloads: the dimension of the ledger. */
+  get routable(): number {
+    return this.#pools.get('network.pool')?.total ?? 0;
+  }
+
+  pools(): PoolUsage[] {
+    return [...this.#pools].map(([name, pool]) => ({ pool: name, ...pool.utilisation() }));
+  }
+
+  /** Why `spec` cannot have what it asks for, beside what the ledger says. What its id holds is not counted. */
+  refusals({ id, network }: Pick<WorkloadSpec, 'id' | 'network'>): Refusal[] {
+    const taken = this.#ports.conflicts(id, network.ports).map(({ port, holder }) => portRefusal(port, holder));
+    if (network.mode !== 'bridge') return taken;
+    const name = keyFor(network, 4);
+    const pool = this.#pools.get(name);
+    if (pool === undefined || pool.free > 0 || this.#holders.has(id)) return taken;
+    const { total } = pool;
+    const hint = `Delete workloads on ${network.bridge}, or widen ${name}.`;
+    return [...taken, refusal('addresses', `bridge/${network.bridge}`, total, hint)];
+  }
+
+  /** Throws `address_pool_exhausted`; ports must have been asked for with `refusals`. */
+  claim({ id, tenant, network }: Pick<WorkloadSpec, 'id' | 'tenant' | 'network'>): Claim {
+    if (!hasAddress(network)) return NO_CLAIM;
+    const address = this.#lease(id, keyFor(network, 4));
+    const address6 = wantsIpv6(network, this.#config) ? this.#lease(id, keyFor(network, 6)) : null;
+    this.#holders.add(id);
+    this.#ports.hold(id, network.ports);
+    const group = this.#groups.of(id, tenant);
+    return {
+      address,
+      address6,
+      group,
+      mtu: mtuOf(network, this.#config),
+      attachment: attachmentOf(network, this.#config),
+    };
+  }
+
+  /** First of all, when records are read: the numbers in them stay, whatever others need. */
+  restoreGroups(
+    records: readonly { readonly id: string; readonly spec: { readonly tenant: string }; readonly sandbox: Sandbox }[],
+  ): void {
+    for (const { id, spec, sandbox } of records)
+      if (sandbox.group !== null) this.#groups.restore(id, spec.tenant, sandbox.group);
+  }
+
+  /** Takes up what a record says; the answer has the group number that is right for it now. */
+  restore(spec: Pick<WorkloadSpec, 'id' | 'tenant' | 'network'>, sandbox: Sandbox, settled: boolean): Sandbox {
+    const { id, tenant, network } = spec;
+    if (!hasAddress(network)) return sandbox;
+    const group =
+      sandbox.group === null ? this.#groups.of(id, tenant) : this.#groups.restore(id, tenant, sandbox.group);
+    if (!settled) {
+      if (sandbox.address !== null) this.#pools.get(keyFor(network, 4))?.restore(id, sandbox.address);
+      if (sandbox.address6 !== null) this.#pools.get(keyFor(network, 6))?.restore(id, sandbox.address6);
+      this.#holders.add(id);
+      this.#ports.hold(id, network.ports);
+    }
+    return group === sandbox.group ? sandbox : { ...sandbox, group };
+  }
+
+  holdPorts(id: string, ports: readonly Port[]): void {
+    this.#ports.hold(id, ports);
+  }
+
+  portsOf(id: string): readonly Port[] {
+    return this.#ports.holds(id);
+  }
+
+  /** The sandbox is gone: addresses and ports are free. The tenant's number stays while the workload is known. */
+  release(id: string): void {
+    this.#holders.delete(id);
+    for (const pool of this.#pools.values()) pool.release(id);
+    this.#ports.release(id);
+  }
+
+  /** The workload is no more. */
+  forget(id: string): void {
+    this.release(id);
+    this.#groups.forget(id);
+  }
+
+  /** Keeps an address out of use under `key`, which no workload id can be; false when someone has it. */
+  hold(key: string, address: string): boolean {
+    return this.#poolsOf(address).some((pool) => pool.restore(key, address));
+  }
+
+  unhold(key: string): void {
+    for (const pool of this.#pools.values()) pool.release(key);
+  }
+
+  /** Numbers that links without a record carry. */
+  avoidGroups(groups: ReadonlySet<number>): void {
+    this.#groups.avoid(groups);
+  }
+
+  #open(name: string, cidr: string, exclude: readonly string[] = []): void {
+    if (cidr !== '') this.#pools.set(name, new AddressPool(cidr, { exclude }));
+  }
+
+  #poolsOf(address: string): AddressPool[] {
+    const six = parseAddress(address)?.family === 6;
+    return [...this.#pools].filter(([name]) => name.endsWith('pool6') === six).map(([, pool]) => pool);
+  }
+
+  #lease(id: string, name: string): string {
+    const address = this.#pools.get(name)?.lease(id);
+    if (address !== undefined) return address;
+    this.release(id);
+    throw new BerthError('address_pool_exhausted', `no address of ${name} is free`, {
+      hint: `Delete workloads or widen ${name}.`,
+    });
+  }
+}
+
+function keyFor({ mode, bridge }: WorkloadSpec['network'], family: 4 | 6): string {
+  return `network.${mode === 'bridge' ? `bridge.${bridge}.` : ''}${family === 4 ? 'pool' : 'pool6'}`;
+}
+
+/** `holder`: a workload, or null for a process of the host. */
+export function portRefusal(port: Port, holder: string | null): Refusal {
+  const who = holder === null ? 'a process of this host' : `workload "${holder}"`;
+  const scope = `${keyOf(port)} (${who})`;
+  const look = holder === null ? ` \`ss -ln${port.protocol[0]}p sport = ${port.host}\` shows who has it.` : '';
+  return { ...refusal('ports', scope, 1, `Choose another host port.${look}`), ...(holder === null ? {} : { holder }) };
+}
+
+function refusal(dimension: Refusal['dimension'], scope: string, limit: number, hint: string): Refusal {
+  return {
+    code: 'admission_refused',
+    dimension,
+    scope,
+    limit,
+    used: limit,
+    requested: 1,
+    shortBy: 1,
+    retryAfterMs: null,
+    hint,
+  };
+}

@@ -1,0 +1,65 @@
+// A change of a workload that exists: what may differ, and carrying it out on what runs.
+import { isDeepStrictEqual } from 'node:util';
+import { LIVE_NETWORK } from './network-spec.js';
+import { limitsOf, networkFor } from './plan.js';
+import type { WorkloadRecord } from './record.js';
+import { resize } from './resize.js';
+import type { WorkloadSpec } from './spec.js';
+import { driverOf, type World } from './world.js';
+
+const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart'];
+const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
+
+/** What an update may change while the workload runs. */
+export const MUTABLE = [...MUTABLE_FIELDS, ...MUTABLE_NETWORK.map((field) => `network.${field}`)];
+
+/** Fields that differ and must not, dotted. */
+export function fixedChanges(before: WorkloadSpec, after: WorkloadSpec): string[] {
+  const { network: from, ...rest } = before;
+  const { network: to, ...others } = after;
+  return [
+    ...differing(rest, others).filter((key) => !MUTABLE_FIELDS.includes(key)),
+    ...differing(from, to)
+      .filter((key) => !MUTABLE_NETWORK.includes(key))
+      .map((key) => `network.${key}`),
+  ];
+}
+
+function differing(a: object, b: object): string[] {
+  const [before, after] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
+  const keys = new Set([...before.keys(), ...after.keys()]);
+  return [...keys].filter((key) => !isDeepStrictEqual(before.get(key), after.get(key)));
+}
+
+/**
+ * The kernel first, the journal after: a crash in between leaves the old intent, which recovery writes back. Throws with
+ * everything as it was; the answer puts it back, for when the journal cannot be written.
+ */
+export async function changeLive(
+  world: World,
+  record: WorkloadRecord,
+  spec: WorkloadSpec,
+): Promise<() => Promise<void>> {
+  const { cgroups, network, config } = world;
+  const driver = driverOf(world, spec.driver);
+  const controllers = new Set(cgroups.controllers);
+  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), controllers);
+  const from = networkFor(record.spec, record.sandbox, driver, config.network);
+  const to = networkFor(spec, record.sandbox, driver, config.network);
+  const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);
+  const changeNetwork = async (a: typeof from, b: typeof to): Promise<void> => {
+    if (reachable && a !== null && b !== null) await network.update(a, b);
+  };
+  await changeNetwork(from, to);
+  const { cgroup } = record.sandbox;
+  try {
+    await resize(cgroups, cgroup, limits(record.spec), limits(spec));
+  } catch (error) {
+    await changeNetwork(to, from).catch(() => undefined);
+    throw error;
+  }
+  return async () => {
+    await changeNetwork(to, from);
+    await resize(cgroups, cgroup, limits(spec), limits(record.spec));
+  };
+}

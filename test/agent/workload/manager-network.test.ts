@@ -1,0 +1,145 @@
+// What the manager decides about networks: ports, live changes, taps on the host, tenants' numbers.
+import test from 'ava';
+import type { BerthError } from '../../../agent/errors.js';
+import { SysError } from '../../../linux/errors.js';
+import { newLife, specOf, state } from './fake-world.js';
+
+async function started(config: Record<string, unknown> = {}) {
+  const life = newLife({ config });
+  await life.manager.recover();
+  return life;
+}
+
+const web = (id: string, over: object = {}, rest: object = {}) =>
+  specOf({ id, network: { ports: [{ host: 8080, guest: 80 }], ...over }, ...rest });
+
+test('a port has one holder: the second is told who it is, by fits as well, and gets it when it is free', async (t) => {
+  const { manager, until, world } = await started();
+  await manager.create(web('web-1'));
+  const before = world.ledger.rows();
+  const error = await t.throwsAsync<BerthError>(manager.create(web('web-2')), { code: 'port_in_use' } as never);
+  t.regex(error?.message ?? '', /port tcp\/8080 \(workload "web-1"\) is in use/);
+  t.like(error?.data, { dimension: 'ports', holder: 'web-1' });
+  t.deepEqual(world.ledger.rows(), before);
+  const { fits, refusals } = await manager.fits(web('web-2'));
+  t.false(fits);
+  t.like(refusals[0], { dimension: 'ports', holder: 'web-1' });
+  t.true((await manager.fits(web('web-2', { ports: [{ host: 8081, guest: 80 }] }))).fits);
+  await until(state('running'));
+  await manager.setDesired('web-1', 'stopped');
+  await until(state('exited'));
+  await manager.create(web('web-2'));
+  await t.throwsAsync(manager.setDesired('web-1', 'running'), { code: 'port_in_use' } as never);
+});
+
+test('a port that a process of the host has is refused; for what holds it already it is not asked again', async (t) => {
+  const { manager, until, host } = await started();
+  host.listening.add('tcp/8080');
+  const error = await t.throwsAsync<BerthError>(manager.create(web('web-1')), { code: 'port_in_use' } as never);
+  t.regex(error?.message ?? '', /a process of this host/);
+  t.regex(error?.hint ?? '', /ss -lntp sport = 8080/);
+  host.listening.clear();
+  await manager.create(web('web-1'));
+  await until(state('running'));
+  host.listening.add('tcp/8080');
+  await manager.update('web-1', web('web-1', {}, { priority: 5 }));
+  t.is(manager.actor('web-1').record.spec.priority, 5);
+});
+
+test('bandwidth, ports, egress and connections change while it runs', async (t) => {
+  const { manager, until, host, world } = await started();
+  await manager.create(web('web-1'));
+  await until(state('running'));
+  const live = {
+    ports: [{ host: 9090, guest: 90, protocol: 'udp' }],
+    bandwidth: { ingress: '10Mbit', egress: { packets: 100 } },
+    egress: { default: 'deny', allow: ['10.0.0.0/8', '169.254.169.254/32'] },
+    connections: 7,
+  };
+  await manager.update('web-1', web('web-1', live));
+  t.like(host.networks.get('berth:web-1'), {
+    bandwidth: { ingress: { bitsPerSecond: 10e6, burstBytes: null }, egress: null },
+    firewall: {
+      egress: { default: 'deny', allow: ['10.0.0.0/8', '169.254.169.254/32'], deny: [] },
+      metadata: true,
+      ports: [{ protocol: 'udp', host: 9090, guest: 90 }],
+      connections: 7,
+      packets: { ingress: null, egress: 100 },
+    },
+  });
+  t.deepEqual(world.claims.refusals(web('web-2')), [], 'the old port is free');
+  const error = await t.throwsAsync<BerthError>(
+    manager.update('web-1', web('web-1', { mtu: 1400, dns: undefined, mode: 'routed' })),
+    { code: 'immutable_field' } as never,
+  );
+  t.deepEqual(error?.data?.changed, ['network.mtu']);
+});
+
+test('a change that the kernel refuses leaves network, ports and record as they were', async (t) => {
+  const { manager, until, host, world } = await started();
+  await manager.create(web('web-1', { bandwidth: { ingress: '10Mbit' } }));
+  await until(state('running'));
+  const before = host.networks.get('berth:web-1');
+  const asked = web('web-1', { ports: [{ host: 9090, guest: 80 }], bandwidth: { ingress: '20Mbit' } });
+  host.failNext = { call: 'network.update', error: new SysError('RTM_NEWQDISC', 2) };
+  await t.throwsAsync(manager.update('web-1', asked), { message: /RTM_NEWQDISC/ });
+  host.failNext = { call: 'cgroup.apply', error: new SysError('write', 16) };
+  await t.throwsAsync(manager.update('web-1', asked), { message: /EBUSY/ });
+  t.deepEqual(host.networks.get('berth:web-1'), before);
+  t.is(manager.actor('web-1').record.generation, 1);
+  t.is(world.claims.refusals(web('web-2'))[0]?.holder, 'web-1');
+  t.deepEqual(world.claims.refusals(web('web-2', { ports: [{ host: 9090, guest: 1 }] })), []);
+});
+
+test('a tap on the host has no namespace, and goes again', async (t) => {
+  const { manager, until, host } = await started();
+  const spec = specOf({ driver: 'external', exec: undefined, external: { tap: true, at: 'host', uid: 7 } });
+  await manager.create(spec);
+  await until(state('running'));
+  const { sandbox } = manager.actor('web-1').record;
+  t.is(sandbox.netns, null);
+  t.is(sandbox.tap, sandbox.hostLink);
+  t.like(host.networks.get('berth:web-1'), {
+    netns: null,
+    hostLink: sandbox.hostLink,
+    tap: { name: sandbox.hostLink, uid: 7 },
+  });
+  await manager.setDesired('web-1', 'deleted');
+  await until((event) => event.type === 'workload.deleted');
+  t.deepEqual(host.left(), []);
+  t.is(host.networks.size, 0);
+});
+
+test('what the node does not have is refused by name', async (t) => {
+  const { manager } = await started({ network: { bridge: { br0: {} } } });
+  const create = (network: object) => manager.create(specOf({ network }));
+  await t.throwsAsync(create({ mode: 'bridge', bridge: 'br1' }), {
+    code: 'network_missing',
+    message: /"br1"; it has br0/,
+  } as never);
+  await t.throwsAsync(create({ mode: 'bridge', bridge: 'br0' }), {
+    code: 'network_missing',
+    message: /no addresses/,
+  } as never);
+  await t.throwsAsync(create({ ipv6: true }), { code: 'network_missing', message: /IPv6/ } as never);
+});
+
+test('tenants keep their numbers over a restart, and removal is told the whole network', async (t) => {
+  const first = await started();
+  await first.manager.create(web('web-1'));
+  await first.manager.create(web('web-2', { ports: [] }, { tenant: 'blue' }));
+  await first.until(state('running'));
+  await first.until(state('running', 'web-2'));
+  const group = (id: string, life: { manager: typeof first.manager }) => life.manager.actor(id).record.sandbox.group;
+  t.deepEqual([group('web-1', first), group('web-2', first)], [2, 3]);
+  await first.journal.die();
+  first.host.revive();
+  const second = newLife({ host: first.host, directory: first.directory });
+  await second.manager.recover();
+  t.deepEqual([group('web-1', second), group('web-2', second)], [2, 3]);
+  t.is(second.world.claims.refusals(web('web-3'))[0]?.holder, 'web-1', 'ports are held again');
+  const made = second.host.networks.get('berth:web-1');
+  await second.manager.setDesired('web-1', 'deleted');
+  await second.until((event) => event.type === 'workload.deleted');
+  t.deepEqual(second.host.removals[0]?.network, made);
+});
