@@ -25,6 +25,14 @@ export function errno(): number {
   return koffi.errno();
 }
 
+/**
+ * Where the bytes of `buffer` lie, for a structure that points at them. It must be backed by an ArrayBuffer made as such:
+ * a small Buffer lies on the heap, where the collector moves it.
+ */
+export function addressOf(buffer: Buffer): bigint {
+  return koffi.address(buffer);
+}
+
 /** Throws a SysError when `result` is negative, with the current errno; otherwise returns `result`. */
 export function check(result: number, op: string, detail: { path?: string; value?: string } = {}): number {
   if (result < 0) throw new SysError(op, errno(), detail);

@@ -28,6 +28,7 @@ const libc = {
   setsockopt: func('int setsockopt(int fd, int level, int name, const void *value, unsigned int length)'),
   send: func('long send(int fd, const void *data, size_t length, int flags)'),
   recv: func('long recv(int fd, void *data, size_t length, int flags)'),
+  getsockname: func('int getsockname(int fd, void *address, void *length)'),
   close: func('int close(int fd)'),
 };
 
@@ -79,6 +80,13 @@ export class NetlinkSocket {
       throw new SysError('recv', constants.errno.EMSGSIZE, { path: 'netlink', note });
     }
     return this.#buffer.subarray(0, length);
+  }
+
+  /** The address that the kernel gave this socket: notifications name it as the port that asked for a change. */
+  get port(): number {
+    const address = Buffer.alloc(12);
+    check(libc.getsockname(this.#fd, address, int(address.length)), 'getsockname', { path: 'netlink' });
+    return address.readUInt32LE(4);
   }
 
   close(): void {

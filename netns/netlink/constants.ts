@@ -42,6 +42,7 @@ export const IFLA = {
   IFNAME: 3,
   MTU: 4,
   LINK: 5,
+  MASTER: 10,
   LINKINFO: 18,
   IFALIAS: 20,
   STATS64: 23,

@@ -35,6 +35,11 @@ export function setSequence(request: Buffer, sequence: number): void {
   request.writeUInt32LE(sequence, 8);
 }
 
+/** nlmsg_pid: the port of the socket that asked for the change that is notified; 0 where the kernel does not say. */
+export function requesterOf(notification: Message): number {
+  return notification.buffer.readUInt32LE(notification.start - 4);
+}
+
 /** Splits a datagram; a torn tail (shorter than its header says) ends the list. */
 export function parseMessages(buffer: Buffer): Message[] {
   const messages: Message[] = [];
