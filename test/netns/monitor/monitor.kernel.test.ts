@@ -1,8 +1,12 @@
 // Real changes from outside, by ip and nft, and the room's own, through the room's own recipe.
 import test from 'ava';
+import { NETLINK_NETFILTER, NetlinkSocket } from '../../../linux/netlink-socket.js';
 import { type Host, openHost } from '../../../netns/host.js';
 import type { Hint } from '../../../netns/monitor/hints.js';
 import { type Monitor, openMonitor } from '../../../netns/monitor/monitor.js';
+import { text } from '../../../netns/netlink/attribute.js';
+import { setLink } from '../../../netns/netlink/link.js';
+import { message } from '../../../netns/netlink/message.js';
 import { removeSandboxes } from '../../../netns/removal.js';
 import { createSandbox } from '../../../netns/sandbox.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
@@ -199,6 +203,22 @@ test.serial('our table is changed, flushed and removed from outside', async (t) 
   await nft(`add table inet ${table}`);
 });
 
+test.serial('changes of our table through our own socket are not reported, through another one they are', async (t) => {
+  const [own, other] = [NetlinkSocket.open(NETLINK_NETFILTER), NetlinkSocket.open(NETLINK_NETFILTER)];
+  const told: Hint[] = [];
+  const { prefix: linkPrefix, netnsPrefix } = names;
+  const onHints = (hints: readonly Hint[]) => told.push(...hints);
+  const watching = openMonitor(host, { linkPrefix, netnsPrefix, tables: [table], ports: () => [own.port], onHints });
+  own.send(newChain(table, 'one'));
+  watching.poll();
+  t.deepEqual(told, []);
+  other.send(newChain(table, 'two'));
+  watching.poll();
+  t.deepEqual(told, [{ kind: 'firewall', link: null, object: table }]);
+  t.regex(await command(`/usr/sbin/nft list table inet ${table}`), /chain one.*chain two/s);
+  for (const open of [own, other, watching]) open.close();
+});
+
 test.serial('our own changes are not reported, whatever the kernel still says afterwards', async (t) => {
   await pause(SETTLE_MS);
   heard = [];
@@ -217,7 +237,6 @@ test.serial('a change from outside during one of ours is heard', async (t) => {
   const [one, other] = [await sandbox('container'), await sandbox('container')];
   heard = [];
   const index = host.rtnl.link({ name: other.hostLink })?.index ?? 0;
-  const { setLink } = await import('../../../netns/netlink/link.js');
   monitor.own(ownNames(one), () => {
     createSandbox(host, one);
     host.rtnl.transact([{ message: setLink({ index, up: false }), op: 'RTM_SETLINK', path: other.hostLink }]);
@@ -273,6 +292,15 @@ test.serial('what it costs', (t) => {
   t.log(`40 removed, watched: ${removed.toFixed(0)} ms`);
   t.pass();
 });
+
+/** A transaction of nf_tables: batch begin, NFT_MSG_NEWCHAIN, batch end. */
+function newChain(of: string, name: string): Buffer {
+  const CREATE = 0x401;
+  const batch = Buffer.from([0, 0, 0, 10]);
+  const inet = Buffer.from([1, 0, 0, 0]);
+  const chain = message(0x0a03, CREATE, inet, text(1, of), text(3, name));
+  return Buffer.concat([message(0x10, 1, batch), chain, message(0x11, 1, batch)]);
+}
 
 /** Mean milliseconds. */
 function measure(count: number, run: (at: number) => void): number {
