@@ -19,9 +19,19 @@ export interface Answer {
   readonly failures: readonly string[];
 }
 
+const PATIENCE_MS = 1000;
+
 const stop = new AbortController();
-// A terminal sends Ctrl-C to parent and child, and the parent passes it on: it comes twice.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error('interrupted')));
+// A terminal sends Ctrl-C to parent and child, and the parent passes it on: it comes twice. Whoever presses it again
+// later does not want to wait for the cleaning.
+let asked = Number.POSITIVE_INFINITY;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (Date.now() - asked > PATIENCE_MS) process.exit(130);
+    asked = Math.min(asked, Date.now());
+    stop.abort(new Error('interrupted'));
+  });
+}
 // The parent is gone, however it ended.
 process.once('disconnect', () => stop.abort(new Error('interrupted')));
 

@@ -1,16 +1,34 @@
-// How long the main loop stood still while something ran, seen twice: by Node's histogram and by a timer of our own.
+// How long the main loop stood still while something ran, seen twice: by Node's histogram and by a timer of our own. An
+// idle process watches its own loop meanwhile: a kernel that lets nobody run for 20 ms is not the fault of either.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const INTERVAL_MS = 1;
+/** Shorter ones are the jitter of timers. */
+const STALL_MS = 2;
 
-/** Watches the loop until `stop`, which returns the longest stall in milliseconds as each of the two saw it. */
-export function watchLoop(): { stop(): { readonly histogram: number; readonly timer: number } } {
+/** The loop did not run for `length` milliseconds until `end` (of the epoch, for all processes alike). */
+export interface Stall {
+  readonly end: number;
+  readonly length: number;
+}
+
+/** What was seen of one loop. `histogram`: the longest stall as Node saw it. */
+export interface Seen {
+  readonly stalls: readonly Stall[];
+  readonly histogram: number;
+}
+
+/** Watches this thread's loop until `stop`. */
+export function watchLoop(): { stop(): Seen } {
   const histogram = monitorEventLoopDelay({ resolution: INTERVAL_MS });
+  const stalls: Stall[] = [];
   let last = performance.now();
-  let worst = 0;
   const timer = setInterval(() => {
     const now = performance.now();
-    worst = Math.max(worst, now - last - INTERVAL_MS);
+    const length = now - last - INTERVAL_MS;
+    if (length >= STALL_MS) stalls.push({ end: performance.timeOrigin + now, length });
     last = now;
   }, INTERVAL_MS);
   histogram.enable();
@@ -18,7 +36,49 @@ export function watchLoop(): { stop(): { readonly histogram: number; readonly ti
     stop() {
       histogram.disable();
       clearInterval(timer);
-      return { histogram: Math.max(0, histogram.max / 1e6 - INTERVAL_MS), timer: worst };
+      return { stalls, histogram: Math.max(0, histogram.max / 1e6 - INTERVAL_MS) };
     },
   };
+}
+
+/** Starts an idle process that watches its own loop until `stop`; asked again it says the same. */
+export async function watchIdleProcess(): Promise<{ stop(): Promise<Seen> }> {
+  const child = fork(new URL('./idle.js', import.meta.url), { stdio: 'ignore' });
+  await once(child, 'message');
+  let seen: Promise<Seen> | undefined;
+  const ask = async (): Promise<Seen> => {
+    const answered = once(child, 'message');
+    child.send('stop');
+    return (await answered)[0];
+  };
+  return {
+    stop() {
+      seen ??= ask();
+      return seen;
+    },
+  };
+}
+
+export function longest(stalls: readonly Stall[]): number {
+  return Math.max(0, ...stalls.map(({ length }) => length));
+}
+
+/** The stalls of ours without what an idle process had in the same moments. */
+export function withoutCommon(ours: readonly Stall[], idle: readonly Stall[]): Stall[] {
+  return ours.map(({ end, length }) => {
+    const common = idle.map((other) => overlap(end - length, end, other.end - other.length, other.end));
+    return {
+      end,
+      length:
+        length -
+        Math.min(
+          length,
+          common.reduce((sum, value) => sum + value, 0),
+        ),
+    };
+  });
+}
+
+function overlap(begin: number, end: number, otherBegin: number, otherEnd: number): number {
+  return Math.max(0, Math.min(end, otherEnd) - Math.max(begin, otherBegin));
 }

@@ -6,7 +6,7 @@ import type { NetworkRoom } from '../../../netns/types.js';
 import type { Bench, Part } from '../group.js';
 import { time } from '../interleave.js';
 import type { Measurement } from '../result.js';
-import { watchLoop } from './loop.js';
+import { longest, watchIdleProcess, watchLoop, withoutCommon } from './loop.js';
 import { type NamedNetwork, slot } from './names.js';
 import { removeAll, roomWay } from './ours.js';
 import { meminfo, settled } from './world.js';
@@ -33,6 +33,7 @@ async function many(bench: Bench, room: NetworkRoom, count: number): Promise<Mea
   await settled(bench.signal);
   const before = kernelMemory();
   const loop = watchLoop();
+  const idle = await watchIdleProcess();
   try {
     const each = await make(bench, room, networks);
     await settled(bench.signal);
@@ -42,17 +43,19 @@ async function many(bench: Bench, room: NetworkRoom, count: number): Promise<Mea
     const deletion = await time(() => removeAll(room, networks));
     // The timers must have had their turn after the last answer.
     await setTimeout(10);
-    const stall = loop.stop();
-    bench.say(
-      `${count}: longest stall ${stall.histogram.toFixed(1)} ms by histogram, ${stall.timer.toFixed(1)} by timer`,
-    );
+    const seen = loop.stop();
+    const idleSeen = await idle.stop();
+    bench.say(`${count}: longest stall by the histogram ${seen.histogram.toFixed(1)} ms`);
     return lines(`${count} slots`, each, {
       memory: perSlot('used'),
       deletion: deletion / 1000,
-      stall: Math.max(stall.histogram, stall.timer),
+      stall: longest(seen.stalls),
+      idleStall: longest(idleSeen.stalls),
+      ownStall: longest(withoutCommon(seen.stalls, idleSeen.stalls)),
     });
   } finally {
     loop.stop();
+    await idle.stop();
     await removeAll(room, networks);
     await settled(bench.signal);
   }
@@ -74,9 +77,16 @@ interface Totals {
   readonly memory: number;
   readonly deletion: number;
   readonly stall: number;
+  readonly idleStall: number;
+  /** What an idle process did not have at the same time. */
+  readonly ownStall: number;
 }
 
-function lines(name: string, each: readonly number[], { memory, deletion, stall }: Totals): Measurement[] {
+function lines(
+  name: string,
+  each: readonly number[],
+  { memory, deletion, stall, idleStall, ownStall }: Totals,
+): Measurement[] {
   const edge = Math.min(100, Math.floor(each.length / 2));
   const seconds = each.reduce((sum, value) => sum + value, 0) / 1000;
   const one = (value: number) => [[value]];
@@ -97,9 +107,17 @@ function lines(name: string, each: readonly number[], { memory, deletion, stall 
     { name: `${name}: delete all`, peer: '', unit: 's', ours: one(deletion), theirs: null, target: null },
     {
       name: `${name}: longest stall of the main loop`,
-      peer: 'limit',
+      peer: 'an idle process',
       unit: 'ms',
       ours: one(stall),
+      theirs: one(idleStall),
+      target: null,
+    },
+    {
+      name: `${name}: longest stall without the idle's`,
+      peer: 'limit',
+      unit: 'ms',
+      ours: one(ownStall),
       theirs: one(10),
       target: { atMost: 1 },
     },
