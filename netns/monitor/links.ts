@@ -9,6 +9,8 @@ import { parseRoute } from '../netlink/route.js';
 import type { HintSet } from './hints.js';
 
 const IFINFOMSG = 16;
+const IFLA_PROTINFO = 12;
+const IFLA_BRPORT_ISOLATED = 33;
 /** What of a link is ours to decide. */
 const SETTINGS: ReadonlySet<number> = new Set([
   IFLA.ADDRESS,
@@ -38,6 +40,8 @@ export class LinkReader {
   readonly #watches: (name: string) => boolean;
   readonly #host = new Map<number, SeenLink>();
   readonly #sandboxes = new Map<number, Sandbox>();
+  /** Of bridge ports by index, as far as the bridge has spoken of them. */
+  readonly #isolated = new Map<number, boolean>();
   /** Links by the destination of their host routes. */
   readonly #routes = new Map<string, string>();
 
@@ -49,6 +53,7 @@ export class LinkReader {
   clear(): void {
     this.#host.clear();
     this.#sandboxes.clear();
+    this.#isolated.clear();
     this.#routes.clear();
   }
 
@@ -69,9 +74,11 @@ export class LinkReader {
 
   #readLink(message: Message, sandbox: Sandbox | undefined, hints: HintSet): void {
     const { buffer, start, end } = message;
-    // The bridge speaks of its ports as AF_BRIDGE, where RTM_DELLINK means that the port has left it.
-    if (buffer.readUInt8(start) !== AF_UNSPEC) return;
     const index = buffer.readInt32LE(start + 4);
+    if (buffer.readUInt8(start) !== AF_UNSPEC) {
+      if (sandbox === undefined) this.#readPort(message, index, hints);
+      return;
+    }
     const seen = seenLink(buffer, start, end);
     const links = sandbox === undefined ? this.#host : sandbox.inside;
     const before = links.get(index);
@@ -80,6 +87,7 @@ export class LinkReader {
     const link = sandbox?.link ?? name;
     if (message.type === RTM.DELLINK) {
       links.delete(index);
+      if (sandbox === undefined) this.#isolated.delete(index);
       if (sandbox === undefined) this.#forget(before);
       hints.add('link', link, name);
       return;
@@ -90,6 +98,17 @@ export class LinkReader {
     if (sandbox === undefined && peerNetns !== undefined) this.#follow(peerNetns, name, seen.name);
     const changed = before === undefined ? sandbox !== undefined : before.settings !== seen.settings;
     if (changed || (!seen.up && before?.up !== false)) hints.add('link', link, name);
+  }
+
+  // The bridge speaks of its ports as AF_BRIDGE, where RTM_DELLINK means that the port has left it: that shows in the
+  // IFLA_MASTER of the link, too. A port that is no longer isolated shows here only.
+  #readPort(message: Message, index: number, hints: HintSet): void {
+    const link = this.#host.get(index)?.name;
+    const isolated = readIsolated(message);
+    if (link === undefined || isolated === undefined) return;
+    const before = this.#isolated.get(index);
+    this.#isolated.set(index, isolated);
+    if (before !== undefined && before !== isolated) hints.add('link', link, link);
   }
 
   #follow(nsid: number, before: string, name: string): void {
@@ -131,6 +150,17 @@ export class LinkReader {
       hints.add('route', holder, object);
     }
   }
+}
+
+function readIsolated({ buffer, start, end }: Message): boolean | undefined {
+  let isolated: boolean | undefined;
+  eachAttribute(buffer, start + IFINFOMSG, end, (type, from, to) => {
+    if (type !== IFLA_PROTINFO) return;
+    eachAttribute(buffer, from, to, (option, at) => {
+      if (option === IFLA_BRPORT_ISOLATED) isolated = buffer.readUInt8(at) !== 0;
+    });
+  });
+  return isolated;
 }
 
 function seenLink(buffer: Buffer, start: number, end: number): SeenLink {

@@ -4,7 +4,7 @@ import { readFirewall } from '../../../netns/monitor/firewall.js';
 import { HintSet } from '../../../netns/monitor/hints.js';
 import { LinkReader } from '../../../netns/monitor/links.js';
 import { newAddress } from '../../../netns/netlink/address.js';
-import { attribute, text, u32 } from '../../../netns/netlink/attribute.js';
+import { attribute, nested, text, u8, u32 } from '../../../netns/netlink/attribute.js';
 import { IFF_UP, IFLA, NLM_F, RTM } from '../../../netns/netlink/constants.js';
 import { message } from '../../../netns/netlink/message.js';
 import { newRoute } from '../../../netns/netlink/route.js';
@@ -67,6 +67,22 @@ test('a port that leaves its bridge has not gone', (t) => {
   read(link(RTM.NEWLINK, { index: 7, name: 'bta' }));
   t.deepEqual(read(link(RTM.DELLINK, { index: 7, name: 'bta', family: AF_BRIDGE })), []);
   t.deepEqual(read(link(RTM.NEWLINK, { index: 7, name: 'bta', mtu: 1 })), ['link bta bta']);
+});
+
+test('a port that is no longer isolated is a hint', (t) => {
+  const read = reader();
+  const AF_BRIDGE = 7;
+  const port = (isolated: number) => {
+    const header = Buffer.alloc(16);
+    header.writeUInt8(AF_BRIDGE, 0);
+    header.writeInt32LE(7, 4);
+    return message(RTM.NEWLINK, 0, header, nested(12, u8(5, 3), u8(33, isolated)));
+  };
+  t.deepEqual(read(port(0)), []);
+  read(link(RTM.NEWLINK, { index: 7, name: 'bta' }));
+  t.deepEqual(read(port(1)), []);
+  t.deepEqual(read(port(1)), []);
+  t.deepEqual(read(port(0)), ['link bta bta']);
 });
 
 test('what happens in a namespace concerns the link that leads there, and only while it does', (t) => {

@@ -184,6 +184,25 @@ test.serial('a namespace is deleted from outside, with its link', async (t) => {
   t.log(`name after ${latency}, link ${await waitFor({ kind: 'link', object: network.hostLink })} later`);
 });
 
+test.serial('a bridge port is taken out or no longer isolated from outside', async (t) => {
+  const network = await sandbox('container');
+  const bridge = `${names.prefix}br`;
+  const port = `/sbin/bridge link set dev ${network.hostLink}`;
+  await command(`ip link add ${bridge} type bridge`);
+  await command(`ip link set ${network.hostLink} master ${bridge}`);
+  await command(`${port} isolated on`);
+  await pause(SETTLE_MS);
+  for (const line of [`${port} isolated off`, `ip link set ${network.hostLink} nomaster`]) {
+    heard = [];
+    await command(line);
+    const latency = await waitFor({ kind: 'link', object: network.hostLink });
+    t.not(latency, 'never', line);
+    t.log(`${line}: ${latency}`);
+  }
+  await command(`ip link del ${bridge}`);
+  await pause(SETTLE_MS);
+});
+
 test.serial('our table is changed, flushed and removed from outside', async (t) => {
   for (const line of [
     `add rule inet ${table} forward accept`,
