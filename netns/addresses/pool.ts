@@ -28,7 +28,8 @@ const REST_MS = 60_000;
  * Addresses that were never leased go first, in order; then the one that was released longest ago. So nobody's cached
  * neighbour entry or connection meets a new holder as long as that can be avoided at all, and a pool that is small or
  * nearly full still leases what it has: refusing a workload would be worse than a short rest, which `early` tells.
- * Every operation takes constant time, whatever the pool holds.
+ * Every operation takes constant time, whatever the pool holds. Who rests is not in the journal: a restart of the agent
+ * forgets it.
  */
 export class AddressPool {
   readonly #space: Leasable;
