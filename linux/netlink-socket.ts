@@ -2,7 +2,7 @@
 // returns, so a receive directly after a send never waits; the timeout only guards against a kernel that breaks this.
 // The socket stays bound to the network namespace in which it was opened, wherever its thread goes later.
 import { constants } from 'node:os';
-import { SysError } from './errors.js';
+import { codeOf, SysError } from './errors.js';
 import { check, func } from './libc.js';
 
 export const NETLINK_ROUTE = 0;
@@ -13,6 +13,7 @@ const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
@@ -41,8 +42,11 @@ export class NetlinkSocket {
     this.#fd = fd;
   }
 
-  /** Opens and binds in the calling thread's network namespace. Throws SysError. */
-  static open(protocol: number = NETLINK_ROUTE): NetlinkSocket {
+  /**
+   * Opens and binds in the calling thread's network namespace. `sendBytes` is the longest datagram that must be
+   * possible, beyond net.core.wmem_max where the caller has CAP_NET_ADMIN. Throws SysError.
+   */
+  static open(protocol: number = NETLINK_ROUTE, sendBytes?: number): NetlinkSocket {
     const fd = check(libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'socket', { path: 'netlink' });
     const socket = new NetlinkSocket(fd);
     try {
@@ -52,6 +56,7 @@ export class NetlinkSocket {
       socket.#option(SOL_NETLINK, NETLINK_EXT_ACK, int(1), 'NETLINK_EXT_ACK');
       socket.#option(SOL_NETLINK, NETLINK_CAP_ACK, int(1), 'NETLINK_CAP_ACK');
       socket.#option(SOL_SOCKET, SO_RCVBUF, int(SOCKET_BUFFER_BYTES), 'SO_RCVBUF');
+      if (sendBytes !== undefined) socket.#enlarge(sendBytes);
       const timeout = Buffer.alloc(16);
       timeout.writeBigInt64LE(TIMEOUT_SECONDS, 0);
       socket.#option(SOL_SOCKET, SO_RCVTIMEO, timeout, 'SO_RCVTIMEO');
@@ -93,6 +98,15 @@ export class NetlinkSocket {
     if (this.#closed) return;
     this.#closed = true;
     libc.close(this.#fd);
+  }
+
+  // Without the capability the first privileged request says so better than this could.
+  #enlarge(bytes: number): void {
+    try {
+      this.#option(SOL_SOCKET, SO_SNDBUFFORCE, int(bytes), 'SO_SNDBUFFORCE');
+    } catch (error) {
+      if (codeOf(error) !== 'EPERM') throw error;
+    }
   }
 
   #option(level: number, name: number, value: Buffer, label: string): void {

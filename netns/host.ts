@@ -1,17 +1,23 @@
 // What the worker thread holds for its whole life: its own namespace as the way back, and a socket in it.
 import { closeSync } from 'node:fs';
 import { openNamespace } from '../linux/namespace.js';
+import { Nfnl } from './nfnl.js';
 import { Rtnl } from './rtnl.js';
+import type { RoomSettings } from './types.js';
 
 /** Everything a recipe needs of the host side. Use it only on the thread that opened it. */
 export interface Host {
   /** Descriptor of the thread's network namespace. */
   readonly home: number;
   readonly rtnl: Rtnl;
+  /** Opened at first use: a kernel without nf_tables still has links. Throws SysError then. */
+  readonly nfnl: Nfnl;
   /** Whether /run/netns has been made a shared mount; done once, as it takes the lock of all mounts. */
   directoryShared: boolean;
   /** Whether the kernel has fq_codel; undefined: not tried yet. */
   fairQueues: boolean | undefined;
+  /** What the room was set up with; undefined before. */
+  settings: RoomSettings | undefined;
   close(): void;
 }
 
@@ -20,13 +26,20 @@ export function openHost(): Host {
   const home = openNamespace();
   try {
     const rtnl = new Rtnl();
+    let nfnl: Nfnl | undefined;
     return {
       home,
       rtnl,
+      get nfnl() {
+        nfnl ??= new Nfnl();
+        return nfnl;
+      },
       directoryShared: false,
       fairQueues: undefined,
+      settings: undefined,
       close() {
         rtnl.close();
+        nfnl?.close();
         closeSync(home);
       },
     };

@@ -1,8 +1,8 @@
 // The worker's side: one call after the other, each finished within its message event. Nothing here is async.
 import type { MessagePort } from 'node:worker_threads';
 import { NamespaceLostError } from '../linux/namespace.js';
+import { applyEntries, setupFirewall, teardownFirewall } from './firewall/index.js';
 import { type Host, openHost } from './host.js';
-import { deleteTable, loadTable } from './nft.js';
 import { type Call, encodeError, type FromWorker, type Result, type ToWorker } from './protocol.js';
 import { removeSandboxes } from './removal.js';
 import { createIsolated, createSandbox } from './sandbox.js';
@@ -36,18 +36,25 @@ function answer(host: Host, call: ToWorker): FromWorker {
 function execute(host: Host, call: Call): Result {
   switch (call.method) {
     case 'setup':
-      loadTable(call.settings);
+      setupFirewall(host, call.settings);
+      host.settings = call.settings;
       return undefined;
     case 'teardown':
-      deleteTable(call.settings.table);
+      teardownFirewall(host, call.settings.table);
+      host.settings = undefined;
       return undefined;
     case 'create':
       createSandbox(host, call.network);
+      if (host.settings !== undefined) applyEntries(host, host.settings.table, { add: [call.network], remove: [] });
       return undefined;
     case 'createIsolated':
       createIsolated(host, call.netns);
       return undefined;
     case 'remove':
+      if (host.settings !== undefined) {
+        const known = call.removals.flatMap(({ network }) => (network === null ? [] : [network]));
+        applyEntries(host, host.settings.table, { add: [], remove: known });
+      }
       return removeSandboxes(host, call.removals).map((error) =>
         error === undefined ? undefined : encodeError(error),
       );

@@ -21,6 +21,14 @@ export function disableIpv6(link: string): void {
   }
 }
 
+/**
+ * Lets the host's loopback clients (`curl 127.0.0.1:PORT`) reach a port that this link's workload publishes: the kernel
+ * otherwise takes 127.0.0.0/8 on any link for a martian. The packet filter drops such packets from the link itself.
+ */
+export function routeLoopback(link: string): void {
+  write(`/proc/sys/net/ipv4/conf/${link}/route_localnet`, '1');
+}
+
 function write(path: string, value: string): void {
   try {
     writeFileSync(path, value, { flag: 'r+' });

@@ -1,13 +1,11 @@
 // Names and numbers end up in paths, interface names and rule text: what does not fit is refused before any effect.
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
-import { parseCidr } from './addresses/cidr.js';
 import { parseIp } from './addresses/ip.js';
 import type { Removal, SandboxNetwork } from './types.js';
 
 const NETNS = /^[a-z0-9-]{1,64}$/;
 const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
-const WORD = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 /** IFALIASZ - 1. */
 const ALIAS_BYTES = 255;
@@ -38,25 +36,12 @@ export function assertSandboxNames(network: Removal): void {
   demand(bytes > 0 && bytes <= ALIAS_BYTES && !network.owner.includes('\0'), 'owner', network.owner, '1 to 255 bytes');
 }
 
-/** Refuses what would break out of the rule text that is handed to nft. */
-export function assertRules(options: { masquerade?: readonly string[]; linkPrefix?: string; table: string }): void {
-  demand(WORD.test(options.table), 'table', options.table, 'letters, digits, _ and -');
-  if (options.linkPrefix !== undefined) {
-    demand(LINK.test(options.linkPrefix), 'linkPrefix', options.linkPrefix, LINK_RULE);
-  }
-  for (const pool of options.masquerade ?? []) demand(isCidr(pool), 'masquerade', pool, 'an IPv4 network in CIDR form');
-}
-
 function demand(valid: boolean, field: string, value: string, rule: string): void {
   if (!valid) throw new SysError('network', constants.errno.EINVAL, { path: field, value, note: `must be ${rule}` });
 }
 
 function isIpv4(text: string): boolean {
   return passes(() => parseIp(text).family === 4);
-}
-
-function isCidr(text: string): boolean {
-  return passes(() => parseCidr(text).family === 4);
 }
 
 function passes(check: () => boolean): boolean {

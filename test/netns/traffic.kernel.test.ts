@@ -102,7 +102,9 @@ test.serial('traffic that leaves the host carries the address of the host', asyn
     const options = names.settings(table);
     await room.setup(options);
     await room.setup(options);
-    t.is((await command(`/usr/sbin/nft list table inet ${table}`)).match(/masquerade/g)?.length, 1);
+    await room.create(workload);
+    const rule = `ip saddr ${names.pool} oifname != "${names.prefix}*" masquerade`;
+    t.is((await command(`/usr/sbin/nft list table inet ${table}`)).split(rule).length, 2);
     await command(ping);
   } finally {
     writeFileSync(FORWARD, forward);
@@ -122,6 +124,7 @@ test.serial('workloads of one host see each other with their own addresses', asy
   await room.setup(names.settings(table));
   await room.create(one);
   await room.create(two);
+  for (const { hostLink } of [one, two]) await command(`ip link set ${hostLink} group 1`);
   try {
     writeFileSync(FORWARD, '1');
     const listen = `const s=require("net").createServer(c=>c.end(c.remoteAddress)).listen(0,"0.0.0.0",()=>console.log(s.address().port))`;

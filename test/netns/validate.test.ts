@@ -2,7 +2,6 @@ import { constants } from 'node:os';
 import test from 'ava';
 import { SysError } from '../../linux/errors.js';
 import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
-import { deleteTable, loadTable, tableText } from '../../netns/nft.js';
 import type { SandboxNetwork, Tap } from '../../netns/types.js';
 import { assertSandbox } from '../../netns/validate.js';
 
@@ -43,26 +42,3 @@ for (const [field, change] of Object.entries(bad)) {
     t.is(error.path, field);
   });
 }
-
-test('the nft table is one transaction that may be repeated', (t) => {
-  const text = tableText({ masquerade: ['10.9.0.0/16'], linkPrefix: 'bth', table: 'berth' });
-  t.regex(text, /^add table inet berth\ndelete table inet berth\ntable inet berth \{/);
-  t.regex(text, /ip saddr 10\.9\.0\.0\/16 oifname != "bth\*" masquerade/);
-});
-
-test('rule text cannot be broken out of', (t) => {
-  const options = { masquerade: ['10.9.0.0/16'], linkPrefix: 'bth', table: 'berth' };
-  t.throws(() => tableText({ ...options, masquerade: ['10.9.0.0/16; flush ruleset'] }), { instanceOf: SysError });
-  t.throws(() => tableText({ ...options, linkPrefix: 'a" drop "' }), { instanceOf: SysError });
-  t.throws(() => tableText({ ...options, table: 'a{' }), { instanceOf: SysError });
-});
-
-test('a missing nft names the package', (t) => {
-  const missing = ['/nonexistent/nft'];
-  const error = t.throws(() => deleteTable('berth', missing), { instanceOf: SysError });
-  t.is(error.errno, constants.errno.ENOENT);
-  t.regex(error.message, /Debian package nftables/);
-  t.throws(() => loadTable({ masquerade: ['10.9.0.0/16'], linkPrefix: 'bth', table: 'berth' }, missing), {
-    message: /ENOENT/,
-  });
-});

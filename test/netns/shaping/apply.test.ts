@@ -48,7 +48,17 @@ function scripted(refuse: (request: Message, kind: string) => [number, string?] 
     receive: () => answers.shift() ?? Buffer.alloc(0),
     close: () => {},
   });
-  const host: Host = { home: -1, rtnl, directoryShared: true, fairQueues: undefined, close: () => {} };
+  const host: Host = {
+    home: -1,
+    rtnl,
+    get nfnl(): never {
+      throw new Error('shaping has no use for the firewall');
+    },
+    directoryShared: true,
+    fairQueues: undefined,
+    settings: undefined,
+    close: () => {},
+  };
   const apply = (bandwidth: ShapingTarget['bandwidth']) =>
     applyBandwidth(host, { hostLink: 'btx', owner: 'o:1', mtu: 1500, bandwidth }, { fresh: 3 });
   return { host, sends, apply };

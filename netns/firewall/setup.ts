@@ -1,0 +1,55 @@
+// The tables themselves: loaded at start, removed at the end.
+import { constants } from 'node:os';
+import type { Host } from '../host.js';
+import { deleteTable, getTable, parseTable } from '../netlink/nftables.js';
+import type { Request } from '../netlink-client.js';
+import type { RoomSettings } from '../types.js';
+import { assertSettings, assertTable } from './check.js';
+import { runNft } from './nft.js';
+import { FAMILY, type Family } from './sets.js';
+import { loadText } from './table.js';
+
+const { ENOENT } = constants.errno;
+
+/**
+ * Loads the tables in one transaction. Repeatable at any time: elements of sets stay, others' tables are not touched.
+ * When an older version had made the sets otherwise, they start empty: apply all sandboxes again after every call.
+ * `places` is where nft may be. Throws SysError; see `runNft` and `Nfnl` for the errors that an admin can mend.
+ */
+export function setupFirewall(host: Host, settings: RoomSettings, places?: readonly string[]): void {
+  assertSettings(settings);
+  const text = loadText(settings, 'inet', commentOf(host, settings.table, 'inet'));
+  const loaded = commentOf(host, settings.table, 'bridge');
+  if (settings.bridges.length > 0) runNft(text + loadText(settings, 'bridge', loaded), settings.table, places);
+  else runNft(loaded === undefined ? text : `${text}delete table bridge ${settings.table}\n`, settings.table, places);
+}
+
+/** Removes the tables; missing ones are fine. Throws SysError. */
+export function teardownFirewall(host: Host, table: string): void {
+  assertTable(table);
+  for (const family of ['inet', 'bridge'] as const) {
+    const message = deleteTable({ family: FAMILY[family], table });
+    const request = { message, op: 'NFT_MSG_DELTABLE', path: `${family} ${table}`, tolerate: [ENOENT] };
+    host.nfnl.commit([request]);
+  }
+}
+
+/** Whether the table is there. Throws SysError. */
+export function tableLoaded(host: Host, table: string, family: Family): boolean {
+  return commentOf(host, table, family) !== undefined;
+}
+
+/** The table's comment, empty when it has none; undefined when there is no table. */
+function commentOf(host: Host, table: string, family: Family): string | undefined {
+  let comment: string | undefined;
+  const request: Request = {
+    message: getTable({ family: FAMILY[family], table }),
+    op: 'NFT_MSG_GETTABLE',
+    path: `${family} ${table}`,
+    tolerate: [ENOENT],
+  };
+  host.nfnl.transact([request], (reply) => {
+    comment = parseTable(reply).comment ?? '';
+  });
+  return comment;
+}

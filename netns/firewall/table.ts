@@ -1,0 +1,217 @@
+// The rules as text for `nft -f -`. They name sets only; what is in the sets comes later (entries.ts), so that a
+// workload costs elements and never a rule. Pure.
+import { createHash } from 'node:crypto';
+import type { RoomSettings } from '../types.js';
+import { dropSet, type Family, MAPS, REASONS, SETS, TRAFFIC } from './sets.js';
+
+/** Addresses at which clouds tell an instance its credentials. */
+const METADATA = { v4: '169.254.169.254', v6: 'fd00:ec2::254' } as const;
+const ICMP_ERRORS = '{ destination-unreachable, time-exceeded, parameter-problem }';
+const ICMP6_ERRORS = 'destination-unreachable, packet-too-big, time-exceeded, parameter-problem';
+const ND = 'nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report';
+const DYNAMIC = 'flags dynamic; size 65535; counter';
+
+interface Table {
+  readonly sets: readonly string[];
+  readonly chains: readonly string[];
+}
+
+/**
+ * The text that brings the table of `family` from `loaded`, the comment of the present one (undefined: there is none),
+ * to what `settings` ask. Elements survive, unless the sets themselves are of another make: then the table goes first.
+ */
+export function loadText(settings: RoomSettings, family: Family, loaded: string | undefined): string {
+  const table = family === 'inet' ? inetTable(settings) : bridgeTable(settings);
+  const name = `${family} ${settings.table}`;
+  const stamp = stampOf(table);
+  return [
+    ...(loaded === undefined || loaded === stamp ? [] : [`delete table ${name}`]),
+    `table ${name} {`,
+    `  comment "${stamp}"`,
+    '}',
+    // Without a chain this deletes the rules of all chains and nothing else.
+    `flush table ${name}`,
+    `table ${name} {`,
+    ...table.sets,
+    ...table.chains,
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** Tells tables apart that cannot be changed into each other in place: by their sets and by where chains hook in. */
+function stampOf({ sets, chains }: Table): string {
+  const fixed = [...sets, ...chains.filter((line) => /^ *(chain|type) /.test(line))].join('\n');
+  return `berth ${createHash('sha256').update(fixed).digest('hex').slice(0, 16)}`;
+}
+
+function inetTable({ linkPrefix, masquerade, hostAccess }: RoomSettings): Table {
+  const ours = `"${linkPrefix}*"`;
+  return {
+    sets: [
+      ...sandboxSets('inet'),
+      ...REASONS.inet.flatMap((reason) => set(dropSet(reason), `type ifname; ${DYNAMIC}`)),
+      ...Object.values(TRAFFIC).flatMap((name) => set(name, 'type nf_proto; flags dynamic; size 4; counter')),
+    ],
+    chains: [
+      // Two rules, as the first one breaks off when the set is full, and must not save the packet by that.
+      ...REASONS.inet.flatMap((reason) => dropChain(`drop_${reason}`, reason, 'iifname')),
+      ...dropChain('drop_connections_in', 'connections', 'oifname'),
+      ...dropChain('drop_packets_in', 'packets', 'oifname'),
+
+      // Before connection tracking: what is forged or too much costs no entry there.
+      ...base('prerouting', 'type filter hook prerouting priority raw', [
+        `iifname ${ours} jump from_link`,
+        'ip saddr @bridged jump metadata',
+        'ip6 saddr @bridged6 jump metadata',
+      ]),
+      ...chain('from_link', [
+        'iifname @packets_out goto drop_packets',
+        // route_localnet lets the host's loopback clients reach published ports; this closes the way back in.
+        'ip daddr 127.0.0.0/8 goto drop_host',
+        'iifname . ether saddr . ip saddr @sources goto metadata',
+        'iifname . ether saddr . ip6 saddr @sources6 goto metadata',
+        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
+        // The namespace of a microVM has a link-local address of its own, and only errors to say from it.
+        `ip saddr 169.254.1.0/24 icmp type ${ICMP_ERRORS} return`,
+        'goto drop_spoofed',
+      ]),
+      // Here and not in forward, so that it holds as well where the host itself serves or translates the address.
+      ...chain('metadata', [
+        `ip daddr ${METADATA.v4} ip saddr != @metadata goto drop_metadata`,
+        `ip6 daddr ${METADATA.v6} ip6 saddr != @metadata6 goto drop_metadata`,
+      ]),
+
+      // Ahead of other tables, which see only what we let pass. Decided once for each connection: what is established
+      // goes on when elements change.
+      ...base('forward', 'type filter hook forward priority filter - 5', [
+        'ct state established,related accept',
+        `iifname ${ours} jump leaving`,
+        'ip saddr @bridged jump leaving',
+        'ip6 saddr @bridged6 jump leaving',
+        // Last, as a hit counts the connection.
+        'ip saddr @connections goto drop_connections',
+        'ip6 saddr @connections6 goto drop_connections',
+        'ip daddr @connections goto drop_connections_in',
+        'ip6 daddr @connections6 goto drop_connections_in',
+        ...concerned(ours, '').map((match) => `${match} goto offered`),
+      ]),
+      ...chain('leaving', [
+        'ip saddr . ip daddr @denied goto drop_egress',
+        'ip6 saddr . ip6 daddr @denied6 goto drop_egress',
+        // A published port is open to everyone, other tenants included.
+        'ct status dnat return',
+        `oifname ${ours} iifgroup . oifgroup != @groups goto drop_isolation`,
+        'ip daddr @bridged goto drop_isolation',
+        'ip6 daddr @bridged6 goto drop_isolation',
+      ]),
+      ...chain('offered', [`ct state new add @${TRAFFIC.offered} { meta nfproto counter }`]),
+
+      ...base('input', 'type filter hook input priority filter - 5', [
+        `iifname ${ours} jump to_host`,
+        'ip saddr @bridged jump to_host',
+        'ip6 saddr @bridged6 jump to_host',
+      ]),
+      ...chain('to_host', [
+        'ct state established,related return',
+        `icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
+        ...(hostAccess
+          ? ['ip saddr @connections goto drop_connections', 'ip6 saddr @connections6 goto drop_connections']
+          : [
+              'icmp type echo-request return',
+              'icmpv6 type echo-request return',
+              `ct original ip daddr ${METADATA.v4} return`,
+              `ct original ip6 daddr ${METADATA.v6} return`,
+              'goto drop_host',
+            ]),
+      ]),
+
+      ...base('published', 'type nat hook prerouting priority dstnat', publishedPorts()),
+      ...base('published_local', 'type nat hook output priority -100', publishedPorts()),
+      ...base('translated', 'type nat hook postrouting priority srcnat', [
+        // Answers must come back here: the host's loopback, a workload that meets itself, a neighbour on the bridge.
+        'ct status dnat ip saddr 127.0.0.0/8 masquerade',
+        'ip saddr . ip daddr @hairpin masquerade',
+        'ip6 saddr . ip6 daddr @hairpin6 masquerade',
+        'ct status dnat ip saddr @bridged ip daddr @bridged masquerade',
+        'ct status dnat ip6 saddr @bridged6 ip6 daddr @bridged6 masquerade',
+        ...masquerade.map((net) => `${net.includes(':') ? 'ip6' : 'ip'} saddr ${net} oifname != ${ours} masquerade`),
+      ]),
+
+      // Behind everyone else's: what was offered and does not come by here, others have dropped.
+      ...base('postrouting', 'type filter hook postrouting priority 300', [
+        ...concerned(ours, 'ct original ').map((match) => `iif != 0 ct state new ${match} jump passed`),
+        'oifname @packets_in goto drop_packets_in',
+      ]),
+      ...chain('passed', [`add @${TRAFFIC.passed} { meta nfproto counter }`]),
+    ],
+  };
+}
+
+// Forwarded packets from or to workloads; each once. `original` finds the sender also behind masquerading.
+function concerned(ours: string, original: '' | 'ct original '): string[] {
+  return [
+    `iifname ${ours}`,
+    `iifname != ${ours} oifname ${ours}`,
+    `iifname != ${ours} oifname != ${ours} ${original}ip saddr @bridged`,
+    `iifname != ${ours} oifname != ${ours} ${original}ip6 saddr @bridged6`,
+    `iifname != ${ours} oifname != ${ours} ${original}ip saddr != @bridged ip daddr @bridged`,
+    `iifname != ${ours} oifname != ${ours} ${original}ip6 saddr != @bridged6 ip6 daddr @bridged6`,
+  ];
+}
+
+function publishedPorts(): string[] {
+  return [
+    'meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @ports',
+    // There is no route_localnet for ::1.
+    'ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6',
+  ];
+}
+
+function bridgeTable({ linkPrefix }: RoomSettings): Table {
+  const ours = `"${linkPrefix}*"`;
+  return {
+    sets: [
+      ...sandboxSets('bridge'),
+      ...REASONS.bridge.flatMap((reason) => set(dropSet(reason), `type ifname; ${DYNAMIC}`)),
+    ],
+    chains: [
+      ...REASONS.bridge.flatMap((reason) => dropChain(`drop_${reason}`, reason, 'iifname')),
+      ...dropChain('drop_packets_in', 'packets', 'oifname'),
+      ...base('prerouting', 'type filter hook prerouting priority dstnat', [`iifname ${ours} jump from_port`]),
+      ...chain('from_port', [
+        'iifname @packets_out goto drop_packets',
+        'iifname . ether saddr . ip saddr @sources return',
+        'iifname . ether saddr . ip6 saddr @sources6 return',
+        'iifname . ether saddr @links iifname . arp saddr ether . arp saddr ip @sources return',
+        // A probe for a duplicate address has no sender yet (RFC 5227).
+        'iifname . ether saddr @links arp operation request arp saddr ip 0.0.0.0 return',
+        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
+        'goto drop_spoofed',
+      ]),
+      ...base('postrouting', 'type filter hook postrouting priority 0', ['oifname @packets_in goto drop_packets_in']),
+    ],
+  };
+}
+
+function sandboxSets(family: Family): string[] {
+  return Object.entries(SETS[family]).flatMap(([name, type]) => set(name, type));
+}
+
+function set(name: string, type: string): string[] {
+  return [`  ${MAPS.includes(name) ? 'map' : 'set'} ${name} { ${type}; }`];
+}
+
+function base(name: string, hook: string, rules: readonly string[]): string[] {
+  return chain(name, [`${hook}; policy accept;`, ...rules]);
+}
+
+function chain(name: string, lines: readonly string[]): string[] {
+  return [`  chain ${name} {`, ...lines.map((line) => `    ${line}`), '  }'];
+}
+
+// Egress is refused aloud, so that a client fails at once; whoever does what it must not is told nothing.
+function dropChain(name: string, reason: (typeof REASONS.inet)[number], link: 'iifname' | 'oifname'): string[] {
+  const verdict = reason === 'egress' ? 'reject with icmpx admin-prohibited' : 'drop';
+  return chain(name, [`add @${dropSet(reason)} { ${link} counter }`, verdict]);
+}

@@ -1,0 +1,200 @@
+// Tables, chains and rules of nf_tables: enough to see what others have loaded and to make a small NAT table without
+// `nft`. See linux/netfilter/nf_tables.h.
+import { attribute, eachAttribute, nested, readText, text } from './attribute.js';
+import { NLM_F } from './constants.js';
+import type { Message } from './message.js';
+import {
+  NF_POLICY,
+  NFT_CMP_EQ,
+  NFT_MSG,
+  NFT_PAYLOAD_NETWORK_HEADER,
+  NFT_REG_1,
+  NFTA_CHAIN,
+  NFTA_CMP,
+  NFTA_DATA_VALUE,
+  NFTA_EXPR,
+  NFTA_GEN_ID,
+  NFTA_HOOK,
+  NFTA_IMMEDIATE,
+  NFTA_LIST_ELEM,
+  NFTA_META,
+  NFTA_NAT,
+  NFTA_PAYLOAD,
+  NFTA_RULE,
+  NFTA_SET,
+  NFTA_TABLE,
+} from './netfilter-constants.js';
+import { be32, NFGENMSG, tablesMessage } from './nfnetlink.js';
+
+export interface TableName {
+  readonly family: number;
+  readonly table: string;
+}
+
+/** A chain as the kernel reports it; `hook` and `priority` only of base chains. */
+export interface Chain extends TableName {
+  readonly name: string;
+  readonly hook: number | undefined;
+  readonly priority: number | undefined;
+  readonly policy: 'accept' | 'drop' | undefined;
+}
+
+/** Makes the table; one that exists is fine. */
+export function newTable({ family, table }: TableName): Buffer {
+  const body = [text(NFTA_TABLE.NAME, table), be32(NFTA_TABLE.FLAGS, 0)];
+  return tablesMessage(NFT_MSG.NEWTABLE, 0, family, ...body);
+}
+
+/** Deletes the table with everything in it; ENOENT when there is none. */
+export function deleteTable({ family, table }: TableName): Buffer {
+  return tablesMessage(NFT_MSG.DELTABLE, 0, family, text(NFTA_TABLE.NAME, table));
+}
+
+export function getTable({ family, table }: TableName): Buffer {
+  return tablesMessage(NFT_MSG.GETTABLE, NLM_F.ACK, family, text(NFTA_TABLE.NAME, table));
+}
+
+/** Makes a base chain of type nat; one that exists is fine. */
+export function newNatChain(name: TableName, chain: string, hook: number, priority: number): Buffer {
+  return tablesMessage(
+    NFT_MSG.NEWCHAIN,
+    NLM_F.CREATE,
+    name.family,
+    text(NFTA_CHAIN.TABLE, name.table),
+    text(NFTA_CHAIN.NAME, chain),
+    text(NFTA_CHAIN.TYPE, 'nat'),
+    nested(NFTA_CHAIN.HOOK, be32(NFTA_HOOK.HOOKNUM, hook), be32(NFTA_HOOK.PRIORITY, priority)),
+  );
+}
+
+/** Deletes all rules of the table; chains and sets with their elements stay. */
+export function deleteRules({ family, table }: TableName): Buffer {
+  return tablesMessage(NFT_MSG.DELRULE, 0, family, text(NFTA_RULE.TABLE, table));
+}
+
+/** Appends a rule. `expressions` come from the functions below. */
+export function newRule(name: TableName, chain: string, expressions: readonly Buffer[]): Buffer {
+  return tablesMessage(
+    NFT_MSG.NEWRULE,
+    NLM_F.CREATE | NLM_F_APPEND,
+    name.family,
+    text(NFTA_RULE.TABLE, name.table),
+    text(NFTA_RULE.CHAIN, chain),
+    nested(NFTA_RULE.EXPRESSIONS, ...expressions),
+  );
+}
+
+const NLM_F_APPEND = 0x800;
+
+/** `iifname` or `oifname` (NFT_META) is `name`. */
+export function matchLink(key: number, name: string): Buffer[] {
+  const padded = Buffer.alloc(16);
+  padded.write(name);
+  return [expression('meta', be32(NFTA_META.KEY, key), be32(NFTA_META.DREG, NFT_REG_1)), equals(padded)];
+}
+
+/** The bytes at `offset` of the network header are `bytes`. */
+export function matchNetworkHeader(offset: number, bytes: Buffer): Buffer[] {
+  const load = expression(
+    'payload',
+    be32(NFTA_PAYLOAD.DREG, NFT_REG_1),
+    be32(NFTA_PAYLOAD.BASE, NFT_PAYLOAD_NETWORK_HEADER),
+    be32(NFTA_PAYLOAD.OFFSET, offset),
+    be32(NFTA_PAYLOAD.LEN, bytes.length),
+  );
+  return [load, equals(bytes)];
+}
+
+/** Translates to one address; `type` is one of NFT_NAT. */
+export function translate(type: number, family: number, address: Buffer): Buffer[] {
+  const load = expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_1), value(NFTA_IMMEDIATE.DATA, address));
+  const parts = [be32(NFTA_NAT.TYPE, type), be32(NFTA_NAT.FAMILY, family), be32(NFTA_NAT.REG_ADDR_MIN, NFT_REG_1)];
+  return [load, expression('nat', ...parts)];
+}
+
+function equals(bytes: Buffer): Buffer {
+  return expression('cmp', be32(NFTA_CMP.SREG, NFT_REG_1), be32(NFTA_CMP.OP, NFT_CMP_EQ), value(NFTA_CMP.DATA, bytes));
+}
+
+function expression(name: string, ...data: readonly Buffer[]): Buffer {
+  return nested(NFTA_LIST_ELEM, text(NFTA_EXPR.NAME, name), nested(NFTA_EXPR.DATA, ...data));
+}
+
+function value(type: number, bytes: Buffer): Buffer {
+  return nested(type, attribute(NFTA_DATA_VALUE, bytes));
+}
+
+/** A dump of all chains of one family, or of all with NFPROTO.UNSPEC. */
+export function dumpChains(family: number): Buffer {
+  return tablesMessage(NFT_MSG.GETCHAIN, NLM_F.DUMP, family);
+}
+
+/** A dump of all sets of one table. */
+export function dumpSets({ family, table }: TableName): Buffer {
+  return tablesMessage(NFT_MSG.GETSET, NLM_F.DUMP, family, text(NFTA_SET.TABLE, table));
+}
+
+/** The number of the rule set, which grows with every transaction of anyone in the namespace. */
+export function getGeneration(): Buffer {
+  return tablesMessage(NFT_MSG.GETGEN, NLM_F.ACK, 0);
+}
+
+export function parseGeneration(reply: Message): number {
+  let id = 0;
+  eachAttribute(reply.buffer, reply.start + NFGENMSG, reply.end, (type, start) => {
+    if (type === NFTA_GEN_ID) id = reply.buffer.readUInt32BE(start);
+  });
+  return id;
+}
+
+/** Reads NFT_MSG_NEWTABLE. `comment` is what `nft` keeps in the user data (type 0 of its own TLV list). */
+export function parseTable(reply: Message): TableName & { readonly comment: string | undefined } {
+  const { buffer, start, end } = reply;
+  let table = '';
+  let comment: string | undefined;
+  eachAttribute(buffer, start + NFGENMSG, end, (type, from, to) => {
+    if (type === NFTA_TABLE.NAME) table = readText(buffer, from, to);
+    else if (type === NFTA_TABLE.USERDATA) comment = readComment(buffer, from, to);
+  });
+  return { family: buffer.readUInt8(start), table, comment };
+}
+
+function readComment(buffer: Buffer, start: number, end: number): string | undefined {
+  let at = start;
+  while (at + 2 <= end) {
+    const length = buffer.readUInt8(at + 1);
+    if (buffer.readUInt8(at) === 0 && at + 2 + length <= end) return readText(buffer, at + 2, at + 2 + length);
+    at += 2 + length;
+  }
+  return undefined;
+}
+
+/** Reads NFT_MSG_NEWSET: its name. */
+export function parseSetName(reply: Message): string {
+  let name = '';
+  eachAttribute(reply.buffer, reply.start + NFGENMSG, reply.end, (type, from, to) => {
+    if (type === NFTA_SET.NAME) name = readText(reply.buffer, from, to);
+  });
+  return name;
+}
+
+/** Reads NFT_MSG_NEWCHAIN. */
+export function parseChain(reply: Message): Chain {
+  const { buffer, start, end } = reply;
+  let table = '';
+  let name = '';
+  let hook: number | undefined;
+  let priority: number | undefined;
+  let policy: Chain['policy'];
+  eachAttribute(buffer, start + NFGENMSG, end, (type, from, to) => {
+    if (type === NFTA_CHAIN.TABLE) table = readText(buffer, from, to);
+    else if (type === NFTA_CHAIN.NAME) name = readText(buffer, from, to);
+    else if (type === NFTA_CHAIN.POLICY) policy = buffer.readUInt32BE(from) === NF_POLICY.DROP ? 'drop' : 'accept';
+    else if (type === NFTA_CHAIN.HOOK)
+      eachAttribute(buffer, from, to, (inner, at) => {
+        if (inner === NFTA_HOOK.HOOKNUM) hook = buffer.readUInt32BE(at);
+        else if (inner === NFTA_HOOK.PRIORITY) priority = buffer.readInt32BE(at);
+      });
+  });
+  return { family: buffer.readUInt8(start), table, name, hook, priority, policy };
+}

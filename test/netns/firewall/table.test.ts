@@ -1,0 +1,58 @@
+import { constants } from 'node:os';
+import test from 'ava';
+import { SysError } from '../../../linux/errors.js';
+import { PLAIN_FIREWALL } from '../../../netns/defaults.js';
+import { assertFirewall, assertSettings } from '../../../netns/firewall/check.js';
+import { runNft } from '../../../netns/firewall/nft.js';
+import { loadText } from '../../../netns/firewall/table.js';
+
+const settings = { table: 'berth', linkPrefix: 'bth', masquerade: ['10.9.0.0/16'], bridges: [], hostAccess: false };
+
+test('loading again keeps elements, unless the sets are of another make', (t) => {
+  const first = loadText(settings, 'inet', undefined);
+  const stamp = /comment "([^"]+)"/.exec(first)?.[1];
+  t.regex(first, /^table inet berth \{\n {2}comment "berth [0-9a-f]{16}"\n\}\nflush table inet berth\n/);
+  t.is(loadText(settings, 'inet', stamp), first);
+  t.is(loadText(settings, 'inet', 'an older one'), `delete table inet berth\n${first}`);
+  t.is(loadText(settings, 'inet', ''), `delete table inet berth\n${first}`);
+  // Settings are rules only.
+  const other = loadText({ ...settings, masquerade: [], linkPrefix: 'other', hostAccess: true }, 'inet', stamp);
+  t.not(other, first);
+  t.false(other.startsWith('delete'));
+});
+
+test('rule text cannot be broken out of', (t) => {
+  for (const [field, bad] of [
+    ['masquerade', { masquerade: ['10.9.0.0/16; flush ruleset'] }],
+    ['linkPrefix', { linkPrefix: 'a" drop "' }],
+    ['table', { table: 'a{' }],
+    ['bridges', { bridges: [{ name: 'bth0', addresses: [], vlanFiltering: false }] }],
+  ] as const) {
+    const error = t.throws(() => assertSettings({ ...settings, ...bad }), { instanceOf: SysError });
+    t.is(error.errno, constants.errno.EINVAL);
+    t.is(error.path, field);
+  }
+  t.notThrows(() => assertSettings({ ...settings, masquerade: ['10.9.0.0/16', 'fd00:9::/48'] }));
+});
+
+test('a firewall that cannot be is refused by name', (t) => {
+  const port = { protocol: 'tcp', host: 80, guest: 80 } as const;
+  for (const [field, bad] of [
+    ['firewall.egress', { egress: { default: 'deny', allow: ['10.0.0.1/8'], deny: [] } }],
+    ['firewall.egress', { egress: { default: 'deny', allow: [], deny: ['example.org'] } }],
+    ['firewall.ports', { ports: [{ ...port, host: 0 }] }],
+    ['firewall.ports', { ports: [port, { ...port, guest: 81 }] }],
+    ['firewall.connections', { connections: 0 }],
+    ['firewall.packets', { packets: { ingress: 1.5, egress: null } }],
+  ] as const) {
+    const error = t.throws(() => assertFirewall({ ...PLAIN_FIREWALL, ...bad }), { instanceOf: SysError });
+    t.is(error.path, field);
+  }
+  t.notThrows(() => assertFirewall({ ...PLAIN_FIREWALL, ports: [port, { ...port, protocol: 'udp' }] }));
+});
+
+test('a missing nft names the package', (t) => {
+  const error = t.throws(() => runNft('', 'berth', ['/nonexistent/nft']), { instanceOf: SysError });
+  t.is(error.errno, constants.errno.ENOENT);
+  t.regex(error.message, /Debian package nftables/);
+});
