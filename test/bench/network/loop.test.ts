@@ -1,19 +1,26 @@
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { longest, watchIdleProcess, watchLoop, withoutCommon } from './loop.js';
 
-test('a loop that was held up is seen, by timer and by histogram', async (t) => {
+test('a loop that was held up is seen, also when it is asked at once', async (t) => {
   const loop = watchLoop();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setTimeout(20);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const { stalls, histogram } = loop.stop();
-  t.true(longest(stalls) > 40);
-  t.true(histogram > 40);
+  t.true(longest(loop.stop().stalls) > 40);
+});
+
+test('the histogram sees it with its next turn', async (t) => {
+  const loop = watchLoop();
+  await setTimeout(20);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+  // Due timers run in one go, and ours may come before the histogram's own.
+  for (let look = 0; look < 3; look++) await setTimeout(5);
+  t.true(loop.stop().histogram > 40);
 });
 
 test('an idle process answers what it has seen, and the same again', async (t) => {
   const idle = await watchIdleProcess();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setTimeout(20);
   const seen = await idle.stop();
   t.true(seen.histogram > 0);
   t.is(await idle.stop(), seen);

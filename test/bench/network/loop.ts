@@ -25,15 +25,18 @@ export function watchLoop(): { stop(): Seen } {
   const histogram = monitorEventLoopDelay({ resolution: INTERVAL_MS });
   const stalls: Stall[] = [];
   let last = performance.now();
-  const timer = setInterval(() => {
+  const look = () => {
     const now = performance.now();
     const length = now - last - INTERVAL_MS;
     if (length >= STALL_MS) stalls.push({ end: performance.timeOrigin + now, length });
     last = now;
-  }, INTERVAL_MS);
+  };
+  const timer = setInterval(look, INTERVAL_MS);
   histogram.enable();
   return {
     stop() {
+      // One that lasts until now has not been seen by the timer yet.
+      look();
       histogram.disable();
       clearInterval(timer);
       return { stalls, histogram: Math.max(0, histogram.max / 1e6 - INTERVAL_MS) };
