@@ -45,11 +45,61 @@ export async function openBench(
   number: number,
   kind: Kind,
 ): Promise<Bench> {
-  const [host, wan, workload] = ['host', 'wan', 'workload'].map((role) => `${names.netnsPrefix}${number}-${role}`);
+  const roles = roleNames(names, number);
   const link = `${names.prefix}n${number}`;
   const children: ChildProcess[] = [];
-  const namespaces = [host, wan, workload];
-  for (const netns of namespaces) {
+  const demolish = async () => {
+    for (const child of children) await stop(child);
+    for (const netns of Object.values(roles)) await command(`ip netns del ${netns}`).catch(() => undefined);
+  };
+  try {
+    await build(roles, link, kind, children);
+  } catch (error) {
+    await demolish();
+    throw error;
+  }
+  const { host, wan } = roles;
+  const home = openNamespace();
+  const there = openNamespace(`/run/netns/${host}`);
+  const visit = <T>(body: () => T) => visitNetwork(home, () => enterNetwork(there), body);
+  const inside = visit(openHost);
+  return {
+    kind,
+    link,
+    onHost: (body) => visit(() => body(inside)),
+    host: (line) => command(`ip netns exec ${host} ${line}`),
+    async flow(direction, options) {
+      const reverse = direction === 'from' ? ['-R'] : [];
+      const args = ['netns', 'exec', wan, 'iperf3', '-c', '10.205.0.2', '-J', ...reverse, ...options.split(' ')];
+      return readFlow(JSON.parse((await run('ip', args, { timeout: 60_000, maxBuffer: 2 ** 24 })).stdout));
+    },
+    async ping(count) {
+      const lines = await command(`ip netns exec ${wan} ping -c${count} -i0.2 10.205.0.2`);
+      return [...lines.matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time));
+    },
+    async close() {
+      inside.close();
+      closeSync(home);
+      closeSync(there);
+      await demolish();
+    },
+  };
+}
+
+interface Roles {
+  readonly host: string;
+  readonly wan: string;
+  readonly workload: string;
+}
+
+function roleNames({ netnsPrefix }: { readonly netnsPrefix: string }, number: number): Roles {
+  const prefix = `${netnsPrefix}${number}`;
+  return { host: `${prefix}-host`, wan: `${prefix}-wan`, workload: `${prefix}-workload` };
+}
+
+async function build(roles: Roles, link: string, kind: Kind, children: ChildProcess[]): Promise<void> {
+  const { host, wan, workload } = roles;
+  for (const netns of Object.values(roles)) {
     await command(`ip netns add ${netns}`);
     await command(`ip -n ${netns} link set lo up`);
   }
@@ -70,47 +120,26 @@ export async function openBench(
   await command(`ip netns exec ${host} sysctl -qw net.ipv4.ip_forward=1`);
   if (kind === 'tap') {
     const program = fileURLToPath(new URL('../tap-pump.js', import.meta.url));
-    children.push(await start(['netns', 'exec', host ?? '', process.execPath, program, link, workload ?? '', inner]));
+    children.push(await start(['netns', 'exec', host, process.execPath, program, link, workload, inner]));
   }
-  children.push(await start(['netns', 'exec', workload ?? '', 'iperf3', '-s', '--forceflush']));
-  const home = openNamespace();
-  const there = openNamespace(`/run/netns/${host}`);
-  const visit = <T>(body: () => T) => visitNetwork(home, () => enterNetwork(there), body);
-  const inside = visit(openHost);
-  return {
-    kind,
-    link,
-    onHost: (body) => visit(() => body(inside)),
-    host: (line) => command(`ip netns exec ${host} ${line}`),
-    async flow(direction, options) {
-      const reverse = direction === 'from' ? ['-R'] : [];
-      const args = ['netns', 'exec', wan ?? '', 'iperf3', '-c', '10.205.0.2', '-J', ...reverse, ...options.split(' ')];
-      return readFlow(JSON.parse((await run('ip', args, { timeout: 60_000, maxBuffer: 2 ** 24 })).stdout));
-    },
-    async ping(count) {
-      const lines = await command(`ip netns exec ${wan} ping -c${count} -i0.2 10.205.0.2`);
-      return [...lines.matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time));
-    },
-    async close() {
-      for (const child of children) await stop(child);
-      inside.close();
-      closeSync(home);
-      closeSync(there);
-      for (const netns of namespaces) await command(`ip netns del ${netns}`);
-    },
-  };
+  children.push(await start(['netns', 'exec', workload, 'iperf3', '-s', '--forceflush']));
 }
 
-async function face(netns: string | undefined, link: string, address: string): Promise<void> {
+async function face(netns: string, link: string, address: string): Promise<void> {
   await command(`ip -n ${netns} addr add ${address} dev ${link}`);
   await command(`ip -n ${netns} link set ${link} up`);
 }
 
 /** Starts a program and waits for its first output. */
 async function start(args: string[]): Promise<ChildProcess> {
-  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
+  const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  await Promise.race([once(child.stdout, 'data'), ended(child, args)]);
   return child;
+}
+
+async function ended(child: ChildProcess, args: string[]): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`${args.join(' ')} ended with ${code}`);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

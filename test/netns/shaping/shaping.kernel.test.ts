@@ -28,7 +28,7 @@ test.before(async () => {
 
 test.after.always(async (t) => {
   for (const open of benches) await open.close();
-  t.false((await command('ip netns list')).includes(names.netnsPrefix));
+  t.false((await command('ip netns list')).includes(`${names.netnsPrefix}1-`));
 });
 
 function target(bandwidth: ShapingTarget['bandwidth']): ShapingTarget {
