@@ -16,6 +16,8 @@ export interface Request {
 
 /** The part of NetlinkSocket that is needed here; a test plays the kernel through it. */
 export interface Transport {
+  /** Absent where a test plays the kernel. */
+  readonly port?: number;
   send(data: Buffer): void;
   receive(): Buffer;
   close(): void;
@@ -69,6 +71,11 @@ export class NetlinkClient {
       if (this.#dumpOnce(message, op, visit)) return;
     }
     throw new SysError(op, EAGAIN, { note: `the table changed during each of ${DUMP_ATTEMPTS} dumps` });
+  }
+
+  /** The port that notifications of what was changed through this socket name; see NetlinkSocket. */
+  get port(): number | undefined {
+    return this.#socket.port;
   }
 
   close(): void {

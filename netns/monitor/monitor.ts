@@ -21,8 +21,6 @@ export interface MonitorOptions {
   readonly netnsPrefix: string;
   /** Names of our nft tables. */
   readonly tables: readonly string[];
-  /** Netlink ports of the sockets through which we change the tables (`NetlinkSocket.port`). */
-  readonly ports?: () => readonly number[];
   /** Time between two looks; default 250 ms. */
   readonly intervalMs?: number;
   /** What may wait between two looks, for each of two sockets; default 16 MiB, taken only when needed. */
@@ -68,7 +66,8 @@ export function openMonitor(host: Host, options: MonitorOptions): Monitor {
       bufferBytes,
     }),
   );
-  const { linkPrefix, links = [], ports = () => [], onHints } = options;
+  const { linkPrefix, links = [], onHints } = options;
+  const own: OwnFirewall = { tables: options.tables, port: attempt([routes, tables], () => host.nfnl.port) };
   const hints = new HintSet();
   const reader = new LinkReader((name) => name.startsWith(linkPrefix) || links.includes(name));
   const names = attempt([routes, tables], () => new NameReader(DIRECTORY, options.netnsPrefix));
@@ -81,7 +80,6 @@ export function openMonitor(host: Host, options: MonitorOptions): Monitor {
     for (const family of [4, 6] as const) host.rtnl.dump(dumpRoutes(family), 'RTM_GETROUTE dump', () => {}, visit);
   };
   const listen = () => {
-    const own: OwnFirewall = { tables: options.tables, ports: ports() };
     let lost = drain(routes, (data, nsid) => reader.read(data, nsid, hints));
     lost = drain(tables, (data) => readFirewall(data, own, hints)) || lost;
     if (!lost) return;

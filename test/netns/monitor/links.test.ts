@@ -128,7 +128,7 @@ test('changes of our tables that others asked for are told, once', (t) => {
     return out;
   };
   const hints = new HintSet();
-  const own = { tables: ['berth'], ports: [77] };
+  const own = { tables: ['berth'], port: 77 };
   for (const data of [
     change(NFT_MSG_DELRULE, 'berth', 77),
     change(NFT_MSG_DELRULE, 'other', 5),

@@ -1,12 +1,15 @@
 // Real changes from outside, by ip and nft, and the room's own, through the room's own recipe.
 import test from 'ava';
-import { NETLINK_NETFILTER, NetlinkSocket } from '../../../linux/netlink-socket.js';
 import { type Host, openHost } from '../../../netns/host.js';
 import type { Hint } from '../../../netns/monitor/hints.js';
 import { type Monitor, openMonitor } from '../../../netns/monitor/monitor.js';
 import { text } from '../../../netns/netlink/attribute.js';
+import { NLM_F } from '../../../netns/netlink/constants.js';
 import { setLink } from '../../../netns/netlink/link.js';
-import { message } from '../../../netns/netlink/message.js';
+import { NFPROTO, NFT_MSG } from '../../../netns/netlink/netfilter-constants.js';
+import { tablesMessage } from '../../../netns/netlink/nfnetlink.js';
+import type { Request } from '../../../netns/netlink-client.js';
+import { Nfnl } from '../../../netns/nfnl.js';
 import { removeSandboxes } from '../../../netns/removal.js';
 import { createSandbox } from '../../../netns/sandbox.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
@@ -223,19 +226,19 @@ test.serial('our table is changed, flushed and removed from outside', async (t) 
 });
 
 test.serial('changes of our table through our own socket are not reported, through another one they are', async (t) => {
-  const [own, other] = [NetlinkSocket.open(NETLINK_NETFILTER), NetlinkSocket.open(NETLINK_NETFILTER)];
+  const other = new Nfnl();
   const told: Hint[] = [];
   const { prefix: linkPrefix, netnsPrefix } = names;
-  const onHints = (hints: readonly Hint[]) => told.push(...hints);
-  const watching = openMonitor(host, { linkPrefix, netnsPrefix, tables: [table], ports: () => [own.port], onHints });
-  own.send(newChain(table, 'one'));
+  const watching = openMonitor(host, { linkPrefix, netnsPrefix, tables: [table], onHints: (all) => told.push(...all) });
+  host.nfnl.commit([newChain(table, 'one')]);
   watching.poll();
   t.deepEqual(told, []);
-  other.send(newChain(table, 'two'));
+  other.commit([newChain(table, 'two')]);
   watching.poll();
   t.deepEqual(told, [{ kind: 'firewall', link: null, object: table }]);
   t.regex(await command(`/usr/sbin/nft list table inet ${table}`), /chain one.*chain two/s);
-  for (const open of [own, other, watching]) open.close();
+  other.close();
+  watching.close();
 });
 
 test.serial('our own changes are not reported, whatever the kernel still says afterwards', async (t) => {
@@ -312,13 +315,9 @@ test.serial('what it costs', (t) => {
   t.pass();
 });
 
-/** A transaction of nf_tables: batch begin, NFT_MSG_NEWCHAIN, batch end. */
-function newChain(of: string, name: string): Buffer {
-  const CREATE = 0x401;
-  const batch = Buffer.from([0, 0, 0, 10]);
-  const inet = Buffer.from([1, 0, 0, 0]);
-  const chain = message(0x0a03, CREATE, inet, text(1, of), text(3, name));
-  return Buffer.concat([message(0x10, 1, batch), chain, message(0x11, 1, batch)]);
+function newChain(of: string, name: string): Request {
+  const body = [text(1, of), text(3, name)];
+  return { message: tablesMessage(NFT_MSG.NEWCHAIN, NLM_F.CREATE, NFPROTO.INET, ...body), op: 'NEWCHAIN', path: name };
 }
 
 /** Mean milliseconds. */
