@@ -45,8 +45,9 @@ function stampOf({ sets, chains }: Table): string {
   return `berth ${createHash('sha256').update(fixed).digest('hex').slice(0, 16)}`;
 }
 
-function inetTable({ linkPrefix, masquerade, hostAccess }: RoomSettings): Table {
+function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings): Table {
   const ours = `"${linkPrefix}*"`;
+  const outward = [`"${linkPrefix}*"`, ...bridges.map(({ name }) => `"${name}"`)].map((name) => `oifname != ${name}`);
   return {
     sets: [
       ...sandboxSets('inet'),
@@ -86,6 +87,8 @@ function inetTable({ linkPrefix, masquerade, hostAccess }: RoomSettings): Table 
       // goes on when elements change.
       ...base('forward', 'type filter hook forward priority filter - 5', [
         'ct state established,related accept',
+        // Where br_netfilter is loaded, as Docker does, frames between ports come by here as well.
+        ...bridges.map(({ name }) => `iifname "${name}" oifname "${name}" accept`),
         `iifname ${ours} jump leaving`,
         'ip saddr @bridged jump leaving',
         'ip6 saddr @bridged6 jump leaving',
@@ -135,7 +138,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess }: RoomSettings): Table 
         'ip6 saddr . ip6 daddr @hairpin6 masquerade',
         'ct status dnat ip saddr @bridged ip daddr @bridged masquerade',
         'ct status dnat ip6 saddr @bridged6 ip6 daddr @bridged6 masquerade',
-        ...masquerade.map((net) => `${net.includes(':') ? 'ip6' : 'ip'} saddr ${net} oifname != ${ours} masquerade`),
+        ...masquerade.map((net) => `${net.includes(':') ? 'ip6' : 'ip'} saddr ${net} ${outward.join(' ')} masquerade`),
       ]),
 
       // Behind everyone else's: what was offered and does not come by here, others have dropped.
