@@ -43,7 +43,7 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   });
   await network.setup(roomSettings(config.network));
   forward(config, log);
-  return { holder, cgroups, network: { ...network, update: network.create } };
+  return { holder, cgroups, network };
 }
 
 function forward({ network }: Config, log: Log): void {

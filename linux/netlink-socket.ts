@@ -6,6 +6,7 @@ import { codeOf, SysError } from './errors.js';
 import { check, func } from './libc.js';
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 
 const AF_NETLINK = 16;

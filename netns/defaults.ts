@@ -13,7 +13,7 @@ export const PLAIN_FIREWALL: Firewall = {
 };
 
 /** All of a sandbox that is known whole. */
-export function removalOf(network: SandboxNetwork): Removal {
+export function removalOf(network: SandboxNetwork, options: { readonly recycle?: boolean } = {}): Removal {
   const { netns, hostLink, owner } = network;
-  return { netns, hostLink, owner, network };
+  return { netns, hostLink, owner, network, recycle: options.recycle ?? false };
 }

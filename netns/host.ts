@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { openNamespace } from '../linux/namespace.js';
 import { Nfnl } from './nfnl.js';
 import { Rtnl } from './rtnl.js';
+import type { HeldSlot } from './slots/held.js';
 import type { RoomSettings } from './types.js';
 
 /** Everything a recipe needs of the host side. Use it only on the thread that opened it. */
@@ -18,6 +19,8 @@ export interface Host {
   fairQueues: boolean | undefined;
   /** What the room was set up with; undefined before. */
   settings: RoomSettings | undefined;
+  /** Slots that are kept open, by name of the namespace. */
+  readonly slots: Map<string, HeldSlot>;
   close(): void;
 }
 
@@ -27,6 +30,7 @@ export function openHost(): Host {
   try {
     const rtnl = new Rtnl();
     let nfnl: Nfnl | undefined;
+    const slots = new Map<string, HeldSlot>();
     return {
       home,
       rtnl,
@@ -37,7 +41,9 @@ export function openHost(): Host {
       directoryShared: false,
       fairQueues: undefined,
       settings: undefined,
+      slots,
       close() {
+        for (const { inside } of slots.values()) inside.close();
         rtnl.close();
         nfnl?.close();
         closeSync(home);

@@ -1,36 +1,74 @@
 // What crosses between the main thread and the worker. Errors lose their class in a structured clone, so they travel
 // as data and are built anew with everything they carried.
 import { SysError } from '../linux/errors.js';
-import type { LinkStats, OwnedNetwork, Removal, RoomSettings, SandboxNetwork } from './types.js';
+import type { HostNetworks } from './addresses/host.js';
+import type { Hint } from './monitor/hints.js';
+import type {
+  Drops,
+  Finding,
+  Interference,
+  LinkStats,
+  OwnedNetwork,
+  Removal,
+  RoomSettings,
+  SandboxNetwork,
+  SlotKind,
+} from './types.js';
 
-/** A call and its parameters, as data. */
+/** A call and its parameters, as data. `configure` only remembers: what setup did outlives a thread. */
 export type Call =
-  | { readonly method: 'setup'; readonly settings: RoomSettings }
-  | { readonly method: 'teardown'; readonly settings: RoomSettings }
+  | { readonly method: 'setup' | 'configure' | 'teardown'; readonly settings: RoomSettings }
   | { readonly method: 'create'; readonly network: SandboxNetwork }
+  | { readonly method: 'update'; readonly from: SandboxNetwork; readonly to: SandboxNetwork }
   | { readonly method: 'createIsolated'; readonly netns: string }
-  | { readonly method: 'remove'; readonly removals: readonly Removal[] }
+  | { readonly method: 'prepareSlot'; readonly netns: string; readonly kind: SlotKind }
+  | { readonly method: 'remove'; readonly removals: readonly PatientRemoval[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
+  | { readonly method: 'audit' | 'sweep'; readonly networks: readonly SandboxNetwork[] }
   | { readonly method: 'stats'; readonly linkPrefix: string }
-  | { readonly method: 'close' };
+  | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'close' };
 
 /** What each call answers with; `remove` has one entry for each removal. */
 export interface Results {
   readonly setup: undefined;
+  readonly configure: undefined;
   readonly teardown: undefined;
   readonly create: undefined;
+  readonly update: undefined;
   readonly createIsolated: undefined;
-  readonly remove: readonly (ErrorData | undefined)[];
+  readonly prepareSlot: { readonly hostLink: string; readonly baseline: LinkStats };
+  readonly findSlots: {
+    readonly free: readonly { readonly netns: string; readonly kind: SlotKind }[];
+    readonly next: number;
+  };
+  readonly remove: readonly RemovedData[];
   readonly list: OwnedNetwork;
+  readonly audit: Finding[];
+  readonly sweep: number;
+  readonly hostNetworks: HostNetworks;
   readonly stats: LinkStats[];
+  readonly drops: Drops[];
+  readonly interference: Interference;
+  readonly watch: undefined;
   readonly close: undefined;
+}
+
+/** `patient`: a slot that may be fit a little later is left as it is, and `again` is the answer. */
+export type PatientRemoval = Removal & { readonly patient: boolean };
+
+export interface RemovedData {
+  readonly error?: ErrorData;
+  readonly recycled?: LinkStats;
+  readonly unfit?: ErrorData;
+  readonly again?: true;
 }
 
 export type Result = Results[keyof Results];
 export type ToWorker = Call & { readonly id: number };
 export type FromWorker =
   | { readonly id: number; readonly result: Result }
-  | { readonly id: number; readonly error: ErrorData };
+  | { readonly id: number; readonly error: ErrorData }
+  | { readonly hints: readonly Hint[] };
 
 export interface ErrorData {
   readonly message: string;

@@ -1,25 +1,65 @@
 // Removal. One RTM_DELLINK waits 16-40 ms for RCU however many links it deletes, so a batch shares one by IFLA_GROUP.
+// Slots that may be used again are flushed instead, which waits for nothing.
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
+import { applyEntries, forgetConnections } from './firewall/index.js';
 import type { Host } from './host.js';
 import { openNamed, removeNamespace } from './namespaces.js';
 import { deleteGroup, deleteLink, setLink } from './netlink/link.js';
 import { isOurs } from './ownership.js';
+import type { PatientRemoval } from './protocol.js';
 import type { Request } from './rtnl.js';
-import type { Removal } from './types.js';
+import { shapingLinks } from './shaping/index.js';
+import { letGo } from './slots/held.js';
+import { statsOf } from './slots/prepare.js';
+import { reclaimSlot } from './slots/reclaim.js';
+import type { LinkStats, Removal, SandboxNetwork } from './types.js';
 import { assertSandboxNames } from './validate.js';
 
 /** The RTNL lock is held for a whole batch; with 25 a create that has to wait does so for about 25 ms. */
 export const REMOVAL_BATCH = 25;
 
-const { ENODEV } = constants.errno;
+const { EAGAIN, ENODEV, ENOENT } = constants.errno;
+
+/** What became of one removal. `recycled`: the slot is free, and these are the counters of its link. */
+export interface Removed {
+  readonly error?: SysError;
+  readonly recycled?: LinkStats;
+  /** Why a slot that should have been used again was deleted. */
+  readonly unfit?: SysError;
+  /** Nothing is deleted yet: to be asked for again a little later. */
+  readonly again?: true;
+}
+
+/** Flushes what can be used again and removes the rest, at most REMOVAL_BATCH at once. */
+export function removeSandboxes(host: Host, removals: readonly PatientRemoval[]): Removed[] {
+  const results = removals.map((removal): Removed => recycle(host, removal));
+  const isDone = ({ recycled, again }: Removed) => recycled !== undefined || again === true;
+  const rest = removals.filter((_, position) => !isDone(results[position] ?? {}));
+  const failures = deleteSandboxes(host, rest);
+  return results.map((result) => {
+    if (isDone(result)) return result;
+    const error = failures.shift();
+    return error === undefined ? result : { ...result, error };
+  });
+}
+
+/** Without `recycled` it is to be deleted. */
+function recycle(host: Host, removal: PatientRemoval): Removed {
+  const { network } = removal;
+  if (!removal.recycle || network === null || network.netns === null) return {};
+  const { netns, hostLink } = network;
+  const unfit = attempt(() => reclaimSlot(host, { ...network, netns }));
+  if (unfit === undefined) return { recycled: statsOf(host, hostLink) };
+  return unfit.errno === EAGAIN && removal.patient ? { again: true } : { unfit };
+}
 
 /**
- * Removes the sandboxes, at most REMOVAL_BATCH at once: links first, then names. Returns for each the SysError that
- * kept it, or undefined. A tap goes with its namespace, which the kernel takes down behind our back.
+ * Links first, then the firewall, then names: until its elements go, an address that nobody has is still nobody
+ * else's. A tap inside goes with its namespace, which the kernel takes down behind our back.
  */
-export function removeSandboxes(host: Host, removals: readonly Removal[]): (SysError | undefined)[] {
+function deleteSandboxes(host: Host, removals: readonly Removal[]): (SysError | undefined)[] {
   const indices: number[] = [];
   const failures = removals.map((removal) =>
     attempt(() => {
@@ -28,12 +68,36 @@ export function removeSandboxes(host: Host, removals: readonly Removal[]): (SysE
       if (index !== undefined) indices.push(index);
     }),
   );
-  const linkFailure = attempt(() => deleteLinks(host, indices));
-  return removals.map((removal, position) => {
-    const failure = failures[position] ?? linkFailure;
-    const { netns } = removal;
-    return failure ?? (netns === null ? undefined : attempt(() => removeNamespace(netns)));
+  const valid = removals.filter((_, position) => failures[position] === undefined);
+  const linkFailure = attempt(() => {
+    for (const index of shapingLinks(host, valid)) if (index !== undefined) indices.push(index);
+    deleteLinks(host, indices);
   });
+  const networks = valid.flatMap(({ network }) => (network === null ? [] : [network]));
+  const rulesFailure = attempt(() => closeFirewall(host, networks));
+  return removals.map(({ netns }, position) => {
+    const failure = failures[position] ?? linkFailure ?? rulesFailure;
+    if (failure !== undefined || netns === null) return failure;
+    return attempt(() => {
+      letGo(host, netns);
+      removeNamespace(netns);
+    });
+  });
+}
+
+// A table that someone has removed took the elements along.
+function closeFirewall(host: Host, networks: readonly SandboxNetwork[]): void {
+  const { settings } = host;
+  if (settings === undefined || networks.length === 0) return;
+  try {
+    applyEntries(host, settings.table, { add: [], remove: networks });
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== ENOENT) throw error;
+  }
+  forgetConnections(
+    host,
+    networks.flatMap(({ address, address6 }) => (address6 === null ? [address] : [address, address6])),
+  );
 }
 
 function ownedLink(host: Host, removal: Removal): number | undefined {

@@ -1,8 +1,10 @@
 // The room itself: a face for the worker that never blocks the caller's thread.
 import { Worker } from 'node:worker_threads';
-import { decodeError, type ErrorData } from './protocol.js';
-import { REMOVAL_BATCH } from './removal.js';
-import type { NetworkRoom, Removal } from './types.js';
+import type { Hint } from './monitor/hints.js';
+import type { Call } from './protocol.js';
+import { RemovalQueue } from './removal-queue.js';
+import { SlotPool } from './slots/pool.js';
+import type { NetworkRoom, Removal, RoomSettings, SlotCounts, SlotSettings } from './types.js';
 import { WorkerClient } from './worker-client.js';
 
 export interface NetworkRoomOptions {
@@ -10,80 +12,96 @@ export interface NetworkRoomOptions {
   readonly workerUrl?: URL;
   /** Told of each death of the worker thread; the room starts a new one for the next call. */
   readonly onCrash?: (error: Error) => void;
+  /** Told when a slot could not be made (it is tried again after a while) or not be used again (it is deleted). */
+  readonly onSlotError?: (error: unknown) => void;
 }
+
+const NO_SLOTS: SlotCounts = { ready: { veth: 0, tap: 0 }, handedOut: 0, recycled: 0, discarded: 0, names: [] };
 
 /** Opens the room and starts its worker thread, which keeps the process alive until `close`. */
 export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
+  let settings: RoomSettings | undefined;
+  let pool: SlotPool | undefined;
+  let mayRefill = () => true;
+  const watchers: ((hints: readonly Hint[]) => void)[] = [];
   const client = new WorkerClient({
     start: () =>
       options.workerUrl === undefined
         ? new Worker(new URL('./worker.js', import.meta.url))
         : new Worker(options.workerUrl),
     onCrash: options.onCrash ?? (() => {}),
+    greeting: () => (settings === undefined ? [] : memory(settings, watchers.length > 0)),
+    onHints: (hints) => {
+      for (const watcher of watchers) watcher(hints);
+    },
   });
   const removals = new RemovalQueue(async (batch) => await client.call({ method: 'remove', removals: batch }));
+
+  const startPool = (slots: SlotSettings): SlotPool => {
+    const maker = {
+      prepare: (netns: string, kind: 'veth' | 'tap') => client.call({ method: 'prepareSlot', netns, kind }),
+      find: () => client.call({ method: 'findSlots' }),
+      busy: () => client.waiting > 0,
+      onError: options.onSlotError ?? (() => {}),
+    };
+    return new SlotPool(maker, slots, () => mayRefill());
+  };
+
+  const remove = async (removal: Removal): Promise<void> => {
+    const { netns, hostLink, network } = removal;
+    const isSlot = netns !== null && hostLink !== null && pool?.owns(netns) === true;
+    const kind = network?.tap ? 'tap' : 'veth';
+    const recycle = removal.recycle && isSlot && pool?.hasRoom(kind) === true;
+    const { recycled, unfit } = await removals.add({ ...removal, recycle });
+    if (unfit !== undefined) options.onSlotError?.(unfit);
+    if (isSlot) pool?.returned({ netns, hostLink }, kind, recycled);
+  };
+
   return {
-    setup: async (settings) => client.call({ method: 'setup', settings }),
-    teardown: async (settings) => client.call({ method: 'teardown', settings }),
+    setup: async (wanted) => {
+      await client.call({ method: 'setup', settings: wanted });
+      settings = wanted;
+      if (pool === undefined && wanted.slots !== null) pool = startPool(wanted.slots);
+      pool?.fill();
+    },
+    teardown: async (wanted) => {
+      await pool?.close();
+      pool = undefined;
+      settings = undefined;
+      await client.call({ method: 'teardown', settings: wanted });
+    },
+    acquire: (kind) => pool?.acquire(kind),
+    giveBack: (slot) => pool?.giveBack(slot),
+    slots: () => pool?.counts() ?? NO_SLOTS,
+    refillWhen: (condition) => {
+      mayRefill = condition;
+    },
     create: async (network) => client.call({ method: 'create', network }),
+    update: async (from, to) => client.call({ method: 'update', from, to }),
     createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
-    remove: async (removal) => removals.add(removal),
+    remove,
     list: async (prefixes) => client.call({ method: 'list', prefixes }),
+    audit: async (networks) => client.call({ method: 'audit', networks }),
+    sweep: async (networks) => client.call({ method: 'sweep', networks }),
+    watch: (onHints) => {
+      watchers.push(onHints);
+      // After a crash the greeting watches again; whether this call is answered does not matter.
+      void client.call({ method: 'watch' }).catch(() => undefined);
+    },
+    hostNetworks: async () => client.call({ method: 'hostNetworks' }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),
+    drops: async () => client.call({ method: 'drops' }),
+    interference: async () => client.call({ method: 'interference' }),
     close: async () => {
+      await pool?.close();
       await removals.drained();
       await client.close();
     },
   };
 }
 
-type SendBatch = (batch: readonly Removal[]) => Promise<readonly (ErrorData | undefined)[]>;
-
-interface Waiting {
-  readonly removal: Removal;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-// The first removal goes at once; those that come while it waits for RCU go together in the next batch. Creates that
-// were asked for meanwhile are in the worker's queue before that batch.
-class RemovalQueue {
-  readonly #send: SendBatch;
-  #waiting: Waiting[] = [];
-  #running: Promise<void> | undefined;
-
-  constructor(send: SendBatch) {
-    this.#send = send;
-  }
-
-  add(removal: Removal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ removal, resolve, reject });
-      this.#running ??= this.#run();
-    });
-  }
-
-  async drained(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    // Removals asked for in the same turn belong together.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#sendNext(this.#waiting.splice(0, REMOVAL_BATCH));
-    this.#running = undefined;
-  }
-
-  async #sendNext(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const errors = await this.#send(batch.map(({ removal }) => removal));
-      batch.forEach(({ resolve, reject }, position) => {
-        const error = errors[position];
-        if (error === undefined) resolve();
-        else reject(decodeError(error));
-      });
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  }
+/** What a new thread must know of what the old one was told. */
+function memory(settings: RoomSettings, watched: boolean): Call[] {
+  const configure: Call = { method: 'configure', settings };
+  return watched ? [configure, { method: 'watch' }] : [configure];
 }

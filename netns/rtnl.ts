@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { NetlinkSocket } from '../linux/netlink-socket.js';
 import { RTM } from './netlink/constants.js';
 import { dumpLinks, getLink, type Link, parseLink } from './netlink/link.js';
+import type { Message } from './netlink/message.js';
 import { NetlinkClient, type Transport } from './netlink-client.js';
 
 export type { Request, Transport } from './netlink-client.js';
@@ -14,11 +15,24 @@ export class Rtnl extends NetlinkClient {
     super(socket);
   }
 
-  /** The link of this name or index, or undefined. */
-  link(which: { readonly name: string } | { readonly index: number }): Link | undefined {
+  /** What a dump finds, parsed one by one; undefined ones are left out. Throws SysError. */
+  collect<T>(message: Buffer, op: string, parse: (reply: Message) => T | undefined): T[] {
+    let found: T[] = [];
+    const restart = () => {
+      found = [];
+    };
+    this.dump(message, op, restart, (reply) => {
+      const item = parse(reply);
+      if (item !== undefined) found.push(item);
+    });
+    return found;
+  }
+
+  /** The link of this name or index, or undefined. `counters` asks for IFLA_STATS64 too. */
+  link(which: { readonly name: string } | { readonly index: number }, options = { counters: false }): Link | undefined {
     let found: Link | undefined;
     const path = 'name' in which ? which.name : `#${which.index}`;
-    const request = { message: getLink(which), op: 'RTM_GETLINK', path, tolerate: [ENODEV] };
+    const request = { message: getLink(which, options.counters), op: 'RTM_GETLINK', path, tolerate: [ENODEV] };
     this.transact([request], (reply) => {
       if (reply.type === RTM.NEWLINK) found = parseLink(reply);
     });
@@ -27,15 +41,10 @@ export class Rtnl extends NetlinkClient {
 
   /** All links for which `keep` says yes. `counters` asks for IFLA_STATS64 too. */
   links(keep: (link: Link) => boolean, options: { readonly counters: boolean }): Link[] {
-    let links: Link[] = [];
-    const restart = () => {
-      links = [];
-    };
-    this.dump(dumpLinks(options.counters), 'RTM_GETLINK dump', restart, (reply) => {
-      if (reply.type !== RTM.NEWLINK) return;
+    return this.collect(dumpLinks(options.counters), 'RTM_GETLINK dump', (reply) => {
+      if (reply.type !== RTM.NEWLINK) return undefined;
       const link = parseLink(reply);
-      if (keep(link)) links.push(link);
+      return keep(link) ? link : undefined;
     });
-    return links;
   }
 }

@@ -4,8 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 
 /** Lets the namespace route between its links. Throws SysError. */
-export function enableForwarding(): void {
+export function enableForwarding(options: { readonly ipv6: boolean }): void {
   write('/proc/sys/net/ipv4/ip_forward', '1');
+  if (options.ipv6) write('/proc/sys/net/ipv6/conf/all/forwarding', '1');
 }
 
 /**
@@ -22,11 +23,31 @@ export function disableIpv6(link: string): void {
 }
 
 /**
+ * IPv6 with the addresses that are given and no others: no router advertisements, none made up (addr_gen_mode 1), no
+ * duplicate address detection, whose second of silence would delay every start. With `all` for links to come, too.
+ * Throws SysError; ENOENT on a kernel without IPv6.
+ */
+export function enableIpv6(link: string): void {
+  for (const scope of link === 'all' ? ['all', 'default'] : [link]) {
+    const directory = `/proc/sys/net/ipv6/conf/${scope}`;
+    write(`${directory}/disable_ipv6`, '0');
+    write(`${directory}/accept_ra`, '0');
+    write(`${directory}/accept_dad`, '0');
+    if (scope !== 'all') write(`${directory}/addr_gen_mode`, '1');
+  }
+}
+
+/**
  * Lets the host's loopback clients (`curl 127.0.0.1:PORT`) reach a port that this link's workload publishes: the kernel
  * otherwise takes 127.0.0.0/8 on any link for a martian. The packet filter drops such packets from the link itself.
  */
 export function routeLoopback(link: string): void {
   write(`/proc/sys/net/ipv4/conf/${link}/route_localnet`, '1');
+}
+
+/** TCP keeps no measurements of peers after a connection, so that there is nothing to forget. Throws SysError. */
+export function keepNoMetrics(): void {
+  write('/proc/sys/net/ipv4/tcp_no_metrics_save', '1');
 }
 
 function write(path: string, value: string): void {

@@ -1,5 +1,8 @@
 // The face of this room: what the agent may ask, in the kernel's words. Nothing here knows a workload or a tenant.
 
+import type { HostNetworks } from './addresses/host.js';
+import type { Hint } from './monitor/hints.js';
+
 /** The gateway every routed workload sees, link-local on each veth, so that no address of a pool is spent. */
 export const GATEWAY = '169.254.1.1';
 /** The same for IPv6. */
@@ -106,11 +109,45 @@ export interface RoomSettings {
   readonly table: string;
   /** Links whose name starts with this are ours. */
   readonly linkPrefix: string;
+  /** Names in /run/netns that start with this are ours. */
+  readonly netnsPrefix: string;
   /** Networks in CIDR form whose traffic to the outside takes the host's address (masquerade). */
   readonly masquerade: readonly string[];
   readonly bridges: readonly Bridge[];
   /** Whether workloads may open connections to the host itself. */
   readonly hostAccess: boolean;
+  /** Namespaces made ahead; null: none. */
+  readonly slots: SlotSettings | null;
+}
+
+/** Slots are routed and without IPv6: with it, each of thousands of ready links would join MLD groups for nobody. */
+export interface SlotSettings {
+  /** Ready slots that are kept without a tap, and with one (`tap0`, one queue, virtio_net_hdr). */
+  readonly veth: number;
+  readonly tap: number;
+  readonly mtu: number;
+  /** Names in /run/netns are this and a number; no other name may begin with it. */
+  readonly netnsPrefix: string;
+}
+
+export type SlotKind = 'veth' | 'tap';
+
+/** A ready namespace with its links, waiting for an address and an owner. */
+export interface Slot {
+  readonly netns: string;
+  readonly hostLink: string;
+  /** Counters of the host link now: what came before belongs to others. */
+  readonly baseline: LinkStats;
+}
+
+export interface SlotCounts {
+  readonly ready: Readonly<Record<SlotKind, number>>;
+  /** Since the room was opened. */
+  readonly handedOut: number;
+  readonly recycled: number;
+  readonly discarded: number;
+  /** Namespaces of slots that nobody has: ready, in the making, or being flushed. */
+  readonly names: readonly string[];
 }
 
 export interface Bridge {
@@ -129,6 +166,8 @@ export interface Removal {
   readonly owner: string;
   /** The sandbox as it was made, for its elements in the firewall; null: unknown, `audit` finds them. */
   readonly network: SandboxNetwork | null;
+  /** Nothing in the namespace could change it (no CAP_NET_ADMIN): a slot is flushed and kept for the next. */
+  readonly recycle: boolean;
 }
 
 /** What exists in the kernel and carries our tags; for the reaper. */
@@ -176,19 +215,38 @@ export interface Finding {
 
 /** Everything runs on one worker thread; errors are SysError with the kernel's extended acknowledgement text. */
 export interface NetworkRoom {
-  /** Loads the static nft tables, makes the bridges. Idempotent; elements of sets survive it. */
+  /** Loads the static nft tables, makes the bridges, begins to fill the slots. Idempotent; elements of sets survive. */
   setup(settings: RoomSettings): Promise<void>;
+  /** A ready slot, from memory; undefined: none. What is acquired is created or given back. */
+  acquire(kind: SlotKind): Slot | undefined;
+  giveBack(slot: Slot): void;
+  slots(): SlotCounts;
+  /** Asked before each slot is made in the background. */
+  refillWhen(mayRefill: () => boolean): void;
   /** Idempotent: what exists already and fits is kept, what is half-made is completed, what differs is mended. */
   create(network: SandboxNetwork): Promise<void>;
+  /** Changes bandwidth and firewall of a sandbox live; the rest of both must be equal. Idempotent. */
+  update(from: SandboxNetwork, to: SandboxNetwork): Promise<void>;
   /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */
   createIsolated(netns: string): Promise<void>;
   /** Idempotent: removes links and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
   remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
   list(prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string }): Promise<OwnedNetwork>;
+  /** Compares sandboxes with the kernel. Changes nothing. */
+  audit(networks: readonly SandboxNetwork[]): Promise<Finding[]>;
+  /** Removes elements of the firewall that belong to none of `networks`; returns how many. */
+  sweep(networks: readonly SandboxNetwork[]): Promise<number>;
+  /** Calls back, within a second, when someone else has changed links, addresses, routes or our tables. */
+  watch(onHints: (hints: readonly Hint[]) => void): void;
+  /** Routes and addresses of the host, to compare pools with. */
+  hostNetworks(): Promise<HostNetworks>;
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */
   stats(linkPrefix: string): Promise<LinkStats[]>;
-  /** Removes the nft tables and the bridges that setup made. */
+  /** What the firewall has dropped, only of links that it has dropped something of. */
+  drops(): Promise<Drops[]>;
+  interference(): Promise<Interference>;
+  /** Removes the nft tables, the bridges that setup made, and ready slots. */
   teardown(settings: RoomSettings): Promise<void>;
   close(): Promise<void>;
 }

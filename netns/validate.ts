@@ -12,7 +12,7 @@ const ALIAS_BYTES = 255;
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertSandbox(network: SandboxNetwork): void {
-  assertSandboxNames({ ...network, network });
+  assertSandboxNames(network);
   demand(isIpv4(network.address), 'address', network.address, 'an IPv4 address');
   demand(MAC.test(network.mac), 'mac', network.mac, 'a unicast MAC address, aa:bb:cc:dd:ee:ff');
   const { mtu, tap } = network;
@@ -29,7 +29,7 @@ export function assertNetns(netns: string): void {
   demand(NETNS.test(netns), 'netns', netns, '1 to 64 of a-z 0-9 -');
 }
 
-export function assertSandboxNames(network: Removal): void {
+export function assertSandboxNames(network: Pick<Removal, 'netns' | 'hostLink' | 'owner'>): void {
   if (network.netns !== null) assertNetns(network.netns);
   if (network.hostLink !== null) demand(LINK.test(network.hostLink), 'hostLink', network.hostLink, LINK_RULE);
   const bytes = Buffer.byteLength(network.owner);

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { SysError } from '../linux/errors.js';
+import type { Hint } from './monitor/hints.js';
 import { type Call, decodeError, type FromWorker, type Result, type Results, type ToWorker } from './protocol.js';
 
 interface Pending {
@@ -18,6 +19,9 @@ interface Thread {
 export interface ClientOptions {
   readonly start: () => Worker;
   readonly onCrash: (error: Error) => void;
+  /** What a new thread is told before anything else. */
+  readonly greeting: () => readonly Call[];
+  readonly onHints: (hints: readonly Hint[]) => void;
 }
 
 export class WorkerClient {
@@ -40,6 +44,11 @@ export class WorkerClient {
       throw new SysError('network room', constants.errno.ECANCELED, { path: call.method, note: 'it is closed' });
     }
     return (await this.#post(call)) as Results[C['method']];
+  }
+
+  /** Calls that wait for an answer. */
+  get waiting(): number {
+    return this.#thread?.pending.size ?? 0;
   }
 
   /** Finishes the calls that are under way, then ends the thread. */
@@ -70,6 +79,7 @@ export class WorkerClient {
     const thread: Thread = { worker, pending: new Map() };
     let cause: Error | undefined;
     worker.on('message', (answer: FromWorker) => {
+      if ('hints' in answer) return this.#options.onHints(answer.hints);
       const pending = thread.pending.get(answer.id);
       thread.pending.delete(answer.id);
       if ('error' in answer) pending?.reject(decodeError(answer.error));
@@ -79,6 +89,7 @@ export class WorkerClient {
       cause = error instanceof Error ? error : new Error(String(error));
     });
     worker.on('exit', (code) => this.#ended(thread, code, cause));
+    for (const call of this.#options.greeting()) worker.postMessage({ ...call, id: 0 } satisfies ToWorker);
     return thread;
   }
 

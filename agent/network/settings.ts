@@ -3,6 +3,7 @@ import { parseCidr } from '../../netns/addresses/cidr.js';
 import type { OwnLinks } from '../../netns/addresses/conflict.js';
 import type { RoomSettings } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
+import { NETNS_PREFIX } from '../workload/plan.js';
 
 export function roomSettings(config: Config['network']): RoomSettings {
   const bridges = Object.entries(config.bridge);
@@ -10,10 +11,12 @@ export function roomSettings(config: Config['network']): RoomSettings {
   return {
     table: config.table,
     linkPrefix: config.link_prefix,
+    netnsPrefix: NETNS_PREFIX,
     // Behind somebody else's bridge workloads are hosts of its network, with addresses that it knows.
     masquerade: [config.pool, config.pool6, ...own.flatMap(([, { pool, pool6 }]) => [pool, pool6])].filter(isPrivate),
     bridges: bridges.map(([name, { addresses, vlan }]) => ({ name, addresses, vlanFiltering: vlan !== undefined })),
     hostAccess: config.host_access,
+    slots: null,
   };
 }
 

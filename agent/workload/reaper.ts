@@ -115,10 +115,10 @@ export class Reaper {
           await cgroups.removeTenant(orphan.name.split('/')[0] ?? '');
           break;
         case 'link':
-          await network.remove({ netns: null, hostLink: orphan.name, owner, network: null });
+          await network.remove({ netns: null, hostLink: orphan.name, owner, network: null, recycle: false });
           break;
         case 'netns':
-          await network.remove({ netns: orphan.name, hostLink: null, owner, network: null });
+          await network.remove({ netns: orphan.name, hostLink: null, owner, network: null, recycle: false });
           break;
         case 'process':
           await holder.forget(orphan.id);

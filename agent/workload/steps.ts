@@ -65,7 +65,7 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await world.cleanup();
   await holder.forget(record.id);
   if (netns !== null || hostLink !== null)
-    await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: world.made });
+    await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: world.made, recycle: false });
   await cgroups.remove(cgroup);
   await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });

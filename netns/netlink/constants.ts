@@ -43,6 +43,7 @@ export const IFLA = {
   MTU: 4,
   LINK: 5,
   MASTER: 10,
+  PROTINFO: 12,
   LINKINFO: 18,
   IFALIAS: 20,
   STATS64: 23,
@@ -103,6 +104,12 @@ export const RT_SCOPE = { universe: 0, site: 200, link: 253, host: 254, nowhere:
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_UNSPEC = 0;
+export const AF_BRIDGE = 7;
+
+export const IFLA_BR = { VLAN_FILTERING: 7 } as const;
+export const IFLA_BRPORT = { ISOLATED: 33 } as const;
+export const IFLA_BRIDGE = { VLAN_INFO: 2 } as const;
+export const BRIDGE_VLAN_INFO = { PVID: 2, UNTAGGED: 4 } as const;
 
 /** The name of `value` in a table of this file; undefined for one that is not in it. */
 export function nameOf<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name | undefined {

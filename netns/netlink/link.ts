@@ -27,6 +27,8 @@ export interface LinkSettings {
   readonly mac?: string;
   readonly mtu?: number;
   readonly group?: number;
+  /** Index of the bridge; 0 takes the link out of its bridge. */
+  readonly master?: number;
   readonly netnsFd?: number;
   readonly up?: boolean;
   /** Only of a link that exists and has IPv6; EAFNOSUPPORT otherwise, also while creating. */
@@ -52,6 +54,7 @@ export interface Link {
   readonly mac: string | undefined;
   readonly mtu: number | undefined;
   readonly group: number | undefined;
+  readonly master: number | undefined;
   readonly kind: string | undefined;
   readonly peer: number | undefined;
   readonly peerNetns: number | undefined;
@@ -80,6 +83,7 @@ function settings(link: LinkSettings): Buffer {
   if (link.alias !== undefined) parts.push(text(IFLA.IFALIAS, link.alias));
   if (link.mac !== undefined) parts.push(mac(IFLA.ADDRESS, link.mac));
   if (link.mtu !== undefined) parts.push(u32(IFLA.MTU, link.mtu));
+  if (link.master !== undefined) parts.push(u32(IFLA.MASTER, link.master));
   if (link.group !== undefined) parts.push(u32(IFLA.GROUP, link.group));
   if (link.netnsFd !== undefined) parts.push(u32(IFLA.NET_NS_FD, link.netnsFd));
   if (link.addressGeneration !== undefined) {
@@ -119,9 +123,10 @@ export function deleteGroup(group: number): Buffer {
   return message(RTM.DELLINK, NLM_F.REQUEST | NLM_F.ACK, header(0, undefined), u32(IFLA.GROUP, group));
 }
 
-export function getLink(which: { readonly name: string } | { readonly index: number }): Buffer {
+export function getLink(which: { readonly name: string } | { readonly index: number }, counters = false): Buffer {
   const body = 'name' in which ? settings({ name: which.name }) : header(which.index, undefined);
-  return message(RTM.GETLINK, NLM_F.REQUEST | NLM_F.ACK, body, u32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS));
+  const mask = counters ? 0 : RTEXT_FILTER_SKIP_STATS;
+  return message(RTM.GETLINK, NLM_F.REQUEST | NLM_F.ACK, body, u32(IFLA.EXT_MASK, mask));
 }
 
 /** Dump of all links; without `counters` the answer is about a third as long. */
@@ -160,6 +165,7 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     mac: undefined as string | undefined,
     mtu: undefined as number | undefined,
     group: undefined as number | undefined,
+    master: undefined as number | undefined,
     kind: undefined as string | undefined,
     peer: undefined as number | undefined,
     peerNetns: undefined as number | undefined,
@@ -172,6 +178,7 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     else if (type === IFLA.ADDRESS) link.mac = readMac(buffer, from, to);
     else if (type === IFLA.MTU) link.mtu = buffer.readUInt32LE(from);
     else if (type === IFLA.GROUP) link.group = buffer.readUInt32LE(from);
+    else if (type === IFLA.MASTER) link.master = buffer.readUInt32LE(from);
     else if (type === IFLA.LINK) link.peer = buffer.readUInt32LE(from);
     else if (type === IFLA.LINK_NETNSID) link.peerNetns = buffer.readInt32LE(from);
     else if (type === IFLA.AF_SPEC) link.addressGeneration = readAddressGeneration(buffer, from, to);

@@ -75,14 +75,16 @@ test.serial('a namespace is told from a plain file, and mounts from what is none
   rmSync(directory, { recursive: true });
 });
 
+const flags = { multiQueue: false, vnetHeader: true };
+
 test.serial('a tap persists, and a second user of it is told EBUSY', (t) => {
   const home = openNamespace();
   visitNetwork(home, unshareNetwork, () => {
-    makePersistentTap('tap7', 1000);
-    const fd = openTap('tap7');
-    t.throws(() => openTap('tap7'), { instanceOf: SysError, message: /TUNSETIFF tap7: EBUSY/ });
+    makePersistentTap('tap7', { uid: 1000, ...flags });
+    const fd = openTap('tap7', flags);
+    t.throws(() => openTap('tap7', flags), { instanceOf: SysError, message: /TUNSETIFF tap7: EBUSY/ });
     closeSync(fd);
-    t.throws(() => openTap('lo'), { instanceOf: SysError, message: /EINVAL/ });
+    t.throws(() => openTap('lo', flags), { instanceOf: SysError, message: /EINVAL/ });
   });
   closeSync(home);
 });

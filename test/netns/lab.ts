@@ -19,9 +19,9 @@ export async function command(line: string): Promise<string> {
 }
 
 /** Names and addresses that no other test file or process uses: `file` is 0-9, one for each test file. */
-export function makeNames(file: number) {
-  const tag = `${(process.pid % 46656).toString(36)}${file}`;
-  const block = `10.${200 + file}.${process.pid % 256}`;
+export function makeNames(file: number, pid: number = process.pid) {
+  const tag = `${(pid % 46656).toString(36)}${file}`;
+  const block = `10.${200 + file}.${pid % 256}`;
   return {
     prefix: `bt${tag}`,
     netnsPrefix: `berth-test-${tag}-`,
@@ -29,7 +29,8 @@ export function makeNames(file: number) {
     pool: `${block}.0/24`,
     settings(table: string): RoomSettings {
       const linkPrefix = this.prefix;
-      return { table, linkPrefix, masquerade: [this.pool], bridges: [], hostAccess: true };
+      const { netnsPrefix } = this;
+      return { table, linkPrefix, netnsPrefix, masquerade: [this.pool], bridges: [], hostAccess: true, slots: null };
     },
     sandbox(number: number): NamedNetwork {
       return {

@@ -6,7 +6,7 @@ import { removalOf } from '../../netns/defaults.js';
 import { type Host, openHost } from '../../netns/host.js';
 import { openNetworkRoom } from '../../netns/index.js';
 import { removeSandboxes } from '../../netns/removal.js';
-import { createSandbox } from '../../netns/sandbox.js';
+import { createSandbox } from '../../netns/sandbox/create.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { command, links, makeNames, remains } from './lab.js';
 
@@ -165,10 +165,13 @@ test.serial('one bad removal of a batch does not keep the others', async (t) => 
   const network = names.sandbox(25);
   await room.create(network);
   const host = openHost();
-  const [bad, good] = removeSandboxes(host, [{ ...removalOf(network), netns: '../x' }, removalOf(network)]);
+  const [bad, good] = removeSandboxes(host, [
+    { ...removalOf(network), netns: '../x', patient: false },
+    { ...removalOf(network), patient: false },
+  ]);
   host.close();
-  t.is(bad?.errnoName, 'EINVAL');
-  t.is(good, undefined);
+  t.is(bad?.error?.errnoName, 'EINVAL');
+  t.is(good?.error, undefined);
   t.deepEqual(await remains(network), []);
 });
 

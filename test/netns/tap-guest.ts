@@ -33,7 +33,7 @@ function answer(frame: Buffer): boolean {
   return true;
 }
 
-const fd = openTap(name);
+const fd = openTap(name, { multiQueue: false, vnetHeader: true });
 const buffer = Buffer.alloc(65536);
 process.stdout.write('ready\n');
 for (;;) {

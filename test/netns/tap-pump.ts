@@ -15,9 +15,10 @@ function pump(from: number, to: number): never {
 
 if (isMainThread) {
   const [, , hostTap = '', guest = '', guestTap = ''] = process.argv;
-  const outer = openTap(hostTap);
+  const FLAGS = { multiQueue: false, vnetHeader: true };
+  const outer = openTap(hostTap, FLAGS);
   enterNetwork(openNamespace(`/run/netns/${guest}`));
-  const inner = openTap(guestTap);
+  const inner = openTap(guestTap, FLAGS);
   // Reads block, so each direction has a thread.
   new Worker(new URL(import.meta.url), { workerData: [inner, outer] }).once('online', () => {
     process.stdout.write('ready\n', () => pump(outer, inner));

@@ -1,6 +1,7 @@
 // berth itself: through the room, as the agent does it, and its recipe alone, without the way to the worker thread.
+import { removalOf } from '../../../netns/defaults.js';
 import { openHost } from '../../../netns/host.js';
-import { createSandbox } from '../../../netns/sandbox.js';
+import { createSandbox } from '../../../netns/sandbox/create.js';
 import type { NetworkRoom, SandboxNetwork } from '../../../netns/types.js';
 import { time, type Way } from '../interleave.js';
 
@@ -41,9 +42,5 @@ export function recipeWay(network: (number: number) => SandboxNetwork): Way {
 
 /** Takes away what any way has made under our names and tags; missing ones are fine. */
 export async function removeAll(room: NetworkRoom, networks: readonly SandboxNetwork[]): Promise<void> {
-  await Promise.all(
-    networks.map((network) =>
-      room.remove({ netns: network.netns, hostLink: network.hostLink, owner: network.owner, network }),
-    ),
-  );
+  await Promise.all(networks.map((network) => room.remove(removalOf(network))));
 }

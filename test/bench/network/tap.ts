@@ -34,7 +34,7 @@ const recipe: Way = {
         const name = `${LINK_PREFIX}t0-${number}`;
         const up = { op: 'RTM_SETLINK', path: name };
         const work = () => {
-          makePersistentTap(name, TAP_UID);
+          makePersistentTap(name, { uid: TAP_UID, multiQueue: false, vnetHeader: true });
           host.rtnl.transact([{ ...up, message: setLink({ name, up: true }) }]);
         };
         values.push(await time(work));

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { enterNetwork, openNamespace } from '../../../linux/namespace.js';
 import { applyEntries, setupFirewall } from '../../../netns/firewall/index.js';
 import { type Host, openHost } from '../../../netns/host.js';
-import { createSandbox } from '../../../netns/sandbox.js';
+import { createSandbox } from '../../../netns/sandbox/create.js';
 import type { Firewall, RoomSettings, SandboxNetwork } from '../../../netns/types.js';
 import { command, makeNames } from '../lab.js';
 

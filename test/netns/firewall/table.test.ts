@@ -6,7 +6,15 @@ import { assertFirewall, assertSettings } from '../../../netns/firewall/check.js
 import { runNft } from '../../../netns/firewall/nft.js';
 import { loadText } from '../../../netns/firewall/table.js';
 
-const settings = { table: 'berth', linkPrefix: 'bth', masquerade: ['10.9.0.0/16'], bridges: [], hostAccess: false };
+const settings = {
+  table: 'berth',
+  linkPrefix: 'bth',
+  netnsPrefix: 'berth-',
+  masquerade: ['10.9.0.0/16'],
+  bridges: [],
+  hostAccess: false,
+  slots: null,
+};
 
 test('loading again keeps elements, unless the sets are of another make', (t) => {
   const first = loadText(settings, 'inet', undefined);

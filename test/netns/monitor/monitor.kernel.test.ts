@@ -1,5 +1,6 @@
 // Real changes from outside, by ip and nft, and the room's own, through the room's own recipe.
 import test from 'ava';
+import { removalOf } from '../../../netns/defaults.js';
 import { type Host, openHost } from '../../../netns/host.js';
 import type { Hint } from '../../../netns/monitor/hints.js';
 import { type Monitor, openMonitor } from '../../../netns/monitor/monitor.js';
@@ -11,7 +12,7 @@ import { tablesMessage } from '../../../netns/netlink/nfnetlink.js';
 import type { Request } from '../../../netns/netlink-client.js';
 import { Nfnl } from '../../../netns/nfnl.js';
 import { removeSandboxes } from '../../../netns/removal.js';
-import { createSandbox } from '../../../netns/sandbox.js';
+import { createSandbox } from '../../../netns/sandbox/create.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
 import { command, makeNames } from '../lab.js';
 
@@ -51,7 +52,7 @@ async function nft(line: string): Promise<void> {
 }
 
 function removal(network: SandboxNetwork) {
-  return { netns: network.netns, hostLink: network.hostLink, owner: network.owner, network };
+  return { ...removalOf(network), patient: false };
 }
 
 function ownNames({ hostLink, netns }: SandboxNetwork): string[] {

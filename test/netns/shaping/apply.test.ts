@@ -57,6 +57,7 @@ function scripted(refuse: (request: Message, kind: string) => [number, string?] 
     directoryShared: true,
     fairQueues: undefined,
     settings: undefined,
+    slots: new Map(),
     close: () => {},
   };
   const apply = (bandwidth: ShapingTarget['bandwidth']) =>

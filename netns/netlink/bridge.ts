@@ -1,0 +1,56 @@
+// Bridges and their ports: IFLA_BR_*, IFLA_BRPORT_*, IFLA_BRIDGE_*. See linux/if_link.h and linux/if_bridge.h.
+import { attribute, nested, text, u8 } from './attribute.js';
+import {
+  AF_BRIDGE,
+  BRIDGE_VLAN_INFO,
+  IFLA,
+  IFLA_BR,
+  IFLA_BRIDGE,
+  IFLA_BRPORT,
+  IFLA_INFO,
+  NLA_F_NESTED,
+  NLM_F,
+  RTM,
+} from './constants.js';
+import { message } from './message.js';
+
+const IFINFOMSG = 16;
+
+/** RTM_NEWLINK of a bridge; EEXIST when the name is taken. */
+export function newBridge(bridge: { readonly name: string; readonly vlanFiltering: boolean }): Buffer {
+  // A kernel without CONFIG_BRIDGE_VLAN_FILTERING refuses the attribute, whatever its value.
+  const data = bridge.vlanFiltering ? [nested(IFLA_INFO.DATA, u8(IFLA_BR.VLAN_FILTERING, 1))] : [];
+  const info = nested(IFLA.LINKINFO, text(IFLA_INFO.KIND, 'bridge'), ...data);
+  const flags = NLM_F.REQUEST | NLM_F.ACK | NLM_F.CREATE | NLM_F.EXCL;
+  return message(RTM.NEWLINK, flags, Buffer.alloc(IFINFOMSG), text(IFLA.IFNAME, bridge.name), info);
+}
+
+/** Flags of a port, as `bridge link set dev PORT isolated on` sends them. */
+export function setPort(port: { readonly index: number; readonly isolated: boolean }): Buffer {
+  const info = nested(IFLA.PROTINFO, u8(IFLA_BRPORT.ISOLATED, port.isolated ? 1 : 0));
+  return message(RTM.SETLINK, NLM_F.REQUEST | NLM_F.ACK, header(port.index), info);
+}
+
+/** Makes `vlan` the port's only untagged one: what comes in without a tag is in it, and leaves without a tag. */
+export function setAccessVlan(port: { readonly index: number; readonly vlan: number }): Buffer {
+  return vlanMessage(RTM.SETLINK, port.index, BRIDGE_VLAN_INFO.PVID | BRIDGE_VLAN_INFO.UNTAGGED, port.vlan);
+}
+
+export function deleteVlan(port: { readonly index: number; readonly vlan: number }): Buffer {
+  return vlanMessage(RTM.DELLINK, port.index, 0, port.vlan);
+}
+
+function vlanMessage(type: number, index: number, flags: number, vlan: number): Buffer {
+  const info = Buffer.alloc(4);
+  info.writeUInt16LE(flags, 0);
+  info.writeUInt16LE(vlan, 2);
+  const spec = attribute(IFLA.AF_SPEC | NLA_F_NESTED, attribute(IFLA_BRIDGE.VLAN_INFO, info));
+  return message(type, NLM_F.REQUEST | NLM_F.ACK, header(index), spec);
+}
+
+function header(index: number): Buffer {
+  const out = Buffer.alloc(IFINFOMSG);
+  out.writeUInt8(AF_BRIDGE, 0);
+  out.writeInt32LE(index, 4);
+  return out;
+}

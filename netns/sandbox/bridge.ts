@@ -1,0 +1,100 @@
+// Bridges: ours are made at setup and carry our tag; an administrator's is used as it is.
+import { constants } from 'node:os';
+import { SysError } from '../../linux/errors.js';
+import type { Host } from '../host.js';
+import { deleteVlan, newBridge, setAccessVlan, setPort } from '../netlink/bridge.js';
+import { deleteLink, type Link, setLink } from '../netlink/link.js';
+import type { Request } from '../rtnl.js';
+import { disableIpv6, enableIpv6 } from '../sysctl.js';
+import type { Bridge, BridgePort, RoomSettings } from '../types.js';
+import { addressRequest, settle } from './face.js';
+
+const DEFAULT_VLAN = 1;
+const { EXFULL = 54 } = constants.errno as Record<string, number>;
+const { ENODEV, EOPNOTSUPP } = constants.errno;
+
+/** The tag of a bridge of ours. */
+function bridgeTag(table: string): string {
+  return `${table}:bridge`;
+}
+
+/** Makes and completes the bridges of the settings. Throws SysError; EEXIST when a link of another kind has the name. */
+export function provideBridges(host: Host, settings: RoomSettings): void {
+  for (const bridge of settings.bridges) provideBridge(host, bridge, bridgeTag(settings.table));
+}
+
+/** Removes bridges that `provideBridges` made, whatever ports they still have. */
+export function removeBridges(host: Host, settings: RoomSettings): void {
+  for (const { name } of settings.bridges) {
+    const link = host.rtnl.link({ name });
+    if (link?.alias !== bridgeTag(settings.table)) continue;
+    host.rtnl.transact([{ message: deleteLink(link.index), op: 'RTM_DELLINK', path: name, tolerate: [ENODEV] }]);
+  }
+}
+
+function provideBridge(host: Host, bridge: Bridge, tag: string): void {
+  const { name } = bridge;
+  const existing = host.rtnl.link({ name });
+  if (existing !== undefined && existing.kind !== 'bridge') {
+    const note = `a link of kind ${existing.kind ?? 'unknown'} has the name of a bridge`;
+    throw new SysError('RTM_NEWLINK', constants.errno.EEXIST, { path: name, note });
+  }
+  if (existing !== undefined && existing.alias !== tag) return;
+  if (existing === undefined)
+    host.rtnl.transact([
+      { message: newBridge(bridge), op: 'RTM_NEWLINK', path: name, value: 'bridge' },
+      { message: setLink({ name, alias: tag }), op: 'RTM_SETLINK', path: name, value: tag },
+    ]);
+  const index = (existing ?? host.rtnl.link({ name }))?.index ?? 0;
+  if (bridge.addresses.some((address) => address.includes(':'))) enableIpv6(name);
+  else disableIpv6(name);
+  host.rtnl.transact([
+    settle({ index }, { up: true }, name),
+    ...bridge.addresses.map((text) => {
+      const [address = '', prefix = ''] = text.split('/');
+      return addressRequest(index, name, { address, prefix: Number(prefix), scope: 'universe' });
+    }),
+  ]);
+}
+
+/** Makes the link a port of the bridge, isolated and in its VLAN as asked. Throws SysError. */
+export function joinBridge(host: Host, link: Link, port: BridgePort, name: string): void {
+  const bridge = host.rtnl.link({ name: port.bridge });
+  if (bridge === undefined) throw new SysError('RTM_SETLINK', ENODEV, { path: name, value: `master ${port.bridge}` });
+  if (link.master !== bridge.index) enslave(host, link, bridge, name);
+  const { index } = link;
+  const requests: Request[] = [
+    { message: setPort({ index, isolated: port.isolated }), op: 'RTM_SETLINK', path: name, value: 'isolated' },
+  ];
+  if (port.vlan !== null) {
+    const value = `vlan ${port.vlan}`;
+    requests.push({ message: setAccessVlan({ index, vlan: port.vlan }), op: 'RTM_SETLINK', path: name, value });
+    if (port.vlan !== DEFAULT_VLAN)
+      requests.push({ message: deleteVlan({ index, vlan: DEFAULT_VLAN }), op: 'RTM_DELLINK', path: name, value });
+  }
+  explained(() => host.rtnl.transact(requests), EOPNOTSUPP, 'the kernel has no CONFIG_BRIDGE_VLAN_FILTERING');
+}
+
+function enslave(host: Host, link: Link, bridge: Link, name: string): void {
+  const request = settle(link, { master: bridge.index }, name);
+  explained(
+    () => host.rtnl.transact([request]),
+    EXFULL,
+    `${bridge.name} has its 1,023 ports; use another or routed mode`,
+  );
+}
+
+/** Adds what an errno means here. */
+function explained(act: () => void, errno: number, note: string): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof SysError) || error.errno !== errno) throw error;
+    const { op, path, value } = error;
+    throw new SysError(op, errno, {
+      ...(path === undefined ? {} : { path }),
+      ...(value === undefined ? {} : { value }),
+      note,
+    });
+  }
+}

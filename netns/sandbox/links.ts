@@ -1,0 +1,75 @@
+// The host end of a sandbox: half of a veth pair, or a tap.
+import { constants } from 'node:os';
+import { SysError } from '../../linux/errors.js';
+import { makePersistentTap } from '../../linux/tuntap.js';
+import type { Host } from '../host.js';
+import type { OpenNamespace } from '../namespaces.js';
+import { deleteLink, type Link, newVeth, setLink } from '../netlink/link.js';
+import { findPair } from '../ownership.js';
+import type { Request } from '../rtnl.js';
+import type { Base } from './base.js';
+import { settle } from './face.js';
+
+// Fixed, as it is on no shared segment: a random one would be replaced by udev (MACAddressPolicy=persistent in
+// systemd.link(5)) behind the back of a guest that has the gateway in its ARP table.
+export const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee';
+
+/** The host end; `fresh`: made just now, so that nothing hangs on it. */
+export interface HostEnd {
+  readonly link: Link;
+  readonly fresh: boolean;
+}
+
+/** The pair with `eth0` in the namespace; an existing one is kept and mended. */
+export function providePair(host: Host, inside: OpenNamespace, network: Base): HostEnd {
+  const { hostLink, owner, mac, mtu, group } = network;
+  const outerMac = hostMac(network);
+  const existing = host.rtnl.link({ name: hostLink });
+  if (existing !== undefined) {
+    const pair = findPair(existing, inside);
+    if (pair.fits && pair.inner !== undefined) {
+      host.rtnl.transact(adjustments(existing, { ...outerMac, mtu, alias: owner }));
+      inside.rtnl.transact(adjustments(pair.inner, { mac, mtu, alias: owner }));
+      return { link: existing, fresh: false };
+    }
+    // Half of an older pair whose namespace is gone or going.
+    host.rtnl.transact([{ message: deleteLink(existing.index), op: 'RTM_DELLINK', path: hostLink }]);
+  }
+  const peer = { name: 'eth0', mac, mtu, netnsFd: inside.fd };
+  host.rtnl.transact([
+    { message: newVeth({ name: hostLink, ...outerMac, mtu, group }, peer), op: 'RTM_NEWLINK', path: hostLink },
+    { message: setLink({ name: hostLink, alias: owner }), op: 'RTM_SETLINK', path: hostLink, value: owner },
+  ]);
+  return { link: found(host, hostLink), fresh: true };
+}
+
+/** The tap of a VMM that runs in the host's namespace. */
+export function provideHostTap(host: Host, network: Base): HostEnd {
+  const { hostLink, owner, mtu, tap } = network;
+  const wanted = { ...hostMac(network), mtu, alias: owner };
+  const existing = host.rtnl.link({ name: hostLink });
+  if (existing === undefined && tap !== null) makePersistentTap(hostLink, tap);
+  const link = existing ?? found(host, hostLink);
+  host.rtnl.transact(adjustments(link, wanted));
+  return { link, fresh: existing === undefined };
+}
+
+// On a bridge the MAC must be the link's own: the bridge takes the lowest of its ports as its address.
+function hostMac({ attachment }: Base): { mac?: string } {
+  return attachment.mode === 'routed' ? { mac: GATEWAY_MAC } : {};
+}
+
+function found(host: Host, name: string): Link {
+  const link = host.rtnl.link({ name });
+  if (link !== undefined) return link;
+  throw new SysError('RTM_GETLINK', constants.errno.ENODEV, { path: name, note: 'vanished right after creation' });
+}
+
+function adjustments(link: Link, wanted: { mac?: string; mtu: number; alias: string }): Request[] {
+  const changed = {
+    ...(wanted.mac === undefined || link.mac === wanted.mac ? {} : { mac: wanted.mac }),
+    ...(link.mtu === wanted.mtu ? {} : { mtu: wanted.mtu }),
+    ...(link.alias === wanted.alias ? {} : { alias: wanted.alias }),
+  };
+  return Object.keys(changed).length === 0 ? [] : [settle(link, changed, link.name)];
+}

@@ -1,0 +1,72 @@
+// What the worker keeps of each slot: a socket inside, so that handing out needs no change of namespace, and the
+// indices of its links.
+import { constants } from 'node:os';
+import { SysError } from '../../linux/errors.js';
+import type { Host } from '../host.js';
+import { linkNameFor, macFor } from '../names.js';
+import { type OpenNamespace, openNamed } from '../namespaces.js';
+import type { Bare } from '../sandbox/base.js';
+import type { RoomSettings, SandboxNetwork, SlotKind, Tap } from '../types.js';
+
+export interface HeldSlot {
+  readonly inside: OpenNamespace;
+  readonly hostLink: string;
+  readonly hostIndex: number;
+  readonly eth0: number;
+  readonly tap: number | null;
+  /** Nobody has it, and it is as a new one. */
+  free: boolean;
+}
+
+export const SLOT_TAP: Tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
+
+/** The ifalias of a slot that nobody has. */
+export function slotTag(table: string): string {
+  return `${table}:slot`;
+}
+
+/** A slot as a sandbox without addresses. Group 0 is in no set of the firewall: nothing passes. */
+export function slotBase(settings: RoomSettings, netns: string, kind: SlotKind, mtu: number): Bare {
+  return {
+    netns,
+    hostLink: linkNameFor(settings.linkPrefix, netns),
+    owner: slotTag(settings.table),
+    mac: macFor(netns),
+    mtu,
+    group: 0,
+    attachment: { mode: 'routed' },
+    tap: kind === 'tap' ? SLOT_TAP : null,
+    address: null,
+    address6: null,
+  };
+}
+
+/** Whether a sandbox can be made of a slot of its kind: what differs is only what is set at the hand-out. */
+export function fitsSlot(network: SandboxNetwork, mtu: number): boolean {
+  const { netns, attachment, address6, tap } = network;
+  if (netns === null || attachment.mode !== 'routed' || address6 !== null || network.mtu !== mtu) return false;
+  return tap === null || (tap.name === SLOT_TAP.name && tap.vnetHeader && !tap.multiQueue);
+}
+
+/** Opens the slot and keeps it open. Throws SysError ENODEV when a part of it is missing. */
+export function holdSlot(host: Host, netns: string, hostLink: string): HeldSlot {
+  const kept = host.slots.get(netns);
+  if (kept !== undefined) return kept;
+  const inside = openNamed(host, netns);
+  const outer = host.rtnl.link({ name: hostLink });
+  const eth0 = inside?.rtnl.link({ name: 'eth0' });
+  if (inside === undefined || outer === undefined || eth0 === undefined) {
+    inside?.close();
+    throw new SysError('slot', constants.errno.ENODEV, { path: netns, note: 'a part of it is missing' });
+  }
+  const tap = inside.rtnl.link({ name: SLOT_TAP.name })?.index ?? null;
+  const held = { inside, hostLink, hostIndex: outer.index, eth0: eth0.index, tap, free: false };
+  host.slots.set(netns, held);
+  return held;
+}
+
+/** Must precede the removal of the namespace: an open socket keeps it alive. */
+export function letGo(host: Host, netns: string): void {
+  host.slots.get(netns)?.inside.close();
+  host.slots.delete(netns);
+}

@@ -1,0 +1,80 @@
+// Slots are made by the recipe of every sandbox, without the part that needs an address.
+import { constants } from 'node:os';
+import { SysError } from '../../linux/errors.js';
+import type { Host } from '../host.js';
+import { linkNameFor } from '../names.js';
+import { listNamespaces } from '../namespaces.js';
+import { REMOVAL_BATCH, removeSandboxes } from '../removal.js';
+import { provideBase } from '../sandbox/base.js';
+import type { LinkStats, SlotKind } from '../types.js';
+import { holdSlot, letGo, slotBase, slotTag } from './held.js';
+
+/** Makes, completes or mends a slot that nobody has. Throws SysError; EEXIST when somebody has it. */
+export function prepareSlot(host: Host, netns: string, kind: SlotKind): { hostLink: string; baseline: LinkStats } {
+  const { settings } = host;
+  if (settings?.slots == null) throw new SysError('slot', constants.errno.EINVAL, { path: netns, note: 'no pool' });
+  const base = slotBase(settings, netns, kind, settings.slots.mtu);
+  const { hostLink } = base;
+  const holder = host.rtnl.link({ name: hostLink })?.alias;
+  if (holder !== undefined && holder !== '' && holder !== base.owner) {
+    const note = `its link belongs to ${JSON.stringify(holder)}`;
+    throw new SysError('slot', constants.errno.EEXIST, { path: netns, note });
+  }
+  letGo(host, netns);
+  provideBase(
+    host,
+    base,
+    () => {},
+    () => {},
+  );
+  holdSlot(host, netns, hostLink).free = true;
+  return { hostLink, baseline: statsOf(host, hostLink) };
+}
+
+/** Removes all slots that nobody has. */
+export function removeSlots(host: Host): void {
+  const { settings } = host;
+  if (settings?.slots == null) return;
+  const owner = slotTag(settings.table);
+  const removals = findSlots(host).free.map(({ netns }) => {
+    const hostLink = linkNameFor(settings.linkPrefix, netns);
+    return { netns, hostLink, owner, network: null, recycle: false, patient: false };
+  });
+  for (let at = 0; at < removals.length; at += REMOVAL_BATCH)
+    for (const { error } of removeSandboxes(host, removals.slice(at, at + REMOVAL_BATCH))) if (error) throw error;
+}
+
+/** Counters of one link. */
+export function statsOf(host: Host, name: string): LinkStats {
+  const counters = host.rtnl.link({ name }, { counters: true })?.counters;
+  if (counters !== undefined) return { name, ...counters };
+  throw new SysError('RTM_GETLINK', constants.errno.ENODEV, { path: name });
+}
+
+/** Slots that nobody has, whole or half-made, and the first number that no slot has. */
+export function findSlots(host: Host): { free: { netns: string; kind: SlotKind }[]; next: number } {
+  const { settings } = host;
+  if (settings?.slots == null) return { free: [], next: 0 };
+  const { netnsPrefix } = settings.slots;
+  const names = listNamespaces(netnsPrefix);
+  const aliases = new Map<string, string | undefined>();
+  for (const { name, alias } of host.rtnl.links(({ name }) => name.startsWith(settings.linkPrefix), {
+    counters: false,
+  }))
+    aliases.set(name, alias);
+  const free = names
+    .filter((netns) => aliases.get(linkNameFor(settings.linkPrefix, netns)) === slotTag(settings.table))
+    .map((netns) => ({ netns, kind: kindOf(host, netns, linkNameFor(settings.linkPrefix, netns)) }));
+  const numbers = names.map((name) => Number(name.slice(netnsPrefix.length))).filter(Number.isSafeInteger);
+  return { free, next: Math.max(-1, ...numbers) + 1 };
+}
+
+function kindOf(host: Host, netns: string, hostLink: string): SlotKind {
+  try {
+    return holdSlot(host, netns, hostLink).tap === null ? 'veth' : 'tap';
+  } catch (error) {
+    // Half-made: it is completed as the simpler kind.
+    if (error instanceof SysError) return 'veth';
+    throw error;
+  }
+}
