@@ -24,7 +24,7 @@ export interface Transport {
 }
 
 const DUMP_ATTEMPTS = 10;
-const { EAGAIN, ENOBUFS } = constants.errno;
+const { EAGAIN, ENOBUFS, EPERM } = constants.errno;
 
 export class NetlinkClient {
   readonly #socket: Transport;
@@ -55,6 +55,8 @@ export class NetlinkClient {
         results.push(errno);
         if (errno === 0 || request.tolerate?.includes(errno) === true) continue;
         failure ??= refusal(request, errno, text);
+        // nfnetlink refuses the whole datagram then, and says so once (nfnetlink_rcv in net/netfilter/nfnetlink.c).
+        if (errno === EPERM) throw failure;
       }
     }
     if (failure !== undefined) throw failure;

@@ -3,7 +3,6 @@ import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import type { Host } from '../host.js';
 import { deleteConnections } from '../netlink/conntrack.js';
-import { inetBytes } from '../netlink/inet.js';
 import type { Request } from '../netlink-client.js';
 import type { SandboxNetwork } from '../types.js';
 import { type Entry, entriesOf, linkKey, placeOf, sameContent } from './entries.js';
@@ -22,7 +21,8 @@ export interface Change {
 /**
  * Brings the elements of sandboxes into the tables. Idempotent: what is there already stays (with its counters and
  * tracked connections), what is there with other content is replaced, what is missing need not be deleted. Established
- * connections are not touched. An element of a tenant group is added but never removed (`removeUnknown` does).
+ * connections are not touched. What several sandboxes share, tenant groups and policies, is added but never removed
+ * (`removeUnknown` does).
  * Throws SysError; ENOENT when the tables are gone: then `setupFirewall` and all sandboxes again.
  */
 export function applyEntries(host: Host, table: string, change: Change): void {
@@ -34,7 +34,7 @@ export function applyEntries(host: Host, table: string, change: Change): void {
     if (commitSteps(host, table, difference(wanted, before, counters))) return;
     // The kernel disagrees with what the caller believed, which it does only after a crash or by a foreign hand: look,
     // and change the difference. Also the way of every removal before Linux 6.3.
-    const steps = mending(host, table, change, wanted, before, counters);
+    const steps = mending(host, table, wanted, before, counters);
     if (commitSteps(host, table, steps)) return;
   } catch (error) {
     // A table that is not loaded holds nothing that would have to go.
@@ -81,14 +81,12 @@ function difference(
 function mending(
   host: Host,
   table: string,
-  { add, remove }: Change,
   wanted: ReadonlyMap<string, Entry>,
   before: ReadonlyMap<string, Entry>,
   counters: readonly Entry[],
 ): Step[] {
   const families = new Set([...wanted.values(), ...before.values()].map(({ family }) => family));
   const goneCounters = new Set(counters.map(placeOf));
-  const owners = new Set([...add, ...remove].flatMap(denialOwners));
   const added = new Map(wanted);
   const deleted: Step[] = [];
   for (const entry of [...families].flatMap((family) => readEntries(host, table, family))) {
@@ -99,24 +97,13 @@ function mending(
       continue;
     }
     const former = before.has(place) && entry.set !== 'groups';
-    // A denied range left over from another list may overlap with a new one, which the kernel refuses (ENOTEMPTY).
-    const stale = want !== undefined || former || goneCounters.has(place) || owners.has(denialOwner(entry));
-    if (stale) deleted.push({ entry, what: 'delete' });
+    if (want !== undefined || former || goneCounters.has(place)) deleted.push({ entry, what: 'delete' });
   }
   return [...deleted, ...[...added.values()].map((entry): Step => ({ entry, what: 'add' }))];
 }
 
 function byPlace(networks: readonly SandboxNetwork[]): Map<string, Entry> {
   return new Map(networks.flatMap(entriesOf).map((entry) => [placeOf(entry), entry]));
-}
-
-function denialOwner({ set, element }: Entry): string {
-  if (set === 'denied') return element.key.toString('hex', 0, 4);
-  return set === 'denied6' ? element.key.toString('hex', 0, 16) : '';
-}
-
-function denialOwners({ address, address6 }: SandboxNetwork): string[] {
-  return [address, address6].flatMap((text) => (text === null ? [] : [inetBytes(text).toString('hex')]));
 }
 
 function dropCounters(networks: readonly SandboxNetwork[]): Entry[] {

@@ -2,10 +2,11 @@
 import type { Host } from '../host.js';
 import type { SandboxNetwork } from '../types.js';
 import { type Entry, entriesOf, entryText, linkKey, placeOf, sameContent } from './entries.js';
+import { deletePolicies, readPolicies } from './policy.js';
 import { readEntries } from './read.js';
 import type { Family } from './sets.js';
 import { tableLoaded } from './setup.js';
-import { commitSteps } from './steps.js';
+import { commitSteps, type Step } from './steps.js';
 
 export interface Missing {
   /** Whose sandbox it is; of an element of several (a tenant group), one of them. */
@@ -22,24 +23,20 @@ export interface Audit {
 
 /** `desired` is every sandbox of the host. Reads only. Throws SysError; ENOENT when the inet table is not loaded. */
 export function auditEntries(host: Host, table: string, desired: readonly SandboxNetwork[]): Audit {
-  const { missing, unknown } = compare(host, table, desired);
+  const { missing, unknown, unused } = compare(host, table, desired);
   return {
     missing: [...missing].map(([entry, owner]) => ({ owner, text: entryText(entry) })),
-    unknown: unknown.map(entryText),
+    unknown: [...unknown.map(entryText), ...unused.map((name) => `inet ${name}`)],
   };
 }
 
 /** Deletes the elements that no sandbox of `desired`, all of the host, needs; how many. Throws SysError. */
 export function removeUnknown(host: Host, table: string, desired: readonly SandboxNetwork[]): number {
-  const { unknown } = compare(host, table, desired);
-  // One that vanished since is looked for again the next time.
-  return commitSteps(
-    host,
-    table,
-    unknown.map((entry) => ({ entry, what: 'delete' })),
-  )
-    ? unknown.length
-    : 0;
+  const { unknown, unused } = compare(host, table, desired);
+  const steps = unknown.map((entry): Step => ({ entry, what: 'delete' }));
+  // What changed under our hands is looked for again the next time.
+  const elements = commitSteps(host, table, steps) ? unknown.length : 0;
+  return elements + (deletePolicies(host, table, unused) ? unused.length : 0);
 }
 
 function compare(host: Host, table: string, desired: readonly SandboxNetwork[]) {
@@ -58,5 +55,6 @@ function compare(host: Host, table: string, desired: readonly SandboxNetwork[]) 
     }
   }
   const missing = new Map([...wanted.values()].map(({ entry, owner }) => [entry, owner]));
-  return { missing, unknown };
+  const used = new Set(desired.flatMap(entriesOf).map(({ element }) => element.jump));
+  return { missing, unknown, unused: readPolicies(host, table).filter((name) => !used.has(name)) };
 }

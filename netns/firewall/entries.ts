@@ -2,7 +2,7 @@
 import { inetBytes } from '../netlink/inet.js';
 import { concatenation, type ElementExpression, type SetElement } from '../netlink/set-element.js';
 import type { SandboxNetwork } from '../types.js';
-import { deniedRanges, toBytes } from './ranges.js';
+import { type Policy, policyOf } from './policy.js';
 import type { Family } from './sets.js';
 
 /** One element of one of the sets. */
@@ -10,6 +10,8 @@ export interface Entry {
   readonly family: Family;
   readonly set: string;
   readonly element: SetElement;
+  /** What the element jumps to. */
+  readonly policy?: Policy;
 }
 
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
@@ -41,10 +43,9 @@ export function entriesOf(network: SandboxNetwork): Entry[] {
     add(port, `sources${suffix}`, { key: concatenation(link, mac, ip) });
     if (port === 'bridge') add('inet', `bridged${suffix}`, { key: ip });
     if (firewall.metadata) add('inet', `metadata${suffix}`, { key: ip });
-    for (const { first, last } of deniedRanges(firewall.egress, family)) {
-      const ends = { key: concatenation(ip, toBytes(first, family)), keyEnd: concatenation(ip, toBytes(last, family)) };
-      add('inet', `denied${suffix}`, ends);
-    }
+    const policy = policyOf(firewall.egress, family);
+    if (policy !== undefined)
+      entries.push({ family: 'inet', set: `policies${suffix}`, element: { key: ip, jump: policy.name }, policy });
     if (firewall.connections !== null) {
       const expression = { kind: 'connections', count: firewall.connections } as const;
       add('inet', `connections${suffix}`, { key: ip, expression });
@@ -73,13 +74,13 @@ export function placeOf({ family, set, element }: Entry): string {
 /** Whether two elements of one place say the same; what counters have counted is not compared. */
 export function sameContent(a: SetElement, b: SetElement): boolean {
   const data = (element: SetElement) => element.data?.toString('hex') ?? '';
-  return data(a) === data(b) && expressionText(a.expression) === expressionText(b.expression);
+  return data(a) === data(b) && a.jump === b.jump && expressionText(a.expression) === expressionText(b.expression);
 }
 
 /** For findings and errors, e.g. `inet sources "bt1" 02:00:00:00:00:01 10.0.0.1` as far as the set is known. */
 export function entryText({ family, set, element }: Entry): string {
   const parts = [element.key, element.keyEnd, element.data].flatMap((bytes) => (bytes === undefined ? [] : [bytes]));
-  const state = expressionText(element.expression);
+  const state = element.jump ?? expressionText(element.expression);
   return [family, set, ...parts.map((bytes) => fieldsText(set, bytes)), state].filter((part) => part !== '').join(' ');
 }
 

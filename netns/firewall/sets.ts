@@ -20,8 +20,9 @@ export const SETS = {
     groups: 'typeof iifgroup . oifgroup',
     metadata: 'type ipv4_addr',
     metadata6: 'type ipv6_addr',
-    denied: 'type ipv4_addr . ipv4_addr; flags interval',
-    denied6: 'type ipv6_addr . ipv6_addr; flags interval',
+    // What a workload may not reach: a chain for each list of ranges, shared by all that have it (policies.ts).
+    policies: 'type ipv4_addr : verdict',
+    policies6: 'type ipv6_addr : verdict',
     // `dynamic` makes it the hash table that can hold state in elements (nft_rhash); nothing adds to it but us.
     connections: 'type ipv4_addr; flags dynamic; size 65535',
     connections6: 'type ipv6_addr; flags dynamic; size 65535',
@@ -43,7 +44,7 @@ export const SETS = {
 } as const;
 
 /** Maps are declared with another word than sets. */
-export const MAPS: readonly string[] = ['ports', 'ports6'];
+export const MAPS: readonly string[] = ['policies', 'policies6', 'ports', 'ports6'];
 
 /** Sets that the kernel fills: packets dropped, by link. */
 export function dropSet(reason: DropReason): string {

@@ -5,6 +5,7 @@ import type { Host } from '../host.js';
 import { deleteElements, newElements, type SetElement, type SetName } from '../netlink/set-element.js';
 import type { Request } from '../netlink-client.js';
 import type { Entry } from './entries.js';
+import { provisions } from './policy.js';
 import { FAMILY } from './sets.js';
 
 /** `delete` is told when there is nothing to delete, `destroy` is not (before Linux 6.3 it is told of the message). */
@@ -13,7 +14,7 @@ export interface Step {
   readonly entry: Entry;
 }
 
-const { EEXIST, EINVAL, ENOENT, ENOTEMPTY } = constants.errno;
+const { EEXIST, EINVAL, ENOENT } = constants.errno;
 /** The elements of a message are one attribute, of 64 KiB at most. */
 const MESSAGE_ELEMENTS = 256;
 /** One transaction; only all the sandboxes of a host together are more. */
@@ -25,8 +26,10 @@ const BATCH_STEPS = 20_000;
  */
 export function commitSteps(host: Host, table: string, steps: readonly Step[]): boolean {
   for (let at = 0; at < steps.length; at += BATCH_STEPS) {
-    const requests = requestsFor(table, steps.slice(at, at + BATCH_STEPS));
+    const part = steps.slice(at, at + BATCH_STEPS);
+    const policies = part.flatMap(({ what, entry }) => (what === 'add' ? (entry.policy ?? []) : []));
     try {
+      const requests = [...provisions(host, table, policies), ...requestsFor(table, part)];
       if (!host.nfnl.commit(requests)) return false;
     } catch (error) {
       // A table that exists has all the sets.
@@ -62,7 +65,7 @@ function request(table: string, { what, entry }: Step, elements: readonly SetEle
     // net/netfilter/nf_tables_api.c): asked for exclusively, it tells, and the one that is there can be looked at.
     const exclusive = entry.element.expression !== undefined;
     const message = newElements(set, elements, exclusive);
-    return { message, op: 'NFT_MSG_NEWSETELEM', path, tolerate: [EEXIST, ENOTEMPTY] };
+    return { message, op: 'NFT_MSG_NEWSETELEM', path, tolerate: [EEXIST] };
   }
   if (what === 'delete') {
     return { message: deleteElements(set, elements, 'error'), op: 'NFT_MSG_DELSETELEM', path, tolerate: [ENOENT] };

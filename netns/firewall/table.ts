@@ -24,16 +24,18 @@ export function loadText(settings: RoomSettings, family: Family, loaded: string 
   const table = family === 'inet' ? inetTable(settings) : bridgeTable(settings);
   const name = `${family} ${settings.table}`;
   const stamp = stampOf(table);
+  const names = table.chains.flatMap((line) => /^ {2}chain (\w+)/.exec(line)?.[1] ?? []);
   return [
     ...(loaded === undefined || loaded === stamp ? [] : [`delete table ${name}`]),
     `table ${name} {`,
     `  comment "${stamp}"`,
-    '}',
-    // Without a chain this deletes the rules of all chains and nothing else.
-    `flush table ${name}`,
-    `table ${name} {`,
     ...table.sets,
-    ...table.chains,
+    ...table.chains.filter((line) => /^ {2}(chain|\})|^ {4}type /.test(line)),
+    '}',
+    // Not `flush table`: the rules of policies were not made here.
+    ...names.map((chain) => `flush chain ${name} ${chain}`),
+    `table ${name} {`,
+    ...table.chains.filter((line) => !line.startsWith('    type ')),
     '}',
     '',
   ].join('\n');
@@ -100,8 +102,8 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         ...concerned(ours, '').map((match) => `${match} goto offered`),
       ]),
       ...chain('leaving', [
-        'ip saddr . ip daddr @denied goto drop_egress',
-        'ip6 saddr . ip6 daddr @denied6 goto drop_egress',
+        'ip saddr vmap @policies',
+        'ip6 saddr vmap @policies6',
         // A published port is open to everyone, other tenants included.
         'ct status dnat return',
         `oifname ${ours} iifgroup . oifgroup != @groups goto drop_isolation`,

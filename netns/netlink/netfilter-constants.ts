@@ -12,10 +12,12 @@ export const NFT_MSG = {
   DELTABLE: 2,
   NEWCHAIN: 3,
   GETCHAIN: 4,
+  DELCHAIN: 5,
   NEWRULE: 6,
   DELRULE: 8,
   NEWSET: 9,
   GETSET: 10,
+  DELSET: 11,
   NEWSETELEM: 12,
   GETSETELEM: 13,
   DELSETELEM: 14,
@@ -29,10 +31,12 @@ export const NFTA_TABLE = { NAME: 1, FLAGS: 2, USERDATA: 6 } as const;
 export const NFTA_CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7 } as const;
 export const NFTA_HOOK = { HOOKNUM: 1, PRIORITY: 2 } as const;
 export const NFTA_RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4 } as const;
-export const NFTA_SET = { TABLE: 1, NAME: 2 } as const;
+export const NFTA_SET = { TABLE: 1, NAME: 2, FLAGS: 3, KEY_TYPE: 4, KEY_LEN: 5, ID: 10, USERDATA: 13 } as const;
 export const NFTA_LIST_ELEM = 1;
 export const NFTA_EXPR = { NAME: 1, DATA: 2 } as const;
 export const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VERDICT = 2;
+export const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const;
 export const NFTA_GEN_ID = 1;
 
 export const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
@@ -49,9 +53,14 @@ export const NFTA_NAT = { TYPE: 1, FAMILY: 2, REG_ADDR_MIN: 3 } as const;
 
 export const NFT_LIMIT_F_INV = 1;
 export const NFT_CONNLIMIT_F_INV = 1;
+export const NFTA_LOOKUP = { SET: 1, SREG: 2 } as const;
+export const NFT_VERDICT = { JUMP: -3, GOTO: -4 } as const;
+export const NFT_SET_INTERVAL = 4;
+export const NFT_SET_ELEM_INTERVAL_END = 1;
 export const NFT_CMP_EQ = 0;
+export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
-export const NFT_META = { IIFNAME: 6, OIFNAME: 7 } as const;
+export const NFT_META = { IIFNAME: 6, OIFNAME: 7, NFPROTO: 15 } as const;
 export const NFT_PAYLOAD_NETWORK_HEADER = 1;
 export const NFT_NAT = { SNAT: 0, DNAT: 1 } as const;
 

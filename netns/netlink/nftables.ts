@@ -6,9 +6,13 @@ import type { Message } from './message.js';
 import {
   NF_POLICY,
   NFT_CMP_EQ,
+  NFT_META,
   NFT_MSG,
   NFT_PAYLOAD_NETWORK_HEADER,
   NFT_REG_1,
+  NFT_REG_VERDICT,
+  NFT_SET_INTERVAL,
+  NFT_VERDICT,
   NFTA_CHAIN,
   NFTA_CMP,
   NFTA_DATA_VALUE,
@@ -17,6 +21,7 @@ import {
   NFTA_HOOK,
   NFTA_IMMEDIATE,
   NFTA_LIST_ELEM,
+  NFTA_LOOKUP,
   NFTA_META,
   NFTA_NAT,
   NFTA_PAYLOAD,
@@ -25,6 +30,7 @@ import {
   NFTA_TABLE,
 } from './netfilter-constants.js';
 import { be32, NFGENMSG, tablesMessage } from './nfnetlink.js';
+import { verdict } from './set-element.js';
 
 export interface TableName {
   readonly family: number;
@@ -67,6 +73,47 @@ export function newNatChain(name: TableName, chain: string, hook: number, priori
   );
 }
 
+/** Makes a chain that is only jumped to; one that exists is fine. */
+export function newChain({ family, table }: TableName, chain: string): Buffer {
+  const body = [text(NFTA_CHAIN.TABLE, table), text(NFTA_CHAIN.NAME, chain)];
+  return tablesMessage(NFT_MSG.NEWCHAIN, NLM_F.CREATE, family, ...body);
+}
+
+/** Asks whether a chain exists; ENOENT when it does not. */
+export function getChain({ family, table }: TableName, chain: string): Buffer {
+  const body = [text(NFTA_CHAIN.TABLE, table), text(NFTA_CHAIN.NAME, chain)];
+  return tablesMessage(NFT_MSG.GETCHAIN, NLM_F.ACK, family, ...body);
+}
+
+/** Deletes the rules of a chain, the chain, and the set that they looked up; EBUSY while something jumps there. */
+export function deleteChainWithSet({ family, table }: TableName, chain: string, set: string): Buffer[] {
+  return [
+    tablesMessage(NFT_MSG.DELRULE, 0, family, text(NFTA_RULE.TABLE, table), text(NFTA_RULE.CHAIN, chain)),
+    tablesMessage(NFT_MSG.DELCHAIN, 0, family, text(NFTA_CHAIN.TABLE, table), text(NFTA_CHAIN.NAME, chain)),
+    tablesMessage(NFT_MSG.DELSET, 0, family, text(NFTA_SET.TABLE, table), text(NFTA_SET.NAME, set)),
+  ];
+}
+
+/** Makes a set of intervals of addresses, a red-black tree in the kernel; one that exists is fine. */
+export function newAddressIntervals({ family, table }: TableName, set: string, addresses: 4 | 6): Buffer {
+  return tablesMessage(
+    NFT_MSG.NEWSET,
+    NLM_F.CREATE,
+    family,
+    text(NFTA_SET.TABLE, table),
+    text(NFTA_SET.NAME, set),
+    be32(NFTA_SET.FLAGS, NFT_SET_INTERVAL),
+    be32(NFTA_SET.KEY_TYPE, NFT_TYPE[addresses]),
+    be32(NFTA_SET.KEY_LEN, addresses === 4 ? 4 : 16),
+    be32(NFTA_SET.ID, 1),
+    attribute(NFTA_SET.USERDATA, KEY_IN_NETWORK_ORDER),
+  );
+}
+
+// What `nft` wants to know to show the set: its numbers of types, and a TLV of the byte order (libnftnl/udata.h).
+const NFT_TYPE = { 4: 7, 6: 8 } as const;
+const KEY_IN_NETWORK_ORDER = Buffer.from([0, 4, 2, 0, 0, 0]);
+
 /** Deletes all rules of the table; chains and sets with their elements stay. */
 export function deleteRules({ family, table }: TableName): Buffer {
   return tablesMessage(NFT_MSG.DELRULE, 0, family, text(NFTA_RULE.TABLE, table));
@@ -95,14 +142,7 @@ export function matchLink(key: number, name: string): Buffer[] {
 
 /** The bytes at `offset` of the network header are `bytes`. */
 export function matchNetworkHeader(offset: number, bytes: Buffer): Buffer[] {
-  const load = expression(
-    'payload',
-    be32(NFTA_PAYLOAD.DREG, NFT_REG_1),
-    be32(NFTA_PAYLOAD.BASE, NFT_PAYLOAD_NETWORK_HEADER),
-    be32(NFTA_PAYLOAD.OFFSET, offset),
-    be32(NFTA_PAYLOAD.LEN, bytes.length),
-  );
-  return [load, equals(bytes)];
+  return [loadNetworkHeader(offset, bytes.length), equals(bytes)];
 }
 
 /** Translates to one address; `type` is one of NFT_NAT. */
@@ -110,6 +150,30 @@ export function translate(type: number, family: number, address: Buffer): Buffer
   const load = expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_1), value(NFTA_IMMEDIATE.DATA, address));
   const parts = [be32(NFTA_NAT.TYPE, type), be32(NFTA_NAT.FAMILY, family), be32(NFTA_NAT.REG_ADDR_MIN, NFT_REG_1)];
   return [load, expression('nat', ...parts)];
+}
+
+/** The packet is of this family (NFPROTO). */
+export function matchFamily(family: number): Buffer[] {
+  const load = expression('meta', be32(NFTA_META.KEY, NFT_META.NFPROTO), be32(NFTA_META.DREG, NFT_REG_1));
+  return [load, equals(Buffer.from([family]))];
+}
+
+/** The `length` bytes at `offset` of the network header are in the set; then goes to `chain`. */
+export function lookUpAndGo(offset: number, length: number, set: string, chain: string): Buffer[] {
+  const load = loadNetworkHeader(offset, length);
+  const look = expression('lookup', be32(NFTA_LOOKUP.SREG, NFT_REG_1), text(NFTA_LOOKUP.SET, set));
+  const go = nested(NFTA_IMMEDIATE.DATA, verdict(NFT_VERDICT.GOTO, chain));
+  return [load, look, expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_VERDICT), go)];
+}
+
+function loadNetworkHeader(offset: number, length: number): Buffer {
+  return expression(
+    'payload',
+    be32(NFTA_PAYLOAD.DREG, NFT_REG_1),
+    be32(NFTA_PAYLOAD.BASE, NFT_PAYLOAD_NETWORK_HEADER),
+    be32(NFTA_PAYLOAD.OFFSET, offset),
+    be32(NFTA_PAYLOAD.LEN, length),
+  );
 }
 
 function equals(bytes: Buffer): Buffer {

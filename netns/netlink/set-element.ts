@@ -6,14 +6,18 @@ import {
   NFT_CONNLIMIT_F_INV,
   NFT_LIMIT_F_INV,
   NFT_MSG,
+  NFT_SET_ELEM_INTERVAL_END,
+  NFT_VERDICT,
   NFTA_CONNLIMIT,
   NFTA_COUNTER,
   NFTA_DATA_VALUE,
+  NFTA_DATA_VERDICT,
   NFTA_EXPR,
   NFTA_LIMIT,
   NFTA_LIST_ELEM,
   NFTA_SET_ELEM,
   NFTA_SET_ELEM_LIST,
+  NFTA_VERDICT,
 } from './netfilter-constants.js';
 import { be32, be64, NFGENMSG, readBe64, tablesMessage } from './nfnetlink.js';
 
@@ -38,8 +42,12 @@ export interface SetElement {
   readonly key: Buffer;
   /** Inclusive end of an interval in each field; only in sets of concatenated intervals. */
   readonly keyEnd?: Buffer;
+  /** The interval that the element before opened ends before this key; only in sets of plain intervals. */
+  readonly intervalEnd?: true;
   /** Only in maps. */
   readonly data?: Buffer;
+  /** The chain to jump to; only in maps of verdicts. */
+  readonly jump?: string;
   readonly expression?: ElementExpression;
 }
 
@@ -77,12 +85,19 @@ function elementMessage(type: number, flags: number, set: SetName, elements: rea
   );
 }
 
-function element({ key, keyEnd, data, expression }: SetElement): Buffer {
-  const parts = [value(NFTA_SET_ELEM.KEY, key)];
+function element({ key, keyEnd, intervalEnd, data, jump, expression }: SetElement): Buffer {
+  const parts = intervalEnd === true ? [be32(NFTA_SET_ELEM.FLAGS, NFT_SET_ELEM_INTERVAL_END)] : [];
+  parts.push(value(NFTA_SET_ELEM.KEY, key));
   if (keyEnd !== undefined) parts.push(value(NFTA_SET_ELEM.KEY_END, keyEnd));
   if (data !== undefined) parts.push(value(NFTA_SET_ELEM.DATA, data));
+  if (jump !== undefined) parts.push(nested(NFTA_SET_ELEM.DATA, verdict(NFT_VERDICT.JUMP, jump)));
   if (expression !== undefined) parts.push(nested(NFTA_SET_ELEM.EXPR, ...expressionBody(expression)));
   return nested(NFTA_LIST_ELEM, ...parts);
+}
+
+/** A verdict as data: of an element here, of an `immediate` in a rule. `code` is one of NFT_VERDICT. */
+export function verdict(code: number, chain: string): Buffer {
+  return nested(NFTA_DATA_VERDICT, be32(NFTA_VERDICT.CODE, code), text(NFTA_VERDICT.CHAIN, chain));
 }
 
 function value(type: number, bytes: Buffer): Buffer {
@@ -128,19 +143,31 @@ export function parseElements(reply: Message): SetElement[] {
 }
 
 function readElement(buffer: Buffer, start: number, end: number): SetElement {
-  const found: { key: Buffer; keyEnd?: Buffer; data?: Buffer; expression?: ElementExpression } = {
+  const found: { -readonly [Name in keyof SetElement]: SetElement[Name] } = {
     key: Buffer.alloc(0),
   };
   eachAttribute(buffer, start, end, (type, from, to) => {
     if (type === NFTA_SET_ELEM.KEY) found.key = readValue(buffer, from, to);
     else if (type === NFTA_SET_ELEM.KEY_END) found.keyEnd = readValue(buffer, from, to);
-    else if (type === NFTA_SET_ELEM.DATA) found.data = readValue(buffer, from, to);
+    else if (type === NFTA_SET_ELEM.DATA) readData(buffer, from, to, found);
+    else if (type === NFTA_SET_ELEM.FLAGS && (buffer.readUInt32BE(from) & NFT_SET_ELEM_INTERVAL_END) !== 0)
+      found.intervalEnd = true;
     else if (type === NFTA_SET_ELEM.EXPR) {
       const expression = readExpression(buffer, from, to);
       if (expression !== undefined) found.expression = expression;
     }
   });
   return found;
+}
+
+function readData(buffer: Buffer, start: number, end: number, found: { data?: Buffer; jump?: string }): void {
+  eachAttribute(buffer, start, end, (type, from, to) => {
+    if (type === NFTA_DATA_VALUE) found.data = Buffer.from(buffer.subarray(from, to));
+    else if (type === NFTA_DATA_VERDICT)
+      eachAttribute(buffer, from, to, (inner, at, stop) => {
+        if (inner === NFTA_VERDICT.CHAIN) found.jump = readText(buffer, at, stop);
+      });
+  });
 }
 
 function readValue(buffer: Buffer, start: number, end: number): Buffer {

@@ -28,8 +28,10 @@ const KINDS: Readonly<Record<string, Partial<Firewall>>> = {
   },
 };
 
-function workload(number: number, firewall: Partial<Firewall>): SandboxNetwork {
+function workload(number: number, kind: string): SandboxNetwork {
   const plain = names.sandbox(1);
+  const own = { egress: { default: 'deny', allow: [`203.${number >> 8}.${number & 255}.0/24`], deny: [] } } as const;
+  const firewall: Partial<Firewall> = KINDS[kind] ?? own;
   const ports = (firewall.ports ?? []).map((port) => ({ ...port, host: 1000 + number }));
   return {
     ...plain,
@@ -53,19 +55,19 @@ function timed(body: () => void): number {
 }
 
 const home = openNamespace();
-for (const [kind, firewall] of Object.entries(KINDS))
+for (const kind of [...Object.keys(KINDS), 'egress: all but a network of its own'])
   visitNetwork(home, unshareNetwork, () => {
     const host = openHost();
     setupFirewall(host, settings);
     let present = 0;
     for (const goal of [10, 100, 1000, 4000]) {
-      const more = Array.from({ length: goal - present }, (_, at) => workload(present + at, firewall));
+      const more = Array.from({ length: goal - present }, (_, at) => workload(present + at, kind));
       const filled = timed(() => applyEntries(host, settings.table, { add: more, remove: [] }));
       present = goal;
       const adds: number[] = [];
       const removes: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
-        const one = workload(5000 + round, firewall);
+        const one = workload(5000 + round, kind);
         adds.push(timed(() => applyEntries(host, settings.table, { add: [one], remove: [] })));
         removes.push(timed(() => applyEntries(host, settings.table, { add: [], remove: [one] })));
       }

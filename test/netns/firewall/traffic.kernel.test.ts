@@ -59,6 +59,8 @@ test.serial('with egress denied only what is allowed is reached, and a refusal i
   t.is(await lab.ask(network.netns, 'tcp', NET.far, 80), `tcp ::ffff:${NET.host}`);
   t.is(await lab.ask(network.netns, 'tcp', NET.outside, 80), 'EHOSTUNREACH');
   t.true(dropped(network, 'egress') > 0);
+  lab.setup();
+  t.is(await lab.ask(network.netns, 'tcp', NET.outside, 80), 'EHOSTUNREACH');
   const open = lab.change(network, { egress: { default: 'allow', allow: [], deny: [`${NET.far}/32`] } });
   t.is(await lab.ask(open.netns, 'tcp', NET.outside, 80), `tcp ::ffff:${NET.host}`);
   t.is(await lab.ask(open.netns, 'tcp', NET.far, 80), 'EHOSTUNREACH');
