@@ -6,7 +6,7 @@ import { ip } from './iproute.js';
 import type { NamedNetwork } from './names.js';
 
 const PLUGINS = '/usr/lib/cni';
-const CNI_BRIDGE = 'bzcni0';
+const CNI_BRIDGE = 'cni-bench';
 
 /** Why there is no CNI here. */
 export function cniMissing(): string | undefined {

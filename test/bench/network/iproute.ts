@@ -10,11 +10,11 @@ const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee';
 
 /** The commands of one container sandbox, to the same objects as ours: on the host, then in the namespace. */
 function commands(network: NamedNetwork): { readonly host: string[]; readonly inside: string[] } {
-  const { netns, hostLink, owner, mac, mtu, address } = network;
+  const { netns, hostLink, owner, mac, mtu, address, group } = network;
   return {
     host: [
       `link add ${hostLink} mtu ${mtu} address ${GATEWAY_MAC} type veth peer name eth0 mtu ${mtu} address ${mac} netns ${netns}`,
-      `link set ${hostLink} alias ${owner} up`,
+      `link set ${hostLink} alias ${owner} group ${group} up`,
       `addr add ${GATEWAY}/32 dev ${hostLink} scope link`,
       `route add ${address}/32 dev ${hostLink} scope link src ${GATEWAY}`,
     ],

@@ -19,6 +19,7 @@
 
 #define SELF "/proc/thread-self/ns/net"
 #define GATEWAY "169.254.1.1"
+#define GROUP 1
 
 static char out[8192];
 static size_t length;
@@ -113,6 +114,7 @@ static void new_pair(const char *link, const char *eth0_mac, unsigned mtu, int n
   text(IFLA_IFNAME, link);
   mac(IFLA_ADDRESS, "ee:ee:ee:ee:ee:ee");
   number(IFLA_MTU, mtu);
+  number(IFLA_GROUP, GROUP);
   struct rtattr *info = attribute(IFLA_LINKINFO, NULL, 0);
   text(IFLA_INFO_KIND, "veth");
   struct rtattr *data = attribute(IFLA_INFO_DATA, NULL, 0);

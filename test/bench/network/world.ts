@@ -16,15 +16,23 @@ const SCRIPT = [
   'exec "$@"',
 ].join(' && ');
 
+/** By full path, as netns/firewall/nft.ts does. */
+export const NFT = '/usr/sbin/nft';
+
 /** Command to start a process of that world with. */
 export const WORLD = ['unshare', '--net', '--mount', '--propagation', 'private', 'sh', '-c', SCRIPT, 'sh'] as const;
 
-/** Links but loopback, and namespaces by name. */
+/** Links but loopback, namespaces by name, and nft tables. */
 export function leftovers(): string[] {
   const links: { readonly ifname: string }[] = JSON.parse(execFileSync('ip', ['-j', 'link'], { encoding: 'utf8' }));
-  const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   const others = links.map(({ ifname }) => ifname).filter((name) => name !== 'lo');
-  return [...others.map((name) => `link ${name}`), ...names.map((name) => `netns ${name}`)];
+  const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+  const tables = existsSync(NFT) ? execFileSync(NFT, ['list', 'tables'], { encoding: 'utf8' }).trim() : '';
+  return [
+    ...others.map((name) => `link ${name}`),
+    ...names.map((name) => `netns ${name}`),
+    ...(tables === '' ? [] : tables.split('\n')),
+  ];
 }
 
 /** A figure of /proc/meminfo in kB. Throws RangeError for one that is not there. */

@@ -1,0 +1,27 @@
+// The room as an agent sets it up: with its table, and with slots where a part wants them.
+import { openNetworkRoom } from '../../../netns/index.js';
+import type { NetworkRoom, RoomSettings, SlotSettings } from '../../../netns/types.js';
+import { LINK_PREFIX, NETNS_PREFIX } from './names.js';
+
+export const TABLE = 'bench-berth';
+
+/** Opens the room and sets it up for `body`; afterwards table and thread are gone. */
+export async function withRoom<T>(slots: SlotSettings | null, body: (room: NetworkRoom) => Promise<T>): Promise<T> {
+  const settings: RoomSettings = {
+    table: TABLE,
+    linkPrefix: LINK_PREFIX,
+    netnsPrefix: NETNS_PREFIX,
+    masquerade: [],
+    bridges: [],
+    hostAccess: true,
+    slots,
+  };
+  const room = openNetworkRoom();
+  try {
+    await room.setup(settings);
+    return await body(room);
+  } finally {
+    await room.teardown(settings);
+    await room.close();
+  }
+}
