@@ -32,6 +32,8 @@ export interface Policy {
 const PREFIX = 'policy_';
 /** Of the destination in struct iphdr and struct ipv6hdr. */
 const DESTINATION = { 4: 16, 6: 24 } as const;
+/** Each is answered, and answers queue up in the socket; beyond that all chains are read. */
+const QUESTIONS = 32;
 const { EBUSY, ENOENT } = constants.errno;
 
 /** Undefined when nothing of the family is denied. Throws AddressError for a bad network. */
@@ -45,14 +47,20 @@ export function policyOf(egress: Firewall['egress'], family: Family): Policy | u
 
 /** Requests that make those of `policies` that are not there yet, for the transaction that needs them. */
 export function provisions(host: Host, table: string, policies: readonly Policy[]): Request[] {
-  const name = { family: NFPROTO.INET, table };
   const distinct = [...new Map(policies.map((policy) => [policy.name, policy])).values()];
-  const questions = distinct.map((policy) => {
-    const path = `inet ${table} ${policy.name}`;
-    return { message: getChain(name, policy.name), op: 'NFT_MSG_GETCHAIN', path, tolerate: [ENOENT] };
-  });
-  const answers = host.nfnl.transact(questions);
-  return distinct.flatMap((policy, position) => (answers[position] === 0 ? [] : creation(table, policy)));
+  const present = new Set(distinct.length > QUESTIONS ? readPolicies(host, table) : []);
+  if (distinct.length <= QUESTIONS) {
+    const answers = host.nfnl.transact(distinct.map((policy) => question(table, policy)));
+    distinct.forEach((policy, position) => {
+      if (answers[position] === 0) present.add(policy.name);
+    });
+  }
+  return distinct.flatMap((policy) => (present.has(policy.name) ? [] : creation(table, policy)));
+}
+
+function question(table: string, { name }: Policy): Request {
+  const message = getChain({ family: NFPROTO.INET, table }, name);
+  return { message, op: 'NFT_MSG_GETCHAIN', path: `inet ${table} ${name}`, tolerate: [ENOENT] };
 }
 
 /** Names of the policies in the table. Throws SysError. */

@@ -110,6 +110,21 @@ test.serial('an update changes what differs; leftovers of another make are repla
   t.deepEqual(audit(), [0, 0]);
 });
 
+test.serial('hundreds of sandboxes at once, each with lists of its own', (t) => {
+  const many = Array.from({ length: 600 }, (_, at) => {
+    const plain = { ...full(1), address6: null, hostLink: `bt${at}`, address: `10.70.${at >> 8}.${at & 255}` };
+    const allow = [`10.${at >> 8}.${at & 255}.0/24`];
+    const ports = [{ protocol: 'tcp', host: 1 + at, guest: 80 }] as const;
+    return { ...plain, firewall: { ...plain.firewall, ports, egress: { default: 'deny', allow, deny: [] } } } as const;
+  });
+  lab.apply(many, []);
+  lab.apply(many, []);
+  t.deepEqual(audit(...many), [0, 0]);
+  lab.apply([], many);
+  t.is(removeUnknown(lab.host, table, []), 600 + 1);
+  t.deepEqual(audit(), [0, 0]);
+});
+
 test.serial('loading again keeps elements and other tables', (t) => {
   load('table inet other { set s { type ipv4_addr; elements = { 1.2.3.4 } } }');
   lab.apply([full(1)], []);
