@@ -16,13 +16,10 @@ export const NFT_MSG = {
   NEWRULE: 6,
   DELRULE: 8,
   NEWSET: 9,
-  GETSET: 10,
   DELSET: 11,
   NEWSETELEM: 12,
   GETSETELEM: 13,
   DELSETELEM: 14,
-  NEWGEN: 15,
-  GETGEN: 16,
   /** Like DELSETELEM, but a missing one is fine. Linux 6.3. */
   DESTROYSETELEM: 30,
 } as const;
@@ -37,7 +34,6 @@ export const NFTA_EXPR = { NAME: 1, DATA: 2 } as const;
 export const NFTA_DATA_VALUE = 1;
 export const NFTA_DATA_VERDICT = 2;
 export const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const;
-export const NFTA_GEN_ID = 1;
 
 export const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
 export const NFTA_SET_ELEM = { KEY: 1, DATA: 2, FLAGS: 3, EXPR: 7, KEY_END: 10, EXPRESSIONS: 11 } as const;

@@ -17,7 +17,6 @@ import {
   NFTA_CMP,
   NFTA_DATA_VALUE,
   NFTA_EXPR,
-  NFTA_GEN_ID,
   NFTA_HOOK,
   NFTA_IMMEDIATE,
   NFTA_LIST_ELEM,
@@ -193,24 +192,6 @@ export function dumpChains(family: number): Buffer {
   return tablesMessage(NFT_MSG.GETCHAIN, NLM_F.DUMP, family);
 }
 
-/** A dump of all sets of one table. */
-export function dumpSets({ family, table }: TableName): Buffer {
-  return tablesMessage(NFT_MSG.GETSET, NLM_F.DUMP, family, text(NFTA_SET.TABLE, table));
-}
-
-/** The number of the rule set, which grows with every transaction of anyone in the namespace. */
-export function getGeneration(): Buffer {
-  return tablesMessage(NFT_MSG.GETGEN, NLM_F.ACK, 0);
-}
-
-export function parseGeneration(reply: Message): number {
-  let id = 0;
-  eachAttribute(reply.buffer, reply.start + NFGENMSG, reply.end, (type, start) => {
-    if (type === NFTA_GEN_ID) id = reply.buffer.readUInt32BE(start);
-  });
-  return id;
-}
-
 /** Reads NFT_MSG_NEWTABLE. `comment` is what `nft` keeps in the user data (type 0 of its own TLV list). */
 export function parseTable(reply: Message): TableName & { readonly comment: string | undefined } {
   const { buffer, start, end } = reply;
@@ -231,15 +212,6 @@ function readComment(buffer: Buffer, start: number, end: number): string | undef
     at += 2 + length;
   }
   return undefined;
-}
-
-/** Reads NFT_MSG_NEWSET: its name. */
-export function parseSetName(reply: Message): string {
-  let name = '';
-  eachAttribute(reply.buffer, reply.start + NFGENMSG, reply.end, (type, from, to) => {
-    if (type === NFTA_SET.NAME) name = readText(reply.buffer, from, to);
-  });
-  return name;
 }
 
 /** Reads NFT_MSG_NEWCHAIN. */
