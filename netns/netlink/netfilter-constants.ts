@@ -20,6 +20,7 @@ export const NFT_MSG = {
   NEWSETELEM: 12,
   GETSETELEM: 13,
   DELSETELEM: 14,
+  NEWGEN: 15,
   /** Like DELSETELEM, but a missing one is fine. Linux 6.3. */
   DESTROYSETELEM: 30,
 } as const;
