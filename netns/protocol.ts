@@ -3,6 +3,7 @@
 import { SysError } from '../linux/errors.js';
 import type { HostNetworks } from './addresses/host.js';
 import type { Hint } from './monitor/hints.js';
+import type { Prepared } from './slots/prepare.js';
 import type {
   Drops,
   Finding,
@@ -36,7 +37,7 @@ export interface Results {
   readonly create: undefined;
   readonly update: undefined;
   readonly createIsolated: undefined;
-  readonly prepareSlot: { readonly hostLink: string; readonly baseline: LinkStats };
+  readonly prepareSlot: Prepared;
   readonly findSlots: {
     readonly free: readonly { readonly netns: string; readonly kind: SlotKind }[];
     readonly next: number;

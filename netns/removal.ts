@@ -10,6 +10,7 @@ import { deleteGroup, deleteLink, setLink } from './netlink/link.js';
 import { isOurs } from './ownership.js';
 import type { PatientRemoval } from './protocol.js';
 import type { Request } from './rtnl.js';
+import type { AfterStep } from './sandbox/base.js';
 import { shapingLinks } from './shaping/index.js';
 import { letGo } from './slots/held.js';
 import { statsOf } from './slots/prepare.js';
@@ -30,14 +31,22 @@ export interface Removed {
   readonly unfit?: SysError;
   /** Nothing is deleted yet: to be asked for again a little later. */
   readonly again?: true;
+  /** The slot has been taken back before: it is free, or somebody else's by now. */
+  readonly gone?: true;
 }
 
 /** Flushes what can be used again and removes the rest, at most REMOVAL_BATCH at once. */
-export function removeSandboxes(host: Host, removals: readonly PatientRemoval[]): Removed[] {
-  const results = removals.map((removal): Removed => recycle(host, removal));
-  const isDone = ({ recycled, again }: Removed) => recycled !== undefined || again === true;
+export function removeSandboxes(
+  host: Host,
+  removals: readonly PatientRemoval[],
+  afterStep: AfterStep = () => {},
+): Removed[] {
+  const results = removals.map(
+    (removal): Removed => (handedOn(host, removal) ? { gone: true } : recycle(host, removal, afterStep)),
+  );
+  const isDone = ({ recycled, again, gone }: Removed) => recycled !== undefined || again === true || gone === true;
   const rest = removals.filter((_, position) => !isDone(results[position] ?? {}));
-  const failures = deleteSandboxes(host, rest);
+  const failures = deleteSandboxes(host, rest, afterStep);
   return results.map((result) => {
     if (isDone(result)) return result;
     const error = failures.shift();
@@ -45,12 +54,20 @@ export function removeSandboxes(host: Host, removals: readonly PatientRemoval[])
   });
 }
 
+/** A life that took the slot back may have ended before anyone was told: names of slots outlive their holders. */
+function handedOn(host: Host, { netns, hostLink, owner }: Removal): boolean {
+  const prefix = host.settings?.slots?.netnsPrefix;
+  if (prefix === undefined || netns === null || hostLink === null || !netns.startsWith(prefix)) return false;
+  const alias = host.rtnl.link({ name: hostLink })?.alias ?? '';
+  return alias !== '' && alias !== owner;
+}
+
 /** Without `recycled` it is to be deleted. */
-function recycle(host: Host, removal: PatientRemoval): Removed {
+function recycle(host: Host, removal: PatientRemoval, afterStep: AfterStep): Removed {
   const { network } = removal;
   if (!removal.recycle || network === null || network.netns === null) return {};
   const { netns, hostLink } = network;
-  const unfit = attempt(() => reclaimSlot(host, { ...network, netns }));
+  const unfit = attempt(() => reclaimSlot(host, { ...network, netns }, afterStep));
   if (unfit === undefined) return { recycled: statsOf(host, hostLink) };
   return unfit.errno === EAGAIN && removal.patient ? { again: true } : { unfit };
 }
@@ -59,7 +76,7 @@ function recycle(host: Host, removal: PatientRemoval): Removed {
  * Links first, then the firewall, then names: until its elements go, an address that nobody has is still nobody
  * else's. A tap inside goes with its namespace, which the kernel takes down behind our back.
  */
-function deleteSandboxes(host: Host, removals: readonly Removal[]): (SysError | undefined)[] {
+function deleteSandboxes(host: Host, removals: readonly Removal[], afterStep: AfterStep): (SysError | undefined)[] {
   const indices: number[] = [];
   const failures = removals.map((removal) =>
     attempt(() => {
@@ -73,8 +90,10 @@ function deleteSandboxes(host: Host, removals: readonly Removal[]): (SysError | 
     for (const index of shapingLinks(host, valid)) if (index !== undefined) indices.push(index);
     deleteLinks(host, indices);
   });
+  afterStep('links');
   const networks = valid.flatMap(({ network }) => (network === null ? [] : [network]));
   const rulesFailure = attempt(() => closeFirewall(host, networks));
+  afterStep('firewall');
   return removals.map(({ netns }, position) => {
     const failure = failures[position] ?? linkFailure ?? rulesFailure;
     if (failure !== undefined || netns === null) return failure;

@@ -54,7 +54,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     const recycle = removal.recycle && isSlot && pool?.hasRoom(kind) === true;
     const { recycled, unfit } = await removals.add({ ...removal, recycle });
     if (unfit !== undefined) options.onSlotError?.(unfit);
-    if (isSlot) pool?.returned({ netns, hostLink }, kind, recycled);
+    if (isSlot) pool?.returned({ netns, hostLink, mac: network?.mac ?? '' }, kind, recycled);
   };
 
   return {

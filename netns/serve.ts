@@ -91,8 +91,9 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
     case 'findSlots':
       return findSlots(host);
     case 'remove':
-      return removeSandboxes(host, call.removals).map(({ error, unfit, ...rest }) => ({
-        ...rest,
+      return removeSandboxes(host, call.removals).map(({ error, unfit, recycled, again }) => ({
+        ...(recycled === undefined ? {} : { recycled }),
+        ...(again === undefined ? {} : { again }),
         ...(error === undefined ? {} : { error: encodeError(error) }),
         ...(unfit === undefined ? {} : { unfit: encodeError(unfit) }),
       }));

@@ -136,6 +136,8 @@ export type SlotKind = 'veth' | 'tap';
 export interface Slot {
   readonly netns: string;
   readonly hostLink: string;
+  /** Of eth0: a sandbox that takes it, too, saves setting another. */
+  readonly mac: string;
   /** Counters of the host link now: what came before belongs to others. */
   readonly baseline: LinkStats;
 }

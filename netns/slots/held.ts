@@ -14,8 +14,10 @@ export interface HeldSlot {
   readonly hostIndex: number;
   readonly eth0: number;
   readonly tap: number | null;
-  /** Nobody has it, and it is as a new one. */
-  free: boolean;
+  /** Of eth0. */
+  mac: string | undefined;
+  /** Whose it is, as far as this thread knows: the tag of free slots, or of a sandbox. */
+  owner: string | undefined;
 }
 
 export const SLOT_TAP: Tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
@@ -60,9 +62,15 @@ export function holdSlot(host: Host, netns: string, hostLink: string): HeldSlot 
     throw new SysError('slot', constants.errno.ENODEV, { path: netns, note: 'a part of it is missing' });
   }
   const tap = inside.rtnl.link({ name: SLOT_TAP.name })?.index ?? null;
-  const held = { inside, hostLink, hostIndex: outer.index, eth0: eth0.index, tap, free: false };
+  const { mac } = eth0;
+  const held = { inside, hostLink, hostIndex: outer.index, eth0: eth0.index, tap, mac, owner: outer.alias };
   host.slots.set(netns, held);
   return held;
+}
+
+/** Nobody has it, and it is as a new one. */
+export function isFree(host: Host, slot: HeldSlot): boolean {
+  return host.settings !== undefined && slot.owner === slotTag(host.settings.table);
 }
 
 /** Must precede the removal of the namespace: an open socket keeps it alive. */

@@ -5,7 +5,7 @@ import type { LinkStats, Slot, SlotCounts, SlotKind, SlotSettings } from '../typ
 /** What the pool asks of the worker. */
 export interface SlotMaker {
   /** Makes, or completes, a slot; resolves with the counters of its host link. */
-  prepare(netns: string, kind: SlotKind): Promise<{ readonly hostLink: string; readonly baseline: LinkStats }>;
+  prepare(netns: string, kind: SlotKind): Promise<Omit<Slot, 'netns'>>;
   /** The slots that exist and that nobody has, and a number that no slot has, free or not. */
   find(): Promise<{
     readonly free: readonly { readonly netns: string; readonly kind: SlotKind }[];
@@ -68,7 +68,7 @@ export class SlotPool {
   }
 
   /** A slot came back: `baseline` when it was flushed and fits, undefined when it was deleted. */
-  returned(kept: { readonly netns: string; readonly hostLink: string }, kind: SlotKind, baseline?: LinkStats): void {
+  returned(kept: Omit<Slot, 'baseline'>, kind: SlotKind, baseline?: LinkStats): void {
     this.#out.delete(kept.netns);
     if (baseline === undefined) {
       this.#counts.discarded += 1;
@@ -76,7 +76,7 @@ export class SlotPool {
       return;
     }
     this.#counts.recycled += 1;
-    this.#ready[kind].push({ netns: kept.netns, hostLink: kept.hostLink, baseline });
+    this.#ready[kind].push({ ...kept, baseline });
   }
 
   counts(): SlotCounts {

@@ -5,30 +5,31 @@ import type { Host } from '../host.js';
 import { linkNameFor } from '../names.js';
 import { listNamespaces } from '../namespaces.js';
 import { REMOVAL_BATCH, removeSandboxes } from '../removal.js';
-import { provideBase } from '../sandbox/base.js';
+import { type AfterStep, provideBase } from '../sandbox/base.js';
 import type { LinkStats, SlotKind } from '../types.js';
 import { holdSlot, letGo, slotBase, slotTag } from './held.js';
 
+export interface Prepared {
+  readonly hostLink: string;
+  readonly mac: string;
+  readonly baseline: LinkStats;
+}
+
 /** Makes, completes or mends a slot that nobody has. Throws SysError; EEXIST when somebody has it. */
-export function prepareSlot(host: Host, netns: string, kind: SlotKind): { hostLink: string; baseline: LinkStats } {
+export function prepareSlot(host: Host, netns: string, kind: SlotKind, afterStep: AfterStep = () => {}): Prepared {
   const { settings } = host;
   if (settings?.slots == null) throw new SysError('slot', constants.errno.EINVAL, { path: netns, note: 'no pool' });
   const base = slotBase(settings, netns, kind, settings.slots.mtu);
-  const { hostLink } = base;
+  const { hostLink, mac } = base;
   const holder = host.rtnl.link({ name: hostLink })?.alias;
   if (holder !== undefined && holder !== '' && holder !== base.owner) {
     const note = `its link belongs to ${JSON.stringify(holder)}`;
     throw new SysError('slot', constants.errno.EEXIST, { path: netns, note });
   }
   letGo(host, netns);
-  provideBase(
-    host,
-    base,
-    () => {},
-    () => {},
-  );
-  holdSlot(host, netns, hostLink).free = true;
-  return { hostLink, baseline: statsOf(host, hostLink) };
+  provideBase(host, base, afterStep, () => {});
+  holdSlot(host, netns, hostLink);
+  return { hostLink, mac, baseline: statsOf(host, hostLink) };
 }
 
 /** Removes all slots that nobody has. */

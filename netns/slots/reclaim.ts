@@ -16,7 +16,8 @@ import type { Host } from '../host.js';
 import { deleteAddress, dumpAddresses, parseAddress } from '../netlink/address.js';
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from '../netlink/neighbour.js';
 import { deleteRoute } from '../netlink/route.js';
-import type { Request, Rtnl } from '../rtnl.js';
+import type { Request } from '../rtnl.js';
+import type { AfterStep } from '../sandbox/base.js';
 import { forgetGuest } from '../sandbox/clone.js';
 import { settle } from '../sandbox/face.js';
 import { layoutOf, without } from '../sandbox/layout.js';
@@ -30,13 +31,16 @@ const { ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV } = constants.errno;
  * Flushes the slot behind `network` and tags it as free. Throws SysError saying what is not as in a new slot; it must
  * then be removed.
  */
-export function reclaimSlot(host: Host, network: SandboxNetwork & { readonly netns: string }): void {
+export function reclaimSlot(
+  host: Host,
+  network: SandboxNetwork & { readonly netns: string },
+  afterStep: AfterStep = () => {},
+): void {
   const { settings } = host;
   if (settings?.slots == null) throw unfit(network, 'there is no pool');
   if (network.bandwidth.ingress !== null || network.bandwidth.egress !== null) throw unfit(network, 'it is shaped');
   const slot = holdSlot(host, network.netns, network.hostLink);
-  const link = host.rtnl.link({ index: slot.hostIndex });
-  if (link?.alias !== network.owner) throw unfit(network, `its link belongs to ${JSON.stringify(link?.alias)}`);
+  if (slot.owner !== network.owner) throw unfit(network, `it belongs to ${JSON.stringify(slot.owner)}`);
   const whole = layoutOf(network);
   const base = layoutOf({ ...network, address: null });
   const rest = without(whole, base);
@@ -49,14 +53,20 @@ export function reclaimSlot(host: Host, network: SandboxNetwork & { readonly net
     ),
     gone(deleteNeighbour({ index, address: network.address }), 'RTM_DELNEIGH', network.address),
   ]);
+  afterStep('closed');
   applyEntries(host, settings.table, { add: [], remove: [network] });
+  afterStep('firewall');
   forgetConnections(host, [network.address]);
+  afterStep('connections');
   flushInside(slot, rest);
+  afterStep('inside');
   forgetGuest(host, slot.inside, network);
+  afterStep('clone');
   endSockets(host, slot.inside);
   verify(slot, base, network);
   host.rtnl.transact([settle({ index }, { alias: slotTag(settings.table) }, network.hostLink)]);
-  slot.free = true;
+  slot.owner = slotTag(settings.table);
+  afterStep('free');
 }
 
 function flushInside(slot: HeldSlot, rest: ReturnType<typeof layoutOf>): void {
@@ -68,9 +78,13 @@ function flushInside(slot: HeldSlot, rest: ReturnType<typeof layoutOf>): void {
   if (tap !== null)
     for (const way of rest.tap.routes)
       requests.push(gone(deleteRoute({ ...way, index: tap }), 'RTM_DELROUTE', way.destination ?? 'default'));
-  for (const { index, address } of neighbours(rtnl))
-    requests.push(gone(deleteNeighbour({ index, address }), 'RTM_DELNEIGH', address));
   rtnl.transact(requests);
+  // Of eth0 there is only the gateway, whose MAC is the same for all; a guest can have answered for more.
+  if (tap === null) return;
+  const known = rtnl
+    .collect(dumpNeighbours(4), 'RTM_GETNEIGH dump', parseNeighbour)
+    .filter(({ index }) => index === tap);
+  rtnl.transact(known.map(({ index, address }) => gone(deleteNeighbour({ index, address }), 'RTM_DELNEIGH', address)));
 }
 
 /** The addresses inside are those of a new slot: what cannot be otherwise is looked at all the same. */
@@ -85,10 +99,6 @@ function verify(slot: HeldSlot, base: ReturnType<typeof layoutOf>, network: Sand
 
 function textOf(item: string | { readonly address: string }): string {
   return typeof item === 'string' ? item : item.address;
-}
-
-function neighbours(rtnl: Rtnl): { index: number; address: string }[] {
-  return rtnl.collect(dumpNeighbours(4), 'RTM_GETNEIGH dump', parseNeighbour);
 }
 
 function gone(message: Buffer, op: string, path: string): Request {

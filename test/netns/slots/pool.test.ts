@@ -26,7 +26,7 @@ function makeMaker(found: { free: { netns: string; kind: SlotKind }[]; next: num
     async prepare(netns: string, kind: SlotKind) {
       if (broken-- > 0) throw new Error('no room');
       made.push(`${netns} ${kind}`);
-      return { hostLink: `l-${netns}`, baseline: { ...counters, name: `l-${netns}` } };
+      return { hostLink: `l-${netns}`, mac: `m-${netns}`, baseline: { ...counters, name: `l-${netns}` } };
     },
     find: async () => found,
     busy: () => false,
@@ -70,12 +70,12 @@ test('a flushed slot is used again behind the others, with the counters it came 
   const first = pool.acquire('veth');
   await until(() => pool.counts().ready.veth === 1);
   t.true(pool.hasRoom('veth'));
-  pool.returned({ netns: 's-0', hostLink: 'l-s-0' }, 'veth', { ...counters, rxBytes: 77 });
+  pool.returned({ netns: 's-0', hostLink: 'l-s-0', mac: 'm' }, 'veth', { ...counters, rxBytes: 77 });
   t.is(first?.baseline.rxBytes, 1);
   t.false(pool.hasRoom('veth'));
   t.is(pool.acquire('veth')?.netns, 's-1');
   t.is(pool.acquire('veth')?.baseline.rxBytes, 77);
-  pool.returned({ netns: 's-1', hostLink: 'l-s-1' }, 'veth', undefined);
+  pool.returned({ netns: 's-1', hostLink: 'l-s-1', mac: 'm' }, 'veth', undefined);
   t.like(pool.counts(), { handedOut: 3, recycled: 1, discarded: 1 });
   await pool.close();
 });
