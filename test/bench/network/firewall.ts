@@ -1,8 +1,8 @@
 // What a change to the firewall of one workload costs when many others are there. Each has a denied network and a
-// published port, so the sets are as full as the host is.
+// published port, so the table is as full as the host is.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { NetworkRoom } from '../../../netns/types.js';
+import type { Firewall, NetworkRoom } from '../../../netns/types.js';
 import type { Bench, Part } from '../group.js';
 import { interleave, time, turn, type Way } from '../interleave.js';
 import type { Measurement } from '../result.js';
@@ -15,11 +15,11 @@ const DENIED = '203.0.113.0/24';
 const ALSO_DENIED = '198.51.100.0/24';
 const FIRST_PORT = 10_000;
 /** What still counts as flat. */
-const FLAT = 1.5;
+const FLAT = { atMost: 1.5 };
 
 export const firewall: Part = {
   name: 'firewall',
-  what: 'one more denied network for one workload, with 10, 100 and 1,000 workloads present, against nft add element',
+  what: 'a change of one workload, with 10, 100 and 1,000 workloads present, against nft add element',
   run: async (bench) => withRoom(null, (room) => measure(bench, room)),
 };
 
@@ -28,32 +28,51 @@ async function measure(bench: Bench, room: NetworkRoom): Promise<Measurement[]> 
   const turns = bench.quick ? { rounds: 2, each: 5 } : { rounds: 4, each: 25 };
   const networks: NamedNetwork[] = [];
   const measured: Measurement[] = [];
-  let first: { readonly count: number; readonly values: number[][] } | undefined;
+  let few: { readonly count: number; readonly values: Map<string, number[][]> } | undefined;
   try {
     for (const count of counts) {
-      while (networks.length < count) {
-        bench.signal.throwIfAborted();
-        const network = guarded(networks.length);
-        networks.push(network);
-        await room.create(network);
-      }
-      bench.say(`${count} workloads are there`);
-      const ways = [updates(room, networks), elements(networks)];
+      await populate(bench, room, networks, count);
+      const ways = [
+        updates('element', room, networks, (plain) => ({ ...plain, metadata: !plain.metadata })),
+        updates('list', room, networks, ({ egress, ...rest }) => ({
+          ...rest,
+          egress: { ...egress, deny: [ALSO_DENIED] },
+        })),
+        elements(networks),
+      ];
       const values = await interleave(ways, { ...bench, ...turns, settle: () => settled(bench.signal) });
-      const name = `firewall update, ${count} present`;
-      const [ours, theirs] = ways.map((way) => way.missing ?? values.get(way.name) ?? []);
-      if (ours === undefined || typeof ours === 'string' || theirs === undefined) throw new Error('no update was made');
-      measured.push({ name, peer: ways[1]?.name ?? '', unit: 'ms', ours, theirs, target: null });
-      first ??= { count, values: ours };
-      if (first.count === count) continue;
-      const peer = `with ${first.count} present`;
-      measured.push({ name, peer, unit: 'ms', ours, theirs: first.values, target: { atMost: FLAT } });
+      const of = (name: string) => values.get(name) ?? [];
+      const element = { name: `firewall: one element, ${count} present`, unit: 'ms', ours: of('element') };
+      const list = { name: `firewall: another egress list, ${count} present`, unit: 'ms', ours: of('list') };
+      const theirs = ways.find(({ missing }) => missing !== undefined)?.missing ?? of(RIVAL);
+      measured.push({ ...element, peer: RIVAL, theirs, target: null });
+      if (few === undefined) {
+        measured.push({ ...list, peer: '', theirs: null, target: null });
+        few = { count, values };
+        continue;
+      }
+      for (const [line, way] of [
+        [element, 'element'],
+        [list, 'list'],
+      ] as const) {
+        measured.push({ ...line, peer: `with ${few.count} present`, theirs: few.values.get(way) ?? [], target: FLAT });
+      }
     }
     return measured;
   } finally {
     await removeAll(room, networks);
     await settled(bench.signal);
   }
+}
+
+async function populate(bench: Bench, room: NetworkRoom, networks: NamedNetwork[], count: number): Promise<void> {
+  while (networks.length < count) {
+    bench.signal.throwIfAborted();
+    const network = guarded(networks.length);
+    networks.push(network);
+    await room.create(network);
+  }
+  bench.say(`${count} workloads are there`);
 }
 
 function guarded(number: number): NamedNetwork {
@@ -63,16 +82,20 @@ function guarded(number: number): NamedNetwork {
   return { ...network, firewall: { ...rest, egress: { ...egress, deny: [DENIED] }, ports: [port] } };
 }
 
-/** Through the room: one more network, then one less; both are updates. */
-function updates(room: NetworkRoom, networks: readonly NamedNetwork[]): Way {
+/** Through the room, there and back; both are updates. */
+function updates(
+  name: string,
+  room: NetworkRoom,
+  networks: readonly NamedNetwork[],
+  changed: (plain: Firewall) => Firewall,
+): Way {
   return {
-    name: 'room',
+    name,
     async run(numbers) {
       const values: number[] = [];
       for (const number of numbers) {
         const from = networks[number % networks.length] ?? guarded(number);
-        const { egress, ...rest } = from.firewall;
-        const to = { ...from, firewall: { ...rest, egress: { ...egress, deny: [DENIED, ALSO_DENIED] } } };
+        const to = { ...from, firewall: changed(from.firewall) };
         values.push(await time(() => room.update(from, to)));
         values.push(await time(() => room.update(to, from)));
       }
@@ -81,17 +104,19 @@ function updates(room: NetworkRoom, networks: readonly NamedNetwork[]): Way {
   };
 }
 
-/** By nft(8), into the same set of the same table. */
+const RIVAL = 'nft add element';
+
+/** The same element by nft(8), into the same table, and away again. */
 function elements(networks: readonly NamedNetwork[]): Way {
   return {
-    name: 'nft add element',
+    name: RIVAL,
     missing: existsSync(NFT) ? undefined : 'no nft (nftables)',
     async run(numbers) {
       const values: number[] = [];
       for (const number of numbers) {
         await turn();
         const { address } = networks[number % networks.length] ?? guarded(number);
-        const element = ['element', 'inet', TABLE, 'denied', `{ ${address} . ${ALSO_DENIED} }`];
+        const element = ['element', 'inet', TABLE, 'metadata', `{ ${address} }`];
         values.push(await time(() => nft(['add', ...element])));
         values.push(await time(() => nft(['delete', ...element])));
       }

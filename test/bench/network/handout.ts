@@ -1,18 +1,28 @@
 // A slot from the pool becomes somebody's sandbox, and is flushed of its tenant and taken back. Both count: a pool whose
 // slots cannot be used again is only creation at another time.
 import { setTimeout } from 'node:timers/promises';
+import { removalOf } from '../../../netns/defaults.js';
+import { openHost } from '../../../netns/host.js';
+import { removeNamespace } from '../../../netns/namespaces.js';
+import { assignSlot } from '../../../netns/slots/assign.js';
+import { prepareSlot } from '../../../netns/slots/prepare.js';
+import { reclaimSlot } from '../../../netns/slots/reclaim.js';
 import type { NetworkRoom, SlotSettings } from '../../../netns/types.js';
 import type { Bench, Part } from '../group.js';
 import { interleave, time, type Way } from '../interleave.js';
+import type { Measurement } from '../result.js';
 import { cniWay, removeCniBridge } from './cni.js';
 import { NETNS_PREFIX, sandbox, series } from './names.js';
 import { removeAll } from './ours.js';
-import { withRoom } from './settings.js';
-import { settled } from './world.js';
+import { settingsWith, withRoom } from './settings.js';
+import { removeLinks, settled } from './world.js';
 
-const NAME = 'hand a slot out and take it back, flushed';
 const SLOTS: SlotSettings = { veth: 20, tap: 0, mtu: 1500, netnsPrefix: `${NETNS_PREFIX}-slot-` };
+/** The recipe's own slots, out of the room's sight. */
+const OWN: SlotSettings = { ...SLOTS, netnsPrefix: `${NETNS_PREFIX}-own-` };
+const TARGET = { atLeast: 100 };
 const LOOK_MS = 20;
+const RCU_MS = 200;
 
 export const handout: Part = {
   name: 'handout',
@@ -20,56 +30,102 @@ export const handout: Part = {
   run: async (bench) => withRoom(SLOTS, (room) => measure(bench, room)),
 };
 
-async function measure(bench: Bench, room: NetworkRoom) {
+async function measure(bench: Bench, room: NetworkRoom): Promise<Measurement[]> {
   const turns = bench.quick ? { rounds: 2, each: 5 } : { rounds: 4, each: 50 };
-  const handed: number[][] = [];
-  const cycle = cycles(room, handed);
-  const cni = cniWay('ADD', series(1), bench.directory, (netns) => room.createIsolated(netns));
+  const [ours, recipe] = [roomCycles(room), recipeCycles()];
+  const cni = cniWay('ADD', series(2), bench.directory, (netns) => room.createIsolated(netns));
+  const numbers = Array.from({ length: turns.rounds * turns.each }, (_, at) => at);
   try {
     while (room.slots().ready.veth < SLOTS.veth) {
       bench.signal.throwIfAborted();
       await setTimeout(LOOK_MS);
     }
-    const values = await interleave([cycle, cni], { ...bench, ...turns, settle: () => settled(bench.signal) });
-    const ours = values.get(cycle.name) ?? [];
-    const theirs = cni.missing ?? values.get(cni.name) ?? [];
-    const common = { peer: cni.name, unit: 'ms', theirs };
+    const ways = [ours.way, recipe.way, cni];
+    const values = await interleave(ways, { ...bench, ...turns, settle: () => settled(bench.signal) });
     const { recycled, discarded } = room.slots();
-    bench.say(`${recycled} slots were used again, ${discarded} thrown away`);
-    return [
-      { ...common, name: NAME, ours, target: { atLeast: 100 } },
-      { ...common, name: 'of that, the hand-out', ours: handed, target: null },
-    ];
+    bench.say(`${recycled} slots of the room were used again, ${discarded} thrown away`);
+    const line = { peer: cni.name, unit: 'ms', theirs: cni.missing ?? values.get(cni.name) ?? [] };
+    return [ours, recipe].flatMap(({ way, handed }) => {
+      const alone = way.name === 'room' ? '' : ', recipe alone';
+      return [
+        {
+          ...line,
+          name: `slot handed out, flushed, taken back${alone}`,
+          ours: values.get(way.name) ?? [],
+          target: TARGET,
+        },
+        { ...line, name: `slot handed out${alone}`, ours: handed, target: null },
+      ];
+    });
   } finally {
-    const numbers = Array.from({ length: turns.rounds * turns.each }, (_, at) => at);
     await removeAll(
       room,
-      [0, 1].flatMap((way) => numbers.map((number) => sandbox(way, number))),
+      [0, 1, 2].flatMap((way) => numbers.map((number) => sandbox(way, number))),
     );
     removeCniBridge();
     await settled(bench.signal);
   }
 }
 
-/** `handed` gets the first half of each cycle. */
-function cycles(room: NetworkRoom, handed: number[][]): Way {
-  return {
-    name: 'pool',
+/** Hands a slot out and takes it back for each number; `handed` has how long the first half took, for each round. */
+interface Cycles {
+  readonly way: Way;
+  readonly handed: number[][];
+}
+
+type Cycle = (number: number) => Promise<readonly [out: number, back: number]>;
+
+function cycles(name: string, within: (run: (cycle: Cycle) => Promise<void>) => Promise<void>): Cycles {
+  const handed: number[][] = [];
+  const way: Way = {
+    name,
     async run(numbers) {
-      const round: number[] = [];
-      handed.push(round);
-      const values: number[] = [];
-      for (const number of numbers) {
-        const slot = room.acquire('veth');
-        if (slot === undefined) throw new Error('no slot is ready');
-        const network = { ...sandbox(0, number), netns: slot.netns, hostLink: slot.hostLink };
-        const { netns, hostLink, owner } = network;
-        const out = await time(() => room.create(network));
-        const back = await time(() => room.remove({ netns, hostLink, owner, network, recycle: true }));
-        round.push(out);
-        values.push(out + back);
-      }
-      return values;
+      const [first, whole]: [number[], number[]] = [[], []];
+      await within(async (cycle) => {
+        for (const number of numbers) {
+          const [out, back] = await cycle(number);
+          first.push(out);
+          whole.push(out + back);
+        }
+      });
+      handed.push(first);
+      return whole;
     },
   };
+  return { way, handed };
+}
+
+function roomCycles(room: NetworkRoom): Cycles {
+  return cycles('room', (run) =>
+    run(async (number) => {
+      const slot = room.acquire('veth');
+      if (slot === undefined) throw new Error('no slot is ready');
+      const network = { ...sandbox(0, number), netns: slot.netns, hostLink: slot.hostLink };
+      const out = await time(() => room.create(network));
+      return [out, await time(() => room.remove(removalOf(network, { recycle: true })))];
+    }),
+  );
+}
+
+/** In this thread, with one slot of its own. */
+function recipeCycles(): Cycles {
+  return cycles('recipe', async (run) => {
+    const host = openHost();
+    host.settings = settingsWith(OWN);
+    const netns = `${OWN.netnsPrefix}0`;
+    const { hostLink } = prepareSlot(host, netns, 'veth');
+    try {
+      // The socket that made it counts as one of a workload until RCU has freed it.
+      await setTimeout(RCU_MS);
+      await run(async (number) => {
+        const network = { ...sandbox(1, number), netns, hostLink };
+        const out = await time(() => assignSlot(host, network));
+        return [out, await time(() => reclaimSlot(host, network))];
+      });
+    } finally {
+      host.close();
+      removeLinks(hostLink);
+      removeNamespace(netns);
+    }
+  });
 }

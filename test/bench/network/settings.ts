@@ -5,17 +5,14 @@ import { LINK_PREFIX, NETNS_PREFIX } from './names.js';
 
 export const TABLE = 'bench-berth';
 
+export function settingsWith(slots: SlotSettings | null): RoomSettings {
+  const prefixes = { linkPrefix: LINK_PREFIX, netnsPrefix: NETNS_PREFIX };
+  return { table: TABLE, ...prefixes, masquerade: [], bridges: [], hostAccess: true, slots };
+}
+
 /** Opens the room and sets it up for `body`; afterwards table and thread are gone. */
 export async function withRoom<T>(slots: SlotSettings | null, body: (room: NetworkRoom) => Promise<T>): Promise<T> {
-  const settings: RoomSettings = {
-    table: TABLE,
-    linkPrefix: LINK_PREFIX,
-    netnsPrefix: NETNS_PREFIX,
-    masquerade: [],
-    bridges: [],
-    hostAccess: true,
-    slots,
-  };
+  const settings = settingsWith(slots);
   const room = openNetworkRoom();
   try {
     await room.setup(settings);
