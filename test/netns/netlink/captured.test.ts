@@ -2,6 +2,8 @@
 import test from 'ava';
 import { deleteAddress, newAddress, parseAddress } from '../../../netns/netlink/address.js';
 import { eachAttribute } from '../../../netns/netlink/attribute.js';
+import { deleteVlan, newBridge, setAccessVlan, setPort } from '../../../netns/netlink/bridge.js';
+import { NLA_F_NESTED } from '../../../netns/netlink/constants.js';
 import { parseLink, setLink } from '../../../netns/netlink/link.js';
 import { type Message, parseMessages } from '../../../netns/netlink/message.js';
 import { deleteNeighbour, getNeighbour, newNeighbour, parseNeighbour } from '../../../netns/netlink/neighbour.js';
@@ -124,3 +126,33 @@ test('how a link makes its link-local address', (t) => {
   t.deepEqual(parseLink(built), parseLink(request));
   t.is(parseLink(request).addressGeneration, 'none');
 });
+
+/** The bytes of a message without its sequence number, and without the bit that says "nested", which iproute2 omits. */
+function bare(message: Buffer): string {
+  const { start, end, buffer, type, flags } = only(message);
+  const bytes = Buffer.from(buffer.subarray(start, end));
+  for (let at = 16; at + 4 <= bytes.length; at += Math.max(4, (bytes.readUInt16LE(at) + 3) & ~3))
+    bytes.writeUInt16LE(bytes.readUInt16LE(at + 2) & ~NLA_F_NESTED, at + 2);
+  return `${type} ${flags} ${bytes.toString('hex')}`;
+}
+
+test('bridges and their ports', (t) => {
+  const cases = [
+    ['bridge link set dev d0 isolated on', setPort({ ...D0, isolated: true })],
+    ['bridge vlan add dev d0 vid 7 pvid untagged', setAccessVlan({ ...D0, vlan: 7 })],
+    ['bridge vlan del dev d0 vid 1', deleteVlan({ ...D0, vlan: 1 })],
+    ['ip link add br8 type bridge vlan_filtering 1', newBridge({ name: 'br8', vlanFiltering: true })],
+    ['ip link add br7 type bridge', newBridge({ name: 'br7', vlanFiltering: false })],
+  ] as const;
+  for (const [name, built] of cases) t.is(bare(plain(built)), bare(plain(Buffer.from(CAPTURED[name], 'hex'))), name);
+});
+
+/** Without two liberties deeper inside: the "nested" bit of IFLA_INFO_DATA, and whether a kind's closing NUL counts. */
+function plain(message: Buffer): Buffer {
+  const out = Buffer.from(message);
+  const data = out.indexOf(Buffer.from([0x0c, 0x00, 0x02, 0x80]));
+  if (data >= 0) out.writeUInt8(0, data + 3);
+  const kind = out.indexOf(Buffer.from([0x01, 0x00, 0x62, 0x72]));
+  if (kind >= 0) out.writeUInt16LE('bridge'.length + 4, kind - 2);
+  return out;
+}
