@@ -6,6 +6,9 @@ import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import type { NetworkStatus } from './host/network-checks.js';
+import type { Drift } from './network/drift.js';
+import type { NetworkHealth } from './network/health.js';
 import type { AgentService, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from './service.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
@@ -20,6 +23,8 @@ export interface AgentParts {
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly cordon: Cordon;
+  readonly drift: Pick<Drift, 'unrepaired'>;
+  readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
   /** As probed at the start. */
   readonly facts: HostFacts;
   readonly missingControllers: World['cgroups']['missing'];
@@ -128,7 +133,7 @@ export class Agent implements AgentService {
   }
 
   async doctor(): Promise<readonly Condition[]> {
-    await this.#parts.reaper.sweep({ now: false });
+    await Promise.all([this.#parts.reaper.sweep({ now: false }), this.#parts.health.refresh()]);
     const { kvm } = this.#parts.facts;
     return this.#diagnose({ ...(await probeHost()), ...(kvm === undefined ? {} : { kvm }) });
   }
@@ -143,10 +148,24 @@ export class Agent implements AgentService {
       workloadLimit: world.config.density.max_workloads,
       leakedObjects: reaper.orphans.length,
       missingControllers,
+      network: this.#network(),
       schedulersDown: schedulers()
         .filter(({ connected }) => !connected)
         .map(({ id }) => id),
     });
+  }
+
+  #network(): NetworkStatus {
+    const { drift, health, world } = this.#parts;
+    const { bridge, pool6 } = world.config.network;
+    const { traffic, conflicts } = health;
+    return {
+      ...(traffic === undefined ? {} : { traffic }),
+      poolConflicts: conflicts.map(({ key, pool, detail }) => `${key} ${pool}: ${detail}`),
+      unrepaired: drift.unrepaired(),
+      bridges: Object.keys(bridge).length > 0,
+      ipv6: pool6 !== '',
+    };
   }
 
   #drivers(): NodeDescription['drivers'] {

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockForLife } from '../linux/self.js';
+import type { NetworkRoom } from '../netns/index.js';
 import { Agent } from './agent.js';
 import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
@@ -17,7 +18,11 @@ import { probeKvm } from './host/kvm.js';
 import { which } from './host/which.js';
 import { Claims } from './network/claims.js';
 import { hostNetworks, requireFreePools } from './network/conflicts.js';
+import { Drift } from './network/drift.js';
+import { conntrackUse, NetworkHealth } from './network/health.js';
 import { isTaken } from './network/published.js';
+import { roomSettings } from './network/settings.js';
+import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
 import { openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
@@ -46,6 +51,8 @@ export interface Assembly {
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
+  readonly drift: Drift;
+  readonly health: NetworkHealth;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -70,7 +77,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
   const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
   const manager = new Manager(world);
-  const reaper = new Reaper(world, (id) => manager.has(id), parseDuration(config.lifecycle.reap_age) ?? 300_000);
+  const drift = makeDrift(world, rooms.network, manager);
+  const health = new NetworkHealth(config.network, rooms.network, log);
+  const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state);
   manager.setCordoned(cordon.get());
   const late: Late = { ready: false, inventory: undefined, foreign: {}, schedulers: () => [], requests: () => [] };
@@ -82,6 +91,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     manager,
     reaper,
     cordon,
+    drift,
+    health,
     facts,
     missingControllers: rooms.cgroups.missing,
     inventory: () => late.inventory,
@@ -95,12 +106,26 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
     schedulers,
+    network: () => ({
+      ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },
+      ...{ forwarded: health.totals, conntrack: conntrackUse() },
+    }),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
   const observation = await observe(world, manager, rooms.network, source, version);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
-  return { facts, rooms, world, events, manager, reaper, quarantine, agent, observation, late, size };
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health };
+  return { ...parts, agent, observation, late, size };
+}
+
+function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
+  return new Drift({
+    ...{ room, events: world.events, log: world.log },
+    subjects: () => manager.subjects(),
+    repair: (subject) => manager.repairNetwork(subject),
+    repairHost: () => room.setup(roomSettings(world.config.network)),
+  });
 }
 
 /** Before anything is read or written: two agents on one journal would each undo what the other does. */
@@ -135,7 +160,7 @@ async function makeWorld(
     config,
     bootId: facts.bootId,
     cgroups: rooms.cgroups,
-    network: rooms.network,
+    network: timed(rooms.network, observer),
     holder: rooms.holder,
     claims,
     portTaken: isTaken,

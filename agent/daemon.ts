@@ -39,9 +39,10 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, events, late, manager, observation, quarantine, rooms } = parts;
+  const { agent, drift, events, late, manager, observation, quarantine, rooms } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
+  rooms.network.watch((hints) => drift.hint(hints));
   await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
@@ -72,6 +73,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await task.stop();
   await control.stop();
   await observation.stop();
+  await drift.close();
   manager.close();
   if (await hostGoesDown()) await farewell(parts, notify);
   else log.info({}, 'stopping; workloads go on');
@@ -81,7 +83,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
-function listen({ events, manager, observation, rooms, world }: Assembly): void {
+function listen({ drift, events, manager, observation, rooms, world }: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.holder.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   };
@@ -95,15 +97,30 @@ function listen({ events, manager, observation, rooms, world }: Assembly): void 
   });
   events.onEvent(({ type, workload }) => {
     observation.metrics.recordEvent();
-    if (type === 'workload.deleted' && workload !== undefined) observation.forget(workload);
+    if (type !== 'workload.deleted' || workload === undefined) return;
+    observation.forget(workload);
+    drift.forget(workload);
   });
 }
 
-async function housekeeping({ facts, late, manager, quarantine, reaper, rooms, world }: Assembly): Promise<void> {
+async function housekeeping({
+  drift,
+  facts,
+  health,
+  late,
+  manager,
+  quarantine,
+  reaper,
+  rooms,
+  world,
+}: Assembly): Promise<void> {
   try {
     if (facts.cgroup) late.foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
     await reaper.sweep({ now: false });
     await quarantine.refresh(manager.known());
+    // Also what a crash has cut short, and what others have changed while no agent was there.
+    await drift.check();
+    await health.refresh();
     for (const { id } of manager.records()) await world.output.cap(id);
   } catch (error) {
     world.log.warn({ err: error }, 'housekeeping failed');

@@ -39,12 +39,13 @@ export class LateObserver implements Observer {
   ended: Observer['ended'] = (cause) => this.#metrics?.recordEnd(cause);
   admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
   reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
+  network: Observer['network'] = (operation, seconds) => this.#metrics?.recordNetwork(operation, seconds);
 }
 
 export async function observe(
   world: World,
   manager: Manager,
-  network: Pick<NetworkRoom, 'stats'>,
+  network: Pick<NetworkRoom, 'stats' | 'drops'>,
   source: MetricsSource,
   version: string,
 ): Promise<Observation> {
@@ -61,6 +62,7 @@ export async function observe(
       workloads: () => manager.records(),
       readStats,
       readLinks: () => network.stats(config.network.link_prefix),
+      readDrops: () => network.drops(),
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });

@@ -14,12 +14,12 @@ import { BerthError } from './errors.js';
 import type { HostFacts } from './host/facts.js';
 import { enableForwarding } from './network/forwarding.js';
 import { roomSettings } from './network/settings.js';
-import type { Log, NetworkPort } from './workload/ports.js';
+import type { Log } from './workload/ports.js';
 
 export interface Rooms {
   readonly holder: Holder;
   readonly cgroups: Tree;
-  readonly network: NetworkRoom & NetworkPort;
+  readonly network: NetworkRoom;
 }
 
 /** The cgroup in which the holder sits, below berth's own root. */
@@ -40,6 +40,7 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   for (const { controller, reason } of cgroups.missing) log.warn({ controller, reason }, 'controller cannot be used');
   const network = openNetworkRoom({
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
+    onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
   });
   await network.setup(roomSettings(config.network));
   forward(config, log);

@@ -65,7 +65,7 @@ export interface BerthEvent {
   /** `workload.state`, `workload.created`, `workload.updated`, `workload.deleted`, `workload.ended`,
    *  `workload.restarting`, `admission.refused`, `agent.started`, `agent.stopping`, `node.cordoned`,
    *  `node.uncordoned`, `reaper.removed`, `journal.damaged`, `scheduler.connected`, `scheduler.disconnected`,
-   *  `config.reloaded`, `config.rejected`. */
+   *  `config.reloaded`, `config.rejected`, `network.drift`, `network.repaired`. */
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;

@@ -1,31 +1,7 @@
 // The host dashboard: what a node holds, what it refuses, how its workloads do, and how the agent itself does.
+import { EACH, graph, HOST, quantile, rate, stat, top, WORKLOAD } from './expressions.js';
+import { network } from './network.js';
 import type { DashboardTable, PanelRow } from './panels.js';
-
-const HOST = 'job=~"$job",instance=~"$instance"';
-const WORKLOAD = `${HOST},tenant=~"$tenant",workload=~"$workload"`;
-const EACH = '{{tenant}}/{{workload}}';
-
-/** `sum by (labels) (rate(metric{matchers}[$__rate_interval]))`. */
-function rate(metric: string, matchers: string, by = ''): string {
-  return `sum${by === '' ? '' : ` by (${by})`} (rate(${metric}{${matchers}}[$__rate_interval]))`;
-}
-
-function quantile(q: number, histogram: string, by = ''): string {
-  return `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, HOST, by === '' ? 'le' : `le, ${by}`)})`;
-}
-
-/** The largest of a figure: a graph of a thousand lines says nothing. */
-function top(expr: string): string {
-  return `topk(20, ${expr})`;
-}
-
-function graph(title: string, description: string, unit: string, queries: PanelRow['queries'], span = 8): PanelRow {
-  return { kind: 'graph', title, description, unit, span, queries };
-}
-
-function stat(title: string, description: string, unit: string, expr: string): PanelRow {
-  return { kind: 'stat', title, description, unit, span: 4, queries: [[expr, '']] };
-}
 
 function threeOf(dimension: string): PanelRow['queries'] {
   const of = (metric: string): string => `sum (${metric}{${HOST},scope="host",dimension="${dimension}"})`;
@@ -192,6 +168,7 @@ export const HOST_DENSITY: DashboardTable = {
   sections: [
     { title: 'Host', panels: host },
     { title: 'Workloads', panels: workloads },
+    { title: 'Network', panels: network },
     { title: 'Control', panels: control },
   ],
 };

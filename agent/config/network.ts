@@ -54,6 +54,13 @@ export const networkSchema = z.strictObject({
     .regex(/^[a-z][a-z0-9_]{0,30}$/)
     .default('berth')
     .meta({ description: 'name of the nft tables' }),
+  slots: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024)
+    .default(16)
+    .meta({ description: 'namespaces kept ready-made, a quarter of them with a tap; 0: none' }),
   host_access: z
     .boolean()
     .default(false)

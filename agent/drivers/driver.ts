@@ -13,6 +13,8 @@ export interface DriverContext {
   /** Absolute path of a program, or undefined when this host has none of that name. */
   readonly which: (binary: string) => string | undefined;
   readonly kvmUsable: boolean;
+  /** Something that does not keep the workload from starting, in one sentence. */
+  readonly warn: (message: string) => void;
 }
 
 /** A process for the holder: see SpawnRequest. No process at all (external): `null` from `prepare`. */
@@ -34,6 +36,8 @@ export interface Driver {
   check(spec: WorkloadSpec, context: Pick<DriverContext, 'which' | 'kvmUsable'>): Promise<void>;
   /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
   overhead(spec: WorkloadSpec): number;
+  /** Whether nothing that runs can change its network namespace: it has no CAP_NET_ADMIN there, whatever user it is. */
+  confined(spec: WorkloadSpec): boolean;
   /** Whether the sandbox gets a tap, and who owns it. */
   tap(spec: WorkloadSpec): Tap | null;
   /** Writes what the process needs into `directory`. Idempotent: run again after a crash. */

@@ -8,12 +8,13 @@ import { externalDriver } from './external/index.js';
 import { ociDriver } from './oci/index.js';
 import { qemuDriver } from './qemu/index.js';
 
-export function createDrivers(config: Pick<Config, 'drivers'>): ReadonlyMap<DriverName, Driver> {
+export function createDrivers(config: Pick<Config, 'drivers' | 'network'>): ReadonlyMap<DriverName, Driver> {
   const { oci, qemu } = config.drivers;
+  const { dns } = config.network;
   const drivers = [
     execDriver(),
-    ociDriver({ runtime: oci.runtime }),
-    qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0 }),
+    ociDriver({ runtime: oci.runtime, dns }),
+    qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns }),
     externalDriver(),
   ];
   return new Map(drivers.map((driver) => [driver.name, driver]));

@@ -1,6 +1,7 @@
 // The table behind `berth doctor`. Codes are never reused or renamed. A check is a line here and a line in the test.
 import type { Condition } from '../service.js';
 import type { HostFacts, Limits } from './facts.js';
+import { NETWORK_CHECKS, type NetworkStatus } from './network-checks.js';
 
 /** What the running agent adds; all of it optional, so that `berth doctor` also works beside a dead agent. */
 export interface AgentStatus {
@@ -10,6 +11,7 @@ export interface AgentStatus {
   /** Names of schedulers without connection. */
   readonly schedulersDown?: readonly string[];
   /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
+  readonly network?: NetworkStatus;
   readonly missingControllers?: readonly { readonly controller: string; readonly reason: string }[];
 }
 
@@ -86,14 +88,7 @@ export const CHECKS: readonly Check[] = [
     fix: 'Run `apt-get install nftables`.',
     when: ({ binaries }) => problem(binaries.nft === undefined),
   },
-  {
-    code: 'ip_forward_off',
-    severity: 'warning',
-    title: 'IPv4 forwarding is off',
-    why: 'Workloads reach only this host, and nobody outside reaches them.',
-    fix: 'Run `sysctl -w net.ipv4.ip_forward=1`; to keep it: `echo net.ipv4.ip_forward=1 > /etc/sysctl.d/60-berth.conf`.',
-    when: ({ limits }) => problem(limits.ipForward === 0),
-  },
+  ...NETWORK_CHECKS,
   {
     code: 'psi_off',
     severity: 'warning',

@@ -8,6 +8,7 @@ import { bootId, effectiveCapabilities, readMemInfo, readOptional, sysctl } from
 import { clockSynchronised, glibcVersion } from '../../linux/system.js';
 import { type Binaries, findBinaries } from './binaries.js';
 import type { KvmFacts } from './kvm.js';
+import { type ModuleUse, missingModules } from './modules.js';
 
 export interface HostFacts {
   readonly hostname: string;
@@ -32,6 +33,8 @@ export interface HostFacts {
   readonly clockSynchronised: boolean;
   readonly limits: Limits;
   readonly binaries: Binaries;
+  /** Kernel modules that the network needs and this host has not, by use; undefined when that cannot be told. */
+  readonly modulesMissing?: Readonly<Partial<Record<ModuleUse, readonly string[]>>>;
   /** Filled in by who asked probeKvm. */
   readonly kvm?: KvmFacts;
 }
@@ -39,6 +42,10 @@ export interface HostFacts {
 /** Kernel settings as numbers; undefined where this kernel has none. */
 export interface Limits {
   readonly ipForward?: number;
+  /** net.ipv6.conf.all.forwarding. */
+  readonly ipForward6?: number;
+  /** net.bridge.bridge-nf-call-iptables; there only with br_netfilter. */
+  readonly bridgeNfCall?: number;
   readonly inotifyInstances?: number;
   readonly inotifyWatches?: number;
   readonly neighThresh?: number;
@@ -70,6 +77,7 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
   const memory = readMemInfo(proc);
   const glibc = glibcVersion();
   const cgroup = findHierarchy(proc);
+  const modules = missingModules();
   return {
     hostname: hostname(),
     kernel: release(),
@@ -89,6 +97,7 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
     clockSynchronised: clockSynchronised() ?? true,
     limits: readLimits(proc),
     binaries: await findBinaries(path),
+    ...(modules === undefined ? {} : { modulesMissing: modules }),
   };
 }
 
@@ -121,6 +130,8 @@ function hasPsi(proc: string): boolean {
 function readLimits(proc: string): Limits {
   const read: Readonly<Record<keyof Limits, number | undefined>> = {
     ipForward: number(sysctl('net.ipv4.ip_forward', proc)),
+    ipForward6: number(sysctl('net.ipv6.conf.all.forwarding', proc)),
+    bridgeNfCall: number(sysctl('net.bridge.bridge-nf-call-iptables', proc)),
     inotifyInstances: number(sysctl('fs.inotify.max_user_instances', proc)),
     inotifyWatches: number(sysctl('fs.inotify.max_user_watches', proc)),
     neighThresh: number(sysctl('net.ipv4.neigh.default.gc_thresh3', proc)),

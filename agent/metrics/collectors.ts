@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { METHODS } from '../control/methods.js';
 import type { CapacityRow, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
+import type { NetworkFigures } from './network.js';
 import type { TenantSums } from './rollup.js';
 
 /** What the daemon answers at a scrape; plain data, no waiting. */
@@ -15,6 +16,7 @@ export interface MetricsSource {
   leaked(): Readonly<Record<string, number>>;
   schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
   totals(): Totals;
+  network(): NetworkFigures;
 }
 
 /** Counts since the start of the agent that others keep. */

@@ -3,7 +3,7 @@
 // seven constant zeros each would be the largest family of all, and `berth_workload_state{state="failed"}` reads the
 // same either way.
 import type { CgroupStats, PressureTotals } from '../../cgroups/types.js';
-import type { LinkStats } from '../../netns/types.js';
+import { DROP_REASONS, type Drops, type LinkStats } from '../../netns/types.js';
 import type { Family, Row } from './page.js';
 
 /** What is known of one workload at one moment. `startedAt`: Unix ms of its process, null when it has none. */
@@ -11,6 +11,8 @@ export interface WorkloadSample {
   readonly stats: CgroupStats | undefined;
   /** Counters of the HOST end of its link. */
   readonly link: LinkStats | undefined;
+  /** What the firewall has dropped of it; undefined: nothing yet. */
+  readonly drops: Drops['packets'] | undefined;
   readonly restarts: number;
   readonly startedAt: number | null;
 }
@@ -168,6 +170,13 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
     name: 'berth_workload_network_dropped_total',
     help: 'Packets dropped on the link, in the direction the workload sees.',
     rows: by('direction', { receive: (s) => s.link?.txDropped, transmit: (s) => s.link?.rxDropped }),
+  },
+  // Without a series as long as there is none: at thousands of workloads seven zeros each would be all of the page.
+  {
+    ...counter,
+    name: 'berth_workload_net_dropped_total',
+    help: 'Packets that the packet filter has dropped of the workload, by reason; absent while there are none.',
+    rows: DROP_REASONS.map((reason) => ({ labels: { reason }, read: (s) => s.drops?.[reason] })),
   },
   {
     ...seconds,

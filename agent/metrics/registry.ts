@@ -1,6 +1,7 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndRecord } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
@@ -13,6 +14,8 @@ import {
   type MetricsSource,
   type SamplingSource,
 } from './collectors.js';
+
+import { addNetworkFamilies } from './network.js';
 
 export type { MetricsSource, SamplingSource } from './collectors.js';
 
@@ -35,6 +38,7 @@ export class Metrics {
   readonly #ends: Counter<'cause'>;
   readonly #reconcile: Histogram;
   readonly #events: Counter;
+  readonly #network: Histogram<'operation'>;
 
   constructor(options: MetricsOptions) {
     const registers = [this.#registry];
@@ -58,6 +62,7 @@ export class Metrics {
     addDensityFamilies(collectors, options.source);
     addSamplingFamilies(collectors, options.sampling);
     addTotalFamilies(collectors, options.source);
+    addNetworkFamilies(collectors, options.source);
 
     this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
       'result',
@@ -82,6 +87,12 @@ export class Metrics {
       [],
       [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     );
+    this.#network = histogram(
+      'berth_network_operation_seconds',
+      'Time of one operation of the network room, waiting for its worker included.',
+      ['operation'],
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    );
     this.#events = counter('berth_control_events_total', 'Events written to the event journal.', []);
     this.#startAtZero();
     if (options.process ?? true) this.#addProcess();
@@ -105,6 +116,10 @@ export class Metrics {
     this.#reconcile.observe(seconds);
   }
 
+  recordNetwork(operation: NetworkOperation, seconds: number): void {
+    this.#network.observe({ operation }, seconds);
+  }
+
   recordEvent(): void {
     this.#events.inc();
   }
@@ -122,6 +137,7 @@ export class Metrics {
     for (const dimension of DIMENSIONS) this.#decisions.inc({ result: 'refused', dimension }, 0);
     for (const cause of CAUSES) this.#ends.inc({ cause }, 0);
     for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
+    for (const operation of NETWORK_OPERATIONS) this.#network.zero({ operation });
   }
 
   #addProcess(): void {

@@ -2,7 +2,7 @@
 // milliseconds, and a scrape never waits for the kernel.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CgroupStats } from '../../cgroups/types.js';
-import type { LinkStats } from '../../netns/types.js';
+import type { Drops, LinkStats } from '../../netns/types.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSample } from './families.js';
 import type { Page } from './page.js';
@@ -11,7 +11,7 @@ import type { Rollup } from './rollup.js';
 /** What the sampler needs of a record; a WorkloadRecord and a WorkloadView are both one. */
 export type Sampled = Pick<WorkloadRecord, 'id' | 'state' | 'restarts'> & {
   readonly process: { readonly startedAt: number } | null;
-  readonly sandbox: Pick<WorkloadRecord['sandbox'], 'hostLink' | 'address'>;
+  readonly sandbox: Pick<WorkloadRecord['sandbox'], 'hostLink' | 'address' | 'baseline'>;
   readonly spec: Pick<WorkloadRecord['spec'], 'tenant' | 'driver' | 'class'>;
 };
 
@@ -21,6 +21,8 @@ export interface SampleSource {
   readStats(id: string): CgroupStats | undefined;
   /** All links of workloads on the host, in one dump. */
   readLinks(): Promise<readonly LinkStats[]>;
+  /** What the packet filter has dropped, of links that it has dropped something of. */
+  readDrops(): Promise<readonly Drops[]>;
 }
 
 export interface SamplerOptions {
@@ -118,7 +120,7 @@ export class Sampler {
   async #round(): Promise<void> {
     const startedAt = performance.now();
     const { source, rollup } = this.#options;
-    const links = await this.#links();
+    const [links, drops] = await Promise.all([this.#links(), this.#drops()]);
     const workloads = this.#workloads();
     if (workloads === undefined) return;
     // First, so that those who waited for room on the page find it.
@@ -134,7 +136,7 @@ export class Sampler {
         inSlice = 0;
       }
       inSlice += 1;
-      this.#one(workload, source, links);
+      this.#one(workload, source, links, drops);
     }
     rollup.end();
     this.#finishedAt = performance.now();
@@ -142,7 +144,12 @@ export class Sampler {
     this.#ticks += 1;
   }
 
-  #one(workload: Sampled, source: SampleSource, links: ReadonlyMap<string, LinkStats>): void {
+  #one(
+    workload: Sampled,
+    source: SampleSource,
+    links: ReadonlyMap<string, LinkStats>,
+    drops: ReadonlyMap<string, Drops['packets']>,
+  ): void {
     const { page, rollup } = this.#options;
     const { id, spec, sandbox } = workload;
     const known = this.#known.get(id);
@@ -152,12 +159,15 @@ export class Sampler {
     } catch (error) {
       this.#fail(error, id);
     }
-    const link = sandbox.hostLink === null ? undefined : links.get(sandbox.hostLink);
+    const { hostLink, baseline } = sandbox;
+    const counted = hostLink === null ? undefined : links.get(hostLink);
+    const link = counted === undefined || baseline === null ? counted : since(baseline, counted);
     const latest: Latest = {
       at: performance.now(),
       // A cgroup or link that has gone keeps its last figures until the workload itself goes.
       stats: stats ?? known?.latest.stats,
       link: link ?? known?.latest.link,
+      drops: (hostLink === null ? undefined : drops.get(hostLink)) ?? known?.latest.drops,
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
     };
@@ -191,8 +201,31 @@ export class Sampler {
     }
   }
 
+  async #drops(): Promise<ReadonlyMap<string, Drops['packets']>> {
+    try {
+      const drops = await this.#options.source.readDrops();
+      return new Map(drops.map(({ link, packets }) => [link, packets]));
+    } catch (error) {
+      this.#fail(error, undefined);
+      return new Map();
+    }
+  }
+
   #fail(error: unknown, id: string | undefined): void {
     this.#errors += 1;
     this.#options.onError?.(error, id);
   }
+}
+
+/** A link that was handed out ready-made has counted for others before. */
+function since(baseline: LinkStats, now: LinkStats): LinkStats {
+  return {
+    name: now.name,
+    rxBytes: now.rxBytes - baseline.rxBytes,
+    txBytes: now.txBytes - baseline.txBytes,
+    rxPackets: now.rxPackets - baseline.rxPackets,
+    txPackets: now.txPackets - baseline.txPackets,
+    rxDropped: now.rxDropped - baseline.rxDropped,
+    txDropped: now.txDropped - baseline.txDropped,
+  };
 }

@@ -1,10 +1,13 @@
 // How a workload is attached, decided once at admission and kept in its record: a changed configuration must not move
 // the ground under what runs.
+import { SysError } from '../../linux/errors.js';
+import { assertBandwidth } from '../../netns/shaping/index.js';
 import type { Attachment } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { NetworkSpec } from '../workload/network-spec.js';
 import { networkAround, parseNetwork } from './cidr.js';
+import { bandwidthOf } from './sandbox-network.js';
 
 type BridgeConfig = Config['network']['bridge'][string];
 
@@ -44,6 +47,18 @@ export function requireNetwork(spec: NetworkSpec, config: Config['network']): vo
   if (spec.ipv6 !== true || wantsIpv6(spec, config)) return;
   const key = mode === 'bridge' ? `network.bridge.${bridge}.pool6` : 'network.pool6';
   missing('the workload asks for IPv6, and this node has no such addresses', `Set ${key}.`);
+}
+
+/** Throws `invalid_spec`: what a token bucket can carry depends on the MTU, which the spec alone does not know. */
+export function requireRates(spec: NetworkSpec, config: Config['network']): void {
+  try {
+    assertBandwidth(bandwidthOf(spec), mtuOf(spec, config));
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw new BerthError('invalid_spec', `the workload is not valid: ${error.message}`, {
+      data: { fields: [{ field: `network.${error.path}`, problem: error.message }] },
+    });
+  }
 }
 
 export function attachmentOf(spec: NetworkSpec, config: Config['network']): Attachment {

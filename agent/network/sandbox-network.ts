@@ -36,7 +36,7 @@ export function sandboxNetwork(
   };
 }
 
-function bandwidthOf({ bandwidth: { ingress, egress } }: NetworkSpec): Bandwidth {
+export function bandwidthOf({ bandwidth: { ingress, egress } }: NetworkSpec): Bandwidth {
   return { ingress: rateOf(ingress), egress: rateOf(egress) };
 }
 

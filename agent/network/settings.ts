@@ -1,9 +1,9 @@
 // From the configuration to what the network room sets up once for all workloads.
 import { parseCidr } from '../../netns/addresses/cidr.js';
 import type { OwnLinks } from '../../netns/addresses/conflict.js';
-import type { RoomSettings } from '../../netns/types.js';
+import type { RoomSettings, SlotSettings } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
-import { NETNS_PREFIX } from '../workload/plan.js';
+import { NETNS_PREFIX, SLOT_PREFIX } from '../workload/plan.js';
 
 export function roomSettings(config: Config['network']): RoomSettings {
   const bridges = Object.entries(config.bridge);
@@ -16,8 +16,15 @@ export function roomSettings(config: Config['network']): RoomSettings {
     masquerade: [config.pool, config.pool6, ...own.flatMap(([, { pool, pool6 }]) => [pool, pool6])].filter(isPrivate),
     bridges: bridges.map(([name, { addresses, vlan }]) => ({ name, addresses, vlanFiltering: vlan !== undefined })),
     hostAccess: config.host_access,
-    slots: null,
+    slots: slotSettings(config),
   };
+}
+
+/** A microVM host has few of the other kind: a quarter of the slots have a tap. */
+function slotSettings({ slots, mtu }: Config['network']): SlotSettings | null {
+  if (slots === 0) return null;
+  const tap = Math.ceil(slots / 4);
+  return { veth: slots - tap, tap, mtu, netnsPrefix: SLOT_PREFIX };
 }
 
 export function ownLinks(config: Config['network']): OwnLinks {

@@ -6,7 +6,7 @@ import { BerthError, reportOf } from '../errors.js';
 import { describeEnd, readOom } from '../pressure/ends.js';
 import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import { networkFor } from './plan.js';
-import type { EndRecord, ProcessRecord, WorkloadRecord } from './record.js';
+import { type EndRecord, NO_NETWORK, type ProcessRecord, type Sandbox, type WorkloadRecord } from './record.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
 import { parseDuration } from './units.js';
@@ -15,6 +15,11 @@ import { driverOf, type World } from './world.js';
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
 const RETRY_MS = { first: 500, most: 30_000 };
+
+/** The tenant's number is all that outlasts the objects; the names may be those of a slot that others have by now. */
+function emptied({ cgroup, group }: Sandbox): Sandbox {
+  return { ...NO_NETWORK, cgroup, group };
+}
 
 export class Actor {
   readonly #world: World;
@@ -231,7 +236,7 @@ export class Actor {
     this.#killNow = false;
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
-    await this.patch({ state: restingState(end), error: kept, sandbox: { ...sandbox, address: null, address6: null } });
+    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) });
     this.#dirty = true;
   }
 
@@ -247,13 +252,15 @@ export class Actor {
   async #dismantle(): Promise<void> {
     const { id, spec, sandbox } = this.#record;
     const { config } = this.#world;
+    const driver = driverOf(this.#world, spec.driver);
     await dismantle(this.#record, {
       cgroups: this.#world.cgroups,
       network: this.#world.network,
       holder: this.#world.holder,
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
-      made: networkFor(spec, sandbox, driverOf(this.#world, spec.driver), config.network),
+      made: networkFor(spec, sandbox, driver, config.network),
+      recycle: sandbox.baseline !== null && driver.confined(spec),
     });
     this.#world.claims.release(id);
     this.#world.ledger.release(id);

@@ -1,16 +1,20 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { SandboxNetwork } from '../../netns/types.js';
 import { type Demand, demandOf } from '../density/demand.js';
 import { BerthError, type ErrorCode } from '../errors.js';
-import { requireNetwork } from '../network/attachment.js';
+import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
+import { givenResolver } from '../network/dns.js';
+import type { Subject } from '../network/drift.js';
+import { kernelIp } from '../network/kernel-ip.js';
 import { keyOf } from '../network/published.js';
 import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
-import { limitsOf, requireControllers, sandboxFor } from './plan.js';
+import { limitsOf, networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
 import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
 import { type Recovery, recover } from './recover.js';
@@ -72,7 +76,39 @@ export class Manager {
     return {
       addresses: present(sandboxes.flatMap(({ address, address6 }) => [address, address6])),
       links: present(sandboxes.map(({ hostLink }) => hostLink)),
+      netns: present(sandboxes.map(({ netns }) => netns)),
     };
+  }
+
+  /** Networks of all workloads that hold anything: what is in the firewall and not of them is nobody's. */
+  networks(): SandboxNetwork[] {
+    const held = this.records().filter(({ state }) => !isSettled(state));
+    return held.flatMap((record) => this.#network(record) ?? []);
+  }
+
+  /** Those that should be in the kernel right now. */
+  subjects(): Subject[] {
+    const running = this.records().filter(({ state }) => state === 'running' || state === 'frozen');
+    return running.flatMap((record) => {
+      const network = this.#network(record);
+      const { id, spec } = record;
+      return network === null ? [] : [{ id, tenant: spec.tenant, network, version: record }];
+    });
+  }
+
+  /** Makes the network of a workload again, unless it is another one by now. */
+  repairNetwork({ id, version, network }: Subject): Promise<boolean> {
+    const actor = this.#actors.get(id);
+    if (actor === undefined) return Promise.resolve(false);
+    return actor.exclusive(async () => {
+      if (actor.record !== version) return false;
+      await this.#world.network.create(network);
+      return true;
+    });
+  }
+
+  #network({ spec, sandbox }: WorkloadRecord): SandboxNetwork | null {
+    return networkFor(spec, sandbox, driverOf(this.#world, spec.driver), this.#world.config.network);
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
@@ -95,6 +131,7 @@ export class Manager {
     try {
       await this.#world.journal.write(record);
     } catch (error) {
+      this.#giveBack(record.sandbox);
       this.#drop(actor);
       throw error;
     }
@@ -129,6 +166,7 @@ export class Manager {
       const { createdAt, generation } = actor.record;
       const admitted = this.#admit(spec, occupied, { createdAt, generation, restarts: 0 });
       await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
+        this.#giveBack(admitted.sandbox);
         this.#release(id);
         throw error;
       });
@@ -143,7 +181,11 @@ export class Manager {
   view(record: WorkloadRecord): WorkloadView {
     const { bootId: _bootId, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
-    return { ...rest, sandbox: { ...sandbox, cgroupPath: this.#world.cgroups.path(sandbox.cgroup), netnsPath } };
+    const { cgroups, config } = this.#world;
+    const { servers } = givenResolver(rest.spec, config.network.dns);
+    const { guestAddress } = rest.spec.external ?? {};
+    const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
+    return { ...rest, sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip } };
   }
 
   counts(): Record<WorkloadState, number> {
@@ -173,6 +215,12 @@ export class Manager {
     this.#world.claims.forget(actor.record.id);
   }
 
+  /** A slot of an admission that did not become durable: nothing was made of it. */
+  #giveBack({ netns, hostLink, mac, baseline }: Sandbox): void {
+    if (netns !== null && hostLink !== null && mac !== null && baseline !== null)
+      this.#world.network.giveBack({ netns, hostLink, mac, baseline });
+  }
+
   #release(id: string): void {
     this.#world.ledger.release(id);
     this.#world.claims.release(id);
@@ -186,6 +234,7 @@ export class Manager {
       new Set(this.#world.cgroups.controllers),
     );
     requireNetwork(spec.network, this.#world.config.network);
+    requireRates(spec.network, this.#world.config.network);
     await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable });
   }
 
@@ -239,10 +288,13 @@ export class Manager {
   }
 
   #sandbox(spec: WorkloadSpec): Sandbox {
-    const { claims, config, ledger } = this.#world;
+    const { claims, config, ledger, network } = this.#world;
+    const driver = driverOf(this.#world, spec.driver);
     try {
-      const { link_prefix: prefix } = config.network;
-      return sandboxFor(spec, driverOf(this.#world, spec.driver), prefix, claims.claim(spec));
+      const claim = claims.claim(spec);
+      const kind = slotKind(spec, driver, config.network, claim);
+      const slot = kind === null ? undefined : network.acquire(kind);
+      return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
     } catch (error) {
       ledger.release(spec.id);
       throw error;

@@ -3,7 +3,7 @@
 import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
-import type { SandboxNetwork } from '../../netns/types.js';
+import type { SandboxNetwork, Slot, SlotKind } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import type { Driver } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
@@ -26,18 +26,43 @@ export function ownerTag(id: string): string {
 export const OWNER_PREFIX = 'berth:';
 export const NETNS_PREFIX = 'berth-';
 
-/** Names are functions of the id, so that objects can be found again without any journal. */
-export function sandboxFor(spec: WorkloadSpec, driver: Driver, linkPrefix: string, claim: Claim): Sandbox {
+/** Of ready-made namespaces; no id begins with `-`, so that no name of a workload begins with this. */
+export const SLOT_PREFIX = `${NETNS_PREFIX}-slot-`;
+
+/** The kind of ready-made namespace that will do, or null. Slots are routed, of the node's MTU, and without IPv6. */
+export function slotKind(
+  spec: WorkloadSpec,
+  driver: Driver,
+  config: Pick<Config['network'], 'mtu'>,
+  claim: Claim,
+): SlotKind | null {
+  const { address, address6, attachment, mtu } = claim;
+  if (address === null || address6 !== null || attachment?.mode !== 'routed' || mtu !== config.mtu) return null;
+  if (spec.external?.at === 'host') return null;
+  const tap = driver.tap(spec);
+  if (tap === null) return 'veth';
+  return tap.vnetHeader && !tap.multiQueue ? 'tap' : null;
+}
+
+/** Names are functions of the id, so that objects can be found again without any journal, or those of the slot. */
+export function sandboxFor(
+  spec: WorkloadSpec,
+  driver: Driver,
+  linkPrefix: string,
+  claim: Claim,
+  slot: Slot | undefined,
+): Sandbox {
   const linked = claim.address !== null;
   const onHost = spec.external?.at === 'host';
-  const hostLink = linked ? linkNameFor(linkPrefix, spec.id) : null;
+  const hostLink = linked ? (slot?.hostLink ?? linkNameFor(linkPrefix, spec.id)) : null;
   const tap = linked ? driver.tap(spec) : null;
   return {
     cgroup: `${spec.tenant}/${spec.id}`,
-    netns: spec.network.mode === 'host' || onHost ? null : `${NETNS_PREFIX}${spec.id}`,
+    netns: spec.network.mode === 'host' || onHost ? null : (slot?.netns ?? `${NETNS_PREFIX}${spec.id}`),
     hostLink,
     tap: tap !== null && onHost ? hostLink : (tap?.name ?? null),
-    mac: linked ? macFor(spec.id) : null,
+    mac: linked ? (slot?.mac ?? macFor(spec.id)) : null,
+    baseline: slot?.baseline ?? null,
     ...claim,
   };
 }

@@ -1,8 +1,9 @@
 // What the workload room needs from the world, as small as it is used. The daemon passes the real rooms; tests pass
 // recording fakes that run behind the same conformance suite.
 import type { Tree } from '../../cgroups/tree.js';
-import type { NetworkRoom, SandboxNetwork } from '../../netns/types.js';
+import type { NetworkRoom } from '../../netns/types.js';
 import type { Holder } from '../../systemd/holder/protocol.js';
+import type { NetworkOperation } from '../network/timed.js';
 import type { BerthEvent, Refusal } from '../service.js';
 import type { EndRecord } from './record.js';
 import type { DriverName } from './spec.js';
@@ -26,10 +27,10 @@ export type CgroupPort = Pick<
   | 'removeTenant'
   | 'list'
 >;
-export type NetworkPort = Pick<NetworkRoom, 'create' | 'createIsolated' | 'remove' | 'list'> & {
-  /** Changes bandwidth and firewall live; the rest of both must be equal. Idempotent. */
-  update(from: SandboxNetwork, to: SandboxNetwork): Promise<void>;
-};
+export type NetworkPort = Pick<
+  NetworkRoom,
+  'acquire' | 'giveBack' | 'slots' | 'create' | 'update' | 'createIsolated' | 'remove' | 'list' | 'sweep'
+>;
 export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
 
 export interface EventPort {
@@ -42,6 +43,7 @@ export interface Observer {
   ended(cause: EndRecord['cause']): void;
   admission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void;
   reconciled(seconds: number): void;
+  network(operation: NetworkOperation, seconds: number): void;
 }
 
 export interface Log {

@@ -17,6 +17,7 @@ function keyOf(address: string): string {
 export interface Known {
   readonly addresses: ReadonlySet<string>;
   readonly links: ReadonlySet<string>;
+  readonly netns: ReadonlySet<string>;
 }
 
 export class Quarantine {
@@ -32,7 +33,7 @@ export class Quarantine {
   }
 
   /** Looks at the host's routes and links: holds what is there and not in `known`, frees what no longer is. */
-  async refresh(known: Known): Promise<void> {
+  async refresh(known: Pick<Known, 'addresses' | 'links'>): Promise<void> {
     const read = (file: string) => readFile(`/proc/net/${file}`, 'latin1').catch(() => '');
     const routed = new Set([
       ...parseRoutes(await read('route'), this.#linkPrefix),

@@ -3,10 +3,12 @@
 // only reported: a lost journal entry must not cost a running workload.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NETNS_PREFIX, OWNER_PREFIX } from './plan.js';
+import { linkNameFor } from '../../netns/names.js';
+import type { Manager } from './manager.js';
+import { NETNS_PREFIX, OWNER_PREFIX, SLOT_PREFIX } from './plan.js';
 import type { World } from './world.js';
 
-export type OrphanKind = 'cgroup' | 'netns' | 'link' | 'process' | 'directory';
+export type OrphanKind = 'cgroup' | 'netns' | 'link' | 'firewall' | 'process' | 'directory';
 
 export interface Orphan {
   readonly kind: OrphanKind;
@@ -16,18 +18,21 @@ export interface Orphan {
   readonly inUse: boolean;
 }
 
+/** What the reaper asks about workloads. */
+export type Workloads = Pick<Manager, 'has' | 'known' | 'networks'>;
+
 export class Reaper {
   readonly #world: World;
-  readonly #known: (id: string) => boolean;
+  readonly #workloads: Workloads;
   readonly #guardMs: number;
   readonly #firstSeen = new Map<string, number>();
   #orphans: readonly Orphan[] = [];
-  readonly #removed: Record<OrphanKind, number> = { cgroup: 0, netns: 0, link: 0, process: 0, directory: 0 };
+  readonly #removed: Record<OrphanKind, number> = zeros();
   #sweeping: Promise<readonly string[]> | undefined;
 
-  constructor(world: World, known: (id: string) => boolean, guardMs: number) {
+  constructor(world: World, workloads: Workloads, guardMs: number) {
     this.#world = world;
-    this.#known = known;
+    this.#workloads = workloads;
     this.#guardMs = guardMs;
   }
 
@@ -38,7 +43,7 @@ export class Reaper {
 
   /** Orphans left standing by kind, zeros included. */
   counts(): Readonly<Record<OrphanKind, number>> {
-    const counts = { cgroup: 0, netns: 0, link: 0, process: 0, directory: 0 };
+    const counts = zeros();
     for (const { kind } of this.#orphans) counts[kind] += 1;
     return counts;
   }
@@ -80,7 +85,20 @@ export class Reaper {
       else left.push(orphan);
     }
     this.#orphans = left;
+    await this.#sweepFirewall(left);
     return removed;
+  }
+
+  /** Not while there are links nobody explains: their elements look as if they were left over, and are not. */
+  async #sweepFirewall(orphans: readonly Orphan[]): Promise<void> {
+    if (orphans.some(({ kind }) => kind === 'link')) return;
+    try {
+      const count = await this.#world.network.sweep(this.#workloads.networks());
+      this.#removed.firewall += count;
+      if (count > 0) this.#world.log.warn({ count }, 'elements of the firewall were nobody’s and are removed');
+    } catch (error) {
+      this.#world.log.warn({ err: error }, 'the firewall could not be swept');
+    }
   }
 
   async #find(): Promise<Orphan[]> {
@@ -94,15 +112,23 @@ export class Reaper {
     ]);
     const busy = new Set(groups.filter((group) => cgroups.populated(group.name)).map((group) => group.id));
     for (const process of held) if (!process.exit) busy.add(process.id);
+    // A free slot is no leak, and one in use has the name of a number: its link says whose it is.
+    const ours = new Set([...this.#workloads.known().netns, ...network.slots().names]);
+    const owners = new Map(net.links.map(({ name, owner }) => [name, owner]));
+    const ownerOf = (netns: string): string => {
+      if (!netns.startsWith(SLOT_PREFIX)) return netns.slice(NETNS_PREFIX.length);
+      return idOf(owners.get(linkNameFor(config.network.link_prefix, netns)) ?? `${OWNER_PREFIX}${netns}`);
+    };
     const make = (kind: OrphanKind, name: string, id: string): Orphan => ({ kind, name, id, inUse: busy.has(id) });
     const all = [
       ...groups.filter((g) => g.tag?.startsWith(OWNER_PREFIX)).map((g) => make('cgroup', g.name, g.id)),
-      ...net.links.map((link) => make('link', link.name, link.owner.slice(OWNER_PREFIX.length))),
-      ...net.netns.map((name) => make('netns', name, name.slice(NETNS_PREFIX.length))),
+      ...net.links.map((link) => make('link', link.name, idOf(link.owner))),
+      ...net.netns.filter((name) => !ours.has(name)).map((name) => make('netns', name, ownerOf(name))),
       ...held.map((process) => make('process', process.id, process.id)),
       ...directories.map((name) => make('directory', name, name)),
     ];
-    return all.filter((orphan) => !this.#known(orphan.id));
+    // The netns of a settled workload is none of its sandbox any more.
+    return all.filter(({ kind, id }) => kind === 'netns' || !this.#workloads.has(id));
   }
 
   async #remove(orphan: Orphan): Promise<boolean> {
@@ -136,6 +162,14 @@ export class Reaper {
     log.warn({ ...orphan }, 'orphan removed');
     return true;
   }
+}
+
+function zeros(): Record<OrphanKind, number> {
+  return { cgroup: 0, netns: 0, link: 0, firewall: 0, process: 0, directory: 0 };
+}
+
+function idOf(owner: string): string {
+  return owner.slice(OWNER_PREFIX.length);
 }
 
 function keyOf(orphan: Orphan): string {

@@ -1,5 +1,5 @@
 // What berth knows of one workload: intent and progress, as kept in the journal and as shown to the outside.
-import type { Attachment } from '../../netns/types.js';
+import type { Attachment, LinkStats } from '../../netns/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { WorkloadSpec } from './spec.js';
 
@@ -40,6 +40,8 @@ export interface Sandbox {
   /** IFLA_GROUP of its links: the number of its tenant. */
   readonly group: number | null;
   readonly attachment: Attachment | null;
+  /** Counters of the link when it was handed out ready-made: they are of others. Null: it was made for this workload. */
+  readonly baseline: LinkStats | null;
 }
 
 /** A sandbox that is a cgroup and nothing else. */
@@ -53,6 +55,7 @@ export const NO_NETWORK: Omit<Sandbox, 'cgroup'> = {
   mtu: null,
   group: null,
   attachment: null,
+  baseline: null,
 };
 
 export interface ProcessRecord {
@@ -89,6 +92,11 @@ export interface WorkloadRecord {
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
 export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'sandbox'> {
-  readonly sandbox: Sandbox & { readonly cgroupPath: string; readonly netnsPath: string | null };
+  readonly sandbox: Sandbox & {
+    readonly cgroupPath: string;
+    readonly netnsPath: string | null;
+    /** `ip=` for the kernel of a guest behind the tap; null without one. */
+    readonly kernelIp: string | null;
+  };
   readonly limits?: Readonly<Record<string, string>>;
 }

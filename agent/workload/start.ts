@@ -87,6 +87,7 @@ export function contextOf(record: WorkloadRecord, world: World): DriverContext {
     sandbox: record.sandbox,
     which: world.which,
     kvmUsable: world.kvmUsable,
+    warn: (message) => world.log.warn({ workload: record.id }, message),
   };
 }
 

@@ -51,6 +51,8 @@ export interface Dismantling {
   readonly directory: string;
   /** The network as it was made; null: it has none, or it is not known any more. */
   readonly made: SandboxNetwork | null;
+  /** What ran could not change its namespace: if that is a slot, it may serve another. */
+  readonly recycle: boolean;
 }
 
 /**
@@ -65,7 +67,10 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await world.cleanup();
   await holder.forget(record.id);
   if (netns !== null || hostLink !== null)
-    await network.remove({ netns, hostLink, owner: ownerTag(record.id), network: world.made, recycle: false });
+    await network.remove({
+      ...{ netns, hostLink, owner: ownerTag(record.id) },
+      ...{ network: world.made, recycle: world.recycle },
+    });
   await cgroups.remove(cgroup);
   await cgroups.removeTenant(record.spec.tenant);
   await rm(world.directory, { recursive: true, force: true });

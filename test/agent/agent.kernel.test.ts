@@ -25,6 +25,7 @@ const env = {
   BERTH_NETWORK_TABLE: `berth_t${process.pid}`,
   BERTH_NETWORK_LINK_PREFIX: 'bq',
   BERTH_NETWORK_FORWARDING: 'leave',
+  BERTH_NETWORK_SLOTS: '0',
   BERTH_WEB_LISTEN: '',
 };
 

@@ -23,6 +23,8 @@ test('every panel has data in a real Prometheus, and values arrive as they are',
     node.registry.recordAdmission('refused', 'memory', 0.001);
     node.registry.recordStart('exec', 0.03);
     node.registry.recordReconcile(0.003);
+    node.registry.recordNetwork('create', 0.002);
+    node.drops = [{ link: 'bt0', packets: { egress: node.step } }];
   }, 300);
   const prometheus = await startPrometheus(instance, new URL('dashboards/rules/berth.yaml', root));
   t.teardown(async () => {

@@ -1,6 +1,7 @@
 import type { WorkloadView } from '../../workload/record.js';
 import { formatSize } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
+import { networkRows } from '../network-words.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';
 import { cpuOf, endSentence, formatAge, formatTime, memoryOf, stateCell, wish } from '../words.js';
@@ -33,11 +34,7 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Labels', labels.join('\n')],
     ['Limits', limits.join('\n')],
     ['Pid', process === null ? undefined : `${process.pid}, started ${since(process.startedAt)}`],
-    ['Network', spec.network.mode],
-    ['Address', sandbox.address ?? undefined],
-    ['MAC', sandbox.mac ?? undefined],
-    ['Link', sandbox.hostLink ?? undefined],
-    ['Tap', sandbox.tap ?? undefined],
+    ...networkRows(w),
     ['Cgroup', sandbox.cgroupPath],
     ['Namespace', sandbox.netnsPath ?? undefined],
     ['Created', since(w.createdAt)],

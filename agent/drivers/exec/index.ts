@@ -21,6 +21,7 @@ export function execDriver(options: ExecOptions = {}): Driver {
       if ((await kindOf(exec.cwd)) !== 'directory') throw invalidField('exec.cwd', `${exec.cwd} is not a directory`);
     },
     overhead: () => 0,
+    confined: () => true,
     tap: () => null,
     async prepare(spec, { sandbox, which }) {
       const exec = sectionOf(spec, 'exec');

@@ -7,6 +7,8 @@ export function externalDriver(): Driver {
     name: 'external',
     async check() {},
     overhead: () => 0,
+    // Whoever joins brings privileges of their own.
+    confined: () => false,
     tap({ external, network }) {
       if (external?.tap !== true || !hasAddress(network)) return null;
       const { uid, multiQueue, vnetHeader, guestAddress = null } = external;

@@ -4,6 +4,7 @@ import type { WorkloadSpec } from '../../workload/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { networkNamespace, type OciConfig } from './config.js';
+import type { NameFiles } from './names.js';
 
 export interface DefaultOptions {
   readonly spec: WorkloadSpec;
@@ -13,9 +14,8 @@ export interface DefaultOptions {
   /** Absolute path of mount(8). */
   readonly mount: string;
   readonly sandbox: Sandbox;
-  /** Absolute paths of the files to show as /etc/resolv.conf and /etc/hosts. */
-  readonly resolvConf: string;
-  readonly hosts: string;
+  /** Shown as /etc/resolv.conf, /etc/hosts and /etc/hostname. */
+  readonly names: NameFiles;
   /** Hard limit of open files. */
   readonly maxFiles: number;
 }
@@ -87,7 +87,12 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
     root: { path: options.rootfs, readonly: oci.readonly },
     hostname: spec.id,
     hooks: { createContainer: [withoutDevices(options)] },
-    mounts: [...MOUNTS, fileMount('/etc/resolv.conf', options.resolvConf), fileMount('/etc/hosts', options.hosts)],
+    mounts: [
+      ...MOUNTS,
+      fileMount('/etc/resolv.conf', options.names.resolvConf),
+      fileMount('/etc/hosts', options.names.hosts),
+      fileMount('/etc/hostname', options.names.hostname),
+    ],
     linux: {
       namespaces: [
         ...['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),

@@ -1,25 +1,28 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
-import { access, chmod, readFile, realpath, writeFile } from 'node:fs/promises';
+import { access, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../../config/schema.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
-import { hostsFile, resolvConf } from './names.js';
+import { type NameFiles, writeNames } from './names.js';
 import { deleteContainer, hasEnded, runCommand, stateDirectory } from './runtime.js';
 
 export interface OciOptions {
   /** Name or absolute path of crun. */
   readonly runtime: string;
+  /** What the node says of name servers (network.dns). */
+  readonly dns: Config['network']['dns'];
 }
 
 type Oci = NonNullable<WorkloadSpec['oci']>;
 
 const MAX_FILES = 524_288;
 
-export function ociDriver({ runtime }: OciOptions): Driver {
+export function ociDriver({ runtime, dns }: OciOptions): Driver {
   return {
     name: 'oci',
     async check(spec, { which }) {
@@ -33,6 +36,8 @@ export function ociDriver({ runtime }: OciOptions): Driver {
       await requireDirectory(bundleRoot(await readBundle(bundle), bundle), 'oci.bundle');
     },
     overhead: () => 0,
+    // A bundle says itself what its process may do.
+    confined: (spec) => sectionOf(spec, 'oci').rootfs !== undefined,
     tap: () => null,
     async prepare(spec, context) {
       const oci = sectionOf(spec, 'oci');
@@ -40,7 +45,9 @@ export function ociDriver({ runtime }: OciOptions): Driver {
       const binary = requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
       const { id } = spec;
       if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id);
-      const config = oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context);
+      const names = await writeNames(spec, context, dns);
+      const config =
+        oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context, names);
       await writeFile(join(directory, 'config.json'), JSON.stringify(config, null, 2), { mode: 0o600 });
       return {
         argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id }),
@@ -70,11 +77,12 @@ async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciCo
   return adaptBundle(await readBundle(bundle), bundle, sandbox.netns);
 }
 
-async function rootfsConfig(spec: WorkloadSpec, { sandbox, directory, which }: DriverContext): Promise<OciConfig> {
+async function rootfsConfig(
+  spec: WorkloadSpec,
+  { sandbox, which }: DriverContext,
+  names: NameFiles,
+): Promise<OciConfig> {
   const oci = sectionOf(spec, 'oci');
-  const files = { resolvConf: join(directory, 'resolv.conf'), hosts: join(directory, 'hosts') };
-  await writePublic(files.resolvConf, await resolvConf(sandbox.netns !== null));
-  await writePublic(files.hosts, hostsFile(spec.id, sandbox));
   const rootfs = await realpath(oci.rootfs ?? '');
   return defaultConfig({
     spec,
@@ -83,14 +91,8 @@ async function rootfsConfig(spec: WorkloadSpec, { sandbox, directory, which }: D
     mount: requireMount(which),
     sandbox,
     maxFiles: await maxFiles(),
-    ...files,
+    names,
   });
-}
-
-/** For the container's users, whatever the agent's umask. */
-async function writePublic(file: string, text: string): Promise<void> {
-  await writeFile(file, text);
-  await chmod(file, 0o644);
 }
 
 /** No more than this host gives, which a runtime without CAP_SYS_RESOURCE could not raise. */

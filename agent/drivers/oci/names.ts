@@ -1,37 +1,58 @@
-// /etc/resolv.conf and /etc/hosts of a container.
-import { readFile } from 'node:fs/promises';
-import { codeOf } from '../../../linux/errors.js';
+// /etc/resolv.conf, /etc/hosts and /etc/hostname of a container, in its directory. A bundle that wants them mounts them
+// from there.
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.js';
+import { formatResolvConf, NO_SERVERS, resolverFor, sharedResolvConf } from '../../network/dns.js';
 import type { Sandbox } from '../../workload/record.js';
+import type { WorkloadSpec } from '../../workload/spec.js';
+import type { DriverContext } from '../driver.js';
 
-/** systemd-resolved keeps the real servers in the first one; its /etc/resolv.conf names 127.0.0.53. */
-const RESOLV_FILES = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
-
-/** The host's resolver configuration as it is, or, for a network of its own, without servers on the host's loopback. */
-export async function resolvConf(ownNetwork: boolean, files: readonly string[] = RESOLV_FILES): Promise<string> {
-  if (!ownNetwork) return (await readOptional(files.at(-1) ?? '')) ?? '';
-  for (const file of files) {
-    const text = withoutLoopback((await readOptional(file)) ?? '');
-    if (/^nameserver/m.test(text)) return text;
-  }
-  return '';
+export interface NameFiles {
+  /** Absolute paths. */
+  readonly resolvConf: string;
+  readonly hosts: string;
+  readonly hostname: string;
 }
 
-export function withoutLoopback(text: string): string {
-  return text
-    .split('\n')
-    .filter((line) => !/^\s*nameserver\s+(127\.|::1(\s|$))/.test(line) && !/^\s*[#;]/.test(line))
-    .join('\n');
+/** Written anew at every start: the address may be another one. */
+export async function writeNames(
+  spec: WorkloadSpec,
+  { sandbox, directory, warn }: Pick<DriverContext, 'sandbox' | 'directory' | 'warn'>,
+  dns: Config['network']['dns'],
+): Promise<NameFiles> {
+  const file = (name: string) => join(directory, name);
+  const files = { resolvConf: file('resolv.conf'), hosts: file('hosts'), hostname: file('hostname') };
+  await writePublic(files.resolvConf, await resolvConf(spec, sandbox, dns, warn));
+  await writePublic(files.hosts, hostsFile(spec.id, sandbox));
+  await writePublic(files.hostname, `${spec.id}\n`);
+  return files;
 }
 
-export function hostsFile(id: string, sandbox: Sandbox): string {
-  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${sandbox.address ?? '127.0.1.1'}\t${id}\n`;
+async function resolvConf(
+  spec: WorkloadSpec,
+  sandbox: Sandbox,
+  dns: Config['network']['dns'],
+  warn: DriverContext['warn'],
+): Promise<string> {
+  if (spec.network.mode === 'host') return sharedResolvConf(spec, dns);
+  const resolver = await resolverFor(spec, sandbox, dns);
+  if (resolver.servers.length === 0 && spec.network.mode !== 'none') warn(NO_SERVERS);
+  return formatResolvConf(resolver);
 }
 
-async function readOptional(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+export function hostsFile(id: string, { address, address6 }: Pick<Sandbox, 'address' | 'address6'>): string {
+  const own = [address ?? '127.0.1.1', ...(address6 === null ? [] : [address6])];
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    ...own.map((ip) => `${ip}\t${id}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** For the container's users, whatever the agent's umask. */
+async function writePublic(file: string, text: string): Promise<void> {
+  await writeFile(file, text);
+  await chmod(file, 0o644);
 }

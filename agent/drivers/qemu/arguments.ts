@@ -8,6 +8,8 @@ export interface MachineOptions {
   readonly id: string;
   readonly qemu: NonNullable<WorkloadSpec['qemu']>;
   readonly sandbox: Sandbox;
+  /** Name servers for the guest. */
+  readonly servers: readonly string[];
   readonly directory: string;
   readonly accel: 'kvm' | 'tcg';
   readonly uid: number;
@@ -26,7 +28,7 @@ export function machineArguments(options: MachineOptions): string[] {
     ...['-name', id, '-M', 'microvm', '-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-m', `${Math.ceil(qemu.memory / MIB)}M`, '-smp', String(qemu.vcpus)],
-    ...['-kernel', qemu.kernel, '-append', kernelArguments(id, qemu, sandbox)],
+    ...['-kernel', qemu.kernel, '-append', kernelArguments(options)],
     ...(qemu.initrd === undefined ? [] : ['-initrd', qemu.initrd]),
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
     ...networkCard(sandbox),
@@ -37,9 +39,10 @@ export function machineArguments(options: MachineOptions): string[] {
 }
 
 /** The spec's own, then what makes a guest that reboots or panics end QEMU, then the address. */
-export function kernelArguments(id: string, qemu: MachineOptions['qemu'], sandbox: Sandbox): string {
+export function kernelArguments(options: Pick<MachineOptions, 'id' | 'qemu' | 'sandbox' | 'servers'>): string {
+  const { id, qemu, sandbox, servers } = options;
   const root = qemu.initrd === undefined && !/(^|\s)root=/.test(qemu.append) ? ['root=/dev/vda', 'rw'] : [];
-  const ip = kernelIp(sandbox, { hostname: id, servers: [] }) ?? '';
+  const ip = kernelIp(sandbox, { hostname: id, servers }) ?? '';
   return [qemu.append, ...root, 'reboot=t', 'panic=-1', ip].filter((word) => word !== '').join(' ');
 }
 

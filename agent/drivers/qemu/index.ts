@@ -1,7 +1,9 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
 import { mkdir } from 'node:fs/promises';
+import type { Config } from '../../config/schema.js';
 import { BerthError } from '../../errors.js';
 import { hasAddress } from '../../network/attachment.js';
+import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { requireBinary, requireFile, sectionOf } from '../files.js';
@@ -15,12 +17,14 @@ export interface QemuOptions {
   readonly accel: 'auto' | 'kvm' | 'tcg';
   /** Memory of QEMU itself, beside the guest's. */
   readonly overheadBytes: number;
+  /** What the node says of name servers (network.dns). */
+  readonly dns: Config['network']['dns'];
 }
 
 const BINARY = 'qemu-system-x86_64';
 const QMP_TIMEOUT_MS = 2000;
 
-export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
+export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
   const versionOf = versionReader();
   const binaries = (which: DriverContext['which']) => ({
     qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
@@ -44,6 +48,7 @@ export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
     },
     overhead: () => overheadBytes,
+    confined: () => true,
     tap: (spec) =>
       hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
@@ -55,6 +60,7 @@ export function qemuDriver({ accel, overheadBytes }: QemuOptions): Driver {
         id: spec.id,
         qemu: sectionOf(spec, 'qemu'),
         sandbox,
+        servers: (await resolverFor(spec, sandbox, dns)).servers,
         directory,
         accel: accelFor(kvmUsable),
         uid: uidFor(spec.id),

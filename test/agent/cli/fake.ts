@@ -35,6 +35,7 @@ export function view(id: string, over: Partial<WorkloadView> = {}): WorkloadView
       address: '10.133.0.5',
       cgroupPath: `/sys/fs/cgroup/berth/acme/${id}`,
       netnsPath: `/run/netns/berth-${id}`,
+      kernelIp: null,
     },
     process: { pid: 4711, startTime: 99, startedAt: NOW - 93_000, oomKillsBefore: 0 },
     restarts: 0,

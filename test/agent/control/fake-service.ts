@@ -115,6 +115,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
       ...NO_NETWORK,
       cgroupPath: '/',
       netnsPath: null,
+      kernelIp: null,
     },
     process: null,
     restarts: 0,

@@ -16,6 +16,9 @@ export const ROUTED: Sandbox = {
   mac: '02:00:00:00:00:07',
 };
 
+/** A node that says nothing of name servers. */
+export const NO_DNS = { servers: [], search: [], options: [] };
+
 export const HOST: Sandbox = { ...NO_NETWORK, cgroup: 'default/w' };
 
 export function specOf(input: Record<string, unknown>): WorkloadSpec {
@@ -32,7 +35,14 @@ export async function temporary(t: ExecutionContext): Promise<string> {
 export async function contextFor(t: ExecutionContext, more: Partial<DriverContext> = {}): Promise<DriverContext> {
   const directory = join(await temporary(t), 'workloads', 'w');
   await mkdir(directory, { recursive: true });
-  return { directory, sandbox: ROUTED, which: (name) => `/usr/bin/${name}`, kvmUsable: false, ...more };
+  return {
+    directory,
+    sandbox: ROUTED,
+    which: (name) => `/usr/bin/${name}`,
+    kvmUsable: false,
+    warn: () => undefined,
+    ...more,
+  };
 }
 
 /** Every path below a directory with its content, to see whether something changed. */

@@ -46,6 +46,7 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
     sandbox: sandboxOf(network, network === null ? null : (driver.tap(spec)?.name ?? null)),
     which,
     kvmUsable: false,
+    warn: () => undefined,
   });
   return {
     holder,

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import test from 'ava';
 import { adaptBundle, readBundle } from '../../../agent/drivers/oci/config.js';
 import { ociDriver } from '../../../agent/drivers/oci/index.js';
-import { resolvConf, withoutLoopback } from '../../../agent/drivers/oci/names.js';
 import { runCommand } from '../../../agent/drivers/oci/runtime.js';
 import { conformance } from './conformance.js';
-import { contextFor, HOST, specOf, temporary } from './fixture.js';
+import { contextFor, HOST, NO_DNS, ROUTED, specOf, temporary } from './fixture.js';
 
 const oci = (section: Record<string, unknown>) => specOf({ driver: 'oci', oci: section });
-const driver = () => ociDriver({ runtime: 'crun' });
+const driver = () => ociDriver({ runtime: 'crun', dns: NO_DNS });
 const command = ['/bin/true'];
 
 async function makeBundle(bundle: string, change: Record<string, unknown> = {}): Promise<void> {
@@ -147,16 +146,26 @@ test('on a hybrid host crun is shown cgroup v2 alone', async (t) => {
   t.deepEqual(wrapped.slice(-6), ['--detach', '--pid-file', '/d/pid', '--bundle', '/d', 'w']);
 });
 
-test('name servers on the loopback of the host are of no use elsewhere', async (t) => {
-  t.is(
-    withoutLoopback('# x\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 9.9.9.9\nsearch lan'),
-    'nameserver 9.9.9.9\nsearch lan',
+test('a container gets names of its own, and a bundle can have them', async (t) => {
+  const context = await contextFor(t, { sandbox: { ...ROUTED, address6: 'fd00::7' } });
+  const network = { dns: { servers: ['9.9.9.9'], search: ['lan'], options: ['ndots:2'] } };
+  const rootfs = await temporary(t);
+  await driver().prepare(specOf({ driver: 'oci', oci: { rootfs, command }, network }), context);
+  const read = (name: string) => readFile(join(context.directory, name), 'utf8');
+  t.is(await read('resolv.conf'), 'nameserver 9.9.9.9\nsearch lan\noptions ndots:2\n');
+  t.regex(await read('hosts'), /^10\.9\.8\.7\tw\nfd00::7\tw$/m);
+  const { mounts } = JSON.parse(await read('config.json'));
+  const files = mounts.filter(({ type }: { type: string }) => type === 'bind');
+  t.deepEqual(
+    files.map(({ destination, source }: Record<string, string>) => [destination, source]),
+    [
+      ['/etc/resolv.conf', join(context.directory, 'resolv.conf')],
+      ['/etc/hosts', join(context.directory, 'hosts')],
+      ['/etc/hostname', join(context.directory, 'hostname')],
+    ],
   );
-  const directory = await temporary(t);
-  const files = [join(directory, 'upstream'), join(directory, 'stub')];
-  await writeFile(files[1] ?? '', 'nameserver 127.0.0.53\n');
-  t.is(await resolvConf(true, files), '');
-  t.is(await resolvConf(false, files), 'nameserver 127.0.0.53\n');
-  await writeFile(files[0] ?? '', 'nameserver 10.0.0.2\n');
-  t.is(await resolvConf(true, files), 'nameserver 10.0.0.2\n');
+  const bundle = join(await temporary(t), 'bundle');
+  await makeBundle(bundle);
+  await driver().prepare(oci({ bundle }), context);
+  t.is(await read('hostname'), 'w\n');
 });

@@ -6,11 +6,11 @@ import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
 import { connectQmp } from '../../../agent/drivers/qemu/qmp.js';
 import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';
 import { makeNames } from '../../netns/lab.js';
-import { specOf, temporary } from './fixture.js';
+import { NO_DNS, specOf, temporary } from './fixture.js';
 import { eventually, startHost } from './host.js';
 
 const names = makeNames(9);
-const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0 });
+const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
 const BOOT_MS = 90_000;
 
 test.serial('a guest boots in its network as a user of its own, answers, and ends', async (t) => {

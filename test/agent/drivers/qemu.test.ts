@@ -9,10 +9,10 @@ import { parseVersion } from '../../../agent/drivers/qemu/version.js';
 import { BerthError } from '../../../agent/errors.js';
 import type { Sandbox } from '../../../agent/workload/record.js';
 import { conformance } from './conformance.js';
-import { contextFor, ROUTED, specOf } from './fixture.js';
+import { contextFor, NO_DNS, ROUTED, specOf } from './fixture.js';
 
 const qemu = (section: Record<string, unknown>, more = {}) => specOf({ driver: 'qemu', qemu: section, ...more });
-const driver = () => qemuDriver({ accel: 'auto', overheadBytes: 160 * 2 ** 20 });
+const driver = () => qemuDriver({ accel: 'auto', overheadBytes: 160 * 2 ** 20, dns: NO_DNS });
 const needed = ['/usr/bin/qemu-system-x86_64', '/usr/bin/setpriv'];
 
 conformance({
@@ -53,7 +53,7 @@ conformance({
 
 const spec = qemu({ kernel: '/k', root: '/a,b.img', memory: 100 * 2 ** 20 + 1, vcpus: 2 });
 const sandbox = { ...ROUTED, tap: 'tap0' };
-const options = { id: 'w', sandbox, directory: '/run/a,b', uid: 1879048192, accel: 'tcg' as const };
+const options = { id: 'w', sandbox, servers: [], directory: '/run/a,b', uid: 1879048192, accel: 'tcg' as const };
 
 function argumentsOf(version: readonly [number, number], more: Partial<Sandbox> = {}): string[] {
   if (spec.qemu === undefined) throw new Error('unreachable');
@@ -80,16 +80,18 @@ test('without a tap there is no card and no address', (t) => {
 test('kernel arguments', (t) => {
   const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0' };
   t.is(
-    kernelArguments('w', { ...base, initrd: '/i' }, sandbox),
-    'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255:w:eth0:off',
+    kernelArguments({ id: 'w', servers: ['9.9.9.9'], sandbox, qemu: { ...base, initrd: '/i' } }),
+    'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255:w:eth0:off:9.9.9.9',
   );
-  t.true(kernelArguments('w', base, sandbox).includes(' root=/dev/vda rw '));
-  t.false(kernelArguments('w', { ...base, append: 'root=LABEL=x' }, sandbox).includes('/dev/vda'));
+  t.true(kernelArguments({ id: 'w', servers: [], sandbox, qemu: base }).includes(' root=/dev/vda rw '));
+  t.false(
+    kernelArguments({ id: 'w', servers: [], sandbox, qemu: { ...base, append: 'root=LABEL=x' } }).includes('/dev/vda'),
+  );
 });
 
 test('KVM is used when it can be, and missed when it is demanded', async (t) => {
   const assets = { kernel: '/etc/passwd', initrd: '/etc/passwd' };
-  const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0 });
+  const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0, dns: NO_DNS });
   const error = await t.throwsAsync(kvm.check(qemu(assets), await contextFor(t)), { instanceOf: BerthError });
   t.is(error?.code, 'device_missing');
   await kvm.check(qemu(assets), await contextFor(t, { kvmUsable: true }));

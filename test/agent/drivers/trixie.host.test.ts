@@ -46,11 +46,12 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
       oci: { rootfs: '/srv/rootfs', command: ['/bin/busybox', 'sh', '-c', script] },
     });
     if (oci.oci === undefined) return t.fail();
-    const files = { resolvConf: '/run/w/resolv.conf', hosts: '/run/w/hosts', mount: '/usr/bin/mount', maxFiles: 1024 };
+    const names = { resolvConf: '/run/w/resolv.conf', hosts: '/run/w/hosts', hostname: '/run/w/hostname' };
+    const files = { names, mount: '/usr/bin/mount', maxFiles: 1024 };
     const config = defaultConfig({ spec: oci, oci: oci.oci, rootfs: '/srv/rootfs', sandbox, ...files });
     await host.write('/run/w/config.json', JSON.stringify(config));
     await host.ssh(
-      'touch /run/w/hosts /run/w/resolv.conf; mkdir -p /srv/rootfs/bin; cp /bin/busybox /srv/rootfs/bin; mknod -m 666 /srv/rootfs/zero c 1 5',
+      'touch /run/w/hosts /run/w/resolv.conf /run/w/hostname; mkdir -p /srv/rootfs/bin; cp /bin/busybox /srv/rootfs/bin; mknod -m 666 /srv/rootfs/zero c 1 5',
     );
     const crun = 'crun --root /run/w/crun --cgroup-manager=disabled';
     await host.ssh(
@@ -77,6 +78,7 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
       id: 'w',
       qemu: vm.qemu,
       sandbox,
+      servers: [],
       directory: '/run/w',
       accel: 'kvm',
       uid,

@@ -54,6 +54,17 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   no_tun: [{ ...HEALTHY, tun: false }],
   nft_missing: [{ ...HEALTHY, binaries: WITHOUT_NFT }],
   ip_forward_off: [limits({ ipForward: 0 })],
+  ip6_forward_off: [limits({ ipForward6: 0 }), { network: { ipv6: true } }],
+  forward_dropped: [
+    HEALTHY,
+    { network: { traffic: { offered: 20, lost: 1, suspects: ['ip filter FORWARD (policy drop)'] } } },
+  ],
+  bridge_nf_call: [limits({ bridgeNfCall: 1 }), { network: { bridges: true } }],
+  pool_conflict: [HEALTHY, { network: { poolConflicts: ['network.pool 10.133.0.0/16: wg0 has it'] } }],
+  network_changed: [HEALTHY, { network: { unrepaired: [{ workload: 'web-1', detail: 'btabc is down' }] } }],
+  shaping_module_missing: [{ ...HEALTHY, modulesMissing: { shaping: ['sch_tbf'] } }],
+  nat_module_missing: [{ ...HEALTHY, modulesMissing: { nat: ['nft_masq'] } }],
+  bridge_module_missing: [{ ...HEALTHY, modulesMissing: { bridge: ['bridge'] } }, { network: { bridges: true } }],
   psi_off: [{ ...HEALTHY, psi: false }],
   neigh_gc_low: [limits({ neighThresh: 1024 })],
   neigh6_gc_low: [limits({ neighThresh6: 1024 })],
@@ -102,6 +113,20 @@ test('the gravest come first', (t) => {
     conditions.map(({ severity }) => severity),
     ['error', 'warning', 'info'],
   );
+});
+
+test('what does not concern this node is no finding, and a little loss is none either', (t) => {
+  t.deepEqual(diagnose(limits({ ipForward6: 0, bridgeNfCall: 1 }), { network: {} }), []);
+  t.deepEqual(diagnose({ ...HEALTHY, modulesMissing: { bridge: ['bridge'] } }), []);
+  t.deepEqual(diagnose(HEALTHY, { network: { traffic: { offered: 1000, lost: 49, suspects: [] } } }), []);
+  const [found] = diagnose(HEALTHY, {
+    network: { traffic: { offered: 9, lost: 9, suspects: ['ip filter FORWARD (policy drop)'] } },
+  });
+  t.is(
+    found?.title,
+    'Others drop traffic of workloads: 9 of 9 new connections did not pass; suspected: ip filter FORWARD (policy drop)',
+  );
+  t.regex(found?.fix ?? '', /DOCKER-USER/);
 });
 
 test('titles carry the figures and names', (t) => {

@@ -2,13 +2,14 @@
 
 import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
+import type { NetworkFigures } from '../../../agent/metrics/network.js';
 import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
-import type { LinkStats } from '../../../netns/types.js';
+import type { Drops, LinkStats } from '../../../netns/types.js';
 
 /** Counters that grow with `step`; workload number `n` gives each its own figures. */
 export function statsOf(n: number, step: number): CgroupStats {
@@ -52,7 +53,7 @@ export function workloadOf(n: number, state: WorkloadState = 'running'): Sampled
     state,
     restarts: n,
     process: { startedAt: 1_790_000_000_123 },
-    sandbox: { hostLink: `bt${n}`, address: `10.133.0.${n}` },
+    sandbox: { hostLink: `bt${n}`, address: `10.133.0.${n}`, baseline: null },
     spec: { tenant: n % 3 === 0 ? 'acme' : 'umbrella', driver: n % 5 === 4 ? 'qemu' : 'exec', class: 'burstable' },
   };
 }
@@ -65,6 +66,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   readonly rollup = new Rollup({ maxTenants: 100 });
   readonly sampler: Sampler;
   readonly registry: Metrics;
+  drops: readonly Drops[] = [];
   counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
@@ -99,6 +101,21 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   async readLinks(): Promise<readonly LinkStats[]> {
     return this.list.map((_, n) => linkOf(n, this.step));
+  }
+
+  async readDrops(): Promise<readonly Drops[]> {
+    return this.drops;
+  }
+
+  network(): NetworkFigures {
+    const some = { netns: 0, link: 1, address: 0, route: 0, firewall: 2, shaping: 0, table: 0, bridge: 0 };
+    return {
+      pools: [{ pool: 'network.pool', total: 65_534, leased: this.list.length, resting: 3, early: 0 }],
+      slots: { ready: { veth: 12, tap: 4 }, handedOut: 20, recycled: 18, discarded: 2 },
+      drift: { found: some, repaired: some },
+      forwarded: { offered: 100, passed: 99 },
+      conntrack: { entries: 1234, limit: 262_144 },
+    };
   }
 
   describe() {

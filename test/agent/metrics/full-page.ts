@@ -4,6 +4,7 @@ import { MadeUpNode, workloadOf } from './fixture.js';
 export async function fullPage(options: { process: boolean }): Promise<string> {
   const node = new MadeUpNode(3, { ...options, maxSeries: 80 });
   node.list[1] = workloadOf(1, 'frozen');
+  node.drops = [{ link: 'bt0', packets: { egress: 14, spoofed: 1 } }];
   await node.sampler.sample();
   node.step = 2;
   await node.sampler.sample();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { MadeUpNode, statsOf, workloadOf } from './fixture.js';
+import { linkOf, MadeUpNode, statsOf, workloadOf } from './fixture.js';
 import { type Parsed, parseText } from './text.js';
 
 function parse(node: MadeUpNode): Parsed {
@@ -78,14 +78,32 @@ test('readings that fail are counted and change nothing', async (t) => {
     throw new Error('EIO');
   };
   node.readLinks = () => Promise.reject(new Error('ENOBUFS'));
+  node.readDrops = () => Promise.reject(new Error('ENOENT'));
   await node.sampler.sample();
   t.deepEqual(parse(node).series, before.series);
-  t.is(node.sampler.health().errors, 3);
+  t.is(node.sampler.health().errors, 4);
   node.workloads = () => {
     throw new Error('not now');
   };
   await node.sampler.sample();
   t.deepEqual(parse(node).series, before.series);
+});
+
+test('a link that was handed out ready-made counts from then on; drops appear with the first', async (t) => {
+  const node = new MadeUpNode(1);
+  const [first] = node.list;
+  if (first === undefined) return t.fail();
+  node.list[0] = { ...first, sandbox: { ...first.sandbox, baseline: linkOf(0, 1) } };
+  node.step = 3;
+  await node.sampler.sample();
+  t.like(node.sampler.latest('web-0')?.link, { rxBytes: 2000, txBytes: 4000, rxPackets: 20, rxDropped: 0 });
+  const dropped = () =>
+    [...parse(node).series.values()].filter(({ name }) => name === 'berth_workload_net_dropped_total');
+  t.deepEqual(dropped(), []);
+  node.drops = [{ link: 'bt0', packets: { egress: 7 } }];
+  await node.sampler.sample();
+  t.like(dropped()[0], { value: 7, labels: { reason: 'egress' } });
+  t.is(dropped().length, 1);
 });
 
 test('beyond the budget workloads are summed up by tenant, and sums never fall', async (t) => {

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
 import { SysError } from '../../../linux/errors.js';
-import type { Removal, SandboxNetwork } from '../../../netns/types.js';
+import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
 
 export class FakeHost {
@@ -15,6 +15,9 @@ export class FakeHost {
   /** Networks as the kernel has them, by owner. */
   readonly networks = new Map<string, SandboxNetwork>();
   readonly removals: Removal[] = [];
+  readonly slots: Record<SlotKind, Slot[]> = { veth: [], tap: [] };
+  /** Owners that were said to be known, sweep by sweep. */
+  readonly swept: string[][] = [];
   /** Ports that processes of the host listen on, as `tcp/80`. */
   readonly listening = new Set<string>();
   readonly held = new Map<string, HeldProcess>();
@@ -132,6 +135,21 @@ export class FakeHost {
     const life = this.#life;
     const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
     return {
+      acquire: (kind) => {
+        const slot = life === this.#life ? this.slots[kind].shift() : undefined;
+        if (slot !== undefined) this.netns.add(slot.netns);
+        return slot;
+      },
+      giveBack: (slot) => void this.slots.veth.unshift(slot),
+      slots: () => ({
+        ready: { veth: this.slots.veth.length, tap: this.slots.tap.length },
+        names: [...this.slots.veth, ...this.slots.tap].map(({ netns }) => netns),
+        ...{ handedOut: 0, recycled: 0, discarded: 0 },
+      }),
+      sweep: async (networks) => {
+        this.swept.push(networks.map(({ owner }) => owner));
+        return 0;
+      },
       create: (network) =>
         call('network.create', () => {
           if (network.netns !== null) this.netns.add(network.netns);

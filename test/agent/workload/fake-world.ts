@@ -76,6 +76,7 @@ const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
   overhead: () => 0,
+  confined: () => true,
   tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
   stop: async () => true,
@@ -116,6 +117,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       ended: () => undefined,
       admission: () => undefined,
       reconciled: () => undefined,
+      network: () => undefined,
     },
     log: silent,
     drivers: new Map([

@@ -1,6 +1,7 @@
 // What the manager decides about networks: ports, live changes, taps on the host, tenants' numbers.
 import test from 'ava';
 import type { BerthError } from '../../../agent/errors.js';
+import { NO_NETWORK } from '../../../agent/workload/record.js';
 import { SysError } from '../../../linux/errors.js';
 import { newLife, specOf, state } from './fake-world.js';
 
@@ -124,6 +125,15 @@ test('what the node does not have is refused by name', async (t) => {
   await t.throwsAsync(create({ ipv6: true }), { code: 'network_missing', message: /IPv6/ } as never);
 });
 
+test('a burst must hold a full frame of the MTU in force', async (t) => {
+  const { manager } = await started({ network: { mtu: 9000 } });
+  const spec = specOf({ network: { bandwidth: { egress: { rate: '10Mbit', burst: 3000 } } } });
+  await t.throwsAsync(manager.create(spec), {
+    code: 'invalid_spec',
+    message: /bandwidth\.egress\.burstBytes.*one full frame/,
+  } as never);
+});
+
 test('tenants keep their numbers over a restart, and removal is told the whole network', async (t) => {
   const first = await started();
   await first.manager.create(web('web-1'));
@@ -142,4 +152,64 @@ test('tenants keep their numbers over a restart, and removal is told the whole n
   await second.manager.setDesired('web-1', 'deleted');
   await second.until((event) => event.type === 'workload.deleted');
   t.deepEqual(second.host.removals[0]?.network, made);
+});
+
+const SLOT = {
+  netns: 'berth--slot-7',
+  hostLink: 'btslotseven',
+  mac: '02:00:00:00:00:07',
+  baseline: { name: 'btslotseven', rxBytes: 5, txBytes: 6, rxPackets: 1, txPackets: 1, rxDropped: 0, txDropped: 0 },
+};
+
+test('a ready-made namespace is taken where it will do, and its names leave the record with it', async (t) => {
+  const { manager, until, host } = await started();
+  host.slots.veth.push(SLOT);
+  await manager.create(web('web-1', { mtu: 1400 }));
+  t.is(host.slots.veth.length, 1, 'another MTU needs links of its own');
+  await manager.create(web('web-2', { ports: [] }));
+  await until(state('running', 'web-2'));
+  t.like(manager.actor('web-2').record.sandbox, { ...SLOT, tap: null });
+  t.like(host.networks.get('berth:web-2'), { netns: SLOT.netns, hostLink: SLOT.hostLink });
+  await manager.setDesired('web-2', 'stopped');
+  await until(state('exited', 'web-2'));
+  t.true(host.removals[0]?.recycle);
+  t.deepEqual(manager.actor('web-2').record.sandbox, { ...NO_NETWORK, cgroup: 'acme/web-2', group: 2 });
+});
+
+test('what an external party joins is never used again', async (t) => {
+  const { manager, until, host } = await started();
+  host.slots.tap.push(SLOT);
+  await manager.create(specOf({ driver: 'external', exec: undefined, external: { tap: true } }));
+  await until(state('running'));
+  t.is(manager.actor('web-1').record.sandbox.netns, SLOT.netns);
+  await manager.setDesired('web-1', 'deleted');
+  await until((event) => event.type === 'workload.deleted');
+  t.false(host.removals[0]?.recycle);
+});
+
+test('a slot goes back when the admission does not become durable', async (t) => {
+  const { manager, host, journal } = await started();
+  host.slots.veth.push(SLOT);
+  journal.write = () => Promise.reject(new Error('disk full'));
+  await t.throwsAsync(manager.create(specOf()), { message: 'disk full' });
+  t.deepEqual(host.slots.veth, [SLOT]);
+});
+
+test('drift sees what runs, and a repair is only of what is still the same', async (t) => {
+  const { manager, until, host } = await started();
+  await manager.create(web('web-1'));
+  t.is(manager.networks().length, 1, 'nothing of it is left over, though it is only on its way');
+  await until(state('running'));
+  const [subject] = manager.subjects();
+  if (subject === undefined) return t.fail();
+  t.deepEqual(subject.network, host.networks.get('berth:web-1'));
+  host.networks.clear();
+  t.true(await manager.repairNetwork(subject));
+  t.deepEqual(host.networks.get('berth:web-1'), subject.network);
+  await manager.update('web-1', web('web-1', { connections: 9 }));
+  t.false(await manager.repairNetwork(subject));
+  await manager.setDesired('web-1', 'deleted');
+  await until((event) => event.type === 'workload.deleted');
+  t.false(await manager.repairNetwork(subject));
+  t.deepEqual(manager.networks(), []);
 });

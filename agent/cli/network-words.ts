@@ -1,0 +1,68 @@
+// The network of a workload in the words of `berth workload show`.
+import type { NetworkSpec } from '../workload/network-spec.js';
+import type { WorkloadView } from '../workload/record.js';
+import { formatRate, formatSize } from '../workload/units.js';
+
+/** Rows of the table; a fact that does not apply is undefined, an empty one is not shown. */
+export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string, string | undefined])[] {
+  const { network } = spec;
+  const { address, address6, mac, hostLink, group, mtu, tap, kernelIp, attachment } = sandbox;
+  const bridge = attachment?.mode === 'bridge' ? attachment : undefined;
+  const { ingress, egress } = network.bandwidth;
+  return [
+    ['Network', network.mode === 'bridge' ? bridgeWords(network.bridge, bridge) : network.mode],
+    ['Address', [address, address6].filter((text) => text !== null).join('\n')],
+    ['Ports', network.ports.map(({ protocol, host, guest }) => `${protocol} ${host} -> ${guest}`).join('\n')],
+    ['Bandwidth', [limitWords('ingress', ingress), limitWords('egress', egress)].filter(Boolean).join('\n')],
+    ['Egress', address === null ? undefined : egressWords(network.egress)],
+    ['Connections', network.connections === undefined ? undefined : `at most ${network.connections}`],
+    ['DNS', dnsWords(network.dns)],
+    ['MAC', mac ?? undefined],
+    ['Link', hostLink === null ? undefined : linkWords(hostLink, group, mtu)],
+    ['Tap', tap ?? undefined],
+    ['Kernel', kernelIp ?? undefined],
+  ];
+}
+
+function linkWords(name: string, group: number | null, mtu: number | null): string {
+  return [name, ...(group === null ? [] : [`group ${group}`]), ...(mtu === null ? [] : [`MTU ${mtu}`])].join(', ');
+}
+
+function bridgeWords(
+  name = '',
+  port: { readonly isolated: boolean; readonly vlan: number | null } | undefined,
+): string {
+  const words = [
+    ...(port?.isolated === true ? ['isolated'] : []),
+    ...(typeof port?.vlan === 'number' ? [`VLAN ${port.vlan}`] : []),
+  ];
+  return [`bridge ${name}`, ...words].join(', ');
+}
+
+function limitWords(direction: string, limit: NetworkSpec['bandwidth']['ingress']): string {
+  if (limit === undefined) return '';
+  const words = [
+    ...(limit.rate === undefined ? [] : [formatRate(limit.rate)]),
+    ...(limit.burst === undefined ? [] : [`burst ${formatSize(limit.burst)}`]),
+    ...(limit.packets === undefined ? [] : [`${limit.packets} packets a second`]),
+  ];
+  return `${direction} ${words.join(', ')}`;
+}
+
+/** Long lists are for `--json`. */
+const SHOWN = 8;
+
+function egressWords({ default: rest, allow, deny }: NetworkSpec['egress']): string | undefined {
+  const list = (word: string, networks: readonly string[]): string[] => {
+    const more = networks.length > SHOWN ? ` and ${networks.length - SHOWN} more` : '';
+    return networks.length === 0 ? [] : [`${word} ${networks.slice(0, SHOWN).join(', ')}${more}`];
+  };
+  if (rest === 'allow' && allow.length + deny.length === 0) return undefined;
+  return [...list('allow', allow), ...list('deny', deny), `${rest} everything else`].join('\n');
+}
+
+function dnsWords(dns: NetworkSpec['dns']): string | undefined {
+  if (dns === undefined) return undefined;
+  const words = [...dns.servers, ...dns.search.map((domain) => `search ${domain}`), ...dns.options];
+  return words.join(', ');
+}

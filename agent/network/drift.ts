@@ -1,0 +1,205 @@
+// What others change of the sandboxes: found by audit (after a hint, every minute, at the start of the agent), put right
+// a bounded number of times, then only told. Somebody who changes a thing again and again means it; two programs that
+// undo each other for ever help nobody.
+import type { Hint } from '../../netns/index.js';
+import type { Finding, NetworkRoom, SandboxNetwork } from '../../netns/types.js';
+import type { EventPort, Log } from '../workload/ports.js';
+
+export type DriftKind = Finding['kind'];
+export const DRIFT_KINDS: readonly DriftKind[] = [
+  ...(['netns', 'link', 'address', 'route', 'firewall', 'shaping', 'table', 'bridge'] as const),
+];
+
+/** A workload whose network should be in the kernel now. `version` is another object after every change of it. */
+export interface Subject {
+  readonly id: string;
+  readonly tenant: string;
+  readonly network: SandboxNetwork;
+  readonly version: object;
+}
+
+/** What drift asks of the rest of the agent. */
+export interface DriftWorld {
+  readonly room: Pick<NetworkRoom, 'audit'>;
+  readonly events: EventPort;
+  readonly log: Log;
+  /** All that run. */
+  subjects(): readonly Subject[];
+  /** Makes the network of `subject` again between two rounds of its actor; false when it has changed meanwhile. */
+  repair(subject: Subject): Promise<boolean>;
+  /** Sets up again what all sandboxes share. */
+  repairHost(): Promise<void>;
+}
+
+/** A difference that is not, or not any more, put right. */
+export interface Unrepaired {
+  /** Null: it concerns the host. */
+  readonly workload: string | null;
+  readonly detail: string;
+}
+
+export interface DriftOptions {
+  /** Repairs of one workload within `windowMs`. */
+  readonly repairs?: number;
+  readonly windowMs?: number;
+  /** How long hints are collected before the audit. */
+  readonly debounceMs?: number;
+  readonly now?: () => number;
+}
+
+/** Key of what concerns no workload; no id is empty. */
+const HOST = '';
+
+export class Drift {
+  readonly #world: DriftWorld;
+  readonly #options: Required<DriftOptions>;
+  /** By workload, the moments of its repairs. */
+  readonly #repairs = new Map<string, number[]>();
+  /** By workload, what the last audit found of it: a difference is counted when it appears, not while it lasts. */
+  readonly #standing = new Map<string, ReadonlySet<string>>();
+  readonly #unrepaired = new Map<string, string>();
+  readonly #found = zeros();
+  readonly #repaired = zeros();
+  #hinted: Set<string> | 'all' = new Set();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(world: DriftWorld, options: DriftOptions = {}) {
+    this.#world = world;
+    const defaults = { repairs: 5, windowMs: 600_000, debounceMs: 200, now: () => performance.now() };
+    this.#options = { ...defaults, ...options };
+  }
+
+  /** Differences found since the start, and those put right, by kind. */
+  counts(): Readonly<Record<'found' | 'repaired', Readonly<Record<DriftKind, number>>>> {
+    return { found: this.#found, repaired: this.#repaired };
+  }
+
+  unrepaired(): Unrepaired[] {
+    return [...this.#unrepaired].map(([id, detail]) => ({ workload: id === HOST ? null : id, detail }));
+  }
+
+  /** From the monitor of the room: looks at those who are named, soon and all at once. */
+  hint(hints: readonly Hint[]): void {
+    if (this.#closed) return;
+    for (const { kind, link, object } of hints) {
+      const name = kind === 'netns' ? object : link;
+      if (name === null) this.#hinted = 'all';
+      else if (this.#hinted !== 'all') this.#hinted.add(name);
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const names = this.#hinted;
+      this.#hinted = new Set();
+      const named = ({ netns, hostLink }: SandboxNetwork, set: ReadonlySet<string>): boolean =>
+        set.has(hostLink) || (netns !== null && set.has(netns));
+      void this.check(names === 'all' ? undefined : (network) => named(network, names));
+    }, this.#options.debounceMs);
+  }
+
+  /** Audits and repairs those that `which` picks, by default all; one check after the other. Never rejects. */
+  check(which: (network: SandboxNetwork) => boolean = () => true): Promise<void> {
+    this.#running = this.#running
+      .then(() => this.#check(which))
+      .catch((error: unknown) => this.#world.log.warn({ err: error }, 'networks could not be audited'));
+    return this.#running;
+  }
+
+  /** The workload is no more. */
+  forget(id: string): void {
+    this.#repairs.delete(id);
+    this.#standing.delete(id);
+    this.#unrepaired.delete(id);
+  }
+
+  /** Resolves when no repair is under way any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #check(which: (network: SandboxNetwork) => boolean): Promise<void> {
+    if (this.#closed) return;
+    const subjects = this.#world.subjects().filter(({ network }) => which(network));
+    if (subjects.length === 0) return;
+    let findings = await this.#world.room.audit(subjects.map(({ network }) => network));
+    const shared = findings.filter(({ owner }) => owner === null);
+    const again = await this.#settle(HOST, undefined, shared, async () => {
+      await this.#world.repairHost();
+      return true;
+    });
+    // The tables are empty now: what is missing in them shows only in another look.
+    if (again) findings = await this.#world.room.audit(subjects.map(({ network }) => network));
+    const byOwner = new Map<string, Finding[]>();
+    for (const finding of findings)
+      if (finding.owner !== null) byOwner.set(finding.owner, [...(byOwner.get(finding.owner) ?? []), finding]);
+    for (const subject of subjects) {
+      const mine = byOwner.get(subject.network.owner) ?? [];
+      await this.#settle(subject.id, subject, mine, () => this.#world.repair(subject));
+    }
+  }
+
+  /** Tells, counts and repairs the findings of one; true when something was put right. */
+  async #settle(
+    id: string,
+    subject: Subject | undefined,
+    findings: readonly Finding[],
+    repair: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const before = this.#standing.get(id) ?? new Set();
+    const fresh = findings.filter((finding) => !before.has(keyOf(finding)));
+    if (findings.length === 0) {
+      this.#standing.delete(id);
+      this.#unrepaired.delete(id);
+      return false;
+    }
+    this.#standing.set(id, new Set(findings.map(keyOf)));
+    for (const { kind } of fresh) this.#found[kind] += 1;
+    const detail = findings.map((finding) => finding.detail).join('; ');
+    if (fresh.length > 0) this.#tell('network.drift', subject, findings);
+    if (!this.#mayRepair(id)) {
+      if (!this.#unrepaired.has(id))
+        this.#world.log.error({ workload: id, detail }, 'changed again and again; left as it is');
+      this.#unrepaired.set(id, detail);
+      return false;
+    }
+    try {
+      if (!(await repair())) return false;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#world.log.warn({ workload: id, detail, err: error }, 'network could not be put right');
+      this.#unrepaired.set(id, `${detail}; and it cannot be put right: ${why}`);
+      return false;
+    }
+    for (const { kind } of findings) this.#repaired[kind] += 1;
+    this.#standing.delete(id);
+    this.#unrepaired.delete(id);
+    this.#tell('network.repaired', subject, findings);
+    return true;
+  }
+
+  #mayRepair(id: string): boolean {
+    const { repairs, windowMs, now } = this.#options;
+    const recent = (this.#repairs.get(id) ?? []).filter((at) => at > now() - windowMs);
+    if (recent.length >= repairs) return false;
+    this.#repairs.set(id, [...recent, now()]);
+    return true;
+  }
+
+  #tell(type: string, subject: Subject | undefined, findings: readonly Finding[]): void {
+    const { events, log } = this.#world;
+    const data = { changes: findings.map(({ kind, detail }) => ({ kind, detail })) };
+    events.append({ type, data, ...(subject === undefined ? {} : { workload: subject.id, tenant: subject.tenant }) });
+    log.warn({ workload: subject?.id, ...data }, type);
+  }
+}
+
+function keyOf({ kind, detail }: Finding): string {
+  return `${kind} ${detail}`;
+}
+
+function zeros(): Record<DriftKind, number> {
+  return { netns: 0, link: 0, address: 0, route: 0, firewall: 0, shaping: 0, table: 0, bridge: 0 };
+}

@@ -1,0 +1,72 @@
+// What the doctor says about the network beyond single workloads: asked of the kernel once a minute, told from memory.
+import { readFileSync } from 'node:fs';
+import type { Interference, NetworkRoom } from '../../netns/types.js';
+import type { Config } from '../config/schema.js';
+import type { Log } from '../workload/ports.js';
+import { type PoolConflict, poolConflicts } from './conflicts.js';
+
+/** New connections of workloads between two looks: how many left our chain, and how many of them others let pass. */
+export interface Traffic {
+  readonly offered: number;
+  readonly lost: number;
+  readonly suspects: readonly string[];
+}
+
+const NONE: Interference = { offered: 0, passed: 0, suspects: [] };
+
+export class NetworkHealth {
+  readonly #config: Config['network'];
+  readonly #room: Pick<NetworkRoom, 'interference' | 'hostNetworks'>;
+  readonly #log: Log;
+  #last: Interference | undefined;
+  #traffic: Traffic | undefined;
+  #conflicts: readonly PoolConflict[] = [];
+
+  constructor(config: Config['network'], room: Pick<NetworkRoom, 'interference' | 'hostNetworks'>, log: Log) {
+    this.#config = config;
+    this.#room = room;
+    this.#log = log;
+  }
+
+  /** Never rejects. */
+  async refresh(): Promise<void> {
+    try {
+      const now = await this.#room.interference();
+      // The counters begin anew with the tables, and with a window in which nobody asked nothing is learnt.
+      const before = this.#last === undefined || now.offered < this.#last.offered ? NONE : this.#last;
+      const offered = now.offered - before.offered;
+      const lost = Math.max(0, offered - (now.passed - before.passed));
+      this.#last = now;
+      if (offered > 0) this.#traffic = { offered, lost, suspects: now.suspects };
+      this.#conflicts = poolConflicts(this.#config, await this.#room.hostNetworks());
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the network of the host could not be looked at');
+    }
+  }
+
+  /** Undefined: no workload has tried to reach the outside yet. */
+  get traffic(): Traffic | undefined {
+    return this.#traffic;
+  }
+
+  get conflicts(): readonly PoolConflict[] {
+    return this.#conflicts;
+  }
+
+  /** Since the tables were loaded. */
+  get totals(): Pick<Interference, 'offered' | 'passed'> {
+    return this.#last ?? NONE;
+  }
+}
+
+/** Connections that the kernel tracks, and how many it can; undefined where it tracks none. */
+export function conntrackUse(
+  root = '/proc/sys/net/netfilter',
+): { readonly entries: number; readonly limit: number } | undefined {
+  try {
+    const read = (name: string): number => Number(readFileSync(`${root}/nf_conntrack_${name}`, 'latin1'));
+    return { entries: read('count'), limit: read('max') };
+  } catch {
+    return undefined;
+  }
+}

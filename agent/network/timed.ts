@@ -1,0 +1,23 @@
+// How long the network room takes, for a histogram: from the call to the answer, waiting for the worker included.
+import type { NetworkPort, Observer } from '../workload/ports.js';
+
+export const NETWORK_OPERATIONS = ['create', 'update', 'remove'] as const;
+export type NetworkOperation = (typeof NETWORK_OPERATIONS)[number];
+
+/** The same port; calls that change the kernel are reported, failed ones as well. */
+export function timed(network: NetworkPort, observer: Pick<Observer, 'network'>): NetworkPort {
+  const measure = async <T>(operation: NetworkOperation, call: () => Promise<T>): Promise<T> => {
+    const begun = performance.now();
+    try {
+      return await call();
+    } finally {
+      observer.network(operation, (performance.now() - begun) / 1000);
+    }
+  };
+  return {
+    ...network,
+    create: (sandbox) => measure('create', () => network.create(sandbox)),
+    update: (from, to) => measure('update', () => network.update(from, to)),
+    remove: (removal) => measure('remove', () => network.remove(removal)),
+  };
+}

@@ -1,0 +1,52 @@
+// What of the network is an orphan, and what only looks like one.
+import test from 'ava';
+import { Reaper } from '../../../agent/workload/reaper.js';
+import { linkNameFor } from '../../../netns/names.js';
+import { newLife, specOf, state } from './fake-world.js';
+
+const SLOT = 'berth--slot-4';
+
+async function running() {
+  const life = newLife();
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  return { ...life, reaper: new Reaper(life.world, life.manager, 300_000) };
+}
+
+test('a free slot and one that a record names are no leaks', async (t) => {
+  const { host, reaper } = await running();
+  const baseline = { name: 'x', rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 };
+  host.netns.add(SLOT);
+  host.slots.veth.push({ netns: SLOT, hostLink: 'x', mac: '02:00:00:00:00:01', baseline });
+  t.deepEqual(await reaper.sweep({ now: true }), []);
+  t.deepEqual(reaper.orphans, []);
+  t.deepEqual(host.swept, [['berth:web-1']]);
+});
+
+test('a slot in use without a record belongs to whom its link names, and is spared while that one lives', async (t) => {
+  const { host, reaper } = await running();
+  const link = linkNameFor('bt', SLOT);
+  host.netns.add(SLOT);
+  host.links.set(link, 'berth:lost-1');
+  host.held.set('lost-1', { id: 'lost-1', pid: 1, startTime: 1, startedAt: 1 });
+  t.deepEqual(await reaper.sweep({ now: true }), []);
+  const kinds = reaper.orphans.map(({ kind, id, inUse }) => `${kind} ${id} ${inUse}`).sort();
+  t.deepEqual(kinds, ['link lost-1 true', 'netns lost-1 true', 'process lost-1 true']);
+  t.deepEqual(host.swept, [], 'its elements of the firewall look as if they were left over');
+  host.end('lost-1', { code: 0 });
+  t.deepEqual(
+    [...(await reaper.sweep({ now: true }))].sort(),
+    [`link ${link}`, `netns ${SLOT}`, 'process lost-1'].sort(),
+  );
+  t.is(host.swept.length, 1);
+});
+
+test('a namespace that a settled workload has left behind is one', async (t) => {
+  const { host, reaper, manager, until } = await running();
+  await manager.setDesired('web-1', 'stopped');
+  await until(state('exited'));
+  t.deepEqual(await reaper.sweep({ now: true }), []);
+  host.netns.add('berth-web-1');
+  t.deepEqual(await reaper.sweep({ now: true }), ['netns berth-web-1']);
+});
