@@ -13,6 +13,8 @@ export interface Turns {
   readonly rounds: number;
   /** How often each way does it in each round. */
   readonly each: number;
+  /** Numbers that each way does first, without counting: code is compiled and caches fill only by use. */
+  readonly warmUp?: readonly number[];
   readonly signal: AbortSignal;
   /** Waits until the way before is out of the way. */
   readonly settle: () => Promise<void>;
@@ -22,6 +24,7 @@ export interface Turns {
 /** Values of each way by its name, one array for each round. A way that is missing is left out. */
 export async function interleave(ways: readonly Way[], turns: Turns): Promise<Map<string, number[][]>> {
   const present = ways.filter(({ missing }) => missing === undefined);
+  for (const way of present) await way.run(turns.warmUp ?? []);
   const values = new Map(present.map(({ name }): [string, number[][]] => [name, []]));
   for (let round = 0; round < turns.rounds; round++) {
     const numbers = Array.from({ length: turns.each }, (_, at) => round * turns.each + at);

@@ -28,9 +28,9 @@ export const create: Part = {
       cniWay('ADD', series(5), bench.directory, (netns) => room.createIsolated(netns)),
     ];
     const turns = bench.quick ? { rounds: 2, each: 5 } : { rounds: 4, each: 50 };
+    const settle = () => settled(bench.signal);
     try {
-      for (const way of ways) if (way.missing === undefined) await way.run(WARM_UP);
-      return compare(ways, await interleave(ways, { ...bench, ...turns, settle: () => settled(bench.signal) }));
+      return compare(ways, await interleave(ways, { ...bench, ...turns, settle, warmUp: WARM_UP }));
     } finally {
       const numbers = [...WARM_UP, ...Array.from({ length: turns.rounds * turns.each }, (_, at) => at)];
       await removeAll(
@@ -39,7 +39,7 @@ export const create: Part = {
       );
       removeCniBridge();
       await room.close();
-      await settled(bench.signal);
+      await settle();
     }
   },
 };

@@ -21,6 +21,7 @@ const SLOTS: SlotSettings = { veth: 20, tap: 0, mtu: 1500, netnsPrefix: `${NETNS
 /** The recipe's own slots, out of the room's sight. */
 const OWN: SlotSettings = { ...SLOTS, netnsPrefix: `${NETNS_PREFIX}-own-` };
 const TARGET = { atLeast: 100 };
+const WARM_UP = Array.from({ length: 100 }, (_, at) => 1000 + at);
 const LOOK_MS = 20;
 const RCU_MS = 200;
 
@@ -34,14 +35,16 @@ async function measure(bench: Bench, room: NetworkRoom): Promise<Measurement[]> 
   const turns = bench.quick ? { rounds: 2, each: 5 } : { rounds: 4, each: 50 };
   const [ours, recipe] = [roomCycles(room), recipeCycles()];
   const cni = cniWay('ADD', series(2), bench.directory, (netns) => room.createIsolated(netns));
-  const numbers = Array.from({ length: turns.rounds * turns.each }, (_, at) => at);
+  const numbers = [...WARM_UP, ...Array.from({ length: turns.rounds * turns.each }, (_, at) => at)];
   try {
     while (room.slots().ready.veth < SLOTS.veth) {
       bench.signal.throwIfAborted();
       await setTimeout(LOOK_MS);
     }
     const ways = [ours.way, recipe.way, cni];
-    const values = await interleave(ways, { ...bench, ...turns, settle: () => settled(bench.signal) });
+    const settle = () => settled(bench.signal);
+    const values = await interleave(ways, { ...bench, ...turns, settle, warmUp: WARM_UP });
+    // The first run was the warm-up.
     const { recycled, discarded } = room.slots();
     bench.say(`${recycled} slots of the room were used again, ${discarded} thrown away`);
     const line = { peer: cni.name, unit: 'ms', theirs: cni.missing ?? values.get(cni.name) ?? [] };
@@ -54,7 +57,7 @@ async function measure(bench: Bench, room: NetworkRoom): Promise<Measurement[]> 
           ours: values.get(way.name) ?? [],
           target: TARGET,
         },
-        { ...line, name: `slot handed out${alone}`, ours: handed, target: null },
+        { ...line, name: `slot handed out${alone}`, ours: handed.slice(1), target: null },
       ];
     });
   } finally {
@@ -67,7 +70,7 @@ async function measure(bench: Bench, room: NetworkRoom): Promise<Measurement[]> 
   }
 }
 
-/** Hands a slot out and takes it back for each number; `handed` has how long the first half took, for each round. */
+/** Hands a slot out and takes it back for each number; `handed` has how long the first half took, for each run. */
 interface Cycles {
   readonly way: Way;
   readonly handed: number[][];

@@ -9,6 +9,8 @@ export const OWNER_PREFIX = 'bench-berth:';
 /** The user that the taps belong to. */
 export const TAP_UID = 4321;
 
+export const TAP: Tap = { name: 'tap0', uid: TAP_UID, multiQueue: false, vnetHeader: true, guestAddress: null };
+
 export type NamedNetwork = SandboxNetwork & { readonly netns: string };
 
 /** A container's sandbox. `series`, 0 to 49, tells the ways apart; `number` is below 65,000. */
@@ -37,6 +39,5 @@ export function series(of: number): (number: number) => NamedNetwork {
 
 /** A microVM's slot: a tap behind the veth pair. */
 export function slot(series: number, number: number): NamedNetwork {
-  const tap: Tap = { name: 'tap0', uid: TAP_UID, multiQueue: false, vnetHeader: true, guestAddress: null };
-  return { ...sandbox(series, number), tap };
+  return { ...sandbox(series, number), tap: TAP };
 }
