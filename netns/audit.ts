@@ -5,6 +5,7 @@ import { auditEntries } from './firewall/index.js';
 import type { Host } from './host.js';
 import { openNamed } from './namespaces.js';
 import { dumpAddresses, parseAddress } from './netlink/address.js';
+import { dumpPorts, parsePort } from './netlink/bridge.js';
 import type { Link } from './netlink/link.js';
 import { dumpRoutes, parseRoute, type Route } from './netlink/route.js';
 import type { Rtnl } from './rtnl.js';
@@ -15,6 +16,8 @@ import type { Finding, SandboxNetwork } from './types.js';
 /** What one namespace holds, by index of the link. */
 interface View {
   readonly links: ReadonlyMap<string, Link>;
+  /** Whether a port is isolated. */
+  readonly ports: ReadonlyMap<number, boolean>;
   readonly addresses: ReadonlyMap<number, ReadonlySet<string>>;
   readonly routes: ReadonlyMap<number, readonly Route[]>;
 }
@@ -27,7 +30,8 @@ export function auditSandboxes(host: Host, networks: readonly SandboxNetwork[]):
   const findings: Finding[] = [];
   if (networks.length === 0) return findings;
   const six = networks.some(({ address6 }) => address6 !== null);
-  const view = look(host.rtnl, six);
+  const bridged = networks.some(({ attachment }) => attachment.mode === 'bridge');
+  const view = look(host.rtnl, six, bridged);
   for (const network of networks) {
     const { owner } = network;
     const tell: Tell = (kind, detail) => void findings.push({ owner, kind, detail });
@@ -38,7 +42,7 @@ export function auditSandboxes(host: Host, networks: readonly SandboxNetwork[]):
 }
 
 function auditHostEnd(host: Host, view: View, network: SandboxNetwork, tell: Tell): void {
-  const { hostLink, owner, group, attachment } = network;
+  const { hostLink, owner, group, attachment, mtu } = network;
   const link = view.links.get(hostLink);
   if (link === undefined) {
     tell('link', `${hostLink} is missing`);
@@ -49,11 +53,14 @@ function auditHostEnd(host: Host, view: View, network: SandboxNetwork, tell: Tel
     return;
   }
   if (!link.up) tell('link', `${hostLink} is down`);
+  if (link.mtu !== mtu) tell('link', `${hostLink} has an MTU of ${link.mtu}, not ${mtu}`);
   if (link.group !== group) tell('link', `${hostLink} is in group ${link.group}, not ${group}`);
   if (attachment.mode === 'bridge') {
     const bridge = view.links.get(attachment.bridge);
     if (bridge === undefined) tell('bridge', `${attachment.bridge} is missing`);
     else if (link.master !== bridge.index) tell('link', `${hostLink} is not a port of ${attachment.bridge}`);
+    else if (view.ports.get(link.index) !== attachment.isolated)
+      tell('link', `${hostLink} is ${attachment.isolated ? 'not ' : ''}isolated from other ports`);
   }
   auditFace(view, link.index, hostLink, layoutOf(network).host, tell);
   for (const detail of auditBandwidth(host, network)) tell('shaping', detail);
@@ -74,6 +81,8 @@ function auditInside(host: Host, network: SandboxNetwork, netns: string, tell: T
       if (link === undefined) tell('link', `${name} in ${netns} is missing`);
       else {
         if (!link.up) tell('link', `${name} in ${netns} is down`);
+        if (link.mtu !== network.mtu) tell('link', `${name} in ${netns} has an MTU of ${link.mtu}`);
+        if (name === 'eth0' && link.mac !== network.mac) tell('link', `eth0 in ${netns} has the MAC ${link.mac}`);
         auditFace(view, link.index, `${name} in ${netns}`, face, tell);
       }
     }
@@ -108,7 +117,7 @@ function auditFirewall(host: Host, networks: readonly SandboxNetwork[]): Finding
   }
 }
 
-function look(rtnl: Rtnl, six: boolean): View {
+function look(rtnl: Rtnl, six: boolean, bridged = false): View {
   const families = six ? ([4, 6] as const) : ([4] as const);
   const addresses = new Map<number, Set<string>>();
   const routes = new Map<number, Route[]>();
@@ -122,5 +131,7 @@ function look(rtnl: Rtnl, six: boolean): View {
     }
   }
   const links = new Map(rtnl.links(() => true, { counters: false }).map((link) => [link.name, link]));
-  return { links, addresses, routes };
+  const dumped = bridged ? rtnl.collect(dumpPorts(), 'RTM_GETLINK bridge dump', parsePort) : [];
+  const ports = new Map(dumped.map(({ index, isolated }) => [index, isolated === true]));
+  return { links, ports, addresses, routes };
 }

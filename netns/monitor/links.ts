@@ -3,14 +3,13 @@
 
 import { parseAddress } from '../netlink/address.js';
 import { eachAttribute, readText } from '../netlink/attribute.js';
+import { parsePort } from '../netlink/bridge.js';
 import { AF_UNSPEC, IFF_UP, IFLA, NLM_F, RTM } from '../netlink/constants.js';
 import { type Message, parseMessages } from '../netlink/message.js';
 import { parseRoute } from '../netlink/route.js';
 import type { HintSet } from './hints.js';
 
 const IFINFOMSG = 16;
-const IFLA_PROTINFO = 12;
-const IFLA_BRPORT_ISOLATED = 33;
 /** What of a link is ours to decide. */
 const SETTINGS: ReadonlySet<number> = new Set([
   IFLA.ADDRESS,
@@ -104,7 +103,7 @@ export class LinkReader {
   // IFLA_MASTER of the link, too. A port that is no longer isolated shows here only.
   #readPort(message: Message, index: number, hints: HintSet): void {
     const link = this.#host.get(index)?.name;
-    const isolated = readIsolated(message);
+    const isolated = parsePort(message).isolated;
     if (link === undefined || isolated === undefined) return;
     const before = this.#isolated.get(index);
     this.#isolated.set(index, isolated);
@@ -150,17 +149,6 @@ export class LinkReader {
       hints.add('route', holder, object);
     }
   }
-}
-
-function readIsolated({ buffer, start, end }: Message): boolean | undefined {
-  let isolated: boolean | undefined;
-  eachAttribute(buffer, start + IFINFOMSG, end, (type, from, to) => {
-    if (type !== IFLA_PROTINFO) return;
-    eachAttribute(buffer, from, to, (option, at) => {
-      if (option === IFLA_BRPORT_ISOLATED) isolated = buffer.readUInt8(at) !== 0;
-    });
-  });
-  return isolated;
 }
 
 function seenLink(buffer: Buffer, start: number, end: number): SeenLink {

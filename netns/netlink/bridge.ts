@@ -1,5 +1,5 @@
 // Bridges and their ports: IFLA_BR_*, IFLA_BRPORT_*, IFLA_BRIDGE_*. See linux/if_link.h and linux/if_bridge.h.
-import { attribute, nested, text, u8 } from './attribute.js';
+import { attribute, eachAttribute, nested, text, u8 } from './attribute.js';
 import {
   AF_BRIDGE,
   BRIDGE_VLAN_INFO,
@@ -12,7 +12,7 @@ import {
   NLM_F,
   RTM,
 } from './constants.js';
-import { message } from './message.js';
+import { type Message, message } from './message.js';
 
 const IFINFOMSG = 16;
 
@@ -29,6 +29,23 @@ export function newBridge(bridge: { readonly name: string; readonly vlanFilterin
 export function setPort(port: { readonly index: number; readonly isolated: boolean }): Buffer {
   const info = nested(IFLA.PROTINFO, u8(IFLA_BRPORT.ISOLATED, port.isolated ? 1 : 0));
   return message(RTM.SETLINK, NLM_F.REQUEST | NLM_F.ACK, header(port.index), info);
+}
+
+/** Dump of all ports of all bridges, as AF_BRIDGE links. */
+export function dumpPorts(): Buffer {
+  return message(RTM.GETLINK, NLM_F.REQUEST | NLM_F.DUMP, header(0));
+}
+
+/** Reads an AF_BRIDGE RTM_NEWLINK; `isolated` is undefined when the message does not say. */
+export function parsePort({ buffer, start, end }: Message): { index: number; isolated: boolean | undefined } {
+  let isolated: boolean | undefined;
+  eachAttribute(buffer, start + IFINFOMSG, end, (type, from, to) => {
+    if (type !== IFLA.PROTINFO) return;
+    eachAttribute(buffer, from, to, (option, at) => {
+      if (option === IFLA_BRPORT.ISOLATED) isolated = buffer.readUInt8(at) !== 0;
+    });
+  });
+  return { index: buffer.readInt32LE(start + 4), isolated };
 }
 
 /** Makes `vlan` the port's only untagged one: what comes in without a tag is in it, and leaves without a tag. */

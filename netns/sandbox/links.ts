@@ -10,6 +10,8 @@ import type { Request } from '../rtnl.js';
 import type { Base } from './base.js';
 import { settle } from './face.js';
 
+const { EEXIST, ENODEV } = constants.errno;
+
 // Fixed, as it is on no shared segment: a random one would be replaced by udev (MACAddressPolicy=persistent in
 // systemd.link(5)) behind the back of a guest that has the gateway in its ARP table.
 export const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee';
@@ -33,14 +35,41 @@ export function providePair(host: Host, inside: OpenNamespace, network: Base): H
       return { link: existing, fresh: false };
     }
     // Half of an older pair whose namespace is gone or going.
-    host.rtnl.transact([{ message: deleteLink(existing.index), op: 'RTM_DELLINK', path: hostLink }]);
+    remove(host, existing);
   }
   const peer = { name: 'eth0', mac, mtu, netnsFd: inside.fd };
-  host.rtnl.transact([
-    { message: newVeth({ name: hostLink, ...outerMac, mtu, group }, peer), op: 'RTM_NEWLINK', path: hostLink },
-    { message: setLink({ name: hostLink, alias: owner }), op: 'RTM_SETLINK', path: hostLink, value: owner },
-  ]);
+  const make = (tolerate: readonly number[]) =>
+    host.rtnl.transact([
+      {
+        message: newVeth({ name: hostLink, ...outerMac, mtu, group }, peer),
+        op: 'RTM_NEWLINK',
+        path: hostLink,
+        tolerate,
+      },
+      { message: setLink({ name: hostLink, alias: owner }), op: 'RTM_SETLINK', path: hostLink, value: owner, tolerate },
+    ]);
+  const [made] = make([EEXIST, ENODEV]);
+  if (made !== 0) {
+    removeStray(host, inside, owner);
+    make([]);
+  }
   return { link: found(host, hostLink), fresh: true };
+}
+
+/**
+ * Somebody renamed the host end, or made an eth0 of their own inside: the name is wanted. Only a link of ours goes, or
+ * one in the namespace, which is ours whole.
+ */
+function removeStray(host: Host, inside: OpenNamespace, owner: string): void {
+  const inner = inside.rtnl.link({ name: 'eth0' });
+  if (inner === undefined) return;
+  const outer = inner.peer === undefined ? undefined : host.rtnl.link({ index: inner.peer });
+  if (outer !== undefined && outer.peer === inner.index && outer.alias === owner) remove(host, outer);
+  else inside.rtnl.transact([{ message: deleteLink(inner.index), op: 'RTM_DELLINK', path: 'eth0' }]);
+}
+
+function remove(host: Host, link: Link): void {
+  host.rtnl.transact([{ message: deleteLink(link.index), op: 'RTM_DELLINK', path: link.name }]);
 }
 
 /** The tap of a VMM that runs in the host's namespace. */

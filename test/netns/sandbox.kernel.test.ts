@@ -190,3 +190,36 @@ test.serial('a thread that cannot come back ends, and what it left is recovered'
   await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });
+
+test.serial('what somebody changed is found by the audit and mended by a repeated create', async (t) => {
+  const network = names.microvm(27);
+  const { hostLink, netns } = network;
+  const renamed = `x${hostLink}`.slice(0, 15);
+  const damages: readonly [RegExp, readonly string[]][] = [
+    [/is missing/, [`ip link set ${hostLink} down`, `ip link set ${hostLink} name ${renamed}`]],
+    [/is missing/, [`ip link del ${hostLink}`]],
+    [/is missing/, [`ip -n ${netns} link del tap0`]],
+    [/is down/, [`ip link set ${hostLink} down`]],
+    [/MTU of 1400/, [`ip link set ${hostLink} mtu 1400`]],
+    [/MTU of 1300/, [`ip -n ${netns} link set eth0 mtu 1300`]],
+    [/has the MAC/, [`ip -n ${netns} link set eth0 address 02:00:00:00:00:99`]],
+    [/in group 9/, [`ip link set ${hostLink} group 9`]],
+    [/lacks 169.254.1.2/, [`ip -n ${netns} addr flush dev eth0`]],
+    [/lacks 169.254.1.3/, [`ip addr flush dev ${hostLink}`]],
+    [/lacks the route/, [`ip route del ${network.address}`]],
+    [/lacks the route/, [`ip -n ${netns} route flush table main`]],
+    [/berth-test.* is missing/, [`ip netns del ${netns}`]],
+  ];
+  await room.create(network);
+  for (const [finding, commands] of damages) {
+    for (const line of commands) await command(line);
+    const found = await room.audit([network]);
+    t.regex(found.map(({ detail }) => detail).join('\n'), finding, commands.join('; '));
+    t.true(found.every(({ owner }) => owner === network.owner));
+    await room.create(network);
+    t.deepEqual(await room.audit([network]), [], commands.join('; '));
+  }
+  t.false((await links()).includes(renamed));
+  await room.remove(removalOf(network));
+  t.deepEqual(await remains(network), []);
+});
