@@ -23,9 +23,11 @@ export const SETS = {
     // What a workload may not reach: a chain for each list of ranges, shared by all that have it (policies.ts).
     policies: 'type ipv4_addr : verdict',
     policies6: 'type ipv6_addr : verdict',
-    // `dynamic` makes it the hash table that can hold state in elements (nft_rhash); nothing adds to it but us.
-    connections: 'type ipv4_addr; flags dynamic; size 65535',
-    connections6: 'type ipv6_addr; flags dynamic; size 65535',
+    // Hash tables that can hold state in elements (nft_rhash): what is of no size, or `dynamic`; nothing adds to them but
+    // us. From a dynamic set the kernel takes elements without connections within a second (nft_rhash_gc); before 6.15,
+    // and the stable kernels of April 2025 (6.12.23, 6.6.87, 6.1.134), from every set.
+    connections: 'type ipv4_addr',
+    connections6: 'type ipv6_addr',
     packets_out: 'type ifname; flags dynamic; size 65535',
     packets_in: 'type ifname; flags dynamic; size 65535',
     hairpin: 'type ipv4_addr . ipv4_addr',
