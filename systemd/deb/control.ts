@@ -17,7 +17,7 @@ export function control({ version, architecture, description, installedKib }: Pa
     `Architecture: ${architecture}`,
     `Maintainer: ${MAINTAINER}`,
     `Installed-Size: ${installedKib}`,
-    'Depends: nodejs (>= 20.19), libc6 (>= 2.29), nftables',
+    'Depends: nodejs (>= 20.19), libc6 (>= 2.29), nftables, iproute2',
     'Recommends: crun, systemd (>= 254)',
     'Suggests: qemu-system-x86, bash-completion',
     'Section: admin',

@@ -90,8 +90,9 @@ export async function removeAll(node: NodeSession): Promise<number> {
 /** What of workloads is left in the kernel and on disk, as text; empty when nothing is. */
 export async function leftovers(target: Target): Promise<string> {
   const look = [
-    'ip netns list | grep ^berth-',
-    'ip -o link | grep -E "bt[0-9a-z]+[@:]"',
+    // Ready slots are nobody's.
+    'ip netns list | grep "^berth-[^-]"',
+    'ip -o link | grep -E "bt[0-9a-z]+[@:]" | grep -v "alias berth:slot"',
     'ip route | grep -E "dev bt"',
     'find /sys/fs/cgroup/berth.slice/berth-workloads.service -mindepth 1 -type d ! -name holder',
     'ls -A /var/lib/berth/workloads /run/berth/workloads /var/lib/berth/logs | grep -v ":$" | grep .',
