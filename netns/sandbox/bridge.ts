@@ -15,7 +15,7 @@ const { ENODEV, EOPNOTSUPP } = constants.errno;
 
 /** The tag of a bridge of ours. */
 function bridgeTag(table: string): string {
-  return `${table}:bridge`;
+  return `${table}-bridge`;
 }
 
 /** Makes and completes the bridges of the settings. Throws SysError; EEXIST when a link of another kind has the name. */

@@ -22,9 +22,9 @@ export interface HeldSlot {
 
 export const SLOT_TAP: Tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
 
-/** The ifalias of a slot that nobody has. */
+/** The ifalias of a slot that nobody has. No colon, which parts the owner tags of sandboxes. */
 export function slotTag(table: string): string {
-  return `${table}:slot`;
+  return `${table}-slot`;
 }
 
 /** A slot as a sandbox without addresses. Group 0 is in no set of the firewall: nothing passes. */

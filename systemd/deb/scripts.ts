@@ -19,7 +19,7 @@ const PRERM = `if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
 fi
 if [ "$1" = remove ]; then
 	# Ready network slots are nobody's. Workloads, and what they need, stay.
-	ip -o link show 2>/dev/null | sed -n 's/^[0-9]*: \\([^@:]*\\).*alias berth:slot.*/\\1/p' | while read -r link; do
+	ip -o link show 2>/dev/null | sed -n 's/^[0-9]*: \\([^@:]*\\).*alias berth-slot.*/\\1/p' | while read -r link; do
 		ip link delete "$link" || true
 	done
 	for name in /run/netns/berth--slot-*; do

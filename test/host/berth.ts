@@ -92,7 +92,7 @@ export async function leftovers(target: Target): Promise<string> {
   const look = [
     // Ready slots are nobody's.
     'ip netns list | grep "^berth-[^-]"',
-    'ip -o link | grep -E "bt[0-9a-z]+[@:]" | grep -v "alias berth:slot"',
+    'ip -o link | grep -E "bt[0-9a-z]+[@:]" | grep -v "alias berth-slot"',
     'ip route | grep -E "dev bt"',
     'find /sys/fs/cgroup/berth.slice/berth-workloads.service -mindepth 1 -type d ! -name holder',
     'ls -A /var/lib/berth/workloads /run/berth/workloads /var/lib/berth/logs | grep -v ":$" | grep .',

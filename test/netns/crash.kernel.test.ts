@@ -138,7 +138,7 @@ for (const [kind, network] of SLOTS) {
     });
     lives(removeSlots);
     // What has no tag yet is found by its name, as the reaper does.
-    lives((host) => remove(host, { ...slotted, owner: `${settings.table}:slot` }));
+    lives((host) => remove(host, { ...slotted, owner: `${settings.table}-slot` }));
     return [...(await remains(slotted)), ...elements()];
   };
 

@@ -66,7 +66,7 @@ test.serial('a slot becomes a sandbox like any other, and as new afterwards', as
   t.is(await portrait(slot.netns), before);
   t.is(await command(`ip neigh show dev ${slot.hostLink}`), '');
   t.is(await command(`ip route show dev ${slot.hostLink}`), '');
-  t.regex(await command(`ip link show ${slot.hostLink}`), /alias berth-test-slots-\d+:slot/);
+  t.regex(await command(`ip link show ${slot.hostLink}`), /alias berth-test-slots-\d+-slot/);
 });
 
 test.serial('a connection that outlives its process is ended, and the slot used again', async (t) => {
@@ -82,7 +82,7 @@ test.serial('a connection that outlives its process is ended, and the slot used 
   child.kill('SIGKILL');
   await ended;
   await room.remove(removalOf(network, { recycle: true }));
-  t.regex(await command(`ip link show ${slot.hostLink}`), /:slot/);
+  t.regex(await command(`ip link show ${slot.hostLink}`), /-slot/);
 });
 
 test.serial('a namespace in which somebody still listens is not used again', async (t) => {
@@ -144,7 +144,7 @@ test.serial('another life takes up the ready slots and leaves those in use alone
   await command(`ping -c1 -W2 ${network.address}`);
   // Handed out in the first life, taken back in the second.
   await room.remove(removalOf(network, { recycle: true }));
-  t.regex(await command(`ip link show ${slot.hostLink}`), /:slot/);
+  t.regex(await command(`ip link show ${slot.hostLink}`), /-slot/);
 });
 
 test.serial('a slot that is not what it was is mended at the hand-out', async (t) => {
