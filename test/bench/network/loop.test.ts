@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
-import { longest, watchIdleProcess, watchLoop, withoutCommon } from './loop.js';
+import { longest, ownShare, watchIdleProcess, watchLoop } from './loop.js';
 
 test('a loop that was held up is seen, also when it is asked at once', async (t) => {
   const loop = watchLoop();
@@ -26,20 +26,21 @@ test('an idle process answers what it has seen, and the same again', async (t) =
   t.is(await idle.stop(), seen);
 });
 
-test('what an idle process has seen in the same moments is not ours', (t) => {
+test('the wait for a cpu, and what an idle process suffered in the same moments, are not ours', (t) => {
   const ours = [
-    { end: 100, length: 20 },
-    { end: 200, length: 8 },
-    { end: 300, length: 5 },
+    { end: 100, length: 20, waited: 0 },
+    { end: 200, length: 8, waited: 6 },
+    { end: 300, length: 5, waited: 0 },
+    { end: 400, length: 5, waited: 7 },
   ];
   const idle = [
-    { end: 101, length: 18 },
-    { end: 196, length: 3 },
-    { end: 250, length: 30 },
+    { end: 101, length: 18, waited: 0 },
+    { end: 196, length: 3, waited: 3 },
+    { end: 250, length: 30, waited: 0 },
   ];
   t.deepEqual(
-    withoutCommon(ours, idle).map(({ length }) => length),
-    [3, 5, 5],
+    ownShare(ours, idle).map(({ length }) => length),
+    [3, 2, 5, 0],
   );
   t.is(longest([]), 0);
 });

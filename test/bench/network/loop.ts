@@ -1,17 +1,22 @@
-// How long the main loop stood still while something ran, seen twice: by Node's histogram and by a timer of our own. An
-// idle process watches its own loop meanwhile: a kernel that lets nobody run for 20 ms is not the fault of either.
+// How long the main loop stood still while something ran, seen twice: by Node's histogram and by a timer of our own. What
+// a thread waits for a cpu is not its fault, nor is what an idle process suffers in the same moment.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const INTERVAL_MS = 1;
 /** Shorter ones are the jitter of timers. */
 const STALL_MS = 2;
 
-/** The loop did not run for `length` milliseconds until `end` (of the epoch, for all processes alike). */
+/**
+ * The loop did not run for `length` milliseconds until `end` (of the epoch, for all processes alike); for `waited` of them
+ * the thread was ready and had no cpu.
+ */
 export interface Stall {
   readonly end: number;
   readonly length: number;
+  readonly waited: number;
 }
 
 /** What was seen of one loop. `histogram`: the longest stall as Node saw it. */
@@ -24,12 +29,12 @@ export interface Seen {
 export function watchLoop(): { stop(): Seen } {
   const histogram = monitorEventLoopDelay({ resolution: INTERVAL_MS });
   const stalls: Stall[] = [];
-  let last = performance.now();
+  let [last, lastWaited] = [performance.now(), cpuWait()];
   const look = () => {
-    const now = performance.now();
+    const [now, waited] = [performance.now(), cpuWait()];
     const length = now - last - INTERVAL_MS;
-    if (length >= STALL_MS) stalls.push({ end: performance.timeOrigin + now, length });
-    last = now;
+    if (length >= STALL_MS) stalls.push({ end: performance.timeOrigin + now, length, waited: waited - lastWaited });
+    [last, lastWaited] = [now, waited];
   };
   const timer = setInterval(look, INTERVAL_MS);
   histogram.enable();
@@ -66,22 +71,24 @@ export function longest(stalls: readonly Stall[]): number {
   return Math.max(0, ...stalls.map(({ length }) => length));
 }
 
-/** The stalls of ours without what an idle process had in the same moments. */
-export function withoutCommon(ours: readonly Stall[], idle: readonly Stall[]): Stall[] {
-  return ours.map(({ end, length }) => {
+/** What is left of our stalls without the wait for a cpu, or without what an idle process had in the same moments. */
+export function ownShare(ours: readonly Stall[], idle: readonly Stall[]): Stall[] {
+  return ours.map(({ end, length, waited }) => {
     const common = idle.map((other) => overlap(end - length, end, other.end - other.length, other.end));
-    return {
-      end,
-      length:
-        length -
-        Math.min(
-          length,
-          common.reduce((sum, value) => sum + value, 0),
-        ),
-    };
+    const shared = common.reduce((sum, value) => sum + value, 0);
+    return { end, length: Math.max(0, length - Math.max(waited, shared)), waited: 0 };
   });
 }
 
 function overlap(begin: number, end: number, otherBegin: number, otherEnd: number): number {
   return Math.max(0, Math.min(end, otherEnd) - Math.max(begin, otherBegin));
+}
+
+/** Milliseconds that the main thread has waited for a cpu so far (proc_pid_schedstat(5)); 0 on a kernel that does not tell. */
+function cpuWait(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6;
+  } catch {
+    return 0;
+  }
 }

@@ -6,7 +6,7 @@ import type { NetworkRoom } from '../../../netns/types.js';
 import type { Bench, Part } from '../group.js';
 import { time } from '../interleave.js';
 import type { Measurement } from '../result.js';
-import { longest, watchIdleProcess, watchLoop, withoutCommon } from './loop.js';
+import { longest, ownShare, watchIdleProcess, watchLoop } from './loop.js';
 import { type NamedNetwork, slot } from './names.js';
 import { removeAll, roomWay } from './ours.js';
 import { meminfo, settled } from './world.js';
@@ -51,7 +51,7 @@ async function many(bench: Bench, room: NetworkRoom, count: number): Promise<Mea
       deletion: deletion / 1000,
       stall: longest(seen.stalls),
       idleStall: longest(idleSeen.stalls),
-      ownStall: longest(withoutCommon(seen.stalls, idleSeen.stalls)),
+      ownStall: longest(ownShare(seen.stalls, idleSeen.stalls)),
     });
   } finally {
     loop.stop();
@@ -78,7 +78,7 @@ interface Totals {
   readonly deletion: number;
   readonly stall: number;
   readonly idleStall: number;
-  /** What an idle process did not have at the same time. */
+  /** The longest without the wait for a cpu and what an idle process had at the same time. */
   readonly ownStall: number;
 }
 
@@ -114,7 +114,7 @@ function lines(
       target: null,
     },
     {
-      name: `${name}: longest stall without the idle's`,
+      name: `${name}: of a stall, the loop's own share`,
       peer: 'limit',
       unit: 'ms',
       ours: one(ownStall),
