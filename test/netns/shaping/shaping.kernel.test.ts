@@ -110,6 +110,41 @@ test.serial('a limit beyond 32 bits of bytes per second', async (t) => {
   apply(NONE);
 });
 
+test.serial('where the kernel has fq_codel, it is behind both buckets, and a live change keeps it', async (t) => {
+  const { host, ping } = bench();
+  try {
+    await host('tc qdisc add dev lo root fq_codel');
+  } catch (error) {
+    t.log(`this kernel has no fq_codel: ${error instanceof Error ? error.message : error}`);
+    return t.pass();
+  }
+  await host('tc qdisc del dev lo root');
+  const queues = async () => {
+    const all: Record<string, unknown>[] = JSON.parse(await host('tc -j -s qdisc show'));
+    return all.filter(({ kind, parent }) => kind === 'fq_codel' && parent === 'be7:1');
+  };
+  apply(BOTH);
+  await ping(3);
+  const before = await queues();
+  t.is(before.length, 2);
+  for (const queue of before) t.like(queue, { handle: 'be8:', options: { flows: 128 } });
+  const more = { bitsPerSecond: 100e6, burstBytes: null };
+  apply({ ingress: more, egress: more });
+  const after = await queues();
+  t.is(after.length, 2);
+  // Another queue would count from zero.
+  after.forEach((queue, position) => {
+    t.true(Number(queue.packets) >= Number(before[position]?.packets) && Number(before[position]?.packets) >= 3);
+    t.true(memory(queue) > memory(before[position]));
+  });
+  apply(NONE);
+  t.is((await queues()).length, 0);
+});
+
+function memory(queue: Record<string, unknown> | undefined): number {
+  return (queue?.options as { memory_limit: number } | undefined)?.memory_limit ?? 0;
+}
+
 for (const step of ['ifb', 'ipv6', 'ifb-up', 'redirect']) {
   test.serial(`shaping killed after ${step} is completed by the next one, or removed`, async (t) => {
     const killed = () =>
@@ -174,8 +209,8 @@ for (const [what, commands, finding] of DAMAGE) {
 test.serial('a queue taken from behind the bucket is put back', async (t) => {
   const { link, host, ping } = bench();
   apply(BOTH);
-  // Leaves noop behind the bucket, which drops everything.
-  await host(`tc qdisc add dev ${link} parent be7:1 handle 77: pfifo`);
+  // Leaves noop behind the bucket, which drops everything. `replace`, as fq_codel may be there.
+  await host(`tc qdisc replace dev ${link} parent be7:1 handle 77: pfifo`);
   await host(`tc qdisc del dev ${link} parent be7:1`);
   await t.throwsAsync(ping(1));
   apply(BOTH);
