@@ -8,7 +8,6 @@ import {
   IFLA_BRIDGE,
   IFLA_BRPORT,
   IFLA_INFO,
-  NLA_F_NESTED,
   NLM_F,
   RTM,
 } from './constants.js';
@@ -50,18 +49,27 @@ export function parsePort({ buffer, start, end }: Message): { index: number; iso
 
 /** Makes `vlan` the port's only untagged one: what comes in without a tag is in it, and leaves without a tag. */
 export function setAccessVlan(port: { readonly index: number; readonly vlan: number }): Buffer {
-  return vlanMessage(RTM.SETLINK, port.index, BRIDGE_VLAN_INFO.PVID | BRIDGE_VLAN_INFO.UNTAGGED, port.vlan);
+  const info = vlanInfo(BRIDGE_VLAN_INFO.PVID | BRIDGE_VLAN_INFO.UNTAGGED, port.vlan);
+  return vlanMessage(RTM.SETLINK, port.index, info);
 }
 
-export function deleteVlan(port: { readonly index: number; readonly vlan: number }): Buffer {
-  return vlanMessage(RTM.DELLINK, port.index, 0, port.vlan);
+/** Takes the port out of the VLANs `first` to `last`, whichever of them it is in. */
+export function deleteVlans(port: { readonly index: number; readonly first: number; readonly last: number }): Buffer {
+  const { index, first, last } = port;
+  if (first === last) return vlanMessage(RTM.DELLINK, index, vlanInfo(0, first));
+  const { RANGE_BEGIN, RANGE_END } = BRIDGE_VLAN_INFO;
+  return vlanMessage(RTM.DELLINK, index, vlanInfo(RANGE_BEGIN, first), vlanInfo(RANGE_END, last));
 }
 
-function vlanMessage(type: number, index: number, flags: number, vlan: number): Buffer {
+function vlanInfo(flags: number, vlan: number): Buffer {
   const info = Buffer.alloc(4);
   info.writeUInt16LE(flags, 0);
   info.writeUInt16LE(vlan, 2);
-  const spec = attribute(IFLA.AF_SPEC | NLA_F_NESTED, attribute(IFLA_BRIDGE.VLAN_INFO, info));
+  return attribute(IFLA_BRIDGE.VLAN_INFO, info);
+}
+
+function vlanMessage(type: number, index: number, ...infos: readonly Buffer[]): Buffer {
+  const spec = nested(IFLA.AF_SPEC, ...infos);
   return message(type, NLM_F.REQUEST | NLM_F.ACK, header(index), spec);
 }
 

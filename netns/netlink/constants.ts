@@ -109,7 +109,7 @@ export const AF_BRIDGE = 7;
 export const IFLA_BR = { VLAN_FILTERING: 7 } as const;
 export const IFLA_BRPORT = { ISOLATED: 33 } as const;
 export const IFLA_BRIDGE = { VLAN_INFO: 2 } as const;
-export const BRIDGE_VLAN_INFO = { PVID: 2, UNTAGGED: 4 } as const;
+export const BRIDGE_VLAN_INFO = { PVID: 2, UNTAGGED: 4, RANGE_BEGIN: 8, RANGE_END: 16 } as const;
 
 /** The name of `value` in a table of this file; undefined for one that is not in it. */
 export function nameOf<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name | undefined {

@@ -6,6 +6,7 @@ import {
   AF_UNSPEC,
   IFF_UP,
   IFLA,
+  IFLA_BR,
   IFLA_INET6,
   IFLA_INFO,
   NLM_F,
@@ -56,6 +57,8 @@ export interface Link {
   readonly group: number | undefined;
   readonly master: number | undefined;
   readonly kind: string | undefined;
+  /** Whether a bridge keeps VLANs apart; undefined for other links, and where the kernel cannot. */
+  readonly vlanFiltering: boolean | undefined;
   readonly peer: number | undefined;
   readonly peerNetns: number | undefined;
   /** Undefined where the link has no IPv6. */
@@ -167,6 +170,7 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     group: undefined as number | undefined,
     master: undefined as number | undefined,
     kind: undefined as string | undefined,
+    vlanFiltering: undefined as boolean | undefined,
     peer: undefined as number | undefined,
     peerNetns: undefined as number | undefined,
     addressGeneration: undefined as AddressGeneration | undefined,
@@ -182,18 +186,22 @@ function readLink(buffer: Buffer, start: number, end: number): Link {
     else if (type === IFLA.LINK) link.peer = buffer.readUInt32LE(from);
     else if (type === IFLA.LINK_NETNSID) link.peerNetns = buffer.readInt32LE(from);
     else if (type === IFLA.AF_SPEC) link.addressGeneration = readAddressGeneration(buffer, from, to);
-    else if (type === IFLA.LINKINFO) link.kind = readKind(buffer, from, to);
+    else if (type === IFLA.LINKINFO) Object.assign(link, readInfo(buffer, from, to));
     else if (type === IFLA.STATS64 && to - from >= STATS64_READ) link.counters = readCounters(buffer, from);
   });
   return link;
 }
 
-function readKind(buffer: Buffer, start: number, end: number): string | undefined {
-  let kind: string | undefined;
+function readInfo(buffer: Buffer, start: number, end: number) {
+  const info: { kind: string | undefined; vlanFiltering?: boolean } = { kind: undefined };
   eachAttribute(buffer, start, end, (type, from, to) => {
-    if (type === IFLA_INFO.KIND) kind = readText(buffer, from, to);
+    if (type === IFLA_INFO.KIND) info.kind = readText(buffer, from, to);
+    else if (type === IFLA_INFO.DATA && info.kind === 'bridge')
+      eachAttribute(buffer, from, to, (option, at) => {
+        if (option === IFLA_BR.VLAN_FILTERING) info.vlanFiltering = buffer.readUInt8(at) !== 0;
+      });
   });
-  return kind;
+  return info;
 }
 
 function readAddressGeneration(buffer: Buffer, start: number, end: number): AddressGeneration | undefined {

@@ -2,16 +2,17 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import type { Host } from '../host.js';
-import { deleteVlan, newBridge, setAccessVlan, setPort } from '../netlink/bridge.js';
+import { deleteVlans, newBridge, setAccessVlan, setPort } from '../netlink/bridge.js';
 import { deleteLink, type Link, setLink } from '../netlink/link.js';
 import type { Request } from '../rtnl.js';
 import { disableIpv6, enableIpv6 } from '../sysctl.js';
 import type { Bridge, BridgePort, RoomSettings } from '../types.js';
 import { addressRequest, settle } from './face.js';
 
-const DEFAULT_VLAN = 1;
+const VLANS = { first: 1, last: 4094 } as const;
 const { EXFULL = 54 } = constants.errno as Record<string, number>;
 const { ENODEV, EOPNOTSUPP } = constants.errno;
+const NO_FILTERING = 'the kernel has no VLANs of bridges (CONFIG_BRIDGE_VLAN_FILTERING)';
 
 /** The tag of a bridge of ours. */
 function bridgeTag(table: string): string {
@@ -40,11 +41,13 @@ function provideBridge(host: Host, bridge: Bridge, tag: string): void {
     throw new SysError('RTM_NEWLINK', constants.errno.EEXIST, { path: name, note });
   }
   if (existing !== undefined && existing.alias !== tag) return;
-  if (existing === undefined)
-    host.rtnl.transact([
+  if (existing === undefined) {
+    const requests: Request[] = [
       { message: newBridge(bridge), op: 'RTM_NEWLINK', path: name, value: 'bridge' },
       { message: setLink({ name, alias: tag }), op: 'RTM_SETLINK', path: name, value: tag },
-    ]);
+    ];
+    explained(() => host.rtnl.transact(requests), EOPNOTSUPP, NO_FILTERING);
+  }
   const index = (existing ?? host.rtnl.link({ name }))?.index ?? 0;
   if (bridge.addresses.some((address) => address.includes(':'))) enableIpv6(name);
   else disableIpv6(name);
@@ -61,18 +64,33 @@ function provideBridge(host: Host, bridge: Bridge, tag: string): void {
 export function joinBridge(host: Host, link: Link, port: BridgePort, name: string): void {
   const bridge = host.rtnl.link({ name: port.bridge });
   if (bridge === undefined) throw new SysError('RTM_SETLINK', ENODEV, { path: name, value: `master ${port.bridge}` });
+  if (port.vlan !== null) refuseWithoutFiltering(bridge, port.vlan, name);
   if (link.master !== bridge.index) enslave(host, link, bridge, name);
   const { index } = link;
   const requests: Request[] = [
     { message: setPort({ index, isolated: port.isolated }), op: 'RTM_SETLINK', path: name, value: 'isolated' },
   ];
   if (port.vlan !== null) {
-    const value = `vlan ${port.vlan}`;
-    requests.push({ message: setAccessVlan({ index, vlan: port.vlan }), op: 'RTM_SETLINK', path: name, value });
-    if (port.vlan !== DEFAULT_VLAN)
-      requests.push({ message: deleteVlan({ index, vlan: DEFAULT_VLAN }), op: 'RTM_DELLINK', path: name, value });
+    const { vlan } = port;
+    const value = `vlan ${vlan}`;
+    requests.push({ message: setAccessVlan({ index, vlan }), op: 'RTM_SETLINK', path: name, value });
+    // All others: the bridge's default one, whichever that is, and one that the port was in before.
+    for (const [first, last] of [
+      [VLANS.first, vlan - 1],
+      [vlan + 1, VLANS.last],
+    ] as const)
+      if (first <= last)
+        requests.push({ message: deleteVlans({ index, first, last }), op: 'RTM_DELLINK', path: name, value });
   }
-  explained(() => host.rtnl.transact(requests), EOPNOTSUPP, 'the kernel has no CONFIG_BRIDGE_VLAN_FILTERING');
+  host.rtnl.transact(requests);
+}
+
+// A bridge that does not filter takes the VLANs of its ports and keeps nobody apart.
+function refuseWithoutFiltering(bridge: Link, vlan: number, name: string): void {
+  if (bridge.vlanFiltering === true) return;
+  const hint = `set vlan_filtering of ${bridge.name} to keep VLANs apart`;
+  const note = bridge.vlanFiltering === false ? hint : NO_FILTERING;
+  throw new SysError('RTM_SETLINK', EOPNOTSUPP, { path: name, value: `vlan ${vlan}`, note });
 }
 
 function enslave(host: Host, link: Link, bridge: Link, name: string): void {

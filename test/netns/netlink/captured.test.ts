@@ -2,7 +2,7 @@
 import test from 'ava';
 import { deleteAddress, newAddress, parseAddress } from '../../../netns/netlink/address.js';
 import { eachAttribute } from '../../../netns/netlink/attribute.js';
-import { deleteVlan, newBridge, setAccessVlan, setPort } from '../../../netns/netlink/bridge.js';
+import { deleteVlans, newBridge, setAccessVlan, setPort } from '../../../netns/netlink/bridge.js';
 import { NLA_F_NESTED } from '../../../netns/netlink/constants.js';
 import { parseLink, setLink } from '../../../netns/netlink/link.js';
 import { type Message, parseMessages } from '../../../netns/netlink/message.js';
@@ -140,7 +140,7 @@ test('bridges and their ports', (t) => {
   const cases = [
     ['bridge link set dev d0 isolated on', setPort({ ...D0, isolated: true })],
     ['bridge vlan add dev d0 vid 7 pvid untagged', setAccessVlan({ ...D0, vlan: 7 })],
-    ['bridge vlan del dev d0 vid 1', deleteVlan({ ...D0, vlan: 1 })],
+    ['bridge vlan del dev d0 vid 1', deleteVlans({ ...D0, first: 1, last: 1 })],
     ['ip link add br8 type bridge vlan_filtering 1', newBridge({ name: 'br8', vlanFiltering: true })],
     ['ip link add br7 type bridge', newBridge({ name: 'br7', vlanFiltering: false })],
   ] as const;
