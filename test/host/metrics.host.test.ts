@@ -61,6 +61,8 @@ test.serial('something of everything happens', async (t) => {
   t.is((await reach(s.node, 'hog', ['failed'])).end?.cause, 'limit');
   const more = exec('more', ['/bin/true'], { memory: { limit: '1Ti' } });
   t.is((await errorOf(create(s.node, more))).code, 'admission_refused');
+  const { sandbox } = await s.node.call('workload.get', { id: 'box' });
+  await sh(s.host, `ip netns exec ${sandbox.netns} curl -s --max-time 2 http://169.254.169.254/ || true`);
   await s.node.waitForEvent(({ type }) => type === 'workload.restarting', { timeoutMs: 3 * MINUTES });
 });
 
