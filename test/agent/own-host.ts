@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Not the runner's: in node_modules/.bin another program is called nft. */
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 export const UPLINK = '192.0.2.1';
 export const OUTSIDE = '192.0.2.2';
 /** Where a cloud has its metadata service; outside answers to it. */
@@ -54,7 +56,7 @@ export async function openHost(): Promise<OwnHost> {
   const prefix = ['nsenter', '-t', String(keeper.pid), '-m', '-n', '--'];
   const [program = '', ...args] = prefix;
   const shell = (line: string) =>
-    spawnSync(program, [...args, 'sh', '-c', line], { encoding: 'utf8', timeout: 20_000 });
+    spawnSync(program, [...args, 'sh', '-c', line], { encoding: 'utf8', timeout: 20_000, env: { PATH } });
   const started: ReturnType<typeof spawn>[] = [];
   const host: OwnHost = {
     directory,
