@@ -67,6 +67,12 @@ export function sandboxFor(
   };
 }
 
+/** The same sandbox without the slot that it was meant to have. */
+export function withoutSlot(id: string, sandbox: Sandbox, linkPrefix: string): Sandbox {
+  const own = { netns: `${NETNS_PREFIX}${id}`, hostLink: linkNameFor(linkPrefix, id), mac: macFor(id) };
+  return { ...sandbox, ...own, baseline: null };
+}
+
 /** The network of a workload as it should be; null when it has no link. */
 export function networkFor(
   spec: WorkloadSpec,

@@ -9,7 +9,7 @@ import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
-import { limitsOf } from './plan.js';
+import { limitsOf, NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
 
@@ -29,11 +29,12 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
   const held = new Map((await world.holder.list()).map((process) => [process.id, process]));
   // Before any number is given out anew: a tenant keeps its own.
   world.claims.restoreGroups(records);
+  const tags = await ownerTags(world);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
-    const taken = takeOver(record, seen, world.bootId);
+    const taken = leaveSlot(takeOver(record, seen, world.bootId), seen, tags, world.config.network.link_prefix);
     const actor = adopt(taken);
     if (actor.record !== record) await world.journal.write(actor.record);
     if (taken.state !== record.state)
@@ -48,6 +49,29 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
     actor.wake();
   }
   return { ...counts, damaged };
+}
+
+/** Host link -> owner tag. */
+async function ownerTags(world: World): Promise<ReadonlyMap<string, string>> {
+  const { links } = await world.network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX });
+  return new Map(links.map(({ name, owner }) => [name, owner]));
+}
+
+/**
+ * A slot that does not carry the workload's tag is not its own: the boot took it away, or the agent died before the
+ * hand-out, or after the flush. The pool has it or will make it, for somebody else.
+ */
+export function leaveSlot(
+  record: WorkloadRecord,
+  seen: HeldProcess | undefined,
+  tags: ReadonlyMap<string, string>,
+  linkPrefix: string,
+): WorkloadRecord {
+  const { id, sandbox } = record;
+  const lives = seen !== undefined && !seen.exit;
+  if (sandbox.baseline === null || sandbox.hostLink === null || lives) return record;
+  if (tags.get(sandbox.hostLink) === ownerTag(id)) return record;
+  return { ...record, sandbox: withoutSlot(id, sandbox, linkPrefix) };
 }
 
 /** The record as it is true now. */

@@ -1,6 +1,7 @@
 // The agent is killed, at every call it makes to the world, and the next one takes over on the same host and journal.
 import test from 'ava';
-import type { FakeHost } from './fake-host.js';
+import type { Slot } from '../../../netns/types.js';
+import { FakeHost } from './fake-host.js';
 import { type Life, newLife, specOf, state } from './fake-world.js';
 
 const gone = (event: { type: string }) => event.type === 'workload.deleted';
@@ -110,4 +111,44 @@ test('after a reboot everything starts again, higher priority first, and what wa
   const order = second.events.filter((event) => event.data.to === 'preparing').map((event) => event.workload);
   t.deepEqual(order, ['high', 'low']);
   t.is(second.manager.actor('off').record.state, 'exited');
+});
+
+const slot = (number: number): Slot => ({
+  netns: `berth--slot-${number}`,
+  hostLink: `btslot${number}`,
+  mac: '02:00:00:00:00:01',
+  baseline: { name: '', rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 },
+});
+
+test('after a boot nobody counts on the slot of before: the pool gives its number to another', async (t) => {
+  const first = newLife();
+  first.host.slots.veth.push(slot(0));
+  await first.manager.recover();
+  await first.manager.create(specOf());
+  await first.until(state('running'));
+  t.is(first.manager.actor('web-1').record.sandbox.netns, 'berth--slot-0');
+  const second = await nextLife(first, new FakeHost(), 'boot-2');
+  second.host.slots.veth.push(slot(0));
+  if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
+  t.like(second.manager.actor('web-1').record.sandbox, { netns: 'berth-web-1', baseline: null });
+  await second.manager.create(specOf({ id: 'web-2' }));
+  t.is(second.manager.actor('web-2').record.sandbox.netns, 'berth--slot-0');
+});
+
+test('a slot that was not handed out before the agent died stays with the pool; one that was is kept', async (t) => {
+  for (let calls = 0; calls <= 6; calls++) {
+    const first = newLife();
+    first.host.slots.veth.push(slot(0));
+    await first.manager.recover();
+    first.host.dieAfter(calls);
+    await first.manager.create(specOf());
+    const second = await nextLife(first);
+    if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
+    const { netns, hostLink } = second.manager.actor('web-1').record.sandbox;
+    t.is(second.host.links.get(hostLink ?? ''), 'berth:web-1', `after ${calls} calls`);
+    const handedOut =
+      first.host.calls.indexOf('network.create') >= 0 && calls > first.host.calls.indexOf('network.create');
+    if (handedOut) t.is(netns, 'berth--slot-0', `after ${calls} calls`);
+    else t.is(netns, 'berth-web-1', `after ${calls} calls`);
+  }
 });
