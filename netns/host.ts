@@ -1,6 +1,7 @@
 // What the worker thread holds for its whole life: its own namespace as the way back, and a socket in it.
 import { closeSync } from 'node:fs';
 import { openNamespace } from '../linux/namespace.js';
+import { Procfs } from '../linux/procfs.js';
 import { Nfnl } from './nfnl.js';
 import { Rtnl } from './rtnl.js';
 import type { HeldSlot } from './slots/held.js';
@@ -13,6 +14,7 @@ export interface Host {
   readonly rtnl: Rtnl;
   /** Opened at first use: a kernel without nf_tables still has links. Throws SysError then. */
   readonly nfnl: Nfnl;
+  readonly procfs: Procfs;
   /** Whether /run/netns has been made a shared mount; done once, as it takes the lock of all mounts. */
   directoryShared: boolean;
   /** Whether the kernel has fq_codel; undefined: not tried yet. */
@@ -30,6 +32,7 @@ export function openHost(): Host {
   try {
     const rtnl = new Rtnl();
     let nfnl: Nfnl | undefined;
+    const procfs = new Procfs();
     const slots = new Map<string, HeldSlot>();
     return {
       home,
@@ -42,10 +45,12 @@ export function openHost(): Host {
       fairQueues: undefined,
       settings: undefined,
       slots,
+      procfs,
       close() {
         for (const { inside } of slots.values()) inside.close();
         rtnl.close();
         nfnl?.close();
+        procfs.close();
         closeSync(home);
       },
     };

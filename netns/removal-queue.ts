@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeError, type PatientRemoval, type RemovedData } from './protocol.js';
-import { REMOVAL_BATCH } from './removal.js';
+import { IDLE_REMOVAL_BATCH, REMOVAL_BATCH } from './removal.js';
 import type { LinkStats, Removal } from './types.js';
 
 /** How often and after which pause a slot is looked at again that still has sockets of a process that is gone. */
@@ -26,11 +26,14 @@ export interface Outcome {
 
 export class RemovalQueue {
   readonly #send: SendBatch;
+  readonly #busy: () => boolean;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(send: SendBatch) {
+  /** `busy`: whether somebody else waits for the worker. */
+  constructor(send: SendBatch, busy: () => boolean) {
     this.#send = send;
+    this.#busy = busy;
   }
 
   async add(removal: Removal): Promise<Outcome> {
@@ -56,7 +59,10 @@ export class RemovalQueue {
   async #run(): Promise<void> {
     // Removals asked for in the same turn belong together.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#sendNext(this.#waiting.splice(0, REMOVAL_BATCH));
+    while (this.#waiting.length > 0) {
+      const size = this.#busy() ? REMOVAL_BATCH : IDLE_REMOVAL_BATCH;
+      await this.#sendNext(this.#waiting.splice(0, size));
+    }
     this.#running = undefined;
   }
 

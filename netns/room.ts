@@ -35,7 +35,10 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
       for (const watcher of watchers) watcher(hints);
     },
   });
-  const removals = new RemovalQueue(async (batch) => await client.call({ method: 'remove', removals: batch }));
+  const removals = new RemovalQueue(
+    async (batch) => await client.call({ method: 'remove', removals: batch }),
+    () => client.waiting > 0,
+  );
 
   const startPool = (slots: SlotSettings): SlotPool => {
     const maker = {

@@ -2,11 +2,12 @@
 // synchronous write while visiting a namespace changes that one.
 import { writeFileSync } from 'node:fs';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import type { Procfs } from '../linux/procfs.js';
 
 /** Lets the namespace route between its links. Throws SysError. */
-export function enableForwarding(options: { readonly ipv6: boolean }): void {
-  write('/proc/sys/net/ipv4/ip_forward', '1');
-  if (options.ipv6) write('/proc/sys/net/ipv6/conf/all/forwarding', '1');
+export function enableForwarding(proc: Procfs, options: { readonly ipv6: boolean }): void {
+  write(proc, '/net/ipv4/ip_forward', '1');
+  if (options.ipv6) write(proc, '/net/ipv6/conf/all/forwarding', '1');
 }
 
 /**
@@ -14,9 +15,9 @@ export function enableForwarding(options: { readonly ipv6: boolean }): void {
  * before the link comes up: each IPv6 link otherwise joins MLD groups and floods DAD and router solicitations over
  * all others, which makes the creation of n sandboxes cost n squared. A kernel without IPv6 is fine.
  */
-export function disableIpv6(link: string): void {
+export function disableIpv6(proc: Procfs, link: string): void {
   try {
-    write(`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`, '1');
+    write(proc, `/net/ipv6/conf/${link}/disable_ipv6`, '1');
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
@@ -27,13 +28,13 @@ export function disableIpv6(link: string): void {
  * duplicate address detection, whose second of silence would delay every start. With `all` for links to come, too.
  * Throws SysError; ENOENT on a kernel without IPv6.
  */
-export function enableIpv6(link: string): void {
+export function enableIpv6(proc: Procfs, link: string): void {
   for (const scope of link === 'all' ? ['all', 'default'] : [link]) {
-    const directory = `/proc/sys/net/ipv6/conf/${scope}`;
-    write(`${directory}/disable_ipv6`, '0');
-    write(`${directory}/accept_ra`, '0');
-    write(`${directory}/accept_dad`, '0');
-    if (scope !== 'all') write(`${directory}/addr_gen_mode`, '1');
+    const directory = `/net/ipv6/conf/${scope}`;
+    write(proc, `${directory}/disable_ipv6`, '0');
+    write(proc, `${directory}/accept_ra`, '0');
+    write(proc, `${directory}/accept_dad`, '0');
+    if (scope !== 'all') write(proc, `${directory}/addr_gen_mode`, '1');
   }
 }
 
@@ -41,19 +42,20 @@ export function enableIpv6(link: string): void {
  * Lets the host's loopback clients (`curl 127.0.0.1:PORT`) reach a port that this link's workload publishes: the kernel
  * otherwise takes 127.0.0.0/8 on any link for a martian. The packet filter drops such packets from the link itself.
  */
-export function routeLoopback(link: string): void {
-  write(`/proc/sys/net/ipv4/conf/${link}/route_localnet`, '1');
+export function routeLoopback(proc: Procfs, link: string): void {
+  write(proc, `/net/ipv4/conf/${link}/route_localnet`, '1');
 }
 
 /** TCP keeps no measurements of peers after a connection, so that there is nothing to forget. Throws SysError. */
-export function keepNoMetrics(): void {
-  write('/proc/sys/net/ipv4/tcp_no_metrics_save', '1');
+export function keepNoMetrics(proc: Procfs): void {
+  write(proc, '/net/ipv4/tcp_no_metrics_save', '1');
 }
 
-function write(path: string, value: string): void {
+function write(proc: Procfs, name: string, value: string): void {
+  const path = `${proc.root}/sys${name}`;
   try {
     writeFileSync(path, value, { flag: 'r+' });
   } catch (error) {
-    throw sysErrorFrom(error, 'write', path, value);
+    throw sysErrorFrom(error, 'write', `/proc/sys${name}`, value);
   }
 }

@@ -39,7 +39,7 @@ export function provideBase(
     afterStep('host-end');
     return end;
   }
-  const inside = provideNamespace(host, netns, (rtnl) => prepareInside(rtnl, base, afterStep), afterStep);
+  const inside = provideNamespace(host, netns, (rtnl) => prepareInside(host, rtnl, base, afterStep), afterStep);
   try {
     const end = providePair(host, inside, base);
     afterStep('pair');
@@ -55,12 +55,12 @@ export function provideBase(
 }
 
 /** In the namespace, before it has a name when it is new: what must be so before the first link is up. */
-function prepareInside(inside: Rtnl, base: Base, afterStep: AfterStep): void {
-  if (base.address6 === null) disableIpv6('all');
-  else enableIpv6('all');
-  if (base.address === null) keepNoMetrics();
+function prepareInside({ procfs }: Host, inside: Rtnl, base: Base, afterStep: AfterStep): void {
+  if (base.address6 === null) disableIpv6(procfs, 'all');
+  else enableIpv6(procfs, 'all');
+  if (base.address === null) keepNoMetrics(procfs);
   if (base.tap === null) return;
-  if (base.attachment.mode === 'routed') enableForwarding({ ipv6: base.address6 !== null });
+  if (base.attachment.mode === 'routed') enableForwarding(procfs, { ipv6: base.address6 !== null });
   provideTap(inside, base.tap);
   afterStep('tap');
 }
@@ -76,8 +76,8 @@ function provideTap(inside: Rtnl, tap: Tap): void {
 function configureHostEnd(host: Host, link: Link, base: Base): void {
   const { hostLink, attachment, group } = base;
   const { addresses } = layoutOf(base).host;
-  if (addresses.some(({ address }) => address.includes(':'))) enableIpv6(hostLink);
-  else disableIpv6(hostLink);
+  if (addresses.some(({ address }) => address.includes(':'))) enableIpv6(host.procfs, hostLink);
+  else disableIpv6(host.procfs, hostLink);
   if (attachment.mode === 'bridge') joinBridge(host, link, attachment, hostLink);
   host.rtnl.transact([
     settle(link, { group, up: true }, hostLink),

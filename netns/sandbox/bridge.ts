@@ -49,8 +49,8 @@ function provideBridge(host: Host, bridge: Bridge, tag: string): void {
     explained(() => host.rtnl.transact(requests), EOPNOTSUPP, NO_FILTERING);
   }
   const index = (existing ?? host.rtnl.link({ name }))?.index ?? 0;
-  if (bridge.addresses.some((address) => address.includes(':'))) enableIpv6(name);
-  else disableIpv6(name);
+  if (bridge.addresses.some((address) => address.includes(':'))) enableIpv6(host.procfs, name);
+  else disableIpv6(host.procfs, name);
   host.rtnl.transact([
     settle({ index }, { up: true }, name),
     ...bridge.addresses.map((text) => {

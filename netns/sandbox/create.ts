@@ -51,7 +51,7 @@ export function updateSandbox(host: Host, from: SandboxNetwork, to: SandboxNetwo
 /** The elements of a sandbox, instead of those of `before`. Without settings there is no table yet. */
 export function openFirewall(host: Host, network: SandboxNetwork, before: SandboxNetwork | undefined): void {
   if (host.settings === undefined) return;
-  if (network.firewall.ports.length > 0) routeLoopback(network.hostLink);
+  if (network.firewall.ports.length > 0) routeLoopback(host.procfs, network.hostLink);
   applyEntries(host, host.settings.table, { add: [network], remove: before === undefined ? [] : [before] });
 }
 
@@ -61,7 +61,7 @@ export function createIsolated(host: Host, netns: string): void {
   const inside = provideNamespace(
     host,
     netns,
-    () => disableIpv6('all'),
+    () => disableIpv6(host.procfs, 'all'),
     () => {},
   );
   try {

@@ -79,7 +79,7 @@ export function applyBandwidth(host: Host, target: ShapingTarget, options: Apply
   }
   const ifb = provideIfb(host, state, target, towards);
   afterStep('ifb');
-  disableIpv6(ifb.name);
+  disableIpv6(host.procfs, ifb.name);
   afterStep('ipv6');
   send(host, [
     ...withBucket(host, ifb, bucketOf(egress, mtu)),

@@ -4,7 +4,7 @@ import { SysError } from '../../linux/errors.js';
 import type { Host } from '../host.js';
 import { linkNameFor } from '../names.js';
 import { listNamespaces } from '../namespaces.js';
-import { REMOVAL_BATCH, removeSandboxes } from '../removal.js';
+import { IDLE_REMOVAL_BATCH, removeSandboxes } from '../removal.js';
 import { type AfterStep, provideBase } from '../sandbox/base.js';
 import type { LinkStats, SlotKind } from '../types.js';
 import { holdSlot, letGo, slotBase, slotTag } from './held.js';
@@ -41,8 +41,8 @@ export function removeSlots(host: Host): void {
     const hostLink = linkNameFor(settings.linkPrefix, netns);
     return { netns, hostLink, owner, network: null, recycle: false, patient: false };
   });
-  for (let at = 0; at < removals.length; at += REMOVAL_BATCH)
-    for (const { error } of removeSandboxes(host, removals.slice(at, at + REMOVAL_BATCH))) if (error) throw error;
+  for (let at = 0; at < removals.length; at += IDLE_REMOVAL_BATCH)
+    for (const { error } of removeSandboxes(host, removals.slice(at, at + IDLE_REMOVAL_BATCH))) if (error) throw error;
 }
 
 /** Counters of one link. */

@@ -100,7 +100,7 @@ test.serial('published ports lead to the workload, from everywhere', async (t) =
   ] as const;
   const network = await lab.sandbox(9, { ports }, 31);
   const other = await lab.sandbox(10, {}, 32);
-  routeLoopback(network.hostLink);
+  routeLoopback(lab.host.procfs, network.hostLink);
   await lab.serve(network.netns, 80);
   t.is(await lab.ask(lab.outsideNetns, 'tcp', NET.host, 8080), `tcp ::ffff:${NET.outside}`);
   t.is(await lab.ask(lab.outsideNetns, 'udp', NET.host, 5353), `udp ::ffff:${NET.outside}`);
@@ -117,7 +117,7 @@ test.serial('published ports lead to the workload, from everywhere', async (t) =
 
 test.serial('a link that the loopback may go out of does not let it in', async (t) => {
   const network = await lab.sandbox(11);
-  routeLoopback(network.hostLink);
+  routeLoopback(lab.host.procfs, network.hostLink);
   await inside(network, 'ip address flush dev lo');
   await inside(network, `ip route add 127.0.0.0/8 via 169.254.1.1 dev eth0 src ${network.address}`);
   await inside(network, 'sysctl -q -w net.ipv4.conf.eth0.route_localnet=1');

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import test from 'ava';
 import { SysError } from '../../../linux/errors.js';
+import { Procfs } from '../../../linux/procfs.js';
 import type { Host } from '../../../netns/host.js';
 import { eachAttribute, readText } from '../../../netns/netlink/attribute.js';
 import { NLM_F, NLMSG, RTM } from '../../../netns/netlink/constants.js';
@@ -55,6 +56,7 @@ function scripted(refuse: (request: Message, kind: string) => [number, string?] 
       throw new Error('shaping has no use for the firewall');
     },
     directoryShared: true,
+    procfs: new Procfs(),
     fairQueues: undefined,
     settings: undefined,
     slots: new Map(),
