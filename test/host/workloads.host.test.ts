@@ -59,7 +59,9 @@ const get = (id: string): string => `curl -sf --max-time 30 http://${address(id)
 
 test.before(async (t) => {
   t.timeout(10 * MINUTES);
-  s = await openScenario('berth-workloads', '[metrics]\ninterval = "1s"\n\n[lifecycle]\nstop_grace = "3s"\n');
+  // Without slots the names in the kernel are those of the workloads.
+  const network = '[network]\nslots = 0\nhost_access = true\n\n';
+  s = await openScenario('berth-workloads', `${network}[metrics]\ninterval = "1s"\n\n[lifecycle]\nstop_grace = "3s"\n`);
   await s.host.ssh(PREPARE);
 });
 
@@ -169,7 +171,7 @@ test.serial('where the host forwards, workloads reach each other and, by NAT, wh
 sysctl -qw net.ipv4.ip_forward=1
 ip netns exec berth-web ${get('box')}
 ip netns exec berth-box ${get('web')}
-ip netns exec berth-web ${get('vm')}
+ip netns exec berth-room ${get('vm')}
 ip netns add internet; ip link add inet0 type veth peer name eth0 netns internet
 ip addr add 192.0.2.1/24 dev inet0; ip link set inet0 up
 ip -n internet addr add 192.0.2.2/24 dev eth0; ip -n internet link set eth0 up; ip -n internet link set lo up
