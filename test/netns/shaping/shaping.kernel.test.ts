@@ -281,7 +281,9 @@ test.serial('what a limited workload sends is seen by inet chains as coming from
   await host('/usr/sbin/nft add chain inet seen in { type filter hook prerouting priority 0 ; }');
   await host(`/usr/sbin/nft add rule inet seen in iifname ${link} counter`);
   await ping(3);
-  t.regex(await host('/usr/sbin/nft list table inet seen'), /packets 3 /);
+  // The three pings, and whatever the namespace says of its own accord.
+  const packets = Number(/packets (\d+) /.exec(await host('/usr/sbin/nft list table inet seen'))?.[1]);
+  t.true(packets >= 3, `${packets}`);
   await host('/usr/sbin/nft delete table inet seen');
   apply(NONE);
 });
