@@ -16,6 +16,7 @@ import {
 } from './scenario.js';
 
 const CONFIG = `[network]
+slots = 0
 pool = "10.133.0.0/30"
 
 [tenant.small]
@@ -130,7 +131,11 @@ const invalid: readonly (readonly [field: string, spec: Record<string, unknown>]
   ['resources.memory.request', exec('x', { resources: { memory: { request: '2Mi', limit: '1Mi' } } })],
   ['resources.pids', exec('x', { resources: { pids: 0 } })],
   ['resources', exec('x', { resources: { gpu: 1 } })],
-  ['network.mode', exec('x', { network: { mode: 'bridge' } })],
+  ['network.mode', exec('x', { network: { mode: 'bridged' } })],
+  ['network.bridge', exec('x', { network: { mode: 'bridge' } })],
+  ['network.bandwidth', exec('x', { network: { bandwidth: { egress: '1bit' } } })],
+  ['network.egress', exec('x', { network: { egress: { deny: ['10.0.0.1/8'] } } })],
+  ['network.ports', exec('x', { network: { ports: [{ host: 0, guest: 80 }] } })],
   ['exec', { id: 'x', driver: 'exec' }],
   ['exec.command', exec('x', { exec: { command: [] } })],
   ['exec.env.1A', exec('x', { exec: { command: ['/bin/true'], env: { '1A': '' } } })],
