@@ -298,7 +298,7 @@ test.serial('deletion of all leaves nothing', async (t) => {
   t.is(await leftovers(s.target), '');
   const text = await sh(
     s.host,
-    `nft list table inet berth | grep -c -E 'elements|10\\.133\\.0\\.[0-9]+[^./0-9]'
+    `nft list table inet berth | grep -c -E '"bt[a-z2-7]+"|10\\.133\\.0\\.[0-9]+[^./0-9]'
 curl -s http://127.0.0.1:9464/metrics | grep ^berth_leaked_objects
 ls /run/berth/workloads /run/berth/held; pgrep -x 'busybox|crun|qemu-system-x86' || true`,
   );
