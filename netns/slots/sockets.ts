@@ -13,7 +13,7 @@ import { Rtnl } from '../rtnl.js';
 const SOCKSTAT = '/proc/thread-self/net/sockstat';
 /** The one of HeldSlot. */
 const OURS = 1;
-const { ENOENT, EAGAIN } = constants.errno;
+const { ENOENT, EAGAIN, EPROTO } = constants.errno;
 
 /**
  * Ends what is left. Throws SysError EAGAIN when sockets remain: most kinds are counted until RCU has freed them, some
@@ -40,7 +40,10 @@ function count(): number {
   } catch (error) {
     throw sysErrorFrom(error, 'read', SOCKSTAT);
   }
-  return Number(/^sockets: used (\d+)/.exec(text)?.[1] ?? Number.NaN);
+  const used = /^sockets: used (\d+)/.exec(text)?.[1];
+  // What cannot be counted is not taken for nothing.
+  if (used === undefined) throw new SysError('read', EPROTO, { path: SOCKSTAT, note: 'it has no count of sockets' });
+  return Number(used);
 }
 
 function destroyAll(): void {
