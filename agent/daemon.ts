@@ -42,7 +42,11 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const { agent, drift, events, late, manager, observation, quarantine, rooms } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
-  rooms.network.watch((hints) => drift.hint(hints));
+  await rooms.network
+    .watch((hints) => drift.hint(hints))
+    .catch((error: unknown) => {
+      log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
+    });
   await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });

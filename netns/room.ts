@@ -86,10 +86,10 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     list: async (prefixes) => client.call({ method: 'list', prefixes }),
     audit: async (networks) => client.call({ method: 'audit', networks }),
     sweep: async (networks) => client.call({ method: 'sweep', networks }),
-    watch: (onHints) => {
+    watch: async (onHints) => {
+      // From now on the greeting makes each new thread watch.
       watchers.push(onHints);
-      // After a crash the greeting watches again; whether this call is answered does not matter.
-      void client.call({ method: 'watch' }).catch(() => undefined);
+      await client.call({ method: 'watch' });
     },
     hostNetworks: async () => client.call({ method: 'hostNetworks' }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),

@@ -239,8 +239,11 @@ export interface NetworkRoom {
   audit(networks: readonly SandboxNetwork[]): Promise<Finding[]>;
   /** Removes elements of the firewall that belong to none of `networks`; returns how many. */
   sweep(networks: readonly SandboxNetwork[]): Promise<number>;
-  /** Calls back, within a second, when someone else has changed links, addresses, routes or our tables. */
-  watch(onHints: (hints: readonly Hint[]) => void): void;
+  /**
+   * Calls back, within a second, when someone else has changed links, addresses, routes or our tables. Rejects with
+   * SysError when that cannot be heard, e.g. EPERM without CAP_NET_BROADCAST.
+   */
+  watch(onHints: (hints: readonly Hint[]) => void): Promise<void>;
   /** Routes and addresses of the host, to compare pools with. */
   hostNetworks(): Promise<HostNetworks>;
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */
