@@ -1,4 +1,5 @@
 // The worker's side: one call after the other, each finished within its message event. Nothing here is async.
+import { constants } from 'node:os';
 import type { MessagePort } from 'node:worker_threads';
 import { SysError } from '../linux/errors.js';
 import { NamespaceLostError } from '../linux/namespace.js';
@@ -171,5 +172,5 @@ function create(host: Host, network: SandboxNetwork): undefined {
 
 function settingsOf(host: Host): RoomSettings {
   if (host.settings !== undefined) return host.settings;
-  throw new Error('the room has not been set up');
+  throw new SysError('network room', constants.errno.EINVAL, { note: 'it has not been set up' });
 }
