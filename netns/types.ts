@@ -148,7 +148,10 @@ export interface SlotCounts {
   readonly handedOut: number;
   readonly recycled: number;
   readonly discarded: number;
-  /** Namespaces of slots that nobody has: ready, in the making, or being flushed. */
+  /**
+   * Namespaces that the pool answers for: ready, in the making, or handed out and not back yet. Between the hand-out and
+   * the caller's own record of it nobody else does.
+   */
   readonly names: readonly string[];
 }
 

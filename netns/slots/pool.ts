@@ -17,13 +17,14 @@ export interface SlotMaker {
 }
 
 const BUSY_WAIT_MS = 5;
+const NOT_NOW_MS = 250;
 const RETRY_MS = 5_000;
 
 export class SlotPool {
   readonly #maker: SlotMaker;
   readonly #settings: SlotSettings;
   readonly #ready: Record<SlotKind, Slot[]> = { veth: [], tap: [] };
-  /** Names that are in the making or being flushed. */
+  /** Names that are in the making. */
   readonly #underWay = new Set<string>();
   /** Names that somebody has, with their kind. */
   readonly #out = new Map<string, SlotKind>();
@@ -81,8 +82,8 @@ export class SlotPool {
 
   counts(): SlotCounts {
     const { veth, tap } = this.#ready;
-    const names = [...veth, ...tap].map(({ netns }) => netns);
-    return { ready: { veth: veth.length, tap: tap.length }, ...this.#counts, names: [...names, ...this.#underWay] };
+    const names = [...[...veth, ...tap].map(({ netns }) => netns), ...this.#underWay, ...this.#out.keys()];
+    return { ready: { veth: veth.length, tap: tap.length }, ...this.#counts, names };
   }
 
   /** Takes up what an earlier agent has left ready, then fills in the background. */
@@ -112,7 +113,8 @@ export class SlotPool {
     }
     for (const kind of ['veth', 'tap'] as const)
       while (!this.#closed && this.#ready[kind].length < this.#settings[kind]) {
-        if (!this.#mayRefill() || this.#maker.busy()) return this.#again(BUSY_WAIT_MS);
+        if (!this.#mayRefill()) return this.#again(NOT_NOW_MS);
+        if (this.#maker.busy()) return this.#again(BUSY_WAIT_MS);
         const number = this.#next++;
         await this.#make(`${this.#settings.netnsPrefix}${number}`, kind);
       }

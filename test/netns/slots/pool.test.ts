@@ -50,7 +50,7 @@ test('it fills up, hands out in order, and fills again', async (t) => {
   t.is(pool.acquire('tap'), undefined);
   await until(() => pool.counts().ready.veth === 3 && pool.counts().ready.tap === 1);
   t.like(pool.counts(), { handedOut: 2, recycled: 0, discarded: 0 });
-  t.false(pool.counts().names.includes('s-0'));
+  t.true(pool.counts().names.includes('s-0'), 'somebody is about to write it down');
   await pool.close();
 });
 
@@ -101,7 +101,8 @@ test('nothing is made while it is not allowed', async (t) => {
   t.deepEqual(maker.made, []);
   allowed = true;
   await new Promise((resolve) => setTimeout(resolve, 50));
-  t.is(maker.made.length, 4);
+  t.deepEqual(maker.made, []);
+  await until(() => maker.made.length === 4);
   await pool.close();
 });
 
