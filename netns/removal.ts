@@ -23,7 +23,7 @@ export const REMOVAL_BATCH = 25;
 /** While nobody waits: an RCU cycle costs the same for all of them. */
 export const IDLE_REMOVAL_BATCH = 100;
 
-const { EAGAIN, ENODEV, ENOENT } = constants.errno;
+const { EAGAIN, ENODEV } = constants.errno;
 
 /** What became of one removal. `recycled`: the slot is free, and these are the counters of its link. */
 export interface Removed {
@@ -37,7 +37,7 @@ export interface Removed {
   readonly gone?: true;
 }
 
-/** Flushes what can be used again and removes the rest, at most REMOVAL_BATCH at once. */
+/** Flushes what can be used again and removes the rest, all in one wait: the caller bounds how many. */
 export function removeSandboxes(
   host: Host,
   removals: readonly PatientRemoval[],
@@ -106,15 +106,10 @@ function deleteSandboxes(host: Host, removals: readonly Removal[], afterStep: Af
   });
 }
 
-// A table that someone has removed took the elements along.
 function closeFirewall(host: Host, networks: readonly SandboxNetwork[]): void {
   const { settings } = host;
   if (settings === undefined || networks.length === 0) return;
-  try {
-    applyEntries(host, settings.table, { add: [], remove: networks });
-  } catch (error) {
-    if (!(error instanceof SysError) || error.errno !== ENOENT) throw error;
-  }
+  applyEntries(host, settings.table, { add: [], remove: networks });
   forgetConnections(
     host,
     networks.flatMap(({ address, address6 }) => (address6 === null ? [address] : [address, address6])),
