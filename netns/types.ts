@@ -79,7 +79,10 @@ export interface Rate {
   readonly burstBytes: number | null;
 }
 
-/** What the packet filter knows of one sandbox: elements of static sets, never rules. Changed live. */
+/**
+ * What the packet filter knows of one sandbox: elements of static sets, and for an egress list an element that leads to
+ * the chain of that list, which all sandboxes with the same list share. Changed live.
+ */
 export interface Firewall {
   /** Networks in CIDR form, IPv4 or IPv6; the longest prefix wins, on a tie `deny`. */
   readonly egress: {
@@ -169,7 +172,7 @@ export interface Removal {
   readonly netns: string | null;
   readonly hostLink: string | null;
   readonly owner: string;
-  /** The sandbox as it was made, for its elements in the firewall; null: unknown, `audit` finds them. */
+  /** The sandbox as it was made, for its elements in the firewall; null: unknown, `sweep` removes them. */
   readonly network: SandboxNetwork | null;
   /** Nothing in the namespace could change it (no CAP_NET_ADMIN): a slot is flushed and kept for the next. */
   readonly recycle: boolean;

@@ -1,5 +1,4 @@
 // Hand-out: a ready slot becomes the sandbox of somebody. Two sends and the firewall's; no link is made.
-
 import { enterNetwork, visitNetwork } from '../../linux/namespace.js';
 import { makePersistentTap } from '../../linux/tuntap.js';
 import type { Host } from '../host.js';

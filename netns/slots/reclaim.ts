@@ -1,5 +1,5 @@
-// Take-back: everything a tenant can have left in a slot is flushed, and the slot is compared with a new one. Only for
-// workloads that could not change the namespace themselves (no CAP_NET_ADMIN in it); others' namespaces are deleted.
+// Take-back: everything a tenant can have left in a slot is flushed; sockets and addresses are looked at once more. Only
+// for workloads that could not change the namespace themselves (no CAP_NET_ADMIN in it); others' namespaces are deleted.
 //
 //   connections        conntrack entries of the address on the host; inside by the address translation of clones
 //   neighbours         of the host link and inside, e.g. the guest's MAC
