@@ -80,6 +80,19 @@ export class NetlinkClient {
     return this.#socket.port;
   }
 
+  /** What a dump finds, parsed one by one; undefined ones are left out. Throws SysError. */
+  collect<T>(message: Buffer, op: string, parse: (reply: Message) => T | undefined): T[] {
+    let found: T[] = [];
+    const restart = () => {
+      found = [];
+    };
+    this.dump(message, op, restart, (reply) => {
+      const item = parse(reply);
+      if (item !== undefined) found.push(item);
+    });
+    return found;
+  }
+
   close(): void {
     this.#socket.close();
   }

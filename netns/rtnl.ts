@@ -3,7 +3,6 @@ import { constants } from 'node:os';
 import { NetlinkSocket } from '../linux/netlink-socket.js';
 import { RTM } from './netlink/constants.js';
 import { dumpLinks, getLink, type Link, parseLink } from './netlink/link.js';
-import type { Message } from './netlink/message.js';
 import { NetlinkClient, type Transport } from './netlink-client.js';
 
 export type { Request, Transport } from './netlink-client.js';
@@ -13,19 +12,6 @@ const { ENODEV } = constants.errno;
 export class Rtnl extends NetlinkClient {
   constructor(socket: Transport = NetlinkSocket.open()) {
     super(socket);
-  }
-
-  /** What a dump finds, parsed one by one; undefined ones are left out. Throws SysError. */
-  collect<T>(message: Buffer, op: string, parse: (reply: Message) => T | undefined): T[] {
-    let found: T[] = [];
-    const restart = () => {
-      found = [];
-    };
-    this.dump(message, op, restart, (reply) => {
-      const item = parse(reply);
-      if (item !== undefined) found.push(item);
-    });
-    return found;
   }
 
   /** The link of this name or index, or undefined. `counters` asks for IFLA_STATS64 too. */

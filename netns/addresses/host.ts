@@ -3,7 +3,6 @@ import type { Host } from '../host.js';
 import { dumpAddresses, parseAddress } from '../netlink/address.js';
 import { RTM } from '../netlink/constants.js';
 import { familyOf } from '../netlink/inet.js';
-import type { Message } from '../netlink/message.js';
 import { dumpRoutes, parseRoute } from '../netlink/route.js';
 import type { HostAddress, HostRoute } from './conflict.js';
 
@@ -21,24 +20,17 @@ export function readHostNetworks(host: Host): HostNetworks {
   const addresses: HostAddress[] = [];
   for (const family of [4, 6] as const) {
     // A kernel without IPv6 answers its dumps with those of every family there is.
-    for (const { index, address, prefix } of dump(host, dumpAddresses(family), RTM.NEWADDR, parseAddress)) {
+    for (const { index, address, prefix } of host.rtnl.collect(dumpAddresses(family), 'RTM_GETADDR dump', (reply) =>
+      reply.type === RTM.NEWADDR ? parseAddress(reply) : undefined,
+    )) {
       if (familyOf(address) === family) addresses.push({ address, prefix, link: nameOf(index) });
     }
-    for (const { index, ...route } of dump(host, dumpRoutes(family), RTM.NEWROUTE, parseRoute)) {
+    for (const { index, ...route } of host.rtnl.collect(dumpRoutes(family), 'RTM_GETROUTE dump', (reply) =>
+      reply.type === RTM.NEWROUTE ? parseRoute(reply) : undefined,
+    )) {
       if (route.destination === undefined || familyOf(route.destination) !== family) continue;
       routes.push({ ...route, link: index === 0 ? null : nameOf(index) });
     }
   }
   return { routes, addresses };
-}
-
-function dump<T>(host: Host, request: Buffer, type: number, parse: (reply: Message) => T): T[] {
-  let found: T[] = [];
-  const restart = () => {
-    found = [];
-  };
-  host.rtnl.dump(request, type === RTM.NEWADDR ? 'RTM_GETADDR dump' : 'RTM_GETROUTE dump', restart, (reply) => {
-    if (reply.type === type) found.push(parse(reply));
-  });
-  return found;
 }

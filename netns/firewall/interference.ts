@@ -21,14 +21,10 @@ const HOOKS: readonly number[] = [NF_INET.PRE_ROUTING, NF_INET.FORWARD, NF_INET.
  * are the legacy iptables (a kernel interface of their own). Throws SysError; ENOENT when our table is not loaded.
  */
 export function readInterference(host: Host, table: string): Interference {
-  let suspects: string[] = [];
-  const restart = () => {
-    suspects = [];
-  };
-  host.nfnl.dump(dumpChains(NFPROTO.UNSPEC), 'NFT_MSG_GETCHAIN dump', restart, (reply) => {
-    const chain = parseChain(reply);
-    if (mayDrop(chain, table)) suspects.push(`${FAMILIES[chain.family]} ${chain.table} ${chain.name} (policy drop)`);
-  });
+  const suspects = host.nfnl
+    .collect(dumpChains(NFPROTO.UNSPEC), 'NFT_MSG_GETCHAIN dump', parseChain)
+    .filter((chain) => mayDrop(chain, table))
+    .map((chain) => `${FAMILIES[chain.family]} ${chain.table} ${chain.name} (policy drop)`);
   return { offered: count(host, table, TRAFFIC.offered), passed: count(host, table, TRAFFIC.passed), suspects };
 }
 

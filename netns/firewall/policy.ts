@@ -65,15 +65,8 @@ function question(table: string, { name }: Policy): Request {
 
 /** Names of the policies in the table. Throws SysError. */
 export function readPolicies(host: Host, table: string): string[] {
-  let names: string[] = [];
-  const restart = () => {
-    names = [];
-  };
-  host.nfnl.dump(dumpChains(NFPROTO.INET), 'NFT_MSG_GETCHAIN dump', restart, (reply) => {
-    const chain = parseChain(reply);
-    if (chain.table === table && chain.name.startsWith(PREFIX)) names.push(chain.name);
-  });
-  return names;
+  const chains = host.nfnl.collect(dumpChains(NFPROTO.INET), 'NFT_MSG_GETCHAIN dump', parseChain);
+  return chains.filter((chain) => chain.table === table && chain.name.startsWith(PREFIX)).map(({ name }) => name);
 }
 
 /** Deletes policies that nothing refers to; false, with nothing changed, when one is in use. Throws SysError. */

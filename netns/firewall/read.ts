@@ -18,18 +18,12 @@ export function readEntries(host: Host, table: string, family: Family): Entry[] 
 /** The elements of one set. Throws SysError; ENOENT when the table is not loaded. */
 export function readSet(host: Host, table: string, family: Family, set: string): Entry[] {
   const path = `${family} ${table} ${set}`;
-  let entries: Entry[] = [];
-  const restart = () => {
-    entries = [];
-  };
   try {
     const message = dumpElements({ family: FAMILY[family], table, set });
-    host.nfnl.dump(message, `NFT_MSG_GETSETELEM dump ${path}`, restart, (reply) => {
-      for (const element of parseElements(reply)) entries.push({ family, set, element });
-    });
+    const parts = host.nfnl.collect(message, `NFT_MSG_GETSETELEM dump ${path}`, parseElements);
+    return parts.flat().map((element) => ({ family, set, element }));
   } catch (error) {
     if (!(error instanceof SysError) || error.errno !== constants.errno.ENOENT) throw error;
     throw new SysError('NFT_MSG_GETSETELEM', error.errno, { path, note: `table ${table} is not loaded` });
   }
-  return entries;
 }

@@ -95,14 +95,9 @@ function readQdiscs(rtnl: Rtnl, links: readonly Link[]): Qdisc[] {
 }
 
 function readFilters(rtnl: Rtnl, index: number): Filter[] {
-  let filters: Filter[] = [];
-  const restart = () => {
-    filters = [];
-  };
-  rtnl.dump(dumpFilters(index), 'RTM_GETTFILTER dump', restart, (reply) => {
-    if (reply.type === RTM_TC.NEWTFILTER) filters.push(parseFilter(reply));
-  });
-  return filters;
+  return rtnl.collect(dumpFilters(index), 'RTM_GETTFILTER dump', (reply) =>
+    reply.type === RTM_TC.NEWTFILTER ? parseFilter(reply) : undefined,
+  );
 }
 
 function shaped(link: Link, qdiscs: readonly Qdisc[]): ShapedLink {
