@@ -34,7 +34,7 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
-    const taken = leaveSlot(takeOver(record, seen, world.bootId), seen, tags, world.config.network.link_prefix);
+    const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world.config.network.link_prefix);
     const actor = adopt(taken);
     if (actor.record !== record) await world.journal.write(actor.record);
     if (taken.state !== record.state)
@@ -59,17 +59,17 @@ async function ownerTags(world: World): Promise<ReadonlyMap<string, string>> {
 
 /**
  * A slot that does not carry the workload's tag is not its own: the boot took it away, or the agent died before the
- * hand-out, or after the flush. The pool has it or will make it, for somebody else.
+ * hand-out, or after the flush. The pool has it or will make it, for somebody else. What runs is in it, process of ours
+ * or not, whatever has become of its link.
  */
 export function leaveSlot(
   record: WorkloadRecord,
-  seen: HeldProcess | undefined,
   tags: ReadonlyMap<string, string>,
   linkPrefix: string,
 ): WorkloadRecord {
-  const { id, sandbox } = record;
-  const lives = seen !== undefined && !seen.exit;
-  if (sandbox.baseline === null || sandbox.hostLink === null || lives) return record;
+  const { id, sandbox, state } = record;
+  const runs = state === 'running' || state === 'frozen';
+  if (sandbox.baseline === null || sandbox.hostLink === null || runs) return record;
   if (tags.get(sandbox.hostLink) === ownerTag(id)) return record;
   return { ...record, sandbox: withoutSlot(id, sandbox, linkPrefix) };
 }

@@ -1,5 +1,6 @@
 // The agent is killed, at every call it makes to the world, and the next one takes over on the same host and journal.
 import test from 'ava';
+import { leaveSlot } from '../../../agent/workload/recover.js';
 import type { Slot } from '../../../netns/types.js';
 import { FakeHost } from './fake-host.js';
 import { type Life, newLife, specOf, state } from './fake-world.js';
@@ -151,4 +152,17 @@ test('a slot that was not handed out before the agent died stays with the pool; 
     if (handedOut) t.is(netns, 'berth--slot-0', `after ${calls} calls`);
     else t.is(netns, 'berth-web-1', `after ${calls} calls`);
   }
+});
+
+test('what runs stays in its slot, even when somebody has taken the link away', async (t) => {
+  const life = newLife();
+  life.host.slots.veth.push(slot(0));
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  const { record } = life.manager.actor('web-1');
+  t.is(leaveSlot(record, new Map(), 'bt'), record);
+  const stopped = { ...record, state: 'preparing' as const };
+  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:web-1']]), 'bt'), stopped);
+  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:other']]), 'bt').sandbox.netns, 'berth-web-1');
 });
