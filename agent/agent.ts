@@ -6,6 +6,7 @@ import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import type { LimitStatus } from './host/limit-checks.js';
 import type { NetworkStatus } from './host/network-checks.js';
 import type { Drift } from './network/drift.js';
 import type { NetworkHealth } from './network/health.js';
@@ -24,6 +25,7 @@ export interface AgentParts {
   readonly reaper: Reaper;
   readonly cordon: Cordon;
   readonly drift: Pick<Drift, 'unrepaired'>;
+  readonly limits: () => LimitStatus;
   readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
   /** As probed at the start. */
   readonly facts: HostFacts;
@@ -35,7 +37,11 @@ export interface AgentParts {
 }
 
 /** Files shown of a workload, as the kernel has them now. */
-const SHOWN = ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.current', 'pids.max', 'pids.current'];
+const SHOWN = [
+  ...['cpu.max', 'cpu.max.burst', 'cpu.weight', 'cpu.idle', 'cpuset.cpus.effective', 'cpuset.mems.effective'],
+  ...['memory.min', 'memory.low', 'memory.high', 'memory.max', 'memory.swap.max', 'memory.current', 'memory.peak'],
+  ...['io.max', 'io.weight', 'pids.max', 'pids.current', 'pids.peak'],
+];
 
 export class Agent implements AgentService {
   readonly #parts: AgentParts;
@@ -111,7 +117,7 @@ export class Agent implements AgentService {
     const directory = world.cgroups.path(record.sandbox.cgroup);
     const read = async (file: string) => {
       const text = await readFile(join(directory, file), 'latin1').catch(() => undefined);
-      return text === undefined ? [] : [[file, text.trim()] as const];
+      return text === undefined || text.trim() === '' ? [] : [[file, text.trim()] as const];
     };
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
     return { ...manager.view(record), limits };
@@ -149,6 +155,7 @@ export class Agent implements AgentService {
       leakedObjects: reaper.orphans.length,
       missingControllers,
       network: this.#network(),
+      limits: this.#parts.limits(),
       schedulersDown: schedulers()
         .filter(({ connected }) => !connected)
         .map(({ id }) => id),

@@ -15,6 +15,11 @@ import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import { probeKvm } from './host/kvm.js';
+import { diskOf } from './limits/io.js';
+import { Layers } from './limits/layers.js';
+import type { LimitContext } from './limits/limits.js';
+import { LimitRoom } from './limits/room.js';
+import { TenantGroups } from './limits/tenants.js';
 import { which } from './host/which.js';
 import { Claims } from './network/claims.js';
 import { hostNetworks, requireFreePools } from './network/conflicts.js';
@@ -156,10 +161,20 @@ async function makeWorld(
 ): Promise<World> {
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
   await output.setup();
+  const { cgroups, cgroupFiles } = rooms;
+  const limits: LimitContext = {
+    files: cgroupFiles,
+    device: diskOf,
+    config: config.cgroups,
+    defaultCpu: config.density.default_cpu_request,
+  };
   return {
     config,
     bootId: facts.bootId,
-    cgroups: rooms.cgroups,
+    cgroups,
+    limits,
+    layers: new Layers(join(config.paths.runtime, 'layers'), log),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => config.tenant[tenant]?.limits ?? {} }),
     network: timed(rooms.network, observer),
     holder: rooms.holder,
     claims,

@@ -8,11 +8,55 @@ export interface Value {
   readonly value: string;
 }
 
-/** What the spec may limit. Units: cores (fractions allowed), weight 1-10000, bytes, processes. */
+/**
+ * What may be limited. Units: cores (fractions allowed), weights 1-10000, microseconds, percent, bytes, operations a second,
+ * processes; a device is `MAJOR:MINOR`.
+ */
 export interface Limits {
-  readonly cpu?: { readonly max?: number; readonly weight?: number };
-  readonly memory?: { readonly max?: number; readonly swapMax?: number; readonly oomGroup?: boolean };
+  readonly cpu?: {
+    readonly max?: number;
+    readonly period?: number;
+    readonly burst?: number;
+    readonly weight?: number;
+    readonly idle?: boolean;
+    readonly uclampMin?: number;
+    readonly uclampMax?: number;
+  };
+  readonly cpuset?: {
+    readonly cpus?: string;
+    readonly mems?: string;
+    readonly partition?: 'member' | 'root' | 'isolated';
+  };
+  readonly memory?: {
+    readonly min?: number;
+    readonly low?: number;
+    readonly high?: number;
+    readonly max?: number;
+    readonly swapMax?: number;
+    readonly swapHigh?: number;
+    readonly zswapMax?: number;
+    readonly zswapWriteback?: boolean;
+    readonly oomGroup?: boolean;
+  };
+  readonly io?: { readonly weight?: number; readonly devices?: readonly DeviceLimits[] };
   readonly pids?: { readonly max?: number };
+  /** By page size in the kernel's words, e.g. `2MB`. */
+  readonly hugetlb?: Readonly<Record<string, number>>;
+  readonly misc?: Readonly<Record<string, number>>;
+  readonly rdma?: Readonly<Record<string, { readonly hcaHandle?: number; readonly hcaObject?: number }>>;
+  /** dmem.max by region. */
+  readonly dmem?: Readonly<Record<string, number>>;
+  readonly tree?: { readonly maxDescendants?: number; readonly maxDepth?: number };
+}
+
+export interface DeviceLimits {
+  readonly device: string;
+  readonly readBps?: number;
+  readonly writeBps?: number;
+  readonly readIops?: number;
+  readonly writeIops?: number;
+  readonly weight?: number;
+  readonly latencyUsec?: number;
 }
 
 /** A sample of one cgroup. Absent parts: the controller is not there. Times in microseconds, as the kernel gives. */

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
+import { cgroupsSchema, tenantLimits } from './cgroups.js';
 import { networkSchema } from './network.js';
 
 const duration = (text: string) =>
@@ -19,6 +20,7 @@ const quota = z.strictObject({
   workloads: count.optional().meta({ description: 'workloads of this tenant at most' }),
   cpu: z.number().positive().optional().meta({ description: 'cores requested at most' }),
   memory: size.optional().meta({ description: 'memory requested at most' }),
+  limits: tenantLimits.prefault({}),
 });
 
 const scheduler = z.strictObject({
@@ -74,6 +76,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
+  cgroups: cgroupsSchema.prefault({}),
   network: networkSchema.prefault({}),
   drivers: z
     .strictObject({

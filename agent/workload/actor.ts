@@ -14,6 +14,8 @@ import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
+/** The pressure ladder may have frozen it, too. */
+const FREEZE = { file: 'cgroup.freeze', value: '1' };
 const RETRY_MS = { first: 500, most: 30_000 };
 
 /** The tenant's number is all that outlasts the objects; the names may be those of a slot that others have by now. */
@@ -189,11 +191,11 @@ export class Actor {
 
   /** Ends what runs: politely, then after the grace period by cgroup.kill. */
   async #end(): Promise<void> {
-    const { sandbox, process, spec, state } = this.#record;
-    const { cgroups, config } = this.#world;
+    const { id, sandbox, process, spec, state } = this.#record;
+    const { cgroups, config, layers } = this.#world;
     const grace = parseDuration(config.lifecycle.stop_grace) ?? 10_000;
     if (process !== null && !this.#killNow) {
-      if (state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+      if (state === 'frozen' || layers.covers(id, FREEZE)) await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
       if (!polite) terminate(process);
@@ -264,6 +266,9 @@ export class Actor {
     });
     this.#world.claims.release(id);
     this.#world.ledger.release(id);
+    this.#world.layers.forget(id);
+    this.#world.tenants.promise(id, spec.tenant, null);
+    await this.#world.tenants.apply(spec.tenant);
   }
 
   #cleanup(): Promise<void> {

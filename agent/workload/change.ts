@@ -1,7 +1,9 @@
 // A change of a workload that exists: what may differ, and carrying it out on what runs.
 import { isDeepStrictEqual } from 'node:util';
+import type { Value } from '../../cgroups/types.js';
 import { LIVE_NETWORK } from './network-spec.js';
-import { limitsOf, networkFor } from './plan.js';
+import { limitsOf } from '../limits/limits.js';
+import { networkFor } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { resize } from './resize.js';
 import type { WorkloadSpec } from './spec.js';
@@ -40,10 +42,9 @@ export async function changeLive(
   record: WorkloadRecord,
   spec: WorkloadSpec,
 ): Promise<() => Promise<void>> {
-  const { cgroups, network, config } = world;
+  const { cgroups, network, config, layers, tenants } = world;
   const driver = driverOf(world, spec.driver);
-  const controllers = new Set(cgroups.controllers);
-  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), controllers);
+  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), world.limits);
   const from = networkFor(record.spec, record.sandbox, driver, config.network);
   const to = networkFor(spec, record.sandbox, driver, config.network);
   const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);
@@ -51,15 +52,21 @@ export async function changeLive(
     if (reachable && a !== null && b !== null) await network.update(a, b);
   };
   await changeNetwork(from, to);
-  const { cgroup } = record.sandbox;
+  const { cgroup: path } = record.sandbox;
+  const covered = (value: Value): boolean => layers.covers(spec.id, value);
+  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec): Promise<void> => {
+    await resize({ cgroups, path, covered }, limits(a), limits(b));
+    tenants.promise(b.id, b.tenant, limits(b));
+    await tenants.apply(b.tenant);
+  };
   try {
-    await resize(cgroups, cgroup, limits(record.spec), limits(spec));
+    await changeLimits(record.spec, spec);
   } catch (error) {
     await changeNetwork(to, from).catch(() => undefined);
     throw error;
   }
   return async () => {
     await changeNetwork(to, from);
-    await resize(cgroups, cgroup, limits(spec), limits(record.spec));
+    await changeLimits(spec, record.spec);
   };
 }

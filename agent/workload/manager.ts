@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { type Demand, demandOf } from '../density/demand.js';
 import { BerthError, type ErrorCode } from '../errors.js';
+import { limitsOf } from '../limits/limits.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
 import { givenResolver } from '../network/dns.js';
@@ -14,7 +15,7 @@ import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
-import { limitsOf, networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
+import { networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
 import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
 import { type Recovery, recover } from './recover.js';
@@ -229,10 +230,8 @@ export class Manager {
   /** All that can be known of a spec on this host without changing anything. */
   async #check(spec: WorkloadSpec): Promise<void> {
     const driver = driverOf(this.#world, spec.driver);
-    requireControllers(
-      limitsOf(spec, driver.overhead(spec), new Set(this.#world.cgroups.controllers)),
-      new Set(this.#world.cgroups.controllers),
-    );
+    const { cgroups, limits } = this.#world;
+    requireControllers(limitsOf(spec, driver.overhead(spec), limits), new Set(cgroups.controllers));
     requireNetwork(spec.network, this.#world.config.network);
     requireRates(spec.network, this.#world.config.network);
     await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable });

@@ -1,15 +1,11 @@
 // After a start of the agent: the journal says what should be, the holder and the kernel say what is. Running workloads
 // are taken over untouched; ends that nobody saw are found; what was half done goes on.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { planChange, planValues } from '../../cgroups/controllers.js';
-import type { Limits, Value } from '../../cgroups/types.js';
-import { isAchieved } from '../../cgroups/values.js';
 import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import { limitsOf } from '../limits/limits.js';
 import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
-import { limitsOf, NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
+import { NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
 
@@ -45,7 +41,7 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
     if (seen?.exit) counts.ended += 1;
     else if (taken.state === 'running' || taken.state === 'frozen') counts.adopted += 1;
     else counts.resumed += 1;
-    if (taken.state === 'running' || taken.state === 'frozen') await repair(world, taken);
+    if (taken.state === 'running' || taken.state === 'frozen') promise(world, taken);
     actor.wake();
   }
   return { ...counts, damaged };
@@ -92,36 +88,8 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
   return { ...record, state: 'running', since: Date.now(), error: null, process };
 }
 
-const EVERYTHING: Limits = {
-  cpu: { max: 1, weight: 1 },
-  memory: { max: 1, swapMax: 1, oomGroup: true },
-  pids: { max: 1 },
-};
-
-/** Writes back what differs from the spec, so that a resize cut short by a crash is undone. Touches nothing else. */
-async function repair(world: World, record: WorkloadRecord): Promise<void> {
-  const controllers = new Set(world.cgroups.controllers);
-  const limits = limitsOf(record.spec, driverOf(world, record.spec.driver).overhead(record.spec), controllers);
-  const possible = new Set([...controllers].map((name) => `${name}.`));
-  const wanted = [...planValues(limits), ...planChange(EVERYTHING, limits)].filter(({ file }) =>
-    possible.has(file.slice(0, file.indexOf('.') + 1)),
-  );
-  const unique = new Map<string, Value>(wanted.map((value) => [value.file, value]));
-  const { cgroup } = record.sandbox;
-  try {
-    const differing = await differ(world.cgroups.path(cgroup), [...unique.values()]);
-    if (differing.length === 0) return;
-    world.log.warn({ workload: record.id, files: differing }, 'limits differed from the spec and are written again');
-    await world.cgroups.apply(cgroup, differing);
-  } catch (error) {
-    world.log.warn({ workload: record.id, err: error }, 'limits could not be checked');
-  }
-}
-
-async function differ(directory: string, values: readonly Value[]): Promise<Value[]> {
-  const checked = values.map(async (value) => {
-    const now = await readFile(join(directory, value.file), 'latin1').catch(() => undefined);
-    return now === undefined || isAchieved(value.file, value.value, now.trim()) ? [] : [value];
-  });
-  return (await Promise.all(checked)).flat();
+/** Whether its cgroup still holds its limits, cut short by a crash or not, the audit of limits sees. */
+function promise({ tenants, drivers, limits }: World, { id, spec }: WorkloadRecord): void {
+  const overhead = drivers.get(spec.driver)?.overhead(spec) ?? 0;
+  tenants.promise(id, spec.tenant, limitsOf(spec, overhead, limits));
 }

@@ -5,6 +5,8 @@ import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import { planValues } from '../../cgroups/plan.js';
+import { limitsOf } from '../limits/limits.js';
 import { readOom } from '../pressure/ends.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
@@ -32,9 +34,11 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   const context = contextOf(actor.record, world);
 
   if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
-  for (const step of planSandbox(spec, sandbox, driver, new Set(world.cgroups.controllers), world.config.network)) {
+  const limits = limitsOf(spec, driver.overhead(spec), world.limits);
+  world.tenants.promise(spec.id, spec.tenant, limits);
+  for (const step of planSandbox(spec, sandbox, driver, world.layers.over(spec.id, planValues(limits)), world.config.network)) {
     if (!wanted()) return;
-    await inTime(applyStep(step, world.cgroups, world.network), deadline, ms);
+    await inTime(applyStep(step, world), deadline, ms);
   }
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
   const launch = await inTime(driver.prepare(spec, context), deadline, ms);

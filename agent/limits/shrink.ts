@@ -1,0 +1,20 @@
+// Less memory for what runs: the kernel kills at once where memory.max is set below what cannot be given back
+// (cgroup-v2.rst, memory.max), so the room goes there by steps, or says why not.
+import { BerthError } from '../errors.js';
+import type { CgroupPort } from '../workload/ports.js';
+import { formatSize } from '../workload/units.js';
+
+/** Throws `shrink_refused` with the figures; memory.max is then as it was. */
+export async function shrinkTo(
+  cgroups: Pick<CgroupPort, 'shrinkMemory'>,
+  cgroup: string,
+  limit: number,
+): Promise<void> {
+  const { outcome, achieved, current, why, steps, reclaimed } = await cgroups.shrinkMemory(cgroup, limit);
+  if (outcome === 'done') return;
+  throw new BerthError(
+    'shrink_refused',
+    `memory.max cannot become ${formatSize(limit)}: ${formatSize(current)} are in use, and ${why}`,
+    { data: { limit, used: current, achieved, steps, reclaimed, shortBy: current - limit } },
+  );
+}
