@@ -91,7 +91,8 @@ export function filesOf({ cpus, nodes, isolated }: Topology, offline: readonly n
     files[`${own}/cpulist`] = formatCpuList(node.cpus);
     files[`${own}/distance`] = nodes.map(({ id }) => node.distances.get(id)).join(' ');
     const kib = node.memoryBytes / 1024;
-    files[`${own}/meminfo`] = `\nNode ${node.id} MemTotal:       ${kib} kB\nNode ${node.id} MemFree:        ${kib / 2} kB`;
+    files[`${own}/meminfo`] =
+      `\nNode ${node.id} MemTotal:       ${kib} kB\nNode ${node.id} MemFree:        ${kib / 2} kB`;
   }
   return files;
 }

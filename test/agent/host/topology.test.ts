@@ -21,7 +21,10 @@ for (const [name, shape] of Object.entries(SHAPES))
 
 test('a VM that tells nothing but how many there are: cores of one thread that share all', async (t) => {
   const { cpus, nodes, isolated } = readTopology(await sysfs(t, { 'devices/system/cpu/online': '0-2' }));
-  t.deepEqual(cpus, [0, 1, 2].map((id) => ({ id, core: id, llc: 0, socket: 0, node: 0 })));
+  t.deepEqual(
+    cpus,
+    [0, 1, 2].map((id) => ({ id, core: id, llc: 0, socket: 0, node: 0 })),
+  );
   t.deepEqual(nodes, [{ id: 0, cpus: [0, 1, 2], memoryBytes: 0, distances: new Map() }]);
   t.deepEqual(isolated, []);
 });
@@ -35,7 +38,10 @@ test('without caches those of a die share; a package that is not known is -1', a
   const files = { ...cpu(0, '0-1'), ...cpu(1, '0-1'), ...cpu(2, '2-3'), ...cpu(3, '2-3') };
   // No `online` either: then the directories count.
   const { cpus } = readTopology(await sysfs(t, files));
-  t.deepEqual(cpus.map(({ llc }) => llc), [0, 0, 1, 1]);
+  t.deepEqual(
+    cpus.map(({ llc }) => llc),
+    [0, 0, 1, 1],
+  );
   t.deepEqual(new Set(cpus.map(({ socket }) => socket)), new Set([0]));
 });
 
@@ -51,9 +57,26 @@ test('memory without cpus is a node; the cache of the highest level counts', asy
     'devices/system/cpu/cpu0/cache/index4/shared_cpu_list': '0',
   });
   const { nodes, cpus } = readTopology(root);
-  t.deepEqual(nodes.at(-1), { id: 3, cpus: [], memoryBytes: 2 ** 20, distances: new Map([[0, 30], [3, 10]]) });
-  t.deepEqual(nodes[0]?.distances, new Map([[0, 10], [3, 30]]));
-  t.deepEqual(cpus.map(({ llc }) => llc), [0, 0]);
+  t.deepEqual(nodes.at(-1), {
+    id: 3,
+    cpus: [],
+    memoryBytes: 2 ** 20,
+    distances: new Map([
+      [0, 30],
+      [3, 10],
+    ]),
+  });
+  t.deepEqual(
+    nodes[0]?.distances,
+    new Map([
+      [0, 10],
+      [3, 30],
+    ]),
+  );
+  t.deepEqual(
+    cpus.map(({ llc }) => llc),
+    [0, 0],
+  );
 });
 
 test('no cpus at all is an error that names the file', async (t) => {
