@@ -1,6 +1,6 @@
 // What is left for those that want cpus to themselves.
 import type { Topology } from '../host/topology.js';
-import { isolatedOf } from './draft.js';
+import { Cores } from './cores.js';
 import { freeCores, largest } from './select.js';
 import type { Assignment, PlacementSettings } from './types.js';
 
@@ -22,14 +22,14 @@ export interface PlacementCapacity {
 
 export function capacity(topology: Topology, assignment: Assignment, settings: PlacementSettings): PlacementCapacity {
   const { seats, pool, reserved } = assignment;
-  const isolated = isolatedOf(topology);
+  const isolated = new Cores(topology);
   const kept = new Set(reserved);
   const taken = new Set([...seats.values()].flatMap(({ kind, cpus, held }) => (kind === 'listed' ? cpus : held)));
   const held = [...seats.values()].reduce((sum, seat) => sum + seat.held.length, 0);
   const on = settings.policy === 'static' && settings.cpuset;
   const cores = (usable: (cpu: number) => boolean) => (on ? freeCores(topology, usable, settings.smt) : []);
-  const capable = cores((cpu) => !kept.has(cpu) && !isolated.has(cpu));
-  const free = cores((cpu) => !kept.has(cpu) && !isolated.has(cpu) && !taken.has(cpu));
+  const capable = cores((cpu) => !kept.has(cpu) && !isolated.isIsolated(cpu));
+  const free = cores((cpu) => !kept.has(cpu) && !isolated.isIsolated(cpu) && !taken.has(cpu));
   return {
     exclusive: largest(capable, 'host'),
     held,
@@ -37,7 +37,7 @@ export function capacity(topology: Topology, assignment: Assignment, settings: P
     largestInNode: largest(free, 'node'),
     largestInCache: largest(free, 'cache'),
     isolated: largest(
-      cores((cpu) => isolated.has(cpu) && !taken.has(cpu)),
+      cores((cpu) => isolated.isIsolated(cpu) && !taken.has(cpu)),
       'host',
     ),
     pool: pool.length,

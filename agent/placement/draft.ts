@@ -1,6 +1,7 @@
 // An assignment while it is made.
 import { formatCpuList } from '../host/cpu-list.js';
 import type { Cpu, Topology } from '../host/topology.js';
+import { Cores } from './cores.js';
 import { NodeMemory } from './memory.js';
 import { exclusiveRefusal, listedRefusal, memsRefusal } from './refusal.js';
 import { count, isParticular } from './request.js';
@@ -8,13 +9,11 @@ import { type Choice, type FreeCore, freeCores, grow, largest, select } from './
 import type { Assignment, PlacementRefusal, PlacementRequest, PlacementSettings, Seat } from './types.js';
 
 export class Draft {
-  readonly #topology: Topology;
+  readonly #host: Cores;
   readonly #settings: PlacementSettings;
   readonly #requests: readonly PlacementRequest[];
   readonly #memory: NodeMemory;
   readonly #reserved: ReadonlySet<number>;
-  readonly #isolated: ReadonlySet<number>;
-  readonly #threads: ReadonlyMap<number, readonly Cpu[]>;
   /** By cpu: who has it alone; by cpu: whose specs name it. */
   readonly #held = new Map<number, string>();
   readonly #listed = new Map<number, string>();
@@ -24,12 +23,10 @@ export class Draft {
   readonly #refused = new Map<string, PlacementRefusal>();
 
   constructor(topology: Topology, requests: readonly PlacementRequest[], settings: PlacementSettings) {
-    this.#topology = topology;
+    this.#host = new Cores(topology);
     this.#requests = requests;
     this.#settings = settings;
-    this.#threads = coresOf(topology);
-    this.#isolated = isolatedOf(topology);
-    this.#reserved = reservedCpus(topology, settings);
+    this.#reserved = reservedCpus(this.#host, settings);
     this.#memory = new NodeMemory(
       topology,
       requests.reduce((sum, { memory }) => sum + memory, 0),
@@ -43,7 +40,7 @@ export class Draft {
   /** Where its spec says, with whoever else may be there. */
   list({ id, tenant, listed, because }: PlacementRequest): void {
     const cpus = listed ?? [];
-    const refusal = listedRefusal(this.#topology, cpus, this.#held);
+    const refusal = listedRefusal(this.#host.topology, cpus, this.#held);
     if (refusal !== undefined) this.#refused.set(id, refusal);
     if (refusal !== undefined || this.#refused.has(id)) return;
     for (const cpu of cpus) if (!this.#listed.has(cpu)) this.#listed.set(cpu, id);
@@ -53,8 +50,11 @@ export class Draft {
   /** Takes what of `seat` it may still have. */
   keep(request: PlacementRequest, seat: Seat | undefined): void {
     if (seat === undefined || this.#refused.has(request.id)) return;
-    const free = new Set(this.#cores(request).flatMap((core) => core.free));
-    const cpus = seat.cpus.filter((cpu) => free.has(cpu));
+    const usable = (cpu: Cpu): boolean => this.#isUsable(request, cpu.id);
+    const cpus = seat.cpus.filter((cpu) => {
+      const core = this.#host.siblings(cpu);
+      return this.#settings.smt === 'core' ? core.length > 0 && core.every(usable) : this.#host.of([cpu]).some(usable);
+    });
     this.#kept.set(request.id, { cpus, mems: seat.mems });
     this.#hold(request.id, cpus);
   }
@@ -76,9 +76,9 @@ export class Draft {
   assignment(): Assignment {
     for (const request of this.#requests)
       if (isParticular(request) && !this.#seats.has(request.id)) this.#share(request);
-    const pool = this.#topology.cpus
+    const pool = this.#host.topology.cpus
       .map(({ id }) => id)
-      .filter((cpu) => !this.#held.has(cpu) && !this.#isolated.has(cpu));
+      .filter((cpu) => !this.#held.has(cpu) && !this.#host.isIsolated(cpu));
     return { seats: this.#seats, pool, reserved: [...this.#reserved].sort((a, b) => a - b), refused: this.#refused };
   }
 
@@ -98,16 +98,16 @@ export class Draft {
   #fitting(request: PlacementRequest, kept: readonly number[]): number[] | undefined {
     const { exclusive, vcpus, mems } = request;
     const { numa } = this.#settings;
-    const choice: Choice = { numa, nodes: mems, topology: this.#topology, threads: this.#widest() };
+    const choice: Choice = { numa, nodes: mems, topology: this.#host.topology, threads: this.#host.threads };
     if (kept.length === exclusive) return [...kept];
     if (kept.length > exclusive) {
-      const own = freeCores(this.#topology, (cpu) => kept.includes(cpu), 'thread');
+      const own = freeCores(this.#host.topology, (cpu) => kept.includes(cpu), 'thread');
       return select(own, exclusive, { ...choice, nodes: null });
     }
     const cores = this.#cores(request);
-    const apart = cores.filter((core) => this.#isolated.has(core.id));
-    const common = cores.filter((core) => !this.#isolated.has(core.id));
-    const near = this.#isolated.has(kept[0] ?? -1) ? apart : common;
+    const apart = cores.filter((core) => this.#host.isIsolated(core.id));
+    const common = cores.filter((core) => !this.#host.isIsolated(core.id));
+    const near = this.#host.isIsolated(kept[0] ?? -1) ? apart : common;
     const grown = kept.length > 0 ? grow(near, kept, exclusive, choice) : undefined;
     if (grown !== undefined) return grown;
     // Threads that are pinned one by one need no load balancing: what the operator took from the scheduler is for them.
@@ -115,27 +115,24 @@ export class Draft {
   }
 
   /** What is there for this one, its own included. */
-  #cores({ id, vcpus }: PlacementRequest): FreeCore[] {
-    const usable = (cpu: number): boolean =>
-      !this.#reserved.has(cpu) &&
-      (vcpus > 0 || !this.#isolated.has(cpu)) &&
-      !this.#listed.has(cpu) &&
-      (this.#held.get(cpu) ?? id) === id;
-    return freeCores(this.#topology, usable, this.#settings.smt);
+  #cores(request: PlacementRequest): FreeCore[] {
+    return freeCores(this.#host.topology, (cpu) => this.#isUsable(request, cpu), this.#settings.smt);
+  }
+
+  #isUsable({ id, vcpus }: PlacementRequest, cpu: number): boolean {
+    const free = (this.#held.get(cpu) ?? id) === id && !this.#listed.has(cpu);
+    return free && !this.#reserved.has(cpu) && (vcpus > 0 || !this.#host.isIsolated(cpu));
   }
 
   /** Everything nobody else may have any more. */
   #hold(id: string, cpus: readonly number[]): number[] {
-    const { smt } = this.#settings;
-    const cores = new Set(this.#topology.cpus.filter((cpu) => cpus.includes(cpu.id)).map(({ core }) => core));
-    const whole = this.#topology.cpus.filter((cpu) => cores.has(cpu.core)).map((cpu) => cpu.id);
-    const held = smt === 'core' ? whole : [...cpus];
+    const held = this.#settings.smt === 'core' ? this.#host.whole(cpus) : [...cpus];
     for (const cpu of held) this.#held.set(cpu, id);
     return held;
   }
 
   #mems({ id, mems, memory }: PlacementRequest, cpus: readonly number[]): readonly number[] | null {
-    const nodes = nodesOf(this.#topology, cpus);
+    const nodes = this.#host.nodes(cpus);
     if (this.#settings.numa === 'none' || mems !== null || !this.#memory.matters(nodes)) return null;
     const before = this.#kept.get(id);
     // What runs is not moved: a change of cpuset.mems copies every page.
@@ -146,11 +143,11 @@ export class Draft {
   }
 
   #where(cpus: readonly number[], held: readonly number[], mems: readonly number[] | null): string {
-    const own = this.#topology.cpus.filter(({ id }) => cpus.includes(id));
-    const nodes = nodesOf(this.#topology, cpus);
+    const own = this.#host.of(cpus);
+    const nodes = this.#host.nodes(cpus);
     const caches = new Set(own.map(({ node, llc }) => `${node}/${llc}`)).size;
     const cache = caches === 1 ? ' in one last-level cache' : ` in ${caches} last-level caches`;
-    const place = this.#topology.nodes.length > 1 ? ` on NUMA node ${formatCpuList(nodes)}` : '';
+    const place = this.#host.topology.nodes.length > 1 ? ` on NUMA node ${formatCpuList(nodes)}` : '';
     const idle = held.length > cpus.length ? `, ${count(held.length - cpus.length, 'sibling thread')} kept idle` : '';
     return `${cache}${place}${mems === null ? '' : ', memory from there'}${idle}`;
   }
@@ -158,12 +155,12 @@ export class Draft {
   #figures(request: PlacementRequest): Parameters<typeof exclusiveRefusal>[1] {
     const within = this.#settings.numa === 'single' ? request.mems : null;
     const cores = this.#cores(request).filter(({ node }) => within?.includes(node) ?? true);
-    const capable = freeCores(this.#topology, (cpu) => !this.#reserved.has(cpu), this.#settings.smt);
+    const capable = freeCores(this.#host.topology, (cpu) => !this.#reserved.has(cpu), this.#settings.smt);
     const domain = this.#settings.numa === 'single' ? 'node' : 'host';
     // Of the two kinds that are not mixed the one that came nearer.
     const [best] = [false, true]
       .map((isolated) => {
-        const kind = (core: FreeCore): boolean => this.#isolated.has(core.id) === isolated;
+        const kind = (core: FreeCore): boolean => this.#host.isIsolated(core.id) === isolated;
         return { all: capable.filter(kind), left: cores.filter(kind), near: largest(cores.filter(kind), domain) };
       })
       .sort((a, b) => b.near - a.near);
@@ -175,25 +172,16 @@ export class Draft {
       listedBy: [...new Set(all.flatMap((core) => core.free.flatMap((cpu) => this.#listed.get(cpu) ?? [])))].sort(),
     };
   }
-
-  #widest(): number {
-    return Math.max(...[...this.#threads.values()].map((threads) => threads.length));
-  }
 }
 
 /** The lowest cores; whole ones where siblings are not divided anyway. Cpus that are isolated do not serve the host. */
-export function reservedCpus(
-  topology: Topology,
-  { reserved, smt }: Pick<PlacementSettings, 'reserved' | 'smt'>,
-): ReadonlySet<number> {
+function reservedCpus(cores: Cores, { reserved, smt }: PlacementSettings): ReadonlySet<number> {
   const wanted = Math.max(1, Math.ceil(reserved));
-  const isolated = isolatedOf(topology);
   const taken = new Set<number>();
-  for (const threads of coresOf(topology).values()) {
-    const cpus = threads.filter(({ id }) => !isolated.has(id));
-    for (const { id } of smt === 'core' && taken.size < wanted ? cpus : cpus.slice(0, wanted - taken.size))
-      taken.add(id);
+  for (const threads of cores.all()) {
     if (taken.size >= wanted) break;
+    const cpus = threads.filter(({ id }) => !cores.isIsolated(id));
+    for (const { id } of smt === 'core' ? cpus : cpus.slice(0, wanted - taken.size)) taken.add(id);
   }
   return taken;
 }
@@ -201,22 +189,6 @@ export function reservedCpus(
 /** The seat of one that asks for nothing. */
 export function sharedSeat({ id, tenant, because }: PlacementRequest, reason = because): Seat {
   return { id, tenant, kind: 'shared', cpus: [], held: [], mems: null, reason: sentence(reason) };
-}
-
-export function nodesOf(topology: Topology, cpus: readonly number[]): number[] {
-  const nodes = topology.cpus.filter(({ id }) => cpus.includes(id)).map(({ node }) => node);
-  return [...new Set(nodes)].sort((a, b) => a - b);
-}
-
-/** None where nothing else is left: somebody has to serve the host. */
-export function isolatedOf({ cpus, isolated }: Topology): ReadonlySet<number> {
-  return new Set(isolated.length < cpus.length ? isolated : []);
-}
-
-function coresOf(topology: Topology): Map<number, Cpu[]> {
-  const cores = new Map<number, Cpu[]>();
-  for (const cpu of topology.cpus) cores.set(cpu.core, [...(cores.get(cpu.core) ?? []), cpu]);
-  return cores;
 }
 
 function sentence(text: string): string {

@@ -115,7 +115,7 @@ export class Rebalance {
   async #work(): Promise<void> {
     const tried = new Set<string>();
     while (!this.#closing.signal.aborted) {
-      const due = this.#due(tried).slice(0, this.#options.slice ?? SLICE);
+      const due = this.#due(tried);
       if (due.length === 0) break;
       for (const { id } of due) tried.add(id);
       await Promise.all(due.map(({ id, values }) => this.#write(id, values, tried)));
@@ -124,8 +124,9 @@ export class Rebalance {
     this.#retryLater();
   }
 
-  /** Those that leave cpus, or, when there are none, all others. */
+  /** A slice of those that leave cpus, or, when there are none, of all others. */
   #due(failed: ReadonlySet<string>): { id: string; values: readonly Value[] }[] {
+    const slice = this.#options.slice ?? SLICE;
     const first: { id: string; values: readonly Value[] }[] = [];
     const then: typeof first = [];
     const known = new Map<string, boolean>();
@@ -136,12 +137,13 @@ export class Rebalance {
       return answer;
     };
     for (const id of this.#present) {
+      if (first.length >= slice) break;
       const values = this.#target.valuesOf(id);
       const now = this.written(id);
       if (failed.has(id) || isSame(now, values)) continue;
       (leaves(now, values) ? first : then).push({ id, values });
     }
-    return first.length > 0 ? first : then;
+    return (first.length > 0 ? first : then).slice(0, slice);
   }
 
   async #write(id: string, values: readonly Value[], failed: Set<string>): Promise<void> {

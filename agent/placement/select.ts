@@ -12,19 +12,19 @@ export interface FreeCore extends Cpu {
 }
 
 /** Key of the domain that a core is in. */
-type Level = (core: FreeCore) => string;
+type Level = (core: FreeCore) => number;
 
 // With sub-NUMA clustering one cache is in several nodes.
-const cache: Level = ({ node, llc }) => `${node}/${llc}`;
-const node: Level = (core) => String(core.node);
-const socket: Level = (core) => String(core.socket);
-const host: Level = () => '';
+const cache: Level = ({ node, llc }) => node * 65_536 + llc;
+const node: Level = (core) => core.node;
+const socket: Level = (core) => core.socket;
+const host: Level = () => 0;
 
 /** From near to far; what does not fit into the last is not placed. */
 const LEVELS: Readonly<Record<PlacementSettings['numa'], readonly Level[]>> = {
   prefer: [cache, node, socket, host],
   single: [cache, node],
-  none: [({ llc }) => String(llc), host],
+  none: [({ llc }) => llc, host],
 };
 
 /** With smt "core" only cores all of whose threads are usable. */
@@ -115,10 +115,11 @@ interface Domain {
 }
 
 function domainsOf(cores: readonly FreeCore[], level: Level): Domain[] {
-  const found = new Map<string, FreeCore[]>();
+  const found = new Map<number, FreeCore[]>();
   for (const core of cores) {
-    const domain = found.get(level(core));
-    if (domain === undefined) found.set(level(core), [core]);
+    const key = level(core);
+    const domain = found.get(key);
+    if (domain === undefined) found.set(key, [core]);
     else domain.push(core);
   }
   return [...found.values()].map((cores) => ({
