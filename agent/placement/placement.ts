@@ -9,7 +9,7 @@ import { NOBODY, place, roomFor } from './place.js';
 import { type LayerPort, Rebalance, type RebalanceOptions, type WriteFailure } from './rebalance.js';
 import { isParticular } from './request.js';
 import type { Assignment, PlacementRefusal, PlacementRequest, PlacementSettings, Seat } from './types.js';
-import { sharedValues, valuesOf } from './values.js';
+import { overWritten, ownValues, sharedValues, widestValues } from './values.js';
 
 /** A workload from the journal whose cgroup may still be there. */
 export interface Remembered {
@@ -127,7 +127,13 @@ export class Placement {
   /** What should be in this layer of a workload's cgroup. */
   valuesOf(id: string): readonly Value[] {
     const seat = this.#assignment.seats.get(id);
-    return seat === undefined || seat.kind === 'shared' ? this.#shared : valuesOf(seat);
+    const wanted = seat === undefined || seat.kind === 'shared' ? this.#shared : ownValues(seat);
+    const written = this.#rebalance.written(id);
+    if (written === wanted) return wanted;
+    const request = this.#requests.get(id);
+    return overWritten(wanted, written, () =>
+      widestValues(this.#topology, this.#assignment, request ?? { listed: null, mems: null }),
+    );
   }
 
   capacity(): PlacementCapacity {

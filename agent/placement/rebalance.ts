@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Value } from '../../cgroups/types.js';
 import type { Log } from '../workload/ports.js';
 
-/** Where values are written; rejects when they could not be. An empty list takes all of the layer back. */
+/** Where values are written; rejects when they could not be. */
 export interface LayerPort {
   set(id: string, layer: 'placement', values: readonly Value[]): Promise<unknown>;
 }
@@ -13,7 +13,7 @@ export interface RebalanceOptions {
   readonly log: Pick<Log, 'warn'>;
   /** Called after the values of a workload were written. */
   readonly written?: (id: string) => void;
-  /** Writes between two turns of the main loop: some 50 us each. */
+  /** Writes between two turns of the main loop. Each moves every thread of the workload that is on another cpu. */
   readonly slice?: number;
   /** Resolves after `ms`, and early when aborted. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -33,7 +33,7 @@ export interface Target {
   leaves(from: readonly Value[], to: readonly Value[]): boolean;
 }
 
-const SLICE = 32;
+const SLICE = 8;
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 const UNTOUCHED: readonly Value[] = [];

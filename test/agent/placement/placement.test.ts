@@ -95,7 +95,9 @@ test('many that leave at once are one rebalance, after which nothing is written 
   waits[0]?.end();
   await turn();
   await placement.settled();
-  t.deepEqual(cgroups.calls.slice(before), ['s placement']);
+  t.deepEqual(cgroups.calls.slice(before), ['s placement cpuset.cpus=0-7']);
+  await open(sharing('later'));
+  t.deepEqual(cgroups.calls.slice(before + 1), []);
 });
 
 test('one that comes while others leave shrinks the pool once', async (t) => {
@@ -196,12 +198,12 @@ test('a successor finishes what its predecessor did not', async (t) => {
   t.false(cgroups.now.has('a'));
 });
 
-test('a reload that takes the policy away takes all values back', async (t) => {
+test('a reload that takes the policy away makes wide what cannot be taken back', async (t) => {
   const { placement, cgroups, open } = start();
   await open(sharing('s'));
   await open(alone('a', 2));
   await placement.change({ settings: { ...SETTINGS, policy: 'none' } });
-  t.deepEqual([...cgroups.now.values()], ['', '']);
+  t.deepEqual([...cgroups.now.values()], ['cpuset.cpus=0-7', 'cpuset.cpus=0-7']);
   await placement.change({ settings: SETTINGS });
   t.deepEqual(
     [...cgroups.now],
@@ -243,4 +245,16 @@ test('closing waits for what is under way and ends all waiting', async (t) => {
   placement.add(alone('a', 2));
   await placement.settled();
   await t.notThrowsAsync(placement.close());
+});
+
+test('memory that was bound is free again when the workload shares', async (t) => {
+  const { placement, cgroups, open } = start({}, { sockets: 2, coresPerCache: 4 });
+  await open(alone('a', 2));
+  t.is(cgroups.now.get('a'), 'cpuset.cpus=1-2 cpuset.mems=0');
+  placement.add(sharing('a'));
+  await placement.settled();
+  t.is(cgroups.now.get('a'), 'cpuset.cpus=0-7 cpuset.mems=0-1');
+  placement.add(naming('a', [3], { mems: [1] }));
+  await placement.settled();
+  t.is(cgroups.now.get('a'), 'cpuset.cpus=3 cpuset.mems=1');
 });
