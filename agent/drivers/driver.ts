@@ -47,6 +47,11 @@ export interface Driver {
    * when there is none. The caller kills the cgroup after the grace period in any case.
    */
   stop?(spec: WorkloadSpec, context: DriverContext): Promise<boolean>;
+  /**
+   * The thread of each vCPU of a running VM by its index, as the host numbers them; drivers without VMs have no such
+   * method. Rejects when the VMM does not answer.
+   */
+  vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory'>): Promise<readonly number[]>;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
 }
