@@ -15,12 +15,13 @@ import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import { probeKvm } from './host/kvm.js';
+import { which } from './host/which.js';
 import { diskOf } from './limits/io.js';
 import { Layers } from './limits/layers.js';
 import type { LimitContext } from './limits/limits.js';
 import { LimitRoom } from './limits/room.js';
 import { TenantGroups } from './limits/tenants.js';
-import { which } from './host/which.js';
+import type { Latest } from './metrics/sampler.js';
 import { Claims } from './network/claims.js';
 import { hostNetworks, requireFreePools } from './network/conflicts.js';
 import { Drift } from './network/drift.js';
@@ -29,7 +30,7 @@ import { isTaken } from './network/published.js';
 import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
-import { openRooms, type Rooms } from './rooms.js';
+import { HOLDER_MEMORY, openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
 import { OutputStore } from './workload/output.js';
@@ -46,6 +47,8 @@ export interface Late {
   foreign: Foreign;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
+  /** The last sample of a workload. */
+  latest: (id: string) => Latest | undefined;
 }
 
 export interface Assembly {
@@ -58,12 +61,19 @@ export interface Assembly {
   readonly quarantine: Quarantine;
   readonly drift: Drift;
   readonly health: NetworkHealth;
+  readonly limits: LimitRoom;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
   /** What the ledger counts against. */
   readonly size: HostSize;
 }
+
+/** Units above the workloads, with what is theirs in MemoryMin= (systemd/units), in bytes. */
+const UNITS = [
+  { name: 'berth.slice', own: HOLDER_MEMORY + 128 * 2 ** 20 },
+  { name: 'berth-workloads.service', own: HOLDER_MEMORY },
+];
 
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
 export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
@@ -82,12 +92,22 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
   const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
   const manager = new Manager(world);
+  const late: Late = {
+    ...{ ready: false, inventory: undefined, foreign: {} },
+    ...{ schedulers: () => [], requests: () => [], latest: () => undefined },
+  };
+  const latest: Late['latest'] = (id) => late.latest(id);
+  const limits = new LimitRoom({
+    ...{ world, manager, signals: rooms.signals, latest },
+    swapBytes: facts.swapBytes,
+    units: facts.systemd ? UNITS : [],
+    changed: () => undefined,
+  });
   const drift = makeDrift(world, rooms.network, manager);
   const health = new NetworkHealth(config.network, rooms.network, log);
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state);
   manager.setCordoned(cordon.get());
-  const late: Late = { ready: false, inventory: undefined, foreign: {}, schedulers: () => [], requests: () => [] };
   const schedulers = () => late.schedulers();
   const agent = new Agent({
     version,
@@ -100,6 +120,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     health,
     facts,
     missingControllers: rooms.cgroups.missing,
+    limits: () => limits.status(),
     inventory: () => late.inventory,
     foreign: () => late.foreign,
     ready: () => late.ready,
@@ -120,7 +141,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observation = await observe(world, manager, rooms.network, source, version);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health };
+  late.latest = (id) => observation.sampler.latest(id);
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits };
   return { ...parts, agent, observation, late, size };
 }
 

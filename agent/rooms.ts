@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cgroupOf, type Hierarchy } from '../cgroups/hierarchy.js';
 import { support } from '../cgroups/probe.js';
+import { openSignals, type Signals } from '../cgroups/signals/index.js';
 import { openTree, type Tree } from '../cgroups/tree.js';
 import { type NetworkRoom, openNetworkRoom } from '../netns/index.js';
 import { connectHolder } from '../systemd/holder/client.js';
@@ -23,6 +24,7 @@ export interface Rooms {
   /** Files that a workload's cgroup has on this host. */
   readonly cgroupFiles: ReadonlySet<string>;
   readonly network: NetworkRoom;
+  readonly signals: Signals;
 }
 
 /** The cgroup in which the holder sits, below berth's own root. */
@@ -53,7 +55,8 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   });
   await network.setup(roomSettings(config.network));
   forward(config, log);
-  return { holder, cgroups, cgroupFiles, network };
+  const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
+  return { holder, cgroups, cgroupFiles, network, signals };
 }
 
 function forward({ network }: Config, log: Log): void {

@@ -3,11 +3,13 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { counter } from './keyed.js';
-import { type MemoryStats, parseMemoryEvents } from './memory.js';
+import { parseMemoryEvents } from './memory.js';
+import { parsePidsEvents } from './pids.js';
+import type { MemoryEvents } from './types.js';
 import { type CgroupState, isGone } from './watch.js';
 
 export interface CgroupEvents extends CgroupState {
-  readonly memory?: MemoryStats['events'];
+  readonly memory?: MemoryEvents;
   /** Forks refused because of pids.max. */
   readonly pidsMax?: number;
 }
@@ -74,14 +76,14 @@ export class EventsReader {
   read(): CgroupEvents | undefined {
     const state = this.#text(STATE);
     if (state === undefined) return undefined;
-    const memory = this.#text(MEMORY);
-    const pids = this.#text(PIDS);
-    return {
-      populated: counter(state, 'populated') === 1,
-      frozen: counter(state, 'frozen') === 1,
-      ...(memory === undefined ? {} : { memory: parseMemoryEvents(memory) }),
-      ...(pids === undefined ? {} : { pidsMax: counter(pids, 'max') }),
-    };
+    const populated = counter(state, 'populated') === 1;
+    const frozen = counter(state, 'frozen') === 1;
+    // Each reading fills the one buffer anew.
+    const memoryEnd = this.#fill(MEMORY);
+    const memory = memoryEnd === undefined ? {} : { memory: parseMemoryEvents(this.#buffer, memoryEnd) };
+    const pidsEnd = this.#fill(PIDS);
+    const pids = pidsEnd === undefined ? {} : { pidsMax: parsePidsEvents(this.#buffer, pidsEnd) };
+    return { populated, frozen, ...memory, ...pids };
   }
 
   close(): void {
@@ -90,10 +92,15 @@ export class EventsReader {
   }
 
   #text(file: string): string | undefined {
+    const end = this.#fill(file);
+    return end === undefined ? undefined : this.#buffer.toString('latin1', 0, end);
+  }
+
+  #fill(file: string): number | undefined {
     const fd = this.#fds.get(file);
     if (fd === undefined) return undefined;
     try {
-      return this.#buffer.toString('latin1', 0, readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
+      return readSync(fd, this.#buffer, 0, this.#buffer.length, 0);
     } catch (error) {
       // ENODEV: the cgroup was removed, or the controller taken from it.
       if (codeOf(error) !== 'ENODEV') throw sysErrorFrom(error, 'read', join(this.#dir, file));

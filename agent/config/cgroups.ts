@@ -16,13 +16,15 @@ export const cgroupsSchema = z.strictObject({
     description: 'cpu.max.burst where a spec names none, as a share of its quota; 0: none',
   }),
   protect: z.boolean().default(true).meta({
-    description: 'protect what is promised from reclaim: memory.min of guaranteed workloads, memory.low of burstable ones',
+    description:
+      'protect what is promised from reclaim: memory.min of guaranteed workloads, memory.low of burstable ones',
   }),
   swap_guaranteed: swap('0', 'guaranteed'),
   swap_burstable: swap('max', 'burstable'),
   swap_besteffort: swap('max', 'besteffort'),
   repairs: z.number().int().min(0).max(1000).default(5).meta({
-    description: 'times a limit that somebody else has changed is put back within ten minutes; then it is only reported',
+    description:
+      'times a limit that somebody else has changed is put back within ten minutes; then it is only reported',
   }),
 });
 
@@ -32,7 +34,13 @@ export const tenantLimits = z
     memory: size.optional().meta({ description: 'memory.max' }),
     swap: size.optional().meta({ description: 'memory.swap.max' }),
     cpu: z.number().min(0.01).max(4096).optional().meta({ description: 'cores: cpu.max' }),
-    cpu_weight: z.number().int().min(1).max(10_000).optional().meta({ description: 'cpu.weight against other tenants' }),
+    cpu_weight: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .meta({ description: 'cpu.weight against other tenants' }),
     pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
     descendants: z.number().int().min(1).max(1_000_000).optional().meta({ description: 'cgroup.max.descendants' }),
     io: z.array(ioDevice).max(64).optional().meta({ description: 'of block devices, as in the spec of a workload' }),

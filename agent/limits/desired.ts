@@ -1,13 +1,15 @@
 // Everything a workload's cgroup should hold, file by file: the limits of its spec, and the kernel's default for what berth
 // might have set and the spec does not ask for. So a limit that is taken away, or that somebody else has set, goes back.
-import { planChange, planValues } from '../../cgroups/plan.js';
-import type { Limits, Value } from '../../cgroups/types.js';
+import { planChange, planValues } from '../../cgroups/controllers.js';
 import { placeOf } from '../../cgroups/place.js';
+import type { Limits, Value } from '../../cgroups/types.js';
 
-/** One of each, whatever the value. Files keyed by device or resource have no default to go back to that is worth a watch. */
+/**
+ * One of each, whatever the value. Not what has a line for each device or resource; nor cpuset, which a cgroup with
+ * processes cannot empty again (ENOSPC, kernel/cgroup/cpuset.c): a layer of placement says what it should be.
+ */
 const EVERYTHING: Limits = {
   cpu: { max: 1, burst: 1, weight: 1, idle: true, uclampMin: 1, uclampMax: 1 },
-  cpuset: { cpus: '0', mems: '0' },
   memory: { min: 1, low: 1, high: 1, max: 1, swapMax: 1, zswapMax: 1, oomGroup: true },
   pids: { max: 1 },
 };

@@ -2,8 +2,8 @@
 // the directory), and by an audit each minute and at the start of the agent; put back a bounded number of times, then only
 // reported. Writes of our own look the same to inotify: what counts is whether the kernel holds what it should.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Value } from '../../cgroups/types.js';
 import { placeOf } from '../../cgroups/place.js';
+import type { Value } from '../../cgroups/types.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import { shrinkTo } from './shrink.js';

@@ -6,9 +6,9 @@
 // So the next agent knows what this one has overlaid.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Value } from '../../cgroups/types.js';
 import { changeValues } from '../../cgroups/order.js';
 import { placeOf } from '../../cgroups/place.js';
+import type { Value } from '../../cgroups/types.js';
 import type { CgroupPort, Log } from '../workload/ports.js';
 
 /** The later one wins where two speak of one file. */
@@ -80,7 +80,10 @@ export class Layers {
   set(id: string, layer: LayerName, values: readonly Value[]): Promise<readonly Value[]> {
     const world = this.#world;
     return world === undefined
-      ? Promise.resolve(this.#keep(id, layer, values)).then(() => [])
+      ? Promise.resolve().then(() => {
+          this.#keep(id, layer, values);
+          return [];
+        })
       : world.exclusive(id, () => this.#set(world, id, layer, values));
   }
 
@@ -104,7 +107,10 @@ export class Layers {
   #keep(id: string, layer: LayerName, values: readonly Value[]): void {
     const { [layer]: _replaced, ...others } = this.#overlays.get(id) ?? {};
     const overlay: Overlay = values.length === 0 ? others : { ...others, [layer]: values };
-    if (Object.keys(overlay).length === 0) return this.forget(id);
+    if (Object.keys(overlay).length === 0) {
+      this.forget(id);
+      return;
+    }
     const path = this.#file(id);
     writeFileSync(`${path}.new`, JSON.stringify(overlay), { mode: 0o600 });
     renameSync(`${path}.new`, path);

@@ -1,6 +1,7 @@
 // Everything that looks after limits while workloads run: the watch on their cgroups, the audit against second writers, the
 // promises of memory above them, the advice on throttling.
-import type { CgroupEvents, Signals } from '../../cgroups/signals/index.js';
+import type { CgroupEvents } from '../../cgroups/events.js';
+import type { Signals } from '../../cgroups/signals/index.js';
 import type { TenantLimits } from '../config/cgroups.js';
 import type { LimitStatus } from '../host/limit-checks.js';
 import type { Manager } from '../workload/manager.js';

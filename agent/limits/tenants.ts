@@ -1,7 +1,7 @@
 // The cgroup of a tenant, above those of its workloads: what the configuration limits of the tenant as a whole, and the
 // protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
-import { planChange } from '../../cgroups/plan.js';
+import { planChange } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import type { TenantLimits } from '../config/cgroups.js';
 import { BerthError } from '../errors.js';

@@ -1,6 +1,6 @@
 // One watch for each cgroup of ours that something runs in. What the kernel says goes to whoever acts on it: counters of
 // memory to the pressure room and the records of kills, refused forks to the log, a written file to the audit of limits.
-import type { CgroupEvents } from '../../cgroups/signals/index.js';
+import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals, Watch } from '../../cgroups/signals/index.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import type { LimitSubject } from './drift.js';

@@ -1,8 +1,8 @@
 // A change of a workload that exists: what may differ, and carrying it out on what runs.
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from '../../cgroups/types.js';
-import { LIVE_NETWORK } from './network-spec.js';
 import { limitsOf } from '../limits/limits.js';
+import { LIVE_NETWORK } from './network-spec.js';
 import { networkFor } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { resize } from './resize.js';

@@ -7,7 +7,7 @@ import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
 import { NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
 import type { WorkloadRecord } from './record.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 export interface Recovery {
   readonly adopted: number;

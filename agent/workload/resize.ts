@@ -1,6 +1,6 @@
 // A live change of limits. Values that grow are written at once; memory that shrinks goes by steps first. What a layer
 // holds over the spec is left alone: the new value shows when the layer goes.
-import { planChange } from '../../cgroups/plan.js';
+import { planChange } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { shrinkTo } from '../limits/shrink.js';
 import type { CgroupPort } from './ports.js';

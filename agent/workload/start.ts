@@ -1,11 +1,11 @@
 // From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
-import { planValues } from '../../cgroups/plan.js';
 import { limitsOf } from '../limits/limits.js';
 import { readOom } from '../pressure/ends.js';
 import { planSandbox } from './plan.js';
@@ -36,7 +36,13 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
   const limits = limitsOf(spec, driver.overhead(spec), world.limits);
   world.tenants.promise(spec.id, spec.tenant, limits);
-  for (const step of planSandbox(spec, sandbox, driver, world.layers.over(spec.id, planValues(limits)), world.config.network)) {
+  for (const step of planSandbox(
+    spec,
+    sandbox,
+    driver,
+    world.layers.over(spec.id, planValues(limits)),
+    world.config.network,
+  )) {
     if (!wanted()) return;
     await inTime(applyStep(step, world), deadline, ms);
   }

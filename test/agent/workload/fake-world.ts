@@ -3,6 +3,8 @@ import { configSchema } from '../../../agent/config/schema.js';
 import { createLedger } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
+import { Layers } from '../../../agent/limits/layers.js';
+import { TenantGroups } from '../../../agent/limits/tenants.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
 import { Journal } from '../../../agent/workload/journal.js';
@@ -95,12 +97,22 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const waiting = new Set<() => void>();
   const claims = new Claims(config.network);
   const journal = new TrackedJournal(config.paths.state);
+  const cgroups = host.cgroupPort();
+  const limits = {
+    files: new Set(['cgroup.freeze', 'cpu.weight', 'memory.max', 'memory.oom.group', 'pids.max']),
+    device: (path: string) => path,
+    config: config.cgroups,
+    defaultCpu: config.density.default_cpu_request,
+  };
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
-    cgroups: host.cgroupPort(),
+    cgroups,
     network: host.networkPort(),
     holder: host.holderPort(),
+    limits,
+    layers: new Layers(join(directory, 'run/layers'), silent),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: () => ({}) }),
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
     ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable }),
