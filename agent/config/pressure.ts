@@ -53,7 +53,8 @@ export const pressureSchema = z.strictObject({
   min_available: floor.default('').meta({
     description: 'less available memory than this is act-level, too; empty: 4 % of memory, at most 1Gi',
   }),
-  max_triggers: z.number().int().min(4).max(100_000).default(2048).meta({
+  // The kernel runs a thread (psimon) for every cgroup that has one.
+  max_triggers: z.number().int().min(4).max(100_000).default(512).meta({
     description: 'pressure triggers of the kernel at most; who gets none is looked at with each sample of the metrics',
   }),
   hook: z

@@ -53,9 +53,17 @@ export function decide(
   };
   const late = state.applied.find(({ step, at }) => step === 'freeze' && now - at >= settings.freezeMaxMs);
   if (late !== undefined) return thawLate(at, late);
-  const pressing = isPressing(reading, settings);
-  if (pressing || reaches(reading.felt, settings.thresholds.warn)) return up(at, pressing);
-  return down(at);
+  return isUp(reading, settings) ? up(at, isPressing(reading, settings)) : down(at);
+}
+
+/** Whether anything is to be done on the way up; then narrower scopes wait for what it does. */
+export function isUp(reading: Reading, settings: LadderSettings): boolean {
+  return isPressing(reading, settings) || reaches(reading.felt, settings.thresholds.warn);
+}
+
+/** Below this nobody needs to know who feels it. */
+export function matters(stall: Reading['felt'], { thresholds, release }: LadderSettings): boolean {
+  return reaches(stall, thresholds.warn, release) || reaches(stall, thresholds.act, release);
 }
 
 export function isPressing(reading: Reading, settings: LadderSettings): boolean {
@@ -173,6 +181,13 @@ function down(at: Situation): Decision {
     trailing.map((one) => [one, loosened(one, settings.resource, cores)]),
     'pressure is over',
   );
+}
+
+/** Everything that is held, the last first. */
+export function undoAll(state: LadderState, { scope, resource }: LadderSettings, why: string): Action[] {
+  return [...state.applied].reverse().map(({ step, target }) => ({
+    ...{ kind: UNDO[step], target, applied: null, scope, resource, why, ranked: [], skipped: [] },
+  }));
 }
 
 function thawLate(at: Situation, late: Applied): Decision {

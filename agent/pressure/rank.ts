@@ -32,8 +32,15 @@ export function inOrder(
 }
 
 export function ranked(candidate: Candidate, resource: Resource): Ranked {
-  const { id, priority } = candidate;
-  return { id, class: candidate.class, priority, over: over(candidate, resource), usage: use(candidate, resource) };
+  const { id, tenant, priority } = candidate;
+  return {
+    id,
+    tenant,
+    class: candidate.class,
+    priority,
+    over: over(candidate, resource),
+    usage: use(candidate, resource),
+  };
 }
 
 /** Nothing is promised of io, so all of it is beyond. */

@@ -66,7 +66,7 @@ function suppressGrowth(at: Situation): Choice {
   )[0];
   if (victim === undefined)
     return { reason: `nobody of a lower class grows by ${formatSize(GROWING)} a second or more` };
-  return { moves: [suppressed(at, victim.id, 1, [quota(Math.max(FLOOR, victim.usage.cpu * STEP))])] };
+  return { moves: [suppressed(at, victim.id, 1, quota(victim, Math.max(FLOOR, victim.usage.cpu * STEP)))] };
 }
 
 /**
@@ -83,15 +83,15 @@ function suppressCpu(at: Situation): Choice {
   for (const c of busy) {
     if (moves.length === BATCH) break;
     const before = find(at, c.id, 'suppress');
-    const weight: Value = { file: 'cpu.weight', value: '1' };
-    if (before === undefined) {
-      moves.push(suppressed(at, c.id, 1, [weight]));
+    const weight: readonly Value[] = c.idle ? [] : [{ file: 'cpu.weight', value: '1' }];
+    if (before === undefined && !c.idle) {
+      moves.push(suppressed(at, c.id, 1, weight));
       continue;
     }
-    const bound = quotaOf(before) ?? Math.min(c.usage.cpu, c.limit.cpu ?? cores);
+    const bound = (before && quotaOf(before)) ?? Math.min(c.usage.cpu, c.limit.cpu ?? cores);
     const next = Math.max(FLOOR, bound - cores * STEP);
     if (bound - next < WORTH * cores) continue;
-    moves.push(suppressed(at, c.id, before.depth + 1, [weight, quota(next)]));
+    moves.push(suppressed(at, c.id, (before?.depth ?? 1) + 1, [...weight, ...quota(c, next)]));
   }
   if (moves.length === 0) return { reason: 'no besteffort workload uses cpu beyond what is left to it' };
   return { moves };
@@ -191,8 +191,14 @@ function find({ state }: Situation, target: string, step: Applied['step']): Appl
   return state.applied.find((applied) => applied.target === target && applied.step === step);
 }
 
-function quota(cores: number): Value {
-  return { file: 'cpu.max', value: `${Math.round(cores * PERIOD_USEC)} ${PERIOD_USEC}` };
+/** No burst: the kernel refuses a quota below cpu.max.burst (tg_set_cfs_bandwidth). */
+function quota({ limit }: Candidate, cores: number): Value[] {
+  const max: Value = { file: 'cpu.max', value: quotaText(cores) };
+  return limit.burst ? [{ file: 'cpu.max.burst', value: '0' }, max] : [max];
+}
+
+function quotaText(cores: number): string {
+  return `${Math.round(cores * PERIOD_USEC)} ${PERIOD_USEC}`;
 }
 
 /** Cores; undefined without cpu.max. */
@@ -206,7 +212,9 @@ export function loosened(applied: Applied, resource: LadderSettings['resource'],
   const bound = quotaOf(applied);
   if (resource !== 'cpu' || bound === undefined) return null;
   const next = bound + cores * STEP;
-  const rest = applied.values.filter(({ file }) => file !== 'cpu.max');
-  const values = next >= cores ? rest : [...rest, quota(next)];
-  return { ...applied, depth: applied.depth - 1, values };
+  const values =
+    next < cores
+      ? applied.values.map((one) => (one.file === 'cpu.max' ? { ...one, value: quotaText(next) } : one))
+      : applied.values.filter(({ file }) => !file.startsWith('cpu.max'));
+  return values.length === 0 ? null : { ...applied, depth: applied.depth - 1, values };
 }

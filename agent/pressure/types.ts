@@ -22,8 +22,15 @@ export interface Subject {
   readonly tenantDir: string;
   /** What the ledger counts for it. */
   readonly request: { readonly cpu: number; readonly memory: number };
-  /** `io`: whether io.max bounds it on any device. */
-  readonly limit: { readonly cpu: number | null; readonly memory: number | null; readonly io: boolean };
+  /** `io`: whether io.max bounds it on any device. `burst`: whether cpu.max.burst is set. */
+  readonly limit: {
+    readonly cpu: number | null;
+    readonly memory: number | null;
+    readonly io: boolean;
+    readonly burst: boolean;
+  };
+  /** cpu.idle is 1: it has no weight then. */
+  readonly idle: boolean;
   /** memory.high of the spec: a reason to watch for futile reclaim. */
   readonly memoryHigh: number | null;
   readonly frozen: boolean;
@@ -53,11 +60,12 @@ export interface Candidate extends Subject {
 
 /** The pressure of a scope at one moment. */
 export interface Reading {
+  /** Without what workloads stall at limits of their own, that of suppress included. Steps down are decided by it. */
   readonly some: number;
   readonly full: number;
   /**
-   * The part of it that acting on somebody can cure. Steps up are decided by this, steps down by `some` and `full`: a
-   * workload with cpu.weight 1 goes on to wait, and that it waits is no reason to do more to it, but to leave it so.
+   * The part of it that is felt by those for whom others give way. Steps up are decided by it: a workload with
+   * cpu.weight 1 goes on to wait, and that it waits is no reason to do more to it, but to leave it so.
    */
   readonly felt: { readonly some: number; readonly full: number };
   /** MemAvailable and MemTotal; for the host and memory only. */
@@ -86,6 +94,7 @@ export interface Applied {
 /** A candidate's place in the order of victims, with the figures that put it there. */
 export interface Ranked {
   readonly id: string;
+  readonly tenant: string;
   readonly class: WorkloadClass;
   readonly priority: number;
   /** Use beyond the request, in bytes or cores; for io, bytes per second. */
