@@ -16,7 +16,7 @@ import {
   kept,
   parseFutile,
 } from './futile.js';
-import type { HandPort, PressureWorld } from './ports.js';
+import type { Closing, HandPort, PressureWorld } from './ports.js';
 
 /** A cgroup to protect. `workload`: it is ours, and changed by the hand; otherwise its file is written. */
 export interface Protected {
@@ -37,6 +37,8 @@ const MAX_RAISES = 5;
 const REMEMBERED_MS = 600_000;
 const RAISED = [{ file: 'memory.high', value: 'max' }] as const;
 
+type GuardWorld = Pick<PressureWorld, 'hand' | 'events' | 'log' | 'clock' | 'signals'>;
+
 interface Watching {
   readonly target: Protected;
   samples: readonly FutileSample[];
@@ -45,19 +47,43 @@ interface Watching {
 }
 
 export class FutileGuard {
-  readonly #world: Pick<PressureWorld, 'hand' | 'events' | 'log' | 'clock'>;
+  readonly #world: GuardWorld;
   readonly #armed = new Map<string, Watching>();
   readonly #raises = new Map<string, number>();
   #incidents: readonly FutileIncident[] = [];
   #count = 0;
+  /** By directory: what tells that memory.high took hold; undefined where no watch is left. */
+  readonly #watches = new Map<string, Closing | undefined>();
+  readonly #onArmed: () => void;
 
-  constructor(world: Pick<PressureWorld, 'hand' | 'events' | 'log' | 'clock'>) {
+  constructor(world: GuardWorld, onArmed: () => void) {
     this.#world = world;
+    this.#onArmed = onArmed;
+  }
+
+  /** `targets`: all whose memory.high may take hold, as far as anybody knows. */
+  sync(targets: readonly Protected[]): void {
+    const dirs = new Set(targets.map(({ dir }) => dir));
+    for (const [dir, watch] of this.#watches) {
+      if (dirs.has(dir)) continue;
+      watch?.close();
+      this.#watches.delete(dir);
+      this.#raises.delete(dir);
+    }
+    for (const target of targets) {
+      if (!this.#watches.has(target.dir)) {
+        this.#watches.set(target.dir, this.#watch(target));
+        // It may stall already.
+        this.arm(target);
+      } else if (this.#watches.get(target.dir) === undefined) this.arm(target);
+    }
   }
 
   /** From now on it is looked at, if memory.high can stall it at all. */
   arm(target: Protected): void {
-    if (!this.#armed.has(target.dir)) this.#armed.set(target.dir, { target, samples: [], told: false });
+    if (this.#armed.has(target.dir)) return;
+    this.#armed.set(target.dir, { target, samples: [], told: false });
+    this.#onArmed();
   }
 
   get busy(): boolean {
@@ -97,6 +123,17 @@ export class FutileGuard {
 
   close(): void {
     this.#armed.clear();
+    for (const watch of this.#watches.values()) watch?.close();
+    this.#watches.clear();
+  }
+
+  #watch(target: Protected): Closing | undefined {
+    try {
+      return this.#world.signals.watch(target.dir, () => this.arm(target));
+    } catch (error) {
+      if (!isGone(error)) this.#world.log.debug({ err: error, dir: target.dir }, 'a cgroup cannot be watched');
+      return undefined;
+    }
   }
 
   #sample(dir: string): FutileSample | undefined {

@@ -44,7 +44,8 @@ const MAX_OPEN = 4096;
 /** Workloads read between two turns of the main loop: about a millisecond of reading. */
 const SLICE = 24;
 /** Counters closer together than this give no rate. */
-const MIN_MS = 200;
+export const MIN_MS = 200;
+const OBSERVED_MS = 1500;
 const NO_STALL: Stall = { some: 0, full: 0 };
 const NO_STALLS: Totals = { memory: NO_STALL, cpu: NO_STALL, io: NO_STALL };
 
@@ -100,7 +101,8 @@ export class Measure {
       ...{ cpuUsec: cpu?.usageUsec ?? 0, throttledUsec: cpu?.throttledUsec ?? 0, ioBytes: Number.NaN },
       stall: { memory: stall('memory'), cpu: stall('cpu'), io: stall('io') },
     };
-    this.#before.set(id, now);
+    // During an alarm our own looks are closer together, and know more.
+    if (before === undefined || at - before.at > OBSERVED_MS) this.#before.set(id, now);
     if (before === undefined) return { memory: NO_STALL, high: false };
     return { memory: stallBetween(before, now, 'memory'), high: now.highEvents > before.highEvents };
   }
@@ -129,6 +131,13 @@ export class Measure {
       ...{ maxEvents: 0, highEvents: 0, ioBytes: 0 },
     });
     return { memory: atLimit(current, max), cpu: throttledUsec > before, io: false };
+  }
+
+  scopeSample(place: 'host' | { readonly dir: string }): PressureSample {
+    const stall = (resource: Resource): Stall => this.totals(place, resource) ?? NO_STALL;
+    const host = place === 'host' ? this.hostMemory() : undefined;
+    const memory = place === 'host' ? (host?.total ?? 0) - (host?.available ?? 0) : this.memoryOf(place.dir);
+    return sampleOf({ memory, stall: { memory: stall('memory'), cpu: stall('cpu'), io: stall('io') } });
   }
 
   /** memory.current of a cgroup; 0 without the controller. */
@@ -258,7 +267,7 @@ function ioBytes(stat: string): number {
   return sum;
 }
 
-function sampleOf({ memory, stall }: Counters): PressureSample {
+function sampleOf({ memory, stall }: Pick<Counters, 'memory' | 'stall'>): PressureSample {
   const totals = ({ some, full }: Stall) => ({ someUsec: some, fullUsec: full, someAvg10: 0, fullAvg10: 0 });
   return {
     memory: { current: memory },

@@ -4,6 +4,7 @@ import type { PressureConfig } from '../config/pressure.js';
 import { calm } from './ladder.js';
 import type { Stall } from './reading.js';
 import { type LadderSettings, ladderSettings } from './settings.js';
+import type { Wanted } from './triggers.js';
 import type { LadderState, Resource, ScopeName, Subject } from './types.js';
 
 export interface ScopeOf {
@@ -66,4 +67,10 @@ export function membersOf(scope: ScopeName, subjects: readonly Subject[]): reado
   if (scope === 'host') return subjects;
   const name = scope.slice(scope.indexOf('/') + 1);
   return subjects.filter(({ id, tenant }) => (scope.startsWith('tenant/') ? tenant : id) === name);
+}
+
+/** One for each threshold: a stall that is no `some` of one kind may well be a `full` of another. */
+export function wantedOf({ key, settings: { thresholds } }: Ladder, file: string): Wanted[] {
+  const all = [thresholds.warn, thresholds.act];
+  return all.flatMap((threshold) => (threshold === undefined ? [] : [{ key, file, threshold }]));
 }

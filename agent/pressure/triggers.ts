@@ -1,11 +1,10 @@
-// Pressure triggers of the kernel, one for each scope and resource: they cost nothing while it is calm, and a descriptor
+// Pressure triggers of the kernel, one for each threshold: they cost nothing while it is calm, and a descriptor
 // each. Where one cannot be had, its scope is looked at with each sample of the metrics, and that is told.
-import { codeOf } from '../../linux/errors.js';
 import type { Closing, SignalPort } from './ports.js';
 import type { Threshold } from './settings.js';
 
 export interface Wanted {
-  /** `host memory` */
+  /** Of the scope and resource: `host memory`. */
   readonly key: string;
   readonly file: string;
   readonly threshold: Threshold;
@@ -20,40 +19,44 @@ interface Open {
   readonly watch: Closing;
 }
 
-interface Failure {
+export interface Unobserved {
+  readonly key: string;
   readonly reason: string;
+  /** Only because there are so many; the kernel has not refused it. */
+  readonly crowded: boolean;
   readonly at: number;
 }
 
 export class Triggers {
   readonly #port: Pick<SignalPort, 'pressure'>;
-  readonly #onFire: (key: string) => void;
+  readonly #onFire: (wanted: Wanted) => void;
   readonly #open = new Map<string, Open>();
-  readonly #failed = new Map<string, Failure>();
+  readonly #failed = new Map<string, Unobserved>();
 
-  constructor(port: Pick<SignalPort, 'pressure'>, onFire: (key: string) => void) {
+  constructor(port: Pick<SignalPort, 'pressure'>, onFire: (wanted: Wanted) => void) {
     this.#port = port;
     this.#onFire = onFire;
   }
 
   /** Opens what is missing and closes what is not wanted any more. The most important come first: `max` of them get one. */
   sync(wanted: readonly Wanted[], max: number, now: number): void {
-    const keys = new Set(wanted.map(({ key }) => key));
-    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
-    const served = new Map(wanted.slice(0, max).map((one) => [one.key, one]));
-    for (const [key, open] of this.#open) if (!same(open.wanted, served.get(key))) this.#close(key, open);
-    for (const one of served.values()) {
-      const failure = this.#failed.get(one.key);
-      const tried = failure !== undefined && now - failure.at < RETRY_MS;
-      if (!this.#open.has(one.key) && !tried) this.#try(one, now);
+    const names = new Set(wanted.map(nameOf));
+    for (const name of this.#failed.keys()) if (!names.has(name)) this.#failed.delete(name);
+    const served = new Map(wanted.slice(0, max).map((one) => [nameOf(one), one]));
+    for (const [name, open] of this.#open) if (served.get(name)?.file !== open.wanted.file) this.#close(name, open);
+    for (const [name, one] of served) {
+      const failure = this.#failed.get(name);
+      const tried = failure !== undefined && !failure.crowded && now - failure.at < RETRY_MS;
+      if (!this.#open.has(name) && !tried) this.#try(name, one, now);
     }
-    for (const { key } of wanted.slice(max))
-      if (!this.#failed.has(key)) this.#failed.set(key, { reason: `more than pressure.max_triggers ${max}`, at: now });
+    const reason = `more than pressure.max_triggers, ${max}`;
+    for (const one of wanted.slice(max))
+      this.#failed.set(nameOf(one), { key: one.key, reason, crowded: true, at: now });
   }
 
-  /** Those without a trigger, with the reason. */
-  unobserved(): ReadonlyMap<string, string> {
-    return new Map([...this.#failed].map(([key, { reason }]) => [key, reason]));
+  /** By key, those without a trigger. */
+  unobserved(): ReadonlyMap<string, Unobserved> {
+    return new Map([...this.#failed.values()].map((failure) => [failure.key, failure]));
   }
 
   get size(): number {
@@ -61,29 +64,28 @@ export class Triggers {
   }
 
   close(): void {
-    for (const [key, open] of this.#open) this.#close(key, open);
+    for (const [name, open] of this.#open) this.#close(name, open);
     this.#failed.clear();
   }
 
-  #try(wanted: Wanted, now: number): void {
+  #try(name: string, wanted: Wanted, now: number): void {
     const { key, file, threshold } = wanted;
     const trigger = { kind: threshold.kind, stallUsec: threshold.stall * 1000, windowUsec: WINDOW_USEC };
     try {
-      this.#open.set(key, { wanted, watch: this.#port.pressure(file, trigger, () => this.#onFire(key)) });
-      this.#failed.delete(key);
+      this.#open.set(name, { wanted, watch: this.#port.pressure(file, trigger, () => this.#onFire(wanted)) });
+      this.#failed.delete(name);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      // The cgroup has gone meanwhile, or its kernel has no pressure files: the next list of workloads tells which.
-      this.#failed.set(key, { reason: codeOf(error) === 'EOPNOTSUPP' ? `${reason} (psi=0)` : reason, at: now });
+      this.#failed.set(name, { key, reason, crowded: false, at: now });
     }
   }
 
-  #close(key: string, { watch }: Open): void {
-    this.#open.delete(key);
+  #close(name: string, { watch }: Open): void {
+    this.#open.delete(name);
     watch.close();
   }
 }
 
-function same(a: Wanted, b: Wanted | undefined): boolean {
-  return b?.file === a.file && b.threshold.kind === a.threshold.kind && b.threshold.stall === a.threshold.stall;
+function nameOf({ key, threshold }: Wanted): string {
+  return `${key} ${threshold.kind} ${threshold.stall}`;
 }
