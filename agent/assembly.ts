@@ -14,6 +14,7 @@ import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import { readTopology } from './host/topology.js';
 import { probeKvm } from './host/kvm.js';
 import { which } from './host/which.js';
 import { diskOf } from './limits/io.js';
@@ -29,6 +30,7 @@ import { conntrackUse, NetworkHealth } from './network/health.js';
 import { isTaken } from './network/published.js';
 import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
+import { Placement } from './placement/placement.js';
 import { LateObserver, type Observation, observe } from './observe.js';
 import { HOLDER_MEMORY, openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
@@ -190,12 +192,19 @@ async function makeWorld(
     config: config.cgroups,
     defaultCpu: config.density.default_cpu_request,
   };
+  const layers = new Layers(join(config.paths.runtime, 'layers'), log);
+  const settings = {
+    ...config.placement,
+    reserved: config.density.reserved_cpu,
+    cpuset: cgroups.controllers.includes('cpuset'),
+  };
   return {
     config,
     bootId: facts.bootId,
     cgroups,
     limits,
-    layers: new Layers(join(config.paths.runtime, 'layers'), log),
+    layers,
+    placement: new Placement(readTopology(), settings, layers, { log }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => config.tenant[tenant]?.limits ?? {} }),
     network: timed(rooms.network, observer),
     holder: rooms.holder,

@@ -16,7 +16,7 @@ export interface CapacityRow {
 /** A refusal in the shape of design section 7; quantities of memory as text ("256Mi"), others as numbers. */
 export interface Refusal {
   readonly code: 'admission_refused';
-  readonly dimension: CapacityRow['dimension'] | 'ports';
+  readonly dimension: CapacityRow['dimension'] | 'ports' | 'exclusive_cpus' | 'cpus' | 'mems';
   readonly scope: string;
   readonly limit: number | string;
   readonly used: number | string;

@@ -158,6 +158,11 @@ export class Tree {
     await this.#setFrozen(name, false, options);
   }
 
+  /** Until the kernel says `frozen 1`, whoever asked for it. */
+  async waitFrozen(name: string, options: WaitOptions = {}): Promise<void> {
+    await waitState(this.path(name), (state) => state === undefined || state.frozen, options);
+  }
+
   frozen(name: string): boolean {
     return readState(this.path(name))?.frozen ?? false;
   }

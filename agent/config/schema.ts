@@ -5,6 +5,8 @@ import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
 import { cgroupsSchema, tenantLimits } from './cgroups.js';
 import { networkSchema } from './network.js';
+import { placementSchema } from './placement.js';
+import { pressureSchema } from './pressure.js';
 
 const duration = (text: string) =>
   z
@@ -77,6 +79,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
   cgroups: cgroupsSchema.prefault({}),
+  placement: placementSchema.prefault({}),
+  pressure: pressureSchema.prefault({}),
   network: networkSchema.prefault({}),
   drivers: z
     .strictObject({

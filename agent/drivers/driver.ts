@@ -52,6 +52,8 @@ export interface Driver {
    * method. Rejects when the VMM does not answer.
    */
   vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory'>): Promise<readonly number[]>;
+  /** Takes so many bytes of the guest's memory away while it runs; 0 gives all back. What the guest really gives shows later. */
+  balloon?(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
 }

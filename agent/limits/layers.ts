@@ -12,7 +12,7 @@ import type { Value } from '../../cgroups/types.js';
 import type { CgroupPort, Log } from '../workload/ports.js';
 
 /** The later one wins where two speak of one file. */
-const LAYERS = ['placement', 'pressure', 'safety'] as const;
+const LAYERS = ['placement', 'pressure', 'freeze', 'safety'] as const;
 export type LayerName = (typeof LAYERS)[number];
 
 type Overlay = Readonly<Partial<Record<LayerName, readonly Value[]>>>;
@@ -29,13 +29,12 @@ export interface LayerWorld {
   readonly cgroups: Pick<CgroupPort, 'apply'>;
   /** Undefined: nothing of it runs. What is asked for then is kept, and written at its start. */
   subject(id: string): LayerSubject | undefined;
-  /** Runs `work` when nobody else of the agent writes to this workload's cgroup. */
-  exclusive<T>(id: string, work: () => Promise<T>): Promise<T>;
 }
 
 export class Layers {
   readonly #directory: string;
   readonly #overlays = new Map<string, Overlay>();
+  readonly #turns = new Map<string, Promise<unknown>>();
   #world: LayerWorld | undefined;
 
   /** Reads what an earlier agent of this boot has left in `directory`, which is made if needed. */
@@ -78,13 +77,21 @@ export class Layers {
    * back. Throws SysError; what was asked for is kept then, and the audit of limits tries again.
    */
   set(id: string, layer: LayerName, values: readonly Value[]): Promise<readonly Value[]> {
-    const world = this.#world;
-    return world === undefined
-      ? Promise.resolve().then(() => {
-          this.#keep(id, layer, values);
-          return [];
-        })
-      : world.exclusive(id, () => this.#set(world, id, layer, values));
+    return this.exclusive(id, () => this.#set(id, layer, values));
+  }
+
+  /** Runs `work` when nobody else of the agent writes limits of this workload. Not to be entered from within. */
+  exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#turns.get(id) ?? Promise.resolve()).then(work, work);
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(id, settled);
+    void settled.then(() => {
+      if (this.#turns.get(id) === settled) this.#turns.delete(id);
+    });
+    return mine;
   }
 
   /** Its cgroup is gone, and all layers with it. */
@@ -92,14 +99,14 @@ export class Layers {
     if (this.#overlays.delete(id)) rmSync(this.#file(id), { force: true });
   }
 
-  async #set(world: LayerWorld, id: string, layer: LayerName, values: readonly Value[]): Promise<readonly Value[]> {
+  async #set(id: string, layer: LayerName, values: readonly Value[]): Promise<readonly Value[]> {
     const before = this.#overlays.get(id) ?? {};
     this.#keep(id, layer, values);
-    const subject = world.subject(id);
-    if (subject === undefined) return [];
+    const subject = this.#world?.subject(id);
+    if (this.#world === undefined || subject === undefined) return [];
     const own = new Set(values.map(placeOf));
     const changes = changeValues(compose(subject.values, before), this.over(id, subject.values));
-    const applied = changes.length === 0 ? [] : await world.cgroups.apply(subject.cgroup, changes);
+    const applied = changes.length === 0 ? [] : await this.#world.cgroups.apply(subject.cgroup, changes);
     return applied.filter((value) => own.has(placeOf(value)));
   }
 

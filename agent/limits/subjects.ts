@@ -15,7 +15,6 @@ export function layerWorld(world: World, manager: Manager): LayerWorld {
   return {
     cgroups: world.cgroups,
     subject: (id) => layerSubject(world, manager, id),
-    exclusive: (id, work) => (manager.has(id) ? manager.actor(id).exclusive(work) : work()),
   };
 }
 
@@ -53,12 +52,8 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
     exclusive: (key, work) =>
       key.startsWith(TENANT_KEY)
         ? tenants.exclusive(key.slice(TENANT_KEY.length), work)
-        : exclusive(manager, key, work),
+        : layers.exclusive(key, work),
   };
-}
-
-function exclusive(manager: Manager, id: string, work: () => Promise<void>): Promise<void> {
-  return manager.has(id) ? manager.actor(id).exclusive(work) : Promise.resolve();
 }
 
 function specValues(world: World, { spec, state }: WorkloadRecord): readonly Value[] {

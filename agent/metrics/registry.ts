@@ -27,7 +27,9 @@ export interface MetricsOptions {
   readonly process?: boolean;
 }
 
-const DIMENSIONS: readonly Refusal['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'ports'];
+const DIMENSIONS: readonly Refusal['dimension'][] = [
+  ...(['workloads', 'cpu', 'memory', 'addresses', 'ports', 'exclusive_cpus', 'cpus', 'mems'] as const),
+];
 const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'start', 'lost'];
 
 export class Metrics {

@@ -1,5 +1,6 @@
 // What a spec asks of the cpus of the host. The rule is the kubelet's (static policy of its CPU manager): a guaranteed
 // workload whose limit is a whole number of cores has them to itself; all others share.
+import { parseCpuList } from '../host/cpu-list.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import type { PlacementRequest } from './types.js';
 
@@ -26,6 +27,13 @@ export function requestOf(spec: WorkloadSpec, memory: number, named: Named): Pla
     memory,
     because,
   };
+}
+
+/** As `requestOf`, with the lists of the spec read. */
+export function seatRequest(spec: WorkloadSpec, memory: number): PlacementRequest {
+  const { cpus, mems } = spec.resources.cpu ?? {};
+  const list = (text: string | undefined) => (text === undefined ? null : (parseCpuList(text) ?? null));
+  return requestOf(spec, memory, { cpus: list(cpus), mems: list(mems) });
 }
 
 /** Whether it asks for more than a place among all others. */

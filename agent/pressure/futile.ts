@@ -1,8 +1,8 @@
 // Futile reclaim: a cgroup above memory.high with nothing to reclaim is put to sleep with each allocation, for up to two
 // seconds at a time (mem_cgroup_handle_over_high), and neither dies nor gets on. The kernel sees no fault in that and
 // counts no oom; found in production after 90 minutes. Pure.
-import { counter, limit } from '../../cgroups/keyed.js';
-import { parsePressure } from '../../cgroups/psi.js';
+import { counter } from '../../cgroups/keyed.js';
+import { limitOf, pressureOf } from './texts.js';
 
 /** Counters of one cgroup at one moment. `at`: ms; sizes in bytes, `max` without a bound; stall in microseconds. */
 export interface FutileSample {
@@ -51,14 +51,14 @@ export interface FutileFiles {
 export function parseFutile(files: FutileFiles, at: number): FutileSample {
   return {
     at,
-    high: limit(files.high),
-    max: limit(files.max),
+    high: limitOf(files.high),
+    max: limitOf(files.max),
     current: Number.parseInt(files.current, 10),
     highEvents: counter(files.events, 'high'),
     maxEvents: counter(files.events, 'max'),
     scanned: counter(files.stat, 'pgscan'),
     reclaimed: counter(files.stat, 'pgsteal'),
-    fullUsec: parsePressure(files.pressure).fullUsec,
+    fullUsec: pressureOf(files.pressure).fullUsec,
   };
 }
 

@@ -2,7 +2,7 @@
 // they get on again, or until reclaim has proved futile; then memory.high goes up to max, or what runs there is killed.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyValues } from '../../cgroups/values.js';
+import { applyValues } from '../../cgroups/apply.js';
 import { isGone } from '../../cgroups/watch.js';
 import { codeOf } from '../../linux/errors.js';
 import type { PressureConfig } from '../config/pressure.js';

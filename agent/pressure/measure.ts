@@ -2,8 +2,8 @@
 // otherwise. Files stay open between the looks; a thousand workloads are read in slices, so that the agent goes on answering.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { counter, limit } from '../../cgroups/keyed.js';
-import { parsePressure } from '../../cgroups/psi.js';
+import { counter } from '../../cgroups/keyed.js';
+import { limitOf, pressureOf } from './texts.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import { isGone } from '../../cgroups/watch.js';
 import { codeOf } from '../../linux/errors.js';
@@ -65,7 +65,7 @@ export class Measure {
     const path = this.pressureFile(dir, resource);
     const text = this.#read(path);
     if (text === undefined || text === '') return undefined;
-    const { someUsec, fullUsec } = parsePressure(text);
+    const { someUsec, fullUsec } = pressureOf(text);
     return { some: someUsec, full: fullUsec };
   }
 
@@ -123,7 +123,7 @@ export class Measure {
   tenantLimited(dir: string): Readonly<Record<Resource, boolean>> {
     const key = `${dir}/`;
     const current = Number(this.#read(join(dir, 'memory.current')) ?? 0);
-    const max = limit(this.#read(join(dir, 'memory.max')) ?? 'max');
+    const max = limitOf(this.#read(join(dir, 'memory.max')) ?? 'max');
     const throttledUsec = counter(this.#read(join(dir, 'cpu.stat')) ?? '', 'throttled_usec');
     const before = this.#before.get(key)?.throttledUsec ?? throttledUsec;
     this.#before.set(key, {
@@ -256,7 +256,7 @@ function reclaimableOf(stat: string, swap: number): number {
 function swapRoom(read: (file: string) => string, free: number): number {
   const current = read('memory.swap.current');
   if (current === '') return 0;
-  const max = limit(read('memory.swap.max'));
+  const max = limitOf(read('memory.swap.max'));
   return max === 'max' ? free : Math.max(0, Math.min(free, max - Number(current)));
 }
 

@@ -149,10 +149,14 @@ export class Actor {
   }
 
   async #freeze(frozen: boolean): Promise<void> {
-    const { cgroup } = this.#record.sandbox;
+    const { id, sandbox } = this.#record;
+    const { cgroups, layers } = this.#world;
     const deadline = { timeoutMs: 30_000 };
-    await (frozen ? this.#world.cgroups.freeze(cgroup, deadline) : this.#world.cgroups.thaw(cgroup, deadline));
-    await this.patch({ state: frozen ? 'frozen' : 'running' });
+    // Until the record says so, the audit of limits would take it for somebody else's doing.
+    await layers.exclusive(id, async () => {
+      await (frozen ? cgroups.freeze(sandbox.cgroup, deadline) : cgroups.thaw(sandbox.cgroup, deadline));
+      await this.patch({ state: frozen ? 'frozen' : 'running' });
+    });
     this.#dirty = true;
   }
 
@@ -266,6 +270,7 @@ export class Actor {
     });
     this.#world.claims.release(id);
     this.#world.ledger.release(id);
+    this.#world.placement.remove(id);
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);
     await this.#world.tenants.apply(spec.tenant);

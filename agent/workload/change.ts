@@ -55,7 +55,7 @@ export async function changeLive(
   const { cgroup: path } = record.sandbox;
   const covered = (value: Value): boolean => layers.covers(spec.id, value);
   const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec): Promise<void> => {
-    await resize({ cgroups, path, covered }, limits(a), limits(b));
+    await layers.exclusive(spec.id, () => resize({ cgroups, path, covered }, limits(a), limits(b)));
     tenants.promise(b.id, b.tenant, limits(b));
     await tenants.apply(b.tenant);
   };

@@ -14,6 +14,8 @@ import { keyOf } from '../network/published.js';
 import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
+import { seatRequest } from '../placement/request.js';
+import type { PlacementRequest } from '../placement/types.js';
 import { isSettled } from './lifecycle.js';
 import { networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
@@ -41,6 +43,14 @@ export class Manager {
   /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
   async recover(): Promise<Recovery> {
     const recovery = await recover(this.#world, (record) => this.#adopt(record));
+    const held = this.records().filter(({ state }) => !isSettled(state));
+    // What runs keeps its cpus; those without anything in the kernel yet get theirs at the start.
+    await this.#world.placement.restore(
+      held.map(({ id, spec, state }) => {
+        const runs = state === 'running' || state === 'frozen';
+        return { request: this.#seat(spec), values: runs ? this.#world.layers.of(id, 'placement') : undefined };
+      }),
+    );
     return recovery;
   }
 
@@ -224,6 +234,7 @@ export class Manager {
 
   #release(id: string): void {
     this.#world.ledger.release(id);
+    this.#world.placement.remove(id);
     this.#world.claims.release(id);
   }
 
@@ -243,6 +254,10 @@ export class Manager {
     return demandOf(spec, { cpu, memory: parseSize(memory) ?? 0 }, driver.overhead(spec));
   }
 
+  #seat(spec: WorkloadSpec): PlacementRequest {
+    return seatRequest(spec, this.#demand(spec).memory);
+  }
+
   /** Ports asked for, and not held already, that a process of this host listens on. */
   async #occupiedPorts({ id, network }: WorkloadSpec): Promise<readonly Refusal[]> {
     const { claims, portTaken } = this.#world;
@@ -253,8 +268,10 @@ export class Manager {
   }
 
   #refusals(spec: WorkloadSpec, occupied: readonly Refusal[]): readonly Refusal[] {
-    const { ledger, claims } = this.#world;
-    return [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
+    const { ledger, claims, placement } = this.#world;
+    const seat = placement.admit(this.#seat(spec));
+    const refused = [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
+    return seat === undefined ? refused : [...refused, seat];
   }
 
   /**
@@ -287,7 +304,7 @@ export class Manager {
   }
 
   #sandbox(spec: WorkloadSpec): Sandbox {
-    const { claims, config, ledger, network } = this.#world;
+    const { claims, config, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     try {
       const claim = claims.claim(spec);
@@ -295,16 +312,17 @@ export class Manager {
       const slot = kind === null ? undefined : network.acquire(kind);
       return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
     } catch (error) {
-      ledger.release(spec.id);
+      this.#release(spec.id);
       throw error;
     }
   }
 
   #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): void {
     const [first, ...others] = this.#refusals(spec, occupied);
-    const { observer, events, ledger } = this.#world;
+    const { observer, events, ledger, placement } = this.#world;
     if (!first) {
       ledger.commit(spec.id, this.#demand(spec));
+      placement.add(this.#seat(spec));
       observer.admission('admitted', 'none', (performance.now() - begun) / 1000);
       return;
     }
@@ -347,6 +365,7 @@ export class Manager {
     } catch (error) {
       await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
       if (live) ledger.commit(id, this.#demand(record.spec));
+      if (live) this.#world.placement.add(this.#seat(record.spec));
       if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;
     }

@@ -26,6 +26,7 @@ export type CgroupPort = Pick<
   | 'kill'
   | 'populated'
   | 'waitEmpty'
+  | 'waitFrozen'
   | 'remove'
   | 'removeTenant'
   | 'list'

@@ -36,6 +36,8 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
   const limits = limitsOf(spec, driver.overhead(spec), world.limits);
   world.tenants.promise(spec.id, spec.tenant, limits);
+  const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);
+  for (const problem of problems) world.log.warn({ workload: spec.id }, problem);
   for (const step of planSandbox(
     spec,
     sandbox,

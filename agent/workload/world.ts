@@ -8,6 +8,7 @@ import type { LimitContext } from '../limits/limits.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { Claims } from '../network/claims.js';
 import type { isTaken } from '../network/published.js';
+import type { Placement } from '../placement/placement.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
 import type { CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
@@ -20,6 +21,7 @@ export interface World {
   readonly limits: LimitContext;
   readonly layers: Layers;
   readonly tenants: TenantGroups;
+  readonly placement: Placement;
   readonly network: NetworkPort;
   readonly holder: HolderPort;
   readonly claims: Claims;

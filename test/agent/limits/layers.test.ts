@@ -30,7 +30,6 @@ function kernel(running = true) {
         }),
     },
     subject: () => (running ? { cgroup: 'acme/web', values: SPEC } : undefined),
-    exclusive: (_id, work) => work(),
   };
   return { files, writes, world };
 }

@@ -5,6 +5,7 @@ import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
 import { Layers } from '../../../agent/limits/layers.js';
 import { TenantGroups } from '../../../agent/limits/tenants.js';
+import { Placement } from '../../../agent/placement/placement.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
 import { Journal } from '../../../agent/workload/journal.js';
@@ -15,6 +16,8 @@ import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
+import { machine } from '../host/machine.js';
+import { SETTINGS as PLACEMENT } from '../placement/fixture.js';
 import { FakeHost } from './fake-host.js';
 
 type Event = Parameters<EventPort['append']>[0];
@@ -98,6 +101,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const claims = new Claims(config.network);
   const journal = new TrackedJournal(config.paths.state);
   const cgroups = host.cgroupPort();
+  const layers = new Layers(join(directory, 'run/layers'), silent);
   const limits = {
     files: new Set(['cgroup.freeze', 'cpu.weight', 'memory.max', 'memory.oom.group', 'pids.max']),
     device: (path: string) => path,
@@ -111,7 +115,8 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     network: host.networkPort(),
     holder: host.holderPort(),
     limits,
-    layers: new Layers(join(directory, 'run/layers'), silent),
+    layers,
+    placement: new Placement(machine({ coresPerCache: 4 }), PLACEMENT, layers, { log: silent }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: () => ({}) }),
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
