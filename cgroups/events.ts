@@ -2,12 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sysErrorFrom } from '../linux/errors.js';
-import { counter } from './keyed.js';
-import { type MemoryStats, parseMemoryEvents } from './memory.js';
+import { parseMemoryEvents } from './memory.js';
+import { parsePidsEvents } from './pids.js';
+import type { MemoryEvents } from './types.js';
 import { type CgroupState, isGone, readState, tryWatch } from './watch.js';
 
 export interface CgroupEvents extends CgroupState {
-  readonly memory?: MemoryStats['events'];
+  readonly memory?: MemoryEvents;
   /** Forks refused because of pids.max. */
   readonly pidsMax?: number;
 }
@@ -27,12 +28,12 @@ const WATCHED = ['cgroup.events', 'memory.events', 'pids.events'] as const;
 export function readEvents(dir: string): CgroupEvents | undefined {
   const state = readState(dir);
   if (state === undefined) return undefined;
-  const memory = readText(join(dir, 'memory.events'));
-  const pids = readText(join(dir, 'pids.events'));
+  const memory = readFile(join(dir, 'memory.events'));
+  const pids = readFile(join(dir, 'pids.events'));
   return {
     ...state,
     ...(memory === undefined ? {} : { memory: parseMemoryEvents(memory) }),
-    ...(pids === undefined ? {} : { pidsMax: counter(pids, 'max') }),
+    ...(pids === undefined ? {} : { pidsMax: parsePidsEvents(pids) }),
   };
 }
 
@@ -87,9 +88,9 @@ function tryRead(dir: string): CgroupEvents | undefined | 'unreadable' {
   }
 }
 
-function readText(path: string): string | undefined {
+function readFile(path: string): Buffer | undefined {
   try {
-    return readFileSync(path, 'latin1');
+    return readFileSync(path);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw sysErrorFrom(error, 'read', path);
