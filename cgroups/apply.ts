@@ -76,13 +76,13 @@ async function applyOne(dir: string, wanted: Value, fresh: boolean, held: Held[]
         held.push({ file, value: before, previous: before });
         return;
       }
-      const weight = !fresh && file === 'cpu.idle' && value === '1' ? readWeight(dir) : undefined;
+      const weight = !fresh && file === 'cpu.idle' ? readWeight(dir) : undefined;
       // An empty write(2) does not reach the kernel, an empty line does.
       const text = value === '' ? '\n' : value;
       if (slow) await writeInPool(fd, text);
       else writeSync(fd, text);
       const got = partOf(wanted, read(fd));
-      // What becomes idle loses its weight, and is not given it back by the kernel.
+      // Either way the weight is another one afterwards: an idle group has none, and one that wakes has the default.
       if (weight !== undefined) held.push({ file: 'cpu.weight', value: readWeight(dir), previous: weight });
       held.push({ file, value: got, ...(before === undefined ? {} : { previous: writable(file, before) }) });
       verify(path, wanted, got);

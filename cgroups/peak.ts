@@ -25,7 +25,7 @@ export class PeakReader {
 
   /** The most since the last time this was asked, or since the reader is there; from `current` it begins anew. Throws SysError. */
   take(buffer: Buffer, current: number): number {
-    const peak = Math.max(this.#seen, this.#read(buffer));
+    const peak = Math.max(this.#seen, current, this.#read(buffer));
     this.#reset();
     this.#seen = current;
     return peak;
