@@ -50,9 +50,7 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
       return subject === undefined ? [] : layers.over(key, subject.values);
     },
     exclusive: (key, work) =>
-      key.startsWith(TENANT_KEY)
-        ? tenants.exclusive(key.slice(TENANT_KEY.length), work)
-        : layers.exclusive(key, work),
+      key.startsWith(TENANT_KEY) ? tenants.exclusive(key.slice(TENANT_KEY.length), work) : layers.exclusive(key, work),
   };
 }
 

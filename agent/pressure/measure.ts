@@ -3,12 +3,12 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { counter } from '../../cgroups/keyed.js';
-import { limitOf, pressureOf } from './texts.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import { isGone } from '../../cgroups/watch.js';
 import { codeOf } from '../../linux/errors.js';
 import type { PressureSample } from './history.js';
 import type { Stall } from './reading.js';
+import { limitOf, pressureOf } from './texts.js';
 import type { Resource, Subject, Usage } from './types.js';
 
 export const RESOURCES: readonly Resource[] = ['memory', 'cpu', 'io'];

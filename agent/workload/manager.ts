@@ -11,11 +11,11 @@ import { givenResolver } from '../network/dns.js';
 import type { Subject } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { keyOf } from '../network/published.js';
+import { seatRequest } from '../placement/request.js';
+import type { PlacementRequest } from '../placement/types.js';
 import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
-import { seatRequest } from '../placement/request.js';
-import type { PlacementRequest } from '../placement/types.js';
 import { isSettled } from './lifecycle.js';
 import { networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
@@ -42,16 +42,11 @@ export class Manager {
 
   /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
   async recover(): Promise<Recovery> {
-    const recovery = await recover(this.#world, (record) => this.#adopt(record));
-    const held = this.records().filter(({ state }) => !isSettled(state));
-    // What runs keeps its cpus; those without anything in the kernel yet get theirs at the start.
-    await this.#world.placement.restore(
-      held.map(({ id, spec, state }) => {
-        const runs = state === 'running' || state === 'frozen';
-        return { request: this.#seat(spec), values: runs ? this.#world.layers.of(id, 'placement') : undefined };
-      }),
+    return recover(
+      this.#world,
+      (record) => this.#adopt(record),
+      () => this.#seatAll(),
     );
-    return recovery;
   }
 
   get cordoned(): boolean {
@@ -252,6 +247,15 @@ export class Manager {
     const { default_cpu_request: cpu, default_memory_request: memory } = this.#world.config.density;
     const driver = driverOf(this.#world, spec.driver);
     return demandOf(spec, { cpu, memory: parseSize(memory) ?? 0 }, driver.overhead(spec));
+  }
+
+  /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
+  #seatAll(): Promise<void> {
+    const { layers, placement } = this.#world;
+    const held = this.records().filter(({ state }) => !isSettled(state));
+    const values = ({ id, state }: WorkloadRecord) =>
+      state === 'running' || state === 'frozen' ? layers.of(id, 'placement') : undefined;
+    return placement.restore(held.map((record) => ({ request: this.#seat(record.spec), values: values(record) })));
   }
 
   #seat(spec: WorkloadSpec): PlacementRequest {

@@ -6,7 +6,7 @@ import { limitsOf } from '../limits/limits.js';
 import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
 import { NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
-import type { WorkloadRecord } from './record.js';
+import type { ProcessRecord, WorkloadRecord } from './record.js';
 import type { World } from './world.js';
 
 export interface Recovery {
@@ -16,7 +16,12 @@ export interface Recovery {
   readonly damaged: readonly DamagedEntry[];
 }
 
-export async function recover(world: World, adopt: (record: WorkloadRecord) => Actor): Promise<Recovery> {
+/** `known` is called when every workload has its actor, before anything is done for any of them. */
+export async function recover(
+  world: World,
+  adopt: (record: WorkloadRecord) => Actor,
+  known: () => Promise<void>,
+): Promise<Recovery> {
   const { records, damaged } = await world.journal.load();
   for (const entry of damaged) {
     world.log.error(entry, 'journal entry damaged and set aside');
@@ -27,6 +32,7 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
   world.claims.restoreGroups(records);
   const tags = await ownerTags(world);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
+  const begin: (() => void)[] = [];
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
@@ -35,16 +41,23 @@ export async function recover(world: World, adopt: (record: WorkloadRecord) => A
     if (actor.record !== record) await world.journal.write(actor.record);
     if (taken.state !== record.state)
       actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });
-    if (seen?.exit) actor.ended(seen);
+    if (seen?.exit) begin.push(() => actor.ended(seen));
     else if (taken.process && !seen && !isSameProcess(taken.process.pid, taken.process.startTime))
-      actor.ended({ ...taken.process, id: record.id, exit: { code: null, signal: null, at: Date.now() } });
+      begin.push(endedUnseen(actor, taken.process));
     if (seen?.exit) counts.ended += 1;
     else if (taken.state === 'running' || taken.state === 'frozen') counts.adopted += 1;
     else counts.resumed += 1;
     if (taken.state === 'running' || taken.state === 'frozen') promise(world, taken);
-    actor.wake();
+    begin.push(() => actor.wake());
   }
+  await known();
+  for (const start of begin) start();
   return { ...counts, damaged };
+}
+
+function endedUnseen(actor: Actor, process: ProcessRecord): () => void {
+  const { id } = actor.record;
+  return () => actor.ended({ ...process, id, exit: { code: null, signal: null, at: Date.now() } });
 }
 
 /** Host link -> owner tag. */

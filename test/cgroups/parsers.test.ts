@@ -56,7 +56,7 @@ test('keys come in any order, with others between them, or not at all', (t) => {
       const keys = [...new Set([...Object.keys(lines).reverse(), ...others])];
       t.deepEqual(
         new Keys(keys).read(bytes(text), text.length),
-        keys.map((name) => lines[name] ?? -1),
+        keys.map((name) => (Object.hasOwn(lines, name) ? lines[name] : -1)),
       );
     }),
   );
