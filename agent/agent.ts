@@ -114,7 +114,8 @@ export class Agent implements AgentService {
       return text === undefined ? [] : [[file, text.trim()] as const];
     };
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
-    return { ...manager.view(record), limits };
+    const pids = record.spec.resources.memory?.ksm === true ? await world.cgroups.processes(record.sandbox.cgroup) : [];
+    return { ...manager.view(record), limits, ...(pids.length === 0 ? {} : { ksm: sumKsm(pids) }) };
   }
 
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {
