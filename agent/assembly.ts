@@ -14,6 +14,7 @@ import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import { configureKsm, readKsm } from './host/ksm.js';
 import { probeKvm } from './host/kvm.js';
 import { readTopology } from './host/topology.js';
 import { which } from './host/which.js';
@@ -32,6 +33,11 @@ import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
 import { Placement } from './placement/placement.js';
+import { Pressure } from './pressure/engine.js';
+import { handOf } from './pressure/hand.js';
+import { openKernelLog } from './pressure/kernel-log.js';
+import { systemClock } from './pressure/ports.js';
+import { subjectsOf } from './pressure/subjects.js';
 import { HOLDER_MEMORY, openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
@@ -51,6 +57,8 @@ export interface Late {
   requests: () => ControlStats['requests'];
   /** The last sample of a workload. */
   latest: (id: string) => Latest | undefined;
+  /** Its last minute of pressure. */
+  history: World['history'];
 }
 
 export interface Assembly {
@@ -64,6 +72,7 @@ export interface Assembly {
   readonly drift: Drift;
   readonly health: NetworkHealth;
   readonly limits: LimitRoom;
+  readonly pressure: Pressure;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -92,19 +101,24 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observer = new LateObserver();
   const claims = new Claims(config.network);
   const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
-  const manager = new Manager(world);
   const late: Late = {
     ...{ ready: false, inventory: undefined, foreign: {} },
-    ...{ schedulers: () => [], requests: () => [], latest: () => undefined },
+    ...{ schedulers: () => [], requests: () => [], latest: () => undefined, history: () => [] },
   };
+  const history: World['history'] = (id) => late.history(id);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, history, log);
+  const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
     ...{ world, manager, signals: rooms.signals, latest },
     swapBytes: facts.swapBytes,
     units: facts.systemd ? UNITS : [],
-    changed: () => undefined,
+    changed: ({ workload }) => {
+      if (workload !== null) manager.memoryEventsChanged(workload);
+    },
   });
+  const pressure = makePressure(world, manager, rooms, facts);
+  late.history = (id) => pressure.history.last(id);
   const drift = makeDrift(world, rooms.network, manager);
   const health = new NetworkHealth(config.network, rooms.network, log);
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
@@ -123,6 +137,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     facts,
     missingControllers: rooms.cgroups.missing,
     limits: () => limits.status(),
+    pressure,
     inventory: () => late.inventory,
     foreign: () => late.foreign,
     ready: () => late.ready,
@@ -140,12 +155,25 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     }),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
-  const observation = await observe(world, manager, rooms.network, source, version);
+  const observation = await observe(world, manager, rooms.network, source, version, pressure);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits };
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
   return { ...parts, agent, observation, late, size };
+}
+
+function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
+  const { events, log } = world;
+  return new Pressure(
+    {
+      ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
+      subjects: () => subjectsOf(world, manager),
+      cgroupMount: facts.cgroup?.mount ?? '',
+      cores: facts.cpusOnline,
+    },
+    world.config.pressure,
+  );
 }
 
 function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
@@ -181,8 +209,10 @@ async function makeWorld(
   observer: LateObserver,
   claims: Claims,
   size: HostSize,
+  history: World['history'],
   log: Log,
 ): Promise<World> {
+  configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
   await output.setup();
   const { cgroups, cgroupFiles } = rooms;
@@ -219,5 +249,8 @@ async function makeWorld(
     drivers: createDrivers(config),
     which,
     kvmUsable: facts.kvm?.usable ?? false,
+    kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
+    history,
+    ksm: () => readKsm(),
   };
 }

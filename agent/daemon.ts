@@ -43,7 +43,7 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, late, limits, manager, observation, quarantine, rooms } = parts;
+  const { agent, drift, events, late, limits, manager, observation, pressure, quarantine, rooms, world } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
   await rooms.network
@@ -51,6 +51,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     .catch((error: unknown) => {
       log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
     });
+  await pressure.start();
   await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
@@ -81,6 +82,8 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await task.stop();
   await control.stop();
   await observation.stop();
+  await pressure.close();
+  await world.placement.close();
   await drift.close();
   await limits.close();
   manager.close();
@@ -93,7 +96,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
-function listen({ drift, events, limits, manager, observation, rooms, world }: Assembly): void {
+function listen({ drift, events, limits, manager, observation, pressure, rooms, world }: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.holder.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   };
@@ -110,6 +113,7 @@ function listen({ drift, events, limits, manager, observation, rooms, world }: A
     if (type === 'workload.state') limits.sync();
     if (type !== 'workload.deleted' || workload === undefined) return;
     limits.forget(workload);
+    pressure.forget(workload);
     observation.forget(workload);
     drift.forget(workload);
   });

@@ -1,4 +1,6 @@
 // What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+import type { PlacementDescription } from './placement/describe.js';
+import type { PressureStatus } from './pressure/status.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 
@@ -45,6 +47,7 @@ export interface NodeDescription {
   readonly workloads: Readonly<Record<WorkloadState, number>>;
   readonly leaked: number;
   readonly host: Readonly<Record<string, unknown>>;
+  readonly pressure: PressureStatus;
   readonly conditions: readonly Condition[];
 }
 
@@ -83,6 +86,8 @@ export interface LogChunk {
 export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
+  /** Who sits on which cpus, and why. */
+  placement(): PlacementDescription;
   setCordoned(cordoned: boolean): Promise<void>;
   fits(spec: WorkloadSpec): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */

@@ -22,6 +22,9 @@ export const cgroupsSchema = z.strictObject({
   swap_guaranteed: swap('0', 'guaranteed'),
   swap_burstable: swap('max', 'burstable'),
   swap_besteffort: swap('max', 'besteffort'),
+  ksm: z.enum(['off', 'on']).default('off').meta({
+    description: 'on: turn on the merging of equal pages for workloads that ask for it (resources.memory.ksm)',
+  }),
   repairs: z.number().int().min(0).max(1000).default(5).meta({
     description:
       'times a limit that somebody else has changed is put back within ten minutes; then it is only reported',

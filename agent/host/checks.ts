@@ -14,6 +14,8 @@ export interface AgentStatus {
   /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
   readonly network?: NetworkStatus;
   readonly limits?: LimitStatus;
+  /** Findings that others have put into words. */
+  readonly conditions?: readonly Condition[];
   readonly missingControllers?: readonly { readonly controller: string; readonly reason: string }[];
 }
 

@@ -22,7 +22,7 @@ const DEFAULT_PERIOD_USEC = 100_000;
 
 /** `overhead`: bytes the driver itself needs in the cgroup of a VM, beside the guest's memory. */
 export function limitsOf(spec: WorkloadSpec, overhead: number, context: LimitContext): Limits {
-  const { cpu, pids, io, ioWeight, hugepages, misc, rdma, dmem } = spec.resources;
+  const { cpu, pids, io, ioWeight, misc, rdma, dmem } = spec.resources;
   const cpus = cpu?.cpus === undefined ? {} : { cpus: cpu.cpus };
   const mems = cpu?.mems === undefined ? {} : { mems: cpu.mems };
   return prune({
@@ -31,9 +31,7 @@ export function limitsOf(spec: WorkloadSpec, overhead: number, context: LimitCon
     memory: memoryLimits(spec, overhead, context),
     io: ioLimits(io, ioWeight, context.device),
     pids: pids === undefined ? {} : { max: pids },
-    hugetlb: Object.fromEntries(
-      Object.entries(hugepages ?? {}).map(([page, bytes]) => [HUGETLB[page] ?? page, bytes ?? 0]),
-    ),
+    hugetlb: hugetlbLimits(spec),
     misc: misc ?? {},
     rdma: Object.fromEntries(
       Object.entries(rdma ?? {}).map(([device, { handles, objects }]) => [
@@ -57,6 +55,12 @@ const HUGETLB: Readonly<Record<string, string>> = {
   '1Gi': '1GB',
   '16Gi': '16GB',
 };
+
+function hugetlbLimits({ resources: { hugepages }, qemu }: WorkloadSpec): Part<'hugetlb'> {
+  const guest = qemu?.hugepages === undefined ? {} : { [qemu.hugepages]: qemu.memory };
+  const all = Object.entries({ ...guest, ...hugepages });
+  return Object.fromEntries(all.map(([page, bytes]) => [HUGETLB[page] ?? page, bytes ?? 0]));
+}
 
 function cpuLimits(spec: WorkloadSpec, { files, config, defaultCpu }: LimitContext): Part<'cpu'> {
   const cpu = spec.resources.cpu ?? {};
@@ -90,12 +94,15 @@ export function weightOf(spec: WorkloadSpec, defaultCpu: number): number {
 }
 
 function memoryLimits(spec: WorkloadSpec, overhead: number, { files, config }: LimitContext): Part<'memory'> {
-  const memory = spec.resources.memory ?? {};
-  const guest = spec.qemu && files.has('memory.max') ? spec.qemu.memory + overhead : undefined;
+  const memory: Partial<NonNullable<WorkloadSpec['resources']['memory']>> = spec.resources.memory ?? {};
+  // Guest memory of huge pages is no memory to this controller: hugetlb limits that.
+  const own = spec.qemu === undefined || !files.has('memory.max') ? undefined : overhead;
+  const guest =
+    own === undefined ? undefined : own + (spec.qemu?.hugepages === undefined ? (spec.qemu?.memory ?? 0) : 0);
   const max = memory.limit ?? guest;
   const { min, low } = config.protect && files.has('memory.min') ? protection(spec, max) : {};
   const swapMax = memory.swap ?? (files.has('memory.swap.max') ? swapOf(spec.class, config) : undefined);
-  const own = {
+  const values = {
     ...(max === undefined ? {} : { max }),
     ...(min === undefined ? {} : { min }),
     ...(low === undefined ? {} : { low }),
@@ -103,8 +110,8 @@ function memoryLimits(spec: WorkloadSpec, overhead: number, { files, config }: L
     ...(swapMax === undefined ? {} : { swapMax }),
     ...(memory.zswap === undefined ? {} : { zswapMax: memory.zswap }),
   };
-  const counted = Object.keys(own).length > 0 || files.has('memory.oom.group');
-  return counted ? { ...own, oomGroup: true } : {};
+  const counted = Object.keys(values).length > 0 || files.has('memory.oom.group');
+  return counted ? { ...values, oomGroup: true } : {};
 }
 
 /** What is promised is what reclaim leaves alone: all of a guaranteed workload, the request of a burstable one. */

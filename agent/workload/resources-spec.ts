@@ -74,6 +74,10 @@ const memory = z
     swap: size
       .optional()
       .meta({ description: 'bytes of swap at most: memory.swap.max; the node has a default by class' }),
+    ksm: z.boolean().default(false).meta({
+      description:
+        'equal pages are kept once (KSM), across all workloads and tenants that ask for it: how long a write takes then tells one what another has in memory',
+    }),
     zswap: size.optional().meta({ description: 'bytes of compressed swap at most: memory.zswap.max' }),
     high: size.optional().meta({
       description:

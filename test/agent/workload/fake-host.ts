@@ -128,6 +128,7 @@ export class FakeHost {
           for (const [id, place] of [...this.places]) if (place === name) this.end(id, { signal: 'SIGKILL' });
         }),
       populated,
+      processes: () => [],
       waitFrozen: async () => undefined,
       waitEmpty: async (name) => {
         if (populated(name)) throw new SysError('wait', 110, { path: name });

@@ -8,6 +8,7 @@ import { TenantGroups } from '../../../agent/limits/tenants.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
 import { Placement } from '../../../agent/placement/placement.js';
+import { NO_KERNEL_LOG } from '../../../agent/pressure/kernel-log.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -129,6 +130,9 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
         for (const wake of [...waiting]) wake();
       },
     },
+    kernelLog: NO_KERNEL_LOG,
+    history: () => [],
+    ksm: () => ({ run: 0, inherited: true }),
     observer: {
       started: () => undefined,
       ended: () => undefined,
