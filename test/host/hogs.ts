@@ -31,14 +31,12 @@ export function hold(mib: number, pauseMs = 0): readonly string[] {
   return python(`${TAKE}\ntime.sleep(1e6)`, mib, pauseMs);
 }
 
-/** Takes `mib` of anonymous memory, a mebibyte each `pauseMs`, and from then on writes to its pages in no order. */
+/** Takes `mib` of anonymous memory, a mebibyte each `pauseMs`, and from then on writes to all pages of one or another of them. */
 export function thrash(mib: number, pauseMs = 0): readonly string[] {
   const script = `${TAKE}
 import random
-draw = random.Random(1)
-while True:
-  page = held[draw.randrange(len(held))]
-  page[draw.randrange(256) << 12] = 1`;
+draw, touch = random.Random(1), bytes(256)
+while True: held[draw.randrange(len(held))][::4096] = touch`;
   return python(script, mib, pauseMs);
 }
 
