@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { BerthError } from '../errors.js';
 import { networkSpec } from './network-spec.js';
-import { parseSize } from './units.js';
+import { resources, size } from './resources-spec.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -16,45 +16,6 @@ const argument = z
   .string()
   .max(131_072)
   .refine((s) => !s.includes('\0'), 'must not contain a NUL');
-
-const size = z
-  .union([z.string(), z.number().int().nonnegative()])
-  .transform((value, ctx) => {
-    const bytes = typeof value === 'number' ? value : parseSize(value);
-    if (bytes !== undefined) return bytes;
-    ctx.addIssue({ code: 'custom', message: 'must be a size such as "128Mi" or "1G"' });
-    return z.NEVER;
-  })
-  .meta({ description: 'bytes, or a string with Ki Mi Gi Ti (binary) or K M G T (decimal)' });
-
-const cpu = z
-  .strictObject({
-    request: z.number().positive().max(4096).optional().meta({ description: 'cores promised; counts in the ledger' }),
-    limit: z.number().min(0.01).max(4096).optional().meta({ description: 'cores at most: cpu.max' }),
-    weight: z.number().int().min(1).max(10_000).optional().meta({ description: 'cpu.weight' }),
-  })
-  .refine((c) => c.request === undefined || c.limit === undefined || c.request <= c.limit, {
-    message: 'request must not exceed limit',
-    path: ['request'],
-  });
-
-const memory = z
-  .strictObject({
-    request: size.optional().meta({ description: 'bytes promised; counts in the ledger' }),
-    limit: size.optional().meta({ description: 'bytes at most: memory.max' }),
-    swap: size.optional().meta({ description: 'bytes of swap at most: memory.swap.max' }),
-  })
-  .refine((m) => m.limit === undefined || m.limit >= 1 << 20, { message: 'must be at least 1Mi', path: ['limit'] })
-  .refine((m) => m.request === undefined || m.limit === undefined || m.request <= m.limit, {
-    message: 'request must not exceed limit',
-    path: ['request'],
-  });
-
-const resources = z.strictObject({
-  cpu: cpu.optional(),
-  memory: memory.optional(),
-  pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
-});
 
 const env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'), argument).default({});
 

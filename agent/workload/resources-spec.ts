@@ -1,0 +1,141 @@
+// What a workload may ask of cpu, memory, io and the rest: section `resources` of its spec. The names are the field's, the
+// units those people write; agent/limits turns them into the kernel's files.
+import * as z from 'zod';
+import { parseDuration, parseSize } from './units.js';
+
+export const size = z
+  .union([z.string(), z.number().int().nonnegative()])
+  .transform((value, ctx) => {
+    const bytes = typeof value === 'number' ? value : parseSize(value);
+    if (bytes !== undefined) return bytes;
+    ctx.addIssue({ code: 'custom', message: 'must be a size such as "128Mi" or "1G"' });
+    return z.NEVER;
+  })
+  .meta({ description: 'bytes, or a string with Ki Mi Gi Ti (binary) or K M G T (decimal)' });
+
+/** Microseconds: what the kernel's files take. A checked spec holds the number. */
+const micros = (least: number, most: number) =>
+  z.union([z.string(), z.number().int().nonnegative()]).transform((value, ctx) => {
+    const ms = typeof value === 'number' ? value / 1000 : parseDuration(value);
+    const usec = ms === undefined ? undefined : Math.round(ms * 1000);
+    if (usec !== undefined && usec >= least && usec <= most) return usec;
+    const bounds = `${least / 1000}ms to ${most / 1000}ms`;
+    ctx.addIssue({ code: 'custom', message: `must be a duration of ${bounds}, such as "20ms" (a number: microseconds)` });
+    return z.NEVER;
+  });
+
+const cores = (least: number) => z.number().min(least).max(4096);
+const weight = z.number().int().min(1).max(10_000);
+const percent = z.number().min(0).max(100);
+/** cpuset.cpus and cpuset.mems: numbers and ranges (cpuset(7), "List format"). */
+const list = (what: string) =>
+  z.string().regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, `must be a list of ${what} such as "0-1,4"`);
+
+const cpu = z
+  .strictObject({
+    request: z.number().positive().max(4096).optional().meta({ description: 'cores promised; counts in the ledger' }),
+    limit: cores(0.01).optional().meta({ description: 'cores at most: cpu.max' }),
+    weight: weight.optional().meta({ description: 'cpu.weight; without it 100 for each core requested' }),
+    period: micros(1000, 1_000_000).optional().meta({ description: 'of the limit; "100ms" where nothing is said' }),
+    burst: micros(0, 1_000_000).optional().meta({
+      description: 'saved-up time that may be used above the limit: cpu.max.burst; the node has a default (cgroups.cpu_burst)',
+    }),
+    idle: z.boolean().optional().meta({ description: 'runs only when nothing else wants to: cpu.idle' }),
+    uclampMin: percent.optional().meta({ description: 'cpu.uclamp.min, percent' }),
+    uclampMax: percent.optional().meta({ description: 'cpu.uclamp.max, percent' }),
+    cpus: list('cpus').optional().meta({ description: 'cpus it may run on: cpuset.cpus' }),
+    mems: list('memory nodes').optional().meta({ description: 'memory nodes it may use: cpuset.mems' }),
+  })
+  .refine((c) => c.request === undefined || c.limit === undefined || c.request <= c.limit, {
+    message: 'request must not exceed limit',
+    path: ['request'],
+  })
+  .refine((c) => c.uclampMin === undefined || c.uclampMax === undefined || c.uclampMin <= c.uclampMax, {
+    message: 'must not exceed uclampMax',
+    path: ['uclampMin'],
+  })
+  .refine((c) => c.idle !== true || c.weight === undefined, {
+    message: 'does not go with "idle": an idle group has no weight',
+    path: ['weight'],
+  })
+  .refine((c) => c.limit !== undefined || (c.burst === undefined && c.period === undefined), {
+    message: 'is needed with burst and period',
+    path: ['limit'],
+  });
+
+const memory = z
+  .strictObject({
+    request: size.optional().meta({ description: 'bytes promised; counts in the ledger' }),
+    limit: size.optional().meta({ description: 'bytes at most: memory.max' }),
+    swap: size.optional().meta({ description: 'bytes of swap at most: memory.swap.max; the node has a default by class' }),
+    zswap: size.optional().meta({ description: 'bytes of compressed swap at most: memory.zswap.max' }),
+    high: size.optional().meta({
+      description:
+        'bytes above which it is slowed down and reclaimed: memory.high. What cannot be given back stalls; berth lifts it then',
+    }),
+  })
+  .refine((m) => m.limit === undefined || m.limit >= 1 << 20, { message: 'must be at least 1Mi', path: ['limit'] })
+  .refine((m) => m.request === undefined || m.limit === undefined || m.request <= m.limit, {
+    message: 'request must not exceed limit',
+    path: ['request'],
+  })
+  .refine((m) => m.high === undefined || m.limit === undefined || m.high <= m.limit, {
+    message: 'high must not exceed limit',
+    path: ['high'],
+  })
+  .refine((m) => m.high === undefined || m.high >= 1 << 20, { message: 'must be at least 1Mi', path: ['high'] });
+
+const rate = size.refine((n) => n >= 4096, 'must be at least 4Ki a second');
+const operations = z.number().int().min(1).max(1_000_000_000);
+
+/** Of one block device; the fields of io.max, io.weight and io.latency (cgroup-v2.rst, "IO"). */
+export const ioDevice = z
+  .strictObject({
+    device: z
+      .string()
+      .regex(/^(\/dev\/[^\0]{1,250}|\d{1,4}:\d{1,7})$/, 'must be a device such as "/dev/vda" or "8:0"')
+      .meta({ description: 'a whole disk, by path or MAJOR:MINOR; a partition means its disk' }),
+    readBps: rate.optional().meta({ description: 'bytes read a second at most' }),
+    writeBps: rate.optional().meta({ description: 'bytes written a second at most' }),
+    readIops: operations.optional().meta({ description: 'reads a second at most' }),
+    writeIops: operations.optional().meta({ description: 'writes a second at most' }),
+    weight: weight.optional().meta({ description: 'io.weight on this device' }),
+    latency: micros(1, 60_000_000).optional().meta({ description: 'latency to protect: io.latency' }),
+  })
+  .refine(({ device: _device, ...limits }) => Object.values(limits).some((value) => value !== undefined), {
+    message: 'limits nothing',
+    path: ['device'],
+  });
+
+const name = z.string().regex(/^[A-Za-z0-9_.:/-]{1,127}$/, 'must be a name of the kernel');
+
+export const resources = z.strictObject({
+  cpu: cpu.optional(),
+  memory: memory.optional(),
+  pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
+  io: z
+    .array(ioDevice)
+    .max(64)
+    .refine((all) => new Set(all.map(({ device }) => device)).size === all.length, 'names a device twice')
+    .optional()
+    .meta({ description: 'limits of block devices' }),
+  ioWeight: weight.optional().meta({ description: 'io.weight on all devices' }),
+  hugepages: z
+    .partialRecord(z.enum(['64Ki', '2Mi', '32Mi', '512Mi', '1Gi', '16Gi']), size)
+    .optional()
+    .meta({ description: 'bytes of huge pages at most, by their size: hugetlb.SIZE.max' }),
+  misc: z.record(name, z.number().int().nonnegative()).optional().meta({ description: 'misc.max, by resource' }),
+  rdma: z
+    .record(
+      name,
+      z.strictObject({
+        handles: z.number().int().nonnegative().optional(),
+        objects: z.number().int().nonnegative().optional(),
+      }),
+    )
+    .optional()
+    .meta({ description: 'rdma.max, by device' }),
+  dmem: z.record(name, size).optional().meta({ description: 'device memory in bytes at most, by region: dmem.max' }),
+});
+
+export type Resources = z.output<typeof resources>;
