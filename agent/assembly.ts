@@ -8,7 +8,11 @@ import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
 import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
-import { createLedger, type HostSize } from './density/policy.js';
+import { Density } from './density/density.js';
+import { roomForOutput } from './density/disk.js';
+import { hostFiles } from './density/host-files.js';
+import { TenantAdmin } from './density/tenant-admin.js';
+import { Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
 import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
@@ -56,8 +60,6 @@ export interface Assembly {
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
-  /** What the ledger counts against. */
-  readonly size: HostSize;
 }
 
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
@@ -74,8 +76,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const observer = new LateObserver();
   const claims = new Claims(config.network);
-  const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
+  const density = await openDensity(config, facts, rooms, claims, events, log);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, log);
   const manager = new Manager(world);
   const drift = makeDrift(world, rooms.network, manager);
   const health = new NetworkHealth(config.network, rooms.network, log);
@@ -93,6 +95,12 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     cordon,
     drift,
     health,
+    tenants: new TenantAdmin(
+      density,
+      (tenant) => manager.tenants().has(tenant),
+      () => manager.tenants(),
+    ),
+    tuner: new Tuner({ directory: state }),
     facts,
     missingControllers: rooms.cgroups.missing,
     inventory: () => late.inventory,
@@ -103,6 +111,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const source = {
     describe: () => agent.describe(),
     capacity: () => manager.capacity(),
+    ceilings: () => density.ceilings(),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
     schedulers,
@@ -116,7 +125,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health };
-  return { ...parts, agent, observation, late, size };
+  return { ...parts, agent, observation, late };
 }
 
 function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
@@ -144,6 +153,34 @@ async function hostFacts(): Promise<HostFacts> {
   return { ...facts, kvm: await probeKvm() };
 }
 
+async function openDensity(
+  config: Config,
+  facts: HostFacts,
+  rooms: Rooms,
+  claims: Claims,
+  events: EventLog,
+  log: Log,
+): Promise<Density> {
+  const disk = await roomForOutput(config.paths.state);
+  const density = new Density({
+    config,
+    host: {
+      ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable },
+      ...(disk === undefined ? {} : { disk }),
+    },
+    bootId: facts.bootId,
+    files: hostFiles({ cgroup: rooms.cgroups.root, holder: (await rooms.holder.hello()).pid }),
+    onEvent: (event) => events.append(event),
+    onDamaged: (damaged) => {
+      log.error(damaged, 'file of the density room damaged and set aside');
+      events.append({ type: 'journal.damaged', data: { ...damaged } });
+    },
+    onError: (error) => log.error({ err: error }, 'licence audit not written'),
+  });
+  await density.load();
+  return density;
+}
+
 async function makeWorld(
   config: Config,
   facts: HostFacts,
@@ -151,7 +188,7 @@ async function makeWorld(
   events: EventLog,
   observer: LateObserver,
   claims: Claims,
-  size: HostSize,
+  density: Density,
   log: Log,
 ): Promise<World> {
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
@@ -164,7 +201,7 @@ async function makeWorld(
     holder: rooms.holder,
     claims,
     portTaken: isTaken,
-    ledger: createLedger(config, size),
+    density,
     journal: new Journal(config.paths.state),
     output,
     events,

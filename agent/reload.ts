@@ -2,11 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Assembly } from './assembly.js';
 import type { Config } from './config/schema.js';
-import { type HostSize, hostLimits, quotaOf } from './density/policy.js';
 import { reportOf } from './errors.js';
 
 /** Sections whose change is taken without a restart. */
-const LIVE: readonly (keyof Config)[] = ['density', 'tenant'];
+const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'licence'];
 
 /** Sections that differ and are not taken live. */
 export function needRestart(before: Config, after: Config): string[] {
@@ -15,11 +14,12 @@ export function needRestart(before: Config, after: Config): string[] {
 }
 
 /** A configuration that cannot be read changes nothing, and says so. */
-export async function reload(parts: Assembly, host: HostSize, load: () => Promise<Config>): Promise<void> {
+export async function reload(parts: Assembly, load: () => Promise<Config>): Promise<void> {
   const { events, world } = parts;
   try {
     const config = await load();
-    world.ledger.setLimits(hostLimits(config, host), (tenant) => quotaOf(config, tenant));
+    const { density, tenant, licence } = config;
+    world.density.setConfig({ ...world.config, density, tenant, licence });
     const restart = needRestart(world.config, config);
     events.append({ type: 'config.reloaded', data: { restart } });
     world.log.info({ restart }, restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest');

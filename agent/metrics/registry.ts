@@ -1,12 +1,12 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { DIMENSION_NAMES } from '../density/dimensions.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndRecord } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
 import {
-  addDensityFamilies,
   addNodeFamilies,
   addSamplingFamilies,
   addTotalFamilies,
@@ -15,6 +15,7 @@ import {
   type SamplingSource,
 } from './collectors.js';
 
+import { addDensityFamilies } from './density.js';
 import { addNetworkFamilies } from './network.js';
 
 export type { MetricsSource, SamplingSource } from './collectors.js';
@@ -27,7 +28,7 @@ export interface MetricsOptions {
   readonly process?: boolean;
 }
 
-const DIMENSIONS: readonly Refusal['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'ports'];
+const DIMENSIONS: readonly Refusal['dimension'][] = [...DIMENSION_NAMES, 'licences', 'ports'];
 const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'start', 'lost'];
 
 export class Metrics {

@@ -263,7 +263,7 @@ export class Actor {
       recycle: sandbox.baseline !== null && driver.confined(spec),
     });
     this.#world.claims.release(id);
-    this.#world.ledger.release(id);
+    this.#world.density.release(id);
   }
 
   #cleanup(): Promise<void> {

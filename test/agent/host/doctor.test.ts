@@ -45,6 +45,8 @@ const { nft: ___, ...WITHOUT_NFT } = HEALTHY.binaries;
 const { crun: ____, ...WITHOUT_CRUN } = HEALTHY.binaries;
 const limits = (change: HostFacts['limits']): HostFacts => ({ ...HEALTHY, limits: { ...HEALTHY.limits, ...change } });
 
+const CALM = { inTheWay: [], near: [], overQuota: [], overLicence: [] };
+
 // One line for each code: facts and status that bring it about.
 const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   cgroup_v2_missing: [{ ...BARE, glibc: '2.41' }],
@@ -65,6 +67,13 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   shaping_module_missing: [{ ...HEALTHY, modulesMissing: { shaping: ['sch_tbf'] } }],
   nat_module_missing: [{ ...HEALTHY, modulesMissing: { nat: ['nft_masq'] } }],
   bridge_module_missing: [{ ...HEALTHY, modulesMissing: { bridge: ['bridge'] } }, { network: { bridges: true } }],
+  ceiling_in_the_way: [
+    HEALTHY,
+    { density: { ...CALM, inTheWay: ['neighbours 1024 is enough for 486 of 1000 workloads'] } },
+  ],
+  ceiling_near: [HEALTHY, { density: { ...CALM, near: ['keys 198 of 200'] } }],
+  tenant_over_quota: [HEALTHY, { density: { ...CALM, overQuota: ['acme: memory 5Gi of 4Gi'] } }],
+  licence_over: [HEALTHY, { density: { ...CALM, overLicence: ['db: 3 in use, 2 there'] } }],
   psi_off: [{ ...HEALTHY, psi: false }],
   neigh_gc_low: [limits({ neighThresh: 1024 })],
   neigh6_gc_low: [limits({ neighThresh6: 1024 })],
