@@ -162,7 +162,7 @@ async function openDensity(
   log: Log,
 ): Promise<Density> {
   const disk = await roomForOutput(config.paths.state);
-  const density = new Density({
+  return new Density({
     config,
     host: {
       ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable },
@@ -177,8 +177,6 @@ async function openDensity(
     },
     onError: (error) => log.error({ err: error }, 'licence audit not written'),
   });
-  await density.load();
-  return density;
 }
 
 async function makeWorld(

@@ -125,7 +125,11 @@ export class Reservations {
 
   /** Those whose time is over. */
   expired(): Reservation[] {
-    return [...this.#all.values()].filter((reservation) => this.left(reservation) <= 0);
+    if (this.#all.size === 0) return [];
+    // Read once: each look at the boot clock is a system call.
+    const [boot, wall] = [this.#clock.boot(), this.#clock.wall()];
+    const now: Clock = { boot: () => boot, wall: () => wall };
+    return [...this.#all.values()].filter(({ deadline }) => remaining(deadline, now, this.#bootId) <= 0);
   }
 
   view({ token, id, spec, scheduler, ...rest }: Reservation): ReservationView {

@@ -34,6 +34,7 @@ export class Manager {
 
   /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
   async recover(): Promise<Recovery> {
+    await this.#world.density.load();
     const recovery = await recover(this.#world, (record) => this.#adopt(record));
     await this.#reserving.restore();
     await this.#world.density.reconcileAudit();
@@ -115,6 +116,7 @@ export class Manager {
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
   fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+    this.#reserving.expire();
     return this.#admission.fits(spec);
   }
 
@@ -175,6 +177,7 @@ export class Manager {
     if (again) {
       await this.#admission.check(spec);
       const occupied = await this.#admission.occupiedPorts(spec);
+      this.#reserving.expire();
       const { createdAt, generation } = actor.record;
       const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
       await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
