@@ -3,6 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { sumKsm } from '../linux/ksm.js';
 import type { Cordon } from './cordon.js';
+import type { AuditEntry } from './density/audit.js';
+import { licenceViews } from './density/licence-views.js';
+import type { ReservationView } from './density/reservations.js';
+import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
+import type { TenantChange } from './density/tenant-settings.js';
+import type { Setting, Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
@@ -14,10 +20,20 @@ import type { NetworkHealth } from './network/health.js';
 import { conditions, describe, type PlacementDescription } from './placement/describe.js';
 import { readForeign, type Violation, violations } from './placement/foreign.js';
 import type { Pressure } from './pressure/engine.js';
-import type { AgentService, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from './service.js';
+import type {
+  AgentService,
+  CapacityRow,
+  Condition,
+  FitsAnswer,
+  LicenceView,
+  LogChunk,
+  NodeDescription,
+  Outlook,
+} from './service.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
+import type { Claimant } from './workload/reserving.js';
 import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
 import type { World } from './workload/world.js';
 
@@ -28,6 +44,8 @@ export interface AgentParts {
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly cordon: Cordon;
+  readonly tenants: TenantAdmin;
+  readonly tuner: Tuner;
   readonly drift: Pick<Drift, 'unrepaired'>;
   readonly limits: () => LimitStatus;
   readonly pressure: Pick<Pressure, 'status' | 'conditions'>;
@@ -90,6 +108,61 @@ export class Agent implements AgentService {
     return describe(world.placement, this.#violations(facts));
   }
 
+  outlook(): Outlook {
+    const { density } = this.#parts.world;
+    const reservations = density.reservations.all().map((one) => density.reservations.view(one));
+    return { windows: density.windows(), ceilings: density.ceilings(), reservations };
+  }
+
+  tenants(): readonly TenantView[] {
+    return this.#parts.tenants.list();
+  }
+
+  async setTenant(
+    name: string,
+    change: TenantChange,
+    { create, evict }: { readonly create: boolean; readonly evict: boolean },
+  ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }> {
+    const { manager, tenants, world } = this.#parts;
+    const tenant = await tenants.set(name, change, create);
+    world.events.append({ type: 'tenant.changed', tenant: name, data: { change } });
+    const victims = evict ? tenants.overdue(name) : [];
+    for (const { id } of victims) {
+      await manager.setDesired(id, 'stopped');
+      world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data: { over: tenant.over } });
+    }
+    return { tenant, evicted: victims.map(({ id }) => id) };
+  }
+
+  async deleteTenant(name: string): Promise<void> {
+    await this.#parts.tenants.delete(name);
+    this.#parts.world.events.append({ type: 'tenant.deleted', tenant: name, data: {} });
+  }
+
+  licences(): readonly LicenceView[] {
+    return licenceViews(this.#parts.world.density);
+  }
+
+  async leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView> {
+    const { density } = this.#parts.world;
+    await density.lease(name, scheduler, count, ttl);
+    return licenceViews(density, name)[0] as LicenceView;
+  }
+
+  licenceAudit(since: number): Promise<readonly AuditEntry[]> {
+    return this.#parts.world.density.audit.read(since);
+  }
+
+  async tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]> {
+    const { tuner, world } = this.#parts;
+    const workloads = world.density.config.density.max_workloads;
+    if (action === 'plan') return (await tuner.plan(workloads)).map((one) => ({ ...one, now: one.before }));
+    const settings = await (action === 'fix' ? tuner.apply(workloads) : tuner.rollback());
+    world.density.look();
+    if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings } });
+    return settings;
+  }
+
   async setCordoned(cordoned: boolean): Promise<void> {
     const { manager, cordon, world } = this.#parts;
     if (manager.cordoned === cordoned) return;
@@ -102,8 +175,16 @@ export class Agent implements AgentService {
     return this.#parts.manager.fits(spec);
   }
 
-  create(spec: WorkloadSpec): Promise<WorkloadView> {
-    return this.#parts.manager.create(spec);
+  create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView> {
+    return this.#parts.manager.create(spec, claimant);
+  }
+
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
+    return this.#parts.manager.reserve(spec, scheduler, ttl);
+  }
+
+  release(reservation: string, scheduler: string | null): Promise<ReservationView> {
+    return this.#parts.manager.releaseReservation(reservation, scheduler);
   }
 
   update(id: string, spec: WorkloadSpec): Promise<WorkloadView> {
@@ -165,7 +246,8 @@ export class Agent implements AgentService {
     const { pressure } = this.#parts;
     const own = [...pressure.conditions(), ...conditions(world.placement, this.#violations(facts))];
     return diagnose(facts, {
-      workloadLimit: world.config.density.max_workloads,
+      workloadLimit: world.density.config.density.max_workloads,
+      density: world.density.status(),
       leakedObjects: reaper.orphans.length,
       missingControllers,
       network: this.#network(),

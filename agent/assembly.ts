@@ -8,7 +8,11 @@ import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
 import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
-import { createLedger, type HostSize } from './density/policy.js';
+import { Density } from './density/density.js';
+import { roomForOutput } from './density/disk.js';
+import { hostFiles } from './density/host-files.js';
+import { TenantAdmin } from './density/tenant-admin.js';
+import { Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
 import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
@@ -76,8 +80,6 @@ export interface Assembly {
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
-  /** What the ledger counts against. */
-  readonly size: HostSize;
 }
 
 /** Units above the workloads, with what is theirs in MemoryMin= (systemd/units), in bytes. */
@@ -100,13 +102,13 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const observer = new LateObserver();
   const claims = new Claims(config.network);
-  const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
   const late: Late = {
     ...{ ready: false, inventory: undefined, foreign: {} },
     ...{ schedulers: () => [], requests: () => [], latest: () => undefined, history: () => [] },
   };
   const history: World['history'] = (id) => late.history(id);
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, history, log);
+  const density = await openDensity(config, facts, rooms, claims, events, log);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, history, log);
   const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
@@ -134,6 +136,12 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     cordon,
     drift,
     health,
+    tenants: new TenantAdmin(
+      density,
+      (tenant) => manager.tenants().has(tenant),
+      () => manager.tenants(),
+    ),
+    tuner: new Tuner({ directory: state }),
     facts,
     missingControllers: rooms.cgroups.missing,
     limits: () => limits.status(),
@@ -146,6 +154,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const source = {
     describe: () => agent.describe(),
     capacity: () => manager.capacity(),
+    ceilings: () => density.ceilings(),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
     schedulers,
@@ -160,7 +169,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
-  return { ...parts, agent, observation, late, size };
+  return { ...parts, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
@@ -201,6 +210,32 @@ async function hostFacts(): Promise<HostFacts> {
   return { ...facts, kvm: await probeKvm() };
 }
 
+async function openDensity(
+  config: Config,
+  facts: HostFacts,
+  rooms: Rooms,
+  claims: Claims,
+  events: EventLog,
+  log: Log,
+): Promise<Density> {
+  const disk = await roomForOutput(config.paths.state);
+  return new Density({
+    config,
+    host: {
+      ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable },
+      ...(disk === undefined ? {} : { disk }),
+    },
+    bootId: facts.bootId,
+    files: hostFiles({ cgroup: rooms.cgroups.root, holder: (await rooms.holder.hello()).pid }),
+    onEvent: (event) => events.append(event),
+    onDamaged: (damaged) => {
+      log.error(damaged, 'file of the density room damaged and set aside');
+      events.append({ type: 'journal.damaged', data: { ...damaged } });
+    },
+    onError: (error) => log.error({ err: error }, 'licence audit not written'),
+  });
+}
+
 async function makeWorld(
   config: Config,
   facts: HostFacts,
@@ -208,7 +243,7 @@ async function makeWorld(
   events: EventLog,
   observer: LateObserver,
   claims: Claims,
-  size: HostSize,
+  density: Density,
   history: World['history'],
   log: Log,
 ): Promise<World> {
@@ -235,12 +270,12 @@ async function makeWorld(
     limits,
     layers,
     placement: new Placement(readTopology(), settings, layers, { log }),
-    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => config.tenant[tenant]?.limits ?? {} }),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
     network: timed(rooms.network, observer),
     holder: rooms.holder,
     claims,
     portTaken: isTaken,
-    ledger: createLedger(config, size),
+    density,
     journal: new Journal(config.paths.state),
     output,
     events,

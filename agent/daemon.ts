@@ -4,6 +4,7 @@ import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notif
 import { type Assembly, assemble } from './assembly.js';
 import type { Config } from './config/schema.js';
 import { startControl } from './control/server.js';
+import { roomForOutput } from './density/disk.js';
 import { findForeign } from './discovery/foreign.js';
 import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
@@ -62,9 +63,13 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const { reap_schedule: pattern } = config.lifecycle;
   const task = schedule(pattern, () => housekeeping(parts), { noOverlap: true });
   const ending = new AbortController();
-  followInventory((inventory) => Object.assign(late, { inventory }), { signal: ending.signal }).catch(
-    (error: unknown) => log.warn({ err: error }, 'inventory failed'),
-  );
+  followInventory(
+    (inventory) => {
+      Object.assign(late, { inventory });
+      parts.world.density.setHost({ physicalCores: inventory.cores, sockets: inventory.sockets });
+    },
+    { signal: ending.signal },
+  ).catch((error: unknown) => log.warn({ err: error }, 'inventory failed'));
   late.ready = true;
   log.info({ version, ...found, socket: control.socketPath, web: config.web.listen }, 'berth is ready');
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
@@ -72,7 +77,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
 
   process.on('SIGHUP', () => {
     notify.reloading();
-    void reload(parts, parts.size, load).then(() => notify.ready());
+    void reload(parts, load).then(() => notify.ready());
   });
   await untilSignal();
   notify.stopping();
@@ -140,6 +145,9 @@ async function housekeeping({
     await limits.look();
     await health.refresh();
     for (const { id } of manager.records()) await world.output.cap(id);
+    const disk = await roomForOutput(world.config.paths.state);
+    if (disk !== undefined) world.density.setHost({ disk });
+    world.density.look();
   } catch (error) {
     world.log.warn({ err: error }, 'housekeeping failed');
   }

@@ -2,11 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Assembly } from './assembly.js';
 import type { Config } from './config/schema.js';
-import { type HostSize, hostLimits, quotaOf } from './density/policy.js';
 import { reportOf } from './errors.js';
 
 /** Sections whose change is taken without a restart. */
-const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'pressure'];
+const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'licence', 'pressure'];
 
 /** Sections that differ and are not taken live. */
 export function needRestart(before: Config, after: Config): string[] {
@@ -15,12 +14,13 @@ export function needRestart(before: Config, after: Config): string[] {
 }
 
 /** A configuration that cannot be read changes nothing, and says so. */
-export async function reload(parts: Assembly, host: HostSize, load: () => Promise<Config>): Promise<void> {
+export async function reload(parts: Assembly, load: () => Promise<Config>): Promise<void> {
   const { events, limits, pressure, world } = parts;
   try {
     const config = await load();
-    world.ledger.setLimits(hostLimits(config, host), (tenant) => quotaOf(config, tenant));
-    const refused = await limits.reload((tenant) => config.tenant[tenant]?.limits ?? {});
+    const { density, tenant, licence } = config;
+    world.density.setConfig({ ...world.config, density, tenant, licence });
+    const refused = await limits.reload();
     for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
     if (!isDeepStrictEqual(config.pressure, world.config.pressure)) await pressure.configure(config.pressure);
     const restart = needRestart(world.config, config);

@@ -1,18 +1,38 @@
 // What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+import type { AuditEntry } from './density/audit.js';
+import type { Ceiling } from './density/ceilings.js';
+import type { DimensionName, PoolDimension } from './density/dimensions.js';
+import type { LeaseView } from './density/licences.js';
+import type { ReservationView } from './density/reservations.js';
+import type { TenantView } from './density/tenant-admin.js';
+import type { TenantChange } from './density/tenant-settings.js';
+import type { Setting } from './density/tuner.js';
+import type { WindowState } from './density/windows.js';
 import type { PlacementDescription } from './placement/describe.js';
 import type { PressureStatus } from './pressure/status.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
+import type { Claimant } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 
-/** One dimension of the ledger at one scope. Units: workloads, cores, bytes, addresses. */
+/** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see density/dimensions.ts. */
 export interface CapacityRow {
+  /** `host`, `tenant/NAME`, `kind/DRIVER`, `bridge/NAME`, `licence/NAME`, `tenant/NAME/licence/NAME`. */
   readonly scope: string;
-  readonly dimension: 'workloads' | 'cpu' | 'memory' | 'addresses';
-  /** What the host has, before reserve and overcommit. */
-  readonly capacity: number;
-  /** What may be committed: (capacity - reserve) x overcommit, or the quota. `null`: no limit. */
+  readonly dimension: DimensionName | PoolDimension;
+  /** What the host or the pool has, before reserve and overcommit. `null`: not known, or without end. */
+  readonly capacity: number | null;
+  /** Of the capacity, what is not given out: the reserve, what others use, the margin below a ceiling. */
+  readonly kept: number;
+  /** What may be committed: (capacity - kept) x overcommit, or the quota. `null`: no limit. */
   readonly allocatable: number | null;
+  /** Promised to workloads. */
   readonly committed: number;
+  /** Set aside by reservations, beside what is committed. */
+  readonly reserved: number;
+  /** As measured; `null`: it is not. */
+  readonly used: number | null;
+  /** Kept free for this tenant. */
+  readonly guaranteed?: number;
 }
 
 /** A refusal in the shape of design section 7; quantities of memory as text ("256Mi"), others as numbers. */
@@ -30,9 +50,54 @@ export interface Refusal {
   readonly holder?: string;
 }
 
+/** How many more of a shape there is room for. */
+export interface Room {
+  readonly scope: string;
+  readonly dimension: Refusal['dimension'];
+  readonly more: number;
+}
+
+/** A workload that would have to make room. */
+export interface Victim {
+  readonly id: string;
+  readonly tenant: string;
+  readonly class: WorkloadSpec['class'];
+  readonly priority: number;
+}
+
 export interface FitsAnswer {
   readonly fits: boolean;
+  /** The first is what the workload would be refused for. */
   readonly refusals: readonly Refusal[];
+  /** How many of this shape could be admitted now, one after the other; `null`: nothing limits them. */
+  readonly more: number | null;
+  /** The same by dimension, the scarcest first. */
+  readonly room: readonly Room[];
+  /** Workloads of a lower class or priority without which it would fit; `null`: it fits, or no such set would do. */
+  readonly wouldGo: readonly Victim[] | null;
+  /** Licences it would run without, as their pools are exhausted and allow it. */
+  readonly downgraded: readonly string[];
+}
+
+/** What bears on capacity beside the ledger's rows. */
+export interface Outlook {
+  readonly windows: readonly WindowState[];
+  readonly ceilings: readonly Ceiling[];
+  readonly reservations: readonly ReservationView[];
+}
+
+export interface LicenceView {
+  readonly name: string;
+  readonly per: 'instance' | 'vcpu' | 'core' | 'socket';
+  readonly onExhausted: 'refuse' | 'downgrade';
+  /** Locked to this node. */
+  readonly count: number;
+  readonly leases: readonly LeaseView[];
+  /** Of both together. */
+  readonly total: number;
+  readonly inUse: number;
+  readonly reserved: number;
+  readonly holders: readonly { readonly workload: string; readonly tenant: string; readonly count: number }[];
 }
 
 export interface NodeDescription {
@@ -68,7 +133,10 @@ export interface BerthEvent {
   /** `workload.state`, `workload.created`, `workload.updated`, `workload.deleted`, `workload.ended`,
    *  `workload.restarting`, `admission.refused`, `agent.started`, `agent.stopping`, `node.cordoned`,
    *  `node.uncordoned`, `reaper.removed`, `journal.damaged`, `scheduler.connected`, `scheduler.disconnected`,
-   *  `config.reloaded`, `config.rejected`, `network.drift`, `network.repaired`. */
+   *  `config.reloaded`, `config.rejected`, `network.drift`, `network.repaired`, `reservation.made`,
+   *  `reservation.released`, `reservation.expired`, `tenant.changed`, `tenant.deleted`, `tenant.over_quota`,
+   *  `workload.evicted`, `licence.leased`, `licence.expired`, `licence.over`, `licence.downgraded`, `ceiling.near`,
+   *  `host.tuned`. */
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;
@@ -88,10 +156,29 @@ export interface AgentService {
   capacity(): readonly CapacityRow[];
   /** Who sits on which cpus, and why. */
   placement(): PlacementDescription;
+  outlook(): Outlook;
+  tenants(): readonly TenantView[];
+  /** `evict`: stops workloads of the tenant, lowest promise first, until its quotas hold. */
+  setTenant(
+    name: string,
+    change: TenantChange,
+    options: { readonly create: boolean; readonly evict: boolean },
+  ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }>;
+  deleteTenant(name: string): Promise<void>;
+  licences(): readonly LicenceView[];
+  /** `ttl` in milliseconds; a count of 0 gives them back. */
+  leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView>;
+  licenceAudit(since: number): Promise<readonly AuditEntry[]>;
+  /** plan: what `fix` would change. */
+  tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
   setCordoned(cordoned: boolean): Promise<void>;
   fits(spec: WorkloadSpec): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */
-  create(spec: WorkloadSpec): Promise<WorkloadView>;
+  create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView>;
+  /** Room set aside for a workload of this id, `ttl` in milliseconds. */
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView>;
+  /** By id or by token. */
+  release(reservation: string, scheduler: string | null): Promise<ReservationView>;
   /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
   update(id: string, spec: WorkloadSpec): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */

@@ -1,7 +1,5 @@
 // Section [cgroups]: what a workload gets where its spec says nothing, and how far berth goes against a second writer.
-// And what the configuration may limit of a tenant as a whole.
 import * as z from 'zod';
-import { ioDevice, size } from '../workload/resources-spec.js';
 import { parseSize } from '../workload/units.js';
 
 const swap = (fallback: string, who: string) =>
@@ -30,24 +28,3 @@ export const cgroupsSchema = z.strictObject({
       'times a limit that somebody else has changed is put back within ten minutes; then it is only reported',
   }),
 });
-
-/** Of the tenant's own cgroup, above its workloads: what they may have together, whatever each of them has. */
-export const tenantLimits = z
-  .strictObject({
-    memory: size.optional().meta({ description: 'memory.max' }),
-    swap: size.optional().meta({ description: 'memory.swap.max' }),
-    cpu: z.number().min(0.01).max(4096).optional().meta({ description: 'cores: cpu.max' }),
-    cpu_weight: z
-      .number()
-      .int()
-      .min(1)
-      .max(10_000)
-      .optional()
-      .meta({ description: 'cpu.weight against other tenants' }),
-    pids: z.number().int().min(1).max(4_194_304).optional().meta({ description: 'pids.max' }),
-    descendants: z.number().int().min(1).max(1_000_000).optional().meta({ description: 'cgroup.max.descendants' }),
-    io: z.array(ioDevice).max(64).optional().meta({ description: 'of block devices, as in the spec of a workload' }),
-  })
-  .meta({ description: 'limits of the cgroup of the tenant, enforced by the kernel' });
-
-export type TenantLimits = z.output<typeof tenantLimits>;

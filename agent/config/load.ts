@@ -2,6 +2,7 @@
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
 import { BerthError } from '../errors.js';
+import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
 import { networkProblems } from './network.js';
 import type { Config } from './schema.js';
@@ -60,7 +61,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   // Each source is right by itself, but not all of them together.
   const origin = (path: Path) => originAt(origins, path) ?? 'all sources together';
   if (result.success) {
-    const together = networkProblems(result.data.network);
+    const together = [...networkProblems(result.data.network), ...densityProblems(result.data)];
     if (together.length === 0) return { config: result.data, origins, files };
     throw invalid(together.map(({ path, problem }) => ({ origin: origin(path), key: dotted(path), problem })));
   }

@@ -1,9 +1,9 @@
 // Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
-import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
-import { cgroupsSchema, tenantLimits } from './cgroups.js';
+import { cgroupsSchema } from './cgroups.js';
+import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
 import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
@@ -15,16 +15,6 @@ const duration = (text: string) =>
     .default(text);
 const size = z.string().refine((s) => parseSize(s) !== undefined, 'must be a size such as "512Mi"');
 const path = z.string().regex(/^\//, 'must be an absolute path');
-const tenantId = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-]');
-const count = z.number().int().min(0);
-
-const quota = z.strictObject({
-  workloads: count.optional().meta({ description: 'workloads of this tenant at most' }),
-  cpu: z.number().positive().optional().meta({ description: 'cores requested at most' }),
-  memory: size.optional().meta({ description: 'memory requested at most' }),
-  limits: tenantLimits.prefault({}),
-});
-
 const scheduler = z.strictObject({
   url: z.string().regex(/^wss?:\/\//, 'must start with ws:// or wss://'),
   id: z.string().min(1).max(63).default('scheduler').meta({ description: 'name in logs and metrics' }),
@@ -65,19 +55,9 @@ export const configSchema = z.strictObject({
       scheduler: z.array(scheduler).default([]).meta({ description: 'schedulers to dial' }),
     })
     .prefault({}),
-  density: z
-    .strictObject({
-      max_workloads: count.default(1000).meta({ description: 'workloads on this host at most' }),
-      max_workloads_per_tenant: count.default(0).meta({ description: 'per tenant at most; 0: no limit' }),
-      cpu_overcommit: z.number().min(0.1).max(20).default(4).meta({ description: 'cores promised per real core' }),
-      memory_overcommit: z.number().min(0.1).max(20).default(1).meta({ description: 'bytes promised per real byte' }),
-      reserved_cpu: z.number().min(0).default(0.5).meta({ description: 'cores kept for the host' }),
-      reserved_memory: z.string().default('').meta({ description: 'kept for the host; empty: 5 % of memory + 256Mi' }),
-      default_cpu_request: z.number().positive().default(0.1).meta({ description: 'counted when a spec names none' }),
-      default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
-    })
-    .prefault({}),
-  tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
+  density: densitySchema,
+  tenant: z.record(tenantId, tenantSchema).default({}).meta({ description: 'quotas and limits, one table a tenant' }),
+  licence: z.record(tenantId, licenceSchema).default({}).meta({ description: 'pools of licences, one table each' }),
   cgroups: cgroupsSchema.prefault({}),
   placement: placementSchema.prefault({}),
   pressure: pressureSchema.prefault({}),

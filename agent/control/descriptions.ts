@@ -22,8 +22,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': { does: 'The node: version, drivers, counts, conditions.', result: 'NodeDescription', errors: [] },
   'node.capacity': {
-    does: 'The ledger: what there is, may be committed, and is. Rows of tenants outside the scope are left out.',
-    result: '{ rows: CapacityRow[] }',
+    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations. What is of tenants outside the scope is left out.',
+    result: '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[] }',
     errors: [],
   },
   'node.cordon': {
@@ -40,13 +40,19 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
     hostOnly: true,
   },
+  'node.tune': {
+    does: 'Lifts ceilings of the kernel for density.max_workloads, live and in /etc/sysctl.d/60-berth.conf, never lowers one, and keeps the old values; `plan` says what would be changed, `rollback` puts everything back.',
+    result: '{ settings: { key, before, after, now, problem? }[] }',
+    errors: ['rollback_missing', 'state_damaged'],
+    hostOnly: true,
+  },
   'workload.fits': {
-    does: 'Would it be admitted, and if not, why? Changes nothing.',
-    result: '{ fits, refusals: Refusal[] }',
-    errors: ['invalid_spec', 'unknown_driver'],
+    does: 'Would it be admitted, and if not, why, and who would have to go? How many more of this shape are there room for, and what stops them? Changes nothing.',
+    result: '{ fits, refusals: Refusal[], more, room: Room[], wouldGo: Victim[] | null, downgraded: string[] }',
+    errors: ['invalid_spec', 'unknown_driver', 'licence_unknown'],
   },
   'workload.create': {
-    does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing.',
+    does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing. Room set aside for this id is used; with `reservation` it must be that one.',
     result: 'WorkloadView',
     errors: [
       'invalid_spec',
@@ -57,7 +63,33 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
       'port_in_use',
       'network_missing',
       'cordoned',
+      'licence_unknown',
+      'reservation_not_found',
+      'reservation_expired',
+      'reservation_committed',
+      'reservation_foreign',
     ],
+  },
+  'workload.reserve': {
+    does: 'Sets room, addresses and ports aside for a workload of this id for `ttl` milliseconds (1 s to 24 h), durably before the answer. The same again by the same scheduler renews the time. workload.create with this id uses it.',
+    result: 'ReservationView',
+    errors: [
+      'invalid_spec',
+      'unknown_driver',
+      'conflict',
+      'admission_refused',
+      'address_pool_exhausted',
+      'port_in_use',
+      'network_missing',
+      'cordoned',
+      'licence_unknown',
+      'reservation_foreign',
+    ],
+  },
+  'workload.release': {
+    does: 'Gives a reservation back, by its id or its token.',
+    result: 'ReservationView',
+    errors: ['reservation_not_found', 'reservation_expired', 'reservation_committed', 'reservation_foreign'],
   },
   'workload.update': {
     does: 'Changes resources, labels, priority, restart, or ports, bandwidth, egress and connections of the network of a workload while it runs.',
@@ -112,6 +144,39 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes.',
     result: '{ next, text, end }',
     errors: ['not_found'],
+  },
+  'tenant.list': {
+    does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have.',
+    result: '{ tenants: TenantView[] }',
+    errors: [],
+  },
+  'tenant.set': {
+    does: 'Changes quotas, guaranteed shares, licences and limits of a tenant at once, over what the configuration says; null takes a value back. Durable before the answer. A quota below its use stops new starts; with `evict` workloads are stopped, lowest class and priority first, until it holds. A name that nobody has used yet needs `create`.',
+    result: '{ tenant: TenantView, evicted: string[] }',
+    errors: ['tenant_unknown', 'invalid_quota', 'guarantee_too_large', 'licence_unknown'],
+    hostOnly: true,
+  },
+  'tenant.delete': {
+    does: 'Takes back all that tenant.set has set. Not while it has workloads or reservations.',
+    result: '{ deleted }',
+    errors: ['tenant_unknown', 'tenant_in_use', 'tenant_in_file'],
+    hostOnly: true,
+  },
+  'licence.list': {
+    does: 'Pools of licences: how many, leased by whom, in use by whom.',
+    result: '{ licences: LicenceView[] }',
+    errors: [],
+  },
+  'licence.lease': {
+    does: 'Lends floating licences to this node for `ttl` milliseconds, instead of those that this scheduler has lent before; a count of 0 takes them back. Durable before the answer. When they run out nothing new starts on them; what runs is reported.',
+    result: 'LicenceView',
+    errors: ['licence_unknown', 'invalid_state'],
+    hostOnly: true,
+  },
+  'licence.audit': {
+    does: 'Grants and returns of licences, oldest first, as far back as they are kept.',
+    result: '{ entries: { at, type, licence, count, workload?, tenant?, scheduler?, note? }[] }',
+    errors: [],
   },
   'events.subscribe': {
     does: 'Sends kept events after the cursor `since`, then new ones, as notifications `event`. `cursor` is the newest at this moment; `gap` says that events before `from` are no longer kept. A second call starts over from its own `since`.',

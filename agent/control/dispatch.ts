@@ -1,8 +1,9 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 import type * as z from 'zod';
+import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import type { AgentService } from '../service.js';
+import type { AgentService, Outlook } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
 import { parseSpec } from '../workload/spec.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
@@ -39,7 +40,8 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'session.ping': (_params, { now }) => ({ at: now() }),
   'node.describe': (_params, { service }) => service.describe(),
   'node.capacity': (_params, { service, grant }) => ({
-    rows: service.capacity().filter(({ scope }) => !scope.startsWith('tenant/') || permits(grant, scope.slice(7))),
+    rows: service.capacity().filter(({ scope }) => seesScope(grant, scope)),
+    ...outlookFor(grant, service.outlook()),
     placement: placementFor(grant, service.placement()),
   }),
   'node.cordon': async (_params, { service, grant }) => {
@@ -57,8 +59,29 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireHost(grant, 'node.cleanup');
     return { removed: await service.cleanup() };
   },
-  'workload.fits': (params, { service, grant }) => service.fits(specFor(grant, params.spec)),
-  'workload.create': (params, { service, grant }) => service.create(specFor(grant, params.spec)),
+  'node.tune': async ({ action }, { service, grant }) => {
+    requireHost(grant, 'node.tune');
+    return { settings: await service.tune(action) };
+  },
+  'workload.fits': async (params, { service, grant }) => {
+    const answer = await service.fits(specFor(grant, params.spec));
+    // Who else is on the host is not for a session that covers some tenants only.
+    const told = answer.wouldGo?.every(({ tenant }) => permits(grant, tenant)) ?? true;
+    return told ? answer : { ...answer, wouldGo: null };
+  },
+  'workload.create': (params, { service, grant }) => {
+    const { reservation } = params;
+    const claimant = { scheduler: grant.scheduler, ...(reservation === undefined ? {} : { reservation }) };
+    return service.create(specFor(grant, params.spec), claimant);
+  },
+  'workload.reserve': (params, { service, grant }) =>
+    service.reserve(specFor(grant, params.spec), grant.scheduler, params.ttl),
+  'workload.release': ({ reservation }, { service, grant }) => {
+    const [id] = reservation.split('.');
+    const found = service.outlook().reservations.find((one) => one.id === id);
+    if (found !== undefined) requireTenant(grant, found.tenant);
+    return service.release(reservation, grant.scheduler);
+  },
   'workload.update': async (params, { service, grant }) => {
     const spec = specFor(grant, params.spec);
     await requireWorkload(params.id, service, grant);
@@ -89,9 +112,53 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await requireWorkload(id, service, grant);
     return service.logs(id, offset === undefined ? { limit } : { offset, limit });
   },
+  'tenant.list': (_params, { service, grant }) => ({
+    tenants: service.tenants().filter(({ name }) => permits(grant, name)),
+  }),
+  'tenant.set': ({ tenant, settings, create, evict }, { service, grant }) => {
+    requireHost(grant, 'tenant.set');
+    return service.setTenant(tenant, parseTenantChange(settings), { create, evict });
+  },
+  'tenant.delete': async ({ tenant }, { service, grant }) => {
+    requireHost(grant, 'tenant.delete');
+    await service.deleteTenant(tenant);
+    return { deleted: tenant };
+  },
+  'licence.list': (_params, { service, grant }) => ({
+    licences: service.licences().map((licence) => ({
+      ...licence,
+      holders: licence.holders.filter(({ tenant }) => permits(grant, tenant)),
+    })),
+  }),
+  'licence.lease': ({ licence, count, ttl }, { service, grant }) => {
+    requireHost(grant, 'licence.lease');
+    if (grant.scheduler === null)
+      throw new BerthError('invalid_state', 'licences are leased by a scheduler: send session.hello first');
+    return service.leaseLicence(licence, grant.scheduler, count, ttl);
+  },
+  'licence.audit': async ({ since }, { service, grant }) => ({
+    entries: (await service.licenceAudit(since)).filter(
+      ({ tenant }) => grant.tenants === null || permits(grant, tenant ?? ''),
+    ),
+  }),
   'events.subscribe': (params, context) => context.subscribe(params.since),
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };
+
+/** Rows of tenants outside the scope are not told; the host's are for everyone. */
+function seesScope(grant: Grant, scope: string): boolean {
+  const [kind, tenant = ''] = scope.split('/');
+  return kind !== 'tenant' || permits(grant, tenant);
+}
+
+function outlookFor(grant: Grant, { windows, ceilings, reservations }: Outlook): Outlook {
+  const hidden = (key: string): boolean => key.startsWith('tenant.') && !permits(grant, key.split('.')[1] ?? '');
+  const seen = windows.map((window) => ({
+    ...window,
+    changes: Object.fromEntries(Object.entries(window.changes).filter(([key]) => !hidden(key))),
+  }));
+  return { windows: seen, ceilings, reservations: reservations.filter(({ tenant }) => permits(grant, tenant)) };
+}
 
 // A record, so that the compiler notices a state that is missing here.
 const STATES: Readonly<Record<WorkloadState, true>> = {

@@ -1,8 +1,21 @@
 // The methods of `berth.v1`: one table of zod schemas, from which the server's checks, the client's types and the
 // generated documents come. Results are data of agent/service.ts; they are described, not re-checked at run time.
 import * as z from 'zod';
+import type { AuditEntry } from '../density/audit.js';
+import type { ReservationView } from '../density/reservations.js';
+import type { TenantView } from '../density/tenant-admin.js';
+import type { Setting } from '../density/tuner.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import type { BerthEvent, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from '../service.js';
+import type {
+  BerthEvent,
+  CapacityRow,
+  Condition,
+  FitsAnswer,
+  LicenceView,
+  LogChunk,
+  NodeDescription,
+  Outlook,
+} from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { ID_PATTERN } from '../workload/spec.js';
 
@@ -25,8 +38,13 @@ export const METHODS = {
   'node.uncordon': none,
   'node.doctor': none,
   'node.cleanup': none,
+  'node.tune': z.strictObject({ action: z.enum(['plan', 'fix', 'rollback']).default('plan') }),
   'workload.fits': z.strictObject({ spec }),
-  'workload.create': z.strictObject({ spec }),
+  'workload.create': z.strictObject({ spec, reservation: z.string().min(1).max(128).optional() }),
+  /** `ttl` in milliseconds. */
+  'workload.reserve': z.strictObject({ spec, ttl: z.number().int().default(30_000) }),
+  /** An id, or what workload.reserve answered as `reservation`. */
+  'workload.release': z.strictObject({ reservation: z.string().min(1).max(128) }),
   'workload.update': z.strictObject({ id, spec }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
@@ -46,6 +64,28 @@ export const METHODS = {
       .max(1 << 20)
       .default(64 << 10),
   }),
+  'tenant.list': none,
+  /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
+  'tenant.set': z.strictObject({
+    tenant: id,
+    settings: z.record(z.string(), z.unknown()).default({}),
+    create: z.boolean().default(false),
+    evict: z.boolean().default(false),
+  }),
+  'tenant.delete': z.strictObject({ tenant: id }),
+  'licence.list': none,
+  /** `ttl` in milliseconds. */
+  'licence.lease': z.strictObject({
+    licence: id,
+    count: z.number().int().min(0).max(1_000_000_000),
+    ttl: z
+      .number()
+      .int()
+      .min(1000)
+      .max(366 * 86_400_000),
+  }),
+  /** `since` in Unix milliseconds. */
+  'licence.audit': z.strictObject({ since: z.number().int().nonnegative().default(0) }),
   /** Replays from `since` (exclusive; absent: only new ones), then sends notifications `event`; see EventNotification. */
   'events.subscribe': z.strictObject({ since: z.number().int().nonnegative().optional() }),
   'events.ack': z.strictObject({ cursor: z.number().int().nonnegative() }),
@@ -58,13 +98,16 @@ export interface Results {
   'session.hello': { protocol: 'berth.v1'; node: NodeDescription; cursor: number; acked: number };
   'session.ping': { at: number };
   'node.describe': NodeDescription;
-  'node.capacity': { rows: readonly CapacityRow[]; placement: PlacementDescription };
+  'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription };
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
   'node.doctor': { conditions: readonly Condition[] };
   'node.cleanup': { removed: readonly string[] };
+  'node.tune': { settings: readonly Setting[] };
   'workload.fits': FitsAnswer;
   'workload.create': WorkloadView;
+  'workload.reserve': ReservationView;
+  'workload.release': ReservationView;
   'workload.update': WorkloadView;
   'workload.delete': WorkloadView;
   'workload.get': WorkloadView;
@@ -75,6 +118,12 @@ export interface Results {
   'workload.freeze': WorkloadView;
   'workload.thaw': WorkloadView;
   'workload.logs': LogChunk;
+  'tenant.list': { tenants: readonly TenantView[] };
+  'tenant.set': { tenant: TenantView; evicted: readonly string[] };
+  'tenant.delete': { deleted: string };
+  'licence.list': { licences: readonly LicenceView[] };
+  'licence.lease': LicenceView;
+  'licence.audit': { entries: readonly AuditEntry[] };
   /** `gap`: events between `since` and `from` are no longer kept. */
   'events.subscribe': { from: number; cursor: number; gap: boolean };
   'events.ack': { acked: number };

@@ -1,122 +1,283 @@
 // The one admission ledger: who holds what, what may still be promised, and why not. Pure bookkeeping in memory,
-// rebuilt from the journal at every start; a promise becomes durable with the journal entry of its workload, before
-// anybody is told. There is one writer, the main loop, so check-then-commit needs no lock.
+// rebuilt from the journal and the reservations at every start; a promise becomes durable with the journal entry of its
+// workload, before anybody is told. There is one writer, the main loop, so check-then-commit needs no lock. Every sum is
+// kept up to date as workloads come and go: a decision looks at each dimension once, however many workloads there are.
 import type { CapacityRow, Refusal } from '../service.js';
-import { formatSize } from '../workload/units.js';
-import type { Demand } from './demand.js';
+import { Account, type PoolSum } from './account.js';
+import type { Demand, Extra } from './demand.js';
+import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from './dimensions.js';
+import type { Factor, Limits, PoolLimit, TenantLimits } from './limits.js';
+import { UNLIMITED } from './limits.js';
+import { refusalOf, type Shortage } from './refusal.js';
+import { ledgerRows, type Used } from './rows.js';
 
-type Dimension = CapacityRow['dimension'];
-const DIMENSIONS: readonly Dimension[] = ['workloads', 'cpu', 'memory', 'addresses'];
+export type Phase = 'committed' | 'reserved';
 
-/** Per dimension: what there is, and what may be promised of it (null: no limit). */
-export type Limits = Readonly<Record<Dimension, { readonly capacity: number; readonly allocatable: number | null }>>;
+export interface Hold {
+  readonly demand: Demand;
+  readonly phase: Phase;
+  /** What it counts for the host: its demand, weighed by the overcommit of its class and kind. */
+  readonly charge: Vector;
+}
 
-/** What a tenant may be promised at most; an absent dimension is not limited. */
-export type Quota = Readonly<Partial<Record<Dimension, number>>>;
+/** One tenant. */
+export interface Ward {
+  readonly account: Account;
+  /** What its workloads count for the host. */
+  readonly charged: Vector;
+  limits: TenantLimits;
+}
 
-const NOTHING: Readonly<Record<Dimension, number>> = { workloads: 0, cpu: 0, memory: 0, addresses: 0 };
+const CPU = indexOf('cpu');
+const MEMORY = indexOf('memory');
 
 export class Ledger {
-  #host: Limits;
-  #quotaOf: (tenant: string) => Quota;
-  readonly #held = new Map<string, Demand>();
+  #limits: Limits;
+  readonly #holds = new Map<string, Hold>();
+  readonly #host = new Account();
+  readonly #kinds = new Map<string, Account>();
+  readonly #wards = new Map<string, Ward>();
+  readonly #pools = new Map<string, PoolSum>();
+  /** Of all tenants: what is kept free for them, and not yet used by them. */
+  readonly #unmet: Vector = new Float64Array(COUNT);
 
-  constructor(host: Limits, quotaOf: (tenant: string) => Quota) {
-    this.#host = host;
-    this.#quotaOf = quotaOf;
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.setLimits(limits);
+  }
+
+  get limits(): Limits {
+    return this.#limits;
   }
 
   /** From now on; what is committed stays, also where it is more than the new limits allow. */
-  setLimits(host: Limits, quotaOf: (tenant: string) => Quota): void {
-    this.#host = host;
-    this.#quotaOf = quotaOf;
+  setLimits(limits: Limits): void {
+    const holds = [...this.#holds];
+    for (const [id] of holds) this.release(id);
+    this.#limits = limits;
+    this.#wards.clear();
+    this.#unmet.fill(0);
+    for (const tenant of limits.tenants.keys()) this.#ward(tenant);
+    for (const [id, { demand, phase }] of holds) this.#put(id, demand, phase);
   }
 
   /** Every reason against granting `demand` to `id`; none: it fits. What `id` holds already is not counted twice. */
   check(id: string, demand: Demand): Refusal[] {
-    const host = this.#sum((other) => other !== id);
-    const tenant = this.#sum((other, d) => other !== id && d.tenant === demand.tenant);
-    const quota = this.#quotaOf(demand.tenant);
-    return DIMENSIONS.flatMap((dimension) => [
-      ...refuse('host', dimension, this.#host[dimension].allocatable, host[dimension], demand[dimension]),
-      ...refuse(`tenant/${demand.tenant}`, dimension, quota[dimension] ?? null, tenant[dimension], demand[dimension]),
-    ]);
+    return this.shortages(id, demand).map(refusalOf);
+  }
+
+  /** The same as figures, in the order of the table: host, kind, tenant, pools. */
+  shortages(id: string, demand: Demand): Shortage[] {
+    const found: Shortage[] = [];
+    const own = this.#holds.get(id);
+    const charge = this.#chargeOf(demand);
+    const ward = this.#wards.get(demand.tenant);
+    const { quota } = this.#limitsOf(demand.tenant);
+    const kind = this.#kinds.get(demand.kind);
+    const most = this.#limits.kinds.get(demand.kind) ?? UNLIMITED;
+    for (let at = 0; at < COUNT; at++) {
+      const asked = demand.amounts[at] ?? 0;
+      if (asked === 0) continue;
+      const had = own?.demand.amounts[at] ?? 0;
+      this.#hostShortage(found, at, charge[at] ?? 0, own, demand.tenant);
+      if (asked <= had) continue;
+      short(found, 'kind', demand.kind, at, most[at], (kind?.held(at) ?? 0) - had, asked);
+      short(found, 'tenant', demand.tenant, at, quota[at], (ward?.account.held(at) ?? 0) - had, asked);
+    }
+    for (const extra of demand.extras) this.#poolShortage(found, extra, own);
+    return found;
   }
 
   /** Grants without checking: what is running already is counted even when a limit was lowered under it. */
   commit(id: string, demand: Demand): void {
-    this.#held.set(id, demand);
+    this.#put(id, demand, 'committed');
+  }
+
+  /** Sets it aside for `id`, without checking. */
+  reserve(id: string, demand: Demand): void {
+    this.#put(id, demand, 'reserved');
   }
 
   release(id: string): void {
-    this.#held.delete(id);
+    const hold = this.#holds.get(id);
+    if (hold === undefined) return;
+    this.#move(hold, -1);
+    this.#holds.delete(id);
   }
 
-  rows(): CapacityRow[] {
-    const host = this.#sum(() => true);
-    const rows = DIMENSIONS.map((dimension) => ({
-      scope: 'host',
-      dimension,
-      ...this.#host[dimension],
-      committed: host[dimension],
-    }));
-    const tenants = new Set([...this.#held.values()].map((demand) => demand.tenant));
-    for (const tenant of [...tenants].sort()) {
-      const used = this.#sum((_id, demand) => demand.tenant === tenant);
-      const quota = this.#quotaOf(tenant);
-      for (const dimension of DIMENSIONS)
-        rows.push({
-          scope: `tenant/${tenant}`,
-          dimension,
-          capacity: this.#host[dimension].capacity,
-          allocatable: quota[dimension] ?? null,
-          committed: used[dimension],
-        });
+  hold(id: string): Hold | undefined {
+    return this.#holds.get(id);
+  }
+
+  holds(): IterableIterator<[string, Hold]> {
+    return this.#holds.entries();
+  }
+
+  /** How many more of this shape there is room for, by scope and dimension; absent: no limit. */
+  room(demand: Demand): { readonly scope: string; readonly dimension: Shortage['dimension']; readonly more: number }[] {
+    const found: { scope: string; dimension: Shortage['dimension']; more: number }[] = [];
+    const add = (scope: string, dimension: Shortage['dimension'], free: number, each: number): void => {
+      if (each > 0 && Number.isFinite(free))
+        found.push({ scope, dimension, more: Math.max(0, Math.floor((free + 1e-6) / each)) });
+    };
+    const charge = this.#chargeOf(demand);
+    const { quota } = this.#limitsOf(demand.tenant);
+    const most = this.#limits.kinds.get(demand.kind) ?? UNLIMITED;
+    for (const [at, name] of DIMENSION_NAMES.entries()) {
+      const asked = demand.amounts[at] ?? 0;
+      add('host', name, this.#freeFor(demand.tenant, at), charge[at] ?? 0);
+      add(`kind/${demand.kind}`, name, (most[at] ?? 0) - (this.#kinds.get(demand.kind)?.held(at) ?? 0), asked);
+      const ward = this.#wards.get(demand.tenant);
+      add(`tenant/${demand.tenant}`, name, (quota[at] ?? 0) - (ward?.account.held(at) ?? 0), asked);
     }
-    return rows;
+    for (const { scope, dimension, amount } of demand.extras) {
+      const limit = this.#limits.pools.get(scope)?.allocatable ?? Number.POSITIVE_INFINITY;
+      add(scope, dimension, limit - this.#heldOf(scope), amount);
+    }
+    return found;
   }
 
-  #sum(counts: (id: string, demand: Demand) => boolean): Record<Dimension, number> {
-    const total = { ...NOTHING };
-    for (const [id, demand] of this.#held)
-      if (counts(id, demand)) for (const dimension of DIMENSIONS) total[dimension] += demand[dimension];
-    return total;
+  rows(used?: Used): CapacityRow[] {
+    return ledgerRows(
+      { limits: this.#limits, host: this.#host, kinds: this.#kinds, wards: this.#wards, pools: this.#pools },
+      used,
+    );
+  }
+
+  /** Whether anybody of this tenant holds anything. */
+  tenantInUse(tenant: string): boolean {
+    return this.#wards.get(tenant)?.account.empty === false;
+  }
+
+  ward(tenant: string): Ward | undefined {
+    return this.#wards.get(tenant);
+  }
+
+  pool(scope: string): Readonly<PoolSum> {
+    return this.#pools.get(scope) ?? { committed: 0, reserved: 0 };
+  }
+
+  #put(id: string, demand: Demand, phase: Phase): void {
+    this.release(id);
+    const hold: Hold = { demand, phase, charge: this.#chargeOf(demand) };
+    this.#holds.set(id, hold);
+    this.#move(hold, 1);
+  }
+
+  #move({ demand, phase, charge }: Hold, sign: 1 | -1): void {
+    this.#host.move(charge, phase, sign);
+    this.#kind(demand.kind).move(demand.amounts, phase, sign);
+    const ward = this.#ward(demand.tenant);
+    ward.account.move(demand.amounts, phase, sign);
+    const { guaranteed } = ward.limits;
+    for (let at = 0; at < COUNT; at++) {
+      const promise = guaranteed[at] ?? 0;
+      const before = ward.charged[at] ?? 0;
+      const after = before + sign * (charge[at] ?? 0);
+      ward.charged[at] = after;
+      if (promise > 0) this.#unmet[at] = (this.#unmet[at] ?? 0) + lacking(promise, after) - lacking(promise, before);
+    }
+    for (const { scope, amount } of demand.extras) {
+      const sum = this.#pools.get(scope) ?? { committed: 0, reserved: 0 };
+      sum[phase] += sign * amount;
+      if (sum.committed === 0 && sum.reserved === 0) this.#pools.delete(scope);
+      else this.#pools.set(scope, sum);
+    }
+    // Tenants come and go by the thousand; those that have nothing, and nothing of their own, are not kept.
+    if (ward.account.empty && !this.#limits.tenants.has(demand.tenant)) this.#wards.delete(demand.tenant);
+  }
+
+  #hostShortage(found: Shortage[], at: number, asked: number, own: Hold | undefined, tenant: string): void {
+    const limit = this.#limits.host.allocatable[at] ?? 0;
+    const had = own?.charge[at] ?? 0;
+    if (limit === Number.POSITIVE_INFINITY || asked <= had) return;
+    const held = this.#host.held(at) - had;
+    const keptFree = asked <= this.#ownShare(tenant, at) + had ? 0 : this.#keptFromOthers(tenant, at);
+    const over = held + keptFree + asked - limit;
+    if (over <= 0) return;
+    const dimension = DIMENSION_NAMES[at] ?? 'workloads';
+    found.push({ scope: 'host', dimension, limit, used: held + keptFree, requested: asked, short: over, keptFree });
+  }
+
+  #poolShortage(found: Shortage[], { scope, dimension, amount }: Extra, own: Hold | undefined): void {
+    const limit = this.#limits.pools.get(scope)?.allocatable ?? null;
+    if (limit === null || amount === 0) return;
+    const had = own?.demand.extras.find((extra) => extra.scope === scope)?.amount ?? 0;
+    const used = this.#heldOf(scope) - had;
+    const over = used + amount - limit;
+    // Held by a reservation only, a lease that has run out meanwhile does count.
+    if (over <= 0 || (amount <= had && own?.phase === 'committed')) return;
+    found.push({ scope, dimension, limit, used, requested: amount, short: over, keptFree: 0 });
+  }
+
+  /** What this tenant may take at once: its own share even when the rest is kept for others. */
+  #freeFor(tenant: string, at: number): number {
+    const free = (this.#limits.host.allocatable[at] ?? 0) - this.#host.held(at);
+    return Math.max(Math.min(free, this.#ownShare(tenant, at)), free - this.#keptFromOthers(tenant, at));
+  }
+
+  /** What is left of its guaranteed share. */
+  #ownShare(tenant: string, at: number): number {
+    return lacking(this.#limitsOf(tenant).guaranteed[at] ?? 0, this.#wards.get(tenant)?.charged[at] ?? 0);
+  }
+
+  #keptFromOthers(tenant: string, at: number): number {
+    return (this.#unmet[at] ?? 0) - this.#ownShare(tenant, at);
+  }
+
+  #heldOf(scope: string): number {
+    const { committed, reserved } = this.pool(scope);
+    return committed + reserved;
+  }
+
+  #chargeOf({ amounts, class: of, kind }: Demand): Vector {
+    const factor: Factor = this.#limits.factor({ class: of, driver: kind });
+    if (factor.cpu === 1 && factor.memory === 1) return amounts;
+    const charge = amounts.slice();
+    charge[CPU] = Math.ceil((amounts[CPU] ?? 0) * factor.cpu - 1e-6);
+    charge[MEMORY] = Math.ceil((amounts[MEMORY] ?? 0) * factor.memory - 1e-6);
+    return charge;
+  }
+
+  #limitsOf(tenant: string): TenantLimits {
+    return this.#limits.tenants.get(tenant) ?? this.#limits.otherTenants;
+  }
+
+  #kind(name: string): Account {
+    const account = this.#kinds.get(name) ?? new Account();
+    this.#kinds.set(name, account);
+    return account;
+  }
+
+  #ward(tenant: string): Ward {
+    const known = this.#wards.get(tenant);
+    if (known !== undefined) return known;
+    const limits = this.#limitsOf(tenant);
+    const ward: Ward = { account: new Account(), charged: new Float64Array(COUNT), limits };
+    this.#wards.set(tenant, ward);
+    for (let at = 0; at < COUNT; at++) this.#unmet[at] = (this.#unmet[at] ?? 0) + (limits.guaranteed[at] ?? 0);
+    return ward;
   }
 }
 
-/** Cores are added and compared in thousandths: 0.1 + 0.2 must fit into 0.3. */
-function refuse(scope: string, dimension: Dimension, limit: number | null, used: number, requested: number): Refusal[] {
-  const short = limit === null ? 0 : Math.round((used + requested - limit) * 1000) / 1000;
-  if (limit === null || requested === 0 || short <= 0) return [];
-  const show = (value: number): number | string =>
-    dimension === 'memory' ? formatSize(value) : Math.round(value * 1000) / 1000;
-  return [
-    {
-      code: 'admission_refused',
-      dimension,
-      scope,
-      limit: show(limit),
-      used: show(used),
-      requested: show(requested),
-      shortBy: show(short),
-      retryAfterMs: null,
-      hint: HINTS[dimension](scope),
-    },
-  ];
+export type { PoolLimit };
+
+function lacking(promise: number, has: number): number {
+  return promise > has ? promise - has : 0;
 }
 
-const HINTS: Readonly<Record<Dimension, (scope: string) => string>> = {
-  workloads: (scope) =>
-    scope === 'host'
-      ? 'Delete workloads, or raise density.max_workloads.'
-      : 'Delete workloads of this tenant, or raise its quota (density.max_workloads_per_tenant, tenant.NAME.workloads).',
-  cpu: (scope) =>
-    scope === 'host'
-      ? 'Request fewer cores, or raise density.cpu_overcommit.'
-      : 'Request fewer cores, or raise tenant.NAME.cpu.',
-  memory: (scope) =>
-    scope === 'host'
-      ? 'Request less memory, or raise density.memory_overcommit.'
-      : 'Request less memory, or raise tenant.NAME.memory.',
-  addresses: () => 'Delete workloads, or widen network.pool.',
-};
+function short(
+  found: Shortage[],
+  kind: 'kind' | 'tenant',
+  name: string,
+  at: number,
+  limit: number | undefined,
+  used: number,
+  requested: number,
+): void {
+  if (limit === undefined || limit === Number.POSITIVE_INFINITY) return;
+  const over = used + requested - limit;
+  if (over <= 0) return;
+  const dimension = DIMENSION_NAMES[at] ?? 'workloads';
+  found.push({ scope: `${kind}/${name}`, dimension, limit, used, requested, short: over, keptFree: 0 });
+}

@@ -1,5 +1,7 @@
 // The table behind `berth doctor`. Codes are never reused or renamed. A check is a line here and a line in the test.
+import type { DensityStatus } from '../density/status.js';
 import type { Condition } from '../service.js';
+import { DENSITY_CHECKS } from './density-checks.js';
 import type { HostFacts, Limits } from './facts.js';
 import { LIMIT_CHECKS, type LimitStatus } from './limit-checks.js';
 import { NETWORK_CHECKS, type NetworkStatus } from './network-checks.js';
@@ -11,11 +13,12 @@ export interface AgentStatus {
   readonly leakedObjects?: number;
   /** Names of schedulers without connection. */
   readonly schedulersDown?: readonly string[];
-  /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
+  readonly density?: DensityStatus;
   readonly network?: NetworkStatus;
   readonly limits?: LimitStatus;
   /** Findings that others have put into words. */
   readonly conditions?: readonly Condition[];
+  /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
   readonly missingControllers?: readonly { readonly controller: string; readonly reason: string }[];
 }
 
@@ -94,6 +97,7 @@ export const CHECKS: readonly Check[] = [
   },
   ...NETWORK_CHECKS,
   ...LIMIT_CHECKS,
+  ...DENSITY_CHECKS,
   {
     code: 'psi_off',
     severity: 'warning',

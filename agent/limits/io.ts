@@ -10,7 +10,7 @@ type IoLimits = NonNullable<Limits['io']>;
 
 /** Pure but for `device`, which names the disk. */
 export function ioLimits(
-  devices: Resources['io'],
+  devices: Readonly<Resources['io']>,
   weight: number | undefined,
   device: (path: string) => string,
 ): IoLimits {

@@ -2,7 +2,6 @@
 // promises of memory above them, the advice on throttling.
 import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals } from '../../cgroups/signals/index.js';
-import type { TenantLimits } from '../config/cgroups.js';
 import type { LimitStatus } from '../host/limit-checks.js';
 import type { Manager } from '../workload/manager.js';
 import type { World } from '../workload/world.js';
@@ -35,7 +34,7 @@ export class LimitRoom {
 
   constructor(options: LimitRoomOptions) {
     const { world, manager, signals, units, changed } = options;
-    const { cgroups, config, events, layers, limits, log, tenants } = world;
+    const { cgroups, config, density, events, layers, limits, log, tenants } = world;
     this.#options = options;
     layers.attach(layerWorld(world, manager));
     const audited = driftWorld(world, manager);
@@ -46,6 +45,9 @@ export class LimitRoom {
       written: (key) => this.#drift.hint(key),
     });
     this.#throttling = new ThrottlingWatch(limits);
+    density.tenants.onChange(({ name }) => {
+      tenants.apply(name).catch((err: unknown) => log.warn({ tenant: name, err }, 'limits of a tenant not written'));
+    });
     this.#protection = new UnitProtection({ units, log, total: () => tenants.total() });
   }
 
@@ -88,10 +90,9 @@ export class LimitRoom {
     void this.#drift.check();
   }
 
-  /** Limits of tenants as they are from now on, written where they have a cgroup. Returns what could not be done. */
-  async reload(limits: (tenant: string) => TenantLimits): Promise<ReadonlyMap<string, string>> {
+  /** Limits of tenants as they are now, written where they have a cgroup. Returns what could not be done. */
+  async reload(): Promise<ReadonlyMap<string, string>> {
     const { manager, world } = this.#options;
-    world.tenants.setLimits(limits);
     const tenants = new Set(manager.records().map(({ spec }) => spec.tenant));
     for (const tenant of tenants) await world.tenants.apply(tenant);
     return world.tenants.refused();

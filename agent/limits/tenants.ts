@@ -3,7 +3,7 @@
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
 import { planChange } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
-import type { TenantLimits } from '../config/cgroups.js';
+import type { TenantKernelLimits } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { CgroupPort } from '../workload/ports.js';
 import { ioLimits } from './io.js';
@@ -19,7 +19,8 @@ export interface Protection {
 export interface TenantGroupsOptions {
   readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'differences' | 'shrinkMemory'>;
   readonly context: Pick<LimitContext, 'files' | 'device'>;
-  readonly limits: (tenant: string) => TenantLimits;
+  /** As they are now. */
+  readonly limits: (tenant: string) => TenantKernelLimits;
 }
 
 const NONE: Protection = { min: 0, low: 0 };
@@ -34,7 +35,6 @@ const EVERYTHING: Limits = {
 
 export class TenantGroups {
   readonly #options: TenantGroupsOptions;
-  #limits: (tenant: string) => TenantLimits;
   readonly #promises = new Map<string, Protection & { readonly tenant: string }>();
   readonly #sums = new Map<string, Protection>();
   readonly #turns = new Map<string, Promise<void>>();
@@ -42,12 +42,6 @@ export class TenantGroups {
 
   constructor(options: TenantGroupsOptions) {
     this.#options = options;
-    this.#limits = options.limits;
-  }
-
-  /** From now on; `apply` writes them. */
-  setLimits(limits: (tenant: string) => TenantLimits): void {
-    this.#limits = limits;
   }
 
   /** A workload is promised this, instead of what it was promised before; nothing with `null`. */
@@ -124,11 +118,11 @@ export class TenantGroups {
 
   #limitsOf(tenant: string): Limits {
     const { context } = this.#options;
-    const { memory, swap, cpu, cpu_weight, pids, descendants, io } = this.#limits(tenant);
+    const { memory, swap, cpu, cpuWeight, pids, descendants, io } = this.#options.limits(tenant);
     const { min, low } = this.#sums.get(tenant) ?? NONE;
     const devices = ioLimits(io, undefined, context.device);
     return {
-      cpu: { ...(cpu === undefined ? {} : { max: cpu }), ...(cpu_weight === undefined ? {} : { weight: cpu_weight }) },
+      cpu: { ...(cpu === undefined ? {} : { max: cpu }), ...(cpuWeight === undefined ? {} : { weight: cpuWeight }) },
       memory: {
         ...{ min, low, oomGroup: false },
         ...(memory === undefined ? {} : { max: memory }),

@@ -2,6 +2,7 @@
 // that fails is counted and leaves its families empty; the scrape itself goes on.
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { METHODS } from '../control/methods.js';
+import type { Ceiling } from '../density/ceilings.js';
 import type { CapacityRow, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { NetworkFigures } from './network.js';
@@ -11,6 +12,7 @@ import type { TenantSums } from './rollup.js';
 export interface MetricsSource {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
+  ceilings(): readonly Ceiling[];
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
   leaked(): Readonly<Record<string, number>>;
@@ -34,7 +36,7 @@ export interface SamplingSource {
   rollup(): ReadonlyMap<string, Readonly<TenantSums>>;
 }
 
-type Values = Iterable<readonly [labels: Record<string, string>, value: number]>;
+export type Values = Iterable<readonly [labels: Record<string, string>, value: number]>;
 
 /** Adds families to one registry. */
 export class Collectors {
@@ -138,35 +140,6 @@ export function addTotalFamilies(c: Collectors, source: MetricsSource): void {
   c.counter('berth_journal_writes_total', 'Journal entries made durable.', [], () => [
     [{}, source.totals().journalWrites],
   ]);
-}
-
-export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
-  const rows = (value: (row: CapacityRow) => number | null) => (): Values =>
-    source.capacity().flatMap((row) => {
-      const number = value(row);
-      const labels = { scope: row.scope, dimension: row.dimension };
-      return number === null ? [] : [[labels, number] as const];
-    });
-  const labels = ['scope', 'dimension'];
-  const units = 'in workloads, cores, bytes or addresses by dimension';
-  c.gauge(
-    'berth_capacity',
-    `What the scope has, ${units}.`,
-    labels,
-    rows((r) => r.capacity),
-  );
-  c.gauge(
-    'berth_allocatable',
-    `What may be committed after reserve and overcommit, ${units}; absent without a limit.`,
-    labels,
-    rows((r) => r.allocatable),
-  );
-  c.gauge(
-    'berth_committed',
-    `What is committed to workloads, ${units}.`,
-    labels,
-    rows((r) => r.committed),
-  );
 }
 
 export function addSamplingFamilies(c: Collectors, sampling: SamplingSource): void {

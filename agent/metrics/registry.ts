@@ -1,12 +1,12 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { DIMENSION_NAMES } from '../density/dimensions.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
 import {
-  addDensityFamilies,
   addNodeFamilies,
   addSamplingFamilies,
   addTotalFamilies,
@@ -15,6 +15,7 @@ import {
   type SamplingSource,
 } from './collectors.js';
 
+import { addDensityFamilies } from './density.js';
 import { addNetworkFamilies } from './network.js';
 
 export type { MetricsSource, SamplingSource } from './collectors.js';
@@ -28,7 +29,8 @@ export interface MetricsOptions {
 }
 
 const DIMENSIONS: readonly Refusal['dimension'][] = [
-  ...(['workloads', 'cpu', 'memory', 'addresses', 'ports', 'exclusive_cpus', 'cpus', 'mems'] as const),
+  ...DIMENSION_NAMES,
+  ...(['licences', 'ports', 'exclusive_cpus', 'cpus', 'mems'] as const),
 ];
 /** Who kills for each cause; null: it is no kill, or, of a signal, not always. */
 const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {

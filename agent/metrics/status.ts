@@ -144,16 +144,25 @@ function header(node: NodeDescription, now: number): string {
 <p class="soft">berth ${html(node.version)}, up ${age(now - node.startedAt)} · drivers: ${drivers.join(', ')}</p></header>`;
 }
 
-const LABEL: Readonly<Record<CapacityRow['dimension'], string>> = {
+const LABEL: Readonly<Partial<Record<CapacityRow['dimension'], string>>> = {
   workloads: 'Workloads',
   cpu: 'CPU',
   memory: 'Memory',
   addresses: 'Addresses',
 };
 
+/** The others are shown when this much of them is promised: then they are what stops the next workload. */
+const SCARCE = 0.8;
+
 function hostSection(capacity: readonly CapacityRow[]): string {
-  const boxes = capacity.filter(({ scope }) => scope === 'host').map(hostBox);
+  const boxes = capacity
+    .filter((row) => row.scope === 'host' && (LABEL[row.dimension] !== undefined || isScarce(row)))
+    .map(hostBox);
   return section('host', 'Capacity: committed of allocatable', `<dl class="boxes">${boxes.join('\n')}</dl>`);
+}
+
+function isScarce({ allocatable, committed }: CapacityRow): boolean {
+  return allocatable !== null && committed > 0 && committed >= allocatable * SCARCE;
 }
 
 function hostBox({ dimension, committed, allocatable, capacity }: CapacityRow): string {
@@ -161,8 +170,11 @@ function hostBox({ dimension, committed, allocatable, capacity }: CapacityRow): 
   const unit = dimension === 'cpu' ? ' cores' : '';
   const of = allocatable === null ? ', no limit' : ` of ${show(allocatable)}${unit}`;
   // What may be promised differs from what is there by the reserve and the overcommit.
-  const has = allocatable === null || allocatable === capacity ? '' : `<span>host has ${show(capacity)}</span>`;
-  return `<div><dt>${LABEL[dimension]} ${has}</dt><dd><strong>${show(committed)}</strong>${of}${bar(committed, allocatable)}</dd></div>`;
+  const has =
+    allocatable === null || capacity === null || allocatable === capacity
+      ? ''
+      : `<span>host has ${show(capacity)}</span>`;
+  return `<div><dt>${LABEL[dimension] ?? dimension.replaceAll('_', ' ')} ${has}</dt><dd><strong>${show(committed)}</strong>${of}${bar(committed, allocatable)}</dd></div>`;
 }
 
 const PROMISED = ['workloads', 'cpu', 'memory'] as const;
@@ -170,8 +182,8 @@ const PROMISED = ['workloads', 'cpu', 'memory'] as const;
 function tenantSection(capacity: readonly CapacityRow[]): string {
   const tenants = new Map<string, Map<string, CapacityRow>>();
   for (const row of capacity) {
-    if (!row.scope.startsWith('tenant/')) continue;
-    const name = row.scope.slice('tenant/'.length);
+    const [kind, name = '', pool] = row.scope.split('/');
+    if (kind !== 'tenant' || pool !== undefined) continue;
     const rows = tenants.get(name) ?? new Map<string, CapacityRow>();
     tenants.set(name, rows.set(row.dimension, row));
   }
@@ -292,7 +304,7 @@ function bar(value: number, limit: number | null): string {
 }
 
 function amount(dimension: CapacityRow['dimension'], value: number): string {
-  return dimension === 'memory' ? formatSize(value) : grouped(value, 2);
+  return dimension === 'memory' || dimension === 'disk' ? formatSize(value) : grouped(value, 2);
 }
 
 /** 65533 -> `65,533`; at most so many decimals. */

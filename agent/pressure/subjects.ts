@@ -1,9 +1,8 @@
 // Workloads as the ladder sees them.
-import { demandOf } from '../density/demand.js';
+import { amountOf } from '../density/demand.js';
 import { limitsOf } from '../limits/limits.js';
 import type { Manager } from '../workload/manager.js';
 import type { WorkloadRecord } from '../workload/record.js';
-import { parseSize } from '../workload/units.js';
 import { driverOf, type World } from '../workload/world.js';
 import type { Subject } from './types.js';
 
@@ -15,13 +14,11 @@ export function subjectsOf(world: World, manager: Manager): Subject[] {
 }
 
 function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {
-  const { cgroups, config } = world;
+  const { cgroups, density } = world;
   const driver = driverOf(world, spec.driver);
   const overhead = driver.overhead(spec);
   const { cpu, memory, io } = limitsOf(spec, overhead, world.limits);
-  const { default_cpu_request, default_memory_request } = config.density;
-  const defaults = { cpu: default_cpu_request, memory: parseSize(default_memory_request) ?? 0 };
-  const demand = demandOf(spec, defaults, overhead);
+  const demand = density.demand(spec, { overhead, tap: driver.tap(spec) !== null });
   return {
     id,
     tenant: spec.tenant,
@@ -29,7 +26,7 @@ function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): 
     priority: spec.priority,
     dir: cgroups.path(sandbox.cgroup),
     tenantDir: cgroups.path(spec.tenant),
-    request: { cpu: demand.cpu, memory: demand.memory },
+    request: { cpu: amountOf(demand, 'cpu'), memory: amountOf(demand, 'memory') },
     limit: {
       cpu: cpu?.max ?? null,
       memory: memory?.max ?? null,

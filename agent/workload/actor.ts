@@ -331,7 +331,7 @@ export class Actor {
       recycle: sandbox.baseline !== null && driver.confined(spec),
     });
     this.#world.claims.release(id);
-    this.#world.ledger.release(id);
+    this.#world.density.release(id);
     this.#world.placement.remove(id);
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);

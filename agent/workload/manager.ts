@@ -2,71 +2,59 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { SandboxNetwork } from '../../netns/types.js';
-import { type Demand, demandOf } from '../density/demand.js';
-import { BerthError, type ErrorCode } from '../errors.js';
-import { requireKsm } from '../host/ksm.js';
-import { limitsOf } from '../limits/limits.js';
-import { requireNetwork, requireRates } from '../network/attachment.js';
-import { portRefusal } from '../network/claims.js';
+import type { ReservationView } from '../density/reservations.js';
+import { BerthError } from '../errors.js';
 import { givenResolver } from '../network/dns.js';
 import type { Subject } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
-import { keyOf } from '../network/published.js';
-import { seatRequest } from '../placement/request.js';
-import type { PlacementRequest } from '../placement/types.js';
-import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
+import type { CapacityRow, FitsAnswer } from '../service.js';
 import { Actor } from './actor.js';
+import { Admission } from './admission.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
-import { networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
+import { networkFor } from './plan.js';
 import type { Known } from './quarantine.js';
-import {
-  type Desired,
-  NEVER_RUN,
-  type Sandbox,
-  type WorkloadRecord,
-  type WorkloadState,
-  type WorkloadView,
-} from './record.js';
+import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
 import { type Recovery, recover } from './recover.js';
+import { type Claimant, NOBODY, Reserving } from './reserving.js';
 import type { WorkloadSpec } from './spec.js';
-import { parseSize } from './units.js';
 import { driverOf, type World } from './world.js';
-
-/** Refusals with a code of their own. */
-const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
-  addresses: 'address_pool_exhausted',
-  ports: 'port_in_use',
-};
 
 export class Manager {
   readonly #world: World;
   readonly #actors = new Map<string, Actor>();
-  #cordoned = false;
+  readonly #admission: Admission;
+  readonly #reserving: Reserving;
 
   constructor(world: World) {
     this.#world = world;
+    this.#admission = new Admission(world);
+    this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
   }
 
   /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
   async recover(): Promise<Recovery> {
-    return recover(
+    await this.#world.density.load();
+    const recovery = await recover(
       this.#world,
       (record) => this.#adopt(record),
       () => this.#seatAll(),
     );
+    await this.#reserving.restore();
+    await this.#world.density.reconcileAudit();
+    return recovery;
   }
 
   get cordoned(): boolean {
-    return this.#cordoned;
+    return this.#admission.cordoned;
   }
 
   setCordoned(cordoned: boolean): void {
-    this.#cordoned = cordoned;
+    this.#admission.cordoned = cordoned;
   }
 
   capacity(): CapacityRow[] {
-    return this.#world.ledger.rows();
+    return this.#world.density.rows();
   }
 
   has(id: string): boolean {
@@ -77,6 +65,11 @@ export class Manager {
     const actor = this.#actors.get(id);
     if (!actor) throw new BerthError('not_found', `there is no workload "${id}"`, { data: { id } });
     return actor;
+  }
+
+  /** Of all workloads, stopped ones among them. */
+  tenants(): ReadonlySet<string> {
+    return new Set([...this.#actors.values()].map(({ record }) => record.spec.tenant));
   }
 
   records(): WorkloadRecord[] {
@@ -126,29 +119,40 @@ export class Manager {
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
-  async fits(spec: WorkloadSpec): Promise<FitsAnswer> {
-    await this.#check(spec);
-    const refusals = this.#refusals(spec, await this.#occupiedPorts(spec));
-    return { fits: refusals.length === 0, refusals };
+  fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+    this.#reserving.expire();
+    return this.#admission.fits(spec);
   }
 
-  async create(spec: WorkloadSpec): Promise<WorkloadView> {
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
+    return this.#reserving.reserve(spec, scheduler, ttl);
+  }
+
+  releaseReservation(name: string, scheduler: string | null): Promise<ReservationView> {
+    return this.#reserving.release(name, scheduler);
+  }
+
+  async create(spec: WorkloadSpec, claimant: Claimant = NOBODY): Promise<WorkloadView> {
     const known = this.#actors.get(spec.id);
-    if (known) return this.#same(known, spec);
-    await this.#check(spec);
-    const occupied = await this.#occupiedPorts(spec);
+    if (known) return this.#same(known, spec, claimant);
+    await this.#admission.check(spec);
+    const occupied = await this.#admission.occupiedPorts(spec);
     // From here to the registration nothing is awaited: two creates of one id cannot pass each other.
     const raced = this.#actors.get(spec.id);
-    if (raced) return this.#same(raced, spec);
-    const record = this.#admit(spec, occupied, { createdAt: Date.now(), generation: 1, restarts: 0 });
-    const actor = this.#adopt(record);
+    if (raced) return this.#same(raced, spec, claimant);
+    this.#reserving.require(spec, claimant);
+    const record = this.#admission.admit(spec, occupied, { createdAt: Date.now(), generation: 1, restarts: 0 });
+    const reservation = this.#world.density.reservations.take(spec.id);
+    const actor = this.#register(record);
     try {
       await this.#world.journal.write(record);
     } catch (error) {
       this.#giveBack(record.sandbox);
       this.#drop(actor);
+      if (reservation !== undefined) this.#reserving.takeBack(reservation);
       throw error;
     }
+    if (reservation !== undefined) this.#reserving.committed(reservation);
     actor.event('workload.created', { driver: spec.driver, generation: 1 });
     actor.wake();
     return this.view(actor.record);
@@ -175,13 +179,14 @@ export class Manager {
     if (desired === 'running' && state === 'stopping')
       throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
     if (again) {
-      await this.#check(spec);
-      const occupied = await this.#occupiedPorts(spec);
+      await this.#admission.check(spec);
+      const occupied = await this.#admission.occupiedPorts(spec);
+      this.#reserving.expire();
       const { createdAt, generation } = actor.record;
-      const admitted = this.#admit(spec, occupied, { createdAt, generation, restarts: 0 });
+      const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
       await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
         this.#giveBack(admitted.sandbox);
-        this.#release(id);
+        this.#admission.release(id);
         throw error;
       });
     } else {
@@ -223,23 +228,28 @@ export class Manager {
   }
 
   close(): void {
+    this.#reserving.close();
     for (const actor of this.#actors.values()) actor.close();
   }
 
   #adopt(found: WorkloadRecord): Actor {
-    const { claims, ledger } = this.#world;
+    const { claims } = this.#world;
     const settled = isSettled(found.state);
     const sandbox = claims.restore(found.spec, found.sandbox, settled);
     const record = sandbox === found.sandbox ? found : { ...found, sandbox };
+    if (!settled) this.#admission.adopt(record);
+    return this.#register(record);
+  }
+
+  #register(record: WorkloadRecord): Actor {
     const actor = new Actor(this.#world, (gone) => this.#drop(gone), record);
     this.#actors.set(record.id, actor);
-    if (!settled) ledger.commit(record.id, this.#demand(record.spec));
     return actor;
   }
 
   #drop(actor: Actor): void {
     this.#actors.delete(actor.record.id);
-    this.#release(actor.record.id);
+    this.#admission.release(actor.record.id);
     this.#world.claims.forget(actor.record.id);
   }
 
@@ -249,123 +259,24 @@ export class Manager {
       this.#world.network.giveBack({ netns, hostLink, mac, baseline });
   }
 
-  #release(id: string): void {
-    this.#world.ledger.release(id);
-    this.#world.placement.remove(id);
-    this.#world.claims.release(id);
-  }
-
-  /** All that can be known of a spec on this host without changing anything. `live`: it runs, and holds what it asks for. */
-  async #check(spec: WorkloadSpec, live = false): Promise<void> {
-    const driver = driverOf(this.#world, spec.driver);
-    const { cgroups, limits } = this.#world;
-    requireControllers(limitsOf(spec, driver.overhead(spec), limits), new Set(cgroups.controllers));
-    requireNetwork(spec.network, this.#world.config.network);
-    requireRates(spec.network, this.#world.config.network);
-    requireKsm(spec, this.#world.ksm());
-    await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable, live });
-  }
-
-  #demand(spec: WorkloadSpec): Demand {
-    const { default_cpu_request: cpu, default_memory_request: memory } = this.#world.config.density;
-    const driver = driverOf(this.#world, spec.driver);
-    return demandOf(spec, { cpu, memory: parseSize(memory) ?? 0 }, driver.overhead(spec));
-  }
-
   /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
   #seatAll(): Promise<void> {
     const { layers, placement } = this.#world;
     const held = this.records().filter(({ state }) => !isSettled(state));
     const values = ({ id, state }: WorkloadRecord) =>
       state === 'running' || state === 'frozen' ? layers.of(id, 'placement') : undefined;
-    return placement.restore(held.map((record) => ({ request: this.#seat(record.spec), values: values(record) })));
+    return placement.restore(
+      held.map((record) => ({ request: this.#admission.seat(record.spec), values: values(record) })),
+    );
   }
 
-  #seat(spec: WorkloadSpec): PlacementRequest {
-    return seatRequest(spec, this.#demand(spec).memory);
-  }
-
-  /** Ports asked for, and not held already, that a process of this host listens on. */
-  async #occupiedPorts({ id, network }: WorkloadSpec): Promise<readonly Refusal[]> {
-    const { claims, portTaken } = this.#world;
-    const held = new Set(claims.portsOf(id).map(keyOf));
-    const asked = network.ports.filter((port) => !held.has(keyOf(port)));
-    const taken = await Promise.all(asked.map((port) => portTaken(port)));
-    return asked.filter((_, at) => taken[at]).map((port) => portRefusal(port, null));
-  }
-
-  #refusals(spec: WorkloadSpec, occupied: readonly Refusal[]): readonly Refusal[] {
-    const { ledger, claims, placement } = this.#world;
-    const seat = placement.admit(this.#seat(spec));
-    const refused = [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
-    return seat === undefined ? refused : [...refused, seat];
-  }
-
-  /**
-   * Grants room, names, addresses and ports, in memory; the caller makes it durable. Throws cordoned, admission_refused,
-   * address_pool_exhausted, port_in_use.
-   */
-  #admit(
-    spec: WorkloadSpec,
-    occupied: readonly Refusal[],
-    kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
-  ): WorkloadRecord {
-    const begun = performance.now();
-    if (this.#cordoned) throw new BerthError('cordoned', 'this node is cordoned and takes no new workloads');
-    this.#grant(spec, occupied, begun);
-    const sandbox = this.#sandbox(spec);
-    return {
-      id: spec.id,
-      spec,
-      desired: 'running',
-      state: 'pending',
-      since: Date.now(),
-      bootId: this.#world.bootId,
-      sandbox,
-      ...NEVER_RUN,
-      restartRequested: false,
-      end: null,
-      error: null,
-      ...kept,
-    };
-  }
-
-  #sandbox(spec: WorkloadSpec): Sandbox {
-    const { claims, config, network } = this.#world;
-    const driver = driverOf(this.#world, spec.driver);
-    try {
-      const claim = claims.claim(spec);
-      const kind = slotKind(spec, driver, config.network, claim);
-      const slot = kind === null ? undefined : network.acquire(kind);
-      return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
-    } catch (error) {
-      this.#release(spec.id);
-      throw error;
-    }
-  }
-
-  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): void {
-    const [first, ...others] = this.#refusals(spec, occupied);
-    const { observer, events, ledger, placement } = this.#world;
-    if (!first) {
-      ledger.commit(spec.id, this.#demand(spec));
-      placement.add(this.#seat(spec));
-      observer.admission('admitted', 'none', (performance.now() - begun) / 1000);
-      return;
-    }
-    observer.admission('refused', first.dimension, (performance.now() - begun) / 1000);
-    events.append({ type: 'admission.refused', workload: spec.id, tenant: spec.tenant, data: { ...first } });
-    const code = CODES[first.dimension] ?? 'admission_refused';
-    const why =
-      first.dimension === 'ports'
-        ? `port ${first.scope} is in use`
-        : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
-    throw new BerthError(code, `"${spec.id}" does not fit: ${why}`, { hint: first.hint, data: { ...first, others } });
-  }
-
-  #same(actor: Actor, spec: WorkloadSpec): WorkloadView {
+  #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): WorkloadView {
     if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec))
       return this.view(actor.record);
+    if (reservation !== undefined)
+      throw new BerthError('reservation_committed', `reservation "${reservation}" was committed with another spec`, {
+        data: { reservation, id: spec.id },
+      });
     const why = actor.record.desired === 'deleted' ? 'and is being deleted' : 'with another spec';
     throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id } });
   }
@@ -379,20 +290,20 @@ export class Manager {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
-    const { claims, ledger } = this.#world;
+    const { claims } = this.#world;
     const { id, state } = record;
     const live = !isSettled(state);
-    await this.#check(spec, live);
-    if (live) this.#grant(spec, await this.#occupiedPorts(spec), performance.now());
+    await this.#admission.check(spec, live);
+    const occupied = live ? await this.#admission.occupiedPorts(spec) : [];
+    const downgraded = live ? this.#admission.grant(spec, occupied, performance.now()) : (record.downgraded ?? []);
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
     try {
       if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
-      await actor.patch({ spec, generation: record.generation + 1 });
+      await actor.patch({ spec, downgraded, generation: record.generation + 1 });
     } catch (error) {
       await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
-      if (live) ledger.commit(id, this.#demand(record.spec));
-      if (live) this.#world.placement.add(this.#seat(record.spec));
+      if (live) this.#admission.restore(record);
       if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;
     }

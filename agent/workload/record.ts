@@ -181,6 +181,8 @@ export interface WorkloadRecord {
   readonly end: EndRecord | null;
   /** Why it failed or waits; null when all is well. */
   readonly error: ErrorReport | null;
+  /** Licences it was admitted without, as none was left and the pool allows it. */
+  readonly downgraded?: readonly string[];
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */

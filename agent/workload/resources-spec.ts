@@ -145,6 +145,13 @@ export const resources = z.strictObject({
     )
     .optional()
     .meta({ description: 'rdma.max, by device' }),
+  licences: z
+    .record(
+      z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be the name of a pool'),
+      z.number().int().min(1).max(1_000_000),
+    )
+    .optional()
+    .meta({ description: 'licences it needs, by the pool of the node ([licence.NAME])' }),
   dmem: z.record(name, size).optional().meta({ description: 'device memory in bytes at most, by region: dmem.max' }),
 });
 

@@ -1,6 +1,6 @@
 // Everything a workload's actor works with, put together once by the daemon.
 import type { Config } from '../config/schema.js';
-import type { Ledger } from '../density/ledger.js';
+import type { Density } from '../density/density.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import type { KsmState } from '../host/ksm.js';
@@ -30,7 +30,7 @@ export interface World {
   readonly claims: Claims;
   /** Whether a process of the host has this port. */
   readonly portTaken: typeof isTaken;
-  readonly ledger: Ledger;
+  readonly density: Density;
   readonly journal: Journal;
   readonly output: OutputStore;
   readonly events: EventPort;

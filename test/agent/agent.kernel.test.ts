@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
 import type { BerthError } from '../../agent/errors.js';
+import type { CapacityRow } from '../../agent/service.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { openTree } from '../../cgroups/tree.js';
 
@@ -113,7 +114,11 @@ test.serial('the command: create, look, be refused, and the exit codes say which
   t.regex(created.stdout, /^one running, pid \d+, 10\.201\.7\.\d/);
   const list = JSON.parse(berth(['workload', 'list', '--json']).stdout);
   t.is(list.workloads[0].id, 'one');
-  const state = () => berth(['node', 'capacity', '--json']).stdout + existing().join();
+  const state = () => {
+    const { rows } = JSON.parse(berth(['node', 'capacity', '--json']).stdout) as { rows: CapacityRow[] };
+    const promised = rows.map(({ scope, dimension, committed, reserved }) => [scope, dimension, committed, reserved]);
+    return JSON.stringify(promised) + existing().join();
+  };
   const before = state();
   const refusals: [input: unknown, exit: number, code: string][] = [
     [sleeper('one', { labels: { a: 'b' } }), 1, 'conflict'],

@@ -1,22 +1,66 @@
 import { rows as cpuRows, type PlacementRow } from '../../placement/rows.js';
-import type { CapacityRow } from '../../service.js';
-import { formatSize } from '../../workload/units.js';
+import type { CapacityRow, Outlook } from '../../service.js';
+import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
+import { formatAge, formatTime } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
-  const { rows, placement } = await client.call('node.capacity', {});
-  const text = table(COLUMNS, rows, context.style);
-  // Where nobody has a cpu to itself, who sits where is no news.
-  const seats = placement.workloads.length === 0 ? '' : `\n${table(CPUS, cpuRows(placement), context.style)}`;
-  return { document: { rows, placement }, text: `${text}${seats}` };
+  const answer = await client.call('node.capacity', {});
+  const rows = context.flag('all') ? answer.rows : answer.rows.filter(isOfInterest);
+  const hidden = answer.rows.length - rows.length;
+  const parts = [
+    table(COLUMNS, rows, context.style),
+    hidden === 0 ? '' : `${hidden} rows with plenty left are not shown; --all shows them\n`,
+    section('Windows', windowLines(answer.windows, context.host.now())),
+    section('Reservations', reservationLines(answer.reservations, context.host.now())),
+    section('Ceilings of the kernel', ceilingLines(answer.ceilings, context.flag('all'))),
+    // Where nobody has a cpu to itself, who sits where is no news.
+    answer.placement.workloads.length === 0 ? '' : table(CPUS, cpuRows(answer.placement), context.style),
+  ];
+  return { document: answer, text: parts.filter((part) => part !== '').join('\n') };
 }
 
-function amount(row: CapacityRow, value: number | null): string {
-  if (value === null) return 'no limit';
-  return row.dimension === 'memory' ? formatSize(value) : String(Math.round(value * 100) / 100);
+const ALWAYS: readonly CapacityRow['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'licences', 'cores'];
+/** What is promised more than this is worth a line, whatever it is. */
+const NOTABLE = 0.5;
+
+function isOfInterest({ scope, dimension, allocatable, committed, reserved }: CapacityRow): boolean {
+  const [kind] = scope.split('/');
+  if (kind === 'kind') return allocatable !== null;
+  if (kind !== 'host') return true;
+  return ALWAYS.includes(dimension) || (allocatable !== null && committed + reserved >= allocatable * NOTABLE);
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function windowLines(windows: Outlook['windows'], now: number): string[] {
+  return windows.map(({ name, active, from, until, changes }) => {
+    const what = Object.entries(changes).map(([key, value]) => `${key} ${value}`);
+    const when =
+      from === null || until === null
+        ? 'never again'
+        : active
+          ? `open until ${formatTime(until)} (${formatAge(until - now)} left)`
+          : `from ${formatTime(from)} (in ${formatAge(from - now)}) for ${formatAge(until - from)}`;
+    return `${name}: ${when}: ${what.join(', ') || 'changes nothing'}`;
+  });
+}
+
+function reservationLines(reservations: Outlook['reservations'], now: number): string[] {
+  return reservations.map(({ reservation, tenant, scheduler, expiresAt }) => {
+    const by = scheduler === null ? '' : `, by ${scheduler}`;
+    return `${reservation}: tenant ${tenant}${by}, ${formatAge(expiresAt - now)} left`;
+  });
+}
+
+function ceilingLines(ceilings: Outlook['ceilings'], all: boolean): string[] {
+  const shown = all ? ceilings : ceilings.filter(({ limit, used }) => used !== null && used >= limit * NOTABLE);
+  return shown.map(({ name, limit, used }) => `${name}: ${used === null ? 'limit' : `${used} of`} ${limit}`);
 }
 
 const CPUS: readonly Column<PlacementRow>[] = [
@@ -30,21 +74,33 @@ const CPUS: readonly Column<PlacementRow>[] = [
 const COLUMNS: readonly Column<CapacityRow>[] = [
   { title: 'SCOPE', cell: (row) => row.scope },
   { title: 'DIMENSION', cell: (row) => row.dimension },
-  { title: 'CAPACITY', right: true, cell: (row) => amount(row, row.capacity) },
-  { title: 'ALLOCATABLE', right: true, cell: (row) => amount(row, row.allocatable) },
-  { title: 'COMMITTED', right: true, cell: (row) => amount(row, row.committed) },
+  {
+    title: 'CAPACITY',
+    right: true,
+    cell: ({ dimension, capacity }) => (capacity === null ? '' : amount(dimension, capacity)),
+  },
+  { title: 'KEPT', right: true, cell: ({ dimension, kept }) => (kept === 0 ? '' : amount(dimension, kept)) },
+  { title: 'ALLOCATABLE', right: true, cell: ({ dimension, allocatable }) => amount(dimension, allocatable) },
+  { title: 'COMMITTED', right: true, cell: ({ dimension, committed }) => amount(dimension, committed) },
+  {
+    title: 'RESERVED',
+    right: true,
+    cell: ({ dimension, reserved }) => (reserved === 0 ? '' : amount(dimension, reserved)),
+  },
   {
     title: 'FREE',
     right: true,
-    cell: (row) => (row.allocatable === null ? '' : amount(row, Math.max(0, row.allocatable - row.committed))),
+    cell: ({ dimension, allocatable, committed, reserved }) =>
+      allocatable === null ? '' : amount(dimension, Math.max(0, allocatable - committed - reserved)),
   },
   {
-    title: 'USED',
+    title: 'FULL',
     right: true,
-    cell: ({ allocatable, committed }) => {
+    cell: ({ allocatable, committed, reserved }) => {
       if (allocatable === null || allocatable === 0) return '';
-      const share = Math.round((committed / allocatable) * 100);
+      const share = Math.round(((committed + reserved) / allocatable) * 100);
       return { text: `${share}%`, colour: share >= 100 ? 'red' : share >= 80 ? 'yellow' : undefined };
     },
   },
+  { title: 'USED', right: true, cell: ({ dimension, used }) => (used === null ? '' : amount(dimension, used)) },
 ];

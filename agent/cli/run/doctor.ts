@@ -1,10 +1,13 @@
+import type { Setting } from '../../density/tuner.js';
 import { BerthError } from '../../errors.js';
 import type { Condition } from '../../service.js';
 import type { Answer, Context } from '../command.js';
 import type { Colour, Style } from '../style.js';
 import { clean } from '../style.js';
+import { type Column, table } from '../table.js';
 
 export async function run(context: Context): Promise<Answer> {
+  if (context.flag('fix') || context.flag('rollback')) return tune(context);
   const { conditions, source, why } = await ask(context);
   const rank: Readonly<Record<Condition['severity'], number>> = { error: 0, warning: 1, info: 2 };
   const sorted = [...conditions].sort((a, b) => rank[a.severity] - rank[b.severity]);
@@ -18,6 +21,32 @@ export async function run(context: Context): Promise<Answer> {
     exit: errors > 0 ? 1 : 0,
   };
 }
+
+async function tune(context: Context): Promise<Answer> {
+  if (context.flag('fix') && context.flag('rollback'))
+    throw new BerthError('usage', '--fix and --rollback do not go together');
+  const dry = context.flag('dry-run');
+  if (dry && context.flag('rollback')) throw new BerthError('usage', '--dry-run goes with --fix');
+  const action = context.flag('rollback') ? 'rollback' : dry ? 'plan' : 'fix';
+  const client = await context.client();
+  const { settings } = await client.call('node.tune', { action });
+  const failed = settings.some(({ problem }) => problem !== undefined);
+  const nothing = action === 'rollback' ? 'nothing was changed\n' : 'no ceiling is too low\n';
+  const text = settings.length === 0 ? nothing : table(SETTINGS, settings, context.style);
+  return { document: { action, settings }, text, exit: failed && action === 'fix' ? 1 : 0 };
+}
+
+const SETTINGS: readonly Column<Setting>[] = [
+  { title: 'KEY', cell: ({ key }) => key },
+  { title: 'BEFORE', right: true, cell: ({ before }) => String(before) },
+  { title: 'WANTED', right: true, cell: ({ after }) => String(after) },
+  {
+    title: 'NOW',
+    right: true,
+    cell: ({ after, now }) => ({ text: String(now), colour: now === after ? 'green' : undefined }),
+  },
+  { title: 'PROBLEM', cell: ({ problem = '' }) => ({ text: problem, colour: 'red' }) },
+];
 
 async function ask(
   context: Context,

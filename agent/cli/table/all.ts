@@ -1,7 +1,13 @@
 import type { Command } from '../command.js';
+import { DENSITY_COMMANDS } from './density.js';
 import { NODE_COMMANDS } from './node.js';
 import { TOOL_COMMANDS } from './tools.js';
 import { WORKLOAD_COMMANDS } from './workload.js';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [...WORKLOAD_COMMANDS, ...NODE_COMMANDS, ...TOOL_COMMANDS];
+export const COMMANDS: readonly Command[] = [
+  ...WORKLOAD_COMMANDS,
+  ...DENSITY_COMMANDS,
+  ...NODE_COMMANDS,
+  ...TOOL_COMMANDS,
+];

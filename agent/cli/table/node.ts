@@ -30,9 +30,12 @@ export const NODE_COMMANDS: readonly Command[] = [
     path: ['node', 'capacity'],
     group: 'Node',
     summary: 'Show what the node has, may promise and has promised',
-    details: ['ALLOCATABLE is what may be committed: capacity less the reserve, times the overcommit, or a quota.'],
+    details: [
+      'ALLOCATABLE is what may be committed: capacity less what is kept for the host, times the overcommit, or a quota. RESERVED is set aside by reservations. USED is measured, where it can be.',
+      'Below it: windows of time in which other figures count, reservations, and ceilings of the kernel that are more than half used.',
+    ],
     args: [],
-    options: [],
+    options: [{ name: 'all', about: 'also dimensions of which plenty is left' }],
     examples: ['berth node capacity'],
     load: () => import('../run/capacity.js'),
   },
@@ -59,10 +62,15 @@ export const NODE_COMMANDS: readonly Command[] = [
     summary: 'Check the host and say how to fix what is wrong',
     details: [
       'Asks the agent; when none answers, checks the host itself. Exit code 1 when there is an error, 0 with warnings only.',
+      'With --fix the agent lifts ceilings of the kernel that are too low for density.max_workloads, live and in /etc/sysctl.d/60-berth.conf; none is ever lowered, and the old values are kept for --rollback.',
     ],
     args: [],
-    options: [],
-    examples: ['berth doctor', 'berth doctor --json'],
+    options: [
+      { name: 'fix', about: 'lift ceilings of the kernel' },
+      { name: 'rollback', about: 'put back what --fix has changed' },
+      { name: 'dry-run', about: 'with --fix: only say what would be changed' },
+    ],
+    examples: ['berth doctor', 'berth doctor --json', 'berth doctor --fix --dry-run'],
     load: () => import('../run/doctor.js'),
   },
   {

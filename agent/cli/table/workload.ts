@@ -126,10 +126,12 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     path: ['fits'],
     group: 'Workloads',
     summary: 'Would it be admitted, and if not, why (changes nothing)',
-    details: ['Exit code 3 when one of them would be refused. Each is asked about by itself.'],
+    details: [
+      'Exit code 3 when one of them would be refused. Each is asked about by itself. Says which dimension refuses first, which workloads of a lower class or priority would have to go, and how many more of this shape there is room for.',
+    ],
     args: [],
-    options: [file],
-    examples: ['berth fits -f web.json'],
+    options: [file, { name: 'room', about: 'a table of how many more there is room for, by dimension' }],
+    examples: ['berth fits -f web.json', 'berth fits -f web.json --room'],
     load: () => import('../run/fits.js'),
   },
 ];

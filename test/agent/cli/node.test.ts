@@ -58,6 +58,7 @@ Drivers     exec, qemu (tcg)
             oci unusable: crun is not installed
 Foreign     3 docker, 1 lxc
 Leaked      0 objects
+Pressure    calm
 Conditions  1 warning, see berth doctor
 `,
   );
@@ -86,6 +87,7 @@ Host        kernel 6.12.9, x64, 1 cpu
 Boot        b0b0
 Workloads   12 running, 1 failed
 Leaked      1 object
+Pressure    calm
 Conditions  error: No pressure figures
             error: No \\x1b cgroup
             2 errors, 1 warning, 1 note, see berth doctor
@@ -96,21 +98,58 @@ Conditions  error: No pressure figures
 });
 
 test('node capacity: sizes as text, no limit, share', async (t) => {
+  const rest = { kept: 0, reserved: 0, used: null };
   const rows = [
-    { scope: 'node', dimension: 'memory', capacity: 2 ** 34, allocatable: 2 ** 33, committed: 2 ** 32 },
-    { scope: 'node', dimension: 'cpu', capacity: 4, allocatable: 14.004, committed: 15 },
-    { scope: 'tenant/acme', dimension: 'workloads', capacity: 100, allocatable: null, committed: 3 },
+    {
+      ...({ scope: 'host', dimension: 'memory' } as const),
+      ...{ capacity: 2 ** 34, allocatable: 2 ** 33, committed: 2 ** 32 },
+      ...{ kept: 2 ** 33, reserved: 2 ** 30, used: 2 ** 31 },
+    },
+    { scope: 'host', dimension: 'cpu', capacity: 4, allocatable: 14.004, committed: 15, ...rest },
+    { scope: 'host', dimension: 'keys', capacity: 1000, allocatable: 950, committed: 3, ...rest },
+    { scope: 'host', dimension: 'neighbours', capacity: 1024, allocatable: 972, committed: 800, ...rest },
+    { scope: 'tenant/acme', dimension: 'workloads', capacity: 100, allocatable: null, committed: 3, ...rest },
   ] as const;
-  const agent = fakeAgent({ 'node.capacity': () => ({ rows, placement: EVERYBODY_SHARES }) });
+  const windows = [
+    { name: 'night', active: true, from: NOW - 3_600_000, until: NOW + 3_600_000, changes: { cpu_overcommit: 8 } },
+    { name: 'feast', active: false, from: NOW + 86_400_000, until: NOW + 90_000_000, changes: {} },
+  ];
+  const ceilings = [
+    { name: 'keys', limit: 1000, used: 900 },
+    { name: 'ptys', limit: 4096, used: 1 },
+  ];
+  const made = { id: 'web-1', tenant: 'acme', scheduler: 'central', expiresAt: NOW + 20_000 };
+  const answer = {
+    rows,
+    windows,
+    ceilings,
+    reservations: [{ reservation: 'web-1.x.y', ...made }],
+    placement: EVERYBODY_SHARES,
+  };
+  const agent = fakeAgent({ 'node.capacity': () => answer });
   t.is(
     (await berth('node capacity', { agent })).out,
-    `SCOPE        DIMENSION  CAPACITY  ALLOCATABLE  COMMITTED  FREE  USED
-node         memory         16Gi          8Gi        4Gi   4Gi   50%
-node         cpu               4           14         15     0  107%
-tenant/acme  workloads       100     no limit          3     -     -
+    `SCOPE        DIMENSION   CAPACITY  KEPT  ALLOCATABLE  COMMITTED  RESERVED  FREE  FULL  USED
+host         memory          16Gi   8Gi          8Gi        4Gi       1Gi   3Gi   63%   2Gi
+host         cpu                4     -           14         15         -     0  107%     -
+host         neighbours      1024     -          972        800         -   172   82%     -
+tenant/acme  workloads        100     -     no limit          3         -     -     -     -
+
+1 rows with plenty left are not shown; --all shows them
+
+Windows
+  night: open until 2026-11-21T13:00:00Z (1h left): cpu_overcommit 8
+  feast: from 2026-11-22T12:00:00Z (in 1d) for 1h: changes nothing
+
+Reservations
+  web-1.x.y: tenant acme, by central, 20s left
+
+Ceilings of the kernel
+  keys: 900 of 1000
 `,
   );
-  t.deepEqual(JSON.parse((await berth('node capacity --json', { agent })).out), { rows });
+  t.regex((await berth('node capacity --all', { agent })).out, /ptys: 1 of 4096/);
+  t.deepEqual(JSON.parse((await berth('node capacity --json', { agent })).out), answer);
 });
 
 test('cordon, uncordon, cleanup', async (t) => {

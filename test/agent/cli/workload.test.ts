@@ -337,20 +337,25 @@ test('fits: yes is 0, no is 3 with every reason', async (t) => {
     retryAfterMs: 500,
     hint: 'Wait.',
   } as const;
-  const agent = fakeAgent({
-    'workload.fits': ({ spec }) =>
-      spec.id === 'a' ? { fits: true, refusals: [] } : { fits: false, refusals: [refusal] },
-  });
+  const room = [{ scope: 'host', dimension: 'memory', more: 3 }] as const;
+  const yes = { fits: true, refusals: [], more: 3, room, wouldGo: null, downgraded: ['db'] };
+  const small = { id: 'small', tenant: 'acme', class: 'besteffort', priority: 5 } as const;
+  const no = { fits: false, refusals: [refusal], more: 0, room: [], wouldGo: [small], downgraded: [] };
+  const agent = fakeAgent({ 'workload.fits': ({ spec }) => (spec.id === 'a' ? yes : no) });
   const { exit, out } = await berth('fits -f -', { agent, input: '[{"id": "a"}, {"id": "b"}]' });
   t.is(exit, 3);
   t.is(
     out,
-    `a fits
+    `a fits, 3 of this shape in all (then memory of host is full)
+  without licence db: none is left
 b does not fit
   cpu of node: limit 4, used 4, asked 1, short by 1; try again in 500 ms
   hint: Wait.
+  it would fit without small (besteffort, priority 5)
 `,
   );
+  const table = await berth('fits -f - --room', { agent, input: '{"id": "a"}' });
+  t.regex(table.out, /SCOPE +DIMENSION +MORE\nhost +memory +3\n$/);
   t.is((await berth('fits -f -', { agent, input: '{"id": "a"}' })).exit, 0);
 });
 

@@ -117,8 +117,8 @@ test('every key can be set by variable and flag', async (t) => {
   for (const name of flatNames(root)) {
     const key = name.replace('NAME', 'acme-db');
     const shape = shapeAt(root, key.split('.'));
-    const sample =
-      shape?.kind === 'list' ? '[]' : shape?.kind === 'map' ? '{"a": "b"}' : sampleOf(key, shape?.fallback);
+    const map = shape?.kind === 'map' && shape.value.kind === 'number' ? '{"a": 1}' : '{"a": "b"}';
+    const sample = shape?.kind === 'list' ? '[]' : shape?.kind === 'map' ? map : sampleOf(key, shape?.fallback);
     const byEnv = await load(t, { env: { [variableOf(key)]: sample } });
     t.is(byEnv.origins.get(shape?.kind === 'map' ? `${key}.a` : key), variableOf(key), key);
     const byFlag = await load(t, { flags: [[flagOf(key).slice(2), sample]] });

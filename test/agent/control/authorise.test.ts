@@ -31,6 +31,22 @@ test('a scheduler acts within its tenants only', async (t) => {
     await t.throwsAsync(node.call(`workload.${method}`, { id: 'theirs' }), forbidden, method);
   for (const method of ['node.cordon', 'node.uncordon', 'node.cleanup'] as const)
     await t.throwsAsync(node.call(method), forbidden, method);
+  await t.throwsAsync(node.call('node.tune', { action: 'fix' }), forbidden);
+  await t.throwsAsync(node.call('tenant.set', { tenant: 'acme', settings: { quota: { cpu: 99 } } }), forbidden);
+  await t.throwsAsync(node.call('tenant.delete', { tenant: 'acme' }), forbidden);
+  await t.throwsAsync(node.call('licence.lease', { licence: 'db', count: 9, ttl: 5000 }), forbidden);
+  await t.throwsAsync(node.call('workload.reserve', { spec: specOf('other', 'globex') }), forbidden);
+  await local.call('workload.reserve', { spec: specOf('kept', 'globex') });
+  await t.throwsAsync(node.call('workload.release', { reservation: 'kept' }), forbidden);
+  const { reservations, windows } = await node.call('node.capacity');
+  t.deepEqual(reservations, []);
+  t.deepEqual(windows[0]?.changes, { cpu_overcommit: 8 });
+  t.deepEqual(
+    (await node.call('tenant.list')).tenants.map(({ name }) => name),
+    ['acme'],
+  );
+  t.is((await node.call('licence.list')).licences[0]?.holders.length, 1);
+  t.is((await node.call('licence.audit')).entries.length, 1);
 
   t.deepEqual(
     (await node.call('workload.list')).workloads.map(({ id }) => id),

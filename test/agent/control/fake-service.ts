@@ -3,6 +3,7 @@ import type { AgentService, NodeDescription } from '../../../agent/service.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
 import { CALM, EVERYBODY_SHARES } from '../calm.js';
+import { FITS, fakeDensity } from './fake-density.js';
 
 export interface FakeService extends AgentService {
   /** Names of the calls that changed something, in order. */
@@ -36,13 +37,15 @@ export function fakeService(): FakeService {
         capacity: 10,
         allocatable: 10,
         committed: workloads.size,
+        ...{ kept: 0, reserved: 0, used: null },
       })),
     placement: () => EVERYBODY_SHARES,
+    ...fakeDensity(calls),
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;
     },
-    fits: async () => ({ fits: true, refusals: [] }),
+    fits: async () => FITS,
     create: async (spec) => {
       calls.push(`create ${spec.id}`);
       const existing = workloads.get(spec.id);

@@ -24,7 +24,18 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(await call('node.uncordon'), { cordoned: false });
   t.is((await call('node.doctor')).conditions[0]?.code, 'fine');
   t.deepEqual(await call('node.cleanup'), { removed: ['netns/berth-old'] });
-  t.deepEqual(await call('workload.fits', { spec: specOf('web') }), { fits: true, refusals: [] });
+  t.is((await call('node.tune', { action: 'fix' })).settings[0]?.now, 4000);
+  t.is((await call('workload.fits', { spec: specOf('web') })).more, 7);
+  const { reservation } = await call('workload.reserve', { spec: specOf('web'), ttl: 5000 });
+  t.is((await call('node.capacity')).reservations[0]?.reservation, reservation);
+  t.is((await call('workload.release', { reservation })).id, 'web');
+  t.is((await call('tenant.list')).tenants.length, 2);
+  const change = { tenant: 'acme', settings: { quota: { memory: '1Gi' } }, create: true, evict: true };
+  t.deepEqual((await call('tenant.set', change)).evicted, ['web']);
+  t.deepEqual(await call('tenant.delete', { tenant: 'acme' }), { deleted: 'acme' });
+  t.is((await call('licence.list')).licences[0]?.holders.length, 2);
+  t.is((await call('licence.lease', { licence: 'db', count: 2, ttl: 60_000 })).name, 'db');
+  t.is((await call('licence.audit')).entries.length, 2);
   t.is((await call('workload.create', { spec: specOf('web') })).spec.class, 'burstable');
   t.is((await call('workload.update', { id: 'web', spec: specOf('web') })).generation, 2);
   t.is((await call('workload.get', { id: 'web' })).id, 'web');
@@ -46,6 +57,12 @@ test('every method makes the round trip', async (t) => {
     'cordon',
     'uncordon',
     'cleanup',
+    'tune fix',
+    'reserve web 5000',
+    'release web.1.2',
+    'tenant acme {"quota":{"memory":1073741824}} create evict',
+    'delete tenant acme',
+    'lease db person 2 60000',
     'create web',
     'update web',
     'stopped web',

@@ -45,9 +45,10 @@ const { nft: ___, ...WITHOUT_NFT } = HEALTHY.binaries;
 const { crun: ____, ...WITHOUT_CRUN } = HEALTHY.binaries;
 const limits = (change: HostFacts['limits']): HostFacts => ({ ...HEALTHY, limits: { ...HEALTHY.limits, ...change } });
 
-// One line for each code: facts and status that bring it about.
-const CALM = { contested: [], unwatched: 0, tenants: [], throttled: [], high: [], leaks: [] };
+const QUIET = { contested: [], unwatched: 0, tenants: [], throttled: [], high: [], leaks: [] };
+const CALM = { inTheWay: [], near: [], overQuota: [], overLicence: [] };
 
+// One line for each code: facts and status that bring it about.
 const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   cgroup_v2_missing: [{ ...BARE, glibc: '2.41' }],
   controller_missing: [{ ...HEALTHY, cgroup: { mount: '/m', hybrid: true, controllers: ['cpu', 'pids'] } }],
@@ -67,12 +68,19 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   shaping_module_missing: [{ ...HEALTHY, modulesMissing: { shaping: ['sch_tbf'] } }],
   nat_module_missing: [{ ...HEALTHY, modulesMissing: { nat: ['nft_masq'] } }],
   bridge_module_missing: [{ ...HEALTHY, modulesMissing: { bridge: ['bridge'] } }, { network: { bridges: true } }],
-  cgroup_second_writer: [HEALTHY, { limits: { ...CALM, contested: ['web-1: pids.max is max, wanted 32'] } }],
-  cgroup_unwatched: [HEALTHY, { limits: { ...CALM, unwatched: 3 } }],
-  tenant_over_limit: [HEALTHY, { limits: { ...CALM, tenants: ['acme: 2Mi are in use'] } }],
-  cpu_throttled_idle: [HEALTHY, { limits: { ...CALM, throttled: ['web-1: throttled in 20 % of its periods'] } }],
-  memory_high_futile: [HEALTHY, { limits: { ...CALM, high: ['web-1'] } }],
-  cgroup_leak: [HEALTHY, { limits: { ...CALM, leaks: ['/sys/fs/cgroup/x: EBUSY'] } }],
+  cgroup_second_writer: [HEALTHY, { limits: { ...QUIET, contested: ['web-1: pids.max is max, wanted 32'] } }],
+  cgroup_unwatched: [HEALTHY, { limits: { ...QUIET, unwatched: 3 } }],
+  tenant_over_limit: [HEALTHY, { limits: { ...QUIET, tenants: ['acme: 2Mi are in use'] } }],
+  cpu_throttled_idle: [HEALTHY, { limits: { ...QUIET, throttled: ['web-1: throttled in 20 % of its periods'] } }],
+  memory_high_futile: [HEALTHY, { limits: { ...QUIET, high: ['web-1'] } }],
+  cgroup_leak: [HEALTHY, { limits: { ...QUIET, leaks: ['/sys/fs/cgroup/x: EBUSY'] } }],
+  ceiling_in_the_way: [
+    HEALTHY,
+    { density: { ...CALM, inTheWay: ['neighbours 1024 is enough for 486 of 1000 workloads'] } },
+  ],
+  ceiling_near: [HEALTHY, { density: { ...CALM, near: ['keys 198 of 200'] } }],
+  tenant_over_quota: [HEALTHY, { density: { ...CALM, overQuota: ['acme: memory 5Gi of 4Gi'] } }],
+  licence_over: [HEALTHY, { density: { ...CALM, overLicence: ['db: 3 in use, 2 there'] } }],
   psi_off: [{ ...HEALTHY, psi: false }],
   neigh_gc_low: [limits({ neighThresh: 1024 })],
   neigh6_gc_low: [limits({ neighThresh6: 1024 })],

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { TenantLimits } from '../../../agent/config/cgroups.js';
+import type { TenantKernelLimits } from '../../../agent/density/tenant-settings.js';
 import { BerthError } from '../../../agent/errors.js';
 import { TenantGroups, type TenantGroupsOptions } from '../../../agent/limits/tenants.js';
 import { FakeHost, shrunk } from '../workload/fake-host.js';
@@ -11,7 +11,7 @@ const DEFAULTS = {
   ...{ 'memory.low': '0', 'memory.max': 'max', 'memory.swap.max': 'max', 'pids.max': 'max' },
 };
 
-async function tenant(limits: TenantLimits, over: Partial<TenantGroupsOptions['cgroups']> = {}) {
+async function tenant(limits: TenantKernelLimits, over: Partial<TenantGroupsOptions['cgroups']> = {}) {
   const host = new FakeHost();
   const port = host.cgroupPort();
   await port.create('acme/web');
@@ -19,22 +19,32 @@ async function tenant(limits: TenantLimits, over: Partial<TenantGroupsOptions['c
     'acme',
     Object.entries(DEFAULTS).map(([file, value]) => ({ file, value })),
   );
+  let now = limits;
   const groups = new TenantGroups({
     cgroups: { ...port, ...over },
     context: { files: ALL_FILES, device: (path) => path },
-    limits: () => limits,
+    limits: () => now,
   });
-  return { groups, files: () => Object.fromEntries(host.cgroups.get('acme') ?? []) };
+  const setLimits = (next: TenantKernelLimits): void => {
+    now = next;
+  };
+  return { groups, setLimits, files: () => Object.fromEntries(host.cgroups.get('acme') ?? []) };
 }
 
 test('limits of a tenant are written to its cgroup, and taken away again when nobody asks for them', async (t) => {
-  const { groups, files } = await tenant({ memory: 64 * MIB, cpu: 1.5, cpu_weight: 300, pids: 50, descendants: 9 });
+  const { groups, setLimits, files } = await tenant({
+    memory: 64 * MIB,
+    cpu: 1.5,
+    cpuWeight: 300,
+    pids: 50,
+    descendants: 9,
+  });
   await groups.apply('acme');
   t.like(files(), {
     ...{ 'memory.max': String(64 * MIB), 'cpu.max': '150000 100000', 'cpu.weight': '300' },
     ...{ 'pids.max': '50', 'cgroup.max.descendants': '9' },
   });
-  groups.setLimits(() => ({}));
+  setLimits({});
   await groups.apply('acme');
   t.like(files(), DEFAULTS);
 });

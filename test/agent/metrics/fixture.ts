@@ -7,6 +7,7 @@ import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
+import type { CapacityRow } from '../../../agent/service.js';
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
@@ -144,14 +145,28 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     };
   }
 
-  capacity() {
+  capacity(): readonly CapacityRow[] {
+    const rest = { kept: 0, reserved: 0, used: null };
+    const n = this.list.length;
     return [
-      { scope: 'host', dimension: 'workloads', capacity: 1000, allocatable: 1000, committed: this.list.length },
-      { scope: 'host', dimension: 'cpu', capacity: 2, allocatable: 6, committed: 1.5 },
-      { scope: 'host', dimension: 'memory', capacity: 8 * 2 ** 30, allocatable: 7 * 2 ** 30, committed: 2 ** 30 },
-      { scope: 'host', dimension: 'addresses', capacity: 65_533, allocatable: 65_533, committed: this.list.length },
-      { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5 },
-    ] as const;
+      { scope: 'host', dimension: 'workloads', capacity: 1000, allocatable: 1000, committed: n, ...rest },
+      { scope: 'host', dimension: 'cpu', capacity: 2, allocatable: 6, committed: 1.5, ...rest, kept: 0.5 },
+      {
+        ...{ scope: 'host', dimension: 'memory', capacity: 8 * 2 ** 30, allocatable: 7 * 2 ** 30, committed: 2 ** 30 },
+        ...{ kept: 2 ** 30, reserved: 2 ** 20, used: 2 ** 29 },
+      },
+      { scope: 'host', dimension: 'addresses', capacity: 65_533, allocatable: 65_533, committed: n, ...rest },
+      { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5, ...rest },
+      { scope: 'tenant/acme', dimension: 'workloads', capacity: 1000, allocatable: 10, committed: 1, ...rest },
+      { scope: 'licence/db', dimension: 'licences', capacity: 4, allocatable: 4, committed: 2, ...rest },
+    ];
+  }
+
+  ceilings() {
+    return [
+      { name: 'neighbours', limit: 8192, used: 12 },
+      { name: 'inotify_watches', limit: 8192, used: null },
+    ];
   }
 
   leaked(): Readonly<Record<string, number>> {

@@ -30,9 +30,23 @@ test('what a person looks for is there, in readable units', async (t) => {
   t.regex(text, /\|web-1\|umbrella\|exec\|running\|1\.3 s\|64Mi\|4\|/);
 });
 
+const REST = { capacity: 0, kept: 0, reserved: 0, used: null } as const;
+
+test('what is scarce is shown, whatever it is, and the rest is not', async (t) => {
+  const document = await documentOf(0);
+  const row = { ...REST, scope: 'host', allocatable: 100 } as const;
+  const capacity = [
+    { ...row, dimension: 'neighbours', committed: 90 },
+    { ...row, dimension: 'keys', committed: 10 },
+  ] as const;
+  const page = words(statusPage({ ...document, capacity }, NOW));
+  t.regex(page, /neighbours/);
+  t.notRegex(page, /keys/);
+});
+
 test('one row a tenant, with the quota where there is one', async (t) => {
   const document = await documentOf(1);
-  const row = { scope: 'tenant/acme', capacity: 0, allocatable: null, committed: 3 } as const;
+  const row = { ...REST, scope: 'tenant/acme', allocatable: null, committed: 3 } as const;
   const capacity = [
     { ...row, dimension: 'workloads' },
     { ...row, dimension: 'cpu', allocatable: 4 },
@@ -60,7 +74,7 @@ test('every value is escaped', async (t) => {
         workloads: Object.assign({ ...node.workloads }, { [evil]: 1 }),
         conditions: [{ code: evil, severity: 'error', title: evil, why: evil, fix: evil }],
       },
-      capacity: [{ scope: `tenant/${evil}`, dimension: 'cpu', capacity: 1, allocatable: 1, committed: 1 }],
+      capacity: [{ ...REST, scope: `tenant/${evil}`, dimension: 'cpu', allocatable: 1, committed: 1 }],
       workloads: document.workloads.map((w) => ({
         ...w,
         id: evil,
@@ -124,7 +138,7 @@ test('a node that is not ready, cordoned, leaks and is empty says so', async (t)
 
 test('bars stay inside, also over the limit and without one', async (t) => {
   const document = await documentOf(0);
-  const row = { scope: 'host', dimension: 'workloads', capacity: 0 } as const;
+  const row = { ...REST, scope: 'host', dimension: 'workloads' } as const;
   const capacity = [
     { ...row, allocatable: 4, committed: 8 },
     { ...row, allocatable: 0, committed: 0 },

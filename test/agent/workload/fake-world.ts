@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
-import { createLedger } from '../../../agent/density/policy.js';
+import type { Clock } from '../../../agent/density/clock.js';
+import { Density } from '../../../agent/density/density.js';
+import type { HostSize } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
 import { Layers } from '../../../agent/limits/layers.js';
@@ -73,6 +75,8 @@ export interface LifeOptions {
   readonly directory?: string;
   readonly bootId?: string;
   readonly config?: Record<string, unknown>;
+  readonly clock?: Clock;
+  readonly size?: Partial<HostSize>;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -109,6 +113,19 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     config: config.cgroups,
     defaultCpu: config.density.default_cpu_request,
   };
+  const append = (event: Event): void => {
+    events.push(event);
+    for (const wake of [...waiting]) wake();
+  };
+  const density = new Density({
+    config,
+    host: { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable, ...options.size },
+    bootId: options.bootId ?? 'boot-1',
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    onEvent: append,
+    onDamaged: (damaged) => append({ type: 'journal.damaged', data: { ...damaged } }),
+    onError: (error) => append({ type: 'audit.failed', data: { error } }),
+  });
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
@@ -118,18 +135,13 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     limits,
     layers,
     placement: new Placement(machine({ coresPerCache: 4 }), PLACEMENT, layers, { log: silent }),
-    tenants: new TenantGroups({ cgroups, context: limits, limits: () => ({}) }),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
-    ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable }),
+    density,
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
-    events: {
-      append: (event) => {
-        events.push(event);
-        for (const wake of [...waiting]) wake();
-      },
-    },
+    events: { append },
     kernelLog: NO_KERNEL_LOG,
     history: () => [],
     ksm: () => ({ run: 0, inherited: true }),

@@ -17,11 +17,11 @@ const web = (id: string, over: object = {}, rest: object = {}) =>
 test('a port has one holder: the second is told who it is, by fits as well, and gets it when it is free', async (t) => {
   const { manager, until, world } = await started();
   await manager.create(web('web-1'));
-  const before = world.ledger.rows();
+  const before = world.density.rows();
   const error = await t.throwsAsync<BerthError>(manager.create(web('web-2')), { code: 'port_in_use' } as never);
   t.regex(error?.message ?? '', /port tcp\/8080 \(workload "web-1"\) is in use/);
   t.like(error?.data, { dimension: 'ports', holder: 'web-1' });
-  t.deepEqual(world.ledger.rows(), before);
+  t.deepEqual(world.density.rows(), before);
   const { fits, refusals } = await manager.fits(web('web-2'));
   t.false(fits);
   t.like(refusals[0], { dimension: 'ports', holder: 'web-1' });

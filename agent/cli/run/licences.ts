@@ -1,0 +1,68 @@
+// `berth licence list | audit`.
+import type { AuditEntry } from '../../density/audit.js';
+import { BerthError } from '../../errors.js';
+import type { LicenceView } from '../../service.js';
+import { parseDuration } from '../../workload/units.js';
+import type { Answer, Context } from '../command.js';
+import { type Column, table } from '../table.js';
+import { formatAge, formatTime } from '../words.js';
+
+export async function list(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const { licences } = await client.call('licence.list', {});
+  const now = context.host.now();
+  const columns: readonly Column<LicenceView>[] = [
+    { title: 'LICENCE', cell: ({ name }) => name },
+    { title: 'PER', cell: ({ per }) => per },
+    { title: 'TOTAL', right: true, cell: ({ total }) => String(total) },
+    {
+      title: 'IN-USE',
+      right: true,
+      cell: ({ inUse, total }) => ({ text: String(inUse), colour: inUse > total ? 'red' : undefined }),
+    },
+    { title: 'RESERVED', right: true, cell: ({ reserved }) => (reserved === 0 ? '' : String(reserved)) },
+    { title: 'EXHAUSTED', cell: ({ onExhausted }) => onExhausted },
+    {
+      title: 'LEASES',
+      cell: ({ leases }) =>
+        leases
+          .map(({ scheduler, count, expiresAt }) => `${count} of ${scheduler}, ${formatAge(expiresAt - now)} left`)
+          .join('; '),
+    },
+    {
+      title: 'HOLDERS',
+      cell: ({ holders }) =>
+        holders.map(({ workload, count }) => (count === 1 ? workload : `${workload} (${count})`)).join(', '),
+    },
+  ];
+  return { document: { licences }, text: table(columns, licences, context.style) };
+}
+
+export async function audit(context: Context): Promise<Answer> {
+  const since = sinceOf(context);
+  const client = await context.client();
+  const { entries } = await client.call('licence.audit', { since });
+  return { document: { entries }, text: table(ENTRIES, entries, context.style) };
+}
+
+/** A duration back from now, or a time as Date knows it. */
+function sinceOf(context: Context): number {
+  const text = context.option('since');
+  if (text === undefined) return 0;
+  const back = parseDuration(text);
+  const at = back === undefined ? Date.parse(text) : context.host.now() - back;
+  if (Number.isNaN(at))
+    throw new BerthError('usage', `--since: ${JSON.stringify(text)} is neither a time nor a duration`);
+  return Math.max(0, Math.round(at));
+}
+
+const ENTRIES: readonly Column<AuditEntry>[] = [
+  { title: 'TIME', cell: ({ at }) => formatTime(at) },
+  { title: 'WHAT', cell: ({ type }) => type },
+  { title: 'LICENCE', cell: ({ licence }) => licence },
+  { title: 'COUNT', right: true, cell: ({ count }) => String(count) },
+  { title: 'WORKLOAD', cell: ({ workload = '' }) => workload },
+  { title: 'TENANT', cell: ({ tenant = '' }) => tenant },
+  { title: 'SCHEDULER', cell: ({ scheduler = '' }) => scheduler },
+  { title: 'NOTE', cell: ({ note = '' }) => note },
+];

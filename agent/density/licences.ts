@@ -1,0 +1,161 @@
+// Pools of licences: those locked to this node, and those that schedulers lease to it for a time. A lease is durable
+// before the answer. One that has run out stops counting: nothing new starts on it, what runs goes on and is reported.
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf } from '../../linux/errors.js';
+import type { LicenceConfig } from '../config/density.js';
+import { BerthError } from '../errors.js';
+import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
+import { type Damaged, replaceFile } from './durable.js';
+
+export interface Lease {
+  readonly licence: string;
+  readonly scheduler: string;
+  readonly count: number;
+  readonly deadline: Deadline;
+}
+
+export interface LeaseView {
+  readonly scheduler: string;
+  readonly count: number;
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+export interface LicencesOptions {
+  readonly directory: string;
+  readonly bootId: string;
+  readonly clock: Clock;
+  readonly config: Readonly<Record<string, LicenceConfig>>;
+  readonly onDamaged: (damaged: Damaged) => void;
+}
+
+export const LEASE_MS = { least: 1000, most: 366 * 86_400_000 } as const;
+const MOST = 1_000_000_000;
+
+export class Licences {
+  readonly #path: string;
+  readonly #bootId: string;
+  readonly #clock: Clock;
+  readonly #onDamaged: (damaged: Damaged) => void;
+  #config: Readonly<Record<string, LicenceConfig>>;
+  /** `LICENCE SCHEDULER` -> lease, those that have run out not among them. */
+  #leases = new Map<string, Lease>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor({ directory, bootId, clock, config, onDamaged }: LicencesOptions) {
+    this.#path = join(directory, 'licences.json');
+    this.#bootId = bootId;
+    this.#clock = clock;
+    this.#config = config;
+    this.#onDamaged = onDamaged;
+  }
+
+  async load(): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    try {
+      this.#leases = new Map(decode(await readFile(this.#path, 'utf8')).map((lease) => [keyOf(lease), lease]));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return;
+      await rename(this.#path, `${this.#path}.damaged`);
+      this.#onDamaged({ path: this.#path, problem: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  setConfig(config: Readonly<Record<string, LicenceConfig>>): void {
+    this.#config = config;
+  }
+
+  names(): string[] {
+    return Object.keys(this.#config).sort();
+  }
+
+  /** Throws `licence_unknown`. */
+  definition(name: string): LicenceConfig {
+    const found = Object.hasOwn(this.#config, name) ? this.#config[name] : undefined;
+    if (found !== undefined) return found;
+    const names = this.names();
+    const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
+    throw new BerthError('licence_unknown', `this node has no licence "${name}"; ${known}`, {
+      data: { licence: name, known: names },
+    });
+  }
+
+  /** How many there are now, by name. */
+  totals(): Map<string, number> {
+    return new Map(
+      Object.entries(this.#config).map(([name, { count }]) => [
+        name,
+        count + this.#valid(name).reduce((sum, lease) => sum + lease.count, 0),
+      ]),
+    );
+  }
+
+  leases(name: string): LeaseView[] {
+    return this.#valid(name).map((lease) => ({
+      scheduler: lease.scheduler,
+      count: lease.count,
+      expiresAt: Math.round(this.#clock.wall() + this.#left(lease)),
+    }));
+  }
+
+  /** Milliseconds until the next lease runs out; null: there is none. */
+  untilNext(): number | null {
+    const left = [...this.#leases.values()].map((lease) => this.#left(lease));
+    return left.length === 0 ? null : Math.max(0, Math.min(...left));
+  }
+
+  /** Those that have run out since the last call; they do not count from the moment they do. */
+  takeExpired(): Lease[] {
+    const gone = [...this.#leases.values()].filter((lease) => this.#left(lease) <= 0);
+    for (const lease of gone) this.#leases.delete(keyOf(lease));
+    return gone;
+  }
+
+  /**
+   * So many of `name`, from this scheduler, from now on for `ttl` milliseconds, instead of what it has leased before; 0
+   * gives them back. Durable when it resolves. Throws `licence_unknown`.
+   */
+  lease(name: string, scheduler: string, count: number, ttl: number): Promise<Lease> {
+    this.definition(name);
+    const mine = this.#turn.then(async () => {
+      const lease = { licence: name, scheduler, count, deadline: deadlineIn(ttl, this.#clock, this.#bootId) };
+      const after = new Map(this.#leases);
+      if (count === 0) after.delete(keyOf(lease));
+      else after.set(keyOf(lease), lease);
+      await replaceFile(this.#path, encode([...after.values()]));
+      this.#leases = after;
+      return lease;
+    });
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  #valid(name: string): Lease[] {
+    return [...this.#leases.values()].filter((lease) => lease.licence === name && this.#left(lease) > 0);
+  }
+
+  #left(lease: Lease): number {
+    return remaining(lease.deadline, this.#clock, this.#bootId);
+  }
+}
+
+const keyOf = ({ licence, scheduler }: Lease): string => `${licence} ${scheduler}`;
+
+const VERSION = 1;
+
+function encode(leases: readonly Lease[]): string {
+  return `${JSON.stringify({ version: VERSION, leases })}\n`;
+}
+
+function decode(text: string): Lease[] {
+  const entry = JSON.parse(text) as { version?: unknown; leases?: Lease[] };
+  if (entry.version !== VERSION || !Array.isArray(entry.leases))
+    throw new Error(`version ${String(entry.version)} is not ${VERSION}`);
+  for (const { licence, scheduler, count, deadline } of entry.leases) {
+    const figures = [deadline.boot, deadline.wall, deadline.ttl];
+    const right = typeof licence === 'string' && typeof scheduler === 'string' && figures.every(Number.isFinite);
+    if (!right || !Number.isInteger(count) || count < 1 || count > MOST) throw new Error('holds what is no lease');
+  }
+  return entry.leases;
+}

@@ -1,0 +1,170 @@
+// Room set aside for a workload that will come: held in the ledger, durable before the answer, gone after its time. One
+// file each, named after the workload's id. A reservation ends in one of three ways, and its file may outlast each by a
+// crash without harm: committed, the workload's record counts and the file is dropped at the next start; released, it is
+// removed before the room is free; run out, the file says so itself.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
+import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
+import { type Damaged, readAll, removeFile, replaceFile } from './durable.js';
+
+export interface Reservation {
+  /** `ID.EXPIRY.RANDOM`: names this one and no later one of the same id, and tells when it is too late for it. */
+  readonly token: string;
+  readonly id: string;
+  /** Who made it, and may commit or release it; null: somebody on the local socket. */
+  readonly scheduler: string | null;
+  readonly spec: WorkloadSpec;
+  readonly deadline: Deadline;
+}
+
+/** As told outside. */
+export interface ReservationView {
+  readonly reservation: string;
+  readonly id: string;
+  readonly tenant: string;
+  readonly scheduler: string | null;
+  /** Unix milliseconds, by the clock on the wall as it is now. */
+  readonly expiresAt: number;
+}
+
+export interface ReservationsOptions {
+  /** State directory of the agent. */
+  readonly directory: string;
+  readonly bootId: string;
+  readonly clock: Clock;
+  readonly onDamaged: (damaged: Damaged) => void;
+}
+
+export const TTL_MS = { least: 1000, most: 24 * 3_600_000, usual: 30_000 } as const;
+
+export class Reservations {
+  readonly #directory: string;
+  readonly #bootId: string;
+  readonly #clock: Clock;
+  readonly #onDamaged: (damaged: Damaged) => void;
+  readonly #all = new Map<string, Reservation>();
+  /** Writes of one id, in order. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor({ directory, bootId, clock, onDamaged }: ReservationsOptions) {
+    this.#directory = join(directory, 'reservations');
+    this.#bootId = bootId;
+    this.#clock = clock;
+    this.#onDamaged = onDamaged;
+  }
+
+  /** Those that still hold; files of the others are removed. `committed`: whether a workload of this id is there. */
+  async load(committed: (id: string) => boolean): Promise<Reservation[]> {
+    for (const found of await readAll(this.#directory, decode, this.#onDamaged)) {
+      if (this.left(found) <= 0 || committed(found.id)) await removeFile(this.#path(found.id));
+      else this.#all.set(found.id, found);
+    }
+    return [...this.#all.values()];
+  }
+
+  get(id: string): Reservation | undefined {
+    return this.#all.get(id);
+  }
+
+  all(): readonly Reservation[] {
+    return [...this.#all.values()];
+  }
+
+  left(reservation: Reservation): number {
+    return remaining(reservation.deadline, this.#clock, this.#bootId);
+  }
+
+  /** In memory: the caller holds the room. `write` makes it durable. */
+  make(spec: WorkloadSpec, scheduler: string | null, ttl: number): Reservation {
+    const deadline = deadlineIn(ttl, this.#clock, this.#bootId);
+    const random = randomBytes(6).toString('hex');
+    const token = this.#all.get(spec.id)?.token ?? `${spec.id}.${Math.round(deadline.wall).toString(36)}.${random}`;
+    const made = { token, id: spec.id, scheduler, spec, deadline };
+    this.#all.set(spec.id, made);
+    return made;
+  }
+
+  /** Durable when it resolves. */
+  write(reservation: Reservation): Promise<void> {
+    return this.#inTurn(reservation.id, () => replaceFile(this.#path(reservation.id), encode(reservation)));
+  }
+
+  /** Forgets it at once; resolves when the file is gone. */
+  drop(id: string): Promise<void> {
+    this.#all.delete(id);
+    return this.#inTurn(id, async () => {
+      // Another one of this id may have been made meanwhile: then its file is wanted.
+      if (!this.#all.has(id)) await removeFile(this.#path(id));
+    });
+  }
+
+  /** Removes the file and forgets it then: the room is free only after that. */
+  async release(id: string): Promise<void> {
+    await this.#inTurn(id, () => removeFile(this.#path(id)));
+    this.#all.delete(id);
+  }
+
+  /** Takes it out of memory only: it is being committed, and must not run out meanwhile. */
+  take(id: string): Reservation | undefined {
+    const taken = this.#all.get(id);
+    this.#all.delete(id);
+    return taken;
+  }
+
+  /** As before a write, or a commit, that failed. */
+  putBack(id: string, before: Reservation | undefined): void {
+    if (before === undefined) this.#all.delete(id);
+    else this.#all.set(id, before);
+  }
+
+  /** Whether the time of this reservation, of which nothing else is known any more, is over. */
+  isLate(token: string): boolean {
+    return Number.parseInt(token.split('.')[1] ?? '', 36) <= this.#clock.wall();
+  }
+
+  /** Those whose time is over. */
+  expired(): Reservation[] {
+    if (this.#all.size === 0) return [];
+    // Read once: each look at the boot clock is a system call.
+    const [boot, wall] = [this.#clock.boot(), this.#clock.wall()];
+    const now: Clock = { boot: () => boot, wall: () => wall };
+    return [...this.#all.values()].filter(({ deadline }) => remaining(deadline, now, this.#bootId) <= 0);
+  }
+
+  view({ token, id, spec, scheduler, ...rest }: Reservation): ReservationView {
+    const expiresAt = Math.round(this.#clock.wall() + this.left({ token, id, spec, scheduler, ...rest }));
+    return { reservation: token, id, tenant: spec.tenant, scheduler, expiresAt };
+  }
+
+  #path(id: string): string {
+    return join(this.#directory, `${id}.json`);
+  }
+
+  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const mine = (this.#turns.get(id) ?? Promise.resolve()).then(work, work);
+    const settled: Promise<unknown> = mine
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(id) === settled) this.#turns.delete(id);
+      });
+    this.#turns.set(id, settled);
+    return mine;
+  }
+}
+
+const VERSION = 1;
+
+function encode(reservation: Reservation): string {
+  return `${JSON.stringify({ version: VERSION, reservation })}\n`;
+}
+
+function decode(text: string, file: string): Reservation {
+  const entry = JSON.parse(text) as { version?: unknown; reservation?: Reservation };
+  const { version, reservation } = entry;
+  if (version !== VERSION || reservation === undefined) throw new Error(`version ${String(version)} is not ${VERSION}`);
+  if (reservation.id !== file) throw new Error(`holds the reservation of ${reservation.id}`);
+  const { bootId, boot, wall, ttl } = reservation.deadline;
+  if (typeof bootId !== 'string' || ![boot, wall, ttl].every(Number.isFinite)) throw new Error('has no deadline');
+  return { ...reservation, spec: parseSpec(reservation.spec) };
+}

@@ -1,0 +1,125 @@
+// Changes of tenants while everything runs, with what must hold for them: guaranteed shares fit the host, nothing of a
+// tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
+import { BerthError } from '../errors.js';
+import type { CapacityRow, Victim } from '../service.js';
+import type { Density } from './density.js';
+import { DIMENSION_NAMES, DIMENSIONS, shown } from './dimensions.js';
+import { amountsVector } from './policy.js';
+import { overQuota } from './status.js';
+import type { TenantChange } from './tenant-settings.js';
+import { present, type TenantSettings } from './tenant-settings.js';
+import type { Source, Tenant } from './tenants.js';
+import { byPromise, excessOf, makeRoom } from './victims.js';
+
+/** As `tenant.list` and `tenant.set` answer it. Amounts in cores, bytes, pieces. */
+export interface TenantView extends TenantSettings {
+  readonly name: string;
+  readonly sources: Readonly<Record<string, Source>>;
+  /** Workloads and reservations that hold anything now. */
+  readonly rows: readonly CapacityRow[];
+  /** Dimensions in which it has more than its quota: nothing that needs them starts. */
+  readonly over: readonly string[];
+}
+
+export class TenantAdmin {
+  readonly #density: Density;
+  /** Whether any record is of this tenant, stopped ones among them. */
+  readonly #hasWorkloads: (tenant: string) => boolean;
+  readonly #names: () => Iterable<string>;
+
+  constructor(density: Density, hasWorkloads: (tenant: string) => boolean, names: () => Iterable<string>) {
+    this.#density = density;
+    this.#hasWorkloads = hasWorkloads;
+    this.#names = names;
+  }
+
+  list(): TenantView[] {
+    const names = new Set([...this.#density.tenants.names(), ...this.#names()]);
+    const rows = this.#density.rows();
+    return [...names].sort().map((name) => this.#viewOf(this.#density.tenants.get(name), rows));
+  }
+
+  /**
+   * In force and durable when it resolves. Throws `tenant_unknown` for one that nobody has named, unless `create`;
+   * `invalid_quota`, `licence_unknown`, `guarantee_too_large`.
+   */
+  async set(name: string, change: TenantChange, create: boolean): Promise<TenantView> {
+    const { tenants, licences } = this.#density;
+    if (!create && !tenants.known(name) && !this.#hasWorkloads(name))
+      throw new BerthError('tenant_unknown', `there is no tenant "${name}"`, { data: { tenant: name } });
+    for (const licence of Object.keys(change.licences ?? {})) licences.definition(licence);
+    const after = await tenants.change(name, change, (made) => this.#check(made));
+    this.#density.refresh();
+    this.#density.look();
+    return this.#viewOf(after, this.#density.rows());
+  }
+
+  /** Throws `tenant_unknown`, `tenant_in_use`, `tenant_in_file`. */
+  async delete(name: string): Promise<void> {
+    const { tenants, ledger } = this.#density;
+    if (!tenants.known(name) && !this.#hasWorkloads(name))
+      throw new BerthError('tenant_unknown', `there is no tenant "${name}"`, { data: { tenant: name } });
+    if (!tenants.isSet(name) && tenants.known(name))
+      throw new BerthError('tenant_in_file', `tenant "${name}" is in the configuration of this node`, {
+        data: { tenant: name },
+      });
+    await tenants.remove(name, () => {
+      if (this.#hasWorkloads(name) || ledger.tenantInUse(name))
+        throw new BerthError('tenant_in_use', `tenant "${name}" has workloads or reservations`, {
+          data: { tenant: name },
+        });
+    });
+    this.#density.refresh();
+  }
+
+  /** Workloads of the tenant that would have to go for its quotas to hold, lowest promise first; none needlessly. */
+  overdue(name: string): readonly Victim[] {
+    const { ledger } = this.#density;
+    const ward = ledger.ward(name);
+    if (ward === undefined) return [];
+    const candidates = [...ledger.holds()].flatMap(([id, hold]) => {
+      const { tenant, class: of, priority } = hold.demand;
+      if (tenant !== name || hold.phase !== 'committed') return [];
+      const excess = this.#density.excess(id);
+      return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
+    });
+    const short = excessOf(name, ward.limits.quota, (at) => ward.account.committed[at] ?? 0);
+    const chosen = makeRoom(short, candidates) ?? candidates.sort(byPromise);
+    return chosen.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority }));
+  }
+
+  #check(made: Tenant): void {
+    for (const dimension of DIMENSION_NAMES) {
+      const [share, quota] = [made.guaranteed[dimension], made.quota[dimension]];
+      if (share !== undefined && quota !== undefined && share > quota)
+        throw new BerthError(
+          'invalid_quota',
+          `guaranteed.${dimension} of tenant "${made.name}" would be more than its quota`,
+          { data: { tenant: made.name, dimension, guaranteed: share, quota } },
+        );
+    }
+    const { allocatable } = this.#density.ledger.limits.host;
+    const others = this.#density.tenants.names().filter((name) => name !== made.name);
+    const all = [...others.map((name) => this.#density.tenants.get(name)), made];
+    const shares = all.map(({ guaranteed }) => amountsVector(guaranteed, 0));
+    for (const [at, dimension] of DIMENSION_NAMES.entries()) {
+      const sum = shares.reduce((total, share) => total + (share[at] ?? 0), 0);
+      const limit = allocatable[at] ?? 0;
+      if (sum <= limit || made.guaranteed[dimension] === undefined) continue;
+      throw new BerthError(
+        'guarantee_too_large',
+        `guaranteed shares of ${dimension} would be ${shown(dimension, sum)} of ${shown(dimension, limit)}`,
+        { data: { dimension, sum: sum / DIMENSIONS[dimension].scale, limit: limit / DIMENSIONS[dimension].scale } },
+      );
+    }
+  }
+
+  #viewOf(tenant: Tenant, rows: readonly CapacityRow[]): TenantView {
+    const { name, quota, guaranteed, licences, limits, sources } = tenant;
+    const own = rows.filter(({ scope }) => scope === `tenant/${name}` || scope.startsWith(`tenant/${name}/`));
+    const over = overQuota(this.#density.ledger).flatMap((standing) =>
+      standing.tenant === name ? [String(standing.data.dimension)] : [],
+    );
+    return present<TenantView>({ name, quota, guaranteed, licences, limits, sources, rows: own, over });
+  }
+}

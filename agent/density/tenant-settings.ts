@@ -1,0 +1,115 @@
+// What one tenant may have: quotas of the ledger, guaranteed shares, licences, and limits of its cgroup. The same object
+// comes from the configuration (snake_case, sizes as text) and from the protocol.
+import * as z from 'zod';
+import { figure, type TenantConfig } from '../config/density.js';
+import { BerthError } from '../errors.js';
+import { ioDevice } from '../workload/resources-spec.js';
+import { ID_PATTERN } from '../workload/spec.js';
+import { parseSize } from '../workload/units.js';
+import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from './dimensions.js';
+
+/** In cores, bytes, pieces. */
+export type Amounts = Readonly<Partial<Record<DimensionName, number>>>;
+
+/** Of the cgroup of the tenant; bytes, cores, pieces. An absent one is not limited. */
+export interface TenantKernelLimits {
+  readonly memory?: number;
+  readonly swap?: number;
+  readonly cpu?: number;
+  readonly cpuWeight?: number;
+  readonly pids?: number;
+  readonly descendants?: number;
+  readonly io?: readonly z.output<typeof ioDevice>[];
+}
+
+export interface TenantSettings {
+  readonly quota: Amounts;
+  readonly guaranteed: Amounts;
+  readonly licences: Readonly<Record<string, number>>;
+  readonly limits: TenantKernelLimits;
+}
+
+export const NO_SETTINGS: TenantSettings = { quota: {}, guaranteed: {}, licences: {}, limits: {} };
+
+const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
+
+const size = z.union([z.string(), z.number()]).transform((value, ctx) => {
+  const bytes = typeof value === 'string' ? parseSize(value) : value;
+  if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+  ctx.addIssue({ code: 'custom', message: 'must be a size such as "512Mi", below 8192Ti' });
+  return z.NEVER;
+});
+const count = z.number().int().min(0).max(MOST.pieces);
+const name = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-]');
+
+/** `null` takes the value back: what the configuration says counts again. */
+const amounts = z.strictObject(
+  Object.fromEntries(
+    DIMENSION_NAMES.map((dimension) => {
+      const { unit } = DIMENSIONS[dimension];
+      const value = unit === 'bytes' ? size : unit === 'cores' ? z.number().min(0).max(MOST.cores) : count;
+      return [dimension, (value as z.ZodType<number, number | string>).nullable().optional()];
+    }),
+  ) as Readonly<Record<DimensionName, z.ZodOptional<z.ZodNullable<z.ZodType<number, number | string>>>>>,
+);
+
+const limits = z.strictObject({
+  memory: size.nullable().optional(),
+  swap: size.nullable().optional(),
+  cpu: z.number().min(0.01).max(4096).nullable().optional(),
+  cpuWeight: z.number().int().min(1).max(10_000).nullable().optional(),
+  pids: z.number().int().min(1).max(4_194_304).nullable().optional(),
+  descendants: z.number().int().min(1).max(1_000_000).nullable().optional(),
+  io: z.array(ioDevice).max(64).nullable().optional(),
+});
+
+/** A change of a tenant as the protocol takes it: what is not named stays. */
+export const tenantChange = z.strictObject({
+  quota: amounts.optional(),
+  guaranteed: amounts.optional(),
+  licences: z.record(name, count.nullable()).optional(),
+  limits: limits.optional(),
+});
+export type TenantChange = z.output<typeof tenantChange>;
+
+/** Throws `invalid_quota`, naming every wrong field. */
+export function parseTenantChange(input: unknown): TenantChange {
+  const result = tenantChange.safeParse(input);
+  if (result.success) return result.data;
+  const fields = result.error.issues.map((issue) => ({
+    field: issue.path.map(String).join('.') || '(tenant)',
+    problem: issue.message,
+  }));
+  const sentence = fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  throw new BerthError('invalid_quota', `the tenant is not valid: ${sentence}`, { data: { fields } });
+}
+
+export function fromConfig(config: TenantConfig): TenantSettings {
+  const { guaranteed, licences, limits: given, ...quota } = config;
+  const size = (text: string | undefined): number | undefined => (text === undefined ? undefined : parseSize(text));
+  return {
+    quota: numbers(quota),
+    guaranteed: numbers(guaranteed ?? {}),
+    licences: licences ?? {},
+    limits: present<TenantKernelLimits>({
+      memory: size(given?.memory),
+      swap: size(given?.swap),
+      cpu: given?.cpu,
+      cpuWeight: given?.cpu_weight,
+      pids: given?.pids,
+      descendants: given?.descendants,
+      io: given?.io,
+    }),
+  };
+}
+
+function numbers(table: Readonly<Record<string, unknown>>): Amounts {
+  return present<Amounts>(
+    Object.fromEntries(DIMENSION_NAMES.map((of) => [of, figure(table[of] as string | number | undefined)])),
+  );
+}
+
+/** Without the keys that have no value. */
+export function present<T>(values: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,70 @@
+// The ledger's families. Bounded: scopes of the host, of kinds, bridges and licences are few; of tenants only so many.
+import type { CapacityRow } from '../service.js';
+import type { Collectors, MetricsSource, Values } from './collectors.js';
+
+/** Tenants with series of their own; of more, those with the most workloads. */
+const MAX_TENANTS = 200;
+
+export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
+  const labels = ['scope', 'dimension'];
+  const units = 'in pieces, cores or bytes by dimension';
+  const family = (name: string, help: string, value: (row: CapacityRow) => number | null): void =>
+    c.gauge(name, `${help}, ${units}.`, labels, () =>
+      bounded(source.capacity()).flatMap((row) => {
+        const number = value(row);
+        return number === null ? [] : [[{ scope: row.scope, dimension: row.dimension }, number] as const];
+      }),
+    );
+  family('berth_capacity', 'What the scope has', (row) => row.capacity);
+  family(
+    'berth_allocatable',
+    'What may be committed after reserve and overcommit; absent without a limit',
+    (row) => row.allocatable,
+  );
+  family('berth_committed', 'What is committed to workloads', (row) => row.committed);
+  family('berth_reserved', 'What reservations have set aside beside that', (row) => row.reserved);
+  family('berth_used', 'What is in use as measured; absent where it is not', (row) => row.used);
+  c.gauge('berth_tenant_quota', `What a tenant may have at most, ${units}.`, ['tenant', 'dimension'], () =>
+    bounded(source.capacity()).flatMap(({ scope, dimension, allocatable }) => {
+      const [kind, tenant = '', pool] = scope.split('/');
+      return kind === 'tenant' && pool === undefined && allocatable !== null
+        ? [[{ tenant, dimension }, allocatable] as const]
+        : [];
+    }),
+  );
+  const licence = (value: (row: CapacityRow) => number | null) => (): Values =>
+    source.capacity().flatMap((row) => {
+      const number = value(row);
+      const [kind, name = ''] = row.scope.split('/');
+      return kind === 'licence' && number !== null ? [[{ licence: name }, number] as const] : [];
+    });
+  c.gauge(
+    'berth_licence_limit',
+    'Licences of the pool, locked to this node or leased to it.',
+    ['licence'],
+    licence((row) => row.allocatable),
+  );
+  c.gauge(
+    'berth_licence_in_use',
+    'Licences that workloads have.',
+    ['licence'],
+    licence((row) => row.committed),
+  );
+  c.gauge('berth_ceiling', 'Limits of the kernel, in what they count.', ['name'], () =>
+    source.ceilings().map(({ name, limit }) => [{ name }, limit] as const),
+  );
+  c.gauge(
+    'berth_ceiling_used',
+    'How much of a limit of the kernel is used; absent where it cannot be told.',
+    ['name'],
+    () => source.ceilings().flatMap(({ name, used }) => (used === null ? [] : [[{ name }, used] as const])),
+  );
+}
+
+function bounded(rows: readonly CapacityRow[]): readonly CapacityRow[] {
+  const counts = rows.filter(({ scope, dimension }) => dimension === 'workloads' && scope.startsWith('tenant/'));
+  if (counts.length <= MAX_TENANTS) return rows;
+  const most = [...counts].sort((a, b) => b.committed - a.committed).slice(0, MAX_TENANTS);
+  const kept = new Set(most.map(({ scope }) => scope));
+  return rows.filter(({ scope }) => !scope.startsWith('tenant/') || kept.has(scope.split('/').slice(0, 2).join('/')));
+}

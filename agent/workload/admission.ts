@@ -1,0 +1,267 @@
+// Whether a workload may be here, decided before anything is made: what the host lacks, what the ledger and the network
+// have no room for, and for whom room is set aside. A dry run and the real thing ask the same functions.
+
+import { amountOf, type Demand } from '../density/demand.js';
+import type { Density } from '../density/density.js';
+import type { Hold } from '../density/ledger.js';
+import { refusalOf } from '../density/refusal.js';
+import { makeRoom, yieldsTo } from '../density/victims.js';
+import { BerthError, type ErrorCode } from '../errors.js';
+import { requireKsm } from '../host/ksm.js';
+import { limitsOf } from '../limits/limits.js';
+import { requireNetwork, requireRates } from '../network/attachment.js';
+import { portRefusal } from '../network/claims.js';
+import { keyOf } from '../network/published.js';
+import { seatRequest } from '../placement/request.js';
+import type { PlacementRequest } from '../placement/types.js';
+import type { FitsAnswer, Refusal, Room } from '../service.js';
+import { requireControllers, sandboxFor, slotKind } from './plan.js';
+import { NEVER_RUN, type Sandbox, type WorkloadRecord } from './record.js';
+import type { WorkloadSpec } from './spec.js';
+import { driverOf, type World } from './world.js';
+
+/** Refusals with a code of their own. */
+const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
+  addresses: 'address_pool_exhausted',
+  ports: 'port_in_use',
+};
+
+/** What a workload would get, and what stands against it. */
+export interface Decision {
+  readonly demand: Demand;
+  readonly refusals: readonly Refusal[];
+  /** Licences that it would go without. */
+  readonly downgraded: readonly string[];
+}
+
+export class Admission {
+  readonly #world: World;
+  cordoned = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get #density(): Density {
+    return this.#world.density;
+  }
+
+  /**
+   * All that can be known of a spec on this host without changing anything. Throws what is not a question of room.
+   * `live`: it runs, and holds what it asks for.
+   */
+  async check(spec: WorkloadSpec, live = false): Promise<void> {
+    const { cgroups, config, kvmUsable, limits, which } = this.#world;
+    const driver = driverOf(this.#world, spec.driver);
+    requireControllers(limitsOf(spec, driver.overhead(spec), limits), new Set(cgroups.controllers));
+    requireNetwork(spec.network, config.network);
+    requireRates(spec.network, config.network);
+    requireKsm(spec, this.#world.ksm());
+    for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
+    await driver.check(spec, { which, kvmUsable, live });
+  }
+
+  demand(spec: WorkloadSpec, downgraded: readonly string[] = []): Demand {
+    const driver = driverOf(this.#world, spec.driver);
+    return this.#density.demand(spec, { overhead: driver.overhead(spec), tap: driver.tap(spec) !== null }, downgraded);
+  }
+
+  /** Where it may sit; of memory, what the ledger counts for it. */
+  seat(spec: WorkloadSpec): PlacementRequest {
+    return seatRequest(spec, amountOf(this.demand(spec), 'memory'));
+  }
+
+  /** Ports asked for, and not held already, that a process of this host listens on. */
+  async occupiedPorts({ id, network }: WorkloadSpec): Promise<readonly Refusal[]> {
+    const { claims, portTaken } = this.#world;
+    const held = new Set(claims.portsOf(id).map(keyOf));
+    const asked = network.ports.filter((port) => !held.has(keyOf(port)));
+    const taken = await Promise.all(asked.map((port) => portTaken(port)));
+    return asked.filter((_, at) => taken[at]).map((port) => portRefusal(port, null));
+  }
+
+  decide(spec: WorkloadSpec, occupied: readonly Refusal[]): Decision {
+    this.#density.upToDate();
+    const { ledger } = this.#density;
+    const whole = this.demand(spec);
+    const short = ledger.shortages(spec.id, whole);
+    const downgraded = Object.keys(spec.resources.licences ?? {}).filter(
+      (name) => this.#mayGoWithout(name) && short.some(({ scope }) => scope.endsWith(`licence/${name}`)),
+    );
+    const demand = downgraded.length === 0 ? whole : this.demand(spec, downgraded);
+    const left = downgraded.length === 0 ? short : ledger.shortages(spec.id, demand);
+    const { claims, placement } = this.#world;
+    const seat = placement.admit(seatRequest(spec, amountOf(demand, 'memory')));
+    return {
+      demand,
+      downgraded,
+      refusals: [...left.map(refusalOf), ...claims.refusals(spec), ...occupied, ...(seat === undefined ? [] : [seat])],
+    };
+  }
+
+  /** The dry run of `grant`. */
+  async fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+    await this.check(spec);
+    const { demand, refusals, downgraded } = this.decide(spec, await this.occupiedPorts(spec));
+    const room = this.#room(spec, demand, refusals);
+    return {
+      fits: refusals.length === 0,
+      refusals,
+      more: room[0]?.more ?? null,
+      room,
+      wouldGo: refusals.length === 0 ? null : this.#wouldGo(spec, demand, refusals),
+      downgraded,
+    };
+  }
+
+  /**
+   * Grants room, addresses, ports and names, in memory; the caller makes it durable. Throws cordoned, admission_refused,
+   * address_pool_exhausted, port_in_use, and leaves everything as it was.
+   */
+  admit(
+    spec: WorkloadSpec,
+    occupied: readonly Refusal[],
+    kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
+  ): WorkloadRecord {
+    const begun = performance.now();
+    this.requireOpen();
+    const before = this.#density.ledger.hold(spec.id);
+    const downgraded = this.grant(spec, occupied, begun);
+    const sandbox = this.#sandbox(spec, before);
+    return {
+      id: spec.id,
+      spec,
+      desired: 'running',
+      state: 'pending',
+      since: Date.now(),
+      bootId: this.#world.bootId,
+      sandbox,
+      ...NEVER_RUN,
+      restartRequested: false,
+      end: null,
+      error: null,
+      downgraded,
+      ...kept,
+    };
+  }
+
+  /** Throws `cordoned`. */
+  requireOpen(): void {
+    if (this.cordoned) throw new BerthError('cordoned', 'this node is cordoned and takes no new workloads');
+  }
+
+  /** Room, addresses and ports for a workload to come. Throws as `admit` does, and leaves everything as it was then. */
+  setAside(spec: WorkloadSpec, occupied: readonly Refusal[]): void {
+    const { demand, refusals } = this.decide(spec, occupied);
+    const [first, ...others] = refusals;
+    if (first !== undefined) throw this.#refused(spec, first, others);
+    // The claim may still fail, and is the only thing here that can.
+    this.#world.claims.claim(spec);
+    this.#density.ledger.reserve(spec.id, demand);
+  }
+
+  /** Room alone, for a workload that is there; the licences that it goes without. */
+  grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): readonly string[] {
+    const { demand, refusals, downgraded } = this.decide(spec, occupied);
+    const [first, ...others] = refusals;
+    const { observer } = this.#world;
+    const seconds = (performance.now() - begun) / 1000;
+    if (first !== undefined) {
+      observer.admission('refused', first.dimension, seconds);
+      throw this.#refused(spec, first, others);
+    }
+    this.#density.commit(spec.id, demand);
+    this.#world.placement.add(this.seat(spec));
+    observer.admission('admitted', 'none', seconds);
+    for (const licence of downgraded) this.#tellDowngrade(spec, licence);
+    return downgraded;
+  }
+
+  /** What runs already is counted, whatever the limits are now. */
+  adopt({ id, spec, downgraded = [] }: WorkloadRecord): void {
+    this.#density.adopt(id, this.demand(spec, downgraded));
+  }
+
+  /** As before an update that did not come about. */
+  restore({ id, spec, downgraded = [] }: WorkloadRecord): void {
+    this.#density.commit(id, this.demand(spec, downgraded));
+    this.#world.placement.add(this.seat(spec));
+  }
+
+  release(id: string): void {
+    this.#density.release(id);
+    this.#world.placement.remove(id);
+    this.#world.claims.release(id);
+  }
+
+  #refused(spec: WorkloadSpec, first: Refusal, others: readonly Refusal[]): BerthError {
+    this.#world.events.append({
+      ...{ type: 'admission.refused', workload: spec.id, tenant: spec.tenant },
+      data: { ...first },
+    });
+    const why =
+      first.dimension === 'ports'
+        ? `port ${first.scope} is in use`
+        : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
+    const code = CODES[first.dimension] ?? 'admission_refused';
+    return new BerthError(code, `"${spec.id}" does not fit: ${why}`, { hint: first.hint, data: { ...first, others } });
+  }
+
+  /** `before`: what was set aside for it, and is again when this fails. */
+  #sandbox(spec: WorkloadSpec, before: Hold | undefined): Sandbox {
+    const { claims, config, network } = this.#world;
+    const driver = driverOf(this.#world, spec.driver);
+    try {
+      const claim = claims.claim(spec);
+      const kind = slotKind(spec, driver, config.network, claim);
+      const slot = kind === null ? undefined : network.acquire(kind);
+      return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
+    } catch (error) {
+      this.#density.release(spec.id);
+      this.#world.placement.remove(spec.id);
+      // Of a reservation the claim stays as well.
+      if (before?.phase === 'reserved') this.#density.ledger.reserve(spec.id, before.demand);
+      else claims.release(spec.id);
+      throw error;
+    }
+  }
+
+  #mayGoWithout(licence: string): boolean {
+    return this.#density.licences.definition(licence).on_exhausted === 'downgrade';
+  }
+
+  #tellDowngrade({ id, tenant }: WorkloadSpec, licence: string): void {
+    this.#world.events.append({ type: 'licence.downgraded', workload: id, tenant, data: { licence } });
+    const at = this.#density.clock.wall();
+    this.#density.audit.append({ at, type: 'downgrade', licence, count: 0, workload: id, tenant });
+  }
+
+  /** The scarcest first. */
+  #room(spec: WorkloadSpec, demand: Demand, refusals: readonly Refusal[]): Room[] {
+    const { mode, bridge, ports } = spec.network;
+    const room: Room[] = [...this.#density.ledger.room(demand)];
+    if (mode === 'bridge') {
+      const pool = this.#world.claims.pools().find((usage) => usage.pool === `network.bridge.${bridge}.pool`);
+      if (pool !== undefined)
+        room.push({ scope: `bridge/${bridge}`, dimension: 'addresses', more: Math.max(0, pool.total - pool.leased) });
+    }
+    // One more of the very same shape would want the very same ports.
+    const refused = refusals.some(({ dimension }) => dimension === 'ports');
+    if (ports.length > 0) room.push({ scope: 'host', dimension: 'ports', more: refused ? 0 : 1 });
+    return room.sort((a, b) => a.more - b.more);
+  }
+
+  #wouldGo(spec: WorkloadSpec, demand: Demand, refusals: readonly Refusal[]): FitsAnswer['wouldGo'] {
+    const short = this.#density.ledger.shortages(spec.id, demand);
+    // Ports and addresses of bridges are not the ledger's, and nothing is gained by making room for the rest.
+    if (short.length < refusals.length) return null;
+    const candidates = [...this.#density.ledger.holds()].flatMap(([id, hold]) => {
+      const { tenant, class: of, priority } = hold.demand;
+      if (hold.phase !== 'committed' || id === spec.id || !yieldsTo({ class: of, priority }, spec)) return [];
+      const excess = this.#density.excess(id);
+      return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
+    });
+    const chosen = makeRoom(short, candidates);
+    return chosen?.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority })) ?? null;
+  }
+}

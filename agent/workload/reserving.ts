@@ -1,0 +1,185 @@
+// Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
+// density/reservations.ts for what is on disk when.
+import { isDeepStrictEqual } from 'node:util';
+import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
+import { BerthError } from '../errors.js';
+import type { Admission } from './admission.js';
+import type { WorkloadSpec } from './spec.js';
+import type { World } from './world.js';
+
+/** Who acts, and on which reservation, when one is named. */
+export interface Claimant {
+  /** Null: somebody on the local socket who has not said who. */
+  readonly scheduler: string | null;
+  /** As `workload.reserve` answered it. */
+  readonly reservation?: string;
+}
+
+export const NOBODY: Claimant = { scheduler: null };
+
+export class Reserving {
+  readonly #world: World;
+  readonly #admission: Admission;
+  readonly #exists: (id: string) => boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(world: World, admission: Admission, exists: (id: string) => boolean) {
+    this.#world = world;
+    this.#admission = admission;
+    this.#exists = exists;
+  }
+
+  /** After the workloads: theirs is what they have, and a reservation takes what is left. */
+  async restore(): Promise<void> {
+    const { claims, density, log } = this.#world;
+    for (const reservation of await density.reservations.load(this.#exists)) {
+      density.ledger.reserve(reservation.id, this.#admission.demand(reservation.spec));
+      try {
+        claims.claim(reservation.spec);
+      } catch (error) {
+        // The pool is another one by now. The room in the ledger stays; the commit will say what is missing.
+        log.warn({ reservation: reservation.token, err: error }, 'addresses of a reservation are gone');
+      }
+    }
+    this.#schedule();
+  }
+
+  /** Durable when it resolves. The same again, by the same, renews the time. */
+  async reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
+    if (ttl < TTL_MS.least || ttl > TTL_MS.most)
+      throw new BerthError('invalid_params', `ttl: must be from ${TTL_MS.least} to ${TTL_MS.most} ms`);
+    this.#admission.requireOpen();
+    await this.#admission.check(spec);
+    const occupied = await this.#admission.occupiedPorts(spec);
+    // From here to the write nothing is awaited.
+    if (this.#exists(spec.id))
+      throw new BerthError('conflict', `workload "${spec.id}" exists`, { data: { id: spec.id } });
+    const { density, events } = this.#world;
+    this.expire();
+    const before = density.reservations.get(spec.id);
+    if (before !== undefined) this.#requireOwner(before, scheduler);
+    if (before !== undefined && !isDeepStrictEqual(before.spec, spec))
+      throw new BerthError('conflict', `"${spec.id}" is reserved with another spec`, {
+        hint: 'Release the reservation first, or choose another id.',
+        data: { id: spec.id },
+      });
+    this.#admission.setAside(spec, occupied);
+    const made = density.reservations.make(spec, scheduler, ttl);
+    try {
+      await density.reservations.write(made);
+    } catch (error) {
+      if (density.reservations.get(spec.id) === made) {
+        density.reservations.putBack(spec.id, before);
+        if (before === undefined) this.#admission.release(spec.id);
+      }
+      throw error;
+    }
+    this.#schedule();
+    const { id, tenant } = spec;
+    if (before === undefined)
+      events.append({ type: 'reservation.made', workload: id, tenant, data: { scheduler, ttl } });
+    return density.reservations.view(made);
+  }
+
+  /** `name`: the id, or the whole token. Throws `reservation_not_found`, `reservation_foreign`. */
+  async release(name: string, scheduler: string | null): Promise<ReservationView> {
+    const { density, events } = this.#world;
+    this.expire();
+    const [id = ''] = name.split('.');
+    const found = density.reservations.get(id);
+    if (found === undefined || (name !== id && found.token !== name)) throw this.#gone(name);
+    this.#requireOwner(found, scheduler, 'release');
+    const view = density.reservations.view(found);
+    await density.reservations.release(id);
+    this.#free(id);
+    events.append({ type: 'reservation.released', workload: id, tenant: found.spec.tenant, data: {} });
+    return view;
+  }
+
+  /** Throws unless `claimant` may create this workload now, as far as reservations are concerned. */
+  require(spec: WorkloadSpec, claimant: Claimant): void {
+    this.expire();
+    const found = this.#world.density.reservations.get(spec.id);
+    const { reservation: token } = claimant;
+    if (found === undefined) {
+      if (token !== undefined) throw this.#gone(token);
+      return;
+    }
+    this.#requireOwner(found, claimant.scheduler);
+    if (token !== undefined && token !== found.token) throw this.#gone(token);
+  }
+
+  /** Its workload is durable. The file may go at any time: at a start, the workload counts. */
+  committed({ id, token }: Reservation): void {
+    const { density, log } = this.#world;
+    density.reservations
+      .drop(id)
+      .catch((error: unknown) => log.warn({ reservation: token, err: error }, 'not removed'));
+  }
+
+  /** Its commit did not become durable: what it set aside is set aside again. */
+  takeBack(reservation: Reservation): void {
+    const { claims, density } = this.#world;
+    density.reservations.putBack(reservation.id, reservation);
+    density.ledger.reserve(reservation.id, this.#admission.demand(reservation.spec));
+    claims.claim(reservation.spec);
+    this.#schedule();
+  }
+
+  /** What is said of a reservation that is not there any more. */
+  #gone(name: string): BerthError {
+    const [id = ''] = name.split('.');
+    const data = { reservation: name };
+    if (this.#exists(id))
+      return new BerthError('reservation_committed', `reservation "${name}" was committed: the workload exists`, {
+        data,
+      });
+    if (name.includes('.') && this.#world.density.reservations.isLate(name))
+      return new BerthError('reservation_expired', `the time of reservation "${name}" is over`, { data });
+    return new BerthError('reservation_not_found', `there is no reservation "${name}"`, { data });
+  }
+
+  /** Frees what has run out. Called before every decision about a reservation, so that no timer has to be exact. */
+  expire(): void {
+    const { density, events, log } = this.#world;
+    for (const { id, token, spec } of density.reservations.expired()) {
+      density.reservations
+        .drop(id)
+        .catch((error: unknown) => log.warn({ reservation: token, err: error }, 'not removed'));
+      this.#free(id);
+      events.append({ type: 'reservation.expired', workload: id, tenant: spec.tenant, data: {} });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** The local socket has every right to take away what is not used; to use it is the owner's alone. */
+  #requireOwner(found: Reservation, scheduler: string | null, act: 'use' | 'release' = 'use'): void {
+    if (found.scheduler === scheduler || (act === 'release' && scheduler === null)) return;
+    const owner = found.scheduler === null ? 'somebody on the local socket' : `scheduler "${found.scheduler}"`;
+    throw new BerthError('reservation_foreign', `"${found.id}" is reserved by ${owner}`, {
+      data: { id: found.id, owner: found.scheduler, scheduler },
+    });
+  }
+
+  #free(id: string): void {
+    if (this.#world.density.ledger.hold(id)?.phase === 'reserved') this.#admission.release(id);
+  }
+
+  /** Wakes up when the next one runs out; a second later than exact is early enough. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const { density } = this.#world;
+    const left = density.reservations.all().map((one) => density.reservations.left(one));
+    if (left.length === 0 || this.#closed) return;
+    const wait = Math.min(60_000, Math.max(10, Math.min(...left) + 10));
+    this.#timer = setTimeout(() => {
+      this.expire();
+      this.#schedule();
+    }, wait).unref();
+  }
+}

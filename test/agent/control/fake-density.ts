@@ -1,0 +1,86 @@
+import type { ReservationView } from '../../../agent/density/reservations.js';
+import type { TenantView } from '../../../agent/density/tenant-admin.js';
+import { BerthError } from '../../../agent/errors.js';
+import type { AgentService, FitsAnswer, LicenceView } from '../../../agent/service.js';
+
+type Part = Pick<
+  AgentService,
+  | 'outlook'
+  | 'reserve'
+  | 'release'
+  | 'tenants'
+  | 'setTenant'
+  | 'deleteTenant'
+  | 'licences'
+  | 'leaseLicence'
+  | 'licenceAudit'
+  | 'tune'
+>;
+
+export const FITS: FitsAnswer = {
+  fits: true,
+  refusals: [],
+  more: 7,
+  room: [{ scope: 'host', dimension: 'workloads', more: 7 }],
+  wouldGo: null,
+  downgraded: [],
+};
+
+const tenantOf = (name: string): TenantView => ({
+  ...{ name, quota: { workloads: 10 }, guaranteed: {}, licences: {}, limits: {} },
+  ...{ sources: { 'quota.workloads': 'file' }, rows: [], over: [] },
+});
+
+const LICENCE: LicenceView = {
+  ...{ name: 'db', per: 'instance', onExhausted: 'refuse', count: 2, leases: [], total: 2, inUse: 2, reserved: 0 },
+  holders: [
+    { workload: 'mine', tenant: 'acme', count: 1 },
+    { workload: 'theirs', tenant: 'globex', count: 1 },
+  ],
+};
+
+/** The density room of a service that does nothing to the host. */
+export function fakeDensity(calls: string[]): Part {
+  const reservations = new Map<string, ReservationView>();
+  return {
+    outlook: () => ({
+      windows: [
+        { name: 'night', active: false, from: 5, until: 6, changes: { cpu_overcommit: 8, 'tenant.globex.cpu': 4 } },
+      ],
+      ceilings: [{ name: 'keys', limit: 10, used: 1 }],
+      reservations: [...reservations.values()],
+    }),
+    reserve: async (spec, scheduler, ttl) => {
+      calls.push(`reserve ${spec.id} ${ttl}`);
+      const view = { reservation: `${spec.id}.1.2`, id: spec.id, tenant: spec.tenant, scheduler, expiresAt: ttl };
+      reservations.set(spec.id, view);
+      return view;
+    },
+    release: async (name) => {
+      const found = reservations.get(name.split('.')[0] ?? '');
+      if (found === undefined) throw new BerthError('reservation_not_found', `there is no reservation "${name}"`);
+      calls.push(`release ${name}`);
+      reservations.delete(found.id);
+      return found;
+    },
+    tenants: () => ['acme', 'globex'].map(tenantOf),
+    setTenant: async (name, change, { create, evict }) => {
+      calls.push(`tenant ${name} ${JSON.stringify(change)}${create ? ' create' : ''}${evict ? ' evict' : ''}`);
+      return { tenant: tenantOf(name), evicted: evict ? ['web'] : [] };
+    },
+    deleteTenant: async (name) => void calls.push(`delete tenant ${name}`),
+    licences: () => [LICENCE],
+    leaseLicence: async (name, scheduler, count, ttl) => {
+      calls.push(`lease ${name} ${scheduler} ${count} ${ttl}`);
+      return LICENCE;
+    },
+    licenceAudit: async () => [
+      { at: 1, type: 'grant', licence: 'db', count: 1, workload: 'mine', tenant: 'acme' },
+      { at: 2, type: 'grant', licence: 'db', count: 1, workload: 'theirs', tenant: 'globex' },
+    ],
+    tune: async (action) => {
+      calls.push(`tune ${action}`);
+      return [{ key: 'kernel.keys.maxkeys', before: 200, after: 4000, now: 4000 }];
+    },
+  };
+}

@@ -1,0 +1,218 @@
+// reserve -> commit -> release, with the agent killed at every step between.
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { FakeClock } from '../density/fake-clock.js';
+import { type Life, newLife, specOf, state } from './fake-world.js';
+
+const ONE = { config: { density: { max_workloads: 1 } } };
+const held = ({ manager }: Life) => {
+  const row = manager.capacity().find(({ scope, dimension }) => scope === 'host' && dimension === 'workloads');
+  return [row?.committed, row?.reserved];
+};
+const filesOf = ({ directory }: { directory: string }) => readdirSync(join(directory, 'state/reservations'));
+
+async function started(options: Parameters<typeof newLife>[0] & { clock?: FakeClock } = {}) {
+  const clock = options.clock ?? new FakeClock();
+  const life = newLife({ ...ONE, clock, ...options });
+  await life.manager.recover();
+  return { ...life, clock };
+}
+
+async function nextLife(dead: Awaited<ReturnType<typeof started>>, bootId = 'boot-1') {
+  await dead.journal.idle();
+  await dead.journal.die();
+  dead.manager.close();
+  dead.host.revive();
+  return started({ host: dead.host, directory: dead.directory, bootId, clock: dead.clock });
+}
+
+test('room that is set aside is kept from others and used by its workload', async (t) => {
+  const life = await started();
+  const made = await life.manager.reserve(specOf(), 'central', 30_000);
+  t.like(made, { id: 'web-1', tenant: 'acme', scheduler: 'central', expiresAt: life.clock.wall() + 30_000 });
+  t.deepEqual(held(life), [0, 1]);
+  await t.throwsAsync(life.manager.create(specOf({ id: 'web-2' })), { code: 'admission_refused' });
+  await life.manager.create(specOf(), { scheduler: 'central', reservation: made.reservation });
+  t.deepEqual(held(life), [1, 0]);
+  await life.until(state('running'));
+  await life.journal.idle();
+  t.deepEqual(filesOf(life), []);
+});
+
+test('a reservation holds address and ports, too', async (t) => {
+  const life = await started({ config: { network: { pool: '10.9.0.0/31' } } });
+  const port = { host: 8080, guest: 80 };
+  await life.manager.reserve(specOf({ network: { ports: [port] } }), null, 30_000);
+  await t.throwsAsync(life.manager.create(specOf({ id: 'b', network: { ports: [port] } })), { code: 'port_in_use' });
+  await life.manager.create(specOf({ id: 'c' }));
+  await t.throwsAsync(life.manager.create(specOf({ id: 'd' })), { code: 'address_pool_exhausted' });
+  await life.manager.releaseReservation('web-1', null);
+  await life.manager.create(specOf({ id: 'd', network: { ports: [port] } }));
+  t.pass();
+});
+
+test('released, run out or refused, it leaves nothing', async (t) => {
+  const life = await started();
+  const { reservation } = await life.manager.reserve(specOf(), null, 30_000);
+  await life.manager.releaseReservation(reservation, null);
+  t.deepEqual([held(life), filesOf(life)], [[0, 0], []]);
+  await life.manager.reserve(specOf(), null, 5000);
+  life.clock.pass(5000);
+  t.true((await life.manager.fits(specOf({ id: 'other' }))).fits);
+  await life.manager.create(specOf({ id: 'other' }));
+  t.deepEqual(held(life), [1, 0]);
+  await life.until((event) => event.type === 'reservation.expired');
+  await t.throwsAsync(life.manager.reserve(specOf(), null, 5000), { code: 'admission_refused' });
+  t.deepEqual(held(life), [1, 0]);
+});
+
+test('late, twice, by another, or of nothing: each is an error with a code', async (t) => {
+  const life = await started();
+  const { manager, clock } = life;
+  const first = await manager.reserve(specOf(), 'central', 5000);
+  const by = (scheduler: string | null, reservation?: string) =>
+    reservation === undefined ? { scheduler } : { scheduler, reservation };
+  await t.throwsAsync(manager.create(specOf(), by('other')), { code: 'reservation_foreign' });
+  await t.throwsAsync(manager.create(specOf(), by(null)), { code: 'reservation_foreign' });
+  await t.throwsAsync(manager.reserve(specOf(), 'other', 5000), { code: 'reservation_foreign' });
+  await t.throwsAsync(manager.releaseReservation('web-1', 'other'), { code: 'reservation_foreign' });
+  await t.throwsAsync(manager.create(specOf(), by('central', 'web-1.zzzzzzzz.00')), { code: 'reservation_not_found' });
+  await t.throwsAsync(manager.releaseReservation('nothing', 'central'), { code: 'reservation_not_found' });
+  t.deepEqual(held(life), [0, 1], 'none of that has changed anything');
+  clock.pass(5001);
+  await t.throwsAsync(manager.create(specOf(), by('central', first.reservation)), { code: 'reservation_expired' });
+  await t.throwsAsync(manager.releaseReservation(first.reservation, 'central'), { code: 'reservation_expired' });
+  const second = await manager.reserve(specOf(), 'central', 5000);
+  await manager.create(specOf(), by('central', second.reservation));
+  await manager.create(specOf(), by('central', second.reservation));
+  const twice = manager.create(specOf({ labels: { a: 'b' } }), by('central', second.reservation));
+  await t.throwsAsync(twice, { code: 'reservation_committed' });
+  await t.throwsAsync(manager.releaseReservation(second.reservation, 'central'), { code: 'reservation_committed' });
+  await t.throwsAsync(manager.reserve(specOf(), 'central', 5000), { code: 'conflict' });
+  t.deepEqual(held(life), [1, 0]);
+});
+
+test('the same again renews the time, another spec is a conflict, an absurd time is refused', async (t) => {
+  const life = await started();
+  const first = await life.manager.reserve(specOf(), null, 5000);
+  life.clock.pass(4000);
+  const again = await life.manager.reserve(specOf(), null, 5000);
+  t.is(again.reservation, first.reservation);
+  t.is(again.expiresAt, first.expiresAt + 4000);
+  await t.throwsAsync(life.manager.reserve(specOf({ priority: 7 }), null, 5000), { code: 'conflict' });
+  for (const ttl of [0, -1, 999, 86_400_001])
+    await t.throwsAsync(life.manager.reserve(specOf({ id: 'x' }), null, ttl), { code: 'invalid_params' });
+  t.deepEqual(held(life), [0, 1]);
+});
+
+test('a clock on the wall that jumps neither shortens nor stretches it', async (t) => {
+  const life = await started();
+  await life.manager.reserve(specOf(), null, 30_000);
+  life.clock.set(life.clock.wall() + 365 * 86_400_000);
+  await t.throwsAsync(life.manager.create(specOf({ id: 'b' })), { code: 'admission_refused' });
+  life.clock.set(0);
+  life.clock.pass(30_001);
+  await life.manager.create(specOf({ id: 'b' }));
+  t.pass();
+});
+
+test('a killed agent’s successor keeps it for the time that is left', async (t) => {
+  const first = await started();
+  await first.manager.reserve(specOf(), 'central', 30_000);
+  first.clock.pass(20_000);
+  const second = await nextLife(first);
+  t.deepEqual(held(second), [0, 1]);
+  t.is(second.world.density.reservations.all().length, 1);
+  await t.throwsAsync(second.manager.create(specOf({ id: 'b' })), { code: 'admission_refused' });
+  second.clock.pass(10_001);
+  await second.manager.create(specOf({ id: 'b' }));
+  t.deepEqual(held(second), [1, 0]);
+});
+
+test('after a boot the wall clock counts, and never more than the time it was made for', async (t) => {
+  const first = await started();
+  await first.manager.reserve(specOf(), null, 30_000);
+  first.clock.set(first.clock.wall() - 3_600_000);
+  first.clock.reboot();
+  const second = await nextLife(first, 'boot-2');
+  t.deepEqual(held(second), [0, 1]);
+  second.clock.pass(30_001);
+  second.clock.set(second.clock.wall() + 3_700_000);
+  const third = await nextLife(second, 'boot-2');
+  t.deepEqual(held(third), [0, 0]);
+  t.deepEqual(filesOf(third), []);
+});
+
+test('killed before its answer: the file is there or not, and the ledger agrees with it', async (t) => {
+  const first = await started();
+  const answer = first.manager.reserve(specOf(), null, 30_000);
+  const second = await nextLife(first);
+  const [, reserved] = held(second);
+  t.is(reserved, second.world.density.reservations.all().length);
+  await answer.catch(() => undefined);
+});
+
+test('killed at every step of a commit there is one workload, and room for no second', async (t) => {
+  for (let calls = 0; calls <= 6; calls++) {
+    const first = await started();
+    const { reservation } = await first.manager.reserve(specOf(), 'central', 30_000);
+    first.host.dieAfter(calls);
+    await first.manager.create(specOf(), { scheduler: 'central', reservation });
+    // The file of the reservation may have outlasted the commit.
+    if (calls % 2 === 1) {
+      const path = join(first.directory, 'state/reservations/web-1.json');
+      if (!existsSync(path)) writeFileSync(path, '{"version":1}');
+    }
+    const second = await nextLife(first);
+    if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
+    t.deepEqual(held(second), [1, 0], `after ${calls} calls`);
+    await t.throwsAsync(second.manager.create(specOf({ id: 'b' })), { code: 'admission_refused' });
+    t.deepEqual(
+      filesOf(second).filter((name) => name.endsWith('.json')),
+      [],
+    );
+    second.manager.close();
+  }
+});
+
+test('a commit that does not become durable leaves the reservation', async (t) => {
+  const life = await started();
+  const { reservation } = await life.manager.reserve(specOf(), null, 30_000);
+  const write = life.world.journal.write.bind(life.world.journal);
+  life.world.journal.write = () => Promise.reject(new Error('disk full'));
+  await t.throwsAsync(life.manager.create(specOf(), { scheduler: null, reservation }), { message: 'disk full' });
+  t.deepEqual(held(life), [0, 1]);
+  t.false(life.manager.has('web-1'));
+  life.world.journal.write = write;
+  await life.manager.create(specOf(), { scheduler: null, reservation });
+  t.deepEqual(held(life), [1, 0]);
+});
+
+test('a reservation that cannot be written is none, and a torn file is set aside', async (t) => {
+  const life = await started();
+  const { reservations } = life.world.density;
+  const write = reservations.write.bind(reservations);
+  reservations.write = () => Promise.reject(new Error('disk full'));
+  await t.throwsAsync(life.manager.reserve(specOf(), null, 30_000), { message: 'disk full' });
+  t.deepEqual(held(life), [0, 0]);
+  reservations.write = write;
+  writeFileSync(join(life.directory, 'state/reservations/torn.json'), '{"version":1,"reser');
+  const second = await nextLife(life);
+  t.true(second.events.some(({ type }) => type === 'journal.damaged'));
+  t.deepEqual(filesOf(second), ['torn.json.damaged']);
+});
+
+test('two at once for the last place: one gets it', async (t) => {
+  const life = await started();
+  const outcomes = await Promise.allSettled([
+    life.manager.reserve(specOf({ id: 'a' }), null, 30_000),
+    life.manager.create(specOf({ id: 'b' })),
+    life.manager.reserve(specOf({ id: 'c' }), null, 30_000),
+  ]);
+  t.is(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  t.is(
+    held(life).reduce<number>((sum, n) => sum + (n ?? 0), 0),
+    1,
+  );
+});
