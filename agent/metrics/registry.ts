@@ -15,6 +15,7 @@ import {
   type SamplingSource,
 } from './collectors.js';
 
+import { addLimitFamilies } from './limits.js';
 import { addNetworkFamilies } from './network.js';
 
 export type { MetricsSource, SamplingSource } from './collectors.js';
@@ -79,6 +80,7 @@ export class Metrics {
     addSamplingFamilies(collectors, options.sampling);
     addTotalFamilies(collectors, options.source);
     addNetworkFamilies(collectors, options.source);
+    addLimitFamilies(collectors, options.source);
 
     this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
       'result',

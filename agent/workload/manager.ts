@@ -379,7 +379,7 @@ export class Manager {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
-    const { claims, ledger } = this.#world;
+    const { claims, layers, ledger } = this.#world;
     const { id, state } = record;
     const live = !isSettled(state);
     await this.#check(spec, live);
@@ -387,10 +387,14 @@ export class Manager {
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
     try {
-      if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
-      await actor.patch({ spec, generation: record.generation + 1 });
+      await layers.exclusive(id, async () => {
+        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
+        await actor.patch({ spec, generation: record.generation + 1 });
+      });
     } catch (error) {
-      await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
+      await layers
+        .exclusive(id, undo)
+        .catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
       if (live) ledger.commit(id, this.#demand(record.spec));
       if (live) this.#world.placement.add(this.#seat(record.spec));
       if (live) claims.holdPorts(id, record.spec.network.ports);

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import { Leaks } from '../../../cgroups/leaks.js';
 import type { Shrink } from '../../../cgroups/shrink.js';
 import { SysError } from '../../../linux/errors.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
@@ -129,6 +130,8 @@ export class FakeHost {
         }),
       populated,
       processes: () => [],
+      leaks: new Leaks(),
+      dying: () => 0,
       waitFrozen: async () => undefined,
       waitEmpty: async (name) => {
         if (populated(name)) throw new SysError('wait', 110, { path: name });
