@@ -1,8 +1,9 @@
 // The table of groups; `--only` and `--list` read it.
+import { cgroups } from './cgroups/group.js';
 import type { Group, Part } from './group.js';
 import { network } from './network/group.js';
 
-export const GROUPS: readonly Group[] = [network];
+export const GROUPS: readonly Group[] = [network, cgroups];
 
 /** A group and the parts of it that are to run. */
 export interface Selection {
