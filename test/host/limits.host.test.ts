@@ -329,7 +329,7 @@ test.serial('throttled while hardly busy: said, with the change that cures it', 
   t.timeout(6 * MINUTES);
   const found = async () => {
     const { conditions } = await s.node.call('node.describe', {});
-    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.why ?? '';
+    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.title ?? '';
   };
   // The agent looks each minute at what happened in it.
   for (const end = Date.now() + 3 * MINUTES; !(await found()).includes('bursty') && Date.now() < end; )
