@@ -1,6 +1,8 @@
 // The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processes } from '../cgroups/end.js';
+import { sumKsm } from '../linux/ksm.js';
 import type { Cordon } from './cordon.js';
 import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
@@ -114,7 +116,8 @@ export class Agent implements AgentService {
       return text === undefined ? [] : [[file, text.trim()] as const];
     };
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
-    return { ...manager.view(record), limits };
+    const pids = record.spec.resources.memory?.ksm === true ? processes(directory) : [];
+    return { ...manager.view(record), limits, ...(pids.length === 0 ? {} : { ksm: sumKsm(pids) }) };
   }
 
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {

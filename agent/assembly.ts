@@ -14,6 +14,7 @@ import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import { readKsm } from './host/ksm.js';
 import { probeKvm } from './host/kvm.js';
 import { which } from './host/which.js';
 import { Claims } from './network/claims.js';
@@ -24,6 +25,7 @@ import { isTaken } from './network/published.js';
 import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
+import { openKernelLog } from './pressure/kernel-log.js';
 import { openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
@@ -173,5 +175,8 @@ async function makeWorld(
     drivers: createDrivers(config),
     which,
     kvmUsable: facts.kvm?.usable ?? false,
+    kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
+    history: () => [],
+    ksm: () => readKsm(),
   };
 }

@@ -17,7 +17,10 @@ export const MUTABLE = [...MUTABLE_FIELDS, ...MUTABLE_NETWORK.map((field) => `ne
 export function fixedChanges(before: WorkloadSpec, after: WorkloadSpec): string[] {
   const { network: from, ...rest } = before;
   const { network: to, ...others } = after;
+  const merging = before.resources.memory?.ksm === true;
   return [
+    // Only a process itself can switch it, and QEMU reads it once.
+    ...(merging === (after.resources.memory?.ksm === true) ? [] : ['resources.memory.ksm']),
     ...differing(rest, others).filter((key) => !MUTABLE_FIELDS.includes(key)),
     ...differing(from, to)
       .filter((key) => !MUTABLE_NETWORK.includes(key))

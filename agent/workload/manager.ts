@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { type Demand, demandOf } from '../density/demand.js';
 import { BerthError, type ErrorCode } from '../errors.js';
+import { requireKsm } from '../host/ksm.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
 import { givenResolver } from '../network/dns.js';
@@ -16,7 +17,14 @@ import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
 import { limitsOf, networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
-import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
+import {
+  type Desired,
+  NEVER_RUN,
+  type Sandbox,
+  type WorkloadRecord,
+  type WorkloadState,
+  type WorkloadView,
+} from './record.js';
 import { type Recovery, recover } from './recover.js';
 import type { WorkloadSpec } from './spec.js';
 import { parseSize } from './units.js';
@@ -178,8 +186,22 @@ export class Manager {
     return this.view(actor.record);
   }
 
+  /**
+   * Kills a workload to relieve the host or its tenant; `detail` is one sentence with the figures. The reason is durable
+   * before the kill, and the restart policy applies as after any failure. False: nothing of it runs, or it ends already.
+   */
+  killForPressure(id: string, detail: string): Promise<boolean> {
+    const actor = this.#actors.get(id);
+    return actor === undefined ? Promise.resolve(false) : actor.killForPressure(detail);
+  }
+
+  /** To be called when memory.events of a workload has changed: a kill that it survives becomes `workload.oom`. */
+  memoryEventsChanged(id: string): void {
+    this.#actors.get(id)?.memoryEventsChanged();
+  }
+
   view(record: WorkloadRecord): WorkloadView {
-    const { bootId: _bootId, sandbox, ...rest } = record;
+    const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
     const { cgroups, config } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);
@@ -226,8 +248,8 @@ export class Manager {
     this.#world.claims.release(id);
   }
 
-  /** All that can be known of a spec on this host without changing anything. */
-  async #check(spec: WorkloadSpec): Promise<void> {
+  /** All that can be known of a spec on this host without changing anything. `live`: it runs, and holds what it asks for. */
+  async #check(spec: WorkloadSpec, live = false): Promise<void> {
     const driver = driverOf(this.#world, spec.driver);
     requireControllers(
       limitsOf(spec, driver.overhead(spec), new Set(this.#world.cgroups.controllers)),
@@ -235,7 +257,8 @@ export class Manager {
     );
     requireNetwork(spec.network, this.#world.config.network);
     requireRates(spec.network, this.#world.config.network);
-    await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable });
+    requireKsm(spec, this.#world.ksm());
+    await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable, live });
   }
 
   #demand(spec: WorkloadSpec): Demand {
@@ -279,7 +302,7 @@ export class Manager {
       since: Date.now(),
       bootId: this.#world.bootId,
       sandbox,
-      process: null,
+      ...NEVER_RUN,
       restartRequested: false,
       end: null,
       error: null,
@@ -335,10 +358,10 @@ export class Manager {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
-    await this.#check(spec);
     const { claims, ledger } = this.#world;
     const { id, state } = record;
     const live = !isSettled(state);
+    await this.#check(spec, live);
     if (live) this.#grant(spec, await this.#occupiedPorts(spec), performance.now());
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;

@@ -10,7 +10,7 @@ import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
 import { limitsOf, NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
-import type { WorkloadRecord } from './record.js';
+import { NEVER_RUN, type WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
 
 export interface Recovery {
@@ -79,7 +79,7 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
   const { state } = record;
   if (record.bootId !== bootId) {
     if (state === 'exited' || state === 'failed') return record;
-    const gone = { process: null, restartRequested: false, bootId, since: Date.now() };
+    const gone = { ...NEVER_RUN, restartRequested: false, bootId, since: Date.now() };
     // A stop or an end was under way: finish it. The boot has removed the objects; taking down finds nothing.
     if (state === 'stopping') return { ...record, ...gone };
     return { ...record, ...gone, state: 'pending' };
@@ -88,8 +88,7 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
   if (!seen || seen.exit || !starting) return record;
   // Spawned, and then the agent died before it could write so.
   const { pid, startTime, startedAt } = seen;
-  const process = { pid, startTime, startedAt, oomKillsBefore: 0 };
-  return { ...record, state: 'running', since: Date.now(), error: null, process };
+  return { ...record, state: 'running', since: Date.now(), error: null, process: { pid, startTime, startedAt } };
 }
 
 const EVERYTHING: Limits = {

@@ -43,6 +43,10 @@ const memory = z
     request: size.optional().meta({ description: 'bytes promised; counts in the ledger' }),
     limit: size.optional().meta({ description: 'bytes at most: memory.max' }),
     swap: size.optional().meta({ description: 'bytes of swap at most: memory.swap.max' }),
+    ksm: z.boolean().default(false).meta({
+      description:
+        'equal pages are kept once (KSM), across all workloads and tenants that ask for it: how long a write takes then tells one what another has in memory',
+    }),
   })
   .refine((m) => m.limit === undefined || m.limit >= 1 << 20, { message: 'must be at least 1Mi', path: ['limit'] })
   .refine((m) => m.request === undefined || m.limit === undefined || m.request <= m.limit, {
@@ -85,6 +89,9 @@ const oci = z
     path: ['command'],
   });
 
+/** Bytes. */
+export const HUGE_PAGE = { '2Mi': 2 ** 21, '1Gi': 2 ** 30 } as const;
+
 const qemu = z
   .strictObject({
     kernel: absolutePath,
@@ -93,6 +100,17 @@ const qemu = z
     append: z.string().max(2048).default('console=ttyS0'),
     vcpus: z.number().int().min(1).max(32).default(1),
     memory: size.default(128 * 2 ** 20).meta({ description: 'guest memory' }),
+    hugepages: z.enum(['2Mi', '1Gi']).optional().meta({
+      description: 'guest memory in huge pages of this size, set aside on the host; memory.max then holds QEMU alone',
+    }),
+    lockMemory: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'all memory is made at the start, and never swapped out or reclaimed' }),
+  })
+  .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
+    message: 'must be a multiple of the size of a huge page',
+    path: ['memory'],
   })
   .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
 
@@ -157,6 +175,18 @@ export const workloadSpec = z
     }
     if (spec.driver === 'qemu' && spec.network.mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
+    if (spec.resources.memory?.ksm === true) {
+      const other =
+        spec.driver === 'external'
+          ? 'driver "external": what runs there asks for it itself'
+          : spec.qemu?.hugepages !== undefined
+            ? 'qemu.hugepages: huge pages are never merged'
+            : spec.qemu?.lockMemory === true
+              ? 'qemu.lockMemory: a write to a merged page waits for a new one'
+              : undefined;
+      if (other !== undefined)
+        ctx.addIssue({ code: 'custom', path: ['resources', 'memory', 'ksm'], message: `does not go with ${other}` });
+    }
     const { mode, dns } = spec.network;
     if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
       ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });

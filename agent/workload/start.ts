@@ -5,7 +5,7 @@ import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
-import { readOom } from '../pressure/ends.js';
+import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { applyStep } from './steps.js';
@@ -45,19 +45,19 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
     if (actor.record.state === 'preparing') {
       // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
       await world.holder.forget(spec.id);
-      await actor.patch({ state: 'starting' });
+      await actor.patch({ state: 'starting', before: await before(world, actor.record) });
     }
-    const oomKillsBefore = (await readOom(world.cgroups.path(sandbox.cgroup))).kills;
     const held = await inTime(spawn(world, actor.record, launch), deadline, ms);
     const { pid, startTime, startedAt } = held;
-    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt, oomKillsBefore } });
+    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt } });
   }
   world.observer.started(spec.driver, (performance.now() - begun) / 1000);
 }
 
 async function spawn(world: World, record: WorkloadRecord, launch: Launch): Promise<HeldProcess> {
-  const { id, sandbox } = record;
+  const { id, sandbox, spec } = record;
   const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
+  const ksm = spec.driver !== 'qemu' && spec.resources.memory?.ksm === true;
   const request: SpawnRequest = {
     id,
     argv: launch.argv,
@@ -67,6 +67,7 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch): Prom
     ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
     ...(netns === undefined ? {} : { netns }),
     ...(launch.pidFile === undefined ? {} : { pidFile: launch.pidFile }),
+    ...(ksm ? { memoryMerge: true } : {}),
   };
   try {
     return await world.holder.spawn(request);

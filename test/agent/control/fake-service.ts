@@ -110,6 +110,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
     since: 1,
     createdAt: 1,
     generation: 1,
+    killed: null,
     sandbox: {
       cgroup: spec.id,
       ...NO_NETWORK,

@@ -5,6 +5,7 @@ import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
+import { NO_KERNEL_LOG } from '../../../agent/pressure/kernel-log.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -67,6 +68,7 @@ export interface LifeOptions {
   readonly directory?: string;
   readonly bootId?: string;
   readonly config?: Record<string, unknown>;
+  readonly world?: Partial<World>;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -126,6 +128,10 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     ]),
     which: () => '/bin/true',
     kvmUsable: false,
+    kernelLog: NO_KERNEL_LOG,
+    history: () => [],
+    ksm: () => ({ run: null, inherited: false }),
+    ...options.world,
   };
   const manager = new Manager(world);
   host.onExit = (process) => {
