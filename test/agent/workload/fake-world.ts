@@ -73,6 +73,7 @@ export interface LifeOptions {
   readonly directory?: string;
   readonly bootId?: string;
   readonly config?: Record<string, unknown>;
+  readonly world?: Partial<World>;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -130,9 +131,6 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
         for (const wake of [...waiting]) wake();
       },
     },
-    kernelLog: NO_KERNEL_LOG,
-    history: () => [],
-    ksm: () => ({ run: 0, inherited: true }),
     observer: {
       started: () => undefined,
       ended: () => undefined,
@@ -147,6 +145,10 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     ]),
     which: () => '/bin/true',
     kvmUsable: false,
+    kernelLog: NO_KERNEL_LOG,
+    history: () => [],
+    ksm: () => ({ run: null, inherited: false }),
+    ...options.world,
   };
   const manager = new Manager(world);
   host.onExit = (process) => {
