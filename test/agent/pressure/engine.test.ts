@@ -268,7 +268,7 @@ test("want of cpu that only besteffort feels is nobody else's, and what burstabl
 test('a hook that fails holds up nothing, and what it said is told', async (t) => {
   const host = new FakeHost(t);
   pressed(host);
-  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook: '/bin/sh', hook_timeout: '10s' });
+  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook: '/bin/sh', hook_timeout: '2m' });
   // The shell runs what it reads: JSON is no command, so this one fails with 127, which holds up nothing.
   await host.fire(join(host.root, MEMORY), engine);
   await host.seconds(4, engine);
@@ -281,7 +281,7 @@ test('a veto is as if nothing had been decided, but for the cool-down', async (t
   pressed(host);
   const hook = join(host.root, 'hook');
   writeFileSync(hook, '#!/bin/sh\ncat >> told\nexit 75\n', { mode: 0o755 });
-  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook });
+  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook, hook_timeout: '2m' });
   await host.fire(join(host.root, MEMORY), engine);
   await host.seconds(8, engine);
   const acts = host.events.map(({ workload, data }) => `${data.action} ${workload} ${data.outcome}`);
