@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import { SysError } from '../../../linux/errors.js';
-import { FakeHost } from './fake-host.js';
+import { FakeHost, stuckCgroup } from './fake-host.js';
 import { config, GIB, MIB } from './fixture.js';
 
 const HEAVY = { some: 600, full: 400 };
@@ -268,7 +268,7 @@ test("want of cpu that only besteffort feels is nobody else's, and what burstabl
 test('a hook that fails holds up nothing, and what it said is told', async (t) => {
   const host = new FakeHost(t);
   pressed(host);
-  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook: '/bin/sh', hook_timeout: '10s' });
+  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook: '/bin/sh', hook_timeout: '2m' });
   // The shell runs what it reads: JSON is no command, so this one fails with 127, which holds up nothing.
   await host.fire(join(host.root, MEMORY), engine);
   await host.seconds(4, engine);
@@ -281,7 +281,7 @@ test('a veto is as if nothing had been decided, but for the cool-down', async (t
   pressed(host);
   const hook = join(host.root, 'hook');
   writeFileSync(hook, '#!/bin/sh\ncat >> told\nexit 75\n', { mode: 0o755 });
-  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook });
+  const engine = await host.engine({ steps: ['kill'], kill_after: '2s', hook, hook_timeout: '2m' });
   await host.fire(join(host.root, MEMORY), engine);
   await host.seconds(8, engine);
   const acts = host.events.map(({ workload, data }) => `${data.action} ${workload} ${data.outcome}`);
@@ -341,61 +341,6 @@ test('at level act for long is a condition, with the reason why nothing more is 
   const found = engine.conditions().find(({ code }) => code === 'pressure_lasting');
   t.regex(found?.title ?? '', /^host is short of memory for \d+ s$/);
   t.regex(found?.why ?? '', /reclaim: taken 2 times already/);
-});
-
-function stuckCgroup() {
-  const perSecond = { memory: { some: 950, full: 900 }, cpu: { some: 0, full: 0 }, io: { some: 0, full: 0 } };
-  return { memory: 70 * MIB, high: 64 * MIB, highPerSecond: 50, perSecond };
-}
-
-test('futile reclaim is ended within 15 s of its first sign: memory.high goes to max, and it is told', async (t) => {
-  const host = new FakeHost(t);
-  const stuck = host.workload('stuck', { memoryHigh: 64 * MIB }, stuckCgroup());
-  stuck.highPerSecond = 0;
-  stuck.perSecond.memory = { some: 0, full: 0 };
-  const engine = await host.engine({ workload: { steps: [] } });
-  await host.seconds(30, engine);
-  t.is(host.timers.size, 0, 'it is not looked at while it gets on');
-  const from = host.now;
-  Object.assign(stuck, { highPerSecond: 50, perSecond: stuckCgroup().perSecond });
-  await host.seconds(1, engine);
-  host.watches.get(host.dirOf('acme/stuck'))?.();
-  let ended = 0;
-  host.hold = async () => {
-    ended = host.now - from;
-    stuck.high = 'max';
-    stuck.perSecond.memory = { some: 0, full: 0 };
-    host.write();
-  };
-  await host.seconds(30, engine);
-  t.deepEqual(host.did, ['safety stuck memory.high=max']);
-  t.true(ended > 0 && ended <= 15_000, String(ended));
-  t.like(host.events[0], { type: 'memory.futile', workload: 'stuck', data: { action: 'raise_high', outcome: 'done' } });
-  t.is(engine.status().futile, 1);
-  t.is(engine.conditions()[0]?.code, 'memory_futile');
-  t.is(host.timers.size, 0);
-});
-
-test('a cgroup of somebody else is protected when it is named, and never killed', async (t) => {
-  const host = new FakeHost(t);
-  host.cgroup('system.slice');
-  // Three digits: a file of this disk is not replaced by a write, as one of the kernel is.
-  host.cgroup('system.slice/docker-1.scope', { ...stuckCgroup(), high: 640 });
-  host.cgroup('system.slice/ssh.service', stuckCgroup());
-  const engine = await host.engine({ futile: { action: 'kill', watch: ['system.slice/docker-*.scope'] } });
-  await host.seconds(8, engine);
-  t.like(host.events, { length: 1, 0: { type: 'memory.futile', data: { action: 'raise_high', outcome: 'done' } } });
-  t.is(host.events[0]?.data.cgroup, host.dirOf('system.slice/docker-1.scope'));
-  t.deepEqual(host.did, []);
-});
-
-test('a kill of a stalled workload, where the policy says so', async (t) => {
-  const host = new FakeHost(t);
-  host.workload('stuck', { memoryHigh: 64 * MIB }, stuckCgroup());
-  const engine = await host.engine({ futile: { action: 'kill' }, workload: { steps: [] } });
-  await host.seconds(8, engine);
-  t.deepEqual(host.did, ['kill stuck']);
-  t.like(host.kills[0], { cause: 'futile', scope: 'workload/stuck' });
 });
 
 test('the last minute of the host and of workloads is there for who asks', async (t) => {

@@ -219,6 +219,12 @@ export class FakeHost {
   }
 }
 
+/** Above memory.high with nothing to reclaim. */
+export function stuckCgroup(): Partial<FakeCgroup> {
+  const perSecond = { memory: { some: 950, full: 900 }, cpu: { some: 0, full: 0 }, io: { some: 0, full: 0 } };
+  return { memory: 70 * MIB, high: 64 * MIB, highPerSecond: 50, perSecond };
+}
+
 function grow(stall: Record<Resource, Stalls>, per: Record<Resource, Stalls>): void {
   for (const resource of ['memory', 'cpu', 'io'] as const) {
     stall[resource].some += per[resource].some;

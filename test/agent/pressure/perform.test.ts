@@ -66,8 +66,5 @@ test('an event names nobody of another tenant', async (t) => {
     usage: 1,
   });
   await one.perform(order({ kind: 'kill', ranked: [of('w', 'acme'), of('secret', 'bank')] }));
-  t.deepEqual(
-    (events[0]?.data.ranked as { id: string }[]).map(({ id }) => id),
-    ['w'],
-  );
+  t.like(events[0]?.data, { ranked: { length: 1, 0: { id: 'w' } } });
 });
