@@ -166,7 +166,7 @@ test.serial('a fork bomb is stopped by pids.max, and said to be', async (t) => {
   t.true(Number(data.refused) > 0);
   t.deepEqual(await filesOf(s.host, `${TREE}/acme/bomb`, 'pids.max', 'pids.peak'), ['32', '32']);
   await remove('bomb');
-  t.is(await sh(s.host, `ls -d ${TREE}/acme/bomb 2>/dev/null; pgrep -f os.fork || true`), '');
+  t.is(await sh(s.host, `ls -d ${TREE}/acme/bomb 2>/dev/null; pgrep -f '[o]s\\.fork' || true`), '');
 });
 
 test.serial('io hogs are held to their rates', async (t) => {
@@ -239,7 +239,7 @@ test.serial('what others change is put back, but not for ever; a reload of syste
   t.is(await sh(s.host, `cat ${file}`), wrong);
   const { conditions } = await s.node.call('node.describe', {});
   const found = conditions.find(({ code }) => code === 'cgroup_second_writer');
-  t.regex(found?.why ?? '', /quiet.*memory\.max/);
+  t.regex(found?.title ?? '', /quiet.*memory\.max/);
   t.regex(await metric('^berth_external_changes_total\\{.*file="memory.max"'), / 0*3$/);
   await remove('quiet');
   const { conditions: none } = await s.node.call('node.describe', {});
@@ -285,7 +285,7 @@ io = [{ device = "/dev/vda", writeBps = "8Mi" }]
     return conditions.find(({ code }) => code === 'tenant_over_limit');
   };
   for (const end = Date.now() + MINUTES; (await over()) === undefined && Date.now() < end; );
-  t.regex((await over())?.why ?? '', /globex/);
+  t.regex((await over())?.title ?? '', /globex/);
   t.is((await limits())[0], String(128 * MIB));
 
   await reload('');
@@ -329,7 +329,7 @@ test.serial('throttled while hardly busy: said, with the change that cures it', 
   t.timeout(6 * MINUTES);
   const found = async () => {
     const { conditions } = await s.node.call('node.describe', {});
-    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.why ?? '';
+    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.title ?? '';
   };
   // The agent looks each minute at what happened in it.
   for (const end = Date.now() + 3 * MINUTES; !(await found()).includes('bursty') && Date.now() < end; )
