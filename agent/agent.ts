@@ -1,14 +1,19 @@
 // The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { sumKsm } from '../linux/ksm.js';
 import type { Cordon } from './cordon.js';
 import type { Foreign } from './discovery/foreign.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import type { LimitStatus } from './host/limit-checks.js';
 import type { NetworkStatus } from './host/network-checks.js';
 import type { Drift } from './network/drift.js';
 import type { NetworkHealth } from './network/health.js';
+import { conditions, describe, type PlacementDescription } from './placement/describe.js';
+import { readForeign, type Violation, violations } from './placement/foreign.js';
+import type { Pressure } from './pressure/engine.js';
 import type { AgentService, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from './service.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
@@ -24,6 +29,8 @@ export interface AgentParts {
   readonly reaper: Reaper;
   readonly cordon: Cordon;
   readonly drift: Pick<Drift, 'unrepaired'>;
+  readonly limits: () => LimitStatus;
+  readonly pressure: Pick<Pressure, 'status' | 'conditions'>;
   readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
   /** As probed at the start. */
   readonly facts: HostFacts;
@@ -35,7 +42,11 @@ export interface AgentParts {
 }
 
 /** Files shown of a workload, as the kernel has them now. */
-const SHOWN = ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.current', 'pids.max', 'pids.current'];
+const SHOWN = [
+  ...['cpu.max', 'cpu.max.burst', 'cpu.weight', 'cpu.idle', 'cpuset.cpus.effective', 'cpuset.mems.effective'],
+  ...['memory.min', 'memory.low', 'memory.high', 'memory.max', 'memory.swap.max', 'memory.current', 'memory.peak'],
+  ...['io.max', 'io.weight', 'pids.max', 'pids.current', 'pids.peak'],
+];
 
 export class Agent implements AgentService {
   readonly #parts: AgentParts;
@@ -65,12 +76,18 @@ export class Agent implements AgentService {
         ...this.#parts.inventory(),
         foreign: this.#parts.foreign(),
       },
+      pressure: this.#parts.pressure.status(),
       conditions: this.#diagnose(facts),
     };
   }
 
   capacity(): readonly CapacityRow[] {
     return this.#parts.manager.capacity();
+  }
+
+  placement(): PlacementDescription {
+    const { facts, world } = this.#parts;
+    return describe(world.placement, this.#violations(facts));
   }
 
   async setCordoned(cordoned: boolean): Promise<void> {
@@ -111,10 +128,11 @@ export class Agent implements AgentService {
     const directory = world.cgroups.path(record.sandbox.cgroup);
     const read = async (file: string) => {
       const text = await readFile(join(directory, file), 'latin1').catch(() => undefined);
-      return text === undefined ? [] : [[file, text.trim()] as const];
+      return text === undefined || text.trim() === '' ? [] : [[file, text.trim()] as const];
     };
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
-    return { ...manager.view(record), limits };
+    const pids = record.spec.resources.memory?.ksm === true ? world.cgroups.processes(record.sandbox.cgroup) : [];
+    return { ...manager.view(record), limits, ...(pids.length === 0 ? {} : { ksm: sumKsm(pids) }) };
   }
 
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {
@@ -144,15 +162,26 @@ export class Agent implements AgentService {
 
   #diagnose(facts: HostFacts): Condition[] {
     const { world, reaper, missingControllers, schedulers } = this.#parts;
+    const { pressure } = this.#parts;
+    const own = [...pressure.conditions(), ...conditions(world.placement, this.#violations(facts))];
     return diagnose(facts, {
       workloadLimit: world.config.density.max_workloads,
       leakedObjects: reaper.orphans.length,
       missingControllers,
       network: this.#network(),
+      limits: this.#parts.limits(),
       schedulersDown: schedulers()
         .filter(({ connected }) => !connected)
         .map(({ id }) => id),
+      conditions: own,
     });
+  }
+
+  #violations({ cgroup }: HostFacts): Violation[] {
+    const { placement, cgroups } = this.#parts.world;
+    if (cgroup === undefined || placement.assignment.seats.size === 0) return [];
+    const foreign = readForeign(cgroup.mount, relative(cgroup.mount, cgroups.root));
+    return violations(placement.topology, placement.assignment, foreign);
   }
 
   #network(): NetworkStatus {

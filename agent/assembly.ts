@@ -14,8 +14,16 @@ import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
+import { configureKsm, readKsm } from './host/ksm.js';
 import { probeKvm } from './host/kvm.js';
+import { readTopology } from './host/topology.js';
 import { which } from './host/which.js';
+import { diskOf } from './limits/io.js';
+import { Layers } from './limits/layers.js';
+import type { LimitContext } from './limits/limits.js';
+import { LimitRoom } from './limits/room.js';
+import { TenantGroups } from './limits/tenants.js';
+import type { Latest } from './metrics/sampler.js';
 import { Claims } from './network/claims.js';
 import { hostNetworks, requireFreePools } from './network/conflicts.js';
 import { Drift } from './network/drift.js';
@@ -24,7 +32,13 @@ import { isTaken } from './network/published.js';
 import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
-import { openRooms, type Rooms } from './rooms.js';
+import { Placement } from './placement/placement.js';
+import { Pressure } from './pressure/engine.js';
+import { handOf } from './pressure/hand.js';
+import { openKernelLog } from './pressure/kernel-log.js';
+import { systemClock } from './pressure/ports.js';
+import { subjectsOf } from './pressure/subjects.js';
+import { HOLDER_MEMORY, openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
 import { OutputStore } from './workload/output.js';
@@ -41,6 +55,10 @@ export interface Late {
   foreign: Foreign;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
+  /** The last sample of a workload. */
+  latest: (id: string) => Latest | undefined;
+  /** Its last minute of pressure. */
+  history: World['history'];
 }
 
 export interface Assembly {
@@ -53,12 +71,20 @@ export interface Assembly {
   readonly quarantine: Quarantine;
   readonly drift: Drift;
   readonly health: NetworkHealth;
+  readonly limits: LimitRoom;
+  readonly pressure: Pressure;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
   /** What the ledger counts against. */
   readonly size: HostSize;
 }
+
+/** Units above the workloads, with what is theirs in MemoryMin= (systemd/units), in bytes. */
+const UNITS = [
+  { name: 'berth.slice', own: HOLDER_MEMORY + 128 * 2 ** 20 },
+  { name: 'berth-workloads.service', own: HOLDER_MEMORY },
+];
 
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
 export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
@@ -75,14 +101,29 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observer = new LateObserver();
   const claims = new Claims(config.network);
   const size = { cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable };
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, log);
+  const late: Late = {
+    ...{ ready: false, inventory: undefined, foreign: {} },
+    ...{ schedulers: () => [], requests: () => [], latest: () => undefined, history: () => [] },
+  };
+  const history: World['history'] = (id) => late.history(id);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, size, history, log);
   const manager = new Manager(world);
+  const latest: Late['latest'] = (id) => late.latest(id);
+  const limits = new LimitRoom({
+    ...{ world, manager, signals: rooms.signals, latest },
+    swapBytes: facts.swapBytes,
+    units: facts.systemd ? UNITS : [],
+    changed: ({ workload }) => {
+      if (workload !== null) manager.memoryEventsChanged(workload);
+    },
+  });
+  const pressure = makePressure(world, manager, rooms, facts);
+  late.history = (id) => pressure.history.last(id);
   const drift = makeDrift(world, rooms.network, manager);
   const health = new NetworkHealth(config.network, rooms.network, log);
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state);
   manager.setCordoned(cordon.get());
-  const late: Late = { ready: false, inventory: undefined, foreign: {}, schedulers: () => [], requests: () => [] };
   const schedulers = () => late.schedulers();
   const agent = new Agent({
     version,
@@ -95,6 +136,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     health,
     facts,
     missingControllers: rooms.cgroups.missing,
+    limits: () => limits.status(),
+    pressure,
     inventory: () => late.inventory,
     foreign: () => late.foreign,
     ready: () => late.ready,
@@ -112,11 +155,25 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     }),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
-  const observation = await observe(world, manager, rooms.network, source, version);
+  const observation = await observe(world, manager, rooms.network, source, version, pressure);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health };
+  late.latest = (id) => observation.sampler.latest(id);
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
   return { ...parts, agent, observation, late, size };
+}
+
+function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
+  const { events, log } = world;
+  return new Pressure(
+    {
+      ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
+      subjects: () => subjectsOf(world, manager),
+      cgroupMount: facts.cgroup?.mount ?? '',
+      cores: facts.cpusOnline,
+    },
+    world.config.pressure,
+  );
 }
 
 function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
@@ -152,14 +209,33 @@ async function makeWorld(
   observer: LateObserver,
   claims: Claims,
   size: HostSize,
+  history: World['history'],
   log: Log,
 ): Promise<World> {
+  configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
   await output.setup();
+  const { cgroups, cgroupFiles } = rooms;
+  const limits: LimitContext = {
+    files: cgroupFiles,
+    device: diskOf,
+    config: config.cgroups,
+    defaultCpu: config.density.default_cpu_request,
+  };
+  const layers = new Layers(join(config.paths.runtime, 'layers'), log);
+  const settings = {
+    ...config.placement,
+    reserved: config.density.reserved_cpu,
+    cpuset: cgroups.controllers.includes('cpuset'),
+  };
   return {
     config,
     bootId: facts.bootId,
-    cgroups: rooms.cgroups,
+    cgroups,
+    limits,
+    layers,
+    placement: new Placement(readTopology(), settings, layers, { log }),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => config.tenant[tenant]?.limits ?? {} }),
     network: timed(rooms.network, observer),
     holder: rooms.holder,
     claims,
@@ -173,5 +249,8 @@ async function makeWorld(
     drivers: createDrivers(config),
     which,
     kvmUsable: facts.kvm?.usable ?? false,
+    kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
+    history,
+    ksm: () => readKsm(),
   };
 }

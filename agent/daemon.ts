@@ -22,6 +22,7 @@ export interface AgentOptions {
 
 /** What a stop takes at most beside the grace of workloads. */
 const STOP_MS = 15_000;
+const EXIT_MS = 500;
 
 /** Runs until SIGTERM or SIGINT. Returns the exit code; errors that prevent the start are logged with their hint. */
 export async function runAgent(config: Config, options: AgentOptions): Promise<number> {
@@ -33,13 +34,16 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
   } catch (error) {
     const report = reportOf(error);
     log.error({ ...report, err: error }, 'the agent cannot run');
-    return ERRORS[report.code].exit;
+    const { exit } = ERRORS[report.code];
+    // What was opened before the failure, threads and connections, would keep the process alive.
+    setTimeout(() => process.exit(exit), EXIT_MS).unref();
+    return exit;
   }
 }
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, late, manager, observation, quarantine, rooms } = parts;
+  const { agent, drift, events, late, limits, manager, observation, pressure, quarantine, rooms, world } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
   await rooms.network
@@ -47,6 +51,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     .catch((error: unknown) => {
       log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
     });
+  await pressure.start();
   await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
@@ -77,17 +82,21 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await task.stop();
   await control.stop();
   await observation.stop();
+  await pressure.close();
+  await world.placement.close();
   await drift.close();
+  await limits.close();
   manager.close();
   if (await hostGoesDown()) await farewell(parts, notify);
   else log.info({}, 'stopping; workloads go on');
   await events.close();
   rooms.holder.close();
+  await rooms.signals.close();
   await rooms.network.close();
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
-function listen({ drift, events, manager, observation, rooms, world }: Assembly): void {
+function listen({ drift, events, limits, manager, observation, pressure, rooms, world }: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.holder.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   };
@@ -101,7 +110,10 @@ function listen({ drift, events, manager, observation, rooms, world }: Assembly)
   });
   events.onEvent(({ type, workload }) => {
     observation.metrics.recordEvent();
+    if (type === 'workload.state') limits.sync();
     if (type !== 'workload.deleted' || workload === undefined) return;
+    limits.forget(workload);
+    pressure.forget(workload);
     observation.forget(workload);
     drift.forget(workload);
   });
@@ -112,6 +124,7 @@ async function housekeeping({
   facts,
   health,
   late,
+  limits,
   manager,
   quarantine,
   reaper,
@@ -124,6 +137,7 @@ async function housekeeping({
     await quarantine.refresh(manager.known());
     // Also what a crash has cut short, and what others have changed while no agent was there.
     await drift.check();
+    await limits.look();
     await health.refresh();
     for (const { id } of manager.records()) await world.output.cap(id);
   } catch (error) {

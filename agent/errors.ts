@@ -44,6 +44,12 @@ export const ERRORS = {
     rpc: -32050,
     hint: 'Choose another network for the named key of section [network], or take the other one off the host.',
   },
+  ksm_unavailable: { exit: 1, rpc: -32055, hint: 'Leave resources.memory.ksm out.' },
+  hugepages_missing: {
+    exit: 1,
+    rpc: -32056,
+    hint: 'Set more aside: `sysctl vm.nr_hugepages=N`, best at boot, while memory is in one piece.',
+  },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   deadline_exceeded: { exit: 1, rpc: -32036, hint: 'The host is slow or stuck; see `berth doctor` and the journal.' },
   os_error: { exit: 1, rpc: -32037, hint: 'The kernel refused; the message names operation, object and errno.' },

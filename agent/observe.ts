@@ -8,6 +8,7 @@ import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
 import { Sampler } from './metrics/sampler.js';
 import { startWebServer, type WebServer } from './metrics/server.js';
+import type { Pressure } from './pressure/engine.js';
 import { isSettled } from './workload/lifecycle.js';
 import type { Manager } from './workload/manager.js';
 import type { Observer } from './workload/ports.js';
@@ -36,7 +37,7 @@ export class LateObserver implements Observer {
   }
 
   started: Observer['started'] = (driver, seconds) => this.#metrics?.recordStart(driver, seconds);
-  ended: Observer['ended'] = (cause) => this.#metrics?.recordEnd(cause);
+  ended: Observer['ended'] = (end) => this.#metrics?.recordEnd(end);
   admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
   reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
   network: Observer['network'] = (operation, seconds) => this.#metrics?.recordNetwork(operation, seconds);
@@ -48,6 +49,7 @@ export async function observe(
   network: Pick<NetworkRoom, 'stats' | 'drops'>,
   source: MetricsSource,
   version: string,
+  pressure: Pick<Pressure, 'observe' | 'look'>,
 ): Promise<Observation> {
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
@@ -64,6 +66,8 @@ export async function observe(
       readLinks: () => network.stats(config.network.link_prefix),
       readDrops: () => network.drops(),
     },
+    onSample: (id, stats) => pressure.observe(id, stats),
+    onRound: () => pressure.look(),
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });
 

@@ -1,4 +1,4 @@
-// SIGHUP: quotas, ratios and reserves of a new configuration are taken at once; the rest waits for a restart, and is named.
+// SIGHUP: quotas, limits of tenants, ratios and reserves of a new configuration are taken at once; the rest waits for a restart, and is named.
 import { isDeepStrictEqual } from 'node:util';
 import type { Assembly } from './assembly.js';
 import type { Config } from './config/schema.js';
@@ -6,7 +6,7 @@ import { type HostSize, hostLimits, quotaOf } from './density/policy.js';
 import { reportOf } from './errors.js';
 
 /** Sections whose change is taken without a restart. */
-const LIVE: readonly (keyof Config)[] = ['density', 'tenant'];
+const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'pressure'];
 
 /** Sections that differ and are not taken live. */
 export function needRestart(before: Config, after: Config): string[] {
@@ -16,10 +16,13 @@ export function needRestart(before: Config, after: Config): string[] {
 
 /** A configuration that cannot be read changes nothing, and says so. */
 export async function reload(parts: Assembly, host: HostSize, load: () => Promise<Config>): Promise<void> {
-  const { events, world } = parts;
+  const { events, limits, pressure, world } = parts;
   try {
     const config = await load();
     world.ledger.setLimits(hostLimits(config, host), (tenant) => quotaOf(config, tenant));
+    const refused = await limits.reload((tenant) => config.tenant[tenant]?.limits ?? {});
+    for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
+    if (!isDeepStrictEqual(config.pressure, world.config.pressure)) await pressure.configure(config.pressure);
     const restart = needRestart(world.config, config);
     events.append({ type: 'config.reloaded', data: { restart } });
     world.log.info({ restart }, restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest');

@@ -3,6 +3,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cgroupOf, type Hierarchy } from '../cgroups/hierarchy.js';
+import { support } from '../cgroups/probe.js';
+import { openSignals, type Signals } from '../cgroups/signals/index.js';
 import { openTree, type Tree } from '../cgroups/tree.js';
 import { type NetworkRoom, openNetworkRoom } from '../netns/index.js';
 import { connectHolder } from '../systemd/holder/client.js';
@@ -19,12 +21,17 @@ import type { Log } from './workload/ports.js';
 export interface Rooms {
   readonly holder: Holder;
   readonly cgroups: Tree;
+  /** Files that a workload's cgroup has on this host. */
+  readonly cgroupFiles: ReadonlySet<string>;
   readonly network: NetworkRoom;
+  readonly signals: Signals;
 }
 
 /** The cgroup in which the holder sits, below berth's own root. */
 const HOLDER_GROUP = 'holder';
 const HOLDER_TIMEOUT_MS = 20_000;
+/** Bytes; MemoryMin= of berth-workloads.service. */
+export const HOLDER_MEMORY = 64 * 2 ** 20;
 
 /** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError. */
 export async function openRooms(config: Config, facts: HostFacts, log: Log): Promise<Rooms> {
@@ -38,13 +45,18 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   const from = facts.systemd ? root : hierarchy.mount;
   const cgroups = await openTree(root, { from });
   for (const { controller, reason } of cgroups.missing) log.warn({ controller, reason }, 'controller cannot be used');
+  const cgroupFiles = support(cgroups.path(HOLDER_GROUP));
+  // Without the holder no exit is seen: what its unit is promised is the holder's own, and not for whoever needs it most.
+  if (cgroupFiles.has('memory.min'))
+    await cgroups.apply(HOLDER_GROUP, [{ file: 'memory.min', value: String(HOLDER_MEMORY) }]);
   const network = openNetworkRoom({
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
     onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
   });
   await network.setup(roomSettings(config.network));
   forward(config, log);
-  return { holder, cgroups, network };
+  const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
+  return { holder, cgroups, cgroupFiles, network, signals };
 }
 
 function forward({ network }: Config, log: Log): void {

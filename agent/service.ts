@@ -1,4 +1,6 @@
 // What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+import type { PlacementDescription } from './placement/describe.js';
+import type { PressureStatus } from './pressure/status.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 
@@ -16,7 +18,7 @@ export interface CapacityRow {
 /** A refusal in the shape of design section 7; quantities of memory as text ("256Mi"), others as numbers. */
 export interface Refusal {
   readonly code: 'admission_refused';
-  readonly dimension: CapacityRow['dimension'] | 'ports';
+  readonly dimension: CapacityRow['dimension'] | 'ports' | 'exclusive_cpus' | 'cpus' | 'mems';
   readonly scope: string;
   readonly limit: number | string;
   readonly used: number | string;
@@ -45,6 +47,7 @@ export interface NodeDescription {
   readonly workloads: Readonly<Record<WorkloadState, number>>;
   readonly leaked: number;
   readonly host: Readonly<Record<string, unknown>>;
+  readonly pressure: PressureStatus;
   readonly conditions: readonly Condition[];
 }
 
@@ -83,6 +86,8 @@ export interface LogChunk {
 export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
+  /** Who sits on which cpus, and why. */
+  placement(): PlacementDescription;
   setCordoned(cordoned: boolean): Promise<void>;
   fits(spec: WorkloadSpec): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */

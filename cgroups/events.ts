@@ -1,97 +1,112 @@
-// Told by the kernel when the counters of a cgroup change, instead of asking.
-import { existsSync, readFileSync } from 'node:fs';
+// The counters that the kernel announces: it sends IN_MODIFY for these files (cgroup-v2.rst), see signals/ for the listener.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { sysErrorFrom } from '../linux/errors.js';
+import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { counter } from './keyed.js';
-import { type MemoryStats, parseMemoryEvents } from './memory.js';
-import { type CgroupState, isGone, readState, tryWatch } from './watch.js';
+import { parseMemoryEvents } from './memory.js';
+import { parsePidsEvents } from './pids.js';
+import type { MemoryEvents } from './types.js';
+import { type CgroupState, isGone } from './watch.js';
 
 export interface CgroupEvents extends CgroupState {
-  readonly memory?: MemoryStats['events'];
+  readonly memory?: MemoryEvents;
   /** Forks refused because of pids.max. */
   readonly pidsMax?: number;
 }
 
-export interface WatchOptions {
-  /** Ends the watch. */
-  readonly signal: AbortSignal;
-  /** Changes within this many milliseconds are told once. The kernel itself holds back for 10 ms. */
-  readonly coalesceMs?: number;
-  /** How often to look whether the cgroup is still there; kernfs sends nothing when it goes. Default 5000. */
-  readonly goneMs?: number;
-}
+const STATE = 'cgroup.events';
+const MEMORY = 'memory.events';
+const PIDS = 'pids.events';
+export const EVENTS_FILES: readonly string[] = [STATE, MEMORY, PIDS];
 
-const WATCHED = ['cgroup.events', 'memory.events', 'pids.events'] as const;
+/** Many readers may share one. None of these files is longer. */
+export function eventsBuffer(): Buffer {
+  return Buffer.alloc(1024);
+}
 
 /** Undefined when the cgroup is gone. Throws SysError when reading fails otherwise. */
 export function readEvents(dir: string): CgroupEvents | undefined {
-  const state = readState(dir);
-  if (state === undefined) return undefined;
-  const memory = readText(join(dir, 'memory.events'));
-  const pids = readText(join(dir, 'pids.events'));
-  return {
-    ...state,
-    ...(memory === undefined ? {} : { memory: parseMemoryEvents(memory) }),
-    ...(pids === undefined ? {} : { pidsMax: counter(pids, 'max') }),
-  };
-}
-
-/**
- * Calls `onChange` once at the start and then after changes; with undefined, for the last time, when the cgroup is
- * gone. Three inotify watches; returns false when the kernel gave none of them: then the caller must poll readEvents.
- */
-export function watchEvents(
-  dir: string,
-  onChange: (events: CgroupEvents | undefined) => void,
-  options: WatchOptions,
-): boolean {
-  const { signal, coalesceMs = 20, goneMs = 5000 } = options;
-  if (signal.aborted) return false;
-  let timer: NodeJS.Timeout | undefined;
-  let ended = false;
-  let last: string | undefined;
-  const end = (): void => {
-    ended = true;
-    clearTimeout(timer);
-    clearInterval(poll);
-    for (const watcher of watchers) watcher.close();
-    signal.removeEventListener('abort', end);
-  };
-  const tell = (): void => {
-    timer = undefined;
-    const events = tryRead(dir);
-    if (events === 'unreadable') return;
-    if (events === undefined) end();
-    const text = JSON.stringify(events) ?? '';
-    if (text === last) return;
-    last = text;
-    onChange(events);
-  };
-  const soon = (): void => {
-    if (!ended) timer ??= setTimeout(tell, coalesceMs);
-  };
-  const watchers = WATCHED.flatMap((file) => tryWatch(join(dir, file), soon) ?? []);
-  for (const watcher of watchers) watcher.unref();
-  const poll = setInterval(() => existsSync(dir) || soon(), goneMs).unref();
-  signal.addEventListener('abort', end, { once: true });
-  tell();
-  return watchers.length > 0;
-}
-
-// Out of descriptors for a moment, say. Counters only grow: the next change tells of this one as well.
-function tryRead(dir: string): CgroupEvents | undefined | 'unreadable' {
+  const reader = EventsReader.open(dir);
   try {
-    return readEvents(dir);
-  } catch {
-    return 'unreadable';
+    return reader?.read();
+  } finally {
+    reader?.close();
   }
 }
 
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw sysErrorFrom(error, 'read', path);
+/** Keeps up to three descriptors, which also keeps the files' inodes in memory: the kernel announces changes of no others. */
+export class EventsReader {
+  readonly #dir: string;
+  readonly #fds = new Map<string, number>();
+  readonly #buffer: Buffer;
+
+  private constructor(dir: string, buffer: Buffer) {
+    this.#dir = dir;
+    this.#buffer = buffer;
+  }
+
+  /** Undefined when there is no such cgroup. Throws SysError: EMFILE. */
+  static open(dir: string, buffer: Buffer = eventsBuffer()): EventsReader | undefined {
+    const reader = new EventsReader(dir, buffer);
+    try {
+      reader.openMissing();
+      if (reader.#fds.has(STATE)) return reader;
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+    reader.close();
+    return undefined;
+  }
+
+  /** Opens what was not there before: controllers may be handed to a cgroup later. Throws SysError. */
+  openMissing(): void {
+    for (const file of EVENTS_FILES) {
+      if (this.#fds.has(file)) continue;
+      const path = join(this.#dir, file);
+      try {
+        this.#fds.set(file, openSync(path, 'r'));
+      } catch (error) {
+        if (!isGone(error)) throw sysErrorFrom(error, 'open', path);
+      }
+    }
+  }
+
+  /** Undefined when the cgroup is gone, or after close. Throws SysError when reading fails otherwise. */
+  read(): CgroupEvents | undefined {
+    const state = this.#text(STATE);
+    if (state === undefined) return undefined;
+    const populated = counter(state, 'populated') === 1;
+    const frozen = counter(state, 'frozen') === 1;
+    // Each reading fills the one buffer anew.
+    const memoryEnd = this.#fill(MEMORY);
+    const memory = memoryEnd === undefined ? {} : { memory: parseMemoryEvents(this.#buffer, memoryEnd) };
+    const pidsEnd = this.#fill(PIDS);
+    const pids = pidsEnd === undefined ? {} : { pidsMax: parsePidsEvents(this.#buffer, pidsEnd) };
+    return { populated, frozen, ...memory, ...pids };
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) closeSync(fd);
+    this.#fds.clear();
+  }
+
+  #text(file: string): string | undefined {
+    const end = this.#fill(file);
+    return end === undefined ? undefined : this.#buffer.toString('latin1', 0, end);
+  }
+
+  #fill(file: string): number | undefined {
+    const fd = this.#fds.get(file);
+    if (fd === undefined) return undefined;
+    try {
+      return readSync(fd, this.#buffer, 0, this.#buffer.length, 0);
+    } catch (error) {
+      // ENODEV: the cgroup was removed, or the controller taken from it.
+      if (codeOf(error) !== 'ENODEV') throw sysErrorFrom(error, 'read', join(this.#dir, file));
+      closeSync(fd);
+      this.#fds.delete(file);
+      return undefined;
+    }
   }
 }

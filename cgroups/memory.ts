@@ -1,57 +1,102 @@
-// The memory controller: memory.max, memory.swap.max, memory.oom.group, and the counters.
-import { counter, limit } from './keyed.js';
-import type { CgroupStats, Limits, Value } from './types.js';
-
-export const NEEDS = ['memory'] as const;
-
-export const DEFAULTS: readonly Value[] = [
-  { file: 'memory.max', value: 'max' },
-  { file: 'memory.swap.max', value: 'max' },
-  { file: 'memory.oom.group', value: '0' },
-];
+// The memory controller: limits, protections, swap, and the counters.
+import type { Controller } from './controller.js';
+import { Keys } from './keyed.js';
+import type { CgroupStats, Limits, MemoryEvents, MemoryStat, Value } from './types.js';
 
 export type MemoryStats = NonNullable<CgroupStats['memory']>;
 
-/** Texts of the files of the same name; peak exists since Linux 5.19, swap only where the kernel has swap. */
-export interface MemoryFiles {
-  readonly current: string;
-  readonly max: string;
-  readonly events: string;
-  readonly peak?: string | undefined;
-  readonly swap?: string | undefined;
-}
+export const memory: Controller = {
+  name: 'memory',
+  defaults: {
+    'memory.min': '0',
+    'memory.low': '0',
+    'memory.high': 'max',
+    'memory.max': 'max',
+    'memory.swap.max': 'max',
+    'memory.swap.high': 'max',
+    'memory.zswap.max': 'max',
+    'memory.zswap.writeback': '1',
+    'memory.oom.group': '0',
+  },
+  optional: {
+    'memory.swap.max': 'CONFIG_SWAP',
+    'memory.swap.high': 'Linux 5.8 with CONFIG_SWAP',
+    'memory.zswap.max': 'Linux 5.19 with CONFIG_ZSWAP',
+    'memory.zswap.writeback': 'Linux 6.8 with CONFIG_ZSWAP',
+  },
+  /**
+   * memory.high only when asked for: without swap or page cache to give back it stalls instead of killing, for ever.
+   * oom.group is on unless refused: a group that is half killed helps nobody.
+   */
+  values(limits: Limits): Value[] {
+    const { memory } = limits;
+    if (memory === undefined) return [];
+    const values: Value[] = [];
+    const add = (file: string, value: number | undefined): void => {
+      if (value !== undefined) values.push({ file, value: String(value) });
+    };
+    values.push({ file: 'memory.oom.group', value: memory.oomGroup === false ? '0' : '1' });
+    add('memory.zswap.max', memory.zswapMax);
+    if (memory.zswapWriteback !== undefined) {
+      values.push({ file: 'memory.zswap.writeback', value: memory.zswapWriteback ? '1' : '0' });
+    }
+    add('memory.swap.max', memory.swapMax);
+    add('memory.swap.high', memory.swapHigh);
+    add('memory.max', memory.max);
+    add('memory.high', memory.high);
+    add('memory.low', memory.low);
+    add('memory.min', memory.min);
+    return values;
+  },
+};
 
-/**
- * memory.high is never among them: without swap or page cache to give back it stalls a workload for ever instead of
- * killing it. oom.group is on unless refused: half a killed workload helps nobody.
- */
-export function memoryValues(limits: Limits): Value[] {
-  const { memory } = limits;
-  if (memory === undefined) return [];
-  const values: Value[] = [];
-  if (memory.max !== undefined) values.push({ file: 'memory.max', value: String(memory.max) });
-  if (memory.swapMax !== undefined) values.push({ file: 'memory.swap.max', value: String(memory.swapMax) });
-  values.push({ file: 'memory.oom.group', value: memory.oomGroup === false ? '0' : '1' });
-  return values;
-}
+export const NO_EVENTS: MemoryEvents = { high: 0, max: 0, oom: 0, oomKill: 0, oomGroupKill: 0 };
 
-export function parseMemoryEvents(text: string): MemoryStats['events'] {
+const EVENTS = new Keys(['high', 'max', 'oom', 'oom_kill', 'oom_group_kill']);
+
+/** memory.events or memory.events.local; oom_group_kill since Linux 5.17. */
+export function parseMemoryEvents(bytes: Uint8Array, end: number = bytes.length): MemoryEvents {
+  const [high = 0, max = 0, oom = 0, oomKill = 0, oomGroupKill = 0] = EVENTS.read(bytes, end);
   return {
-    high: counter(text, 'high'),
-    max: counter(text, 'max'),
-    oom: counter(text, 'oom'),
-    oomKill: counter(text, 'oom_kill'),
-    oomGroupKill: counter(text, 'oom_group_kill'),
+    high: Math.max(0, high),
+    max: Math.max(0, max),
+    oom: Math.max(0, oom),
+    oomKill: Math.max(0, oomKill),
+    oomGroupKill: Math.max(0, oomGroupKill),
   };
 }
 
-/** Bytes. */
-export function parseMemory(files: MemoryFiles): MemoryStats {
+const SWAP_EVENTS = new Keys(['high', 'max', 'fail']);
+
+/** memory.swap.events. */
+export function parseSwapEvents(bytes: Uint8Array, end: number = bytes.length): NonNullable<MemoryStats['swapEvents']> {
+  const [high = 0, max = 0, fail = 0] = SWAP_EVENTS.read(bytes, end);
+  return { high: Math.max(0, high), max: Math.max(0, max), fail: Math.max(0, fail) };
+}
+
+const STAT = new Keys([
+  'anon',
+  'file',
+  'kernel',
+  'shmem',
+  'workingset_refault_anon',
+  'workingset_refault_file',
+  'pgscan',
+  'pgsteal',
+]);
+
+/** memory.stat; `kernel` since Linux 5.18. */
+export function parseMemoryStat(bytes: Uint8Array, end: number = bytes.length): MemoryStat {
+  const [anon = 0, file = 0, kernel = 0, shmem = 0, refaultAnon = 0, refaultFile = 0, pgscan = 0, pgsteal = 0] =
+    STAT.read(bytes, end);
   return {
-    current: Number.parseInt(files.current, 10),
-    max: limit(files.max),
-    events: parseMemoryEvents(files.events),
-    ...(files.peak === undefined ? {} : { peak: Number.parseInt(files.peak, 10) }),
-    ...(files.swap === undefined ? {} : { swap: Number.parseInt(files.swap, 10) }),
+    anon: Math.max(0, anon),
+    file: Math.max(0, file),
+    shmem: Math.max(0, shmem),
+    kernel: Math.max(0, kernel),
+    pgscan: Math.max(0, pgscan),
+    pgsteal: Math.max(0, pgsteal),
+    refaultAnon: Math.max(0, refaultAnon),
+    refaultFile: Math.max(0, refaultFile),
   };
 }

@@ -4,12 +4,16 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import { type ApplyOptions, applyValues } from './apply.js';
 import { knownControllers } from './controllers.js';
 import { type Enabled, enableIn, type Missing } from './enable.js';
 import { killAll, processes, removeAll, subdirectories } from './end.js';
+import { Leaks } from './leaks.js';
+import { support } from './probe.js';
+import { type Shrink, shrinkMemory } from './shrink.js';
 import { readTag, writeTag } from './tag.js';
-import type { Value } from './types.js';
-import { type ApplyOptions, applyValues } from './values.js';
+import type { Held, Value } from './types.js';
+import { differences, readValues } from './values.js';
 import { isGone, readState, type WaitOptions, waitState } from './watch.js';
 
 export interface TreeOptions {
@@ -17,7 +21,14 @@ export interface TreeOptions {
   readonly controllers?: readonly string[];
   /** Where to start enabling when nobody did above the root: the mount, on a host without systemd. Default: the root. */
   readonly from?: string;
+  /** Ends the retries of removals that failed. */
+  readonly signal?: AbortSignal;
 }
+
+/** Hardly any host has these, and nobody misses them who does not ask for them. */
+const RARE: readonly string[] = ['hugetlb', 'misc', 'rdma', 'dmem'];
+
+const NEVER = new AbortController().signal;
 
 export interface Entry {
   readonly tenant: string;
@@ -40,9 +51,9 @@ export async function openTree(root: string, options: TreeOptions = {}): Promise
     await make(dir);
     const enabled = await enableIn(dir, controllers);
     controllers = enabled.controllers;
-    missing.push(...enabled.missing);
+    missing.push(...enabled.missing.filter(({ controller }) => options.controllers || !RARE.includes(controller)));
   }
-  return new Tree(root, { controllers, missing });
+  return new Tree(root, { controllers, missing }, options.signal);
 }
 
 export class Tree {
@@ -50,9 +61,12 @@ export class Tree {
   /** What a workload's cgroup will have. */
   readonly controllers: readonly string[];
   readonly missing: readonly Missing[];
+  /** What could not be removed, and is tried again. */
+  readonly leaks: Leaks;
 
-  constructor(root: string, enabled: Enabled) {
+  constructor(root: string, enabled: Enabled, signal?: AbortSignal) {
     this.root = root;
+    this.leaks = new Leaks(signal === undefined ? {} : { signal });
     this.controllers = enabled.controllers;
     this.missing = enabled.missing;
   }
@@ -82,14 +96,38 @@ export class Tree {
   async create(name: string): Promise<string> {
     const parts = name.split('/');
     const dir = this.path(name);
+    // Whoever comes back to a directory that was to be removed wants to keep it.
+    await this.leaks.forget(dir);
     for (let depth = 1; depth < parts.length; depth++) await this.createTenant(parts.slice(0, depth).join('/'));
     await make(dir);
     return dir;
   }
 
   /** See applyValues. */
-  async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Value[]> {
+  async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Held[]> {
     return applyValues(this.path(name), values, options);
+  }
+
+  /** The files of a cgroup, e.g. `memory.zswap.max`; what is not among them cannot be set here. See probe.ts. */
+  support(name: string): ReadonlySet<string> {
+    return support(this.path(name));
+  }
+
+  /** See readValues; nothing of a cgroup that is gone. */
+  read(name: string, values: readonly Value[]): Value[] {
+    return readValues(this.path(name), values);
+  }
+
+  /** See differences in values.ts. */
+  differences(name: string, values: readonly Value[]): Value[] {
+    return differences(this.path(name), values);
+  }
+
+  /** See shrinkMemory in shrink.ts. */
+  async shrinkMemory(name: string, to: number, signal: AbortSignal = NEVER): Promise<Shrink> {
+    const [held] = this.read(name, [{ file: 'memory.max', value: String(to) }]);
+    const from = held === undefined || held.value === 'max' ? 'max' : Number(held.value);
+    return shrinkMemory(this.path(name), { from, to, signal });
   }
 
   /** Process numbers directly in it. */
@@ -120,6 +158,11 @@ export class Tree {
     await this.#setFrozen(name, false, options);
   }
 
+  /** Until the kernel says `frozen 1`, whoever asked for it. */
+  async waitFrozen(name: string, options: WaitOptions = {}): Promise<void> {
+    await waitState(this.path(name), (state) => state === undefined || state.frozen, options);
+  }
+
   frozen(name: string): boolean {
     return readState(this.path(name))?.frozen ?? false;
   }
@@ -137,9 +180,16 @@ export class Tree {
     }
   }
 
-  /** See removeAll. */
+  /** See removeAll. What cannot be removed goes on the list of leaks as well, and is tried again from there. */
   async remove(name: string): Promise<void> {
-    await removeAll(this.path(name));
+    const dir = this.path(name);
+    await this.leaks.forget(dir);
+    try {
+      await removeAll(dir);
+    } catch (error) {
+      this.leaks.add(dir, error);
+      throw error;
+    }
   }
 
   tag(name: string, owner: string): void {

@@ -1,82 +1,95 @@
-// Writes, each read back: kernels round, and a second writer may be there.
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { constants as os } from 'node:os';
+// What the kernel holds, and whether that is what was asked for: kernels round, and a second writer may be there.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import { parseList } from './cpuset.js';
+import { pageSize, pageSizeOf } from './hugetlb.js';
+import { defaultAt } from './list.js';
+import { changeValues, inForce } from './order.js';
+import { firstWord, keyOf, lineOf, placeOf } from './place.js';
 import type { Value } from './types.js';
-
-export interface ApplyOptions {
-  /** No process is in this cgroup yet, so no write can wait for reclaim, and all are done at once without the pool. */
-  readonly fresh?: boolean;
-}
-
-/** Lowering these below the usage reclaims inside write(2), for as long as that takes (mm/memcontrol.c). */
-const MAY_RECLAIM: readonly string[] = ['memory.max', 'memory.high'];
+import { isGone } from './watch.js';
 
 /** No largest page of a supported kernel is above this; memory limits are cut down to whole pages. */
 const LARGEST_PAGE = 65_536;
 
-/**
- * Writes `values` below the cgroup `dir` in order and gives back what the kernel made of them. Throws SysError: `open` or
- * `write` with the kernel's errno, `verify` (EIO) when it holds something else afterwards. Stops at the first error.
- * memory.swap.max is left out silently where there is no swap to limit.
- */
-export async function applyValues(dir: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Value[]> {
-  const achieved: Value[] = [];
-  for (const { file, value } of values) {
-    const path = join(dir, file);
-    const slow = options.fresh !== true && MAY_RECLAIM.includes(file);
+/** What the kernel holds now where `values` lie, in their order; a file that is not there is left out. Throws SysError. */
+export function readValues(dir: string, values: readonly Value[]): Value[] {
+  return values.flatMap((value) => {
+    const path = join(dir, value.file);
     try {
-      const got = slow ? await writeInPool(path, value) : writeNow(path, value);
-      verify(path, file, value, got);
-      achieved.push({ file, value: got });
+      return [{ file: value.file, value: partOf(value, readFileSync(path, 'latin1')) }];
     } catch (error) {
-      // Kernels without CONFIG_SWAP have no such file.
-      if (codeOf(error) === 'ENOENT' && file === 'memory.swap.max' && (value === '0' || value === 'max')) continue;
-      throw error instanceof SysError ? error : sysErrorFrom(error, 'write', path, value);
+      if (isGone(error) || codeOf(error) === 'EOPNOTSUPP') return [];
+      throw sysErrorFrom(error, 'read', path);
     }
-  }
-  return achieved;
+  });
 }
 
-/** Whether `got`, read back, is what writing `wanted` should give. */
+/** Those of `values` that the kernel does not hold, in an order in which they can be written again. Throws SysError. */
+export function differences(dir: string, values: readonly Value[]): Value[] {
+  const now = new Map(readValues(dir, inForce(values)).map((value) => [placeOf(value), value]));
+  const differing = inForce(values).filter((value) => {
+    const held = now.get(placeOf(value));
+    return held !== undefined && !isAchieved(value.file, value.value, held.value);
+  });
+  return changeValues(
+    differing.flatMap((value) => now.get(placeOf(value)) ?? []),
+    differing,
+  );
+}
+
+/** Of the text of a file, what lies at the place of `value`: the line of its key, or what the kernel means by none. */
+export function partOf(value: Value, text: string): string {
+  const key = keyOf(value);
+  const whole = text.trimEnd();
+  if (key !== undefined) return lineOf(whole, key) ?? defaultAt(value) ?? '';
+  // Of a partition that is not valid any more the reason follows, as in `root invalid (...)`.
+  return whole;
+}
+
+/** As `partOf`, in a form that can be written: a partition that has become invalid is asked for anew. */
+export function writable(file: string, part: string): string {
+  return file === 'cpuset.cpus.partition' ? firstWord(part) : part;
+}
+
+/** Whether `got`, the text read back, is what writing `wanted` should give. */
 export function isAchieved(file: string, wanted: string, got: string): boolean {
-  if (wanted === got) return true;
-  // `max` or a quota alone keeps the period.
-  if (file === 'cpu.max') return !wanted.includes(' ') && got.split(' ')[0] === wanted;
-  if (!file.startsWith('memory.') || !/^\d+$/.test(wanted)) return false;
+  return isHeld(file, wanted, got) || isRounded(file, wanted, got);
+}
+
+/** Whether writing `wanted` would change nothing, whatever the kernel rounds. */
+export function isHeld(file: string, wanted: string, got: string): boolean {
+  const value = { file, value: wanted };
+  const part = partOf(value, got);
+  if (wanted === part) return true;
+  if (file === 'cpu.max') return !wanted.includes(' ') && firstWord(part) === wanted;
+  if (file === 'cpuset.cpus' || file === 'cpuset.mems') return areSame(parseList(wanted), parseList(part));
+  if (file.startsWith('cpu.uclamp.')) return Math.abs(percent(wanted) - percent(part)) < 0.01;
+  // What a line does not name is left as it is.
+  return keyOf(value) !== undefined && isWithin(wanted.split(' '), part.split(' '));
+}
+
+/** Memory is cut down to whole pages. */
+function isRounded(file: string, wanted: string, got: string): boolean {
+  const size = pageSizeOf(file);
+  if ((size === undefined && !file.startsWith('memory.')) || !/^\d+$/.test(wanted)) return false;
   // Above PAGE_COUNTER_MAX the kernel prints `max`.
   if (got === 'max') return Number(wanted) >= 2 ** 62;
   const lost = Number(wanted) - Number(got);
-  return lost > 0 && lost < LARGEST_PAGE && Number(got) % 4096 === 0;
+  const [page, most] = size === undefined ? [4096, LARGEST_PAGE] : [pageSize(size) ?? 1, pageSize(size) ?? 1];
+  return lost > 0 && lost < most && Number(got) % page === 0;
 }
 
-// A mistyped or missing file must be ENOENT, not a new file: no O_CREAT, no O_TRUNC.
-function writeNow(path: string, value: string): string {
-  const fd = openSync(path, constants.O_RDWR);
-  try {
-    writeSync(fd, value);
-    const bytes = Buffer.alloc(4096);
-    return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0)).trimEnd();
-  } finally {
-    closeSync(fd);
-  }
+function percent(text: string): number {
+  return text === 'max' ? 100 : Number(text);
 }
 
-async function writeInPool(path: string, value: string): Promise<string> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, constants.O_RDWR);
-    await handle.write(value);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
-    return buffer.toString('latin1', 0, bytesRead).trimEnd();
-  } finally {
-    await handle?.close();
-  }
+/** Two lists without members are those that could not be read. */
+function areSame(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return a.size > 0 && a.size === b.size && [...a].every((member) => b.has(member));
 }
 
-function verify(path: string, file: string, wanted: string, got: string): void {
-  if (isAchieved(file, wanted, got)) return;
-  throw new SysError('verify', os.errno.EIO, { path, value: wanted, note: `reads back as ${JSON.stringify(got)}` });
+function isWithin(some: readonly string[], all: readonly string[]): boolean {
+  return some.every((word) => all.includes(word));
 }

@@ -30,7 +30,7 @@ function tableLines(table: TableShape, path: string, off: string): string[] {
   const below: string[] = [];
   for (const [key, shape] of table.keys) {
     const name = path === '' ? key : `${path}.${key}`;
-    if (shape.kind === 'table') below.push(...section(`[${name}]`, shape, name, off));
+    if (shape.kind === 'table') below.push(...section(`${off}[${name}]`, shape, name, off));
     else if (shape.kind === 'map' && shape.value.kind === 'table')
       below.push(...section(`#[${name}.NAME]`, shape.value, `${name}.NAME`, '#', shape.description));
     else if (shape.kind === 'list' && shape.item.kind === 'table')

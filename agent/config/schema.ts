@@ -3,7 +3,10 @@
 import * as z from 'zod';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
+import { cgroupsSchema, tenantLimits } from './cgroups.js';
 import { networkSchema } from './network.js';
+import { placementSchema } from './placement.js';
+import { pressureSchema } from './pressure.js';
 
 const duration = (text: string) =>
   z
@@ -19,6 +22,7 @@ const quota = z.strictObject({
   workloads: count.optional().meta({ description: 'workloads of this tenant at most' }),
   cpu: z.number().positive().optional().meta({ description: 'cores requested at most' }),
   memory: size.optional().meta({ description: 'memory requested at most' }),
+  limits: tenantLimits.prefault({}),
 });
 
 const scheduler = z.strictObject({
@@ -74,6 +78,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
+  cgroups: cgroupsSchema.prefault({}),
+  placement: placementSchema.prefault({}),
+  pressure: pressureSchema.prefault({}),
   network: networkSchema.prefault({}),
   drivers: z
     .strictObject({

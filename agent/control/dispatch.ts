@@ -1,6 +1,7 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 import type * as z from 'zod';
 import { BerthError } from '../errors.js';
+import type { PlacementDescription } from '../placement/describe.js';
 import type { AgentService } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
 import { parseSpec } from '../workload/spec.js';
@@ -20,12 +21,26 @@ export interface Context {
 type Checked<M extends MethodName> = z.output<(typeof METHODS)[M]>;
 type Handler<M extends MethodName> = (params: Checked<M>, context: Context) => Results[M] | Promise<Results[M]>;
 
+/** Of other tenants' workloads a scheduler sees that they are there, and not which. */
+function placementFor(grant: Grant, all: PlacementDescription): PlacementDescription {
+  const hidden = new Set(all.workloads.filter(({ tenant }) => !permits(grant, tenant)).map(({ id }) => id));
+  if (hidden.size === 0) return all;
+  return {
+    ...all,
+    cpus: all.cpus.map((cpu) => ({ ...cpu, holders: cpu.holders.map((id) => (hidden.has(id) ? '(other)' : id)) })),
+    workloads: all.workloads.filter(({ id }) => !hidden.has(id)),
+    violations: all.violations.filter(({ holder }) => !hidden.has(holder)),
+    failures: all.failures.filter(({ id }) => !hidden.has(id)),
+  };
+}
+
 const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'session.hello': (params, context) => context.hello(params),
   'session.ping': (_params, { now }) => ({ at: now() }),
   'node.describe': (_params, { service }) => service.describe(),
   'node.capacity': (_params, { service, grant }) => ({
     rows: service.capacity().filter(({ scope }) => !scope.startsWith('tenant/') || permits(grant, scope.slice(7))),
+    placement: placementFor(grant, service.placement()),
   }),
   'node.cordon': async (_params, { service, grant }) => {
     requireHost(grant, 'node.cordon');

@@ -1,6 +1,7 @@
 // The methods of `berth.v1`: one table of zod schemas, from which the server's checks, the client's types and the
 // generated documents come. Results are data of agent/service.ts; they are described, not re-checked at run time.
 import * as z from 'zod';
+import type { PlacementDescription } from '../placement/describe.js';
 import type { BerthEvent, CapacityRow, Condition, FitsAnswer, LogChunk, NodeDescription } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { ID_PATTERN } from '../workload/spec.js';
@@ -57,7 +58,7 @@ export interface Results {
   'session.hello': { protocol: 'berth.v1'; node: NodeDescription; cursor: number; acked: number };
   'session.ping': { at: number };
   'node.describe': NodeDescription;
-  'node.capacity': { rows: readonly CapacityRow[] };
+  'node.capacity': { rows: readonly CapacityRow[]; placement: PlacementDescription };
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
   'node.doctor': { conditions: readonly Condition[] };

@@ -27,15 +27,22 @@ export interface Launch {
   readonly joinNetns: boolean;
 }
 
+export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable'> & {
+  /** It runs: what it asks for of the host, it has. */
+  readonly live?: boolean;
+};
+
 export interface Driver {
   readonly name: DriverName;
   /**
    * Everything that can be known without touching the host's state: binaries, files, devices. Throws BerthError
    * (binary_missing, image_missing, device_missing, invalid_spec) and has no effect. Runs before admission.
    */
-  check(spec: WorkloadSpec, context: Pick<DriverContext, 'which' | 'kvmUsable'>): Promise<void>;
+  check(spec: WorkloadSpec, context: CheckContext): Promise<void>;
   /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
   overhead(spec: WorkloadSpec): number;
+  /** Of a VM: bytes that its cgroup is thought to need (memory.max), guest and overhead. A kill within them is the VMM's. */
+  charged?(spec: WorkloadSpec): number;
   /** Whether nothing that runs can change its network namespace: it has no CAP_NET_ADMIN there, whatever user it is. */
   confined(spec: WorkloadSpec): boolean;
   /** Whether the sandbox gets a tap, and who owns it. */
@@ -47,6 +54,15 @@ export interface Driver {
    * when there is none. The caller kills the cgroup after the grace period in any case.
    */
   stop?(spec: WorkloadSpec, context: DriverContext): Promise<boolean>;
+  /**
+   * The thread of each vCPU of a running VM by its index, as the host numbers them; drivers without VMs have no such
+   * method. Rejects when the VMM does not answer.
+   */
+  vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory'>): Promise<readonly number[]>;
+  /** Takes so many bytes of the guest's memory away while it runs; 0 gives all back. What the guest really gives shows later. */
+  balloon?(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
+  /** Why the guest came to its end, from the last output of this run; undefined when the output does not tell. Pure. */
+  explainEnd?(spec: WorkloadSpec, tail: string): { readonly detail: string } | undefined;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
 }

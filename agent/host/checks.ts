@@ -1,6 +1,7 @@
 // The table behind `berth doctor`. Codes are never reused or renamed. A check is a line here and a line in the test.
 import type { Condition } from '../service.js';
 import type { HostFacts, Limits } from './facts.js';
+import { LIMIT_CHECKS, type LimitStatus } from './limit-checks.js';
 import { NETWORK_CHECKS, type NetworkStatus } from './network-checks.js';
 
 /** What the running agent adds; all of it optional, so that `berth doctor` also works beside a dead agent. */
@@ -12,6 +13,9 @@ export interface AgentStatus {
   readonly schedulersDown?: readonly string[];
   /** Controllers berth wanted and did not get below its own root (`tree.missing`). */
   readonly network?: NetworkStatus;
+  readonly limits?: LimitStatus;
+  /** Findings that others have put into words. */
+  readonly conditions?: readonly Condition[];
   readonly missingControllers?: readonly { readonly controller: string; readonly reason: string }[];
 }
 
@@ -89,6 +93,7 @@ export const CHECKS: readonly Check[] = [
     when: ({ binaries }) => problem(binaries.nft === undefined),
   },
   ...NETWORK_CHECKS,
+  ...LIMIT_CHECKS,
   {
     code: 'psi_off',
     severity: 'warning',

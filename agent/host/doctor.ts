@@ -13,5 +13,6 @@ export function diagnose(facts: HostFacts, status: AgentStatus = {}): Condition[
     if (detail === undefined) continue;
     found.push({ code, severity, title: detail === '' ? title : `${title}: ${detail}`, why, fix });
   }
+  found.push(...(status.conditions ?? []));
   return found.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }

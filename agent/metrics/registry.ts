@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
-import type { EndRecord } from '../workload/record.js';
+import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
 import {
   addDensityFamilies,
@@ -27,8 +27,23 @@ export interface MetricsOptions {
   readonly process?: boolean;
 }
 
-const DIMENSIONS: readonly Refusal['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'ports'];
-const CAUSES: readonly EndRecord['cause'][] = ['exit', 'signal', 'limit', 'stopped', 'start', 'lost'];
+const DIMENSIONS: readonly Refusal['dimension'][] = [
+  ...(['workloads', 'cpu', 'memory', 'addresses', 'ports', 'exclusive_cpus', 'cpus', 'mems'] as const),
+];
+/** Who kills for each cause; null: it is no kill, or, of a signal, not always. */
+const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
+  exit: null,
+  signal: 'unknown',
+  limit: 'kernel',
+  tenant: 'kernel',
+  host: 'kernel',
+  vmm: 'kernel',
+  guest: 'guest',
+  pressure: 'berth',
+  stopped: null,
+  start: null,
+  lost: null,
+};
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -36,6 +51,7 @@ export class Metrics {
   readonly #admission: Histogram;
   readonly #starts: Histogram<'driver'>;
   readonly #ends: Counter<'cause'>;
+  readonly #kills: Counter<'cause' | 'actor'>;
   readonly #reconcile: Histogram;
   readonly #events: Counter;
   readonly #network: Histogram<'operation'>;
@@ -81,6 +97,10 @@ export class Metrics {
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
     );
     this.#ends = counter('berth_ends_total', 'Processes of workloads that ended, by cause.', ['cause']);
+    this.#kills = counter('berth_kills_total', 'Processes of workloads that were killed unasked, by cause and actor.', [
+      'cause',
+      'actor',
+    ]);
     this.#reconcile = histogram(
       'berth_reconcile_duration_seconds',
       'Time of one pass of the reconciler over a workload.',
@@ -108,8 +128,9 @@ export class Metrics {
     this.#starts.observe({ driver }, seconds);
   }
 
-  recordEnd(cause: EndRecord['cause']): void {
+  recordEnd({ cause, actor }: Pick<EndRecord, 'cause' | 'actor'>): void {
     this.#ends.inc({ cause });
+    if (actor !== undefined) this.#kills.inc({ cause, actor });
   }
 
   recordReconcile(seconds: number): void {
@@ -135,7 +156,10 @@ export class Metrics {
   #startAtZero(): void {
     this.#decisions.inc({ result: 'admitted', dimension: 'none' }, 0);
     for (const dimension of DIMENSIONS) this.#decisions.inc({ result: 'refused', dimension }, 0);
-    for (const cause of CAUSES) this.#ends.inc({ cause }, 0);
+    for (const [cause, actor] of Object.entries(CAUSES)) {
+      this.#ends.inc({ cause }, 0);
+      if (actor !== null) this.#kills.inc({ cause, actor }, 0);
+    }
     for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
     for (const operation of NETWORK_OPERATIONS) this.#network.zero({ operation });
   }

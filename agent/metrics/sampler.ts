@@ -30,6 +30,10 @@ export interface SamplerOptions {
   readonly page: Page<WorkloadSample>;
   readonly rollup: Rollup;
   readonly intervalMs: number;
+  /** What was read of a workload's cgroup. */
+  readonly onSample?: (id: string, stats: CgroupStats) => void;
+  /** A sample of all is finished. */
+  readonly onRound?: () => void;
   /** Told of every failed reading; the last values stay. */
   readonly onError?: (error: unknown, id: string | undefined) => void;
 }
@@ -142,6 +146,7 @@ export class Sampler {
     this.#finishedAt = performance.now();
     this.#durationMs = this.#finishedAt - startedAt;
     this.#ticks += 1;
+    this.#options.onRound?.();
   }
 
   #one(
@@ -159,6 +164,7 @@ export class Sampler {
     } catch (error) {
       this.#fail(error, id);
     }
+    if (stats !== undefined) this.#options.onSample?.(id, stats);
     const { hostLink, baseline } = sandbox;
     const counted = hostLink === null ? undefined : links.get(hostLink);
     const link = counted === undefined || baseline === null ? counted : since(baseline, counted);

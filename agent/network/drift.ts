@@ -1,8 +1,8 @@
 // What others change of the sandboxes: found by audit (after a hint, every minute, at the start of the agent), put right
-// a bounded number of times, then only told. Somebody who changes a thing again and again means it; two programs that
-// undo each other for ever help nobody.
+// a bounded number of times, then only told.
 import type { Hint } from '../../netns/index.js';
 import type { Finding, NetworkRoom, SandboxNetwork } from '../../netns/types.js';
+import { RepairBudget, type RepairLimits } from '../repair-budget.js';
 import type { EventPort, Log } from '../workload/ports.js';
 
 export type DriftKind = Finding['kind'];
@@ -38,13 +38,9 @@ export interface Unrepaired {
   readonly detail: string;
 }
 
-export interface DriftOptions {
-  /** Repairs of one workload within `windowMs`. */
-  readonly repairs?: number;
-  readonly windowMs?: number;
+export interface DriftOptions extends Partial<RepairLimits> {
   /** How long hints are collected before the audit. */
   readonly debounceMs?: number;
-  readonly now?: () => number;
 }
 
 /** Key of what concerns no workload; no id is empty. */
@@ -52,9 +48,8 @@ const HOST = '';
 
 export class Drift {
   readonly #world: DriftWorld;
-  readonly #options: Required<DriftOptions>;
-  /** By workload, the moments of its repairs. */
-  readonly #repairs = new Map<string, number[]>();
+  readonly #debounceMs: number;
+  readonly #budget: RepairBudget;
   /** By workload, what the last audit found of it: a difference is counted when it appears, not while it lasts. */
   readonly #standing = new Map<string, ReadonlySet<string>>();
   readonly #unrepaired = new Map<string, string>();
@@ -65,10 +60,10 @@ export class Drift {
   #running: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(world: DriftWorld, options: DriftOptions = {}) {
+  constructor(world: DriftWorld, { debounceMs = 200, ...limits }: DriftOptions = {}) {
     this.#world = world;
-    const defaults = { repairs: 5, windowMs: 600_000, debounceMs: 200, now: () => performance.now() };
-    this.#options = { ...defaults, ...options };
+    this.#debounceMs = debounceMs;
+    this.#budget = new RepairBudget(limits);
   }
 
   /** Differences found since the start, and those put right, by kind. */
@@ -95,7 +90,7 @@ export class Drift {
       const named = ({ netns, hostLink }: SandboxNetwork, set: ReadonlySet<string>): boolean =>
         set.has(hostLink) || (netns !== null && set.has(netns));
       void this.check(names === 'all' ? undefined : (network) => named(network, names));
-    }, this.#options.debounceMs);
+    }, this.#debounceMs);
   }
 
   /** Audits and repairs those that `which` picks, by default all; one check after the other. Never rejects. */
@@ -108,7 +103,7 @@ export class Drift {
 
   /** The workload is no more. */
   forget(id: string): void {
-    this.#repairs.delete(id);
+    this.#budget.forget(id);
     this.#standing.delete(id);
     this.#unrepaired.delete(id);
   }
@@ -159,7 +154,7 @@ export class Drift {
     for (const { kind } of fresh) this.#found[kind] += 1;
     const detail = findings.map((finding) => finding.detail).join('; ');
     if (fresh.length > 0) this.#tell('network.drift', subject, findings);
-    if (!this.#mayRepair(id)) {
+    if (!this.#budget.spend(id)) {
       if (!this.#unrepaired.has(id))
         this.#world.log.error({ workload: id, detail }, 'changed again and again; left as it is');
       this.#unrepaired.set(id, detail);
@@ -177,14 +172,6 @@ export class Drift {
     this.#standing.delete(id);
     this.#unrepaired.delete(id);
     this.#tell('network.repaired', subject, findings);
-    return true;
-  }
-
-  #mayRepair(id: string): boolean {
-    const { repairs, windowMs, now } = this.#options;
-    const recent = (this.#repairs.get(id) ?? []).filter((at) => at > now() - windowMs);
-    if (recent.length >= repairs) return false;
-    this.#repairs.set(id, [...recent, now()]);
     return true;
   }
 

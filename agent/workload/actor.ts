@@ -3,10 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
-import { describeEnd, readOom } from '../pressure/ends.js';
+import { explainEnd, kernelKillsOf } from './end.js';
 import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import { networkFor } from './plan.js';
-import { type EndRecord, NO_NETWORK, type ProcessRecord, type Sandbox, type WorkloadRecord } from './record.js';
+import {
+  type EndRecord,
+  type Killed,
+  NO_NETWORK,
+  type ProcessRecord,
+  type Sandbox,
+  type WorkloadRecord,
+} from './record.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
 import { parseDuration } from './units.js';
@@ -14,6 +21,12 @@ import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
+/** The pressure ladder may have frozen it, too. */
+const FREEZE = { file: 'cgroup.freeze', value: '1' };
+/** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
+const OOM_SETTLES_MS = 1000;
+/** How long a decision to kill holds across a restart of the agent. */
+const KILL_STALE_MS = 60_000;
 const RETRY_MS = { first: 500, most: 30_000 };
 
 /** The tenant's number is all that outlasts the objects; the names may be those of a slot that others have by now. */
@@ -34,6 +47,7 @@ export class Actor {
   #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
+  #oomTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** `onGone` is called when nothing of the workload is left, not even its record. */
@@ -95,9 +109,34 @@ export class Actor {
     this.wake();
   }
 
+  /** See Manager.killForPressure. */
+  killForPressure(detail: string): Promise<boolean> {
+    return this.exclusive(async () => {
+      const { state, process, desired } = this.#record;
+      const runs = (state === 'running' || state === 'frozen') && process !== null && !this.#endOf(process);
+      if (!runs || this.#closed || desired === 'stopped' || desired === 'deleted') return false;
+      const killed: Killed = { by: 'pressure', detail, at: Date.now() };
+      await this.patch({ killed });
+      await this.#world.cgroups.kill(this.#record.sandbox.cgroup);
+      return true;
+    });
+  }
+
+  /** See Manager.memoryEventsChanged. */
+  memoryEventsChanged(): void {
+    if (this.#closed) return;
+    this.#oomTimer ??= setTimeout(() => {
+      this.#oomTimer = undefined;
+      void this.exclusive(() => this.#tellSurvived()).catch((error: unknown) =>
+        this.#world.log.warn({ workload: this.#record.id, err: error }, 'a kill inside it could not be told'),
+      );
+    }, OOM_SETTLES_MS);
+  }
+
   /** No further round begins. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#oomTimer);
     clearTimeout(this.#timer);
   }
 
@@ -120,6 +159,7 @@ export class Actor {
     const { state, desired, process, restartRequested } = this.#record;
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.#endOf(process)) return this.#handleEnd();
+    if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
@@ -139,7 +179,7 @@ export class Actor {
       this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
       const report = reportOf(error);
       const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
-      this.#world.observer.ended(end.cause);
+      this.#world.observer.ended(end);
       await this.patch({ state: 'stopping', error: report, end, process: null });
       this.event('workload.ended', { ...end });
       this.#dirty = true;
@@ -147,10 +187,14 @@ export class Actor {
   }
 
   async #freeze(frozen: boolean): Promise<void> {
-    const { cgroup } = this.#record.sandbox;
+    const { id, sandbox } = this.#record;
+    const { cgroups, layers } = this.#world;
     const deadline = { timeoutMs: 30_000 };
-    await (frozen ? this.#world.cgroups.freeze(cgroup, deadline) : this.#world.cgroups.thaw(cgroup, deadline));
-    await this.patch({ state: frozen ? 'frozen' : 'running' });
+    // Until the record says so, the audit of limits would take it for somebody else's doing.
+    await layers.exclusive(id, async () => {
+      await (frozen ? cgroups.freeze(sandbox.cgroup, deadline) : cgroups.thaw(sandbox.cgroup, deadline));
+      await this.patch({ state: frozen ? 'frozen' : 'running' });
+    });
     this.#dirty = true;
   }
 
@@ -163,37 +207,61 @@ export class Actor {
   }
 
   async #handleEnd(): Promise<void> {
-    const { process, spec, desired, restarts, restartRequested, sandbox } = this.#record;
+    const { id, process, spec, desired, restarts, restartRequested, sandbox } = this.#record;
     const held = this.#endOf(process);
     this.#held = undefined;
     const exit = held?.exit ?? { code: null, signal: null, at: Date.now() };
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
-    const end = describeEnd(exit, process, await readOom(this.#world.cgroups.path(sandbox.cgroup)), asked);
+    const end = await explainEnd(this.#world, this.#record, exit, asked);
     const wanted = restartRequested && desired === 'running';
     const delay = wanted ? 0 : restartDelay(spec.restart, desired, end, restarts);
-    this.#world.observer.ended(end.cause);
+    this.#world.observer.ended(end);
+    const { cause, actor, victim } = end;
+    const gone = { end, process: null, killed: null, restartRequested: false };
+    if (actor === undefined) this.#world.log.info({ workload: id, cause }, end.detail);
+    else this.#world.log.warn({ workload: id, cause, actor, victim }, end.detail);
     if (delay === null) {
-      await this.patch({ state: 'stopping', end, process: null, restartRequested: false });
+      await this.patch({ state: 'stopping', ...gone });
     } else {
       await this.#world.cgroups.kill(sandbox.cgroup);
       await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
       await this.#cleanup();
       this.#notBefore = Date.now() + delay;
       const count = wanted ? restarts : restarts + 1;
-      await this.patch({ state: 'pending', end, process: null, restarts: count, restartRequested: false });
+      await this.patch({ state: 'pending', restarts: count, ...gone });
       this.event('workload.restarting', { inMs: delay, restarts: count });
     }
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }
 
+  /** A kill that was decided before the agent died. What was to be relieved may be long over: then it is taken back. */
+  async #resumeKill(): Promise<void> {
+    const { killed, sandbox } = this.#record;
+    if (killed === null) return;
+    if (Date.now() - killed.at > KILL_STALE_MS) return this.patch({ killed: null });
+    await this.#world.cgroups.kill(sandbox.cgroup);
+  }
+
+  /** The kernel has killed something in it, and it goes on. Counted from here, so that its own end is not mistaken for this. */
+  async #tellSurvived(): Promise<void> {
+    const { id, state, process } = this.#record;
+    if ((state !== 'running' && state !== 'frozen') || this.#endOf(process)) return;
+    const found = await kernelKillsOf(this.#world, this.#record);
+    if (found === undefined || found.kills.main === 'surely') return;
+    const { count, level, victim, detail } = found.kills;
+    await this.patch({ before: found.before });
+    this.#world.log.warn({ workload: id, cause: level, victim }, `a process of it was killed by the kernel ${detail}`);
+    this.event('workload.oom', { cause: level, kills: count, ...(victim ? { victim } : {}), detail });
+  }
+
   /** Ends what runs: politely, then after the grace period by cgroup.kill. */
   async #end(): Promise<void> {
-    const { sandbox, process, spec, state } = this.#record;
-    const { cgroups, config } = this.#world;
+    const { id, sandbox, process, spec, state } = this.#record;
+    const { cgroups, config, layers } = this.#world;
     const grace = parseDuration(config.lifecycle.stop_grace) ?? 10_000;
     if (process !== null && !this.#killNow) {
-      if (state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+      if (state === 'frozen' || layers.covers(id, FREEZE)) await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
       if (!polite) terminate(process);
@@ -264,6 +332,10 @@ export class Actor {
     });
     this.#world.claims.release(id);
     this.#world.ledger.release(id);
+    this.#world.placement.remove(id);
+    this.#world.layers.forget(id);
+    this.#world.tenants.promise(id, spec.tenant, null);
+    await this.#world.tenants.apply(spec.tenant);
   }
 
   #cleanup(): Promise<void> {

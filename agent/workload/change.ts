@@ -1,7 +1,9 @@
 // A change of a workload that exists: what may differ, and carrying it out on what runs.
 import { isDeepStrictEqual } from 'node:util';
+import type { Value } from '../../cgroups/types.js';
+import { limitsOf } from '../limits/limits.js';
 import { LIVE_NETWORK } from './network-spec.js';
-import { limitsOf, networkFor } from './plan.js';
+import { networkFor } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { resize } from './resize.js';
 import type { WorkloadSpec } from './spec.js';
@@ -17,7 +19,10 @@ export const MUTABLE = [...MUTABLE_FIELDS, ...MUTABLE_NETWORK.map((field) => `ne
 export function fixedChanges(before: WorkloadSpec, after: WorkloadSpec): string[] {
   const { network: from, ...rest } = before;
   const { network: to, ...others } = after;
+  const merging = before.resources.memory?.ksm === true;
   return [
+    // Only a process itself can switch it, and QEMU reads it once.
+    ...(merging === (after.resources.memory?.ksm === true) ? [] : ['resources.memory.ksm']),
     ...differing(rest, others).filter((key) => !MUTABLE_FIELDS.includes(key)),
     ...differing(from, to)
       .filter((key) => !MUTABLE_NETWORK.includes(key))
@@ -40,10 +45,9 @@ export async function changeLive(
   record: WorkloadRecord,
   spec: WorkloadSpec,
 ): Promise<() => Promise<void>> {
-  const { cgroups, network, config } = world;
+  const { cgroups, network, config, layers, tenants } = world;
   const driver = driverOf(world, spec.driver);
-  const controllers = new Set(cgroups.controllers);
-  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), controllers);
+  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), world.limits);
   const from = networkFor(record.spec, record.sandbox, driver, config.network);
   const to = networkFor(spec, record.sandbox, driver, config.network);
   const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);
@@ -51,15 +55,21 @@ export async function changeLive(
     if (reachable && a !== null && b !== null) await network.update(a, b);
   };
   await changeNetwork(from, to);
-  const { cgroup } = record.sandbox;
+  const { cgroup: path } = record.sandbox;
+  const covered = (value: Value): boolean => layers.covers(spec.id, value);
+  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec): Promise<void> => {
+    await layers.exclusive(spec.id, () => resize({ cgroups, path, covered }, limits(a), limits(b)));
+    tenants.promise(b.id, b.tenant, limits(b));
+    await tenants.apply(b.tenant);
+  };
   try {
-    await resize(cgroups, cgroup, limits(record.spec), limits(spec));
+    await changeLimits(record.spec, spec);
   } catch (error) {
     await changeNetwork(to, from).catch(() => undefined);
     throw error;
   }
   return async () => {
     await changeNetwork(to, from);
-    await resize(cgroups, cgroup, limits(spec), limits(record.spec));
+    await changeLimits(spec, record.spec);
   };
 }

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { NO_NETWORK, type WorkloadRecord } from './record.js';
+import { NEVER_RUN, NO_NETWORK, type WorkloadRecord } from './record.js';
 import { parseSpec } from './spec.js';
 
 /** 2: sandboxes with IPv6 address, MTU, group and attachment. Entries of version 1 are read as well. */
@@ -132,7 +132,7 @@ export function decode(text: string): WorkloadRecord {
   if (!entry.record || entry.checksum !== checksum(JSON.stringify(entry.record))) throw new Error('wrong checksum');
   // Fields that an older agent did not know get their defaults.
   const { record } = entry;
-  return { ...record, spec: parseSpec(record.spec), sandbox: { ...NO_NETWORK, ...record.sandbox } };
+  return { ...NEVER_RUN, ...record, spec: parseSpec(record.spec), sandbox: { ...NO_NETWORK, ...record.sandbox } };
 }
 
 function checksum(body: string): string {

@@ -4,19 +4,30 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { type Demand, demandOf } from '../density/demand.js';
 import { BerthError, type ErrorCode } from '../errors.js';
+import { requireKsm } from '../host/ksm.js';
+import { limitsOf } from '../limits/limits.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
 import { givenResolver } from '../network/dns.js';
 import type { Subject } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { keyOf } from '../network/published.js';
+import { seatRequest } from '../placement/request.js';
+import type { PlacementRequest } from '../placement/types.js';
 import type { CapacityRow, FitsAnswer, Refusal } from '../service.js';
 import { Actor } from './actor.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
-import { limitsOf, networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
+import { networkFor, requireControllers, sandboxFor, slotKind } from './plan.js';
 import type { Known } from './quarantine.js';
-import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
+import {
+  type Desired,
+  NEVER_RUN,
+  type Sandbox,
+  type WorkloadRecord,
+  type WorkloadState,
+  type WorkloadView,
+} from './record.js';
 import { type Recovery, recover } from './recover.js';
 import type { WorkloadSpec } from './spec.js';
 import { parseSize } from './units.js';
@@ -39,8 +50,11 @@ export class Manager {
 
   /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
   async recover(): Promise<Recovery> {
-    const recovery = await recover(this.#world, (record) => this.#adopt(record));
-    return recovery;
+    return recover(
+      this.#world,
+      (record) => this.#adopt(record),
+      () => this.#seatAll(),
+    );
   }
 
   get cordoned(): boolean {
@@ -178,8 +192,22 @@ export class Manager {
     return this.view(actor.record);
   }
 
+  /**
+   * Kills a workload to relieve the host or its tenant; `detail` is one sentence with the figures. The reason is durable
+   * before the kill, and the restart policy applies as after any failure. False: nothing of it runs, or it ends already.
+   */
+  killForPressure(id: string, detail: string): Promise<boolean> {
+    const actor = this.#actors.get(id);
+    return actor === undefined ? Promise.resolve(false) : actor.killForPressure(detail);
+  }
+
+  /** To be called when memory.events of a workload has changed: a kill that it survives becomes `workload.oom`. */
+  memoryEventsChanged(id: string): void {
+    this.#actors.get(id)?.memoryEventsChanged();
+  }
+
   view(record: WorkloadRecord): WorkloadView {
-    const { bootId: _bootId, sandbox, ...rest } = record;
+    const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
     const { cgroups, config } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);
@@ -223,25 +251,38 @@ export class Manager {
 
   #release(id: string): void {
     this.#world.ledger.release(id);
+    this.#world.placement.remove(id);
     this.#world.claims.release(id);
   }
 
-  /** All that can be known of a spec on this host without changing anything. */
-  async #check(spec: WorkloadSpec): Promise<void> {
+  /** All that can be known of a spec on this host without changing anything. `live`: it runs, and holds what it asks for. */
+  async #check(spec: WorkloadSpec, live = false): Promise<void> {
     const driver = driverOf(this.#world, spec.driver);
-    requireControllers(
-      limitsOf(spec, driver.overhead(spec), new Set(this.#world.cgroups.controllers)),
-      new Set(this.#world.cgroups.controllers),
-    );
+    const { cgroups, limits } = this.#world;
+    requireControllers(limitsOf(spec, driver.overhead(spec), limits), new Set(cgroups.controllers));
     requireNetwork(spec.network, this.#world.config.network);
     requireRates(spec.network, this.#world.config.network);
-    await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable });
+    requireKsm(spec, this.#world.ksm());
+    await driver.check(spec, { which: this.#world.which, kvmUsable: this.#world.kvmUsable, live });
   }
 
   #demand(spec: WorkloadSpec): Demand {
     const { default_cpu_request: cpu, default_memory_request: memory } = this.#world.config.density;
     const driver = driverOf(this.#world, spec.driver);
     return demandOf(spec, { cpu, memory: parseSize(memory) ?? 0 }, driver.overhead(spec));
+  }
+
+  /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
+  #seatAll(): Promise<void> {
+    const { layers, placement } = this.#world;
+    const held = this.records().filter(({ state }) => !isSettled(state));
+    const values = ({ id, state }: WorkloadRecord) =>
+      state === 'running' || state === 'frozen' ? layers.of(id, 'placement') : undefined;
+    return placement.restore(held.map((record) => ({ request: this.#seat(record.spec), values: values(record) })));
+  }
+
+  #seat(spec: WorkloadSpec): PlacementRequest {
+    return seatRequest(spec, this.#demand(spec).memory);
   }
 
   /** Ports asked for, and not held already, that a process of this host listens on. */
@@ -254,8 +295,10 @@ export class Manager {
   }
 
   #refusals(spec: WorkloadSpec, occupied: readonly Refusal[]): readonly Refusal[] {
-    const { ledger, claims } = this.#world;
-    return [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
+    const { ledger, claims, placement } = this.#world;
+    const seat = placement.admit(this.#seat(spec));
+    const refused = [...ledger.check(spec.id, this.#demand(spec)), ...claims.refusals(spec), ...occupied];
+    return seat === undefined ? refused : [...refused, seat];
   }
 
   /**
@@ -279,7 +322,7 @@ export class Manager {
       since: Date.now(),
       bootId: this.#world.bootId,
       sandbox,
-      process: null,
+      ...NEVER_RUN,
       restartRequested: false,
       end: null,
       error: null,
@@ -288,7 +331,7 @@ export class Manager {
   }
 
   #sandbox(spec: WorkloadSpec): Sandbox {
-    const { claims, config, ledger, network } = this.#world;
+    const { claims, config, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     try {
       const claim = claims.claim(spec);
@@ -296,16 +339,17 @@ export class Manager {
       const slot = kind === null ? undefined : network.acquire(kind);
       return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
     } catch (error) {
-      ledger.release(spec.id);
+      this.#release(spec.id);
       throw error;
     }
   }
 
   #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): void {
     const [first, ...others] = this.#refusals(spec, occupied);
-    const { observer, events, ledger } = this.#world;
+    const { observer, events, ledger, placement } = this.#world;
     if (!first) {
       ledger.commit(spec.id, this.#demand(spec));
+      placement.add(this.#seat(spec));
       observer.admission('admitted', 'none', (performance.now() - begun) / 1000);
       return;
     }
@@ -335,10 +379,10 @@ export class Manager {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
-    await this.#check(spec);
     const { claims, ledger } = this.#world;
     const { id, state } = record;
     const live = !isSettled(state);
+    await this.#check(spec, live);
     if (live) this.#grant(spec, await this.#occupiedPorts(spec), performance.now());
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
@@ -348,6 +392,7 @@ export class Manager {
     } catch (error) {
       await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
       if (live) ledger.commit(id, this.#demand(record.spec));
+      if (live) this.#world.placement.add(this.#seat(record.spec));
       if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;
     }

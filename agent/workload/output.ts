@@ -41,14 +41,25 @@ export class OutputStore {
     }
   }
 
+  /** Bytes in the current file. */
+  async size(id: string): Promise<number> {
+    return stat(this.path(id)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
+  /** The last `limit` bytes of what was written from `since` on; a file cut meanwhile counts from its beginning. */
+  async tail(id: string, since: number, limit: number): Promise<string> {
+    const size = await this.size(id);
+    const from = since > size ? 0 : since;
+    return (await this.read(id, { offset: Math.max(from, size - limit), limit })).text;
+  }
+
   /** Keeps at most the last full file beside the current one. What is written between copy and cut is lost. */
   async cap(id: string): Promise<void> {
     const path = this.path(id);
-    const size = await stat(path).then(
-      (s) => s.size,
-      () => 0,
-    );
-    if (size <= this.#maxBytes) return;
+    if ((await this.size(id)) <= this.#maxBytes) return;
     await copyFile(path, `${path}.1`);
     await truncate(path, 0);
   }

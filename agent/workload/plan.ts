@@ -1,6 +1,6 @@
 // From a spec to what has to exist, as data. The same plan is applied, shown, tested, applied again after a crash, and
 // read backwards to take everything down.
-import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
+import { controllersNeeded } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork, Slot, SlotKind } from '../../netns/types.js';
@@ -14,7 +14,13 @@ import type { WorkloadSpec } from './spec.js';
 
 /** One thing that must exist; the executors are in steps.ts. Order is order of creation. */
 export type Step =
-  | { readonly kind: 'cgroup'; readonly path: string; readonly owner: string; readonly values: readonly Value[] }
+  | {
+      readonly kind: 'cgroup';
+      readonly path: string;
+      readonly tenant: string;
+      readonly owner: string;
+      readonly values: readonly Value[];
+    }
   | { readonly kind: 'namespace'; readonly netns: string }
   | { readonly kind: 'network'; readonly network: SandboxNetwork };
 
@@ -83,36 +89,6 @@ export function networkFor(
   return sandboxNetwork(spec, sandbox, ownerTag(spec.id), driver.tap(spec), config);
 }
 
-/**
- * The limits to write. What the spec names is written or refused; what berth adds by itself (a VM's memory.max, the
- * group kill) is left out where the host has no such controller.
- */
-export function limitsOf(spec: WorkloadSpec, overhead: number, controllers: ReadonlySet<string>): Limits {
-  const { cpu, memory, pids } = spec.resources;
-  const guest = spec.qemu && controllers.has('memory') ? spec.qemu.memory + overhead : undefined;
-  const max = memory?.limit ?? guest;
-  return {
-    ...(cpu?.limit === undefined && cpu?.weight === undefined
-      ? {}
-      : {
-          cpu: {
-            ...(cpu.limit === undefined ? {} : { max: cpu.limit }),
-            ...(cpu.weight === undefined ? {} : { weight: cpu.weight }),
-          },
-        }),
-    ...(max === undefined && memory?.swap === undefined
-      ? {}
-      : {
-          memory: {
-            ...(max === undefined ? {} : { max }),
-            ...(memory?.swap === undefined ? {} : { swapMax: memory.swap }),
-            oomGroup: true,
-          },
-        }),
-    ...(pids === undefined ? {} : { pids: { max: pids } }),
-  };
-}
-
 /** Throws `controller_missing` naming the first controller that a limit of the spec needs and the host lacks. */
 export function requireControllers(limits: Limits, controllers: ReadonlySet<string>): void {
   const missing = controllersNeeded(limits).filter((name) => !controllers.has(name));
@@ -128,12 +104,12 @@ export function planSandbox(
   spec: WorkloadSpec,
   sandbox: Sandbox,
   driver: Driver,
-  controllers: ReadonlySet<string>,
+  values: readonly Value[],
   config: Config['network'],
 ): readonly Step[] {
   const owner = ownerTag(spec.id);
-  const values = planValues(limitsOf(spec, driver.overhead(spec), controllers));
-  const cgroup: Step = { kind: 'cgroup', path: sandbox.cgroup, owner, values };
+  const { tenant } = spec;
+  const cgroup: Step = { kind: 'cgroup', path: sandbox.cgroup, tenant, owner, values };
   const network = networkFor(spec, sandbox, driver, config);
   if (network !== null) return [cgroup, { kind: 'network', network }];
   return sandbox.netns === null ? [cgroup] : [cgroup, { kind: 'namespace', netns: sandbox.netns }];

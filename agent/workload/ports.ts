@@ -18,11 +18,16 @@ export type CgroupPort = Pick<
   | 'create'
   | 'tag'
   | 'apply'
+  | 'read'
+  | 'differences'
+  | 'shrinkMemory'
   | 'freeze'
   | 'thaw'
   | 'kill'
   | 'populated'
+  | 'processes'
   | 'waitEmpty'
+  | 'waitFrozen'
   | 'remove'
   | 'removeTenant'
   | 'list'
@@ -40,7 +45,7 @@ export interface EventPort {
 /** What metrics want to hear; all calls are cheap and never throw. */
 export interface Observer {
   started(driver: DriverName, seconds: number): void;
-  ended(cause: EndRecord['cause']): void;
+  ended(end: Pick<EndRecord, 'cause' | 'actor'>): void;
   admission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void;
   reconciled(seconds: number): void;
   network(operation: NetworkOperation, seconds: number): void;

@@ -1,4 +1,6 @@
 // What berth knows of one workload: intent and progress, as kept in the journal and as shown to the outside.
+
+import type { KsmStat } from '../../linux/ksm.js';
 import type { Attachment, LinkStats } from '../../netns/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { WorkloadSpec } from './spec.js';
@@ -16,14 +18,101 @@ export type WorkloadState =
 /** What the last word from outside wants: the reconciler works towards it, whatever happens between. */
 export type Desired = 'running' | 'frozen' | 'stopped' | 'deleted';
 
-/** Why a process is no more. `cause` is a bounded word (a metric label). Times in Unix milliseconds. */
+/** Why a process is no more; a bounded word (a metric label). */
+export type EndCause =
+  /** The kernel killed it at its own memory limit, or at one inside it. */
+  | 'limit'
+  /** The kernel killed it at the memory limit of its tenant. */
+  | 'tenant'
+  /** The kernel killed it because the host, or a cgroup above all tenants, had no memory left. */
+  | 'host'
+  /** The kernel of the guest gave up: a panic, or no memory inside the VM. */
+  | 'guest'
+  /** The kernel killed the VMM at a limit in which its guest fits: the VMM itself needed more than it was thought to. */
+  | 'vmm'
+  /** berth killed it, to relieve the host or its tenant. */
+  | 'pressure'
+  | 'signal'
+  | 'exit'
+  | 'stopped'
+  | 'start'
+  | 'lost';
+
+/** Who killed it. */
+export type KillActor = 'kernel' | 'berth' | 'guest' | 'unknown';
+
+/** Bytes; null: no limit, or the kernel does not count it. */
+export interface MemoryFigures {
+  /** memory.max. */
+  readonly limit: number | null;
+  /** memory.current; of a workload whose processes are dead, what is left of it. */
+  readonly current: number | null;
+  /** memory.peak: since the cgroup was made, runs before a restart included. */
+  readonly peak: number | null;
+}
+
+/** Percent of the time that some, or all, of its processes were stalled; null: not measured. */
+export interface PressureShare {
+  readonly some: number | null;
+  readonly full: number | null;
+}
+
+/** One look at a workload. */
+export interface PressurePoint {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly cpu: PressureShare;
+  readonly memory: PressureShare;
+  readonly io: PressureShare;
+  /** memory.current; null: not measured. */
+  readonly bytes: number | null;
+}
+
+/** A process that the kernel killed. `memory`: bytes it had. */
+export interface Victim {
+  readonly pid: number;
+  readonly command: string;
+  readonly memory: number;
+}
+
+/** How a process ended, and why. Times in Unix milliseconds. */
 export interface EndRecord {
   readonly at: number;
   readonly code: number | null;
   readonly signal: string | null;
-  readonly cause: 'exit' | 'signal' | 'limit' | 'stopped' | 'start' | 'lost';
-  /** One sentence with the figures, e.g. `killed by the kernel at its memory limit 64Mi (memory.events oom_kill 1)`. */
+  readonly cause: EndCause;
+  /** One sentence with the figures, e.g. `killed by the kernel at its memory limit (memory.max 64Mi, ...)`. */
   readonly detail: string;
+  /** Absent: it was not killed. */
+  readonly actor?: KillActor;
+  /** Absent: nothing was, or the kernel's log cannot be read. */
+  readonly victim?: Victim;
+  /** Limits and usage when the end was seen. Absent: no memory controller, or it never ran. */
+  readonly memory?: MemoryFigures & { readonly tenant: MemoryFigures };
+  /** The last 60 s, oldest first. Absent: not measured. */
+  readonly pressure?: readonly PressurePoint[];
+}
+
+/** What was counted before a process was started: only what rises from there is its own. */
+export interface Before {
+  /** memory.events of the cgroup, those below it included. */
+  readonly oom: number;
+  readonly oomKill: number;
+  readonly oomGroupKill: number;
+  /** `oom` in memory.events.local of the tenant: hits of the tenant's own limit. */
+  readonly tenantOom: number;
+  /** Newest record of the kernel's log; null: it cannot be read. */
+  readonly kernelLog: number | null;
+  /** Length of the output file in bytes. */
+  readonly output: number;
+}
+
+/** A kill that is decided: durable before it is carried out, so that the end has its reason whatever happens between. */
+export interface Killed {
+  readonly by: 'pressure';
+  /** One sentence with the figures that led to it. */
+  readonly detail: string;
+  readonly at: number;
 }
 
 /** Names and leases of the sandbox: deterministic or leased once, before anything is made in the kernel. */
@@ -58,13 +147,14 @@ export const NO_NETWORK: Omit<Sandbox, 'cgroup'> = {
   baseline: null,
 };
 
+/** A workload of which nothing has run in this boot. */
+export const NEVER_RUN = { process: null, before: null, killed: null } as const satisfies Partial<WorkloadRecord>;
+
 export interface ProcessRecord {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of /proc/PID/stat: with the boot id it names a process for ever. */
   readonly startTime: number;
   readonly startedAt: number;
-  /** memory.events oom_kill when it started, so that only later kills are counted as its own. */
-  readonly oomKillsBefore: number;
 }
 
 /** The journal entry, one file per workload. */
@@ -82,6 +172,9 @@ export interface WorkloadRecord {
   readonly bootId: string;
   readonly sandbox: Sandbox;
   readonly process: ProcessRecord | null;
+  /** Written before the process is started, so that a crash in between takes nothing for its own. Null: never started. */
+  readonly before: Before | null;
+  readonly killed: Killed | null;
   readonly restarts: number;
   /** A restart was asked for and has not happened yet. */
   readonly restartRequested: boolean;
@@ -91,7 +184,7 @@ export interface WorkloadRecord {
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
-export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'sandbox'> {
+export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox'> {
   readonly sandbox: Sandbox & {
     readonly cgroupPath: string;
     readonly netnsPath: string | null;
@@ -99,4 +192,6 @@ export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'sandbox'>
     readonly kernelIp: string | null;
   };
   readonly limits?: Readonly<Record<string, string>>;
+  /** What merging of equal pages has saved, where it was asked for (`resources.memory.ksm`) and something runs. */
+  readonly ksm?: KsmStat;
 }

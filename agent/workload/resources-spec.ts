@@ -20,7 +20,10 @@ const micros = (least: number, most: number) =>
     const usec = ms === undefined ? undefined : Math.round(ms * 1000);
     if (usec !== undefined && usec >= least && usec <= most) return usec;
     const bounds = `${least / 1000}ms to ${most / 1000}ms`;
-    ctx.addIssue({ code: 'custom', message: `must be a duration of ${bounds}, such as "20ms" (a number: microseconds)` });
+    ctx.addIssue({
+      code: 'custom',
+      message: `must be a duration of ${bounds}, such as "20ms" (a number: microseconds)`,
+    });
     return z.NEVER;
   });
 
@@ -38,7 +41,8 @@ const cpu = z
     weight: weight.optional().meta({ description: 'cpu.weight; without it 100 for each core requested' }),
     period: micros(1000, 1_000_000).optional().meta({ description: 'of the limit; "100ms" where nothing is said' }),
     burst: micros(0, 1_000_000).optional().meta({
-      description: 'saved-up time that may be used above the limit: cpu.max.burst; the node has a default (cgroups.cpu_burst)',
+      description:
+        'saved-up time that may be used above the limit: cpu.max.burst; the node has a default (cgroups.cpu_burst)',
     }),
     idle: z.boolean().optional().meta({ description: 'runs only when nothing else wants to: cpu.idle' }),
     uclampMin: percent.optional().meta({ description: 'cpu.uclamp.min, percent' }),
@@ -67,7 +71,13 @@ const memory = z
   .strictObject({
     request: size.optional().meta({ description: 'bytes promised; counts in the ledger' }),
     limit: size.optional().meta({ description: 'bytes at most: memory.max' }),
-    swap: size.optional().meta({ description: 'bytes of swap at most: memory.swap.max; the node has a default by class' }),
+    swap: size
+      .optional()
+      .meta({ description: 'bytes of swap at most: memory.swap.max; the node has a default by class' }),
+    ksm: z.boolean().default(false).meta({
+      description:
+        'equal pages are kept once (KSM), across all workloads and tenants that ask for it: how long a write takes then tells one what another has in memory',
+    }),
     zswap: size.optional().meta({ description: 'bytes of compressed swap at most: memory.zswap.max' }),
     high: size.optional().meta({
       description:

@@ -46,6 +46,9 @@ const oci = z
     path: ['command'],
   });
 
+/** Bytes. */
+export const HUGE_PAGE = { '2Mi': 2 ** 21, '1Gi': 2 ** 30 } as const;
+
 const qemu = z
   .strictObject({
     kernel: absolutePath,
@@ -54,6 +57,17 @@ const qemu = z
     append: z.string().max(2048).default('console=ttyS0'),
     vcpus: z.number().int().min(1).max(32).default(1),
     memory: size.default(128 * 2 ** 20).meta({ description: 'guest memory' }),
+    hugepages: z.enum(['2Mi', '1Gi']).optional().meta({
+      description: 'guest memory in huge pages of this size, set aside on the host; memory.max then holds QEMU alone',
+    }),
+    lockMemory: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'all memory is made at the start, and never swapped out or reclaimed' }),
+  })
+  .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
+    message: 'must be a multiple of the size of a huge page',
+    path: ['memory'],
   })
   .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
 
@@ -118,6 +132,18 @@ export const workloadSpec = z
     }
     if (spec.driver === 'qemu' && spec.network.mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
+    if (spec.resources.memory?.ksm === true) {
+      const other =
+        spec.driver === 'external'
+          ? 'driver "external": what runs there asks for it itself'
+          : spec.qemu?.hugepages !== undefined
+            ? 'qemu.hugepages: huge pages are never merged'
+            : spec.qemu?.lockMemory === true
+              ? 'qemu.lockMemory: a write to a merged page waits for a new one'
+              : undefined;
+      if (other !== undefined)
+        ctx.addIssue({ code: 'custom', path: ['resources', 'memory', 'ksm'], message: `does not go with ${other}` });
+    }
     const { mode, dns } = spec.network;
     if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
       ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });

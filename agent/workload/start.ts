@@ -1,11 +1,13 @@
 // From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
-import { readOom } from '../pressure/ends.js';
+import { limitsOf } from '../limits/limits.js';
+import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
 import { applyStep } from './steps.js';
@@ -32,9 +34,19 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   const context = contextOf(actor.record, world);
 
   if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
-  for (const step of planSandbox(spec, sandbox, driver, new Set(world.cgroups.controllers), world.config.network)) {
+  const limits = limitsOf(spec, driver.overhead(spec), world.limits);
+  world.tenants.promise(spec.id, spec.tenant, limits);
+  const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);
+  for (const problem of problems) world.log.warn({ workload: spec.id }, problem);
+  for (const step of planSandbox(
+    spec,
+    sandbox,
+    driver,
+    world.layers.over(spec.id, planValues(limits)),
+    world.config.network,
+  )) {
     if (!wanted()) return;
-    await inTime(applyStep(step, world.cgroups, world.network), deadline, ms);
+    await inTime(applyStep(step, world), deadline, ms);
   }
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
   const launch = await inTime(driver.prepare(spec, context), deadline, ms);
@@ -45,19 +57,19 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
     if (actor.record.state === 'preparing') {
       // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
       await world.holder.forget(spec.id);
-      await actor.patch({ state: 'starting' });
+      await actor.patch({ state: 'starting', before: await before(world, actor.record) });
     }
-    const oomKillsBefore = (await readOom(world.cgroups.path(sandbox.cgroup))).kills;
     const held = await inTime(spawn(world, actor.record, launch), deadline, ms);
     const { pid, startTime, startedAt } = held;
-    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt, oomKillsBefore } });
+    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt } });
   }
   world.observer.started(spec.driver, (performance.now() - begun) / 1000);
 }
 
 async function spawn(world: World, record: WorkloadRecord, launch: Launch): Promise<HeldProcess> {
-  const { id, sandbox } = record;
+  const { id, sandbox, spec } = record;
   const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
+  const ksm = spec.driver !== 'qemu' && spec.resources.memory?.ksm === true;
   const request: SpawnRequest = {
     id,
     argv: launch.argv,
@@ -67,6 +79,7 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch): Prom
     ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
     ...(netns === undefined ? {} : { netns }),
     ...(launch.pidFile === undefined ? {} : { pidFile: launch.pidFile }),
+    ...(ksm ? { memoryMerge: true } : {}),
   };
   try {
     return await world.holder.spawn(request);

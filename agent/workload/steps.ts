@@ -4,6 +4,7 @@ import { codeOf } from '../../linux/errors.js';
 import { isSameProcess } from '../../linux/proc.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError } from '../errors.js';
+import type { TenantGroups } from '../limits/tenants.js';
 import { ownerTag, type Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
 import type { ProcessRecord, WorkloadRecord } from './record.js';
@@ -11,10 +12,17 @@ import type { ProcessRecord, WorkloadRecord } from './record.js';
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
 
-export async function applyStep(step: Step, cgroups: CgroupPort, network: NetworkPort): Promise<void> {
+export interface StepPorts {
+  readonly cgroups: CgroupPort;
+  readonly network: NetworkPort;
+  readonly tenants: Pick<TenantGroups, 'apply'>;
+}
+
+export async function applyStep(step: Step, { cgroups, network, tenants }: StepPorts): Promise<void> {
   switch (step.kind) {
     case 'cgroup':
       await createCgroup(cgroups, step.path);
+      await tenants.apply(step.tenant);
       cgroups.tag(step.path, step.owner);
       await cgroups.apply(step.path, step.values, { fresh: !cgroups.populated(step.path) });
       return;

@@ -3,17 +3,28 @@ import type { Config } from '../config/schema.js';
 import type { Ledger } from '../density/ledger.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import type { KsmState } from '../host/ksm.js';
+import type { Layers } from '../limits/layers.js';
+import type { LimitContext } from '../limits/limits.js';
+import type { TenantGroups } from '../limits/tenants.js';
 import type { Claims } from '../network/claims.js';
 import type { isTaken } from '../network/published.js';
+import type { Placement } from '../placement/placement.js';
+import type { KernelLog } from '../pressure/kernel-log.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
 import type { CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
+import type { PressurePoint } from './record.js';
 import type { DriverName } from './spec.js';
 
 export interface World {
   readonly config: Config;
   readonly bootId: string;
   readonly cgroups: CgroupPort;
+  readonly limits: LimitContext;
+  readonly layers: Layers;
+  readonly tenants: TenantGroups;
+  readonly placement: Placement;
   readonly network: NetworkPort;
   readonly holder: HolderPort;
   readonly claims: Claims;
@@ -28,6 +39,10 @@ export interface World {
   readonly drivers: ReadonlyMap<DriverName, Driver>;
   readonly which: DriverContext['which'];
   readonly kvmUsable: boolean;
+  readonly kernelLog: KernelLog;
+  /** The last 60 s of a workload, oldest first; none when it is not measured. */
+  readonly history: (id: string) => readonly PressurePoint[];
+  readonly ksm: () => KsmState;
 }
 
 export function driverOf(world: World, name: DriverName): Driver {

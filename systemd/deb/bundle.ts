@@ -7,6 +7,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   berth: 'agent/main.ts',
   daemon: 'agent/daemon.ts',
   worker: 'netns/worker.ts',
+  'epoll-thread': 'cgroups/signals/epoll-thread.ts',
   'kvm-guest': 'agent/host/kvm-guest.ts',
   holder: 'systemd/holder/main.ts',
 };

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants as os } from 'node:os';
 import { closeDescriptor, openPipe } from '../../linux/fd.js';
+import { withMemoryMerge } from '../../linux/ksm.js';
 import { oomScoreAdj, setOomScoreAdj, withSoftFileLimit } from '../../linux/self.js';
 import { canSpawnIntoCgroup, inNetworkNamespace, type SpawnOptions, spawnProcess } from '../../linux/spawn.js';
 import { HolderFailure } from './failure.js';
@@ -81,7 +82,8 @@ function launchThroughShell(request: SpawnRequest, common: Pick<SpawnOptions, 'e
  */
 function spawnAsChild(request: SpawnRequest, options: SpawnOptions): number {
   const score = oomScoreAdj();
-  const spawn = () => withSoftFileLimit(CHILD_FILE_LIMIT, () => spawnProcess(options));
+  const limited = () => withSoftFileLimit(CHILD_FILE_LIMIT, () => spawnProcess(options));
+  const spawn = () => (request.memoryMerge === true ? withMemoryMerge(limited) : limited());
   if (score < 0) setOomScoreAdj(0);
   try {
     return request.netns === undefined ? spawn() : inNetworkNamespace(request.netns, spawn);

@@ -22,6 +22,8 @@ export interface SpawnRequest {
    * --pid-file). The holder, being a subreaper, inherits that pid and reports its exit under `id`.
    */
   readonly pidFile?: string;
+  /** Equal pages of it, and of all that it starts, may be merged (PR_SET_MEMORY_MERGE); Linux 6.9, else EINVAL or nothing. */
+  readonly memoryMerge?: boolean;
 }
 
 /** A live or ended process the holder knows. `startTime` is field 22 of /proc/PID/stat (clock ticks since boot). */

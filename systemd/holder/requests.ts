@@ -49,7 +49,10 @@ function spawnOf(seq: number, value: unknown): SpawnRequest {
     throw new MalformedRequest(seq, `spawn.${name} is not an absolute path`);
   };
   const optional = (name: 'cwd' | 'netns' | 'pidFile') => (value[name] === undefined ? {} : { [name]: path(name) });
-  const { argv, env } = value;
+  const { argv, env, memoryMerge } = value;
+  if (memoryMerge !== undefined && typeof memoryMerge !== 'boolean') {
+    throw new MalformedRequest(seq, 'spawn.memoryMerge is not a boolean');
+  }
   if (!Array.isArray(argv) || argv.length === 0 || !argv.every(isArgument)) {
     throw new MalformedRequest(seq, 'spawn.argv is not a list of strings');
   }
@@ -66,6 +69,7 @@ function spawnOf(seq: number, value: unknown): SpawnRequest {
     ...optional('cwd'),
     ...optional('netns'),
     ...optional('pidFile'),
+    ...(memoryMerge === undefined ? {} : { memoryMerge }),
   };
 }
 

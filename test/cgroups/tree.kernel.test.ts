@@ -3,9 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type CgroupEvents, watchEvents } from '../../cgroups/events.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { CgroupReader } from '../../cgroups/stats.js';
 import { openTree, type Tree } from '../../cgroups/tree.js';
@@ -127,26 +125,6 @@ kernel('names cannot lead out of the tree', async (t) => {
   for (const name of ['', '..', '../x', 'acme/../../x', '/abs', 'acme//x']) {
     t.throws(() => tree.path(name), { instanceOf: SysError });
   }
-});
-
-kernel('events tell of filling and emptying, and of the end', async (t) => {
-  const tree = await newTree(t);
-  const dir = await tree.create('acme/events');
-  const seen: (CgroupEvents | undefined)[] = [];
-  const stop = new AbortController();
-  t.true(watchEvents(dir, (events) => seen.push(events), { signal: stop.signal, coalesceMs: 1, goneMs: 50 }));
-  t.like(seen[0], { populated: false });
-  await sleeper(t, dir);
-  for (let i = 0; i < 200 && seen.at(-1)?.populated !== true; i++) await sleep(10);
-  t.true(seen.at(-1)?.populated);
-  await tree.kill('acme/events');
-  await tree.waitEmpty('acme/events', { timeoutMs: 5000 });
-  for (let i = 0; i < 200 && seen.at(-1)?.populated !== false; i++) await sleep(10);
-  t.false(seen.at(-1)?.populated);
-  await tree.remove('acme/events');
-  for (let i = 0; i < 200 && seen.at(-1) !== undefined; i++) await sleep(10);
-  t.is(seen.at(-1), undefined);
-  stop.abort();
 });
 
 kernel('a reader samples a live cgroup until it vanishes', async (t) => {

@@ -26,6 +26,7 @@ function rows(node: NodeDescription, now: number): (readonly [string, string | C
     ['Drivers', driverText(node.drivers)],
     ['Foreign', foreignText(node.host.foreign)],
     ['Leaked', { text: counted(node.leaked, 'object'), colour: node.leaked > 0 ? 'red' : undefined }],
+    ['Pressure', pressureText(node.pressure)],
     ['Conditions', conditionText(node.conditions)],
   ];
 }
@@ -56,6 +57,21 @@ function foreignText(foreign: unknown): string {
   if (typeof foreign !== 'object' || foreign === null) return '';
   const counts = Object.entries(foreign).filter(([, n]) => typeof n === 'number' && n > 0);
   return counts.map(([engine, n]) => `${n} ${engine}`).join(', ');
+}
+
+/** Scopes that are not calm, each with its level and what is done about it. */
+function pressureText({ mode, scopes }: NodeDescription['pressure']): Cell {
+  const watched = mode === 'enforce' ? '' : ` (pressure.mode is ${mode})`;
+  if (scopes.length === 0) return { text: mode === 'off' ? 'not watched (pressure.mode is off)' : `calm${watched}` };
+  const lines = scopes.map(({ scope, resource, level, forMs, some, full, applied }) => {
+    const done = applied.map(({ workload, step }) => `${step} ${workload}`).join(', ');
+    const stall = `some ${Math.round(some)}, full ${Math.round(full)} ms/s`;
+    return `${scope}: ${resource} ${level} for ${formatAge(forMs)}, ${stall}${done === '' ? '' : `; ${done}`}`;
+  });
+  return {
+    text: `${lines.join('\n')}${watched}`,
+    colour: scopes.some(({ level }) => level === 'act') ? 'red' : 'yellow',
+  };
 }
 
 /** Errors by title, then how many of each there are: what they mean is the doctor's to say. */

@@ -10,6 +10,7 @@ import { requireBinary, requireFile, sectionOf } from '../files.js';
 import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
 import { setprivArguments, uidFor } from './identity.js';
 import { connectQmp } from './qmp.js';
+import { threadsOf } from './vcpus.js';
 import { versionReader } from './version.js';
 
 export interface QemuOptions {
@@ -85,6 +86,14 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
         }
       } catch {
         return false;
+      }
+    },
+    async vcpuThreads(_spec, { directory }) {
+      const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
+      try {
+        return threadsOf(await qmp.execute('query-cpus-fast'));
+      } finally {
+        qmp.close();
       }
     },
     // The socket and the jail lie in `directory`; the tap goes with the network namespace.

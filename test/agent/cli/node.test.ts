@@ -8,6 +8,7 @@ import type { Config } from '../../../agent/config/schema.js';
 import { BerthError, ERRORS, type ErrorCode } from '../../../agent/errors.js';
 import type { BerthEvent, NodeDescription } from '../../../agent/service.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
+import { CALM, EVERYBODY_SHARES } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
 const NODE: NodeDescription = {
@@ -25,6 +26,7 @@ const NODE: NodeDescription = {
   ],
   workloads: { pending: 0, preparing: 0, starting: 0, running: 12, frozen: 0, stopping: 0, exited: 0, failed: 1 },
   leaked: 0,
+  pressure: CALM,
   host: {
     hostname: 'host-7',
     os: 'Debian GNU/Linux 13',
@@ -99,7 +101,7 @@ test('node capacity: sizes as text, no limit, share', async (t) => {
     { scope: 'node', dimension: 'cpu', capacity: 4, allocatable: 14.004, committed: 15 },
     { scope: 'tenant/acme', dimension: 'workloads', capacity: 100, allocatable: null, committed: 3 },
   ] as const;
-  const agent = fakeAgent({ 'node.capacity': () => ({ rows }) });
+  const agent = fakeAgent({ 'node.capacity': () => ({ rows, placement: EVERYBODY_SHARES }) });
   t.is(
     (await berth('node capacity', { agent })).out,
     `SCOPE        DIMENSION  CAPACITY  ALLOCATABLE  COMMITTED  FREE  USED

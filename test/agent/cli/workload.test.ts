@@ -278,7 +278,7 @@ for (const [verb, steps, line] of [
         process: null,
         end: { at: 2, code: null, signal: 'SIGTERM', cause: 'stopped', detail: '' },
       }),
-      view('w', { process: { pid: 4712, startTime: 100, startedAt: NOW, oomKillsBefore: 0 } }),
+      view('w', { process: { pid: 4712, startTime: 100, startedAt: NOW } }),
     ],
     'w running\n',
   ],

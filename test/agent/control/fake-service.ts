@@ -2,6 +2,7 @@ import { BerthError } from '../../../agent/errors.js';
 import type { AgentService, NodeDescription } from '../../../agent/service.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+import { CALM, EVERYBODY_SHARES } from '../calm.js';
 
 export interface FakeService extends AgentService {
   /** Names of the calls that changed something, in order. */
@@ -36,6 +37,7 @@ export function fakeService(): FakeService {
         allocatable: 10,
         committed: workloads.size,
       })),
+    placement: () => EVERYBODY_SHARES,
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;
@@ -96,6 +98,7 @@ function describe(cordoned: boolean): NodeDescription {
     drivers: [],
     workloads: { pending: 0, preparing: 0, starting: 0, running: 0, frozen: 0, stopping: 0, exited: 0, failed: 0 },
     leaked: 0,
+    pressure: CALM,
     host: {},
     conditions: [],
   };
@@ -118,6 +121,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
       kernelIp: null,
     },
     process: null,
+    killed: null,
     restarts: 0,
     restartRequested: false,
     end: null,

@@ -78,7 +78,7 @@ test('without a tap there is no card and no address', (t) => {
 });
 
 test('kernel arguments', (t) => {
-  const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0' };
+  const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0', lockMemory: false };
   t.is(
     kernelArguments({ id: 'w', servers: ['9.9.9.9'], sandbox, qemu: { ...base, initrd: '/i' } }),
     'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255:w:eth0:off:9.9.9.9',

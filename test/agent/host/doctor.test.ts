@@ -46,6 +46,8 @@ const { crun: ____, ...WITHOUT_CRUN } = HEALTHY.binaries;
 const limits = (change: HostFacts['limits']): HostFacts => ({ ...HEALTHY, limits: { ...HEALTHY.limits, ...change } });
 
 // One line for each code: facts and status that bring it about.
+const CALM = { contested: [], unwatched: 0, tenants: [], throttled: [], high: [], leaks: [] };
+
 const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   cgroup_v2_missing: [{ ...BARE, glibc: '2.41' }],
   controller_missing: [{ ...HEALTHY, cgroup: { mount: '/m', hybrid: true, controllers: ['cpu', 'pids'] } }],
@@ -65,6 +67,12 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   shaping_module_missing: [{ ...HEALTHY, modulesMissing: { shaping: ['sch_tbf'] } }],
   nat_module_missing: [{ ...HEALTHY, modulesMissing: { nat: ['nft_masq'] } }],
   bridge_module_missing: [{ ...HEALTHY, modulesMissing: { bridge: ['bridge'] } }, { network: { bridges: true } }],
+  cgroup_second_writer: [HEALTHY, { limits: { ...CALM, contested: ['web-1: pids.max is max, wanted 32'] } }],
+  cgroup_unwatched: [HEALTHY, { limits: { ...CALM, unwatched: 3 } }],
+  tenant_over_limit: [HEALTHY, { limits: { ...CALM, tenants: ['acme: 2Mi are in use'] } }],
+  cpu_throttled_idle: [HEALTHY, { limits: { ...CALM, throttled: ['web-1: throttled in 20 % of its periods'] } }],
+  memory_high_futile: [HEALTHY, { limits: { ...CALM, high: ['web-1'] } }],
+  cgroup_leak: [HEALTHY, { limits: { ...CALM, leaks: ['/sys/fs/cgroup/x: EBUSY'] } }],
   psi_off: [{ ...HEALTHY, psi: false }],
   neigh_gc_low: [limits({ neighThresh: 1024 })],
   neigh6_gc_low: [limits({ neighThresh6: 1024 })],

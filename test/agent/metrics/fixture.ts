@@ -10,6 +10,7 @@ import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
+import { CALM } from '../calm.js';
 
 /** Counters that grow with `step`; workload number `n` gives each its own figures. */
 export function statsOf(n: number, step: number): CgroupStats {
@@ -135,6 +136,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       ],
       workloads: Object.fromEntries(states.map((state) => [state, of(state)])) as Record<WorkloadState, number>,
       leaked: 0,
+      pressure: CALM,
       host: {},
       conditions: [
         { code: 'no_kvm', severity: 'warning' as const, title: 'No KVM', why: 'no /dev/kvm', fix: 'load <kvm>' },

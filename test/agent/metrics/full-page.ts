@@ -20,7 +20,7 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
   registry.recordAdmission('admitted', 'none', 0.002);
   registry.recordAdmission('refused', 'memory', 0.0004);
   registry.recordStart('exec', 0.03);
-  registry.recordEnd('limit');
+  registry.recordEnd({ cause: 'limit', actor: 'kernel' });
   registry.recordReconcile(0.004);
   registry.recordEvent();
   return Buffer.concat([...node.page.chunks()]).toString() + (await registry.text());

@@ -3,9 +3,16 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import type { Shrink } from '../../../cgroups/shrink.js';
 import { SysError } from '../../../linux/errors.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
+
+/** What a shrink says that had nothing to do. */
+export function shrunk(limit: number): Shrink {
+  const figures = { before: 0, least: 0, durationMs: 0, stalledUsec: 0 };
+  return { outcome: 'done', achieved: limit, current: 0, steps: 0, reclaimed: 0, figures };
+}
 
 export class FakeHost {
   readonly cgroups = new Map<string, Map<string, string>>();
@@ -100,6 +107,20 @@ export class FakeHost {
           for (const { file, value } of values) files.set(file, value);
           return [...values];
         }),
+      read: (name, values) =>
+        values.flatMap(({ file }) => {
+          const value = this.cgroups.get(name)?.get(file);
+          return value === undefined ? [] : [{ file, value }];
+        }),
+      differences: (name, values) => {
+        const files = this.cgroups.get(name);
+        return files === undefined ? [] : values.filter(({ file, value }) => (files.get(file) ?? value) !== value);
+      },
+      shrinkMemory: (name, limit) =>
+        call('cgroup.shrinkMemory', () => {
+          this.cgroups.get(name)?.set('memory.max', String(limit));
+          return shrunk(limit);
+        }),
       freeze: (name) => call('cgroup.freeze', () => void this.cgroups.get(name)?.set('cgroup.freeze', '1')),
       thaw: (name) => call('cgroup.thaw', () => void this.cgroups.get(name)?.set('cgroup.freeze', '0')),
       kill: (name) =>
@@ -107,6 +128,8 @@ export class FakeHost {
           for (const [id, place] of [...this.places]) if (place === name) this.end(id, { signal: 'SIGKILL' });
         }),
       populated,
+      processes: () => [],
+      waitFrozen: async () => undefined,
       waitEmpty: async (name) => {
         if (populated(name)) throw new SysError('wait', 110, { path: name });
       },

@@ -3,8 +3,12 @@ import { configSchema } from '../../../agent/config/schema.js';
 import { createLedger } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
+import { Layers } from '../../../agent/limits/layers.js';
+import { TenantGroups } from '../../../agent/limits/tenants.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
+import { Placement } from '../../../agent/placement/placement.js';
+import { NO_KERNEL_LOG } from '../../../agent/pressure/kernel-log.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -13,6 +17,8 @@ import type { WorkloadRecord } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import type { World } from '../../../agent/workload/world.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
+import { machine } from '../host/machine.js';
+import { SETTINGS as PLACEMENT } from '../placement/fixture.js';
 import { FakeHost } from './fake-host.js';
 
 type Event = Parameters<EventPort['append']>[0];
@@ -95,12 +101,24 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const waiting = new Set<() => void>();
   const claims = new Claims(config.network);
   const journal = new TrackedJournal(config.paths.state);
+  const cgroups = host.cgroupPort();
+  const layers = new Layers(join(directory, 'run/layers'), silent);
+  const limits = {
+    files: new Set(['cgroup.freeze', 'cpu.weight', 'memory.max', 'memory.oom.group', 'pids.max']),
+    device: (path: string) => path,
+    config: config.cgroups,
+    defaultCpu: config.density.default_cpu_request,
+  };
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
-    cgroups: host.cgroupPort(),
+    cgroups,
     network: host.networkPort(),
     holder: host.holderPort(),
+    limits,
+    layers,
+    placement: new Placement(machine({ coresPerCache: 4 }), PLACEMENT, layers, { log: silent }),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: () => ({}) }),
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
     ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable }),
@@ -112,6 +130,9 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
         for (const wake of [...waiting]) wake();
       },
     },
+    kernelLog: NO_KERNEL_LOG,
+    history: () => [],
+    ksm: () => ({ run: 0, inherited: true }),
     observer: {
       started: () => undefined,
       ended: () => undefined,

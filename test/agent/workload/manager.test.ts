@@ -22,6 +22,7 @@ test('create, run, delete: objects come and go, and the ledger is as before', as
   await until(state('running'));
   t.deepEqual(Object.fromEntries(host.cgroups.get('acme/web-1') ?? []), {
     'cpu.max': '50000 100000',
+    'cpu.weight': '50',
     'memory.max': '67108864',
     'memory.oom.group': '1',
     'pids.max': '10',

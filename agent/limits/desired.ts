@@ -1,0 +1,28 @@
+// Everything a workload's cgroup should hold, file by file: the limits of its spec, and the kernel's default for what berth
+// might have set and the spec does not ask for. So a limit that is taken away, or that somebody else has set, goes back.
+import { planChange, planValues } from '../../cgroups/controllers.js';
+import { placeOf } from '../../cgroups/place.js';
+import type { Limits, Value } from '../../cgroups/types.js';
+
+/**
+ * One of each, whatever the value. Not what has a line for each device or resource; nor cpuset, which a cgroup with
+ * processes cannot empty again (ENOSPC, kernel/cgroup/cpuset.c): a layer of placement says what it should be.
+ */
+const EVERYTHING: Limits = {
+  cpu: { max: 1, burst: 1, weight: 1, idle: true, uclampMin: 1, uclampMax: 1 },
+  memory: { min: 1, low: 1, high: 1, max: 1, swapMax: 1, zswapMax: 1, oomGroup: true },
+  pids: { max: 1 },
+};
+
+/** `files`: those that this kernel has. */
+export function desiredValues(limits: Limits, frozen: boolean, files: ReadonlySet<string>): Value[] {
+  const wanted = planValues(limits);
+  const named = new Set(wanted.map(placeOf));
+  const defaults = planChange(EVERYTHING, {}).filter((value) => !named.has(placeOf(value)));
+  const freeze: Value = { file: 'cgroup.freeze', value: frozen ? '1' : '0' };
+  // The weight of an idle group reads 0 and cannot be written (kernel/sched/core.c).
+  const idle = limits.cpu?.idle === true;
+  return [...wanted, ...defaults, freeze].filter(
+    ({ file }) => files.has(file) && !(idle && file.startsWith('cpu.weight')),
+  );
+}

@@ -1,0 +1,173 @@
+// The second writer: somebody else has changed a file of a cgroup that is berth's. Noticed when it is written (inotify on
+// the directory), and by an audit each minute and at the start of the agent; put back a bounded number of times, then only
+// reported. Writes of our own look the same to inotify: what counts is whether the kernel holds what it should.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { placeOf } from '../../cgroups/place.js';
+import type { Value } from '../../cgroups/types.js';
+import { RepairBudget, type RepairLimits } from '../repair-budget.js';
+import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
+import { shrinkTo } from './shrink.js';
+
+/** A cgroup and what it should hold now. */
+export interface LimitSubject {
+  /** Workload id, or `tenant/NAME`. */
+  readonly key: string;
+  /** Below the root of the tree. */
+  readonly cgroup: string;
+  readonly workload: string | null;
+  readonly tenant: string;
+}
+
+export interface LimitDriftWorld {
+  readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'differences' | 'shrinkMemory'>;
+  readonly events: EventPort;
+  readonly log: Log;
+  subjects(): readonly LimitSubject[];
+  /** Asked again right before a repair, in the turn of whoever else writes there; empty: leave it alone. */
+  desired(key: string): readonly Value[];
+  /** Runs `work` when nobody of the agent is writing there. */
+  exclusive(key: string, work: () => Promise<void>): Promise<void>;
+}
+
+/** A file that others keep changing, or that cannot be put back. */
+export interface Contested {
+  readonly key: string;
+  readonly file: string;
+  readonly wanted: string;
+  readonly got: string;
+}
+
+const DEBOUNCE_MS = 100;
+const SLICE = 20;
+
+export class LimitDrift {
+  readonly #world: LimitDriftWorld;
+  readonly #budget: RepairBudget;
+  readonly #contested = new Map<string, Contested>();
+  readonly #found = new Map<string, number>();
+  readonly #repaired = new Map<string, number>();
+  #hinted = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(world: LimitDriftWorld, limits: Partial<RepairLimits> = {}) {
+    this.#world = world;
+    this.#budget = new RepairBudget(limits);
+  }
+
+  /** Changes by others since the start, and those put back, by file. */
+  counts(): Readonly<Record<'found' | 'repaired', ReadonlyMap<string, number>>> {
+    return { found: this.#found, repaired: this.#repaired };
+  }
+
+  contested(): readonly Contested[] {
+    return [...this.#contested.values()];
+  }
+
+  /** A file below this cgroup was written by somebody, perhaps by us. */
+  hint(key: string): void {
+    if (this.#closed) return;
+    this.#hinted.add(key);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const keys = this.#hinted;
+      this.#hinted = new Set();
+      void this.check((subject) => keys.has(subject.key));
+    }, DEBOUNCE_MS);
+  }
+
+  /** Looks at those that `which` picks, by default all; each waits for its own turn. Never rejects. */
+  async check(which: (subject: LimitSubject) => boolean = () => true): Promise<void> {
+    const all = this.#lookAt(this.#world.subjects().filter(which));
+    this.#running = Promise.all([this.#running, all]);
+    await all;
+  }
+
+  async #lookAt(subjects: readonly LimitSubject[]): Promise<void> {
+    const looks: Promise<void>[] = [];
+    for (const [at, subject] of subjects.entries()) {
+      // Each is a dozen reads: the loop gets its turn between slices.
+      if (at % SLICE === SLICE - 1) await nextTurn();
+      looks.push(this.#look(subject));
+    }
+    await Promise.all(looks);
+  }
+
+  forget(key: string): void {
+    this.#budget.forget(`${key} `);
+    for (const at of this.#contested.keys()) if (at.startsWith(`${key} `)) this.#contested.delete(at);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #look(subject: LimitSubject): Promise<void> {
+    try {
+      await this.#world.exclusive(subject.key, () => this.#one(subject));
+    } catch (error) {
+      this.#world.log.warn({ workload: subject.key, err: error }, 'limits could not be checked');
+    }
+  }
+
+  async #one(subject: LimitSubject): Promise<void> {
+    if (this.#closed) return;
+    const { cgroups } = this.#world;
+    const desired = this.#world.desired(subject.key);
+    if (desired.length === 0) return;
+    const found = cgroups.differences(subject.cgroup, desired);
+    const still = new Set(found.map((wanted) => `${subject.key} ${placeOf(wanted)}`));
+    for (const key of this.#contested.keys())
+      if (key.startsWith(`${subject.key} `) && !still.has(key)) this.#contested.delete(key);
+    for (const wanted of found) {
+      const [got] = cgroups.read(subject.cgroup, [wanted]);
+      if (got !== undefined) await this.#settle(subject, wanted, got.value);
+    }
+  }
+
+  async #settle(subject: LimitSubject, wanted: Value, got: string): Promise<void> {
+    const { file, value } = wanted;
+    const key = `${subject.key} ${placeOf(wanted)}`;
+    const data = { file, wanted: value, got };
+    const known = this.#contested.get(key);
+    if (known === undefined || known.got !== got) {
+      count(this.#found, file);
+      this.#tell('cgroup.drift', subject, data);
+    }
+    const contested = { key: subject.key, ...data };
+    if (!this.#budget.spend(key)) {
+      if (known === undefined) this.#tell('cgroup.contested', subject, data);
+      this.#contested.set(key, contested);
+      return;
+    }
+    try {
+      await this.#write(subject, wanted, got);
+      this.#contested.delete(key);
+      count(this.#repaired, file);
+      this.#tell('cgroup.repaired', subject, data);
+    } catch (error) {
+      this.#world.log.warn({ workload: subject.key, ...data, err: error }, 'a limit could not be put back');
+      this.#contested.set(key, contested);
+    }
+  }
+
+  /** Whoever has raised memory.max may have let the workload grow: to write it back as it was would kill. */
+  async #write({ cgroup }: LimitSubject, wanted: Value, got: string): Promise<void> {
+    const { cgroups } = this.#world;
+    const lower = wanted.value !== 'max' && (got === 'max' || Number(got) > Number(wanted.value));
+    if (wanted.file === 'memory.max' && lower) await shrinkTo(cgroups, cgroup, Number(wanted.value));
+    else await cgroups.apply(cgroup, [wanted]);
+  }
+
+  #tell(type: string, { workload, tenant }: LimitSubject, data: Readonly<Record<string, unknown>>): void {
+    this.#world.events.append({ type, data, tenant, ...(workload === null ? {} : { workload }) });
+    this.#world.log.warn({ workload: workload ?? `tenant ${tenant}`, ...data }, type);
+  }
+}
+
+function count(counts: Map<string, number>, file: string): void {
+  counts.set(file, (counts.get(file) ?? 0) + 1);
+}

@@ -1,0 +1,105 @@
+// Everything that looks after limits while workloads run: the watch on their cgroups, the audit against second writers, the
+// promises of memory above them, the advice on throttling.
+import type { CgroupEvents } from '../../cgroups/events.js';
+import type { Signals } from '../../cgroups/signals/index.js';
+import type { TenantLimits } from '../config/cgroups.js';
+import type { LimitStatus } from '../host/limit-checks.js';
+import type { Manager } from '../workload/manager.js';
+import type { World } from '../workload/world.js';
+import { limitStatus, type Sampled, ThrottlingWatch } from './conditions.js';
+import { LimitDrift, type LimitSubject } from './drift.js';
+import { UnitProtection } from './protection.js';
+import { driftWorld, layerWorld } from './subjects.js';
+import { CgroupWatch } from './watch.js';
+
+export interface LimitRoomOptions {
+  readonly world: World;
+  readonly manager: Manager;
+  readonly signals: Pick<Signals, 'watch'>;
+  /** Bytes of swap of the host. */
+  readonly swapBytes: number;
+  /** Units above the workloads with what they are promised for themselves, in bytes; none without systemd. */
+  readonly units: ConstructorParameters<typeof UnitProtection>[0]['units'];
+  /** The last sample of a workload. */
+  readonly latest: (id: string) => Sampled | undefined;
+  /** Counters of a cgroup have changed. */
+  readonly changed: (subject: LimitSubject, events: CgroupEvents) => void;
+}
+
+export class LimitRoom {
+  readonly #options: LimitRoomOptions;
+  readonly #drift: LimitDrift;
+  readonly #watch: CgroupWatch;
+  readonly #throttling: ThrottlingWatch;
+  readonly #protection: UnitProtection;
+
+  constructor(options: LimitRoomOptions) {
+    const { world, manager, signals, units, changed } = options;
+    const { cgroups, config, events, layers, limits, log, tenants } = world;
+    this.#options = options;
+    layers.attach(layerWorld(world, manager));
+    const audited = driftWorld(world, manager);
+    this.#drift = new LimitDrift(audited, { repairs: config.cgroups.repairs });
+    this.#watch = new CgroupWatch({
+      ...{ signals, cgroups, events, log, changed },
+      subjects: () => audited.subjects(),
+      written: (key) => this.#drift.hint(key),
+    });
+    this.#throttling = new ThrottlingWatch(limits);
+    this.#protection = new UnitProtection({ units, log, total: () => tenants.total() });
+  }
+
+  /** Changes by others, found and put back, by file. */
+  counts(): ReturnType<LimitDrift['counts']> {
+    return this.#drift.counts();
+  }
+
+  status(): LimitStatus {
+    const { world, manager, swapBytes } = this.#options;
+    return limitStatus({
+      contested: this.#drift.contested(),
+      unwatched: this.#watch.unwatched,
+      refusedTenants: world.tenants.refused(),
+      throttling: this.#throttling.advice(),
+      records: manager.records(),
+      swapBytes,
+      leaks: [],
+    });
+  }
+
+  /** A workload runs now, or does not any more. */
+  sync(): void {
+    this.#watch.sync();
+    this.#protection.changed();
+  }
+
+  forget(id: string): void {
+    this.#drift.forget(id);
+    this.sync();
+  }
+
+  /** Each minute, and at the start of the agent. */
+  async look(): Promise<void> {
+    const { manager, world, latest } = this.#options;
+    this.sync();
+    this.#throttling.look(manager.records(), latest);
+    for (const tenant of world.tenants.refused().keys()) await world.tenants.apply(tenant);
+    // Not waited for: a workload whose turn lasts holds up its own audit and nobody else's.
+    void this.#drift.check();
+  }
+
+  /** Limits of tenants as they are from now on, written where they have a cgroup. Returns what could not be done. */
+  async reload(limits: (tenant: string) => TenantLimits): Promise<ReadonlyMap<string, string>> {
+    const { manager, world } = this.#options;
+    world.tenants.setLimits(limits);
+    const tenants = new Set(manager.records().map(({ spec }) => spec.tenant));
+    for (const tenant of tenants) await world.tenants.apply(tenant);
+    return world.tenants.refused();
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+    await this.#drift.close();
+    await this.#protection.close();
+  }
+}

@@ -1,0 +1,149 @@
+// The cgroup of a tenant, above those of its workloads: what the configuration limits of the tenant as a whole, and the
+// protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
+// (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
+import { planChange } from '../../cgroups/controllers.js';
+import type { Limits, Value } from '../../cgroups/types.js';
+import type { TenantLimits } from '../config/cgroups.js';
+import { BerthError } from '../errors.js';
+import type { CgroupPort } from '../workload/ports.js';
+import { ioLimits } from './io.js';
+import type { LimitContext } from './limits.js';
+import { shrinkTo } from './shrink.js';
+
+/** Bytes. */
+export interface Protection {
+  readonly min: number;
+  readonly low: number;
+}
+
+export interface TenantGroupsOptions {
+  readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'differences' | 'shrinkMemory'>;
+  readonly context: Pick<LimitContext, 'files' | 'device'>;
+  readonly limits: (tenant: string) => TenantLimits;
+}
+
+const NONE: Protection = { min: 0, low: 0 };
+
+/** Everything a tenant's cgroup may be told, so that what is not asked for any more goes back to the kernel's default. */
+const EVERYTHING: Limits = {
+  cpu: { max: 1, weight: 1 },
+  memory: { min: 1, low: 1, max: 1, swapMax: 1 },
+  pids: { max: 1 },
+  tree: { maxDescendants: 1 },
+};
+
+export class TenantGroups {
+  readonly #options: TenantGroupsOptions;
+  #limits: (tenant: string) => TenantLimits;
+  readonly #promises = new Map<string, Protection & { readonly tenant: string }>();
+  readonly #sums = new Map<string, Protection>();
+  readonly #turns = new Map<string, Promise<void>>();
+  readonly #refused = new Map<string, string>();
+
+  constructor(options: TenantGroupsOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+  }
+
+  /** From now on; `apply` writes them. */
+  setLimits(limits: (tenant: string) => TenantLimits): void {
+    this.#limits = limits;
+  }
+
+  /** A workload is promised this, instead of what it was promised before; nothing with `null`. */
+  promise(id: string, tenant: string, limits: Limits | null): void {
+    const before = this.#promises.get(id);
+    if (before !== undefined) this.#add(before.tenant, -before.min, -before.low);
+    this.#promises.delete(id);
+    const { min = 0, low = 0 } = limits?.memory ?? {};
+    if (min === 0 && low === 0) return;
+    this.#promises.set(id, { tenant, min, low });
+    this.#add(tenant, min, low);
+  }
+
+  /** Of all tenants together. */
+  total(): Protection {
+    const all = [...this.#sums.values()];
+    return { min: all.reduce((sum, { min }) => sum + min, 0), low: all.reduce((sum, { low }) => sum + low, 0) };
+  }
+
+  /** What the tenant's cgroup should hold, as far as this kernel has the files. */
+  desired(tenant: string): readonly Value[] {
+    const { files } = this.#options.context;
+    return planChange(EVERYTHING, this.#limitsOf(tenant)).filter(({ file }) => files.has(file));
+  }
+
+  /** Tenants whose memory cannot go down to its limit yet, and why. */
+  refused(): ReadonlyMap<string, string> {
+    return this.#refused;
+  }
+
+  /**
+   * Makes the cgroup of a tenant what it should be: reads, and writes what differs. Lower memory is reclaimed first; where
+   * that does not do, everything else is applied and `refused` says so. A tenant without cgroup is fine.
+   */
+  apply(tenant: string): Promise<void> {
+    return this.exclusive(tenant, () => this.#apply(tenant));
+  }
+
+  /** Runs `work` when nobody else of the agent writes to this tenant's cgroup. */
+  exclusive(tenant: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(tenant) ?? Promise.resolve()).then(work);
+    const settled = turn.catch(() => undefined);
+    this.#turns.set(tenant, settled);
+    void settled.then(() => {
+      if (this.#turns.get(tenant) === settled) this.#turns.delete(tenant);
+    });
+    return turn;
+  }
+
+  async #apply(tenant: string): Promise<void> {
+    const { cgroups } = this.#options;
+    const found = cgroups.differences(tenant, this.desired(tenant));
+    const memory = found.find(({ file }) => file === 'memory.max');
+    const lowered = memory !== undefined && this.#isLower(tenant, memory) ? memory : undefined;
+    const others = found.filter((value) => value !== lowered);
+    if (others.length > 0) await cgroups.apply(tenant, others);
+    this.#refused.delete(tenant);
+    if (lowered !== undefined) await this.#shrink(tenant, Number(lowered.value));
+  }
+
+  #isLower(tenant: string, wanted: Value): boolean {
+    const [held] = this.#options.cgroups.read(tenant, [wanted]);
+    return wanted.value !== 'max' && (held?.value === 'max' || Number(held?.value) > Number(wanted.value));
+  }
+
+  async #shrink(tenant: string, limit: number): Promise<void> {
+    try {
+      await shrinkTo(this.#options.cgroups, tenant, limit);
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      this.#refused.set(tenant, error.message);
+    }
+  }
+
+  #limitsOf(tenant: string): Limits {
+    const { context } = this.#options;
+    const { memory, swap, cpu, cpu_weight, pids, descendants, io } = this.#limits(tenant);
+    const { min, low } = this.#sums.get(tenant) ?? NONE;
+    const devices = ioLimits(io, undefined, context.device);
+    return {
+      cpu: { ...(cpu === undefined ? {} : { max: cpu }), ...(cpu_weight === undefined ? {} : { weight: cpu_weight }) },
+      memory: {
+        ...{ min, low, oomGroup: false },
+        ...(memory === undefined ? {} : { max: memory }),
+        ...(swap === undefined ? {} : { swapMax: swap }),
+      },
+      ...(devices.devices === undefined ? {} : { io: devices }),
+      ...(pids === undefined ? {} : { pids: { max: pids } }),
+      ...(descendants === undefined ? {} : { tree: { maxDescendants: descendants } }),
+    };
+  }
+
+  #add(tenant: string, min: number, low: number): void {
+    const sum = this.#sums.get(tenant) ?? NONE;
+    const next = { min: sum.min + min, low: sum.low + low };
+    if (next.min === 0 && next.low === 0) this.#sums.delete(tenant);
+    else this.#sums.set(tenant, next);
+  }
+}

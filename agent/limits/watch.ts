@@ -1,0 +1,96 @@
+// One watch for each cgroup of ours that something runs in. What the kernel says goes to whoever acts on it: counters of
+// memory to the pressure room and the records of kills, refused forks to the log, a written file to the audit of limits.
+import type { CgroupEvents } from '../../cgroups/events.js';
+import type { Signals, Watch } from '../../cgroups/signals/index.js';
+import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
+import type { LimitSubject } from './drift.js';
+
+export interface WatchWorld {
+  readonly signals: Pick<Signals, 'watch'>;
+  readonly cgroups: Pick<CgroupPort, 'path'>;
+  readonly events: EventPort;
+  readonly log: Log;
+  subjects(): readonly LimitSubject[];
+  /** A file of this subject was written, perhaps by us. */
+  written(key: string): void;
+  /** Counters of the subject have changed. */
+  changed(subject: LimitSubject, events: CgroupEvents): void;
+}
+
+/** A fork bomb is refused thousands of times a second; it is told once in this time. */
+const QUIET_MS = 60_000;
+
+interface Followed {
+  readonly watch: Watch;
+  readonly cgroup: string;
+  pidsMax: number | undefined;
+  toldAt: number;
+}
+
+export class CgroupWatch {
+  readonly #world: WatchWorld;
+  readonly #followed = new Map<string, Followed>();
+  #unwatched = 0;
+
+  constructor(world: WatchWorld) {
+    this.#world = world;
+  }
+
+  /** Cgroups that cannot be watched (no inotify watches left): only the audit sees what happens to them. */
+  get unwatched(): number {
+    return this.#unwatched;
+  }
+
+  /** Follows all that run and no others. Cheap when nothing has changed. */
+  sync(): void {
+    const subjects = new Map(this.#world.subjects().map((subject) => [subject.key, subject]));
+    for (const key of this.#followed.keys()) if (!subjects.has(key)) this.#leave(key);
+    let failed = 0;
+    for (const subject of subjects.values()) {
+      if (this.#followed.get(subject.key)?.cgroup === subject.cgroup) continue;
+      if (!this.#follow(subject)) failed += 1;
+    }
+    this.#unwatched = failed;
+  }
+
+  close(): void {
+    for (const key of [...this.#followed.keys()]) this.#leave(key);
+  }
+
+  #follow(subject: LimitSubject): boolean {
+    const { signals, cgroups, log } = this.#world;
+    try {
+      const watch = signals.watch(cgroups.path(subject.cgroup), (signal) => {
+        if (signal.kind === 'written' || signal.kind === 'lost') this.#world.written(subject.key);
+        else if (signal.kind === 'gone') this.#leave(subject.key);
+        else this.#counted(subject, signal.events);
+      });
+      this.#followed.set(subject.key, { watch, cgroup: subject.cgroup, pidsMax: undefined, toldAt: 0 });
+      return true;
+    } catch (error) {
+      if (this.#unwatched === 0) log.warn({ workload: subject.key, err: error }, 'a cgroup cannot be watched');
+      return false;
+    }
+  }
+
+  #counted(subject: LimitSubject, events: CgroupEvents): void {
+    this.#world.changed(subject, events);
+    const followed = this.#followed.get(subject.key);
+    if (followed === undefined || events.pidsMax === undefined) return;
+    const before = followed.pidsMax;
+    followed.pidsMax = events.pidsMax;
+    const now = Date.now();
+    if (before === undefined || events.pidsMax <= before || now - followed.toldAt < QUIET_MS) return;
+    followed.toldAt = now;
+    const { workload, tenant, cgroup } = subject;
+    const data = { refused: events.pidsMax - before, cgroup };
+    const type = workload === null ? 'tenant.pids_refused' : 'workload.pids_refused';
+    this.#world.events.append({ type, tenant, data, ...(workload === null ? {} : { workload }) });
+    this.#world.log.warn({ workload, tenant, ...data }, 'forks are refused: pids.max is reached');
+  }
+
+  #leave(key: string): void {
+    this.#followed.get(key)?.watch.close();
+    this.#followed.delete(key);
+  }
+}

@@ -1,0 +1,305 @@
+// The pressure engine: what the kernel's triggers say goes through the ladder, and what the ladder decides is carried out.
+// While it is calm nothing runs but `look`, with each sample of the metrics; while any scope is alarmed it looks each second.
+import type { CgroupStats } from '../../cgroups/types.js';
+import type { PressureConfig } from '../config/pressure.js';
+import type { Condition } from '../service.js';
+import { parseDuration } from '../workload/units.js';
+import { adopt, adopted, undoHeld } from './adopt.js';
+import { pressureConditions } from './conditions.js';
+import { FutileGuard, type Protected } from './guard.js';
+import { PressureHistory } from './history.js';
+import { type Decision, decide, matters, undoAll } from './ladder.js';
+import { Measure, RESOURCES } from './measure.js';
+import { balloonOf, isFrozen, latestKill, valuesOf } from './merge.js';
+import { type Outcome, Performer } from './perform.js';
+import type { Closing, Held, PressureWorld } from './ports.js';
+import { isShort, lookRound, type Seen, updateStall } from './round.js';
+import { keyOf, type Ladder, newLadder, scopesOf, wantedOf } from './scopes.js';
+import { ladderSettings } from './settings.js';
+import { type PressureStatus, statusOf } from './status.js';
+import { Triggers } from './triggers.js';
+import type { Action, Reading, Subject } from './types.js';
+import { watchedDirectories } from './watched.js';
+
+const TICK_MS = 1000;
+/** Beyond `release_after`, for a scope that was alarmed for nothing. */
+const LINGER_MS = 2000;
+
+export class Pressure {
+  /** The last minute of every scope; by id of workloads, by name of other scopes. */
+  readonly history = new PressureHistory();
+  readonly #world: PressureWorld;
+  #config: PressureConfig;
+  readonly #measure: Measure;
+  readonly #triggers: Triggers;
+  readonly #guard: FutileGuard;
+  readonly #performer: Performer;
+  readonly #ladders = new Map<string, Ladder>();
+  #subjects: readonly Subject[] = [];
+  #timer: Closing | undefined;
+  #ticking: Promise<void> | undefined;
+  readonly #performing = new Set<Promise<void>>();
+  #open = false;
+
+  constructor(world: PressureWorld, config: PressureConfig) {
+    this.#world = world;
+    this.#config = config;
+    this.#measure = new Measure(world.proc);
+    this.#triggers = new Triggers(world.signals, ({ key, threshold: { kind, stall } }) => {
+      const ladder = this.#ladders.get(key);
+      if (ladder === undefined) return;
+      const { some, full } = ladder.fired;
+      ladder.fired = { some: Math.max(some, stall), full: kind === 'full' ? Math.max(full, stall) : full };
+      this.#alarm(ladder);
+    });
+    this.#guard = new FutileGuard(world, () => this.#wake());
+    this.#performer = new Performer(world);
+  }
+
+  /** Takes over what an earlier agent has left in force, to give it back when it is calm; at once where nothing may be held. */
+  async start(): Promise<void> {
+    this.#open = true;
+    const { mode } = this.#config;
+    if (mode !== 'off') this.look();
+    const left = this.#adopt(this.#world.hand.held());
+    for (const action of left) await this.#carryOut(action, {}, false);
+  }
+
+  /** With each sample of the metrics: new workloads get their triggers, and who has none is looked at. */
+  look(): void {
+    if (!this.#open || this.#config.mode === 'off') return;
+    this.#sync();
+    const unobserved = this.#triggers.unobserved();
+    const memory = this.#measure.hostMemory();
+    for (const ladder of this.#ladders.values()) {
+      // Workloads come by `observe`; here it would be a thousand files.
+      if (this.#isActive(ladder) || ladder.scope.startsWith('workload/')) continue;
+      updateStall(ladder, this.#measure, this.#world.clock.now());
+      const seen = unobserved.has(ladder.key) && matters(ladder.stall, ladder.settings);
+      if (seen || isShort(ladder, memory)) this.#alarm(ladder);
+    }
+    this.#recordScopes(this.#ladders.values());
+    if (this.#timer === undefined) this.#measure.close();
+  }
+
+  /** What the sampler has seen of a workload: for the history, and in the place of triggers that could not be had. */
+  observe(id: string, stats: CgroupStats): void {
+    const { clock } = this.#world;
+    this.history.record(id, clock.unix(), stats);
+    if (!this.#open || this.#config.mode === 'off') return;
+    const seen = this.#measure.observe(id, clock.now(), stats);
+    const ladder = this.#ladders.get(keyOf(`workload/${id}`, 'memory'));
+    if (ladder !== undefined && this.#triggers.unobserved().has(ladder.key) && matters(seen.memory, ladder.settings))
+      this.#alarm(ladder);
+    const subject = seen.high ? this.#subjects.find((one) => one.id === id) : undefined;
+    if (subject !== undefined) this.#guard.arm(protectedOf(subject));
+  }
+
+  /** The workload is deleted. */
+  forget(id: string): void {
+    this.history.forget(id);
+    this.#measure.forget(id);
+  }
+
+  /** A changed section starts afresh: what is held is given back first, and taken again if there is still a reason. */
+  async configure(config: PressureConfig): Promise<void> {
+    await this.#rest('section [pressure] has changed');
+    this.#config = config;
+    await this.start();
+  }
+
+  /** Gives everything back: nobody would after an agent that does not come again. */
+  async close(): Promise<void> {
+    this.#performer.close();
+    await this.#rest('the agent stops');
+  }
+
+  /** Resolves when no look and no action is under way. */
+  async idle(): Promise<void> {
+    while (this.#ticking !== undefined || this.#performing.size > 0)
+      await Promise.all([this.#ticking, ...this.#performing]);
+  }
+
+  status(): PressureStatus {
+    return statusOf([...this.#ladders.values()], this.#world.clock.now(), {
+      ...{ mode: this.#config.mode, counts: this.#performer.counts(), futile: this.#guard.count },
+      unobserved: [...this.#triggers.unobserved().values()],
+    });
+  }
+
+  conditions(): Condition[] {
+    return pressureConditions(this.status(), this.#guard.incidents());
+  }
+
+  #sync(): void {
+    const now = this.#world.clock.now();
+    this.#subjects = this.#world.subjects();
+    const scopes = scopesOf(this.#subjects);
+    const keys = new Set(scopes.map(({ key }) => key));
+    for (const key of this.#ladders.keys()) if (!keys.has(key)) this.#ladders.delete(key);
+    for (const scope of scopes) {
+      const ladder = this.#ladders.has(scope.key) ? undefined : newLadder(scope, this.#config, now);
+      if (ladder !== undefined) this.#ladders.set(scope.key, ladder);
+    }
+    const wanted = this.#inOrder().flatMap((one) => wantedOf(one, this.#measure.pressureFile(one.place, one.resource)));
+    this.#triggers.sync(wanted, this.#config.max_triggers, now);
+    const foreign = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch);
+    this.#guard.sync([
+      ...this.#subjects.filter(({ memoryHigh }) => memoryHigh !== null).map(protectedOf),
+      ...foreign.map((dir) => ({ dir, workload: null })),
+    ]);
+  }
+
+  /** Of the host and of tenants; workloads have samples of their own. */
+  #recordScopes(ladders: Iterable<Ladder>): void {
+    const now = this.#world.clock.unix();
+    for (const { scope, resource, place } of ladders)
+      if (resource === 'memory' && !scope.startsWith('workload/'))
+        this.history.record(scope, now, this.#measure.scopeSample(place));
+  }
+
+  /** The widest first, as they come by triggers and as they decide. */
+  #inOrder(): Ladder[] {
+    const width = ({ scope }: Ladder): number => (scope === 'host' ? 0 : scope.startsWith('tenant/') ? 1 : 2);
+    return [...this.#ladders.values()].sort((a, b) => width(a) - width(b));
+  }
+
+  #isActive({ until, state }: Ladder): boolean {
+    return this.#world.clock.now() < until || state.level !== 'calm';
+  }
+
+  #alarm(ladder: Ladder): void {
+    ladder.until = this.#world.clock.now() + ladder.settings.releaseAfterMs + LINGER_MS;
+    this.#wake();
+  }
+
+  /** Looks now, and each second from now on. */
+  #wake(): void {
+    if (!this.#open) return;
+    this.#timer ??= this.#world.clock.every(TICK_MS, () => this.#tick());
+    this.#tick();
+  }
+
+  #tick(): void {
+    // A kernel that answers late gets no second question.
+    if (this.#ticking !== undefined) return;
+    this.#ticking = this.#round()
+      .catch((error: unknown) => this.#world.log.error({ err: error }, 'pressure could not be looked at'))
+      .finally(() => {
+        this.#ticking = undefined;
+      });
+  }
+
+  async #round(): Promise<void> {
+    const { clock, cores } = this.#world;
+    const active = this.#inOrder().filter((ladder) => this.#isActive(ladder));
+    if (active.length === 0 && !this.#guard.busy) {
+      this.#timer?.close();
+      this.#timer = undefined;
+      this.#measure.close();
+      return;
+    }
+    this.#subjects = this.#world.subjects();
+    await this.#guard.tick(this.#config);
+    const round = await lookRound(active, this.#subjects, this.#measure, { cores, now: clock.now });
+    if (!this.#open) return;
+    for (const [id, { sample }] of round.measured) this.history.record(id, clock.unix(), sample);
+    this.#recordScopes(active);
+    for (const seen of round.seen) this.#decide(seen);
+  }
+
+  #decide({ ladder, reading, candidates }: Seen): void {
+    // Alarmed workloads may as well stall at a memory.high that nobody has told us of.
+    if (ladder.scope.startsWith('workload/') && candidates[0] !== undefined && ladder.stall.full > 0)
+      this.#guard.arm(protectedOf(candidates[0]));
+    if (ladder.busy) return;
+    const now = this.#world.clock.now();
+    const before = ladder.state;
+    const lastKill = latestKill(this.#ladders.values(), ladder.scope);
+    const decision = decide({ ...before, lastKill }, reading, candidates, ladder.settings, now);
+    // What another scope has killed is not passed on to a third.
+    const own = decision.state.lastKill === lastKill ? before.lastKill : decision.state.lastKill;
+    ladder.state = { ...decision.state, lastKill: own };
+    if (decision.state.level === 'calm') ladder.vetoed.clear();
+    if (decision.state.level !== before.level)
+      this.#world.log.info(
+        { scope: ladder.scope, resource: ladder.resource, from: before.level, ...ladder.stall, felt: reading.felt },
+        `pressure is at level ${decision.state.level}`,
+      );
+    if (decision.actions.length === 0) return;
+    ladder.busy = true;
+    const done = this.#perform(ladder, before, decision, reading).finally(() => {
+      ladder.busy = false;
+      this.#performing.delete(done);
+    });
+    this.#performing.add(done);
+  }
+
+  /** One after the other; what the hook has put off is as if it had not been decided, but for the cool-down. */
+  async #perform(ladder: Ladder, before: Ladder['state'], { actions }: Decision, reading: Reading): Promise<void> {
+    const { warn, act } = ladder.settings.thresholds;
+    const { some, full, felt, available, memory } = reading;
+    const figures = { some, full, felt, available, memory, thresholds: { warn, act }, level: ladder.state.level };
+    for (const action of actions) {
+      const name = `${action.kind} ${action.target}`;
+      const outcome = await this.#carryOut(action, figures, this.#config.mode === 'dry-run', !ladder.vetoed.has(name));
+      if (outcome !== 'vetoed') continue;
+      ladder.vetoed.add(name);
+      const { level, since, actSince, lastUp } = ladder.state;
+      ladder.state = { ...before, level, since, actSince, lastUp };
+      return;
+    }
+  }
+
+  #carryOut(
+    action: Action,
+    figures: Readonly<Record<string, unknown>>,
+    dryRun: boolean,
+    mayVeto = false,
+  ): Promise<Outcome> {
+    const { target } = action;
+    const { hook: path, hook_timeout } = this.#config;
+    const all = () => this.#ladders.values();
+    return this.#performer.perform({
+      ...{ action, dryRun, figures, mayVeto, tenant: this.#subjects.find(({ id }) => id === target)?.tenant ?? '' },
+      hook: path === '' ? undefined : { path, timeoutMs: parseDuration(hook_timeout) ?? 0 },
+      values: () => valuesOf(all(), target),
+      stillFrozen: () => isFrozen(all(), target),
+      balloon: () => balloonOf(all(), target),
+    });
+  }
+
+  /** Actions for what no ladder takes over. */
+  #adopt(held: readonly Held[]): Action[] {
+    const now = this.#world.clock.now();
+    return RESOURCES.flatMap((resource) => {
+      const ladder = this.#config.mode === 'enforce' ? this.#ladders.get(keyOf('host', resource)) : undefined;
+      if (ladder === undefined) {
+        const why = `left by an earlier agent, and pressure.mode is ${this.#config.mode}`;
+        return undoHeld(held, ladderSettings(this.#config, 'host', resource), why, now);
+      }
+      ladder.state = adopt(ladder.state, adopted(held, resource, now), now);
+      if (ladder.state.applied.length > 0) this.#alarm(ladder);
+      return [];
+    });
+  }
+
+  async #rest(why: string): Promise<void> {
+    this.#open = false;
+    this.#timer?.close();
+    this.#timer = undefined;
+    this.#triggers.close();
+    this.#guard.close();
+    await this.idle();
+    // In a dry run there is nothing but the state to give up.
+    const held = this.#config.mode === 'enforce' ? [...this.#ladders.values()] : [];
+    const actions = held.flatMap(({ state, settings }) => undoAll(state, settings, why));
+    this.#ladders.clear();
+    for (const action of actions) await this.#carryOut(action, {}, false);
+    this.#measure.close();
+  }
+}
+
+function protectedOf({ id, tenant, dir }: Subject): Protected {
+  return { dir, workload: { id, tenant } };
+}

@@ -1,0 +1,44 @@
+// Workloads as the ladder sees them.
+import { demandOf } from '../density/demand.js';
+import { limitsOf } from '../limits/limits.js';
+import type { Manager } from '../workload/manager.js';
+import type { WorkloadRecord } from '../workload/record.js';
+import { parseSize } from '../workload/units.js';
+import { driverOf, type World } from '../workload/world.js';
+import type { Subject } from './types.js';
+
+export function subjectsOf(world: World, manager: Manager): Subject[] {
+  return manager
+    .records()
+    .filter(({ state }) => state === 'running' || state === 'frozen')
+    .map((record) => subjectOf(world, record));
+}
+
+function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {
+  const { cgroups, config } = world;
+  const driver = driverOf(world, spec.driver);
+  const overhead = driver.overhead(spec);
+  const { cpu, memory, io } = limitsOf(spec, overhead, world.limits);
+  const { default_cpu_request, default_memory_request } = config.density;
+  const defaults = { cpu: default_cpu_request, memory: parseSize(default_memory_request) ?? 0 };
+  const demand = demandOf(spec, defaults, overhead);
+  return {
+    id,
+    tenant: spec.tenant,
+    class: spec.class,
+    priority: spec.priority,
+    dir: cgroups.path(sandbox.cgroup),
+    tenantDir: cgroups.path(spec.tenant),
+    request: { cpu: demand.cpu, memory: demand.memory },
+    limit: {
+      cpu: cpu?.max ?? null,
+      memory: memory?.max ?? null,
+      io: (io?.devices?.length ?? 0) > 0,
+      burst: (cpu?.burst ?? 0) > 0,
+    },
+    idle: cpu?.idle === true,
+    memoryHigh: memory?.high ?? null,
+    frozen: state === 'frozen',
+    canBalloon: driver.balloon !== undefined,
+  };
+}

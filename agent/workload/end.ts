@@ -1,0 +1,60 @@
+// Asks every witness of an end, and of a kill that a workload has survived.
+import type { ExitRecord } from '../../systemd/holder/protocol.js';
+import { describeEnd, type KernelKills, kernelKills } from '../pressure/ends.js';
+import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../pressure/evidence.js';
+import type { Before, EndRecord, WorkloadRecord } from './record.js';
+import { driverOf, type World } from './world.js';
+
+/** Of the console of a VM: a panic with its register dump and call trace is some 5 KiB. */
+const TAIL_BYTES = 32_768;
+
+export async function before(world: World, { id, spec, sandbox }: WorkloadRecord): Promise<Before> {
+  const [counters, kernelLog, output] = await Promise.all([
+    readCounters(placesOf(world, spec.tenant, sandbox.cgroup)),
+    world.kernelLog.position(),
+    world.output.size(id),
+  ]);
+  return { ...counters, kernelLog, output };
+}
+
+/** To be asked while the cgroup still exists. */
+export async function explainEnd(
+  world: World,
+  record: WorkloadRecord,
+  exit: ExitRecord,
+  asked: boolean,
+): Promise<EndRecord> {
+  const { id, spec, sandbox, process, killed } = record;
+  const driver = driverOf(world, spec.driver);
+  const places = placesOf(world, spec.tenant, sandbox.cgroup);
+  const from = record.before ?? NOTHING_BEFORE;
+  const [evidence, tail] = await Promise.all([
+    readEvidence(places, from, world.kernelLog),
+    driver.explainEnd === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
+  ]);
+  return describeEnd({
+    ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, killed },
+    need: driver.charged?.(spec) ?? null,
+    guest: driver.explainEnd?.(spec, tail),
+    pressure: world.history(id),
+  });
+}
+
+/** What the kernel has killed in a workload since its `before`, and the `before` from which to count the next. */
+export async function kernelKillsOf(
+  world: World,
+  record: WorkloadRecord,
+): Promise<{ readonly kills: KernelKills; readonly before: Before } | undefined> {
+  const { spec, sandbox, process } = record;
+  const places = placesOf(world, spec.tenant, sandbox.cgroup);
+  const since = record.before ?? NOTHING_BEFORE;
+  const evidence = await readEvidence(places, since, world.kernelLog);
+  const kills = kernelKills({ process, before: since, evidence, places, tenant: spec.tenant });
+  if (kills === undefined) return undefined;
+  const kernelLog = evidence.kills?.at(-1)?.sequence ?? since.kernelLog;
+  return { kills, before: { ...since, ...evidence.counters, kernelLog } };
+}
+
+function placesOf({ cgroups }: World, tenant: string, cgroup: string): Places {
+  return { own: cgroups.path(cgroup), tenant: cgroups.path(tenant) };
+}

@@ -1,0 +1,11 @@
+// The door of this room.
+export { openSignals } from './signals.js';
+export type {
+  CgroupSignal,
+  CgroupWatch,
+  PsiTrigger,
+  ReadableWatch,
+  Signals,
+  SignalsOptions,
+  Watch,
+} from './types.js';
