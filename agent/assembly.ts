@@ -162,6 +162,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
       ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },
       ...{ forwarded: health.totals, conntrack: conntrackUse() },
     }),
+    limits: () => ({
+      ...limits.figures(),
+      ...{
+        pressure: pressure.status(),
+        cpus: world.placement.capacity(),
+        violations: agent.placement().violations.length,
+      },
+    }),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
   const observation = await observe(world, manager, rooms.network, source, version, pressure);

@@ -1,5 +1,6 @@
 // The delegated subtree: ROOT/TENANT/ID. Names are relative to the root, so that nothing outside can be meant.
 // Every method may be repeated.
+import { readFileSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -8,6 +9,7 @@ import { type ApplyOptions, applyValues } from './apply.js';
 import { knownControllers } from './controllers.js';
 import { type Enabled, enableIn, type Missing } from './enable.js';
 import { killAll, processes, removeAll, subdirectories } from './end.js';
+import { counter } from './keyed.js';
 import { Leaks } from './leaks.js';
 import { support } from './probe.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
@@ -198,6 +200,11 @@ export class Tree {
 
   readTag(name: string): string | undefined {
     return readTag(this.path(name));
+  }
+
+  /** Removed cgroups below the root that the kernel still keeps (cgroup.stat, nr_dying_descendants). */
+  dying(): number {
+    return counter(readFileSync(join(this.root, 'cgroup.stat'), 'latin1'), 'nr_dying_descendants');
   }
 
   /** Tenants: the directories one level down, the agent's own `holder` included. */

@@ -28,6 +28,7 @@ export class SysError extends Error {
 
 /** `2` -> `"ENOENT"`; an unknown number becomes `"errno 4711"`. */
 export function errnoName(errno: number): string {
+  if (errno === constants.errno.EOPNOTSUPP) return 'EOPNOTSUPP';
   for (const [name, value] of Object.entries(constants.errno)) if (value === errno) return name;
   return `errno ${errno}`;
 }
@@ -35,7 +36,9 @@ export function errnoName(errno: number): string {
 /** The errno name of anything thrown by node:fs or by this room, or undefined. */
 export function codeOf(error: unknown): string | undefined {
   if (error instanceof SysError) return error.errnoName;
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  // One number on Linux; the kernel's documents say EOPNOTSUPP, Node the other.
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+    return error.code === 'ENOTSUP' ? 'EOPNOTSUPP' : error.code;
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 // Quantities and states in the words of the tables.
-import type { Desired, EndRecord, WorkloadState, WorkloadView } from '../workload/record.js';
+import type { Desired, EndRecord, MemoryFigures, WorkloadState, WorkloadView } from '../workload/record.js';
 import { formatSize } from '../workload/units.js';
 import type { Colour } from './style.js';
 import type { Cell } from './table.js';
@@ -51,6 +51,35 @@ export function memoryOf({ spec }: WorkloadView): string {
 export function endSentence(end: EndRecord): string {
   const how = end.signal !== null ? `signal ${end.signal}` : end.code !== null ? `exit code ${end.code}` : end.cause;
   return end.detail === '' ? how : `${how}: ${end.detail}`;
+}
+
+/** `process 723 (python3), 30Mi`; undefined: nobody was killed, or it is not known who. */
+export function victimOf({ victim }: EndRecord): string | undefined {
+  return victim && `process ${victim.pid} (${victim.command}), ${formatSize(victim.memory)}`;
+}
+
+/** Limits and usage at an end, the workload's own first; undefined: not known. */
+export function memoryThen({ memory }: EndRecord): string | undefined {
+  if (memory === undefined) return undefined;
+  const size = (bytes: number | null): string => (bytes === null ? 'max' : formatSize(bytes));
+  const peak = ({ peak }: MemoryFigures): string => (peak === null ? '' : `, peak ${formatSize(peak)}`);
+  const used = memory.tenant.current === null ? '' : `, ${formatSize(memory.tenant.current)} in use`;
+  const tenant = `tenant: limit ${size(memory.tenant.limit)}${used}${peak(memory.tenant)}`;
+  return `limit ${size(memory.limit)}${peak(memory)}\n${tenant}`;
+}
+
+/** The worst of the last minute before an end, one line a resource; undefined: not measured. */
+export function pressureThen({ pressure = [] }: EndRecord): string | undefined {
+  const worst = (shares: readonly (number | null)[]): string => {
+    const known = shares.filter((share) => share !== null);
+    return known.length === 0 ? '-' : `${Math.max(...known)} %`;
+  };
+  const lines = (['cpu', 'memory', 'io'] as const).map((resource) => {
+    const some = worst(pressure.map((point) => point[resource].some));
+    const full = worst(pressure.map((point) => point[resource].full));
+    return `${resource}: some ${some}, full ${full}`;
+  });
+  return pressure.length === 0 ? undefined : lines.join('\n');
 }
 
 const WISHES: Readonly<Record<Desired, readonly WorkloadState[]>> = {

@@ -3,6 +3,7 @@
 import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals } from '../../cgroups/signals/index.js';
 import type { LimitStatus } from '../host/limit-checks.js';
+import type { LimitFigures } from '../metrics/limits.js';
 import type { Manager } from '../workload/manager.js';
 import type { World } from '../workload/world.js';
 import { limitStatus, type Sampled, ThrottlingWatch } from './conditions.js';
@@ -51,9 +52,14 @@ export class LimitRoom {
     this.#protection = new UnitProtection({ units, log, total: () => tenants.total() });
   }
 
-  /** Changes by others, found and put back, by file. */
-  counts(): ReturnType<LimitDrift['counts']> {
-    return this.#drift.counts();
+  figures(): Pick<LimitFigures, 'changes' | 'contested' | 'leaks' | 'dying'> {
+    const { cgroups } = this.#options.world;
+    return {
+      changes: this.#drift.counts(),
+      contested: this.#drift.contested().length,
+      leaks: cgroups.leaks.list().length,
+      dying: cgroups.dying(),
+    };
   }
 
   status(): LimitStatus {
@@ -65,7 +71,7 @@ export class LimitRoom {
       throttling: this.#throttling.advice(),
       records: manager.records(),
       swapBytes,
-      leaks: [],
+      leaks: world.cgroups.leaks.list().map(({ dir, error }) => `${dir}: ${error}`),
     });
   }
 

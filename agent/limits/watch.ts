@@ -7,7 +7,7 @@ import type { LimitSubject } from './drift.js';
 
 export interface WatchWorld {
   readonly signals: Pick<Signals, 'watch'>;
-  readonly cgroups: Pick<CgroupPort, 'path'>;
+  readonly cgroups: Pick<CgroupPort, 'path' | 'read'>;
   readonly events: EventPort;
   readonly log: Log;
   subjects(): readonly LimitSubject[];
@@ -81,6 +81,9 @@ export class CgroupWatch {
     followed.pidsMax = events.pidsMax;
     const now = Date.now();
     if (before === undefined || events.pidsMax <= before || now - followed.toldAt < QUIET_MS) return;
+    // The count of a tenant holds those of its workloads (since Linux 6.12): it is told only where the limit is its own.
+    const [limit] = this.#world.cgroups.read(subject.cgroup, [{ file: 'pids.max', value: 'max' }]);
+    if (limit?.value === 'max') return;
     followed.toldAt = now;
     const { workload, tenant, cgroup } = subject;
     const data = { refused: events.pidsMax - before, cgroup };

@@ -5,6 +5,7 @@ import { METHODS } from '../control/methods.js';
 import type { Ceiling } from '../density/ceilings.js';
 import type { CapacityRow, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
+import type { LimitFigures } from './limits.js';
 import type { NetworkFigures } from './network.js';
 import type { TenantSums } from './rollup.js';
 
@@ -19,6 +20,7 @@ export interface MetricsSource {
   schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
   totals(): Totals;
   network(): NetworkFigures;
+  limits(): LimitFigures;
 }
 
 /** Counts since the start of the agent that others keep. */

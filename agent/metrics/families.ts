@@ -99,6 +99,12 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
     rows: one((s) => s.stats?.cpu?.throttledPeriods),
   },
   {
+    ...seconds,
+    name: 'berth_workload_cpu_burst_seconds_total',
+    help: 'Processor time used above the limit, out of what was saved up below it.',
+    rows: one((s) => s.stats?.cpu?.burstUsec),
+  },
+  {
     ...gauge,
     name: 'berth_workload_memory_bytes',
     help: 'Memory charged to the workload, page cache included.',
@@ -118,6 +124,12 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
   },
   {
     ...gauge,
+    name: 'berth_workload_memory_interval_peak_bytes',
+    help: 'Most memory since the sample before.',
+    rows: one((s) => s.stats?.memory?.peakInterval),
+  },
+  {
+    ...gauge,
     name: 'berth_workload_memory_swap_bytes',
     help: 'Swap charged to the workload.',
     rows: one((s) => s.stats?.memory?.swap),
@@ -133,6 +145,18 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
       oom_kill: (s) => s.stats?.memory?.events.oomKill,
       oom_group_kill: (s) => s.stats?.memory?.events.oomGroupKill,
     }),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_io_bytes_total',
+    help: 'Bytes of block devices, by operation.',
+    rows: by('operation', { read: (s) => s.stats?.io?.readBytes, write: (s) => s.stats?.io?.writeBytes }),
+  },
+  {
+    ...counter,
+    name: 'berth_workload_io_operations_total',
+    help: 'Operations of block devices, by operation.',
+    rows: by('operation', { read: (s) => s.stats?.io?.reads, write: (s) => s.stats?.io?.writes }),
   },
   {
     ...gauge,

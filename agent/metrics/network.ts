@@ -55,8 +55,15 @@ export function addNetworkFamilies(c: Collectors, source: MetricsSource): void {
     ];
   });
   const byKind = (which: 'found' | 'repaired') => () =>
-    Object.entries(figures().drift[which]).map(([kind, count]) => [{ kind }, count] as const);
-  c.counter('berth_external_changes_total', 'Changes of networks of workloads by others.', ['kind'], byKind('found'));
+    [...Object.entries(figures().drift[which]), ...source.limits().changes[which]].map(
+      ([kind, count]) => [{ kind }, count] as const,
+    );
+  c.counter(
+    'berth_external_changes_total',
+    'Changes by others, of networks by kind, of limits by file.',
+    ['kind'],
+    byKind('found'),
+  );
   c.counter('berth_drift_repairs_total', 'Such changes that were put right.', ['kind'], byKind('repaired'));
   c.counter(
     'berth_forward_offered_total',

@@ -16,6 +16,7 @@ import {
 } from './collectors.js';
 
 import { addDensityFamilies } from './density.js';
+import { addLimitFamilies } from './limits.js';
 import { addNetworkFamilies } from './network.js';
 
 export type { MetricsSource, SamplingSource } from './collectors.js';
@@ -81,6 +82,7 @@ export class Metrics {
     addSamplingFamilies(collectors, options.sampling);
     addTotalFamilies(collectors, options.source);
     addNetworkFamilies(collectors, options.source);
+    addLimitFamilies(collectors, options.source);
 
     this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
       'result',

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyValues } from '../../cgroups/apply.js';
 import { isGone } from '../../cgroups/watch.js';
-import { codeOf } from '../../linux/errors.js';
 import type { PressureConfig } from '../config/pressure.js';
 import { formatSize, parseDuration } from '../workload/units.js';
 import {
@@ -16,6 +15,7 @@ import {
   kept,
   parseFutile,
 } from './futile.js';
+import { isAbsent } from './measure.js';
 import type { Closing, HandPort, PressureWorld } from './ports.js';
 
 /** A cgroup to protect. `workload`: it is ours, and changed by the hand; otherwise its file is written. */
@@ -145,8 +145,7 @@ export class FutileGuard {
       };
       return parseFutile(files, this.#world.clock.now());
     } catch (error) {
-      if (!isGone(error) && codeOf(error) !== 'EOPNOTSUPP')
-        this.#world.log.warn({ err: error, dir }, 'memory of a cgroup could not be looked at');
+      if (!isAbsent(error)) this.#world.log.warn({ err: error, dir }, 'memory of a cgroup could not be looked at');
       return undefined;
     }
   }

@@ -29,12 +29,17 @@ export function runHook(
     });
     let said = '';
     let why = '';
+    let exited = false;
     let last: NodeJS.Timeout | undefined;
     const end = (reason: string): void => {
       why = reason;
       if (child.pid !== undefined) killGroup(child.pid);
     };
-    const timer = setTimeout(() => end(`killed after ${options.timeoutMs} ms`), options.timeoutMs);
+    // A turn later: after a loop that stood still, timers come before the news that the hook ended long ago.
+    const timer = setTimeout(
+      () => setImmediate(() => exited || end(`killed after ${options.timeoutMs} ms`)),
+      options.timeoutMs,
+    );
     const abort = (): void => end('killed because the agent stops');
     options.signal?.addEventListener('abort', abort, { once: true });
     const settle = (verdict: HookOutcome['verdict'], how: string): void => {
@@ -53,6 +58,7 @@ export function runHook(
     child.once('close', ended);
     // `close` waits for stderr, which what the hook has left running may keep open.
     child.once('exit', (code, signal) => {
+      exited = true;
       last = setTimeout(() => ended(code, signal), LAST_WORDS_MS);
     });
     child.stderr.on('data', (chunk: Buffer) => {

@@ -197,10 +197,15 @@ export class Measure {
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
       this.#open.delete(path);
-      if (isGone(error) || codeOf(error) === 'EOPNOTSUPP') return undefined;
+      if (isAbsent(error)) return undefined;
       throw error;
     }
   }
+}
+
+/** Not there, gone, or psi=0. Node calls errno 95 ENOTSUP, the kernel's documents EOPNOTSUPP. */
+export function isAbsent(error: unknown): boolean {
+  return isGone(error) || ['ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error) ?? '');
 }
 
 function usageBetween(

@@ -38,7 +38,8 @@ function differing(a: object, b: object): string[] {
 
 /**
  * The kernel first, the journal after: a crash in between leaves the old intent, which recovery writes back. Throws with
- * everything as it was; the answer puts it back, for when the journal cannot be written.
+ * everything as it was; the answer puts it back, for when the journal cannot be written. All of it, and the journal's entry,
+ * belong into one `layers.exclusive`: in between the audit of limits would take the new values for somebody else's.
  */
 export async function changeLive(
   world: World,
@@ -58,7 +59,7 @@ export async function changeLive(
   const { cgroup: path } = record.sandbox;
   const covered = (value: Value): boolean => layers.covers(spec.id, value);
   const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec): Promise<void> => {
-    await layers.exclusive(spec.id, () => resize({ cgroups, path, covered }, limits(a), limits(b)));
+    await resize({ cgroups, path, covered }, limits(a), limits(b));
     tenants.promise(b.id, b.tenant, limits(b));
     await tenants.apply(b.tenant);
   };

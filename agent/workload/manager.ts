@@ -290,7 +290,7 @@ export class Manager {
         data: { changed, mutable: MUTABLE },
       });
     if (isDeepStrictEqual(spec, record.spec)) return;
-    const { claims } = this.#world;
+    const { claims, layers } = this.#world;
     const { id, state } = record;
     const live = !isSettled(state);
     await this.#admission.check(spec, live);
@@ -299,10 +299,14 @@ export class Manager {
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
     try {
-      if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
-      await actor.patch({ spec, downgraded, generation: record.generation + 1 });
+      await layers.exclusive(id, async () => {
+        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
+        await actor.patch({ spec, downgraded, generation: record.generation + 1 });
+      });
     } catch (error) {
-      await undo().catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
+      await layers
+        .exclusive(id, undo)
+        .catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
       if (live) this.#admission.restore(record);
       if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;

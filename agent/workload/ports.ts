@@ -31,6 +31,8 @@ export type CgroupPort = Pick<
   | 'remove'
   | 'removeTenant'
   | 'list'
+  | 'leaks'
+  | 'dying'
 >;
 export type NetworkPort = Pick<
   NetworkRoom,

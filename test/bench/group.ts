@@ -16,6 +16,8 @@ export interface Bench {
 export interface Part {
   readonly name: string;
   readonly what: string;
+  /** Why this part cannot run here, where the group can; undefined when it can. */
+  missing?(): string | undefined;
   run(bench: Bench): Promise<readonly Measurement[]>;
 }
 

@@ -1,10 +1,10 @@
 // The table of groups; `--only` and `--list` read it.
-
+import { cgroups } from './cgroups/group.js';
 import { density } from './density/group.js';
 import type { Group, Part } from './group.js';
 import { network } from './network/group.js';
 
-export const GROUPS: readonly Group[] = [density, network];
+export const GROUPS: readonly Group[] = [network, cgroups, density];
 
 /** A group and the parts of it that are to run. */
 export interface Selection {

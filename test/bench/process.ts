@@ -43,6 +43,11 @@ try {
   for (const { group, parts } of select(GROUPS, order.names)) {
     for (const part of parts) {
       if (stop.signal.aborted) break;
+      const missing = part.missing?.();
+      if (missing !== undefined) {
+        process.stdout.write(`${group.name}/${part.name}: skipped: ${missing}\n`);
+        continue;
+      }
       const say = (text: string) => process.stderr.write(`bench: ${group.name}/${part.name}: ${text}\n`);
       say(`${part.what} (load ${loadInWords()})`);
       try {

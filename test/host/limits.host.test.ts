@@ -166,7 +166,7 @@ test.serial('a fork bomb is stopped by pids.max, and said to be', async (t) => {
   t.true(Number(data.refused) > 0);
   t.deepEqual(await filesOf(s.host, `${TREE}/acme/bomb`, 'pids.max', 'pids.peak'), ['32', '32']);
   await remove('bomb');
-  t.is(await sh(s.host, `ls -d ${TREE}/acme/bomb 2>/dev/null; pgrep -f os.fork || true`), '');
+  t.is(await sh(s.host, `ls -d ${TREE}/acme/bomb 2>/dev/null; pgrep -f '[o]s.fork' || true`), '');
 });
 
 test.serial('io hogs are held to their rates', async (t) => {
@@ -176,9 +176,9 @@ test.serial('io hogs are held to their rates', async (t) => {
     exec('writer', direct('/var/tmp/written', 'write', '256K'), { io: [{ device: '/dev/vda', writeBps: '4Mi' }] }),
     exec('reader', direct('/var/tmp/read', 'read', '64K'), { io: [{ device: '/dev/vda', readIops: 50 }] }),
   );
-  const [writer, reader] = [`${TREE}/acme/writer`, `${TREE}/acme/reader`];
+  const [writer, reader] = [`$TREE/acme/writer`, `$TREE/acme/reader`];
   t.regex((await filesOf(s.host, writer, 'io.max')).join(), /^254:0 rbps=max wbps=4194304 riops=max wiops=max$/);
-  await s.host.waitFor(`[ $(${ioStat(writer, 'wbytes')}) -gt 0 ] && [ $(${ioStat(reader, 'rios')}) -gt 0 ]`);
+  await s.host.waitFor(`[ $(${ioStat(writer, 'wbytes')}) -gt 0 ] && [ $($ioStat(reader, 'rios')) -gt 0 ]`);
   const [bytes = 0, reads = 0] = await ratesOf(s.host, [ioStat(writer, 'wbytes'), ioStat(reader, 'rios')], 10);
   t.log(`4 MiB/s: written ${(bytes / MIB).toFixed(2)} MiB/s; 50 reads/s: ${reads.toFixed(1)}`);
   t.true(Math.abs(bytes / MIB / 4 - 1) < 0.1, `${bytes / MIB} MiB/s of 4`);
@@ -239,8 +239,8 @@ test.serial('what others change is put back, but not for ever; a reload of syste
   t.is(await sh(s.host, `cat ${file}`), wrong);
   const { conditions } = await s.node.call('node.describe', {});
   const found = conditions.find(({ code }) => code === 'cgroup_second_writer');
-  t.regex(found?.why ?? '', /quiet.*memory\.max/);
-  t.regex(await metric('^berth_external_changes_total\\{.*file="memory.max"'), / 0*3$/);
+  t.regex(found?.title ?? '', /quiet.*memory\.max/);
+  t.regex(await metric('^berth_external_changes_total\\{.*kind="memory.max"'), / 0*3$/);
   await remove('quiet');
   const { conditions: none } = await s.node.call('node.describe', {});
   t.deepEqual(
@@ -285,7 +285,7 @@ io = [{ device = "/dev/vda", writeBps = "8Mi" }]
     return conditions.find(({ code }) => code === 'tenant_over_limit');
   };
   for (const end = Date.now() + MINUTES; (await over()) === undefined && Date.now() < end; );
-  t.regex((await over())?.why ?? '', /globex/);
+  t.regex((await over())?.title ?? '', /globex/);
   t.is((await limits())[0], String(128 * MIB));
 
   await reload('');
@@ -329,7 +329,7 @@ test.serial('throttled while hardly busy: said, with the change that cures it', 
   t.timeout(6 * MINUTES);
   const found = async () => {
     const { conditions } = await s.node.call('node.describe', {});
-    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.why ?? '';
+    return conditions.find(({ code }) => code === 'cpu_throttled_idle')?.title ?? '';
   };
   // The agent looks each minute at what happened in it.
   for (const end = Date.now() + 3 * MINUTES; !(await found()).includes('bursty') && Date.now() < end; )

@@ -4,7 +4,18 @@ import type { Answer, Context } from '../command.js';
 import { networkRows } from '../network-words.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';
-import { cpuOf, endSentence, formatAge, formatTime, memoryOf, stateCell, wish } from '../words.js';
+import {
+  cpuOf,
+  endSentence,
+  formatAge,
+  formatTime,
+  memoryOf,
+  memoryThen,
+  pressureThen,
+  stateCell,
+  victimOf,
+  wish,
+} from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
@@ -25,12 +36,16 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['State', { ...state, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
     ['Error', error === null ? undefined : { text: `${error.message} (${error.code})\n${error.hint}`, colour: 'red' }],
     ['Ended', end === null ? undefined : `${since(end.at)}\n${endSentence(end)} (cause: ${end.cause})`],
+    ['Victim', end === null ? undefined : victimOf(end)],
+    ['Memory then', end === null ? undefined : memoryThen(end)],
+    ['Worst then', end === null ? undefined : pressureThen(end)],
     ['Restarts', `${w.restarts}, policy ${spec.restart.policy}${restartLimit(w)}`],
     ['Driver', spec.driver],
     ['Runs', command(w)],
     ['Class', `${spec.class}, priority ${spec.priority}`],
     ['CPU', cpuOf(w)],
     ['Memory', memoryOf(w)],
+    ['Merged', w.ksm && `${formatSize(w.ksm.profit)} saved, ${w.ksm.mergingPages} pages`],
     ['Labels', labels.join('\n')],
     ['Limits', limits.join('\n')],
     ['Pid', process === null ? undefined : `${process.pid}, started ${since(process.startedAt)}`],

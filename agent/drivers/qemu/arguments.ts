@@ -2,11 +2,13 @@
 import { join } from 'node:path';
 import { kernelIp } from '../../network/kernel-ip.js';
 import type { Sandbox } from '../../workload/record.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import { HUGE_PAGE, type WorkloadSpec } from '../../workload/spec.js';
 
 export interface MachineOptions {
   readonly id: string;
   readonly qemu: NonNullable<WorkloadSpec['qemu']>;
+  /** Whether the host may merge equal pages of the guest. */
+  readonly ksm: boolean;
   readonly sandbox: Sandbox;
   /** Name servers for the guest. */
   readonly servers: readonly string[];
@@ -19,15 +21,20 @@ export interface MachineOptions {
 
 const MIB = 2 ** 20;
 
+/** MiB of translated code; without a limit it grows to 1 GiB, far above any overhead (docs/about/emulation in QEMU). */
+const TCG_CACHE = 64;
+
 /** No `elevateprivileges=deny`: it would forbid the step down to `uid`, after which there is nothing to elevate with. */
 const SECCOMP = 'on,obsolete=deny,spawn=deny,resourcecontrol=deny';
 
 export function machineArguments(options: MachineOptions): string[] {
   const { id, qemu, sandbox, directory, accel } = options;
   return [
-    ...['-name', id, '-M', 'microvm', '-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max'],
+    ...['-name', id, '-M', machine(options), '-accel', accel === 'kvm' ? 'kvm' : `tcg,tb-size=${TCG_CACHE}`],
+    ...['-cpu', accel === 'kvm' ? 'host' : 'max'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-m', `${Math.ceil(qemu.memory / MIB)}M`, '-smp', String(qemu.vcpus)],
+    ...memory(qemu),
+    ...['-smp', String(qemu.vcpus)],
     ...['-kernel', qemu.kernel, '-append', kernelArguments(options)],
     ...(qemu.initrd === undefined ? [] : ['-initrd', qemu.initrd]),
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
@@ -38,8 +45,34 @@ export function machineArguments(options: MachineOptions): string[] {
   ];
 }
 
+/** mem-merge is on unless QEMU is told otherwise, and would have a guest's memory compared with that of its neighbours. */
+function machine({ qemu, ksm }: MachineOptions): string {
+  const backend = qemu.hugepages === undefined ? '' : ',memory-backend=ram0';
+  return `microvm,mem-merge=${ksm ? 'on' : 'off'}${backend}`;
+}
+
+/**
+ * Huge pages come from the pool at once (prealloc), so that a guest never dies of SIGBUS for the want of one. Shared, as
+ * memfd is meant: in huge pages it is charged to hugetlb.SIZE and not to memory.current.
+ */
+function memory({ memory: bytes, hugepages, lockMemory }: MachineOptions['qemu']): string[] {
+  const size = `${Math.ceil(bytes / MIB)}M`;
+  const backend =
+    hugepages === undefined
+      ? []
+      : [
+          '-object',
+          `memory-backend-memfd,id=ram0,size=${size},share=on,prealloc=on,hugetlb=on,hugetlbsize=${HUGE_PAGE[hugepages] / MIB}M`,
+        ];
+  return ['-m', size, ...backend, ...(lockMemory ? ['-overcommit', 'mem-lock=on'] : [])];
+}
+
 /** The spec's own, then what makes a guest that reboots or panics end QEMU, then the address. */
-export function kernelArguments(options: Pick<MachineOptions, 'id' | 'qemu' | 'sandbox' | 'servers'>): string {
+export function kernelArguments(
+  options: Pick<MachineOptions, 'id' | 'sandbox' | 'servers'> & {
+    readonly qemu: Pick<MachineOptions['qemu'], 'initrd' | 'append'>;
+  },
+): string {
   const { id, qemu, sandbox, servers } = options;
   const root = qemu.initrd === undefined && !/(^|\s)root=/.test(qemu.append) ? ['root=/dev/vda', 'rw'] : [];
   const ip = kernelIp(sandbox, { hostname: id, servers }) ?? '';

@@ -8,6 +8,8 @@ import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { requireBinary, requireFile, sectionOf } from '../files.js';
 import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
+import { guestEnd } from './guest-end.js';
+import { chargedMemory, requireHugePages } from './huge-pages.js';
 import { setprivArguments, uidFor } from './identity.js';
 import { connectQmp } from './qmp.js';
 import { threadsOf } from './vcpus.js';
@@ -27,9 +29,13 @@ const QMP_TIMEOUT_MS = 2000;
 
 export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
   const versionOf = versionReader();
-  const binaries = (which: DriverContext['which']) => ({
+  const binaries = (which: DriverContext['which'], lockMemory: boolean) => ({
     qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
     setpriv: requireBinary('setpriv', which, 'takes privileges away (package util-linux)'),
+    // Of this one process: the limit of the holder is that of all workloads.
+    unlimited: lockMemory
+      ? [requireBinary('prlimit', which, 'lets memory be locked (package util-linux)'), '--memlock=unlimited', '--']
+      : [],
   });
   const accelFor = (kvmUsable: boolean) => {
     if (accel === 'kvm' && !kvmUsable)
@@ -40,26 +46,31 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
   };
   return {
     name: 'qemu',
-    async check(spec, { which, kvmUsable }) {
+    async check(spec, { which, kvmUsable, live = false }) {
       const qemu = sectionOf(spec, 'qemu');
-      binaries(which);
+      binaries(which, qemu.lockMemory);
       accelFor(kvmUsable);
       await requireFile(qemu.kernel, 'qemu.kernel');
       if (qemu.initrd !== undefined) await requireFile(qemu.initrd, 'qemu.initrd');
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
+      if (!live) requireHugePages(qemu);
     },
     overhead: () => overheadBytes,
+    charged: (spec) => chargedMemory(sectionOf(spec, 'qemu')) + overheadBytes,
     confined: () => true,
     tap: (spec) =>
       hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
         : null,
     async prepare(spec, { directory, sandbox, which, kvmUsable }) {
-      const { qemu: binary, setpriv } = binaries(which);
+      const qemu = sectionOf(spec, 'qemu');
+      const { qemu: binary, setpriv, unlimited } = binaries(which, qemu.lockMemory);
+      requireHugePages(qemu);
       await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });
       const machine = machineArguments({
         id: spec.id,
-        qemu: sectionOf(spec, 'qemu'),
+        qemu,
+        ksm: spec.resources.memory?.ksm === true,
         sandbox,
         servers: (await resolverFor(spec, sandbox, dns)).servers,
         directory,
@@ -68,7 +79,7 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
         version: await versionOf(binary),
       });
       return {
-        argv: [setpriv, ...setprivArguments(), '--', binary, ...machine],
+        argv: [...unlimited, setpriv, ...setprivArguments(), '--', binary, ...machine],
         env: { PATH: DEFAULT_PATH },
         cwd: '/',
         joinNetns: sandbox.netns !== null,
@@ -96,6 +107,7 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
         qmp.close();
       }
     },
+    explainEnd: (_spec, tail) => guestEnd(tail),
     // The socket and the jail lie in `directory`; the tap goes with the network namespace.
     async cleanup() {},
   };

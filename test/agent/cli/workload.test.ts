@@ -48,40 +48,59 @@ test('list: filters, nothing, --json, closes the connection', async (t) => {
   t.is(agent.closed, 2);
 });
 
+const share = (some: number | null, full: number | null) => ({ some, full });
+
 test('show: everything there is to say, control characters escaped', async (t) => {
   const workload = view('web-1', {
     state: 'failed',
     process: null,
     restarts: 2,
-    end: { at: NOW - 1000, code: null, signal: 'SIGKILL', cause: 'limit', detail: 'killed at its memory limit 64Mi' },
+    end: {
+      ...{ at: NOW - 1000, code: null, signal: 'SIGKILL', cause: 'limit', detail: 'killed at its memory limit 64Mi' },
+      ...{ actor: 'kernel', victim: { pid: 7, command: 'hog', memory: 60 << 20 } },
+      memory: {
+        ...{ limit: 64 << 20, current: 0, peak: 64 << 20 },
+        tenant: { limit: null, current: 1 << 20, peak: null },
+      },
+      pressure: [
+        { at: 1, cpu: share(1, null), memory: share(20, 10.5), io: share(null, null), bytes: 9 },
+        { at: 2, cpu: share(3, null), memory: share(60, 2), io: share(null, null), bytes: 9 },
+      ],
+    },
     error: { code: 'start_failed', message: 'evil \x1b[2J text', hint: 'Look.' },
     limits: { 'memory.max': '268435456', 'pids.max': 'max' },
   });
   const { out } = await berth('workload show web-1', { agent: fakeAgent({ 'workload.get': () => workload }) });
   t.is(
     out,
-    `Id          web-1
-Tenant      acme
-State       failed since 2026-11-21T11:58:27Z (1m33s ago), to be running
-Error       evil \\x1b[2J text (start_failed)
-            Look.
-Ended       2026-11-21T11:59:59Z (1s ago)
-            signal SIGKILL: killed at its memory limit 64Mi (cause: limit)
-Restarts    2, policy never
-Driver      exec
-Runs        /bin/sleep 'a b'
-Class       burstable, priority 100
-CPU         0.5/2
-Memory      128Mi/256Mi
-Limits      memory.max 268435456
-            pids.max max
-Network     routed
-Address     10.133.0.5
-Link        bt17
-Cgroup      /sys/fs/cgroup/berth/acme/web-1
-Namespace   /run/netns/berth-web-1
-Created     2026-11-21T11:58:20Z (1m40s ago)
-Generation  1
+    `Id           web-1
+Tenant       acme
+State        failed since 2026-11-21T11:58:27Z (1m33s ago), to be running
+Error        evil \\x1b[2J text (start_failed)
+             Look.
+Ended        2026-11-21T11:59:59Z (1s ago)
+             signal SIGKILL: killed at its memory limit 64Mi (cause: limit)
+Victim       process 7 (hog), 60Mi
+Memory then  limit 64Mi, peak 64Mi
+             tenant: limit max, 1Mi in use
+Worst then   cpu: some 3 %, full -
+             memory: some 60 %, full 10.5 %
+             io: some -, full -
+Restarts     2, policy never
+Driver       exec
+Runs         /bin/sleep 'a b'
+Class        burstable, priority 100
+CPU          0.5/2
+Memory       128Mi/256Mi
+Limits       memory.max 268435456
+             pids.max max
+Network      routed
+Address      10.133.0.5
+Link         bt17
+Cgroup       /sys/fs/cgroup/berth/acme/web-1
+Namespace    /run/netns/berth-web-1
+Created      2026-11-21T11:58:20Z (1m40s ago)
+Generation   1
 `,
   );
   const json = await berth('workload show web-1 --json', { agent: fakeAgent({ 'workload.get': () => workload }) });

@@ -116,6 +116,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
     since: 1,
     createdAt: 1,
     generation: 1,
+    killed: null,
     sandbox: {
       cgroup: spec.id,
       ...NO_NETWORK,
@@ -124,7 +125,6 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
       kernelIp: null,
     },
     process: null,
-    killed: null,
     restarts: 0,
     restartRequested: false,
     end: null,

@@ -53,7 +53,15 @@ conformance({
 
 const spec = qemu({ kernel: '/k', root: '/a,b.img', memory: 100 * 2 ** 20 + 1, vcpus: 2 });
 const sandbox = { ...ROUTED, tap: 'tap0' };
-const options = { id: 'w', sandbox, servers: [], directory: '/run/a,b', uid: 1879048192, accel: 'tcg' as const };
+const options = {
+  id: 'w',
+  sandbox,
+  servers: [],
+  directory: '/run/a,b',
+  uid: 1879048192,
+  accel: 'tcg' as const,
+  ksm: false,
+};
 
 function argumentsOf(version: readonly [number, number], more: Partial<Sandbox> = {}): string[] {
   if (spec.qemu === undefined) throw new Error('unreachable');
@@ -78,7 +86,7 @@ test('without a tap there is no card and no address', (t) => {
 });
 
 test('kernel arguments', (t) => {
-  const base = { kernel: '/k', vcpus: 1, memory: 1, append: 'console=ttyS0', lockMemory: false };
+  const base = { append: 'console=ttyS0' };
   t.is(
     kernelArguments({ id: 'w', servers: ['9.9.9.9'], sandbox, qemu: { ...base, initrd: '/i' } }),
     'console=ttyS0 reboot=t panic=-1 ip=10.9.8.7::169.254.1.1:255.255.255.255:w:eth0:off:9.9.9.9',

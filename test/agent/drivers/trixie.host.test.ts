@@ -77,6 +77,7 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
     const machine = machineArguments({
       id: 'w',
       qemu: vm.qemu,
+      ksm: false,
       sandbox,
       servers: [],
       directory: '/run/w',

@@ -2,6 +2,7 @@
 
 import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
+import type { LimitFigures } from '../../../agent/metrics/limits.js';
 import type { NetworkFigures } from '../../../agent/metrics/network.js';
 import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
@@ -11,7 +12,7 @@ import type { CapacityRow } from '../../../agent/service.js';
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
-import { CALM } from '../calm.js';
+import { CALM, EVERYBODY_SHARES } from '../calm.js';
 
 /** Counters that grow with `step`; workload number `n` gives each its own figures. */
 export function statsOf(n: number, step: number): CgroupStats {
@@ -167,6 +168,15 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       { name: 'neighbours', limit: 8192, used: 12 },
       { name: 'inotify_watches', limit: 8192, used: null },
     ];
+  }
+
+  limits(): LimitFigures {
+    return {
+      changes: { found: new Map([['memory.max', 2]]), repaired: new Map([['memory.max', 1]]) },
+      ...{ contested: 1, leaks: 0, dying: 3, violations: 1 },
+      cpus: EVERYBODY_SHARES.capacity,
+      pressure: { ...CALM, counts: [{ action: 'suppress', dryRun: true, count: 2 }], futile: 1 },
+    };
   }
 
   leaked(): Readonly<Record<string, number>> {

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import { Leaks } from '../../../cgroups/leaks.js';
 import type { Shrink } from '../../../cgroups/shrink.js';
 import { SysError } from '../../../linux/errors.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
@@ -15,6 +16,8 @@ export function shrunk(limit: number): Shrink {
 }
 
 export class FakeHost {
+  /** Where the files of cgroups would be; a test that has some names a directory of its own. */
+  root = '/fake';
   readonly cgroups = new Map<string, Map<string, string>>();
   readonly tags = new Map<string, string>();
   readonly netns = new Set<string>();
@@ -32,6 +35,8 @@ export class FakeHost {
   readonly places = new Map<string, string>();
   /** Names of all calls that had an effect, in order. */
   readonly calls: string[] = [];
+  /** Every request for a process. */
+  readonly spawned: SpawnRequest[] = [];
   onExit: ((process: HeldProcess) => void) | undefined;
   /** Thrown by the next call of this name. */
   failNext: { call: string; error: unknown } | undefined;
@@ -86,16 +91,16 @@ export class FakeHost {
     const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
     const populated = (name: string): boolean => [...this.places.values()].includes(name);
     return {
-      root: '/fake',
+      root: this.root,
       controllers: ['cpu', 'memory', 'pids'],
       missing: [],
-      path: (name) => `/fake/${name}`,
+      path: (name) => `${this.root}/${name}`,
       create: (name) =>
         call('cgroup.create', () => {
           const tenant = name.split('/')[0] ?? '';
           if (!this.cgroups.has(tenant)) this.cgroups.set(tenant, new Map());
           if (!this.cgroups.has(name)) this.cgroups.set(name, new Map());
-          return `/fake/${name}`;
+          return `${this.root}/${name}`;
         }),
       tag: (name, owner) => {
         this.tags.set(name, owner);
@@ -129,6 +134,8 @@ export class FakeHost {
         }),
       populated,
       processes: () => [],
+      leaks: new Leaks(),
+      dying: () => 0,
       waitFrozen: async () => undefined,
       waitEmpty: async (name) => {
         if (populated(name)) throw new SysError('wait', 110, { path: name });
@@ -207,12 +214,13 @@ export class FakeHost {
     return {
       spawn: (request: SpawnRequest) =>
         call('holder.spawn', () => {
+          this.spawned.push(request);
           const living = this.held.get(request.id);
           if (living && !living.exit) return living;
           this.#pids += 1;
           const process = { id: request.id, pid: this.#pids, startTime: this.#pids, startedAt: 1 };
           this.held.set(request.id, process);
-          this.places.set(request.id, request.cgroup.replace('/fake/', ''));
+          this.places.set(request.id, request.cgroup.replace(`${this.root}/`, ''));
           return process;
         }),
       list: async () => [...this.held.values()],

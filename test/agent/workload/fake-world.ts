@@ -77,6 +77,7 @@ export interface LifeOptions {
   readonly config?: Record<string, unknown>;
   readonly clock?: Clock;
   readonly size?: Partial<HostSize>;
+  readonly world?: Partial<World>;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -142,9 +143,6 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
     events: { append },
-    kernelLog: NO_KERNEL_LOG,
-    history: () => [],
-    ksm: () => ({ run: 0, inherited: true }),
     observer: {
       started: () => undefined,
       ended: () => undefined,
@@ -159,6 +157,10 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     ]),
     which: () => '/bin/true',
     kvmUsable: false,
+    kernelLog: NO_KERNEL_LOG,
+    history: () => [],
+    ksm: () => ({ run: null, inherited: false }),
+    ...options.world,
   };
   const manager = new Manager(world);
   host.onExit = (process) => {
