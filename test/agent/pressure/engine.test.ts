@@ -299,7 +299,7 @@ test('a scope without a trigger is looked at with each sample, and a condition s
   await engine.idle();
   t.deepEqual(host.did, ['reclaim hog 100']);
   t.like(engine.conditions()[0], { code: 'pressure_unobservable', severity: 'warning' });
-  t.regex(engine.conditions()[0]?.why ?? '', /ENOTSUP/);
+  t.regex(engine.conditions()[0]?.why ?? '', /EOPNOTSUPP/);
 });
 
 test('triggers are bounded, the host has them first, and who has none is seen by the sampler', async (t) => {
