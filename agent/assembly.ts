@@ -1,6 +1,7 @@
 // Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readMemInfo } from '../linux/proc.js';
 import { lockForLife } from '../linux/self.js';
 import type { NetworkRoom } from '../netns/index.js';
 import { Agent } from './agent.js';
@@ -13,6 +14,7 @@ import { roomForOutput } from './density/disk.js';
 import { hostFiles } from './density/host-files.js';
 import { TenantAdmin } from './density/tenant-admin.js';
 import { Tuner } from './density/tuner.js';
+import { Usage } from './density/usage.js';
 import type { Foreign } from './discovery/foreign.js';
 import { createDrivers } from './drivers/index.js';
 import { BerthError } from './errors.js';
@@ -174,6 +176,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   };
   const observation = await observe(world, manager, rooms.network, source, version, pressure);
   observer.attach(observation.metrics);
+  const latest = (id: string) => observation.sampler.latest(id)?.stats;
+  const usage = { workloads: () => manager.records(), latest, memory: readMemInfo, now: () => performance.now() };
+  density.setUsage(new Usage(usage, density.ledger));
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
