@@ -35,7 +35,9 @@ export class CgroupReader {
   readonly dir: string;
   readonly #buffer: Buffer;
   #files: Sampled | undefined;
-  #last: CgroupStats | undefined;
+  // Only what a hot sample takes over, and nothing that each sample makes anew: kept that long, it would be copied by the
+  // collector each time, and that costs as much as all parsing.
+  #full: CgroupStats | undefined;
   #closed = false;
 
   constructor(dir: string, buffer: Buffer = sampleBuffer()) {
@@ -48,9 +50,9 @@ export class CgroupReader {
     if (this.#closed) return undefined;
     try {
       this.#files ??= openSampledFiles(this.dir);
-      const last = full ? undefined : this.#last;
-      this.#last = last === undefined ? readAll(this.#files, this.#buffer) : readHot(this.#files, this.#buffer, last);
-      return this.#last;
+      if (!full && this.#full !== undefined) return readHot(this.#files, this.#buffer, this.#full);
+      this.#full = readAll(this.#files, this.#buffer);
+      return this.#full;
     } catch (error) {
       if (!isGone(error)) throw error;
       if (this.#files !== undefined) this.close();
@@ -75,19 +77,23 @@ export class CgroupReader {
   close(): void {
     this.#files?.close();
     this.#files = undefined;
-    this.#last = undefined;
+    this.#full = undefined;
     this.#closed = true;
   }
 }
 
-function readHot(files: Sampled, buffer: Buffer, last: CgroupStats): CgroupStats {
-  const sample: Mutable<CgroupStats> = { ...last };
+function readHot(files: Sampled, buffer: Buffer, full: CgroupStats): CgroupStats {
+  const sample: Mutable<CgroupStats> = {};
   readCpuAndPressure(files, buffer, sample);
-  if (files.memory !== undefined && last.memory !== undefined) {
+  if (files.memory !== undefined && full.memory !== undefined) {
     const current = files.memory.current.parse(buffer, wholeAt) ?? 0;
     files.memory.interval.see(current);
-    sample.memory = { ...last.memory, current };
+    sample.memory = { ...full.memory, current };
   }
+  if (full.pids !== undefined) sample.pids = full.pids;
+  if (full.io !== undefined) sample.io = full.io;
+  if (full.descendants !== undefined) sample.descendants = full.descendants;
+  if (full.hugetlb !== undefined) sample.hugetlb = full.hugetlb;
   return sample;
 }
 
@@ -109,10 +115,7 @@ function readCpuAndPressure(files: Sampled, buffer: Buffer, sample: Mutable<Cgro
   const cpu = files.pressure.cpu?.parse(buffer, parsePressure);
   const memory = files.pressure.memory?.parse(buffer, parsePressure);
   const io = files.pressure.io?.parse(buffer, parsePressure);
-  if (cpu === undefined && memory === undefined && io === undefined) {
-    delete sample.pressure;
-    return;
-  }
+  if (cpu === undefined && memory === undefined && io === undefined) return;
   const pressure: Part<'pressure'> = {};
   if (cpu !== undefined) pressure.cpu = cpu;
   if (memory !== undefined) pressure.memory = memory;
