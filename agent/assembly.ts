@@ -176,8 +176,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   };
   const observation = await observe(world, manager, rooms.network, source, version, pressure);
   observer.attach(observation.metrics);
-  const latest = (id: string) => observation.sampler.latest(id)?.stats;
-  const usage = { workloads: () => manager.records(), latest, memory: readMemInfo, now: () => performance.now() };
+  const measured = (id: string) => observation.sampler.latest(id)?.stats;
+  const usage = {
+    ...{ workloads: () => manager.records(), latest: measured },
+    ...{ memory: readMemInfo, now: () => performance.now() },
+  };
   density.setUsage(new Usage(usage, density.ledger));
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);

@@ -1,7 +1,8 @@
 // The most memory since the last look. From Linux 6.12 on, whatever is written to an open memory.peak starts the peak anew
 // for that descriptor alone (cgroup-v2.rst); before, the file is read-only, and what is seen has to do.
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import type { ReadBuffer } from '../linux/read-buffer.js';
 import { numberAt } from './keyed.js';
 
 const OWNER_MAY_WRITE = 0o200;
@@ -24,7 +25,7 @@ export class PeakReader {
   }
 
   /** The most since the last time this was asked, or since the reader is there; from `current` it begins anew. Throws SysError. */
-  take(buffer: Buffer, current: number): number {
+  take(buffer: ReadBuffer, current: number): number {
     const peak = Math.max(this.#seen, current, this.#read(buffer));
     this.#reset();
     this.#seen = current;
@@ -35,13 +36,9 @@ export class PeakReader {
     if (this.#fd !== undefined) closeSync(this.#fd);
   }
 
-  #read(buffer: Buffer): number {
+  #read(buffer: ReadBuffer): number {
     if (this.#fd === undefined) return 0;
-    try {
-      return numberAt(buffer, 0, readSync(this.#fd, buffer, 0, buffer.length, 0));
-    } catch (error) {
-      throw sysErrorFrom(error, 'read', this.#path);
-    }
+    return numberAt(buffer.bytes, 0, buffer.read(this.#fd, this.#path));
   }
 
   #reset(): void {

@@ -1,6 +1,8 @@
 // One file of a cgroup, kept open and read again and again from its beginning.
-import { closeSync, openSync, readSync } from 'node:fs';
-import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import type { ReadBuffer } from '../linux/read-buffer.js';
 
 export class SampledFile {
   readonly #path: string;
@@ -12,19 +14,19 @@ export class SampledFile {
   }
 
   /** How many bytes of `buffer` it fills; 0 while the kernel does not keep this account (cgroup.pressure 0). Throws SysError. */
-  read(buffer: Buffer): number {
+  read(buffer: ReadBuffer): number {
     try {
-      return readSync(this.#fd, buffer, 0, buffer.length, 0);
+      return buffer.read(this.#fd, this.#path);
     } catch (error) {
-      if (codeOf(error) === 'EOPNOTSUPP') return 0;
-      throw sysErrorFrom(error, 'read', this.#path);
+      if (error instanceof SysError && error.errno === constants.errno.EOPNOTSUPP) return 0;
+      throw error;
     }
   }
 
   /** What `parse` makes of it; undefined while it is empty. Throws SysError. */
-  parse<T>(buffer: Buffer, parse: (bytes: Buffer, end: number) => T): T | undefined {
+  parse<T>(buffer: ReadBuffer, parse: (bytes: Buffer, end: number) => T): T | undefined {
     const end = this.read(buffer);
-    return end === 0 ? undefined : parse(buffer, end);
+    return end === 0 ? undefined : parse(buffer.bytes, end);
   }
 
   close(): void {

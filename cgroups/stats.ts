@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sysErrorFrom } from '../linux/errors.js';
+import { ReadBuffer } from '../linux/read-buffer.js';
 import { parseCgroupStat } from './core.js';
 import { parseCpuStat } from './cpu.js';
 import { parseIoStat } from './io.js';
@@ -27,18 +28,20 @@ export interface ReadOptions {
 }
 
 /** A sweep shares one between its readers. The longest file is io.stat, with some 100 bytes a device. */
-export function sampleBuffer(): Buffer {
-  return Buffer.alloc(65_536);
+export function sampleBuffer(): ReadBuffer {
+  return new ReadBuffer(65_536);
 }
 
 export class CgroupReader {
   readonly dir: string;
-  readonly #buffer: Buffer;
+  readonly #buffer: ReadBuffer;
   #files: Sampled | undefined;
-  #last: CgroupStats | undefined;
+  // Only what a hot sample takes over, and nothing that each sample makes anew: kept that long, it would be copied by the
+  // collector each time, and that costs as much as all parsing.
+  #full: CgroupStats | undefined;
   #closed = false;
 
-  constructor(dir: string, buffer: Buffer = sampleBuffer()) {
+  constructor(dir: string, buffer: ReadBuffer = sampleBuffer()) {
     this.dir = dir;
     this.#buffer = buffer;
   }
@@ -48,9 +51,9 @@ export class CgroupReader {
     if (this.#closed) return undefined;
     try {
       this.#files ??= openSampledFiles(this.dir);
-      const last = full ? undefined : this.#last;
-      this.#last = last === undefined ? readAll(this.#files, this.#buffer) : readHot(this.#files, this.#buffer, last);
-      return this.#last;
+      if (!full && this.#full !== undefined) return readHot(this.#files, this.#buffer, this.#full);
+      this.#full = readAll(this.#files, this.#buffer);
+      return this.#full;
     } catch (error) {
       if (!isGone(error)) throw error;
       if (this.#files !== undefined) this.close();
@@ -75,44 +78,45 @@ export class CgroupReader {
   close(): void {
     this.#files?.close();
     this.#files = undefined;
-    this.#last = undefined;
+    this.#full = undefined;
     this.#closed = true;
   }
 }
 
-function readHot(files: Sampled, buffer: Buffer, last: CgroupStats): CgroupStats {
-  const sample: Mutable<CgroupStats> = { ...last };
+function readHot(files: Sampled, buffer: ReadBuffer, full: CgroupStats): CgroupStats {
+  const sample: Mutable<CgroupStats> = {};
   readCpuAndPressure(files, buffer, sample);
-  if (files.memory !== undefined && last.memory !== undefined) {
+  if (files.memory !== undefined && full.memory !== undefined) {
     const current = files.memory.current.parse(buffer, wholeAt) ?? 0;
     files.memory.interval.see(current);
-    sample.memory = { ...last.memory, current };
+    sample.memory = { ...full.memory, current };
   }
+  if (full.pids !== undefined) sample.pids = full.pids;
+  if (full.io !== undefined) sample.io = full.io;
+  if (full.descendants !== undefined) sample.descendants = full.descendants;
+  if (full.hugetlb !== undefined) sample.hugetlb = full.hugetlb;
   return sample;
 }
 
-function readAll(files: Sampled, buffer: Buffer): CgroupStats {
+function readAll(files: Sampled, buffer: ReadBuffer): CgroupStats {
   const sample: Mutable<CgroupStats> = {};
   readCpuAndPressure(files, buffer, sample);
   if (files.memory !== undefined) sample.memory = readMemory(files.memory, buffer);
   if (files.pids !== undefined) sample.pids = readPids(files.pids, buffer);
-  if (files.io !== undefined) sample.io = parseIoStat(buffer, files.io.read(buffer));
+  if (files.io !== undefined) sample.io = parseIoStat(buffer.bytes, files.io.read(buffer));
   const descendants = files.cgroup?.parse(buffer, parseCgroupStat);
   if (descendants !== undefined) sample.descendants = descendants;
   if (files.hugetlb.length > 0) sample.hugetlb = readHugetlb(files.hugetlb, buffer);
   return sample;
 }
 
-function readCpuAndPressure(files: Sampled, buffer: Buffer, sample: Mutable<CgroupStats>): void {
+function readCpuAndPressure(files: Sampled, buffer: ReadBuffer, sample: Mutable<CgroupStats>): void {
   const stat = files.cpu?.parse(buffer, parseCpuStat);
   if (stat !== undefined) sample.cpu = stat;
   const cpu = files.pressure.cpu?.parse(buffer, parsePressure);
   const memory = files.pressure.memory?.parse(buffer, parsePressure);
   const io = files.pressure.io?.parse(buffer, parsePressure);
-  if (cpu === undefined && memory === undefined && io === undefined) {
-    delete sample.pressure;
-    return;
-  }
+  if (cpu === undefined && memory === undefined && io === undefined) return;
   const pressure: Part<'pressure'> = {};
   if (cpu !== undefined) pressure.cpu = cpu;
   if (memory !== undefined) pressure.memory = memory;
@@ -120,7 +124,7 @@ function readCpuAndPressure(files: Sampled, buffer: Buffer, sample: Mutable<Cgro
   sample.pressure = pressure;
 }
 
-function readMemory(files: NonNullable<Sampled['memory']>, buffer: Buffer): Part<'memory'> {
+function readMemory(files: NonNullable<Sampled['memory']>, buffer: ReadBuffer): Part<'memory'> {
   const current = files.current.parse(buffer, wholeAt) ?? 0;
   const memory: Part<'memory'> = {
     current,
@@ -143,7 +147,7 @@ function readMemory(files: NonNullable<Sampled['memory']>, buffer: Buffer): Part
   return memory;
 }
 
-function readPids(files: NonNullable<Sampled['pids']>, buffer: Buffer): Part<'pids'> {
+function readPids(files: NonNullable<Sampled['pids']>, buffer: ReadBuffer): Part<'pids'> {
   const pids: Part<'pids'> = {
     current: files.current.parse(buffer, wholeAt) ?? 0,
     max: files.max?.parse(buffer, limitAt) ?? 'max',
@@ -154,6 +158,6 @@ function readPids(files: NonNullable<Sampled['pids']>, buffer: Buffer): Part<'pi
   return pids;
 }
 
-function readHugetlb(files: Sampled['hugetlb'], buffer: Buffer): Record<string, number> {
+function readHugetlb(files: Sampled['hugetlb'], buffer: ReadBuffer): Record<string, number> {
   return Object.fromEntries(files.map(([size, file]) => [size, file.parse(buffer, wholeAt) ?? 0]));
 }

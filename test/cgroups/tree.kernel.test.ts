@@ -3,10 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { planValues } from '../../cgroups/controllers.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
+import { restoreValues } from '../../cgroups/order.js';
 import { CgroupReader } from '../../cgroups/stats.js';
 import { openTree, type Tree } from '../../cgroups/tree.js';
+import { differences, readValues } from '../../cgroups/values.js';
 import { SysError } from '../../linux/errors.js';
 
 const hierarchy = findHierarchy();
@@ -103,6 +107,44 @@ kernel('a frozen process dies all the same', async (t) => {
   t.pass();
 });
 
+kernel('as many cgroups as allowed, and no deeper', async (t) => {
+  const tree = await newTree(t);
+  await tree.createTenant('acme');
+  await tree.apply('acme', planValues({ tree: { maxDescendants: 2, maxDepth: 1 } }));
+  await tree.create('acme/one');
+  const deep = await t.throwsAsync(tree.create('acme/one/below'), { instanceOf: SysError });
+  await tree.create('acme/two');
+  const many = await t.throwsAsync(tree.create('acme/three'), { instanceOf: SysError });
+  t.deepEqual([deep?.errnoName, many?.errnoName], ['EAGAIN', 'EAGAIN']);
+});
+
+kernel('what is there without any controller is there', async (t) => {
+  const tree = await newTree(t);
+  await tree.create('acme/bare');
+  const files = tree.support('acme/bare');
+  t.true(files.has('cgroup.max.depth') && files.has('cpu.stat'));
+  t.false(files.has('no_such.max'));
+});
+
+kernel('what could not be removed is a leak until it is gone, or wanted again', async (t) => {
+  const tree = await newTree(t);
+  const dir = await tree.create('acme/stuck');
+  const child = await sleeper(t, dir);
+  await t.throwsAsync(tree.remove('acme/stuck'), { instanceOf: SysError });
+  t.like(tree.leaks.list(), [{ dir, attempts: 0, dying: 0 }]);
+  t.regex(tree.leaks.list()[0]?.error ?? '', /rmdir .*EBUSY/);
+  await tree.create('acme/stuck');
+  t.deepEqual(tree.leaks.list(), []);
+  await t.throwsAsync(tree.remove('acme/stuck'), { instanceOf: SysError });
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  for (let i = 0; i < 500 && existsSync(dir); i++) await sleep(10);
+  t.false(existsSync(dir));
+  for (let i = 0; i < 100 && tree.leaks.list().length > 0; i++) await sleep(10);
+  t.deepEqual(tree.leaks.list(), []);
+});
+
 kernel('a busy cgroup is not removed, and says so', async (t) => {
   const tree = await newTree(t);
   await sleeper(t, await tree.create('acme/busy'));
@@ -114,8 +156,14 @@ kernel('a busy cgroup is not removed, and says so', async (t) => {
 kernel('values are read back; a missing controller’s file is named', async (t) => {
   const tree = await newTree(t);
   await tree.create('acme/limits');
-  const values = [{ file: 'cgroup.max.descendants', value: '7' }];
-  t.deepEqual(await tree.apply('acme', values), values);
+  const values = planValues({ tree: { maxDescendants: 7 } });
+  const held = [{ file: 'cgroup.max.descendants', value: '7', previous: 'max' }];
+  t.deepEqual(await tree.apply('acme', values), held);
+  t.deepEqual(differences(tree.path('acme'), values), []);
+  writeFileSync(join(tree.path('acme'), 'cgroup.max.descendants'), '9', { flag: 'r+' });
+  t.deepEqual(differences(tree.path('acme'), values), values);
+  await tree.apply('acme', restoreValues(held));
+  t.deepEqual(readValues(tree.path('acme'), values), [{ file: 'cgroup.max.descendants', value: 'max' }]);
   const error = await t.throwsAsync(tree.apply('acme/limits', [{ file: 'no_such.max', value: '1' }]));
   t.regex(error?.message ?? '', /no_such\.max.*"1".*ENOENT/);
 });
@@ -132,7 +180,15 @@ kernel('a reader samples a live cgroup until it vanishes', async (t) => {
   const dir = await tree.create('acme/sampled');
   const reader = new CgroupReader(dir);
   t.teardown(() => reader.close());
-  t.true((reader.read()?.cpu?.usageUsec ?? -1) >= 0);
+  const full = reader.read();
+  t.true((full?.cpu?.usageUsec ?? -1) >= 0);
+  t.deepEqual(full?.descendants, { live: 0, dying: 0 });
+  await sleeper(t, dir);
+  const hot = reader.read({ full: false });
+  t.true((hot?.cpu?.usageUsec ?? -1) >= (full?.cpu?.usageUsec ?? 0));
+  t.deepEqual(hot?.descendants, full?.descendants);
+  await tree.kill('acme/sampled');
+  await tree.waitEmpty('acme/sampled', { timeoutMs: 5000 });
   await tree.remove('acme/sampled');
   t.is(reader.read(), undefined);
 });
