@@ -82,10 +82,11 @@ test('what was made anew under the same name is not removed', async (t) => {
   const leaks = new Leaks({ firstMs: 5, remove });
   leaks.add(dir, 'busy');
   rmdirSync(dir);
-  // Takes the inode, should the file system give it again.
-  mkdirSync(`${dir}-other`);
+  // These take the inode, should the file system give it again; a cgroup's is never given twice.
+  const others = Array.from({ length: 64 }, (_, n) => `${dir}-other-${n}`);
+  for (const other of others) mkdirSync(other);
   mkdirSync(dir);
-  t.teardown(() => rmdirSync(`${dir}-other`));
+  t.teardown(() => others.forEach((other) => void rmdirSync(other)));
   await until(() => leaks.list().length === 0);
   t.true(existsSync(dir));
 });
