@@ -16,13 +16,16 @@ const EVERYTHING: Limits = {
 
 /** `files`: those that this kernel has. */
 export function desiredValues(limits: Limits, frozen: boolean, files: ReadonlySet<string>): Value[] {
-  const wanted = planValues(limits);
-  const named = new Set(wanted.map(placeOf));
-  const defaults = planChange(EVERYTHING, {}).filter((value) => !named.has(placeOf(value)));
+  const wanted = withDefaults(limits, EVERYTHING);
   const freeze: Value = { file: 'cgroup.freeze', value: frozen ? '1' : '0' };
   // The weight of an idle group reads 0 and cannot be written (kernel/sched/core.c).
   const idle = limits.cpu?.idle === true;
-  return [...wanted, ...defaults, freeze].filter(
-    ({ file }) => files.has(file) && !(idle && file.startsWith('cpu.weight')),
-  );
+  return [...wanted, freeze].filter(({ file }) => files.has(file) && !(idle && file.startsWith('cpu.weight')));
+}
+
+/** The values of `limits`, then the kernel's default for what else `everything` names. */
+export function withDefaults(limits: Limits, everything: Limits): Value[] {
+  const wanted = planValues(limits);
+  const named = new Set(wanted.map(placeOf));
+  return [...wanted, ...planChange(everything, {}).filter((value) => !named.has(placeOf(value)))];
 }

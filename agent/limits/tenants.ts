@@ -1,11 +1,11 @@
 // The cgroup of a tenant, above those of its workloads: what the configuration limits of the tenant as a whole, and the
 // protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
-import { planChange } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import type { TenantKernelLimits } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { CgroupPort } from '../workload/ports.js';
+import { withDefaults } from './desired.js';
 import { ioLimits } from './io.js';
 import type { LimitContext } from './limits.js';
 import { shrinkTo } from './shrink.js';
@@ -38,6 +38,7 @@ export class TenantGroups {
   readonly #promises = new Map<string, Protection & { readonly tenant: string }>();
   readonly #sums = new Map<string, Protection>();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #devices = new Map<string, Set<string>>();
   readonly #refused = new Map<string, string>();
 
   constructor(options: TenantGroupsOptions) {
@@ -64,7 +65,11 @@ export class TenantGroups {
   /** What the tenant's cgroup should hold, as far as this kernel has the files. */
   desired(tenant: string): readonly Value[] {
     const { files } = this.#options.context;
-    return planChange(EVERYTHING, this.#limitsOf(tenant)).filter(({ file }) => files.has(file));
+    const limits = this.#limitsOf(tenant);
+    // io.max has a line for each device, and no default but to name those that were limited before.
+    const devices = [...(this.#devices.get(tenant) ?? [])].map((device) => ({ device, readBps: 1 }));
+    const everything = devices.length === 0 ? EVERYTHING : { ...EVERYTHING, io: { devices } };
+    return withDefaults(limits, everything).filter(({ file }) => files.has(file));
   }
 
   /** Tenants whose memory cannot go down to its limit yet, and why. */
@@ -94,12 +99,19 @@ export class TenantGroups {
   async #apply(tenant: string): Promise<void> {
     const { cgroups } = this.#options;
     const found = cgroups.differences(tenant, this.desired(tenant));
+    this.#remember(tenant);
     const memory = found.find(({ file }) => file === 'memory.max');
     const lowered = memory !== undefined && this.#isLower(tenant, memory) ? memory : undefined;
     const others = found.filter((value) => value !== lowered);
     if (others.length > 0) await cgroups.apply(tenant, others);
     this.#refused.delete(tenant);
     if (lowered !== undefined) await this.#shrink(tenant, Number(lowered.value));
+  }
+
+  #remember(tenant: string): void {
+    const devices = this.#devices.get(tenant) ?? new Set();
+    for (const { device } of this.#limitsOf(tenant).io?.devices ?? []) devices.add(device);
+    if (devices.size > 0) this.#devices.set(tenant, devices);
   }
 
   #isLower(tenant: string, wanted: Value): boolean {

@@ -30,7 +30,11 @@ export class TrackedJournal extends Journal {
   readonly #pending = new Set<Promise<void>>();
   #dead = false;
 
+  /** What was to be written, as `ID STATE`, in the order in which it was asked for. */
+  readonly asked: string[] = [];
+
   override write(record: WorkloadRecord): Promise<void> {
+    this.asked.push(`${record.id} ${record.state}`);
     return this.#track(() => super.write(record));
   }
 
