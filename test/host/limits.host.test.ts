@@ -101,6 +101,28 @@ async function unharmed(...ids: readonly string[]): Promise<string> {
 const metric = (line: string): Promise<string> =>
   sh(s.host, `curl -sf http://127.0.0.1:9464/metrics | grep -E '${line}' || true`);
 
+interface Rate {
+  readonly what: string;
+  /** A shell command that prints a number. */
+  readonly counter: string;
+  readonly limit: number;
+}
+
+/**
+ * Looks at hogs for ten seconds: never more than 5 % above the limit, and not more than 5 % below it. A busy machine may keep
+ * the whole lab, hogs and all, from running for a while; then it is below, and looked at again.
+ */
+async function heldTo(rates: readonly Rate[]): Promise<readonly string[]> {
+  const counters = rates.map(({ counter }) => counter);
+  for (let look = 1; ; look++) {
+    const shares = (await ratesOf(s.host, counters, 10)).map((rate, i) => rate / (rates[i]?.limit ?? 0));
+    const said = rates.map(({ what }, i) => `${what}: ${((shares[i] ?? 0) * 100).toFixed(1)} % of it`);
+    if (shares.some((share) => share > 1.05)) throw new Error(`not held: ${said.join(', ')}`);
+    if (shares.every((share) => share > 0.95)) return said;
+    if (look === 6) throw new Error(`less than that: ${said.join(', ')}`);
+  }
+}
+
 test.serial('cpu hogs are held to their quotas within 5 %, the default burst included', async (t) => {
   t.timeout(5 * MINUTES);
   await start(
@@ -113,10 +135,11 @@ test.serial('cpu hogs are held to their quotas within 5 %, the default burst inc
     '6000',
     '10000',
   ]);
-  const [third = 0, half = 0] = await ratesOf(s.host, [`${TREE}/acme/third`, `${TREE}/acme/half`].map(cpuUsage), 10);
-  t.log(`limit 0.3: used ${(third / 1e6).toFixed(4)} cores; limit 0.5: ${(half / 1e6).toFixed(4)}`);
-  t.true(Math.abs(third / 1e6 / 0.3 - 1) < 0.05, `${third / 1e6} cores of 0.3`);
-  t.true(Math.abs(half / 1e6 / 0.5 - 1) < 0.05, `${half / 1e6} cores of 0.5`);
+  const [third, half] = await heldTo([
+    { what: 'limit 0.3', counter: cpuUsage(`${TREE}/acme/third`), limit: 0.3e6 },
+    { what: 'limit 0.5', counter: cpuUsage(`${TREE}/acme/half`), limit: 0.5e6 },
+  ]);
+  t.log(third, half);
   await remove('third', 'half');
 });
 
