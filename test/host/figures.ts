@@ -7,7 +7,9 @@ export const MOUNT = '/sys/fs/cgroup';
 /** The values of one cgroup file, a line each; empty for a file that is not there. */
 export async function filesOf(host: Host, directory: string, ...files: readonly string[]): Promise<readonly string[]> {
   const text = await sh(host, `cd ${directory}; for f in ${files.join(' ')}; do echo "$(cat $f 2>/dev/null)"; done`);
-  return text.split('\n');
+  const lines = text.split('\n');
+  // The shell's answer comes without the empty lines at its end.
+  return files.map((_, at) => lines[at] ?? '');
 }
 
 /** What every cgroup of workloads and tenants holds, by file, as text to compare. */
