@@ -219,7 +219,11 @@ function usageBetween(
     ms < MIN_MS || earlier === undefined || Number.isNaN(earlier) ? 0 : ((later - earlier) / ms) * 1000;
   const { limit: limits } = subject;
   const limited: Readonly<Record<Resource, boolean>> = {
-    memory: atLimit(now.memory, limits.memory ?? 'max') || rate(now.maxEvents, before?.maxEvents) > 0,
+    // Above memory.high the kernel makes it wait, whatever the host has left: that is its limit, too.
+    memory:
+      atLimit(now.memory, limits.memory ?? 'max') ||
+      rate(now.maxEvents, before?.maxEvents) > 0 ||
+      rate(now.highEvents, before?.highEvents) > 0,
     cpu: rate(now.throttledUsec, before?.throttledUsec) > 0,
     io: limits.io,
   };
