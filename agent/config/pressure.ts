@@ -1,8 +1,8 @@
 // Section [pressure]: when the host, a tenant or a workload counts as short of something, and what may be done about it.
 //
-// The default is `enforce`: an agent that only watches while the kernel kills by its own rules helps nobody. It may be the
-// default because the rungs that hurt come last and late: guaranteed workloads are spared, freezing needs five seconds of
-// act-level pressure, killing twenty and that nothing gentler is left. Before `enforce`, `dry-run` shows what would be done.
+// The default is `dry-run`: every step is told with its figures, and nothing is touched. `enforce` is for the operator to choose
+// who has seen these, until its steps have been shown on hosts under real pressure. The rungs that hurt come last and late:
+// guaranteed workloads are spared, freezing needs five seconds of act-level pressure, killing twenty and nothing gentler left.
 import * as z from 'zod';
 import { parseDuration, parseSize } from '../workload/units.js';
 
@@ -37,7 +37,7 @@ const scope = (some: string, full: string) => ({
 });
 
 export const pressureSchema = z.strictObject({
-  mode: z.enum(['off', 'dry-run', 'enforce']).default('enforce').meta({
+  mode: z.enum(['off', 'dry-run', 'enforce']).default('dry-run').meta({
     description: 'enforce: act by steps before the kernel kills; dry-run: only tell what would be done',
   }),
   steps: steps(STEPS).meta({ description: 'what may be done, in the order suppress, reclaim, balloon, freeze, kill' }),
