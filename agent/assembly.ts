@@ -24,7 +24,7 @@ import { configureKsm, readKsm } from './host/ksm.js';
 import { probeKvm } from './host/kvm.js';
 import { readTopology } from './host/topology.js';
 import { which } from './host/which.js';
-import { diskOf } from './limits/io.js';
+import { knownDisks } from './limits/io.js';
 import { Layers } from './limits/layers.js';
 import type { LimitContext } from './limits/limits.js';
 import { LimitRoom } from './limits/room.js';
@@ -269,7 +269,7 @@ async function makeWorld(
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {
     files: cgroupFiles,
-    device: diskOf,
+    device: knownDisks(),
     config: config.cgroups,
     defaultCpu: config.density.default_cpu_request,
   };

@@ -1,60 +1,65 @@
 // Limits of block devices. io.max is kept by the queue of a whole disk: a partition means the disk it is on.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Limits } from '../../cgroups/types.js';
-import { codeOf } from '../../linux/errors.js';
+import type { DeviceLimits, Limits } from '../../cgroups/types.js';
+import { readOptional } from '../../linux/proc.js';
 import { BerthError } from '../errors.js';
 import type { Resources } from '../workload/resources-spec.js';
+import type { WorkloadSpec } from '../workload/spec.js';
 
 type IoLimits = NonNullable<Limits['io']>;
 
-/** Pure but for `device`, which names the disk. */
-export function ioLimits(
-  devices: Readonly<Resources['io']>,
-  weight: number | undefined,
-  device: (path: string) => string,
-): IoLimits {
-  const each = (devices ?? []).map(({ device: path, latency, ...rest }) => ({
-    device: device(path),
-    ...(rest.readBps === undefined ? {} : { readBps: rest.readBps }),
-    ...(rest.writeBps === undefined ? {} : { writeBps: rest.writeBps }),
-    ...(rest.readIops === undefined ? {} : { readIops: rest.readIops }),
-    ...(rest.writeIops === undefined ? {} : { writeIops: rest.writeIops }),
-    ...(rest.weight === undefined ? {} : { weight: rest.weight }),
-    ...(latency === undefined ? {} : { latencyUsec: latency }),
-  }));
+/** MAJOR:MINOR of the disk behind a device of a spec; undefined: this host has none of that name. */
+export type DiskOf = (path: string) => string | undefined;
+
+/** Pure but for `device`. A disk that is not there has nothing to be limited; see requireDevices. */
+export function ioLimits(devices: Readonly<Resources['io']>, weight: number | undefined, device: DiskOf): IoLimits {
+  const each = (devices ?? []).flatMap(({ device: path, latency, ...rest }) => {
+    const numbers = device(path);
+    if (numbers === undefined) return [];
+    const latencyUsec = latency === undefined ? {} : { latencyUsec: latency };
+    return [{ device: numbers, ...defined(rest), ...latencyUsec }];
+  });
   return {
     ...(weight === undefined ? {} : { weight }),
     ...(each.length === 0 ? {} : { devices: each }),
   };
 }
 
-/** `/dev/vda1` -> `254:0`, the disk's. Throws `device_missing` for what is no block device of this host. */
-export function diskOf(path: string, sys = '/sys'): string {
-  const numbers = path.includes('/') ? numbersOf(path) : path;
-  const directory = join(sys, 'dev/block', numbers);
-  try {
-    readFileSync(join(directory, 'dev'));
-  } catch {
-    throw missing(path, 'this host has no such block device');
-  }
-  try {
-    readFileSync(join(directory, 'partition'));
-    return readFileSync(join(directory, '../dev'), 'latin1').trim();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return numbers;
-    throw error;
-  }
+/** Throws `device_missing` for a limit of a spec that could not be kept. Before admission, and at every start. */
+export function requireDevices({ resources }: Pick<WorkloadSpec, 'resources'>, device: DiskOf): void {
+  for (const { device: path } of resources.io ?? [])
+    if (device(path) === undefined)
+      throw new BerthError('device_missing', `io limits cannot be set on ${path}: this host has no such block device`, {
+        hint: 'Name a disk as `lsblk` shows it, such as "/dev/vda", or its MAJOR:MINOR.',
+        data: { device: path },
+      });
 }
 
-function numbersOf(path: string): string {
-  try {
-    const stat = statSync(path);
-    if (stat.isBlockDevice()) return deviceNumbers(stat.rdev);
-  } catch (error) {
-    throw missing(path, codeOf(error) ?? 'cannot be read');
-  }
-  throw missing(path, 'it is no block device');
+/** As diskOf, asked once for each that is there: limits are looked at often, and disks do not change their numbers. */
+export function knownDisks(): DiskOf {
+  const known = new Map<string, string>();
+  return (path) => {
+    const numbers = known.get(path) ?? diskOf(path);
+    if (numbers !== undefined) known.set(path, numbers);
+    return numbers;
+  };
+}
+
+/** `/dev/vda1` -> `254:0`, the disk's; undefined for what is no block device of this host. */
+export function diskOf(path: string, sys = '/sys'): string | undefined {
+  const numbers = path.includes('/') ? numbersOf(path) : path;
+  if (numbers === undefined) return undefined;
+  const directory = join(sys, 'dev/block', numbers);
+  if (readOptional(join(directory, 'dev')) === undefined) return undefined;
+  const partition = readOptional(join(directory, 'partition')) !== undefined;
+  // Not by join: it would take `..` back by the letter, and the directory is a link.
+  return partition ? readOptional(`${directory}/../dev`) : numbers;
+}
+
+function numbersOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isBlockDevice() === true ? deviceNumbers(stat.rdev) : undefined;
 }
 
 /** makedev(3) as glibc packs it into 64 bits. */
@@ -65,9 +70,9 @@ export function deviceNumbers(rdev: number): string {
   return `${major}:${minor & 0xffffffffn}`;
 }
 
-function missing(path: string, why: string): BerthError {
-  return new BerthError('device_missing', `io limits cannot be set on ${path}: ${why}`, {
-    hint: 'Name a disk as `lsblk` shows it, such as "/dev/vda", or its MAJOR:MINOR.',
-    data: { device: path },
-  });
+/** Fields that a checked spec leaves out are undefined in its type. */
+function defined(
+  limits: Omit<NonNullable<Resources['io']>[number], 'device' | 'latency'>,
+): Omit<DeviceLimits, 'device'> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

@@ -27,6 +27,8 @@ export interface LayerSubject {
 
 export interface LayerWorld {
   readonly cgroups: Pick<CgroupPort, 'apply'>;
+  /** Whether there is such a workload at all; of others nothing is kept. */
+  has(id: string): boolean;
   /** Undefined: nothing of it runs. What is asked for then is kept, and written at its start. */
   subject(id: string): LayerSubject | undefined;
 }
@@ -94,12 +96,23 @@ export class Layers {
     return mine;
   }
 
+  /** A new run begins, in a cgroup of its own: it is placed where it was, and has nothing to answer for of the last one. */
+  restart(id: string): void {
+    for (const layer of LAYERS) if (layer !== 'placement' && this.of(id, layer).length > 0) this.#keep(id, layer, []);
+  }
+
+  /** Forgets all that are not of these: their workloads went while no agent was there. */
+  retain(ids: ReadonlySet<string>): void {
+    for (const id of [...this.#overlays.keys()]) if (!ids.has(id)) this.forget(id);
+  }
+
   /** Its cgroup is gone, and all layers with it. */
   forget(id: string): void {
     if (this.#overlays.delete(id)) rmSync(this.#file(id), { force: true });
   }
 
   async #set(id: string, layer: LayerName, values: readonly Value[]): Promise<readonly Value[]> {
+    if (this.#world?.has(id) === false) return [];
     const before = this.#overlays.get(id) ?? {};
     this.#keep(id, layer, values);
     const subject = this.#world?.subject(id);

@@ -4,13 +4,12 @@ import type { Limits } from '../../cgroups/types.js';
 import type { Config } from '../config/schema.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
-import { ioLimits } from './io.js';
+import { type DiskOf, ioLimits } from './io.js';
 
 export interface LimitContext {
   /** Files that a cgroup of this host has, e.g. `cpu.max.burst` (cgroups/probe.ts). */
   readonly files: ReadonlySet<string>;
-  /** MAJOR:MINOR of the disk behind a device of a spec. Throws `device_missing`. */
-  readonly device: (path: string) => string;
+  readonly device: DiskOf;
   readonly config: Config['cgroups'];
   /** Cores counted for a workload that requests none (density.default_cpu_request). */
   readonly defaultCpu: number;

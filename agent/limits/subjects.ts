@@ -14,6 +14,7 @@ export const TENANT_KEY = 'tenant/';
 export function layerWorld(world: World, manager: Manager): LayerWorld {
   return {
     cgroups: world.cgroups,
+    has: (id) => manager.has(id),
     subject: (id) => layerSubject(world, manager, id),
   };
 }
@@ -54,9 +55,10 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
   };
 }
 
-function specValues(world: World, { spec, state }: WorkloadRecord): readonly Value[] {
+/** Frozen only while that is wanted, too: a thaw on the way to a stop is no change by others. */
+function specValues(world: World, { spec, state, desired }: WorkloadRecord): readonly Value[] {
   const limits = limitsOf(spec, driverOf(world, spec.driver).overhead(spec), world.limits);
-  return desiredValues(limits, state === 'frozen', world.limits.files);
+  return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files);
 }
 
 function runs({ state }: WorkloadRecord): boolean {

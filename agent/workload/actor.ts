@@ -21,8 +21,6 @@ import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
-/** The pressure ladder may have frozen it, too. */
-const FREEZE = { file: 'cgroup.freeze', value: '1' };
 /** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
 const OOM_SETTLES_MS = 1000;
 /** How long a decision to kill holds across a restart of the agent. */
@@ -261,7 +259,10 @@ export class Actor {
     const { cgroups, config, layers } = this.#world;
     const grace = parseDuration(config.lifecycle.stop_grace) ?? 10_000;
     if (process !== null && !this.#killNow) {
-      if (state === 'frozen' || layers.covers(id, FREEZE)) await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+      // The pressure ladder may have frozen it, too.
+      const held = layers.of(id, 'freeze').length > 0;
+      if (held) await layers.set(id, 'freeze', []);
+      if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
       if (!polite) terminate(process);
@@ -335,7 +336,10 @@ export class Actor {
     this.#world.placement.remove(id);
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);
-    await this.#world.tenants.apply(spec.tenant);
+    // Its tenant is promised less now. The audit sees to it where this fails: what is gone must not wait for it.
+    await this.#world.tenants
+      .apply(spec.tenant)
+      .catch((err: unknown) => this.#world.log.warn({ tenant: spec.tenant, err }, 'limits of a tenant not written'));
   }
 
   #cleanup(): Promise<void> {

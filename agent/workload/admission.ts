@@ -8,6 +8,7 @@ import { refusalOf } from '../density/refusal.js';
 import { makeRoom, yieldsTo } from '../density/victims.js';
 import { BerthError, type ErrorCode } from '../errors.js';
 import { requireKsm } from '../host/ksm.js';
+import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
@@ -57,6 +58,7 @@ export class Admission {
     requireNetwork(spec.network, config.network);
     requireRates(spec.network, config.network);
     requireKsm(spec, this.#world.ksm());
+    requireDevices(spec, limits.device);
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
     await driver.check(spec, { which, kvmUsable, live });
   }

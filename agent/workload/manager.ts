@@ -262,6 +262,7 @@ export class Manager {
   /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
   #seatAll(): Promise<void> {
     const { layers, placement } = this.#world;
+    layers.retain(new Set(this.#actors.keys()));
     const held = this.records().filter(({ state }) => !isSettled(state));
     const values = ({ id, state }: WorkloadRecord) =>
       state === 'running' || state === 'frozen' ? layers.of(id, 'placement') : undefined;

@@ -6,6 +6,7 @@ import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
@@ -29,11 +30,17 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   const ms = parseDuration(world.config.lifecycle.start_deadline) ?? 120_000;
   const deadline = AbortSignal.timeout(ms);
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
-  const { spec, sandbox, state } = actor.record;
+  const { spec, sandbox, state, end } = actor.record;
   const driver = driverOf(world, spec.driver);
   const context = contextOf(actor.record, world);
 
   if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
+  requireDevices(spec, world.limits.device);
+  if (end !== null && actor.record.state === 'preparing') {
+    // An earlier run has left its cgroup, with its counters, and perhaps with brakes of the ladder on.
+    await world.cgroups.remove(sandbox.cgroup);
+    world.layers.restart(spec.id);
+  }
   const limits = limitsOf(spec, driver.overhead(spec), world.limits);
   world.tenants.promise(spec.id, spec.tenant, limits);
   const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);

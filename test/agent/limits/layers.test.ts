@@ -29,6 +29,7 @@ function kernel(running = true) {
           return { file, value };
         }),
     },
+    has: () => true,
     subject: () => (running ? { cgroup: 'acme/web', values: SPEC } : undefined),
   };
   return { files, writes, world };
@@ -101,4 +102,25 @@ test('a file that is no overlay is removed and harms nobody', (t) => {
   t.deepEqual(new Layers(directory, silent).holders('pressure'), []);
   t.false(existsSync(join(directory, 'web.json')));
   t.deepEqual(readdirSync(directory), []);
+});
+
+test('of a workload that is not there nothing is kept, and of those that have gone nothing stays', async (t) => {
+  const directory = temporaryDirectory('layers');
+  const layers = new Layers(directory, silent);
+  layers.attach({ ...kernel(false).world, has: (id) => id === 'web' });
+  await layers.set('gone', 'pressure', [{ file: 'cpu.weight', value: '1' }]);
+  await layers.set('web', 'pressure', [{ file: 'cpu.weight', value: '1' }]);
+  t.deepEqual(readdirSync(directory), ['web.json']);
+  layers.retain(new Set(['box']));
+  t.deepEqual(readdirSync(directory), []);
+});
+
+test('a new run keeps its place and nothing else', async (t) => {
+  const layers = new Layers(temporaryDirectory('layers'), silent);
+  layers.attach(kernel(false).world);
+  await layers.set('web', 'placement', [{ file: 'cpuset.cpus', value: '2' }]);
+  await layers.set('web', 'pressure', [{ file: 'cpu.weight', value: '1' }]);
+  await layers.set('web', 'freeze', [{ file: 'cgroup.freeze', value: '1' }]);
+  layers.restart('web');
+  t.deepEqual(layers.over('web', []), [{ file: 'cpuset.cpus', value: '2' }]);
 });
