@@ -29,6 +29,7 @@ import { Layers } from './limits/layers.js';
 import type { LimitContext } from './limits/limits.js';
 import { LimitRoom } from './limits/room.js';
 import { TenantGroups } from './limits/tenants.js';
+import { briefly } from './metrics/briefly.js';
 import type { Latest } from './metrics/sampler.js';
 import { Claims } from './network/claims.js';
 import { hostNetworks, requireFreePools } from './network/conflicts.js';
@@ -117,9 +118,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ...{ world, manager, signals: rooms.signals, latest },
     swapBytes: facts.swapBytes,
     units: facts.systemd ? UNITS : [],
-    changed: ({ workload }) => {
-      if (workload !== null) manager.memoryEventsChanged(workload);
-    },
+    killed: (id) => manager.memoryEventsChanged(id),
   });
   const pressure = makePressure(world, manager, rooms, facts);
   late.history = (id) => pressure.history.last(id);
@@ -154,8 +153,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     schedulers,
   });
   const source = {
-    describe: () => agent.describe(),
-    capacity: () => manager.capacity(),
+    describe: briefly(() => agent.describe()),
+    capacity: briefly(() => manager.capacity()),
     ceilings: () => density.ceilings(),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
@@ -164,14 +163,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
       ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },
       ...{ forwarded: health.totals, conntrack: conntrackUse() },
     }),
-    limits: () => ({
+    limits: briefly(() => ({
       ...limits.figures(),
       ...{
         pressure: pressure.status(),
         cpus: world.placement.capacity(),
         violations: agent.placement().violations.length,
       },
-    }),
+    })),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
   const observation = await observe(world, manager, rooms.network, source, version, pressure);

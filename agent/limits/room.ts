@@ -1,13 +1,12 @@
 // Everything that looks after limits while workloads run: the watch on their cgroups, the audit against second writers, the
 // promises of memory above them, the advice on throttling.
-import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals } from '../../cgroups/signals/index.js';
 import type { LimitStatus } from '../host/limit-checks.js';
 import type { LimitFigures } from '../metrics/limits.js';
 import type { Manager } from '../workload/manager.js';
 import type { World } from '../workload/world.js';
 import { limitStatus, type Sampled, ThrottlingWatch } from './conditions.js';
-import { LimitDrift, type LimitSubject } from './drift.js';
+import { LimitDrift } from './drift.js';
 import { UnitProtection } from './protection.js';
 import { driftWorld, layerWorld } from './subjects.js';
 import { CgroupWatch } from './watch.js';
@@ -22,9 +21,11 @@ export interface LimitRoomOptions {
   readonly units: ConstructorParameters<typeof UnitProtection>[0]['units'];
   /** The last sample of a workload. */
   readonly latest: (id: string) => Sampled | undefined;
-  /** Counters of a cgroup have changed. */
-  readonly changed: (subject: LimitSubject, events: CgroupEvents) => void;
+  /** The kernel has killed something in the cgroup of a workload. */
+  readonly killed: (workload: string) => void;
 }
+
+const SYNC_MS = 50;
 
 export class LimitRoom {
   readonly #options: LimitRoomOptions;
@@ -32,16 +33,17 @@ export class LimitRoom {
   readonly #watch: CgroupWatch;
   readonly #throttling: ThrottlingWatch;
   readonly #protection: UnitProtection;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LimitRoomOptions) {
-    const { world, manager, signals, units, changed } = options;
+    const { world, manager, signals, units, killed } = options;
     const { cgroups, config, density, events, layers, limits, log, tenants } = world;
     this.#options = options;
     layers.attach(layerWorld(world, manager));
     const audited = driftWorld(world, manager);
     this.#drift = new LimitDrift(audited, { repairs: config.cgroups.repairs });
     this.#watch = new CgroupWatch({
-      ...{ signals, cgroups, events, log, changed },
+      ...{ signals, cgroups, events, log, killed },
       subjects: () => audited.subjects(),
       written: (key) => this.#drift.hint(key),
     });
@@ -75,10 +77,13 @@ export class LimitRoom {
     });
   }
 
-  /** A workload runs now, or does not any more. */
+  /** A workload runs now, or does not any more; in a storm of them it is looked at once for many. */
   sync(): void {
-    this.#watch.sync();
-    this.#protection.changed();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#watch.sync();
+      this.#protection.changed();
+    }, SYNC_MS).unref();
   }
 
   forget(id: string): void {
@@ -105,6 +110,7 @@ export class LimitRoom {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#watch.close();
     await this.#drift.close();
     await this.#protection.close();

@@ -1,7 +1,7 @@
 // One watch for each cgroup of ours that something runs in. What the kernel says goes to whoever acts on it: counters of
 // memory to the pressure room and the records of kills, refused forks to the log, a written file to the audit of limits.
 import type { CgroupEvents } from '../../cgroups/events.js';
-import type { Signals, Watch } from '../../cgroups/signals/index.js';
+import type { Signals, CgroupWatch as Watch } from '../../cgroups/signals/index.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import type { LimitSubject } from './drift.js';
 
@@ -13,8 +13,8 @@ export interface WatchWorld {
   subjects(): readonly LimitSubject[];
   /** A file of this subject was written, perhaps by us. */
   written(key: string): void;
-  /** Counters of the subject have changed. */
-  changed(subject: LimitSubject, events: CgroupEvents): void;
+  /** The kernel has killed something in the cgroup of a workload. */
+  killed(workload: string): void;
 }
 
 /** A fork bomb is refused thousands of times a second; it is told once in this time. */
@@ -23,7 +23,8 @@ const QUIET_MS = 60_000;
 interface Followed {
   readonly watch: Watch;
   readonly cgroup: string;
-  pidsMax: number | undefined;
+  /** As last told: only what rises from there is news. */
+  events: CgroupEvents;
   toldAt: number;
 }
 
@@ -65,7 +66,7 @@ export class CgroupWatch {
         else if (signal.kind === 'gone') this.#leave(subject.key);
         else this.#counted(subject, signal.events);
       });
-      this.#followed.set(subject.key, { watch, cgroup: subject.cgroup, pidsMax: undefined, toldAt: 0 });
+      this.#followed.set(subject.key, { watch, cgroup: subject.cgroup, events: watch.events, toldAt: 0 });
       return true;
     } catch (error) {
       if (this.#unwatched === 0) log.warn({ workload: subject.key, err: error }, 'a cgroup cannot be watched');
@@ -74,19 +75,25 @@ export class CgroupWatch {
   }
 
   #counted(subject: LimitSubject, events: CgroupEvents): void {
-    this.#world.changed(subject, events);
     const followed = this.#followed.get(subject.key);
-    if (followed === undefined || events.pidsMax === undefined) return;
-    const before = followed.pidsMax;
-    followed.pidsMax = events.pidsMax;
+    if (followed === undefined) return;
+    const before = followed.events;
+    followed.events = events;
+    const { workload } = subject;
+    if (workload !== null && (events.memory?.oomKill ?? 0) > (before.memory?.oomKill ?? 0))
+      this.#world.killed(workload);
+    const refused = (events.pidsMax ?? 0) - (before.pidsMax ?? 0);
+    if (refused > 0) this.#refused(subject, followed, refused);
+  }
+
+  #refused({ workload, tenant, cgroup }: LimitSubject, followed: Followed, refused: number): void {
     const now = Date.now();
-    if (before === undefined || events.pidsMax <= before || now - followed.toldAt < QUIET_MS) return;
+    if (now - followed.toldAt < QUIET_MS) return;
     // The count of a tenant holds those of its workloads (since Linux 6.12): it is told only where the limit is its own.
-    const [limit] = this.#world.cgroups.read(subject.cgroup, [{ file: 'pids.max', value: 'max' }]);
+    const [limit] = this.#world.cgroups.read(cgroup, [{ file: 'pids.max', value: 'max' }]);
     if (limit?.value === 'max') return;
     followed.toldAt = now;
-    const { workload, tenant, cgroup } = subject;
-    const data = { refused: events.pidsMax - before, cgroup };
+    const data = { refused, cgroup };
     const type = workload === null ? 'tenant.pids_refused' : 'workload.pids_refused';
     this.#world.events.append({ type, tenant, data, ...(workload === null ? {} : { workload }) });
     this.#world.log.warn({ workload, tenant, ...data }, 'forks are refused: pids.max is reached');

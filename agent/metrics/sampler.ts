@@ -146,7 +146,7 @@ export class Sampler {
     this.#finishedAt = performance.now();
     this.#durationMs = this.#finishedAt - startedAt;
     this.#ticks += 1;
-    this.#options.onRound?.();
+    this.#told(undefined, () => this.#options.onRound?.());
   }
 
   #one(
@@ -164,7 +164,7 @@ export class Sampler {
     } catch (error) {
       this.#fail(error, id);
     }
-    if (stats !== undefined) this.#options.onSample?.(id, stats);
+    if (stats !== undefined) this.#told(id, () => this.#options.onSample?.(id, stats));
     const { hostLink, baseline } = sandbox;
     const counted = hostLink === null ? undefined : links.get(hostLink);
     const link = counted === undefined || baseline === null ? counted : since(baseline, counted);
@@ -214,6 +214,15 @@ export class Sampler {
     } catch (error) {
       this.#fail(error, undefined);
       return new Map();
+    }
+  }
+
+  /** What others make of a sample must not end the sampling. */
+  #told(id: string | undefined, tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#fail(error, id);
     }
   }
 
