@@ -39,6 +39,7 @@ import { isTaken } from './network/published.js';
 import { roomSettings } from './network/settings.js';
 import { timed } from './network/timed.js';
 import { LateObserver, type Observation, observe } from './observe.js';
+import { Pinning } from './placement/pinning.js';
 import { Placement } from './placement/placement.js';
 import { Pressure } from './pressure/engine.js';
 import { handOf } from './pressure/hand.js';
@@ -66,6 +67,8 @@ export interface Late {
   latest: (id: string) => Latest | undefined;
   /** Its last minute of pressure. */
   history: World['history'];
+  /** Its cpus were written. */
+  placed: (id: string) => void;
 }
 
 export interface Assembly {
@@ -79,6 +82,7 @@ export interface Assembly {
   readonly drift: Drift;
   readonly health: NetworkHealth;
   readonly limits: LimitRoom;
+  readonly pinning: Pinning;
   readonly pressure: Pressure;
   readonly agent: Agent;
   readonly observation: Observation;
@@ -107,11 +111,16 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const claims = new Claims(config.network);
   const late: Late = {
     ...{ ready: false, inventory: undefined, foreign: {} },
-    ...{ schedulers: () => [], requests: () => [], latest: () => undefined, history: () => [] },
+    ...{
+      schedulers: () => [],
+      requests: () => [],
+      latest: () => undefined,
+      history: () => [],
+      placed: () => undefined,
+    },
   };
-  const history: World['history'] = (id) => late.history(id);
   const density = await openDensity(config, facts, rooms, claims, events, log);
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, history, log);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, late, log);
   const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
@@ -120,6 +129,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     units: facts.systemd ? UNITS : [],
     killed: (id) => manager.memoryEventsChanged(id),
   });
+  const pinning = new Pinning(world, manager);
+  late.placed = (id) => void pinning.pin(id);
   const pressure = makePressure(world, manager, rooms, facts);
   late.history = (id) => pressure.history.last(id);
   const drift = makeDrift(world, rooms.network, manager);
@@ -183,7 +194,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   density.setUsage(new Usage(usage, density.ledger));
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
   return { ...parts, agent, observation, late };
 }
 
@@ -259,7 +270,7 @@ async function makeWorld(
   observer: LateObserver,
   claims: Claims,
   density: Density,
-  history: World['history'],
+  late: Late,
   log: Log,
 ): Promise<World> {
   configureKsm(config.cgroups.ksm, log);
@@ -284,7 +295,7 @@ async function makeWorld(
     cgroups,
     limits,
     layers,
-    placement: new Placement(readTopology(), settings, layers, { log }),
+    placement: new Placement(readTopology(), settings, layers, { log, written: (id) => late.placed(id) }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
     network: timed(rooms.network, observer),
     holder: rooms.holder,
@@ -300,7 +311,7 @@ async function makeWorld(
     which,
     kvmUsable: facts.kvm?.usable ?? false,
     kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
-    history,
+    history: (id) => late.history(id),
     ksm: () => readKsm(),
   };
 }

@@ -44,7 +44,8 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, late, limits, manager, observation, pressure, quarantine, rooms, world } = parts;
+  const { agent, drift, events, late, limits, manager, observation, pinning, pressure, quarantine, rooms, world } =
+    parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
   await rooms.network
@@ -88,6 +89,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await control.stop();
   await observation.stop();
   await pressure.close();
+  pinning.close();
   await world.placement.close();
   await drift.close();
   await limits.close();
@@ -101,7 +103,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
-function listen({ drift, events, limits, manager, observation, pressure, rooms, world }: Assembly): void {
+function listen({ drift, events, limits, manager, observation, pinning, pressure, rooms, world }: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.holder.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   };
@@ -113,9 +115,10 @@ function listen({ drift, events, limits, manager, observation, pressure, rooms, 
       (error: unknown) => world.log.warn({ err: error }, 'the holder is back and does not answer'),
     );
   });
-  events.onEvent(({ type, workload }) => {
+  events.onEvent(({ type, workload, data }) => {
     observation.metrics.recordEvent();
     if (type === 'workload.state') limits.sync();
+    if (type === 'workload.state' && workload !== undefined && data.to === 'running') void pinning.pin(workload);
     if (type !== 'workload.deleted' || workload === undefined) return;
     limits.forget(workload);
     pressure.forget(workload);
