@@ -36,6 +36,7 @@ function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): 
     idle: cpu?.idle === true,
     memoryHigh: memory?.high ?? null,
     frozen: state === 'frozen',
-    canBalloon: driver.balloon !== undefined,
+    // Huge and locked pages stay with the VM, whatever its guest gives back.
+    canBalloon: driver.balloon !== undefined && spec.qemu?.hugepages === undefined && spec.qemu?.lockMemory !== true,
   };
 }

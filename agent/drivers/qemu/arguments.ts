@@ -40,6 +40,8 @@ export function machineArguments(options: MachineOptions): string[] {
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
     ...networkCard(sandbox),
     ...['-object', 'rng-builtin,id=rng0', '-device', 'virtio-rng-device,rng=rng0'],
+    // A guest in need of what was taken takes it back by itself.
+    ...['-device', 'virtio-balloon-device,deflate-on-oom=on'],
     ...['-qmp', `unix:${escapeComma(qmpSocket(directory))},server=on,wait=off`],
     ...['-sandbox', SECCOMP, ...jail(options)],
   ];

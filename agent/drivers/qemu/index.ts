@@ -26,6 +26,17 @@ export interface QemuOptions {
 
 const BINARY = 'qemu-system-x86_64';
 const QMP_TIMEOUT_MS = 2000;
+const MIB = 2 ** 20;
+
+/** One question to the monitor, which serves one client at a time. Rejects when it does not answer. */
+async function ask(directory: string, command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
+  try {
+    return await qmp.execute(command, args);
+  } finally {
+    qmp.close();
+  }
+}
 
 export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
   const versionOf = versionReader();
@@ -88,24 +99,17 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
     // The guest's power button. SIGTERM, the caller's other way, ends QEMU under the guest's feet.
     async stop(_spec, { directory }) {
       try {
-        const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
-        try {
-          await qmp.execute('system_powerdown');
-          return true;
-        } finally {
-          qmp.close();
-        }
+        await ask(directory, 'system_powerdown');
+        return true;
       } catch {
         return false;
       }
     },
-    async vcpuThreads(_spec, { directory }) {
-      const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
-      try {
-        return threadsOf(await qmp.execute('query-cpus-fast'));
-      } finally {
-        qmp.close();
-      }
+    vcpuThreads: async (_spec, { directory }) => threadsOf(await ask(directory, 'query-cpus-fast')),
+    // QEMU takes the size that the guest is to have, and its balloon never blows the guest up beyond what it booted with.
+    async balloon(spec, { directory }, bytes) {
+      const { memory } = sectionOf(spec, 'qemu');
+      await ask(directory, 'balloon', { value: Math.max(MIB, memory - bytes) });
     },
     explainEnd: (_spec, tail) => guestEnd(tail),
     // The socket and the jail lie in `directory`; the tap goes with the network namespace.

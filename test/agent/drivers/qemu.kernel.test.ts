@@ -13,6 +13,16 @@ const names = makeNames(9);
 const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
 const BOOT_MS = 90_000;
 
+/** Until the guest has, or has given back, what its balloon was told. */
+async function balloonIs(directory: string, actual: number): Promise<void> {
+  await eventually(async () => {
+    const qmp = await connectQmp(join(directory, 'qmp.sock'), { timeoutMs: 5000 });
+    const answer = (await qmp.execute('query-balloon')) as { readonly actual: number };
+    qmp.close();
+    return answer.actual === actual ? true : undefined;
+  }, BOOT_MS);
+}
+
 test.serial('a guest boots in its network as a user of its own, answers, and ends', async (t) => {
   t.timeout(240_000);
   const host = await startHost(t);
@@ -45,6 +55,12 @@ test.serial('a guest boots in its network as a user of its own, answers, and end
   t.like(await qmp.execute('query-status'), { status: 'running' });
   t.like(await qmp.execute('query-kvm'), { enabled: false });
   qmp.close();
+
+  const taken = 16 * 2 ** 20;
+  await driver.balloon?.(spec, running.context, taken);
+  await balloonIs(running.context.directory, (spec.qemu?.memory ?? 0) - taken);
+  await driver.balloon?.(spec, running.context, 0);
+  await balloonIs(running.context.directory, spec.qemu?.memory ?? 0);
 
   t.true(await driver.stop?.(spec, running.context));
   process.kill(pid, 'SIGTERM');
