@@ -155,7 +155,8 @@ run('a memory hog dies at its limit, with the figures, and nobody else is hurt',
   await ready('quiet');
   const before = await unharmed('quiet', 'bursty');
   const after = cursor();
-  await create(s.node, exec('hog', grow, { memory: { limit: '32Mi', swap: 0 } }));
+  // Slowly, so that there is a minute before its end to be told of.
+  await create(s.node, exec('hog', hold(64, 100), { memory: { limit: '32Mi', swap: 0 } }));
   const { end } = await reach(s.node, 'hog', ['failed', 'exited']);
   t.like(end, { cause: 'limit', actor: 'kernel', signal: 'SIGKILL' }, end?.detail);
   t.like(end?.memory, { limit: 32 * MIB, peak: 32 * MIB });
@@ -205,9 +206,9 @@ run('io hogs are held to their rates', async (t) => {
     exec('writer', direct('/var/tmp/written', 'write', '256K'), { io: [{ device: '/dev/vda', writeBps: '4Mi' }] }),
     exec('reader', direct('/var/tmp/read', 'read', '64K'), { io: [{ device: '/dev/vda', readIops: 50 }] }),
   );
-  const [writer, reader] = [`$TREE/acme/writer`, `$TREE/acme/reader`];
+  const [writer, reader] = [`${TREE}/acme/writer`, `${TREE}/acme/reader`];
   t.regex((await filesOf(s.host, writer, 'io.max')).join(), /^254:0 rbps=max wbps=4194304 riops=max wiops=max$/);
-  await s.host.waitFor(`[ $(${ioStat(writer, 'wbytes')}) -gt 0 ] && [ $($ioStat(reader, 'rios')) -gt 0 ]`);
+  await s.host.waitFor(`[ $(${ioStat(writer, 'wbytes')}) -gt 0 ] && [ $(${ioStat(reader, 'rios')}) -gt 0 ]`);
   const [bytes = 0, reads = 0] = await ratesOf(s.host, [ioStat(writer, 'wbytes'), ioStat(reader, 'rios')], 10);
   t.log(`4 MiB/s: written ${(bytes / MIB).toFixed(2)} MiB/s; 50 reads/s: ${reads.toFixed(1)}`);
   t.true(Math.abs(bytes / MIB / 4 - 1) < 0.1, `${bytes / MIB} MiB/s of 4`);
