@@ -222,7 +222,7 @@ export class Pressure {
     ladder.state = { ...decision.state, lastKill: own };
     if (decision.state.level === 'calm') ladder.vetoed.clear();
     if (decision.state.level !== before.level)
-      this.#world.log.info(
+      this.#world.log[before.level === 'calm' || decision.state.level === 'calm' ? 'info' : 'debug'](
         { scope: ladder.scope, resource: ladder.resource, from: before.level, ...ladder.stall, felt: reading.felt },
         `pressure is at level ${decision.state.level}`,
       );
