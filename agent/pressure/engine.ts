@@ -251,7 +251,7 @@ export class Pressure {
     }
   }
 
-  #carryOut(
+  async #carryOut(
     action: Action,
     figures: Readonly<Record<string, unknown>>,
     dryRun: boolean,
@@ -260,13 +260,18 @@ export class Pressure {
     const { target } = action;
     const { hook: path, hook_timeout } = this.#config;
     const all = () => this.#ladders.values();
-    return this.#performer.perform({
-      ...{ action, dryRun, figures, mayVeto, tenant: this.#subjects.find(({ id }) => id === target)?.tenant ?? '' },
+    const subject = this.#subjects.find(({ id }) => id === target);
+    const disturbs = action.kind === 'reclaim' && !dryRun && subject !== undefined;
+    if (disturbs) this.#guard.disturbed(subject.dir);
+    const outcome = await this.#performer.perform({
+      ...{ action, dryRun, figures, mayVeto, tenant: subject?.tenant ?? '' },
       hook: path === '' ? undefined : { path, timeoutMs: parseDuration(hook_timeout) ?? 0 },
       values: () => valuesOf(all(), target),
       stillFrozen: () => isFrozen(all(), target),
       balloon: () => balloonOf(all(), target),
     });
+    if (disturbs) this.#guard.disturbed(subject.dir);
+    return outcome;
   }
 
   /** Actions for what no ladder takes over. */

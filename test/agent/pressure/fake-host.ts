@@ -25,6 +25,9 @@ export interface FakeCgroup {
   high: number | 'max';
   highEvents: number;
   highPerSecond: number;
+  /** Pages. */
+  scanned: number;
+  reclaimed: number;
   stall: Record<Resource, Stalls>;
   perSecond: Record<Resource, Stalls>;
 }
@@ -78,7 +81,7 @@ export class FakeHost {
     if (known !== undefined) return known;
     const cgroup: FakeCgroup = {
       ...{ memory: 256 * MIB, growth: 0, file: 0, cpuUsec: 0, cpuPerSecond: 0, max: 'max', high: 'max' },
-      ...{ highEvents: 0, highPerSecond: 0, stall: stalls(), perSecond: stalls() },
+      ...{ highEvents: 0, highPerSecond: 0, scanned: 0, reclaimed: 0, stall: stalls(), perSecond: stalls() },
       ...more,
     };
     mkdirSync(this.dirOf(name), { recursive: true });
@@ -142,7 +145,7 @@ export class FakeHost {
       put(join(dir, 'memory.events'), `low 0\nhigh ${cgroup.highEvents}\nmax 0\noom 0\noom_kill 0`);
       put(
         join(dir, 'memory.stat'),
-        `anon ${cgroup.memory - cgroup.file}\nfile ${cgroup.file}\ninactive_file ${cgroup.file}\nactive_file 0\npgscan 0\npgsteal 0`,
+        `anon ${cgroup.memory - cgroup.file}\nfile ${cgroup.file}\ninactive_file ${cgroup.file}\nactive_file 0\npgscan ${cgroup.scanned}\npgsteal ${cgroup.reclaimed}`,
       );
       put(
         join(dir, 'cpu.stat'),
