@@ -1,7 +1,7 @@
 // One look at all alarmed scopes: who stalls, who uses what, and the reading that each ladder decides by.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isUp, matters } from './ladder.js';
+import { ENOUGH, isUp, matters } from './ladder.js';
 import { type HostMemory, type Measure, type Measured, MIN_MS, stallRate } from './measure.js';
 import { readingOf, type Stall } from './reading.js';
 import { type Ladder, membersOf } from './scopes.js';
@@ -87,8 +87,7 @@ function most(a: Stall, b: Stall): Stall {
 
 export function isShort({ scope, resource, settings }: Ladder, memory: HostMemory | undefined): boolean {
   if (scope !== 'host' || resource !== 'memory' || memory === undefined) return false;
-  // With the margin by which it must recover.
-  return memory.available < settings.minAvailable(memory.total) * 1.25;
+  return memory.available < settings.minAvailable(memory.total) * ENOUGH;
 }
 
 /** While a wider scope acts, what its members feel is its doing, and theirs to wait for. */
