@@ -1,5 +1,6 @@
 // The pressure engine: what the kernel's triggers say goes through the ladder, and what the ladder decides is carried out.
 // While it is calm nothing runs but `look`, with each sample of the metrics; while any scope is alarmed it looks each second.
+import { ioCost } from '../../cgroups/probe.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { PressureConfig } from '../config/pressure.js';
 import type { Condition } from '../service.js';
@@ -191,7 +192,7 @@ export class Pressure {
   }
 
   async #round(): Promise<void> {
-    const { clock, cores } = this.#world;
+    const { clock, cores, cgroupMount } = this.#world;
     const active = this.#inOrder().filter((ladder) => this.#isActive(ladder));
     if (active.length === 0 && !this.#guard.busy) {
       this.#timer?.close();
@@ -201,7 +202,9 @@ export class Pressure {
     }
     this.#subjects = this.#world.subjects();
     await this.#guard.tick(this.#config);
-    const round = await lookRound(active, this.#subjects, this.#measure, { cores, now: clock.now });
+    const round = await lookRound(active, this.#subjects, this.#measure, {
+      ...{ cores, ioCost: () => ioCost(cgroupMount), now: clock.now },
+    });
     if (!this.#open) return;
     for (const [id, { sample }] of round.measured) this.history.record(id, clock.unix(), sample);
     this.#recordScopes(active);

@@ -31,7 +31,7 @@ export async function lookRound(
   ladders: readonly Ladder[],
   subjects: readonly Subject[],
   measure: Measure,
-  host: { readonly cores: number; readonly now: () => number },
+  host: { readonly cores: number; readonly ioCost: () => ReadonlyMap<string, boolean>; readonly now: () => number },
 ): Promise<Round> {
   const memory = measure.hostMemory();
   for (const ladder of ladders) updateStall(ladder, measure, host.now());
@@ -39,7 +39,10 @@ export async function lookRound(
   const wanted = new Set(close.flatMap(({ scope }) => membersOf(scope, subjects)));
   const measured = await measure.sweep([...wanted], host.now);
   const limitedTenants = limitedBy(measure, [...wanted]);
-  const ioWeight = subjects.some(({ dir }) => existsSync(join(dir, 'io.weight')));
+  const ioWeight =
+    close.some(({ resource }) => resource === 'io') &&
+    [...host.ioCost().values()].includes(true) &&
+    subjects.some(({ dir }) => existsSync(join(dir, 'io.weight')));
   const seen = ladders.map((ladder): Seen => {
     const { scope, resource, place, stall } = ladder;
     const members = membersOf(scope, subjects);
