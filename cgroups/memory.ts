@@ -1,7 +1,7 @@
 // The memory controller: limits, protections, swap, and the counters.
 import type { Controller } from './controller.js';
 import { Keys } from './keyed.js';
-import type { CgroupStats, Limits, MemoryEvents, MemoryStat, Value } from './types.js';
+import type { CgroupStats, Limits, MemoryEvents, Value } from './types.js';
 
 export type MemoryStats = NonNullable<CgroupStats['memory']>;
 
@@ -72,31 +72,4 @@ const SWAP_EVENTS = new Keys(['high', 'max', 'fail']);
 export function parseSwapEvents(bytes: Uint8Array, end: number = bytes.length): NonNullable<MemoryStats['swapEvents']> {
   const [high = 0, max = 0, fail = 0] = SWAP_EVENTS.read(bytes, end);
   return { high: Math.max(0, high), max: Math.max(0, max), fail: Math.max(0, fail) };
-}
-
-const STAT = new Keys([
-  'anon',
-  'file',
-  'kernel',
-  'shmem',
-  'workingset_refault_anon',
-  'workingset_refault_file',
-  'pgscan',
-  'pgsteal',
-]);
-
-/** memory.stat; `kernel` since Linux 5.18. */
-export function parseMemoryStat(bytes: Uint8Array, end: number = bytes.length): MemoryStat {
-  const [anon = 0, file = 0, kernel = 0, shmem = 0, refaultAnon = 0, refaultFile = 0, pgscan = 0, pgsteal = 0] =
-    STAT.read(bytes, end);
-  return {
-    anon: Math.max(0, anon),
-    file: Math.max(0, file),
-    shmem: Math.max(0, shmem),
-    kernel: Math.max(0, kernel),
-    pgscan: Math.max(0, pgscan),
-    pgsteal: Math.max(0, pgsteal),
-    refaultAnon: Math.max(0, refaultAnon),
-    refaultFile: Math.max(0, refaultFile),
-  };
 }

@@ -1,19 +1,16 @@
 // Sampling one cgroup over and over: its files stay open, one buffer serves all reads, and nothing is made into a string.
 // Opening each file per sample costs four to five times as much. A reader holds some 25 descriptors where all controllers
 // are on, each with a page of the kernel's memory (fs/seq_file.c): raise RLIMIT_NOFILE accordingly.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { sysErrorFrom } from '../linux/errors.js';
 import { ReadBuffer } from '../linux/read-buffer.js';
 import { parseCgroupStat } from './core.js';
 import { parseCpuStat } from './cpu.js';
 import { parseIoStat } from './io.js';
 import { limitAt, wholeAt } from './keyed.js';
-import { NO_EVENTS, parseMemoryEvents, parseMemoryStat, parseSwapEvents } from './memory.js';
+import { NO_EVENTS, parseMemoryEvents, parseSwapEvents } from './memory.js';
 import { parsePidsEvents } from './pids.js';
 import { parsePressure } from './psi.js';
 import { openSampledFiles, type Sampled } from './sampled.js';
-import type { CgroupStats, MemoryStat } from './types.js';
+import type { CgroupStats } from './types.js';
 import { isGone } from './watch.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -58,20 +55,6 @@ export class CgroupReader {
       if (!isGone(error)) throw error;
       if (this.#files !== undefined) this.close();
       return undefined;
-    }
-  }
-
-  /**
-   * memory.stat, which costs the kernel more than everything else here together: to be asked for rarely. Undefined
-   * without memory controller, or without the cgroup. Throws SysError.
-   */
-  readMemoryStat(): MemoryStat | undefined {
-    const path = join(this.dir, 'memory.stat');
-    try {
-      return parseMemoryStat(readFileSync(path));
-    } catch (error) {
-      if (isGone(error)) return undefined;
-      throw sysErrorFrom(error, 'read', path);
     }
   }
 

@@ -137,18 +137,6 @@ export interface CgroupStats {
   };
 }
 
-/** Of memory.stat. Bytes, and counts of pages. */
-export interface MemoryStat {
-  readonly anon: number;
-  readonly file: number;
-  readonly shmem: number;
-  readonly kernel: number;
-  readonly pgscan: number;
-  readonly pgsteal: number;
-  readonly refaultAnon: number;
-  readonly refaultFile: number;
-}
-
 /** PSI totals (Documentation/accounting/psi.rst), microseconds of stall; and the 10 s averages in percent. */
 export interface PressureTotals {
   readonly someUsec: number;

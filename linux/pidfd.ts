@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SysError } from './errors.js';
 import { check, errno, func } from './libc.js';
@@ -12,16 +11,6 @@ const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
 const POLLIN = 1;
 const POLLFD_SIZE = 8;
-
-/** Where a process stands in the tree. `startTime` in clock ticks since boot: with the pid it names a process for good. */
-export interface ProcessStat {
-  readonly state: string;
-  readonly ppid: number;
-  /** Process group. */
-  readonly group: number;
-  readonly session: number;
-  readonly startTime: number;
-}
 
 /** A descriptor of the process (close-on-exec, as always with pidfd_open), or undefined when there is none. */
 export function openPidfd(pid: number): number | undefined {
@@ -51,31 +40,4 @@ export function endedPidfds(pidfds: readonly number[]): number[] {
   }
   check(poll(set, pidfds.length, 0), 'poll');
   return pidfds.filter((_, index) => set.readInt16LE(index * POLLFD_SIZE + 6) !== 0);
-}
-
-/** `/proc/PID/stat`, or undefined when there is no such process. */
-export function readProcessStat(pid: number): ProcessStat | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  return parseProcessStat(text);
-}
-
-/** Parses one line of `/proc/PID/stat` (proc(5)). */
-export function parseProcessStat(text: string): ProcessStat | undefined {
-  // The command name (field 2) is in parentheses and may itself contain blanks and parentheses: count from the last.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, ppid, group, session] = fields;
-  const startTime = fields[19];
-  if (state === undefined || session === undefined || startTime === undefined) return undefined;
-  return {
-    state,
-    ppid: Number(ppid),
-    group: Number(group),
-    session: Number(session),
-    startTime: Number(startTime),
-  };
 }

@@ -3,13 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from './errors.js';
 
-/** The parts of /proc/PID/stat that tell one process from another with the same number. */
+/** Of /proc/PID/stat: where a process stands in the tree, and what tells it from another with the same number. */
 export interface ProcessStat {
   readonly pid: number;
   readonly comm: string;
   /** One letter, `R S D Z T ...`. */
   readonly state: string;
   readonly ppid: number;
+  /** Process group. */
+  readonly group: number;
+  readonly session: number;
   /** Clock ticks since boot; with pid and boot id a name that is never used twice. */
   readonly startTime: number;
 }
@@ -46,6 +49,8 @@ export function parseStat(text: string): ProcessStat {
     comm: text.slice(open + 1, close),
     state: rest[0] ?? '',
     ppid: Number(rest[1]),
+    group: Number(rest[2]),
+    session: Number(rest[3]),
     startTime: Number(rest[19]),
   };
 }

@@ -1,5 +1,6 @@
 // The pressure engine: what the kernel's triggers say goes through the ladder, and what the ladder decides is carried out.
 // While it is calm nothing runs but `look`, with each sample of the metrics; while any scope is alarmed it looks each second.
+import { ioCost } from '../../cgroups/probe.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { PressureConfig } from '../config/pressure.js';
 import type { Condition } from '../service.js';
@@ -191,7 +192,7 @@ export class Pressure {
   }
 
   async #round(): Promise<void> {
-    const { clock, cores } = this.#world;
+    const { clock, cores, cgroupMount } = this.#world;
     const active = this.#inOrder().filter((ladder) => this.#isActive(ladder));
     if (active.length === 0 && !this.#guard.busy) {
       this.#timer?.close();
@@ -201,7 +202,9 @@ export class Pressure {
     }
     this.#subjects = this.#world.subjects();
     await this.#guard.tick(this.#config);
-    const round = await lookRound(active, this.#subjects, this.#measure, { cores, now: clock.now });
+    const round = await lookRound(active, this.#subjects, this.#measure, {
+      ...{ cores, ioCost: () => ioCost(cgroupMount), now: clock.now },
+    });
     if (!this.#open) return;
     for (const [id, { sample }] of round.measured) this.history.record(id, clock.unix(), sample);
     this.#recordScopes(active);
@@ -222,7 +225,7 @@ export class Pressure {
     ladder.state = { ...decision.state, lastKill: own };
     if (decision.state.level === 'calm') ladder.vetoed.clear();
     if (decision.state.level !== before.level)
-      this.#world.log.info(
+      this.#world.log[before.level === 'calm' || decision.state.level === 'calm' ? 'info' : 'debug'](
         { scope: ladder.scope, resource: ladder.resource, from: before.level, ...ladder.stall, felt: reading.felt },
         `pressure is at level ${decision.state.level}`,
       );
@@ -251,7 +254,7 @@ export class Pressure {
     }
   }
 
-  #carryOut(
+  async #carryOut(
     action: Action,
     figures: Readonly<Record<string, unknown>>,
     dryRun: boolean,
@@ -260,13 +263,18 @@ export class Pressure {
     const { target } = action;
     const { hook: path, hook_timeout } = this.#config;
     const all = () => this.#ladders.values();
-    return this.#performer.perform({
-      ...{ action, dryRun, figures, mayVeto, tenant: this.#subjects.find(({ id }) => id === target)?.tenant ?? '' },
+    const subject = this.#subjects.find(({ id }) => id === target);
+    const disturbs = action.kind === 'reclaim' && !dryRun && subject !== undefined;
+    if (disturbs) this.#guard.disturbed(subject.dir);
+    const outcome = await this.#performer.perform({
+      ...{ action, dryRun, figures, mayVeto, tenant: subject?.tenant ?? '' },
       hook: path === '' ? undefined : { path, timeoutMs: parseDuration(hook_timeout) ?? 0 },
       values: () => valuesOf(all(), target),
       stillFrozen: () => isFrozen(all(), target),
       balloon: () => balloonOf(all(), target),
     });
+    if (disturbs) this.#guard.disturbed(subject.dir);
+    return outcome;
   }
 
   /** Actions for what no ladder takes over. */

@@ -86,6 +86,12 @@ export class FutileGuard {
     this.#onArmed();
   }
 
+  /** Somebody reclaims in it by memory.reclaim, whose pages count in pgscan and pgsteal as well: the window begins anew. */
+  disturbed(dir: string): void {
+    const watching = this.#armed.get(dir);
+    if (watching !== undefined) watching.samples = [];
+  }
+
   get busy(): boolean {
     return this.#armed.size > 0;
   }

@@ -1,22 +1,7 @@
 // The last minute of pressure of every scope, for the record of a death: who looks after it needs to know how it came to it.
 // One block of numbers per scope, so that a thousand of them are a thousand objects and not a quarter of a million.
 import type { CgroupStats } from '../../cgroups/types.js';
-
-/** Percent of the time since the reading before; null: not measured. */
-export interface PressureShare {
-  readonly some: number | null;
-  readonly full: number | null;
-}
-
-export interface PressurePoint {
-  /** Unix ms. */
-  readonly at: number;
-  readonly cpu: PressureShare;
-  readonly memory: PressureShare;
-  readonly io: PressureShare;
-  /** memory.current; null: not measured. */
-  readonly bytes: number | null;
-}
+import type { PressurePoint } from '../workload/record.js';
 
 /** What of a sample is kept; CgroupStats is one. */
 export interface PressureSample {

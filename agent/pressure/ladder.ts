@@ -25,7 +25,7 @@ const NAMED = 10;
 const LOOSEN_MS = 1000;
 const LOOSEN_BATCH = 8;
 /** Available memory must exceed the floor by a quarter before it counts as enough again. */
-const ENOUGH = 1.25;
+export const ENOUGH = 1.25;
 
 const NO_ROUNDS: LadderState['rounds'] = { suppress: 0, reclaim: 0, balloon: 0, freeze: 0, kill: 0 };
 

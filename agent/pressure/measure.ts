@@ -2,10 +2,12 @@
 // otherwise. Files stay open between the looks; a thousand workloads are read in slices, so that the agent goes on answering.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseIoStat } from '../../cgroups/io.js';
 import { counter } from '../../cgroups/keyed.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import { isGone } from '../../cgroups/watch.js';
 import { codeOf } from '../../linux/errors.js';
+import { parseMemInfo } from '../../linux/proc.js';
 import type { PressureSample } from './history.js';
 import type { Stall } from './reading.js';
 import { limitOf, pressureOf } from './texts.js';
@@ -76,12 +78,10 @@ export class Measure {
   hostMemory(): HostMemory | undefined {
     const text = this.#read(join(this.#proc, 'meminfo'));
     if (text === undefined) return undefined;
-    const kib = (key: string): number => {
-      const at = text.indexOf(`${key}:`);
-      return at < 0 ? 0 : Number.parseInt(text.slice(at + key.length + 1, at + key.length + 32), 10) * 1024;
-    };
-    const total = kib('MemTotal');
-    return total === 0 ? undefined : { available: kib('MemAvailable'), total, swapFree: kib('SwapFree') };
+    const info = parseMemInfo(text);
+    const total = info.get('MemTotal');
+    if (total === undefined) return undefined;
+    return { available: info.get('MemAvailable') ?? 0, total, swapFree: info.get('SwapFree') ?? 0 };
   }
 
   /**
@@ -203,9 +203,9 @@ export class Measure {
   }
 }
 
-/** Not there, gone, or psi=0. Node calls errno 95 ENOTSUP, the kernel's documents EOPNOTSUPP. */
+/** Not there, gone, or psi=0. */
 export function isAbsent(error: unknown): boolean {
-  return isGone(error) || ['ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error) ?? '');
+  return isGone(error) || codeOf(error) === 'EOPNOTSUPP';
 }
 
 function usageBetween(
@@ -269,11 +269,9 @@ function swapRoom(read: (file: string) => string, free: number): number {
   return max === 'max' ? free : Math.max(0, Math.min(free, max - Number(current)));
 }
 
-/** io.stat: `8:0 rbytes=1 wbytes=2 rios=...`, one line a device. */
 function ioBytes(stat: string): number {
-  let sum = 0;
-  for (const [, bytes] of stat.matchAll(/\b[rw]bytes=(\d+)/g)) sum += Number(bytes);
-  return sum;
+  const { readBytes, writeBytes } = parseIoStat(Buffer.from(stat, 'latin1'));
+  return readBytes + writeBytes;
 }
 
 function sampleOf({ memory, stall }: Pick<Counters, 'memory' | 'stall'>): PressureSample {

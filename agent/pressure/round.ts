@@ -1,7 +1,7 @@
 // One look at all alarmed scopes: who stalls, who uses what, and the reading that each ladder decides by.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isUp, matters } from './ladder.js';
+import { ENOUGH, isUp, matters } from './ladder.js';
 import { type HostMemory, type Measure, type Measured, MIN_MS, stallRate } from './measure.js';
 import { readingOf, type Stall } from './reading.js';
 import { type Ladder, membersOf } from './scopes.js';
@@ -31,7 +31,7 @@ export async function lookRound(
   ladders: readonly Ladder[],
   subjects: readonly Subject[],
   measure: Measure,
-  host: { readonly cores: number; readonly now: () => number },
+  host: { readonly cores: number; readonly ioCost: () => ReadonlyMap<string, boolean>; readonly now: () => number },
 ): Promise<Round> {
   const memory = measure.hostMemory();
   for (const ladder of ladders) updateStall(ladder, measure, host.now());
@@ -39,7 +39,10 @@ export async function lookRound(
   const wanted = new Set(close.flatMap(({ scope }) => membersOf(scope, subjects)));
   const measured = await measure.sweep([...wanted], host.now);
   const limitedTenants = limitedBy(measure, [...wanted]);
-  const ioWeight = subjects.some(({ dir }) => existsSync(join(dir, 'io.weight')));
+  const ioWeight =
+    close.some(({ resource }) => resource === 'io') &&
+    [...host.ioCost().values()].includes(true) &&
+    subjects.some(({ dir }) => existsSync(join(dir, 'io.weight')));
   const seen = ladders.map((ladder): Seen => {
     const { scope, resource, place, stall } = ladder;
     const members = membersOf(scope, subjects);
@@ -87,8 +90,7 @@ function most(a: Stall, b: Stall): Stall {
 
 export function isShort({ scope, resource, settings }: Ladder, memory: HostMemory | undefined): boolean {
   if (scope !== 'host' || resource !== 'memory' || memory === undefined) return false;
-  // With the margin by which it must recover.
-  return memory.available < settings.minAvailable(memory.total) * 1.25;
+  return memory.available < settings.minAvailable(memory.total) * ENOUGH;
 }
 
 /** While a wider scope acts, what its members feel is its doing, and theirs to wait for. */

@@ -98,7 +98,7 @@ function suppressCpu(at: Situation): Choice {
 }
 
 function suppressIo(at: Situation): Choice {
-  if (!at.reading.ioWeight) return { reason: 'there is no io.weight on this host (it takes bfq or io.cost)' };
+  if (!at.reading.ioWeight) return { reason: 'io.weight does nothing on this host (io.cost is on for no device)' };
   const moves = inOrder(
     at.candidates.filter((c) => c.usage.io > 0 && find(at, c.id, 'suppress') === undefined),
     'io',

@@ -74,7 +74,7 @@ export interface Reading {
   readonly memory: number;
   /** Of the host. */
   readonly cores: number;
-  /** Whether cgroups here have io.weight: only with bfq or io.cost. */
+  /** Whether io.weight does anything here: the file is there without a cost model, too, and is then obeyed by nobody. */
   readonly ioWeight: boolean;
 }
 

@@ -4,7 +4,6 @@ export type {
   CgroupSignal,
   CgroupWatch,
   PsiTrigger,
-  ReadableWatch,
   Signals,
   SignalsOptions,
   Watch,

@@ -73,10 +73,6 @@ export function openSignals(options: SignalsOptions): Signals {
         },
       }));
     },
-    readable: (fd, listener) => {
-      assertOpen('readable');
-      return poller.add(fd, EPOLLIN | EPOLLONESHOT, { ready: listener });
-    },
     close: async () => {
       if (closed) return;
       closed = true;

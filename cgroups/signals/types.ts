@@ -33,13 +33,6 @@ export interface Signals {
   /** Told once, when the process has ended, whether or not it was waited for. Undefined when there is no such process. Throws SysError: EMFILE. */
   process(pid: number, listener: () => void): Watch | undefined;
 
-  /**
-   * Any descriptor that can be polled. Told that it can be read, or has failed or been hung up; not again until `rearm`,
-   * which tells at once when there is something left. It stays the caller's: close the watch first, then the
-   * descriptor. Throws SysError: EPERM when it cannot be polled.
-   */
-  readable(fd: number, listener: () => void): ReadableWatch;
-
   /** Ends all watches and the thread. */
   close(): Promise<void>;
 }
@@ -75,8 +68,4 @@ export interface Watch {
 export interface CgroupWatch extends Watch {
   /** As last read: at first when the watch was in place, so that no change lies between this and the first signal. */
   readonly events: CgroupEvents;
-}
-
-export interface ReadableWatch extends Watch {
-  rearm(): void;
 }

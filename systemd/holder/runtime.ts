@@ -1,7 +1,7 @@
 // A runtime (crun --detach --pid-file F) starts the real process, leaves its pid in a file and ends.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
-import { readProcessStat } from '../../linux/pidfd.js';
+import { readStat } from '../../linux/proc.js';
 import type { ExitedChild } from '../../linux/wait.js';
 import { HolderFailure } from './failure.js';
 import type { EndedOrphan, Orphans } from './orphans.js';
@@ -21,7 +21,7 @@ export function runtimeResult(pidFile: string, orphans: Orphans, since: number):
   if (pid === undefined) return { kind: 'failed' };
   const ended = orphans.take(pid, since);
   if (ended !== undefined) return { kind: 'ended', pid, exit: ended };
-  const stat = readProcessStat(pid);
+  const stat = readStat(pid);
   return stat === undefined
     ? { kind: 'ended', pid, exit: undefined }
     : { kind: 'running', pid, startTime: stat.startTime };
@@ -42,11 +42,11 @@ export function readPidFile(file: string): number | undefined {
  * to this process as an orphan. Only while the runtime is a zombie: afterwards its pid might name another group.
  */
 export function killLeftovers(runtimePid: number, pidFile: string): void {
-  if (readProcessStat(runtimePid)?.state !== 'Z') return;
+  if (readStat(runtimePid)?.state !== 'Z') return;
   kill(-runtimePid);
   const main = readPidFile(pidFile);
-  const stat = main === undefined ? undefined : readProcessStat(main);
-  if (stat?.ppid === process.pid && stat.group !== readProcessStat(process.pid)?.group) kill(-stat.group);
+  const stat = main === undefined ? undefined : readStat(main);
+  if (stat?.ppid === process.pid && stat.group !== readStat(process.pid)?.group) kill(-stat.group);
 }
 
 export function runtimeFailure(request: SpawnRequest, exited: ExitedChild): HolderFailure {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readProcessStat } from '../../linux/pidfd.js';
+import { readStat } from '../../linux/proc.js';
 import type { HeldRecord } from './records.js';
 
 export interface FoundProcess {
@@ -22,7 +22,7 @@ export function findSpawned(
   let found: FoundProcess | undefined;
   for (const pid of [...inTarget, ...onTheWay]) {
     if (pid === process.pid || isTaken(pid)) continue;
-    const stat = readProcessStat(pid);
+    const stat = readStat(pid);
     if (stat === undefined || stat.session !== pid || stat.startTime < intent.uptimeTicks) continue;
     if (found === undefined || stat.startTime < found.startTime) found = { pid, startTime: stat.startTime };
   }

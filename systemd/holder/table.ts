@@ -6,7 +6,7 @@
 // With `pidFile` the process started is a runtime, and `starting` lasts until it has ended and left the pid of the real
 // process. Each edge is on disk before it is announced or answered.
 import { rmSync } from 'node:fs';
-import { readProcessStat } from '../../linux/pidfd.js';
+import { readStat } from '../../linux/proc.js';
 import { type ExitedChild, peekExitedChild, reapChild } from '../../linux/wait.js';
 import type { Launcher } from './launcher.js';
 import { Orphans } from './orphans.js';
@@ -190,7 +190,7 @@ export class ProcessTable {
     const { pid, startTime } = live;
     const lost = { pid, code: null, signal: null };
     this.#onChildExit.set(pid, (exited) => this.#end(live, exited));
-    const isOwn = readProcessStat(pid)?.ppid === process.pid;
+    const isOwn = readStat(pid)?.ppid === process.pid;
     if (!isOwn && !this.#watch.add(pid, startTime, () => this.#end(live, lost))) return this.#end(live, lost);
     return heldProcess(live);
   }
@@ -224,7 +224,7 @@ export class ProcessTable {
       this.#options.store.removeHeld(record.id);
       return;
     }
-    const stat = readProcessStat(record.pid);
+    const stat = readStat(record.pid);
     const isSame = stat !== undefined && stat.startTime === record.startTime;
     // Another parent's zombie has ended; our own (the holder has replaced its program) still has a status to give.
     const isLive = isSame && (stat.state !== 'Z' || stat.ppid === process.pid);
@@ -235,7 +235,7 @@ export class ProcessTable {
   #recoverIntent(record: HeldRecord): void {
     const { id, pidFile } = record;
     const main = pidFile === undefined ? undefined : readPidFile(pidFile);
-    const stat = main === undefined ? undefined : readProcessStat(main);
+    const stat = main === undefined ? undefined : readStat(main);
     if (main !== undefined && stat !== undefined && stat.startTime >= record.uptimeTicks) {
       this.#hold({ ...record, pid: main, startTime: stat.startTime });
       return;
@@ -255,7 +255,7 @@ export class ProcessTable {
       this.#onChildExit.delete(pid);
       onExit?.({ pid, code: null, signal: null });
     };
-    if (readProcessStat(pid)?.ppid !== process.pid && !this.#watch.add(pid, startTime, onEnd)) onEnd();
+    if (readStat(pid)?.ppid !== process.pid && !this.#watch.add(pid, startTime, onEnd)) onEnd();
     this.#track(id, outcome).catch((error: unknown) => this.#options.onProblem(`runtime of ${id}: ${String(error)}`));
   }
 }
@@ -271,5 +271,5 @@ function endedProcess({ exit, ...held }: Ended): HeldProcess {
 
 // Of a child that was not reaped: it has an entry even when it has already ended.
 function startTimeOf(pid: number): number {
-  return readProcessStat(pid)?.startTime ?? 0;
+  return readStat(pid)?.startTime ?? 0;
 }

@@ -1,5 +1,6 @@
 import { closeDescriptor } from '../../linux/fd.js';
-import { endedPidfds, openPidfd, readProcessStat } from '../../linux/pidfd.js';
+import { endedPidfds, openPidfd } from '../../linux/pidfd.js';
+import { readStat } from '../../linux/proc.js';
 
 interface Watched {
   readonly pidfd: number;
@@ -26,10 +27,13 @@ export class Watch {
     const pidfd = openPidfd(pid);
     if (pidfd === undefined) return false;
     // Checked after the open: until then the pid could have been given to another process.
-    if (readProcessStat(pid)?.startTime !== startTime) {
-      closeDescriptor(pidfd);
-      return false;
+    let same = false;
+    try {
+      same = readStat(pid)?.startTime === startTime;
+    } finally {
+      if (!same) closeDescriptor(pidfd);
     }
+    if (!same) return false;
     this.#watched.set(pid, { pidfd, onEnd });
     this.#timer ??= setInterval(() => this.#poll(), this.#periodMs);
     return true;

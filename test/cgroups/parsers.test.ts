@@ -6,7 +6,7 @@ import { parseList } from '../../cgroups/cpuset.js';
 import { pageSize, pageSizeOf } from '../../cgroups/hugetlb.js';
 import { parseCostEnabled, parseIoStat } from '../../cgroups/io.js';
 import { counter, Keys, limitAt, words } from '../../cgroups/keyed.js';
-import { parseMemoryEvents, parseMemoryStat, parseSwapEvents } from '../../cgroups/memory.js';
+import { parseMemoryEvents, parseSwapEvents } from '../../cgroups/memory.js';
 import { parsePidsEvents } from '../../cgroups/pids.js';
 import { parsePressure } from '../../cgroups/psi.js';
 
@@ -79,22 +79,9 @@ test('only the bytes that were read count, not what the buffer holds from before
   t.is(limitAt(bytes('12345678'), 4), 1234);
 });
 
-test('cgroup.stat and memory.stat as Linux 6.12 prints them', (t) => {
+test('cgroup.stat as Linux 6.12 prints them', (t) => {
   const stat = 'nr_descendants 4\nnr_subsys_cpu 1\nnr_subsys_memory 1\nnr_dying_descendants 2\nnr_dying_subsys_cpu 9\n';
   t.deepEqual(parseCgroupStat(bytes(stat)), { live: 4, dying: 2 });
-  const memory =
-    'anon 4096\nfile 8192\nkernel 100\nkernel_stack 1\nshmem 5\nfile_mapped 1\nworkingset_refault_anon 6\n' +
-    'workingset_refault_file 7\npgscan 8\npgsteal 9\npgscan_kswapd 1\npgsteal_kswapd 1\n';
-  t.deepEqual(parseMemoryStat(bytes(memory)), {
-    anon: 4096,
-    file: 8192,
-    kernel: 100,
-    shmem: 5,
-    refaultAnon: 6,
-    refaultFile: 7,
-    pgscan: 8,
-    pgsteal: 9,
-  });
 });
 
 test('io.stat is summed over devices, whatever else their lines say', (t) => {
@@ -113,15 +100,7 @@ test('io.stat is summed over devices, whatever else their lines say', (t) => {
 });
 
 test('no text makes a parser throw or return what is no number', (t) => {
-  const parsers = [
-    parseCpuStat,
-    parseMemoryEvents,
-    parseMemoryStat,
-    parseSwapEvents,
-    parseIoStat,
-    parseCgroupStat,
-    parsePressure,
-  ];
+  const parsers = [parseCpuStat, parseMemoryEvents, parseSwapEvents, parseIoStat, parseCgroupStat, parsePressure];
   const nearly = fc.array(
     fc.constantFrom('some ', 'avg10=', 'total=', '=', '.', '1', '9', '\n', ' ', 'max', 'rbytes=', 'usage_usec ', '-'),
   );

@@ -86,21 +86,6 @@ test('where the kernel cannot start a peak anew, it is the most that was seen si
   t.is(reader.read()?.memory?.peak, 201326592);
 });
 
-test('memory.stat is read only when asked for', (t) => {
-  const reader = new CgroupReader(fixture('leaf'));
-  t.deepEqual(reader.readMemoryStat(), {
-    anon: 100663296,
-    file: 33554432,
-    kernel: 1048576,
-    shmem: 0,
-    refaultAnon: 0,
-    refaultFile: 12,
-    pgscan: 5120,
-    pgsteal: 5000,
-  });
-  t.is(new CgroupReader(fixture('bare')).readMemoryStat(), undefined);
-});
-
 test('without controllers only what is there', (t) => {
   const reader = new CgroupReader(fixture('bare'));
   t.teardown(() => reader.close());

@@ -5,10 +5,12 @@ import fc from 'fast-check';
 import { bootId, isSameProcess, parseMemInfo, parseStat, readStat, sysctl, uptime } from '../../linux/proc.js';
 
 test('stat is read past any command name', (t) => {
-  const rest = 'S 42 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200';
+  const rest = 'S 42 7 8 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200';
   fc.assert(
     fc.property(fc.string({ maxLength: 15 }), fc.integer({ min: 1, max: 4_194_304 }), (comm, pid) => {
-      t.deepEqual(parseStat(`${pid} (${comm}) ${rest}`), { pid, comm, state: 'S', ppid: 42, startTime: 987654 });
+      t.deepEqual(parseStat(`${pid} (${comm}) ${rest}`), {
+        ...{ pid, comm, state: 'S', ppid: 42, group: 7, session: 8, startTime: 987654 },
+      });
     }),
   );
 });

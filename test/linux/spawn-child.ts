@@ -2,7 +2,8 @@
 // process would lose theirs. Prints what happened as JSON.
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
-import { endedPidfds, openPidfd, readProcessStat, signalPidfd } from '../../linux/pidfd.js';
+import { endedPidfds, openPidfd, signalPidfd } from '../../linux/pidfd.js';
+import { readStat } from '../../linux/proc.js';
 import { spawnProcess } from '../../linux/spawn.js';
 import { type ExitedChild, peekExitedChild, reapChild } from '../../linux/wait.js';
 
@@ -32,9 +33,9 @@ function refusal(change: { path?: string; cwd?: string }): string | undefined {
 
 const pid = start('echo $A; pwd; exit 3');
 const first = wait();
-const stateAfterPeek = readProcessStat(pid)?.state;
+const stateAfterPeek = readStat(pid)?.state;
 reapChild(pid);
-const isGone = readProcessStat(pid) === undefined;
+const isGone = readStat(pid) === undefined;
 
 const sleeper = start('sleep 60');
 const pidfd = openPidfd(sleeper) ?? -1;

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { parseProcessStat } from '../../linux/pidfd.js';
 import { unixAddress } from '../../linux/unix-datagram.js';
 import { signalName } from '../../linux/wait.js';
 
@@ -27,20 +26,6 @@ test('spawnProcess starts and refuses, peeking leaves the zombie, pidfds tell th
     output: 'b\n/usr\n',
     refusals: ['ENOENT', 'ENOENT', 'EACCES'],
   });
-});
-
-test('parseProcessStat survives names with blanks and parentheses', (t) => {
-  const tail = Array.from({ length: 40 }, (_, index) => index).join(' ');
-  t.deepEqual(parseProcessStat(`12 (a) b (c)) S 1 12 12 ${tail}`), {
-    state: 'S',
-    ppid: 1,
-    group: 12,
-    session: 12,
-    startTime: 15,
-  });
-  t.is(parseProcessStat(''), undefined);
-  const own = execFileSync('cat', ['/proc/self/stat'], { encoding: 'utf8' });
-  t.is(parseProcessStat(own)?.ppid, process.pid);
 });
 
 test('signal names', (t) => {

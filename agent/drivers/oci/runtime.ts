@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readProcessStat } from '../../../linux/pidfd.js';
+import { readStat } from '../../../linux/proc.js';
 import { DEFAULT_PATH } from '../environment.js';
 
 const CGROUP_MOUNT = '/sys/fs/cgroup';
@@ -41,7 +41,7 @@ export async function hasEnded(directory: string, id: string): Promise<boolean> 
   try {
     const status: unknown = JSON.parse(await readFile(join(stateDirectory(directory), id, 'status'), 'utf8'));
     if (typeof status !== 'object' || status === null || !('pid' in status)) return false;
-    const found = readProcessStat(Number(status.pid));
+    const found = readStat(Number(status.pid));
     const startTime = 'process-start-time' in status ? status['process-start-time'] : undefined;
     return found === undefined || found.state === 'Z' || found.startTime !== startTime;
   } catch {

@@ -354,3 +354,23 @@ test('the last minute of the host and of workloads is there for who asks', async
   engine.forget('hog');
   t.deepEqual(engine.history.last('hog'), []);
 });
+
+for (const [cost, wanted] of [
+  ['8:0 enable=1 ctrl=auto', ['pressure writer io.weight=default 1']],
+  ['8:0 enable=0 ctrl=auto', []],
+] as const)
+  test(`io.weight is turned only where the cost model obeys it: ${cost}`, async (t) => {
+    const host = new FakeHost(t);
+    const io = { memory: { some: 0, full: 0 }, cpu: { some: 0, full: 0 }, io: { some: 900, full: 900 } };
+    host.workload('writer', { class: 'besteffort' }, { ioPerSecond: 50 * MIB });
+    host.workload('db', {}, { perSecond: io });
+    host.perSecond.io = io.io;
+    writeFileSync(join(host.dirOf('acme/writer'), 'io.weight'), 'default 100\n');
+    writeFileSync(join(host.root, 'cgroup/io.cost.qos'), `${cost}\n`);
+    const engine = await host.engine({ steps: ['suppress'] });
+    await host.seconds(1, engine);
+    await host.fire(join(host.root, 'proc/pressure/io'), engine);
+    await host.seconds(4, engine);
+    t.is(engine.status().scopes[0]?.level, 'act');
+    t.deepEqual(host.did, wanted);
+  });

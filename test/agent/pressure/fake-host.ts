@@ -25,6 +25,11 @@ export interface FakeCgroup {
   high: number | 'max';
   highEvents: number;
   highPerSecond: number;
+  ioBytes: number;
+  ioPerSecond: number;
+  /** Pages. */
+  scanned: number;
+  reclaimed: number;
   stall: Record<Resource, Stalls>;
   perSecond: Record<Resource, Stalls>;
 }
@@ -78,7 +83,16 @@ export class FakeHost {
     if (known !== undefined) return known;
     const cgroup: FakeCgroup = {
       ...{ memory: 256 * MIB, growth: 0, file: 0, cpuUsec: 0, cpuPerSecond: 0, max: 'max', high: 'max' },
-      ...{ highEvents: 0, highPerSecond: 0, stall: stalls(), perSecond: stalls() },
+      ...{
+        highEvents: 0,
+        highPerSecond: 0,
+        ioBytes: 0,
+        ioPerSecond: 0,
+        scanned: 0,
+        reclaimed: 0,
+        stall: stalls(),
+        perSecond: stalls(),
+      },
       ...more,
     };
     mkdirSync(this.dirOf(name), { recursive: true });
@@ -105,6 +119,7 @@ export class FakeHost {
         cgroup.memory += cgroup.growth;
         cgroup.cpuUsec += cgroup.cpuPerSecond;
         cgroup.highEvents += cgroup.highPerSecond;
+        cgroup.ioBytes += cgroup.ioPerSecond;
       }
       this.write();
       for (const timer of [...this.timers])
@@ -142,13 +157,13 @@ export class FakeHost {
       put(join(dir, 'memory.events'), `low 0\nhigh ${cgroup.highEvents}\nmax 0\noom 0\noom_kill 0`);
       put(
         join(dir, 'memory.stat'),
-        `anon ${cgroup.memory - cgroup.file}\nfile ${cgroup.file}\ninactive_file ${cgroup.file}\nactive_file 0\npgscan 0\npgsteal 0`,
+        `anon ${cgroup.memory - cgroup.file}\nfile ${cgroup.file}\ninactive_file ${cgroup.file}\nactive_file 0\npgscan ${cgroup.scanned}\npgsteal ${cgroup.reclaimed}`,
       );
       put(
         join(dir, 'cpu.stat'),
         `usage_usec ${cgroup.cpuUsec}\nuser_usec 0\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0`,
       );
-      put(join(dir, 'io.stat'), '');
+      put(join(dir, 'io.stat'), `8:0 rbytes=0 wbytes=${cgroup.ioBytes}`);
       for (const resource of ['memory', 'cpu', 'io'] as const)
         put(join(dir, `${resource}.pressure`), psi(cgroup.stall[resource]));
     }

@@ -52,3 +52,25 @@ test('a kill of a stalled workload, where the policy says so', async (t) => {
   t.deepEqual(host.did, ['kill stuck']);
   t.like(host.kills[0], { cause: 'futile', scope: 'workload/stuck' });
 });
+
+test('pages that the ladder itself has scanned are no sign of futile reclaim', async (t) => {
+  const host = new FakeHost(t);
+  const busy = host.workload('busy', { memoryHigh: 64 * MIB }, { ...stuckCgroup(), file: 60 * MIB });
+  const engine = await host.engine();
+  host.hold = async () => {
+    busy.scanned += 1_000_000;
+    host.write();
+  };
+  for (let second = 0; second < 20; second++) {
+    busy.scanned += 100;
+    busy.reclaimed += 90;
+    await host.seconds(1, engine);
+    await host.fire(host.dirOf('acme/busy'), engine);
+  }
+  t.true(host.did.length > 0);
+  t.deepEqual(
+    host.did.filter((line) => !line.startsWith('reclaim busy')),
+    [],
+  );
+  t.is(engine.status().futile, 0);
+});

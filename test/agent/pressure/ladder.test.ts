@@ -242,7 +242,7 @@ test('for io the weight, then a freeze; never a kill, and without io.weight that
   t.deepEqual(said, ['0 suppress writer', '5 freeze writer', '65 thaw writer']);
   const without = run(6, () => ({ ...felt, ioWeight: false }), { candidates: () => [writer], settings: io });
   t.deepEqual(without.said, ['5 freeze writer']);
-  t.regex(without.actions[0]?.skipped[0]?.reason ?? '', /no io.weight/);
+  t.regex(without.actions[0]?.skipped[0]?.reason ?? '', /io.weight does nothing/);
 });
 
 test('by default a workload at its own limit brings only reclaim upon itself', (t) => {

@@ -1,15 +1,13 @@
 // One sample of every cgroup of a dense host: cpu.stat and the three pressures, which are there without any controller.
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CgroupReader, sampleBuffer } from '../../../cgroups/stats.js';
+import { compiledWay } from '../compile.js';
 import type { Part } from '../group.js';
 import { interleave, time, turn, type Way } from '../interleave.js';
 import { withCgroups } from './world.js';
 
 const FILES = ['cpu.stat', 'cpu.pressure', 'memory.pressure', 'io.pressure'] as const;
-const SOURCE = fileURLToPath(new URL('../../../../test/bench/cgroups/sweep.c', import.meta.url));
 
 export const sweep: Part = {
   name: 'sweep',
@@ -19,7 +17,7 @@ export const sweep: Part = {
       const buffer = sampleBuffer();
       const readers = dirs.map((dir) => new CgroupReader(dir, buffer));
       try {
-        const ways = [oursWay(readers), plainWay(dirs), compiledWay(dirs, bench.directory)];
+        const ways = [oursWay(readers), plainWay(dirs), sweepWay(dirs, bench.directory)];
         const turns = bench.quick ? { rounds: 2, each: 3 } : { rounds: 6, each: 20 };
         const values = await interleave(ways, { ...bench, ...turns, warmUp: [0, 1, 2, 3, 4], settle: turn });
         const name = `sweep of ${dirs.length} cgroups x 4 files`;
@@ -81,28 +79,9 @@ function parse(text: string): Record<string, number> {
 }
 
 /** Kept descriptors, one buffer, parsed in place; it opens them before it begins to count. */
-function compiledWay(dirs: readonly string[], directory: string): Way {
-  const binary = `${directory}/sweep`;
-  return {
-    name: COMPILED,
-    missing: compile(binary),
-    async run(numbers) {
-      if (numbers.length === 0) return [];
-      const args = [String(numbers.length), ...FILES];
-      const { status, stdout, stderr } = spawnSync(binary, args, { input: `${dirs.join('\n')}\n`, encoding: 'utf8' });
-      if (status !== 0) throw new Error(`the sweep in C: ${stderr.trim()}`);
-      return stdout
-        .trim()
-        .split('\n')
-        .map((nanoseconds) => Number(nanoseconds) / 1e6);
-    },
-  };
-}
-
-function compile(binary: string): string | undefined {
-  const { status, stderr, error } = spawnSync('cc', ['-O2', '-Wall', '-o', binary, SOURCE], { encoding: 'utf8' });
-  if (error !== undefined) return 'no compiler cc (gcc)';
-  return status === 0 ? undefined : `cc: ${stderr.trim()}`;
+function sweepWay(dirs: readonly string[], directory: string): Way {
+  const of = { name: COMPILED, source: 'cgroups/sweep.c', binary: `${directory}/sweep` };
+  return compiledWay(of, (numbers) => ({ args: [String(numbers.length), ...FILES], lines: dirs }));
 }
 
 async function each(numbers: readonly number[], work: () => void): Promise<number[]> {

@@ -5,7 +5,7 @@ import { interleave, type Way } from '../interleave.js';
 import type { Measurement } from '../result.js';
 import type { Target } from '../statistics.js';
 import { cniWay, removeCniBridge } from './cni.js';
-import { compiledWay } from './compiled.js';
+import { compiledRecipeWay } from './compiled.js';
 import { batchWay, separateWay } from './iproute.js';
 import { sandbox, series } from './names.js';
 import { recipeWay, removeAll, roomWay } from './ours.js';
@@ -22,7 +22,7 @@ export const create: Part = {
     const ways: readonly Way[] = [
       roomWay(room, series(0)),
       recipeWay(series(1)),
-      compiledWay(series(2), bench.directory),
+      compiledRecipeWay(series(2), bench.directory),
       batchWay(series(3)),
       separateWay(series(4)),
       cniWay('ADD', series(5), bench.directory, (netns) => room.createIsolated(netns)),

@@ -4,11 +4,9 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { CgroupSignal } from '../../../cgroups/signals/types.js';
 import { SysError } from '../../../linux/errors.js';
-import { closeDescriptor, openPipe } from '../../../linux/fd.js';
 import { ABLE, inotifyWatches, isEvents, isWritten, newCgroup, newChild, newSignals, Told } from './fixture.js';
 
 const kernel = ABLE ? test.serial : test.skip;
@@ -133,32 +131,6 @@ kernel('the end of a process, and that it has ended already', async (t) => {
   t.is(told.all.length, 1);
 });
 
-kernel('any descriptor is told once until it is armed anew', async (t) => {
-  const signals = newSignals(t);
-  const pipe = openPipe();
-  const told = new Told<void>();
-  const watch = signals.readable(pipe.read, told.listener);
-  writeSync(pipe.write, 'x');
-  await told.until();
-  writeSync(pipe.write, 'x');
-  // Another descriptor makes a round of the thread and back.
-  const other = await newChild(t, ['sleep', '60']);
-  const ended = new Told<void>();
-  signals.process(other.pid ?? 0, ended.listener);
-  other.kill('SIGKILL');
-  await ended.until();
-  t.is(told.all.length, 1);
-  watch.rearm();
-  await told.until(undefined, 1);
-  watch.close();
-  closeDescriptor(pipe.write);
-  closeDescriptor(pipe.read);
-  const file = openSync(fileURLToPath(import.meta.url), 'r');
-  const error = t.throws(() => signals.readable(file, told.listener), { instanceOf: SysError });
-  t.is(error?.errnoName, 'EPERM');
-  closeSync(file);
-});
-
 kernel('a listener that throws is reported and hurts no other', async (t) => {
   const errors = new Told<unknown>();
   const signals = newSignals(t, { onError: errors.listener });
@@ -186,25 +158,18 @@ kernel('a thread that dies is replaced, and nothing is missed', async (t) => {
   };
   const signals = newSignals(t, { onError, threadUrl });
   const cgroup = new Told<CgroupSignal>();
-  const [ended, readable] = [new Told<void>(), new Told<void>()];
-  const pipe = openPipe();
+  const ended = new Told<void>();
   signals.watch(dir, cgroup.listener);
   const child = await newChild(t, ['sleep', '60'], dir);
   signals.process(child.pid ?? 0, ended.listener);
-  const watch = signals.readable(pipe.read, readable.listener);
-  writeSync(pipe.write, 'x');
   child.kill('SIGKILL');
   await errors.until((error) => error instanceof Error && error.message === 'died of the first event');
   await cgroup.until(({ kind }) => kind === 'lost');
   await ended.until();
-  await readable.until();
   writeFileSync(join(dir, 'cgroup.max.depth'), '7', { flag: 'r+' });
   await cgroup.until(isWritten('cgroup.max.depth'));
   t.is(errors.all.length, 1);
   t.is(ended.all.length, 1);
-  watch.close();
-  closeDescriptor(pipe.write);
-  closeDescriptor(pipe.read);
 });
 
 kernel('closing tells nothing more, may be repeated, and leaves nothing to use', async (t) => {
