@@ -33,8 +33,6 @@ export interface Ceiling {
 export const BRIDGE_PORTS = 1023;
 /** MEM_CGROUP_ID_MAX. */
 const MEMORY_CGROUPS = 65_535;
-/** Context ids 0 to 2 and the one of all bits are special: vsock(7). */
-const VSOCK_IDS = 2 ** 32 - 4;
 
 const sysctl = (key: string) => (files: HostFiles) => numberOf(files.sysctl(key));
 const none = (): undefined => undefined;
@@ -204,13 +202,6 @@ export const CEILINGS: readonly CeilingDef[] = [
     shared: true,
     limit: (files) => numberOf(files.cgroup('cgroup.max.descendants')),
     used: (files) => numberOf(/^nr_descendants (\d+)/m.exec(files.cgroup('cgroup.stat') ?? '')?.[1]),
-  },
-  {
-    name: 'vsock_ids',
-    about: 'context ids of VMs with a vsock device',
-    dimension: 'vsock',
-    limit: () => VSOCK_IDS,
-    used: none,
   },
 ];
 

@@ -14,7 +14,6 @@ import type { HostFiles } from './host-files.js';
 import { Ledger } from './ledger.js';
 import { type Lease, Licences } from './licences.js';
 import { limitsOf } from './limits.js';
-import { Overheads } from './overheads.js';
 import { type HostSize, licenceUnits, makeLimits, perWorkload } from './policy.js';
 import { Reservations } from './reservations.js';
 import { type Status, statusOf } from './status.js';
@@ -56,7 +55,6 @@ export interface DensityOptions {
 
 export class Density {
   readonly ledger = new Ledger(limitsOf());
-  readonly overheads = new Overheads();
   readonly tenants: Tenants;
   readonly licences: Licences;
   readonly reservations: Reservations;
@@ -167,7 +165,7 @@ export class Density {
   ): Demand {
     const exclusiveCores = this.#cores?.of(spec) ?? 0;
     return demandOf(spec, perWorkload(this.#config), {
-      overhead: this.overheads.of(spec.driver, driver.overhead),
+      overhead: driver.overhead,
       surcharge: parseSize(this.#config.density.kind[spec.driver].surcharge) ?? 0,
       tap: driver.tap,
       exclusiveCores,

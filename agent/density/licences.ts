@@ -30,7 +30,6 @@ export interface LicencesOptions {
   readonly onDamaged: (damaged: Damaged) => void;
 }
 
-export const LEASE_MS = { least: 1000, most: 366 * 86_400_000 } as const;
 const MOST = 1_000_000_000;
 
 export class Licences {

@@ -36,7 +36,7 @@ export interface ReservationsOptions {
   readonly onDamaged: (damaged: Damaged) => void;
 }
 
-export const TTL_MS = { least: 1000, most: 24 * 3_600_000, usual: 30_000 } as const;
+export const TTL_MS = { least: 1000, most: 24 * 3_600_000 } as const;
 
 export class Reservations {
   readonly #directory: string;

@@ -89,11 +89,6 @@ export class Tenants {
     this.#tell(before);
   }
 
-  /** What `change` would make of the tenant; nothing is changed. */
-  preview(name: string, change: TenantChange): Tenant {
-    return this.#merged(name, overlaid(this.#set.get(name), change));
-  }
-
   /** Durable when it resolves, and in force from then on. `check` sees the outcome first and throws what is against it. */
   change(name: string, change: TenantChange, check: (after: Tenant) => void): Promise<Tenant> {
     return this.#exclusive(async () => {
