@@ -248,7 +248,7 @@ async function openDensity(
       log.error(damaged, 'file of the density room damaged and set aside');
       events.append({ type: 'journal.damaged', data: { ...damaged } });
     },
-    onError: (error) => log.error({ err: error }, 'licence audit not written'),
+    onError: (error) => log.error({ err: error }, 'licences or their audit not written'),
   });
 }
 

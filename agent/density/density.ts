@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.js';
 import type { CapacityRow } from '../service.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
-import { Audit } from './audit.js';
+import { Audit, type AuditEntry } from './audit.js';
 import { type Ceiling, readCeilings } from './ceilings.js';
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import { type Demand, demandOf, type Extra } from './demand.js';
@@ -62,6 +62,7 @@ export class Density {
   readonly clock: Clock;
   readonly #files: HostFiles | undefined;
   readonly #onEvent: (event: DensityEvent) => void;
+  readonly #onError: (error: unknown) => void;
   #config: Config;
   #host: HostSize;
   #windows: Windows;
@@ -83,6 +84,7 @@ export class Density {
     this.audit = new Audit(directory, onError);
     this.#files = files;
     this.#onEvent = onEvent;
+    this.#onError = onError;
     this.#config = config;
     this.#host = host;
     this.#windows = new Windows(config.density.window);
@@ -192,16 +194,18 @@ export class Density {
     const known = await this.audit.outstanding();
     const note = 'found at the start of the agent';
     const at = this.clock.wall();
+    const grants: AuditEntry[] = [];
     for (const [id, { demand, phase }] of this.ledger.holds()) {
-      const of = known.get(id) ?? new Map();
-      known.delete(id);
       if (phase !== 'committed') continue;
+      const of = known.get(id);
       for (const [licence, count] of licencesIn(demand))
-        if (!of.has(licence))
-          this.audit.append({ at, type: 'grant', licence, count, workload: id, tenant: demand.tenant, note });
+        if (of?.get(licence)?.count === count) of.delete(licence);
+        else grants.push({ at, type: 'grant', licence, count, workload: id, tenant: demand.tenant, note });
     }
+    // Returns first: of a licence of which there are more now, or fewer, the grant is what holds.
     for (const of of known.values())
       for (const entry of of.values()) this.audit.append({ ...entry, at, type: 'return', note });
+    for (const grant of grants) this.audit.append(grant);
   }
 
   /** Takes over what ran before, whose grants are in the audit already. */
@@ -259,10 +263,17 @@ export class Density {
   }
 
   #expireLeases(): void {
-    for (const { licence, scheduler, count } of this.licences.takeExpired()) {
+    const gone = this.licences.takeExpired();
+    for (const { licence, scheduler, count } of gone) {
       this.audit.append({ at: this.clock.wall(), type: 'expire', licence, count, scheduler });
       this.#onEvent({ type: 'licence.expired', data: { licence, scheduler, count } });
     }
+    // After the word about it: a crash between the two tells twice, and never not at all.
+    if (gone.length > 0)
+      this.audit
+        .settled()
+        .then(() => this.licences.save())
+        .catch(this.#onError);
   }
 
   /** A lease begins, changes or is given back. Throws what Licences.lease throws. */
