@@ -242,7 +242,11 @@ async function openDensity(
       ...(disk === undefined ? {} : { disk }),
     },
     bootId: facts.bootId,
-    files: hostFiles({ cgroup: rooms.cgroups.root, holder: (await rooms.holder.hello()).pid }),
+    files: hostFiles({
+      cgroup: rooms.cgroups.root,
+      holder: (await rooms.holder.hello()).pid,
+      bridges: Object.keys(config.network.bridge),
+    }),
     onEvent: (event) => events.append(event),
     onDamaged: (damaged) => {
       log.error(damaged, 'file of the density room damaged and set aside');

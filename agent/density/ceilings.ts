@@ -43,7 +43,7 @@ const roomFor = (each: number, least: number) => (workloads: number) =>
 export const CEILINGS: readonly CeilingDef[] = [
   {
     name: 'bridge_ports',
-    about: 'ports of one bridge; the next link cannot be attached (EXFULL)',
+    about: 'ports of one bridge that workloads are put on; the next link cannot be attached (EXFULL)',
     limit: () => BRIDGE_PORTS,
     used: (files) => Math.max(0, ...files.bridges().map(({ ports }) => ports)),
   },
@@ -136,13 +136,13 @@ export const CEILINGS: readonly CeilingDef[] = [
     about: 'open files of the agent (RLIMIT_NOFILE); it cannot sample more workloads beyond',
     dimension: 'fds',
     limit: (files) => openFilesOf(files.text('proc/self/limits')),
-    used: (files) => files.count('proc/self/fd'),
+    used: (files) => files.openFiles('self'),
   },
   {
     name: 'holder_files',
     about: 'open files of the holder (RLIMIT_NOFILE)',
     limit: (files) => (files.holder === undefined ? undefined : openFilesOf(files.text(`proc/${files.holder}/limits`))),
-    used: (files) => (files.holder === undefined ? undefined : files.count(`proc/${files.holder}/fd`)),
+    used: (files) => (files.holder === undefined ? undefined : files.openFiles(files.holder)),
   },
   {
     name: 'files',

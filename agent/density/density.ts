@@ -53,6 +53,15 @@ export interface DensityOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** The host at the last look. */
+interface Seen {
+  readonly ceilings: readonly Ceiling[];
+  /** By workloads at that moment. */
+  readonly committed: Vector;
+  /** By bridge, those that are not of workloads. */
+  readonly foreignPorts: ReadonlyMap<string, number>;
+}
+
 export class Density {
   readonly ledger = new Ledger(limitsOf());
   readonly tenants: Tenants;
@@ -67,7 +76,7 @@ export class Density {
   #host: HostSize;
   #windows: Windows;
   #open: readonly WindowState[] = [];
-  #ceilings: readonly Ceiling[] = [];
+  #seen: Seen = { ceilings: [], committed: vector(), foreignPorts: new Map() };
   #cores: CoresPort | undefined;
   #usage: UsagePort | undefined;
   /** Conditions that stood at the last look, by code and scope, so that each is told once. */
@@ -88,7 +97,7 @@ export class Density {
     this.#config = config;
     this.#host = host;
     this.#windows = new Windows(config.density.window);
-    this.#ceilings = files === undefined ? [] : readCeilings(files);
+    this.#see();
     this.refresh();
   }
 
@@ -135,9 +144,9 @@ export class Density {
     const limits = makeLimits({
       config: { ...this.#config, density },
       host: this.#host,
-      ceilings: this.#ceilings,
-      committed: this.#counted(),
-      bridges: this.#foreignPorts(),
+      ceilings: this.#seen.ceilings,
+      committed: this.#seen.committed,
+      bridges: this.#seen.foreignPorts,
       tenants: this.tenants.settings(),
       licences: this.licences.totals(),
       exclusiveCores: this.#cores?.capacity(),
@@ -152,7 +161,7 @@ export class Density {
 
   /** Every minute: the kernel's ceilings as they are now, and what has come to stand or ceased to. */
   look(): void {
-    if (this.#files !== undefined) this.#ceilings = readCeilings(this.#files);
+    this.#see();
     this.refresh();
     const now = new Map(this.status().events.map((event) => [`${event.type} ${event.key}`, event]));
     for (const [key, { type, tenant, data }] of now)
@@ -215,7 +224,7 @@ export class Density {
 
   rows(): CapacityRow[] {
     this.upToDate();
-    const ceilings = new Map(this.#ceilings.map((ceiling) => [ceiling.name, ceiling]));
+    const ceilings = new Map(this.#seen.ceilings.map((ceiling) => [ceiling.name, ceiling]));
     return this.ledger.rows(
       (scope, dimension) => this.#usage?.used(scope, dimension) ?? usedOf(scope, dimension, ceilings),
     );
@@ -227,7 +236,7 @@ export class Density {
   }
 
   ceilings(): readonly Ceiling[] {
-    return this.#ceilings;
+    return this.#seen.ceilings;
   }
 
   excess(id: string): number | undefined {
@@ -235,7 +244,7 @@ export class Density {
   }
 
   status(): Status {
-    return statusOf(this.ledger, this.licences, this.#ceilings, this.#config.density);
+    return statusOf(this.ledger, this.licences, this.#seen.ceilings, this.#config.density);
   }
 
   /** One for the pool, and one for the share of the tenant in it. */
@@ -285,6 +294,13 @@ export class Density {
     return lease;
   }
 
+  /** What is used and what is committed are read together: the difference is what others have, until the next look. */
+  #see(): void {
+    if (this.#files === undefined) return;
+    const ceilings = readCeilings(this.#files);
+    this.#seen = { ceilings, committed: this.#counted(), foreignPorts: this.#foreignPorts(this.#files) };
+  }
+
   /** Of the things that a ceiling counts, those that workloads have. */
   #counted(): Vector {
     const counted = vector();
@@ -294,10 +310,11 @@ export class Density {
     return counted;
   }
 
-  #foreignPorts(): Map<string, number> {
-    const bridges = this.#files?.bridges() ?? [];
+  #foreignPorts(files: HostFiles): Map<string, number> {
     return new Map(
-      bridges.map(({ name, ports }) => [name, Math.max(0, ports - this.ledger.pool(`bridge/${name}`).committed)]),
+      files
+        .bridges()
+        .map(({ name, ports }) => [name, Math.max(0, ports - this.ledger.pool(`bridge/${name}`).committed)]),
     );
   }
 }
