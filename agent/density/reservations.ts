@@ -99,12 +99,6 @@ export class Reservations {
     });
   }
 
-  /** Removes the file and forgets it then: the room is free only after that. */
-  async release(id: string): Promise<void> {
-    await this.#inTurn(id, () => removeFile(this.#path(id)));
-    this.#all.delete(id);
-  }
-
   /** Takes it out of memory only: it is being committed, and must not run out meanwhile. */
   take(id: string): Reservation | undefined {
     const taken = this.#all.get(id);

@@ -91,8 +91,14 @@ export class Reserving {
     if (found === undefined || (name !== id && found.token !== name)) throw this.#gone(name);
     this.#requireOwner(found, scheduler, 'release');
     const view = density.reservations.view(found);
-    await density.reservations.release(id);
-    this.#free(id);
+    try {
+      await density.reservations.drop(id);
+    } catch (error) {
+      if (density.reservations.get(id) === undefined && !this.#exists(id)) density.reservations.putBack(id, found);
+      throw error;
+    }
+    // Its room is free only now, unless it was reserved anew meanwhile.
+    if (density.reservations.get(id) === undefined) this.#free(id);
     events.append({ type: 'reservation.released', workload: id, tenant: found.spec.tenant, data: {} });
     return view;
   }
