@@ -71,7 +71,7 @@ export class Reserving {
     } catch (error) {
       if (density.reservations.get(spec.id) === made) {
         density.reservations.putBack(spec.id, before);
-        if (before === undefined) this.#admission.release(spec.id);
+        if (before === undefined) this.#free(spec.id);
       }
       throw error;
     }
@@ -173,7 +173,11 @@ export class Reserving {
   }
 
   #free(id: string): void {
-    if (this.#world.density.ledger.hold(id)?.phase === 'reserved') this.#admission.release(id);
+    const { claims, density } = this.#world;
+    if (density.ledger.hold(id)?.phase !== 'reserved') return;
+    this.#admission.release(id);
+    // There is no workload of this id, for which the number of its tenant would have to stay.
+    claims.forget(id);
   }
 
   /** Wakes up when the next one runs out; a second later than exact is early enough. */

@@ -81,6 +81,17 @@ test('what is reserved anew while the same id is being released stays, in memory
   t.deepEqual(held(next), [0, 1]);
 });
 
+test('the number of a tenant that has reserved and nothing else is free again', async (t) => {
+  const life = await started();
+  const groupOf = (tenant: string) => life.world.claims.claim(specOf({ id: `of-${tenant}`, tenant })).group;
+  await life.manager.reserve(specOf({ tenant: 'short' }), null, 5000);
+  await life.manager.releaseReservation('web-1', null);
+  await life.manager.reserve(specOf({ tenant: 'shorter' }), null, 5000);
+  life.clock.pass(5000);
+  await life.manager.fits(specOf());
+  t.is(groupOf('first'), 2);
+});
+
 test('late, twice, by another, or of nothing: each is an error with a code', async (t) => {
   const life = await started();
   const { manager, clock } = life;
