@@ -79,7 +79,9 @@ export class Tuner {
     for (const [key, old] of Object.entries(kept.values)) {
       const now = await this.#read(key);
       if (now === undefined) continue;
-      if (now === written.get(key)) settings.push(await this.#set(key, now, old));
+      // Never lifted, or put back already: a crash came between.
+      if (now === old) settings.push({ key, before: now, after: old, now });
+      else if (now === written.get(key)) settings.push(await this.#set(key, now, old));
       else settings.push({ key, before: now, after: old, now, problem: 'changed by somebody else, and left alone' });
     }
     if (kept.file === null) await removeFile(this.#conf).catch(ignoreMissing);
