@@ -107,6 +107,18 @@ test('a ceiling that was lifted, or is nearly reached, is noticed at the next lo
   t.deepEqual(events, ['ceiling.near']);
 });
 
+test('of two ceilings on the same thing, the lower one is in the way, by what a workload is said to take', (t) => {
+  const { files } = fixture({
+    ...{ 'proc/sys/net/ipv4/neigh/default/gc_thresh3': '8192\n', 'cg/cgroup.max.descendants': '112\n' },
+    'proc/self/limits': 'Max open files            1024              1048576              files\n',
+  });
+  const { density } = densityOf(files, { density: { max_workloads: 100, per_workload: { fds: 97 } } });
+  t.deepEqual(density.status().inTheWay, [
+    'agent_files 1024 is enough for 10 of 100 workloads',
+    'descendants 112 is enough for 94 of 100 workloads',
+  ]);
+});
+
 test('ports of a bridge that others have are not given out', (t) => {
   const { density } = densityOf(fixture().files, { network: { bridge: { br0: { pool: '10.140.0.0/25' } } } });
   t.like(
