@@ -3,7 +3,7 @@
 import { appendFile, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { syncDirectory } from './durable.js';
+import { syncDirectory } from '../durable.js';
 
 export interface AuditEntry {
   /** Unix milliseconds. */

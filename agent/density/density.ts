@@ -1,6 +1,7 @@
 // The density room behind one door: ledger, tenants, licences, reservations, ceilings and windows of time, and what makes
 // figures of them. Whatever changes, the ledger's limits are made anew as a whole; nothing is patched.
 import type { Config } from '../config/schema.js';
+import type { Damaged } from '../durable.js';
 import type { CapacityRow } from '../service.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
@@ -9,7 +10,6 @@ import { type Ceiling, readCeilings } from './ceilings.js';
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import { type Demand, demandOf, type Extra } from './demand.js';
 import { type Vector, vector } from './dimensions.js';
-import type { Damaged } from './durable.js';
 import type { HostFiles } from './host-files.js';
 import { Ledger } from './ledger.js';
 import { type Lease, Licences } from './licences.js';

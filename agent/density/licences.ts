@@ -4,9 +4,9 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import type { LicenceConfig } from '../config/density.js';
+import { type Damaged, replaceFile } from '../durable.js';
 import { BerthError } from '../errors.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
-import { type Damaged, replaceFile } from './durable.js';
 
 export interface Lease {
   readonly licence: string;

@@ -4,9 +4,9 @@
 // removed before the room is free; run out, the file says so itself.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
 import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
-import { type Damaged, readAll, removeFile, replaceFile } from './durable.js';
 
 export interface Reservation {
   /** `ID.EXPIRY.RANDOM`: names this one and no later one of the same id, and tells when it is too late for it. */

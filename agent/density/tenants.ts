@@ -3,8 +3,8 @@
 // its own but those that all share.
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
+import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
 import { BerthError } from '../errors.js';
-import { type Damaged, readAll, removeFile, replaceFile } from './durable.js';
 import {
   fromConfig,
   NO_SETTINGS,
