@@ -9,6 +9,7 @@ import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
 import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
+import { coresOf } from './density/cores.js';
 import { Density } from './density/density.js';
 import { roomForOutput } from './density/disk.js';
 import { hostFiles } from './density/host-files.js';
@@ -111,6 +112,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const history: World['history'] = (id) => late.history(id);
   const density = await openDensity(config, facts, rooms, claims, events, log);
   const world = await makeWorld(config, facts, rooms, events, observer, claims, density, history, log);
+  const cores = coresOf(world.placement);
+  if (cores !== undefined) density.setCores(cores);
   const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
