@@ -9,6 +9,7 @@ import type { Config } from './config/schema.js';
 import { EventLog } from './control/event-log.js';
 import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
+import { coresOf } from './density/cores.js';
 import { Density } from './density/density.js';
 import { roomForOutput } from './density/disk.js';
 import { hostFiles } from './density/host-files.js';
@@ -121,6 +122,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   };
   const density = await openDensity(config, facts, rooms, claims, events, log);
   const world = await makeWorld(config, facts, rooms, events, observer, claims, density, late, log);
+  const cores = coresOf(world.placement);
+  if (cores !== undefined) density.setCores(cores);
   const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
@@ -252,13 +255,17 @@ async function openDensity(
       ...(disk === undefined ? {} : { disk }),
     },
     bootId: facts.bootId,
-    files: hostFiles({ cgroup: rooms.cgroups.root, holder: (await rooms.holder.hello()).pid }),
+    files: hostFiles({
+      cgroup: rooms.cgroups.root,
+      holder: (await rooms.holder.hello()).pid,
+      bridges: Object.keys(config.network.bridge),
+    }),
     onEvent: (event) => events.append(event),
     onDamaged: (damaged) => {
       log.error(damaged, 'file of the density room damaged and set aside');
       events.append({ type: 'journal.damaged', data: { ...damaged } });
     },
-    onError: (error) => log.error({ err: error }, 'licence audit not written'),
+    onError: (error) => log.error({ err: error }, 'licences or their audit not written'),
   });
 }
 

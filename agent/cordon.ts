@@ -1,8 +1,8 @@
 // Whether this node takes new workloads, kept across restarts as the presence of a file: making and removing one is
 // atomic, and a person can see it.
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeFile, replaceFile } from './durable.js';
 
 export class Cordon {
   readonly #path: string;
@@ -16,7 +16,6 @@ export class Cordon {
   }
 
   async set(cordoned: boolean): Promise<void> {
-    if (cordoned) await writeFile(this.#path, '', { flush: true });
-    else await rm(this.#path, { force: true });
+    await (cordoned ? replaceFile(this.#path, '') : removeFile(this.#path));
   }
 }

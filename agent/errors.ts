@@ -44,6 +44,11 @@ export const ERRORS = {
     rpc: -32050,
     hint: 'Choose another network for the named key of section [network], or take the other one off the host.',
   },
+  limit_unsupported: {
+    exit: 1,
+    rpc: -32057,
+    hint: 'Leave the named limit out of the spec, or boot a kernel that has it.',
+  },
   ksm_unavailable: { exit: 1, rpc: -32055, hint: 'Leave resources.memory.ksm out.' },
   hugepages_missing: {
     exit: 1,

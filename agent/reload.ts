@@ -22,7 +22,7 @@ export async function reload(parts: Assembly, load: () => Promise<Config>): Prom
     world.density.setConfig({ ...world.config, density, tenant, licence });
     const refused = await limits.reload();
     for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
-    if (!isDeepStrictEqual(config.pressure, world.config.pressure)) await pressure.configure(config.pressure);
+    await pressure.configure(config.pressure);
     const restart = needRestart(world.config, config);
     events.append({ type: 'config.reloaded', data: { restart } });
     world.log.info({ restart }, restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest');

@@ -1,8 +1,8 @@
 // A few numbers by name (acked cursors, epochs) in one JSON file, replaced atomically. Writes that arrive while one is
 // under way share the next one, so a burst of acks costs two replacements, not one each.
 import { readFileSync, renameSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
+import { replaceFile } from '../durable.js';
 import { reportOf } from '../errors.js';
 
 export interface NumberFileOptions {
@@ -60,26 +60,9 @@ export class NumberFile {
     return writing;
   }
 
-  async #write(): Promise<void> {
-    const temporary = `${this.#path}.tmp`;
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(Object.fromEntries(this.#values))}\n`);
-      if (this.#fsync) await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#path);
-    if (this.#fsync) await syncDirectory(this.#path.slice(0, this.#path.lastIndexOf('/')) || '/');
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+  #write(): Promise<void> {
+    const text = `${JSON.stringify(Object.fromEntries(this.#values))}\n`;
+    return replaceFile(this.#path, text, { fsync: this.#fsync });
   }
 }
 

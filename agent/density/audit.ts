@@ -3,7 +3,7 @@
 import { appendFile, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { syncDirectory } from './durable.js';
+import { syncDirectory } from '../durable.js';
 
 export interface AuditEntry {
   /** Unix milliseconds. */
@@ -38,9 +38,7 @@ export class Audit {
   /** Written in the background, in order; `settled` waits for it. */
   append(entry: AuditEntry): void {
     this.#pending.push(entry);
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#drain();
   }
 
   /** Everything appended so far is on disk. */
@@ -75,8 +73,12 @@ export class Audit {
         await this.#write(lines);
       } catch (error) {
         this.#onError(error);
+        // It may have ended within a line: looked at again before the next one.
+        this.#size = undefined;
       }
     }
+    // In the same turn as the look at what is pending: what comes after it begins a new round.
+    this.#writing = undefined;
   }
 
   async #write(lines: string): Promise<void> {

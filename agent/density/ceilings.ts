@@ -33,8 +33,6 @@ export interface Ceiling {
 export const BRIDGE_PORTS = 1023;
 /** MEM_CGROUP_ID_MAX. */
 const MEMORY_CGROUPS = 65_535;
-/** Context ids 0 to 2 and the one of all bits are special: vsock(7). */
-const VSOCK_IDS = 2 ** 32 - 4;
 
 const sysctl = (key: string) => (files: HostFiles) => numberOf(files.sysctl(key));
 const none = (): undefined => undefined;
@@ -45,7 +43,7 @@ const roomFor = (each: number, least: number) => (workloads: number) =>
 export const CEILINGS: readonly CeilingDef[] = [
   {
     name: 'bridge_ports',
-    about: 'ports of one bridge; the next link cannot be attached (EXFULL)',
+    about: 'ports of one bridge that workloads are put on; the next link cannot be attached (EXFULL)',
     limit: () => BRIDGE_PORTS,
     used: (files) => Math.max(0, ...files.bridges().map(({ ports }) => ports)),
   },
@@ -138,13 +136,13 @@ export const CEILINGS: readonly CeilingDef[] = [
     about: 'open files of the agent (RLIMIT_NOFILE); it cannot sample more workloads beyond',
     dimension: 'fds',
     limit: (files) => openFilesOf(files.text('proc/self/limits')),
-    used: (files) => files.count('proc/self/fd'),
+    used: (files) => files.openFiles('self'),
   },
   {
     name: 'holder_files',
     about: 'open files of the holder (RLIMIT_NOFILE)',
     limit: (files) => (files.holder === undefined ? undefined : openFilesOf(files.text(`proc/${files.holder}/limits`))),
-    used: (files) => (files.holder === undefined ? undefined : files.count(`proc/${files.holder}/fd`)),
+    used: (files) => (files.holder === undefined ? undefined : files.openFiles(files.holder)),
   },
   {
     name: 'files',
@@ -204,13 +202,6 @@ export const CEILINGS: readonly CeilingDef[] = [
     shared: true,
     limit: (files) => numberOf(files.cgroup('cgroup.max.descendants')),
     used: (files) => numberOf(/^nr_descendants (\d+)/m.exec(files.cgroup('cgroup.stat') ?? '')?.[1]),
-  },
-  {
-    name: 'vsock_ids',
-    about: 'context ids of VMs with a vsock device',
-    dimension: 'vsock',
-    limit: () => VSOCK_IDS,
-    used: none,
   },
 ];
 

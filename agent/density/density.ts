@@ -1,20 +1,19 @@
 // The density room behind one door: ledger, tenants, licences, reservations, ceilings and windows of time, and what makes
 // figures of them. Whatever changes, the ledger's limits are made anew as a whole; nothing is patched.
 import type { Config } from '../config/schema.js';
+import type { Damaged } from '../durable.js';
 import type { CapacityRow } from '../service.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
-import { Audit } from './audit.js';
+import { Audit, type AuditEntry } from './audit.js';
 import { type Ceiling, readCeilings } from './ceilings.js';
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import { type Demand, demandOf, type Extra } from './demand.js';
 import { type Vector, vector } from './dimensions.js';
-import type { Damaged } from './durable.js';
 import type { HostFiles } from './host-files.js';
 import { Ledger } from './ledger.js';
 import { type Lease, Licences } from './licences.js';
 import { limitsOf } from './limits.js';
-import { Overheads } from './overheads.js';
 import { type HostSize, licenceUnits, makeLimits, perWorkload } from './policy.js';
 import { Reservations } from './reservations.js';
 import { type Status, statusOf } from './status.js';
@@ -54,9 +53,17 @@ export interface DensityOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** The host at the last look. */
+interface Seen {
+  readonly ceilings: readonly Ceiling[];
+  /** By workloads at that moment. */
+  readonly committed: Vector;
+  /** By bridge, those that are not of workloads. */
+  readonly foreignPorts: ReadonlyMap<string, number>;
+}
+
 export class Density {
   readonly ledger = new Ledger(limitsOf());
-  readonly overheads = new Overheads();
   readonly tenants: Tenants;
   readonly licences: Licences;
   readonly reservations: Reservations;
@@ -64,11 +71,12 @@ export class Density {
   readonly clock: Clock;
   readonly #files: HostFiles | undefined;
   readonly #onEvent: (event: DensityEvent) => void;
+  readonly #onError: (error: unknown) => void;
   #config: Config;
   #host: HostSize;
   #windows: Windows;
   #open: readonly WindowState[] = [];
-  #ceilings: readonly Ceiling[] = [];
+  #seen: Seen = { ceilings: [], committed: vector(), foreignPorts: new Map() };
   #cores: CoresPort | undefined;
   #usage: UsagePort | undefined;
   /** Conditions that stood at the last look, by code and scope, so that each is told once. */
@@ -85,10 +93,11 @@ export class Density {
     this.audit = new Audit(directory, onError);
     this.#files = files;
     this.#onEvent = onEvent;
+    this.#onError = onError;
     this.#config = config;
     this.#host = host;
     this.#windows = new Windows(config.density.window);
-    this.#ceilings = files === undefined ? [] : readCeilings(files);
+    this.#see();
     this.refresh();
   }
 
@@ -135,9 +144,9 @@ export class Density {
     const limits = makeLimits({
       config: { ...this.#config, density },
       host: this.#host,
-      ceilings: this.#ceilings,
-      committed: this.#counted(),
-      bridges: this.#foreignPorts(),
+      ceilings: this.#seen.ceilings,
+      committed: this.#seen.committed,
+      bridges: this.#seen.foreignPorts,
       tenants: this.tenants.settings(),
       licences: this.licences.totals(),
       exclusiveCores: this.#cores?.capacity(),
@@ -152,7 +161,7 @@ export class Density {
 
   /** Every minute: the kernel's ceilings as they are now, and what has come to stand or ceased to. */
   look(): void {
-    if (this.#files !== undefined) this.#ceilings = readCeilings(this.#files);
+    this.#see();
     this.refresh();
     const now = new Map(this.status().events.map((event) => [`${event.type} ${event.key}`, event]));
     for (const [key, { type, tenant, data }] of now)
@@ -167,7 +176,7 @@ export class Density {
   ): Demand {
     const exclusiveCores = this.#cores?.of(spec) ?? 0;
     return demandOf(spec, perWorkload(this.#config), {
-      overhead: this.overheads.of(spec.driver, driver.overhead),
+      overhead: driver.overhead,
       surcharge: parseSize(this.#config.density.kind[spec.driver].surcharge) ?? 0,
       tap: driver.tap,
       exclusiveCores,
@@ -194,16 +203,18 @@ export class Density {
     const known = await this.audit.outstanding();
     const note = 'found at the start of the agent';
     const at = this.clock.wall();
+    const grants: AuditEntry[] = [];
     for (const [id, { demand, phase }] of this.ledger.holds()) {
-      const of = known.get(id) ?? new Map();
-      known.delete(id);
       if (phase !== 'committed') continue;
+      const of = known.get(id);
       for (const [licence, count] of licencesIn(demand))
-        if (!of.has(licence))
-          this.audit.append({ at, type: 'grant', licence, count, workload: id, tenant: demand.tenant, note });
+        if (of?.get(licence)?.count === count) of.delete(licence);
+        else grants.push({ at, type: 'grant', licence, count, workload: id, tenant: demand.tenant, note });
     }
+    // Returns first: of a licence of which there are more now, or fewer, the grant is what holds.
     for (const of of known.values())
       for (const entry of of.values()) this.audit.append({ ...entry, at, type: 'return', note });
+    for (const grant of grants) this.audit.append(grant);
   }
 
   /** Takes over what ran before, whose grants are in the audit already. */
@@ -213,7 +224,7 @@ export class Density {
 
   rows(): CapacityRow[] {
     this.upToDate();
-    const ceilings = new Map(this.#ceilings.map((ceiling) => [ceiling.name, ceiling]));
+    const ceilings = new Map(this.#seen.ceilings.map((ceiling) => [ceiling.name, ceiling]));
     return this.ledger.rows(
       (scope, dimension) => this.#usage?.used(scope, dimension) ?? usedOf(scope, dimension, ceilings),
     );
@@ -225,7 +236,7 @@ export class Density {
   }
 
   ceilings(): readonly Ceiling[] {
-    return this.#ceilings;
+    return this.#seen.ceilings;
   }
 
   excess(id: string): number | undefined {
@@ -233,7 +244,7 @@ export class Density {
   }
 
   status(): Status {
-    return statusOf(this.ledger, this.licences, this.#ceilings, this.#config.density);
+    return statusOf(this.ledger, this.licences, this.#seen.ceilings, this.#config.density);
   }
 
   /** One for the pool, and one for the share of the tenant in it. */
@@ -261,10 +272,17 @@ export class Density {
   }
 
   #expireLeases(): void {
-    for (const { licence, scheduler, count } of this.licences.takeExpired()) {
+    const gone = this.licences.takeExpired();
+    for (const { licence, scheduler, count } of gone) {
       this.audit.append({ at: this.clock.wall(), type: 'expire', licence, count, scheduler });
       this.#onEvent({ type: 'licence.expired', data: { licence, scheduler, count } });
     }
+    // After the word about it: a crash between the two tells twice, and never not at all.
+    if (gone.length > 0)
+      this.audit
+        .settled()
+        .then(() => this.licences.save())
+        .catch(this.#onError);
   }
 
   /** A lease begins, changes or is given back. Throws what Licences.lease throws. */
@@ -276,6 +294,13 @@ export class Density {
     return lease;
   }
 
+  /** What is used and what is committed are read together: the difference is what others have, until the next look. */
+  #see(): void {
+    if (this.#files === undefined) return;
+    const ceilings = readCeilings(this.#files);
+    this.#seen = { ceilings, committed: this.#counted(), foreignPorts: this.#foreignPorts(this.#files) };
+  }
+
   /** Of the things that a ceiling counts, those that workloads have. */
   #counted(): Vector {
     const counted = vector();
@@ -285,10 +310,11 @@ export class Density {
     return counted;
   }
 
-  #foreignPorts(): Map<string, number> {
-    const bridges = this.#files?.bridges() ?? [];
+  #foreignPorts(files: HostFiles): Map<string, number> {
     return new Map(
-      bridges.map(({ name, ports }) => [name, Math.max(0, ports - this.ledger.pool(`bridge/${name}`).committed)]),
+      files
+        .bridges()
+        .map(({ name, ports }) => [name, Math.max(0, ports - this.ledger.pool(`bridge/${name}`).committed)]),
     );
   }
 }

@@ -19,7 +19,6 @@ export const DIMENSION_NAMES = [
   'pids',
   'cgroups',
   'disk',
-  'vsock',
 ] as const;
 export type DimensionName = (typeof DIMENSION_NAMES)[number];
 
@@ -82,7 +81,6 @@ export const DIMENSIONS: Readonly<Record<DimensionName, Dimension>> = {
     about: 'twice lifecycle.log_max when berth keeps its output',
     hint: 'Lower lifecycle.log_max, raise density.disk_overcommit, or give paths.state more room.',
   },
-  vsock: pieces('1 with a vsock device', 'Delete VMs with vsock devices.'),
 };
 
 function pieces(about: string, hint: string): Dimension {

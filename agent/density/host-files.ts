@@ -1,5 +1,5 @@
 // Files of the host that say what its ceilings are. Below a root of one's choice, so that tests point it at fixtures.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface HostFilesOptions {
@@ -9,6 +9,8 @@ export interface HostFilesOptions {
   readonly cgroup?: string;
   /** Process number of the holder. */
   readonly holder?: number;
+  /** Those that workloads are put on: to find others, every link of the host would have to be asked. */
+  readonly bridges?: readonly string[];
 }
 
 export interface HostFiles {
@@ -17,14 +19,14 @@ export interface HostFiles {
   text(path: string): string | undefined;
   sysctl(key: string): string | undefined;
   cgroup(file: string): string | undefined;
-  /** Entries of a directory. */
-  count(path: string): number | undefined;
+  /** Open files of a process, `self` among them. */
+  openFiles(pid: number | 'self'): number | undefined;
   bridges(): readonly { readonly name: string; readonly ports: number }[];
   /** Cgroups with a memory controller on this host. */
   cgroupCount(): number | undefined;
 }
 
-export function hostFiles({ root = '/', cgroup, holder }: HostFilesOptions = {}): HostFiles {
+export function hostFiles({ root = '/', cgroup, holder, bridges = [] }: HostFilesOptions = {}): HostFiles {
   const read = (path: string): string | undefined => {
     try {
       return readFileSync(path, 'latin1');
@@ -45,15 +47,31 @@ export function hostFiles({ root = '/', cgroup, holder }: HostFilesOptions = {})
     text,
     sysctl: (key) => text(join('proc/sys', key.replaceAll('.', '/')))?.trim(),
     cgroup: (file) => (cgroup === undefined ? undefined : read(join(cgroup, file))?.trim()),
-    count: (path) => list(path)?.length,
+    openFiles: (pid) => sizeOfFd(join(root, `proc/${pid}/fd`)) ?? list(`proc/${pid}/fd`)?.length,
     bridges: () =>
-      (list('sys/class/net') ?? []).flatMap((name) => {
+      bridges.flatMap((name) => {
         const ports = list(`sys/class/net/${name}/brif`);
         return ports === undefined ? [] : [{ name, ports: ports.length }];
       }),
     // #subsys_name hierarchy num_cgroups enabled: cgroups(7). On cgroup v2, too.
     cgroupCount: () => numberOf(/^memory\s+\d+\s+(\d+)\s+1/m.exec(text('proc/cgroups') ?? '')?.[1]),
   };
+}
+
+/** PROC_SUPER_MAGIC. */
+const PROCFS = 0x9fa0;
+
+/**
+ * Since Linux 6.2 procfs tells how many there are as the size of the directory: proc_pid_fd(5). To list them takes more
+ * than a microsecond each, and the agent has a dozen for each workload.
+ */
+function sizeOfFd(path: string): number | undefined {
+  try {
+    const { size } = statSync(path);
+    return size > 0 && statfsSync(path).type === PROCFS ? size : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Undefined for what is no number, `max` among it. Beyond 2^53 precision does not matter any more. */

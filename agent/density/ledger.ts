@@ -6,7 +6,7 @@ import type { CapacityRow, Refusal } from '../service.js';
 import { Account, type PoolSum } from './account.js';
 import type { Demand, Extra } from './demand.js';
 import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from './dimensions.js';
-import type { Factor, Limits, PoolLimit, TenantLimits } from './limits.js';
+import type { Factor, Limits, TenantLimits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 import { refusalOf, type Shortage } from './refusal.js';
 import { ledgerRows, type Used } from './rows.js';
@@ -259,8 +259,6 @@ export class Ledger {
     return ward;
   }
 }
-
-export type { PoolLimit };
 
 function lacking(promise: number, has: number): number {
   return promise > has ? promise - has : 0;

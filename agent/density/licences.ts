@@ -4,9 +4,9 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import type { LicenceConfig } from '../config/density.js';
+import { type Damaged, replaceFile } from '../durable.js';
 import { BerthError } from '../errors.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
-import { type Damaged, replaceFile } from './durable.js';
 
 export interface Lease {
   readonly licence: string;
@@ -30,7 +30,6 @@ export interface LicencesOptions {
   readonly onDamaged: (damaged: Damaged) => void;
 }
 
-export const LEASE_MS = { least: 1000, most: 366 * 86_400_000 } as const;
 const MOST = 1_000_000_000;
 
 export class Licences {
@@ -118,15 +117,31 @@ export class Licences {
    */
   lease(name: string, scheduler: string, count: number, ttl: number): Promise<Lease> {
     this.definition(name);
-    const mine = this.#turn.then(async () => {
+    return this.#inTurn(async () => {
       const lease = { licence: name, scheduler, count, deadline: deadlineIn(ttl, this.#clock, this.#bootId) };
-      const after = new Map(this.#leases);
-      if (count === 0) after.delete(keyOf(lease));
-      else after.set(keyOf(lease), lease);
-      await replaceFile(this.#path, encode([...after.values()]));
-      this.#leases = after;
+      const change = (leases: Map<string, Lease>): Map<string, Lease> => {
+        if (count === 0) leases.delete(keyOf(lease));
+        else leases.set(keyOf(lease), lease);
+        return leases;
+      };
+      await this.#write(change(new Map(this.#leases)));
+      // Not the copy: another one may have run out meanwhile, and been told.
+      change(this.#leases);
       return lease;
     });
+  }
+
+  /** So that those that were taken are not found, and told, by the next agent. Durable when it resolves. */
+  save(): Promise<void> {
+    return this.#inTurn(() => this.#write(this.#leases));
+  }
+
+  #write(leases: ReadonlyMap<string, Lease>): Promise<void> {
+    return replaceFile(this.#path, encode([...leases.values()]));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
     this.#turn = mine.catch(() => undefined);
     return mine;
   }

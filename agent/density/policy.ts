@@ -6,7 +6,6 @@ import { parseSize } from '../workload/units.js';
 import { BRIDGE_PORTS, CEILINGS, type Ceiling } from './ceilings.js';
 import type { PerWorkload } from './demand.js';
 import { COUNT, DIMENSION_NAMES, DIMENSIONS, type DimensionName, indexOf, type Vector, vector } from './dimensions.js';
-import { Ledger } from './ledger.js';
 import { type HostLimits, type Limits, limitsOf, type PoolLimit, type TenantLimits, UNLIMITED } from './limits.js';
 import type { Amounts, TenantSettings } from './tenant-settings.js';
 
@@ -30,7 +29,7 @@ export interface PolicyInput {
   /** Bridges and how many ports they have that are not of workloads. */
   readonly bridges: ReadonlyMap<string, number>;
   readonly tenants: ReadonlyMap<string, TenantSettings>;
-  /** Licences that are there now,. */
+  /** Licences that are there now. */
   readonly licences: ReadonlyMap<string, number>;
   /** Cpus that can be given to one workload alone, when somebody gives them out. */
   readonly exclusiveCores: number | undefined;
@@ -185,18 +184,4 @@ export function licenceUnits(
   const cores = Math.min(physicalCores, Math.ceil((wanted * physicalCores) / threads));
   if (per === 'core') return Math.max(1, cores);
   return pinned ? Math.max(1, Math.ceil((cores * sockets) / physicalCores)) : sockets;
-}
-
-/** A ledger of the configuration alone, without a host's ceilings: for simulations and tests. */
-export function createLedger(
-  config: Config,
-  host: HostSize,
-  tenants: ReadonlyMap<string, TenantSettings> = new Map(),
-): Ledger {
-  return new Ledger(
-    makeLimits({
-      ...{ config, host, tenants, ceilings: [], committed: vector(), bridges: new Map(), exclusiveCores: undefined },
-      licences: new Map(Object.entries(config.licence).map(([name, { count }]) => [name, count])),
-    }),
-  );
 }

@@ -4,9 +4,9 @@
 // removed before the room is free; run out, the file says so itself.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
 import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
-import { type Damaged, readAll, removeFile, replaceFile } from './durable.js';
 
 export interface Reservation {
   /** `ID.EXPIRY.RANDOM`: names this one and no later one of the same id, and tells when it is too late for it. */
@@ -36,7 +36,7 @@ export interface ReservationsOptions {
   readonly onDamaged: (damaged: Damaged) => void;
 }
 
-export const TTL_MS = { least: 1000, most: 24 * 3_600_000, usual: 30_000 } as const;
+export const TTL_MS = { least: 1000, most: 24 * 3_600_000 } as const;
 
 export class Reservations {
   readonly #directory: string;
@@ -97,12 +97,6 @@ export class Reservations {
       // Another one of this id may have been made meanwhile: then its file is wanted.
       if (!this.#all.has(id)) await removeFile(this.#path(id));
     });
-  }
-
-  /** Removes the file and forgets it then: the room is free only after that. */
-  async release(id: string): Promise<void> {
-    await this.#inTurn(id, () => removeFile(this.#path(id)));
-    this.#all.delete(id);
   }
 
   /** Takes it out of memory only: it is being committed, and must not run out meanwhile. */

@@ -1,7 +1,7 @@
 // What stands in the way of density now, in words for the doctor and as events that are told once. Pure.
 import type { DensityConfig } from '../config/density.js';
 import { CEILINGS, type Ceiling } from './ceilings.js';
-import { DIMENSION_NAMES, shown } from './dimensions.js';
+import { type DimensionName, indexOf, shown } from './dimensions.js';
 import type { Ledger } from './ledger.js';
 import type { Licences } from './licences.js';
 import { excessOf } from './victims.js';
@@ -83,24 +83,26 @@ function overLicence(ledger: Ledger, licences: Licences): Standing[] {
   });
 }
 
-/** What the average workload takes of a dimension decides how many there can be; at least one each is assumed. */
-function inTheWay(ledger: Ledger, ceilings: readonly Ceiling[], { max_workloads: wanted }: DensityConfig): string[] {
+/** Of two ceilings of one dimension, the lower one. */
+function inTheWay(ledger: Ledger, ceilings: readonly Ceiling[], config: DensityConfig): string[] {
   const { allocatable } = ledger.limits.host;
-  return ceilings.flatMap(({ name, limit }) => {
-    const { dimension } = CEILINGS.find((def) => def.name === name) ?? {};
-    const each = dimension === undefined ? undefined : EACH[dimension];
-    if (dimension === undefined || each === undefined) return [];
-    const possible = Math.floor((allocatable[DIMENSION_NAMES.indexOf(dimension)] ?? 0) / each);
-    return possible >= wanted ? [] : [`${name} ${limit} is enough for ${possible} of ${wanted} workloads`];
+  const lowest = new Map<DimensionName, Ceiling>();
+  for (const ceiling of ceilings) {
+    const { dimension } = CEILINGS.find(({ name }) => name === ceiling.name) ?? {};
+    if (dimension === undefined || ceiling.limit >= (lowest.get(dimension)?.limit ?? Number.POSITIVE_INFINITY))
+      continue;
+    lowest.set(dimension, ceiling);
+  }
+  const wanted = config.max_workloads;
+  const least = leastOf(config);
+  return [...lowest].flatMap(([dimension, { name, limit }]) => {
+    const possible = Math.floor((allocatable[indexOf(dimension)] ?? 0) / (least[dimension] ?? 0));
+    return possible < wanted ? [`${name} ${limit} is enough for ${possible} of ${wanted} workloads`] : [];
   });
 }
 
-/** What a workload takes of each ceiling at least: see demand.ts. */
-const EACH: Readonly<Partial<Record<(typeof DIMENSION_NAMES)[number], number>>> = {
-  neighbours: 2,
-  keys: 1,
-  fds: 12,
-  inotify_watches: 3,
-  cgroups: 1,
-  netns: 1,
-};
+/** What a routed container takes of each ceiling: see demand.ts. Processes are as its spec says. */
+function leastOf({ per_workload: per }: DensityConfig): Readonly<Partial<Record<DimensionName, number>>> {
+  const { fds, inotify_instances, inotify_watches } = per;
+  return { neighbours: 2, keys: 1, fds, inotify_instances, inotify_watches, cgroups: 1, netns: 1 };
+}

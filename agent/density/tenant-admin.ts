@@ -49,7 +49,6 @@ export class TenantAdmin {
       throw new BerthError('tenant_unknown', `there is no tenant "${name}"`, { data: { tenant: name } });
     for (const licence of Object.keys(change.licences ?? {})) licences.definition(licence);
     const after = await tenants.change(name, change, (made) => this.#check(made));
-    this.#density.refresh();
     this.#density.look();
     return this.#viewOf(after, this.#density.rows());
   }

@@ -3,8 +3,8 @@
 // its own but those that all share.
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
+import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
 import { BerthError } from '../errors.js';
-import { type Damaged, readAll, removeFile, replaceFile } from './durable.js';
 import {
   fromConfig,
   NO_SETTINGS,
@@ -87,11 +87,6 @@ export class Tenants {
     this.#config = config;
     this.#overlay = overlay;
     this.#tell(before);
-  }
-
-  /** What `change` would make of the tenant; nothing is changed. */
-  preview(name: string, change: TenantChange): Tenant {
-    return this.#merged(name, overlaid(this.#set.get(name), change));
   }
 
   /** Durable when it resolves, and in force from then on. `check` sees the outcome first and throws what is against it. */

@@ -3,9 +3,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { removeFile, replaceFile } from '../durable.js';
 import { BerthError, reportOf } from '../errors.js';
 import { CEILINGS } from './ceilings.js';
-import { removeFile, replaceFile } from './durable.js';
 
 export interface Setting {
   readonly key: string;
@@ -64,7 +64,7 @@ export class Tuner {
     if (plan.length === 0) return [];
     await this.#keep(plan);
     await mkdir(dirname(this.#conf), { recursive: true, mode: 0o755 });
-    await replaceFile(this.#conf, withValues(await readText(this.#conf), plan), 0o644);
+    await replaceFile(this.#conf, withValues(await readText(this.#conf), plan), { mode: 0o644 });
     const settings: Setting[] = [];
     for (const { key, before, after } of plan) settings.push(await this.#set(key, before, after));
     return settings;
@@ -79,11 +79,13 @@ export class Tuner {
     for (const [key, old] of Object.entries(kept.values)) {
       const now = await this.#read(key);
       if (now === undefined) continue;
-      if (now === written.get(key)) settings.push(await this.#set(key, now, old));
+      // Never lifted, or put back already: a crash came between.
+      if (now === old) settings.push({ key, before: now, after: old, now });
+      else if (now === written.get(key)) settings.push(await this.#set(key, now, old));
       else settings.push({ key, before: now, after: old, now, problem: 'changed by somebody else, and left alone' });
     }
     if (kept.file === null) await removeFile(this.#conf).catch(ignoreMissing);
-    else await replaceFile(this.#conf, kept.file, 0o644);
+    else await replaceFile(this.#conf, kept.file, { mode: 0o644 });
     await removeFile(this.#rollback);
     return settings;
   }

@@ -1,5 +1,6 @@
 // The pressure engine: what the kernel's triggers say goes through the ladder, and what the ladder decides is carried out.
 // While it is calm nothing runs but `look`, with each sample of the metrics; while any scope is alarmed it looks each second.
+import { isDeepStrictEqual } from 'node:util';
 import { ioCost } from '../../cgroups/probe.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { PressureConfig } from '../config/pressure.js';
@@ -104,6 +105,7 @@ export class Pressure {
 
   /** A changed section starts afresh: what is held is given back first, and taken again if there is still a reason. */
   async configure(config: PressureConfig): Promise<void> {
+    if (isDeepStrictEqual(config, this.#config)) return;
     await this.#rest('section [pressure] has changed');
     this.#config = config;
     await this.start();

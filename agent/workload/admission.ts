@@ -16,7 +16,7 @@ import { keyOf } from '../network/published.js';
 import { seatRequest } from '../placement/request.js';
 import type { PlacementRequest } from '../placement/types.js';
 import type { FitsAnswer, Refusal, Room } from '../service.js';
-import { requireControllers, sandboxFor, slotKind } from './plan.js';
+import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
 import { NEVER_RUN, type Sandbox, type WorkloadRecord } from './record.js';
 import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
@@ -54,7 +54,9 @@ export class Admission {
   async check(spec: WorkloadSpec, live = false): Promise<void> {
     const { cgroups, config, kvmUsable, limits, which } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
-    requireControllers(limitsOf(spec, driver.overhead(spec), limits), new Set(cgroups.controllers));
+    const asked = limitsOf(spec, driver.overhead(spec), limits);
+    requireControllers(asked, new Set(cgroups.controllers));
+    requireFiles(asked, limits.files);
     requireNetwork(spec.network, config.network);
     requireRates(spec.network, config.network);
     requireKsm(spec, this.#world.ksm());

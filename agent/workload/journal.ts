@@ -2,9 +2,9 @@
 // `write` resolves, and no one is told of a change before. Writes of one workload are queued and coalesced: the
 // promise of a write resolves once that snapshot, or a newer one, is on disk.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '../../linux/errors.js';
+import { removeFile, replaceFile } from '../durable.js';
 import { NEVER_RUN, NO_NETWORK, type WorkloadRecord } from './record.js';
 import { parseSpec } from './spec.js';
 
@@ -82,12 +82,7 @@ export class Journal {
     if (queue) queue.next = undefined;
     await queue?.running?.catch(() => undefined);
     this.#queues.delete(id);
-    try {
-      await unlink(join(this.#directory, `${id}.json`));
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-    }
-    await syncDirectory(this.#directory);
+    await removeFile(join(this.#directory, `${id}.json`));
   }
 
   async #flush(id: string, queue: Queue): Promise<void> {
@@ -95,25 +90,13 @@ export class Journal {
     if (!record) return;
     queue.next = undefined;
     try {
-      await this.#replace(join(this.#directory, `${id}.json`), encode(record));
+      await replaceFile(join(this.#directory, `${id}.json`), encode(record));
     } catch (error) {
       // Another caller may wait for this same snapshot: leave it, so that its turn tries again instead of lying.
       queue.next ??= record;
       throw error;
     }
     this.#writes += 1;
-  }
-
-  async #replace(path: string, text: string): Promise<void> {
-    const file = await open(`${path}.tmp`, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${path}.tmp`, path);
-    await syncDirectory(this.#directory);
   }
 }
 
@@ -137,13 +120,4 @@ export function decode(text: string): WorkloadRecord {
 
 function checksum(body: string): string {
   return createHash('sha256').update(body).digest('hex');
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

@@ -40,6 +40,8 @@ export class Manager {
       (record) => this.#adopt(record),
       () => this.#seatAll(),
     );
+    // What the kernel counts is theirs, and not of others, from now on.
+    this.#world.density.look();
     await this.#reserving.restore();
     await this.#world.density.reconcileAudit();
     return recovery;

@@ -1,6 +1,7 @@
 // From a spec to what has to exist, as data. The same plan is applied, shown, tested, applied again after a crash, and
 // read backwards to take everything down.
-import { controllersNeeded } from '../../cgroups/controllers.js';
+import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
+import { unsupported } from '../../cgroups/probe.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork, Slot, SlotKind } from '../../netns/types.js';
@@ -98,6 +99,16 @@ export function requireControllers(limits: Limits, controllers: ReadonlySet<stri
     `this host has no cgroup v2 controller ${missing.map((name) => `"${name}"`).join(', ')}, which the limits asked for need`,
     { data: { missing, available: [...controllers].sort() } },
   );
+}
+
+/** Throws `limit_unsupported` naming the files that a limit of the spec needs and this kernel lacks, and what they need. */
+export function requireFiles(limits: Limits, files: ReadonlySet<string>): void {
+  const missing = unsupported(planValues(limits), files);
+  if (missing.length === 0) return;
+  const named = missing.map(({ file, need }) => `${file} (${need})`).join(', ');
+  throw new BerthError('limit_unsupported', `this kernel does not have ${named}, which the limits asked for need`, {
+    data: { missing },
+  });
 }
 
 export function planSandbox(

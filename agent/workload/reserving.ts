@@ -71,7 +71,7 @@ export class Reserving {
     } catch (error) {
       if (density.reservations.get(spec.id) === made) {
         density.reservations.putBack(spec.id, before);
-        if (before === undefined) this.#admission.release(spec.id);
+        if (before === undefined) this.#free(spec.id);
       }
       throw error;
     }
@@ -91,8 +91,14 @@ export class Reserving {
     if (found === undefined || (name !== id && found.token !== name)) throw this.#gone(name);
     this.#requireOwner(found, scheduler, 'release');
     const view = density.reservations.view(found);
-    await density.reservations.release(id);
-    this.#free(id);
+    try {
+      await density.reservations.drop(id);
+    } catch (error) {
+      if (density.reservations.get(id) === undefined && !this.#exists(id)) density.reservations.putBack(id, found);
+      throw error;
+    }
+    // Its room is free only now, unless it was reserved anew meanwhile.
+    if (density.reservations.get(id) === undefined) this.#free(id);
     events.append({ type: 'reservation.released', workload: id, tenant: found.spec.tenant, data: {} });
     return view;
   }
@@ -167,7 +173,11 @@ export class Reserving {
   }
 
   #free(id: string): void {
-    if (this.#world.density.ledger.hold(id)?.phase === 'reserved') this.#admission.release(id);
+    const { claims, density } = this.#world;
+    if (density.ledger.hold(id)?.phase !== 'reserved') return;
+    this.#admission.release(id);
+    // There is no workload of this id, for which the number of its tenant would have to stay.
+    claims.forget(id);
   }
 
   /** Wakes up when the next one runs out; a second later than exact is early enough. */

@@ -167,7 +167,7 @@ run('a memory hog dies at its limit, with the figures, and nobody else is hurt',
   t.is((await told('workload.ended', 'hog', after)).data.cause, 'limit');
   t.regex(await metric('^berth_ends_total\\{.*cause="limit"'), / 0*1$/);
   const shown = await berthCommand(s.host, ['workload', 'show', 'hog']);
-  t.like(shown.document.end, { cause: 'limit' });
+  t.like(shown.document.workload.end, { cause: 'limit' });
   t.is(await unharmed('quiet', 'bursty'), before);
   await remove('hog');
 });

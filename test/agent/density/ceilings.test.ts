@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
@@ -36,7 +36,7 @@ function fixture(over: Readonly<Record<string, string>> = {}) {
   for (const fd of ['0', '1', '2']) write(`proc/self/fd/${fd}`, '');
   for (const fd of ['0', '1']) write(`proc/7/fd/${fd}`, '');
   for (const port of ['a', 'b', 'c']) write(`sys/class/net/br0/brif/${port}/x`, '');
-  return { write, files: hostFiles({ root, cgroup: join(root, 'cg'), holder: 7 }) };
+  return { write, files: hostFiles({ root, cgroup: join(root, 'cg'), holder: 7, bridges: ['br0', 'gone'] }) };
 }
 
 test('limits of the kernel and what is used of them, as far as there are any', (t) => {
@@ -107,10 +107,40 @@ test('a ceiling that was lifted, or is nearly reached, is noticed at the next lo
   t.deepEqual(events, ['ceiling.near']);
 });
 
+test('of two ceilings on the same thing, the lower one is in the way, by what a workload is said to take', (t) => {
+  const { files } = fixture({
+    ...{ 'proc/sys/net/ipv4/neigh/default/gc_thresh3': '8192\n', 'cg/cgroup.max.descendants': '112\n' },
+    'proc/self/limits': 'Max open files            1024              1048576              files\n',
+  });
+  const { density } = densityOf(files, { density: { max_workloads: 100, per_workload: { fds: 97 } } });
+  t.deepEqual(density.status().inTheWay, [
+    'agent_files 1024 is enough for 10 of 100 workloads',
+    'descendants 112 is enough for 94 of 100 workloads',
+  ]);
+});
+
 test('ports of a bridge that others have are not given out', (t) => {
   const { density } = densityOf(fixture().files, { network: { bridge: { br0: { pool: '10.140.0.0/25' } } } });
   t.like(
     density.rows().find(({ scope }) => scope === 'bridge/br0'),
     { capacity: 1023, kept: 55, allocatable: 968 },
   );
+});
+
+test('what others have of a ceiling does not shrink when workloads come between two looks', (t) => {
+  const { density } = densityOf(fixture().files, { licence: { db: {} } });
+  const kept = () => density.rows().find((one) => one.scope === 'host' && one.dimension === 'neighbours')?.kept;
+  const before = kept();
+  density.commit('a', density.demand(specOf({ id: 'a' }), { overhead: 0, tap: false }));
+  density.refresh();
+  t.is(kept(), before);
+  density.look();
+  t.is(kept(), (before ?? 0) - 2, 'what is used is that of the workload now, as far as can be told');
+});
+
+test('open files of a process are as many as the kernel lists', (t) => {
+  // Whoever lists its own has one more open for that.
+  const listed = readdirSync('/proc/self/fd').length;
+  t.true([listed - 1, listed].includes(hostFiles().openFiles('self') ?? 0));
+  t.is(hostFiles().openFiles(2 ** 30), undefined);
 });

@@ -72,6 +72,13 @@ test('a rollback cut short can be done again', async (t) => {
   const kept = readFileSync(rollback, 'utf8');
   await tuner.rollback();
   writeFileSync(rollback, kept);
-  await tuner.rollback();
+  t.deepEqual(
+    (await tuner.rollback()).map(({ now, problem }) => [now, problem]),
+    [
+      [200, undefined],
+      [1024, undefined],
+    ],
+    'what is as it was is nobody else’s change',
+  );
   t.is(value('kernel.keys.maxkeys'), 200);
 });

@@ -1,8 +1,7 @@
 import test from 'ava';
 import { Ledger } from '../../../agent/density/ledger.js';
-import { Overheads } from '../../../agent/density/overheads.js';
 import { type Measured, Usage } from '../../../agent/density/usage.js';
-import { demand, host, Mi } from './shapes.js';
+import { demand, host } from './shapes.js';
 
 const sample = (usageUsec: number, current: number): Measured => ({
   cpu: { usageUsec },
@@ -50,18 +49,4 @@ test('use by host and tenant: memory and processes as sampled, processor time be
   t.is(usage.used('tenant/x', 'cpu'), 1);
   t.is(usage.used('tenant/y', 'cpu'), 0, 'started again');
   t.is(usage.used('host', 'cpu'), 1);
-});
-
-test('an overhead is as configured until enough of it was measured', (t) => {
-  const overheads = new Overheads();
-  for (let n = 0; n < 19; n++) overheads.observe('qemu', 60 * Mi);
-  t.is(overheads.of('qemu', 160 * Mi), 160 * Mi);
-  overheads.observe('qemu', 80 * Mi);
-  t.is(overheads.of('qemu', 160 * Mi), Math.ceil(80 * Mi * 1.1));
-  overheads.observe('qemu', -1);
-  overheads.observe('qemu', Number.NaN);
-  t.like(overheads.measured('qemu'), { samples: 20 });
-  t.is(overheads.of('oci', 5), 5);
-  for (let n = 0; n < 600; n++) overheads.observe('qemu', 70 * Mi);
-  t.is(overheads.of('qemu', 160 * Mi), Math.ceil(70 * Mi * 1.1), 'old ones are forgotten');
 });

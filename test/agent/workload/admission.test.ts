@@ -131,6 +131,45 @@ test('a lease outlives the agent with the time that is left', async (t) => {
   t.is(next.world.density.rows().find(({ scope }) => scope === 'licence/db')?.allocatable, 0);
 });
 
+test('that a lease has run out is told once, however often the agent starts', async (t) => {
+  const life = await started({ licence: { db: {} } });
+  await life.world.density.lease('db', 'central', 2, 60_000);
+  life.clock.pass(60_001);
+  for (let start = 0; start < 3; start++) {
+    const { density } = newLife({
+      directory: life.directory,
+      clock: life.clock,
+      config: { licence: { db: {} } },
+    }).world;
+    await density.load();
+    await density.licences.save();
+    const types = (await density.audit.read()).map(({ type }) => type);
+    t.deepEqual(types, ['lease', 'expire'], `start ${start}`);
+  }
+});
+
+test('what the audit has missed is told at a start, and once: another count is a return and a grant', async (t) => {
+  const life = await started({ licence: { db: { count: 9 }, x: { count: 9 } } });
+  const { density } = life.world;
+  const entry = { at: 1, licence: 'db', tenant: 'acme' } as const;
+  density.audit.append({ ...entry, type: 'grant', count: 1, workload: 'web-1' });
+  density.audit.append({ ...entry, type: 'grant', count: 1, workload: 'web-1', licence: 'x' });
+  density.audit.append({ ...entry, type: 'grant', count: 3, workload: 'gone' });
+  density.adopt('web-1', density.demand(specOf({ resources: { licences: { db: 2 } } }), { overhead: 0, tap: false }));
+  const told = async () =>
+    (await density.audit.read(2)).map(({ type, workload, licence, count }) => [type, workload, licence, count]);
+  const missed = [
+    ['return', 'web-1', 'db', 1],
+    ['return', 'web-1', 'x', 1],
+    ['return', 'gone', 'db', 3],
+    ['grant', 'web-1', 'db', 2],
+  ];
+  await density.reconcileAudit();
+  t.deepEqual(await told(), missed);
+  await density.reconcileAudit();
+  t.deepEqual(await told(), missed);
+});
+
 test('a quota counts from the moment it is set, and after a restart', async (t) => {
   const life = await started({ tenant: { acme: { cpu: 1 } } });
   await t.throwsAsync(life.manager.create(specOf(cores(2))), { code: 'admission_refused' });

@@ -67,6 +67,31 @@ test('released, run out or refused, it leaves nothing', async (t) => {
   t.deepEqual(held(life), [1, 0]);
 });
 
+test('what is reserved anew while the same id is being released stays, in memory and on disk', async (t) => {
+  const life = await started();
+  const first = await life.manager.reserve(specOf(), null, 30_000);
+  const released = life.manager.releaseReservation(first.reservation, null);
+  const again = await life.manager.reserve(specOf(), null, 30_000);
+  await released;
+  t.not(again.reservation, first.reservation);
+  t.deepEqual([held(life), filesOf(life)], [[0, 1], ['web-1.json']]);
+  await t.throwsAsync(life.manager.create(specOf({ id: 'b' })), { code: 'admission_refused' });
+  const next = await nextLife(life);
+  t.is(next.world.density.reservations.get('web-1')?.token, again.reservation);
+  t.deepEqual(held(next), [0, 1]);
+});
+
+test('the number of a tenant that has reserved and nothing else is free again', async (t) => {
+  const life = await started();
+  const groupOf = (tenant: string) => life.world.claims.claim(specOf({ id: `of-${tenant}`, tenant })).group;
+  await life.manager.reserve(specOf({ tenant: 'short' }), null, 5000);
+  await life.manager.releaseReservation('web-1', null);
+  await life.manager.reserve(specOf({ tenant: 'shorter' }), null, 5000);
+  life.clock.pass(5000);
+  await life.manager.fits(specOf());
+  t.is(groupOf('first'), 2);
+});
+
 test('late, twice, by another, or of nothing: each is an error with a code', async (t) => {
   const life = await started();
   const { manager, clock } = life;

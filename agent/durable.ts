@@ -1,19 +1,30 @@
 // Small files of state: replaced as a whole, durable when the call resolves, set aside when they cannot be read.
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf } from '../linux/errors.js';
+
+export interface ReplaceOptions {
+  /** Default 0600. */
+  readonly mode?: number;
+  /** False: survives the death of the agent, and no power cut. Default true. */
+  readonly fsync?: boolean;
+}
 
 /** File and directory entry are on disk when it resolves; a crash before leaves the old file. */
-export async function replaceFile(path: string, text: string, mode = 0o600): Promise<void> {
+export async function replaceFile(
+  path: string,
+  text: string,
+  { mode = 0o600, fsync = true }: ReplaceOptions = {},
+): Promise<void> {
   const file = await open(`${path}.tmp`, 'w', mode);
   try {
     await file.writeFile(text);
-    await file.sync();
+    if (fsync) await file.sync();
   } finally {
     await file.close();
   }
   await rename(`${path}.tmp`, path);
-  await syncDirectory(dirname(path));
+  if (fsync) await syncDirectory(dirname(path));
 }
 
 /** Missing is fine. */
