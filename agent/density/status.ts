@@ -56,7 +56,7 @@ export function statusOf(
 }
 
 /** Every dimension in which a tenant has more than its quota. */
-export function overQuota(ledger: Ledger): Standing[] {
+function overQuota(ledger: Ledger): Standing[] {
   return [...ledger.limits.tenants.keys()].flatMap((tenant) => {
     const ward = ledger.ward(tenant);
     if (ward === undefined) return [];

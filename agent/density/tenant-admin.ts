@@ -5,7 +5,7 @@ import type { CapacityRow, Victim } from '../service.js';
 import type { Density } from './density.js';
 import { DIMENSION_NAMES, DIMENSIONS, shown } from './dimensions.js';
 import { amountsVector } from './policy.js';
-import { overQuota } from './status.js';
+import type { Shortage } from './refusal.js';
 import type { TenantChange } from './tenant-settings.js';
 import { present, type TenantSettings } from './tenant-settings.js';
 import type { Source, Tenant } from './tenants.js';
@@ -35,8 +35,13 @@ export class TenantAdmin {
 
   list(): TenantView[] {
     const names = new Set([...this.#density.tenants.names(), ...this.#names()]);
-    const rows = this.#density.rows();
-    return [...names].sort().map((name) => this.#viewOf(this.#density.tenants.get(name), rows));
+    // By tenant, once: there may be thousands.
+    const rows = new Map<string, CapacityRow[]>();
+    for (const row of this.#density.rows()) {
+      const [kind, tenant = ''] = row.scope.split('/');
+      if (kind === 'tenant') rows.set(tenant, [...(rows.get(tenant) ?? []), row]);
+    }
+    return [...names].sort().map((name) => this.#viewOf(this.#density.tenants.get(name), rows.get(name) ?? []));
   }
 
   /**
@@ -50,7 +55,8 @@ export class TenantAdmin {
     for (const licence of Object.keys(change.licences ?? {})) licences.definition(licence);
     const after = await tenants.change(name, change, (made) => this.#check(made));
     this.#density.look();
-    return this.#viewOf(after, this.#density.rows());
+    const own = this.#density.rows().filter(({ scope }) => `${scope}/`.startsWith(`tenant/${name}/`));
+    return this.#viewOf(after, own);
   }
 
   /** Throws `tenant_unknown`, `tenant_in_use`, `tenant_in_file`. */
@@ -74,17 +80,19 @@ export class TenantAdmin {
   /** Workloads of the tenant that would have to go for its quotas to hold, lowest promise first; none needlessly. */
   overdue(name: string): readonly Victim[] {
     const { ledger } = this.#density;
-    const ward = ledger.ward(name);
-    if (ward === undefined) return [];
     const candidates = [...ledger.holds()].flatMap(([id, hold]) => {
       const { tenant, class: of, priority } = hold.demand;
       if (tenant !== name || hold.phase !== 'committed') return [];
       const excess = this.#density.excess(id);
       return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
     });
-    const short = excessOf(name, ward.limits.quota, (at) => ward.account.committed[at] ?? 0);
-    const chosen = makeRoom(short, candidates) ?? candidates.sort(byPromise);
+    const chosen = makeRoom(this.#excess(name), candidates) ?? candidates.sort(byPromise);
     return chosen.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority }));
+  }
+
+  #excess(name: string): Shortage[] {
+    const ward = this.#density.ledger.ward(name);
+    return ward === undefined ? [] : excessOf(name, ward.limits.quota, (at) => ward.account.committed[at] ?? 0);
   }
 
   #check(made: Tenant): void {
@@ -115,10 +123,7 @@ export class TenantAdmin {
 
   #viewOf(tenant: Tenant, rows: readonly CapacityRow[]): TenantView {
     const { name, quota, guaranteed, licences, limits, sources } = tenant;
-    const own = rows.filter(({ scope }) => scope === `tenant/${name}` || scope.startsWith(`tenant/${name}/`));
-    const over = overQuota(this.#density.ledger).flatMap((standing) =>
-      standing.tenant === name ? [String(standing.data.dimension)] : [],
-    );
-    return present<TenantView>({ name, quota, guaranteed, licences, limits, sources, rows: own, over });
+    const over = this.#excess(name).map(({ dimension }) => dimension);
+    return present<TenantView>({ name, quota, guaranteed, licences, limits, sources, rows, over });
   }
 }
