@@ -84,6 +84,11 @@ export interface LifeOptions {
   readonly world?: Partial<World>;
 }
 
+/** Of the controllers of the fake host. */
+const FILES: ReadonlySet<string> = new Set([
+  ...['cgroup.freeze', 'cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max'],
+]);
+
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Runs whatever it is told; a process that is really one is not needed to test the lives of workloads. */
@@ -113,7 +118,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const cgroups = host.cgroupPort();
   const layers = new Layers(join(directory, 'run/layers'), silent);
   const limits = {
-    files: new Set(['cgroup.freeze', 'cpu.weight', 'memory.max', 'memory.oom.group', 'pids.max']),
+    files: FILES,
     device: (path: string) => path,
     config: config.cgroups,
     defaultCpu: config.density.default_cpu_request,
