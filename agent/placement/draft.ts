@@ -65,12 +65,20 @@ export class Draft {
     if (this.#refused.has(id)) return false;
     const cpus = this.#fitting(request, this.#kept.get(id)?.cpus ?? []);
     for (const [cpu, holder] of this.#held) if (holder === id) this.#held.delete(cpu);
-    if (cpus === undefined) return false;
+    if (cpus === undefined) {
+      this.#kept.delete(id);
+      return false;
+    }
     const held = this.#hold(id, cpus);
     const mems = this.#mems(request, cpus);
     const reason = sentence(`${request.because}: ${count(exclusive, 'exclusive cpu')}${this.#where(cpus, held, mems)}`);
     this.#seats.set(id, { id, tenant, kind: 'exclusive', cpus, held, mems, reason });
     return true;
+  }
+
+  /** How many still keep what they had. */
+  get keeping(): number {
+    return this.#kept.size;
   }
 
   assignment(): Assignment {

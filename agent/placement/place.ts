@@ -29,9 +29,9 @@ export function place(
   for (const request of listed) if (seatOf(request, 'listed') === undefined) draft.list(request);
   const sits = (request: PlacementRequest): boolean => seatOf(request, 'exclusive') !== undefined;
   let waiting = [...exclusive.filter(sits), ...exclusive.filter((request) => !sits(request))];
-  // One that cannot have what it asks for gives up what it had, and another may fit after all.
-  for (let before = waiting.length + 1; waiting.length > 0 && waiting.length < before; ) {
-    before = waiting.length;
+  // One that cannot have what it asks for gives up what it had, and another may fit after all, one before it as well.
+  for (let before = Number.NaN; waiting.length > 0 && before !== waiting.length + draft.keeping; ) {
+    before = waiting.length + draft.keeping;
     waiting = waiting.filter((request) => !draft.choose(request));
   }
   return draft.assignment();
