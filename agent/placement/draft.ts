@@ -113,8 +113,8 @@ export class Draft {
       return select(own, exclusive, { ...choice, nodes: null });
     }
     const cores = this.#cores(request);
-    const apart = cores.filter((core) => this.#host.isIsolated(core.id));
-    const common = cores.filter((core) => !this.#host.isIsolated(core.id));
+    const apart = this.#ofKind(cores, true);
+    const common = this.#ofKind(cores, false);
     const near = this.#host.isIsolated(kept[0] ?? -1) ? apart : common;
     const grown = kept.length > 0 ? grow(near, kept, exclusive, choice) : undefined;
     if (grown !== undefined) return grown;
@@ -125,6 +125,14 @@ export class Draft {
   /** What is there for this one, its own included. */
   #cores(request: PlacementRequest): FreeCore[] {
     return freeCores(this.#host.topology, (cpu) => this.#isUsable(request, cpu), this.#settings.smt);
+  }
+
+  /** Isolated cpus or the others, which are not mixed, also where one thread of a core is isolated and its sibling is not. */
+  #ofKind(cores: readonly FreeCore[], isolated: boolean): FreeCore[] {
+    return cores.flatMap((core) => {
+      const free = core.free.filter((cpu) => this.#host.isIsolated(cpu) === isolated);
+      return free.length === 0 ? [] : [{ ...core, free, whole: core.whole && free.length === core.free.length }];
+    });
   }
 
   #isUsable({ id, vcpus }: PlacementRequest, cpu: number): boolean {
@@ -165,11 +173,11 @@ export class Draft {
     const cores = this.#cores(request).filter(({ node }) => within?.includes(node) ?? true);
     const capable = freeCores(this.#host.topology, (cpu) => !this.#reserved.has(cpu), this.#settings.smt);
     const domain = this.#settings.numa === 'single' ? 'node' : 'host';
-    // Of the two kinds that are not mixed the one that came nearer.
-    const [best] = [false, true]
+    // Of the kinds that it may have the one that came nearer.
+    const [best] = (request.vcpus > 0 ? [false, true] : [false])
       .map((isolated) => {
-        const kind = (core: FreeCore): boolean => this.#host.isIsolated(core.id) === isolated;
-        return { all: capable.filter(kind), left: cores.filter(kind), near: largest(cores.filter(kind), domain) };
+        const left = this.#ofKind(cores, isolated);
+        return { all: this.#ofKind(capable, isolated), left, near: largest(left, domain) };
       })
       .sort((a, b) => b.near - a.near);
     const { all = [], left = [] } = best ?? {};
