@@ -135,7 +135,7 @@ function tooEarly(step: Step, at: Situation, pressing: boolean): string | undefi
   if (step === 'suppress' || step === 'reclaim') return undefined;
   if (!pressing) return 'pressure is not at level act';
   const { settings, state, reading, now } = at;
-  const acting = now - (state.actSince ?? now);
+  const acting = Math.round(now - (state.actSince ?? now));
   if (step === 'freeze' && acting < settings.freezeAfterMs && !isShort(reading, settings))
     return `level act for ${acting} of ${settings.freezeAfterMs} ms`;
   if (step === 'kill' && acting < settings.killAfterMs) return `level act for ${acting} of ${settings.killAfterMs} ms`;
@@ -191,7 +191,11 @@ export function undoAll(state: LadderState, { scope, resource }: LadderSettings,
 }
 
 function thawLate(at: Situation, late: Applied): Decision {
-  const { state, actions } = undone(at, [[late, null]], `frozen for ${at.now - late.at} ms, which is long enough`);
+  const { state, actions } = undone(
+    at,
+    [[late, null]],
+    `frozen for ${Math.round(at.now - late.at)} ms, which is long enough`,
+  );
   return { state: { ...state, thawed: [...state.thawed, late.target] }, actions };
 }
 
@@ -229,7 +233,7 @@ function reasonOf(at: Situation): string {
     causes.push(
       `available memory ${formatSize(available.bytes)}, less than ${formatSize(Math.round(settings.minAvailable(available.total)))}`,
     );
-  return `${causes.join(', and ')}; level ${state.level} for ${now - (state.actSince ?? state.since)} ms`;
+  return `${causes.join(', and ')}; level ${state.level} for ${Math.round(now - (state.actSince ?? state.since))} ms`;
 }
 
 function figuresOf({ reading, settings }: Situation): string {
