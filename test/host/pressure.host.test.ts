@@ -30,8 +30,7 @@ kill = "5s"
 watch = ["lab-watched"]
 `;
 
-// Held to figures, these need a machine that does nothing else, and not all of them have been seen green yet: they run when
-// asked for, with BERTH_HOGS=1.
+// Held to figures, these need a machine that does nothing else: they run when asked for, with BERTH_HOGS=1.
 const asked = process.env.BERTH_HOGS === '1';
 const run = asked ? test.serial : test.serial.skip;
 
@@ -134,9 +133,12 @@ run('a hog that memory.high stalls without hope goes on before 15 s are over', a
     [],
   );
   await remove('stalled', 'reader');
-  // They stall at limits of their own on a host with memory to spare: no sacrifice of anybody's would help.
+  // They stall at limits of their own on a host with memory to spare: nobody is sacrificed for it. That a scope reclaims of
+  // its own page cache hurts no other.
   t.deepEqual(
-    actions(after).map(({ data }) => `${data.scope}: ${data.action} ${data.target}`),
+    actions(after)
+      .filter(({ data }) => data.action !== 'reclaim')
+      .map(({ data }) => `${data.scope}: ${data.action} ${data.target}`),
     [],
   );
 });
@@ -166,7 +168,7 @@ let promised = '';
 run('a dry run names the steps and touches nothing; meanwhile the agent answers', async (t) => {
   t.timeout(8 * MINUTES);
   await become('dry-run');
-  await sh(s.host, `rm -f /run/hook.json /run/hook.once; ${swap(700)}`);
+  await sh(s.host, `rm -f /run/hook.json /run/hook.once; ${swap(1000)}`);
   await start(exec('vip', 'guaranteed', hold(40), { limit: '64Mi' }));
   await ready('vip');
   promised = await identity('vip');
@@ -197,17 +199,20 @@ run('a dry run names the steps and touches nothing; meanwhile the agent answers'
   t.is(await sh(s.host, 'cat /run/hook.json 2>/dev/null || true'), '', 'no hook is run for what is not done');
 });
 
+/** Too many for what the milder steps may take away: with some slowed down and some frozen, the rest is more than there is. */
+const crowd = Array.from({ length: 10 }, (_, index) => `crowd-${index}`);
+
 run('the ladder takes its steps in order, against the lowest class first, and takes them back', async (t) => {
   t.timeout(8 * MINUTES);
   await remove(...hogs);
   const after = cursor();
   await become('enforce');
-  await start(...hogs.map((id) => exec(id, 'besteffort', thrash(300, 10), {})));
+  await start(...crowd.map((id) => exec(id, 'besteffort', thrash(130, 10), {})));
   const ended = await told(({ type, data }) => type === 'workload.ended' && data.cause === 'pressure', after);
   const { end } = await s.node.call('workload.get', { id: String(ended.workload) });
   t.like(end, { cause: 'pressure', actor: 'berth', signal: 'SIGKILL' }, end?.detail);
   t.regex(end?.detail ?? '', /ms\/s|available memory/);
-  t.true(hogs.includes(String(ended.workload)));
+  t.true(crowd.includes(String(ended.workload)));
 
   const taken = actions(after).filter(({ data }) => data.scope === 'host' && data.resource === 'memory');
   t.log(taken.map(({ data }) => `${data.action} ${data.target}`).join(', '));
@@ -219,7 +224,7 @@ run('the ladder takes its steps in order, against the lowest class first, and ta
     steps.map(first),
     'in order',
   );
-  t.true(taken.every(({ data }) => data.dryRun === false && hogs.includes(String(data.target))));
+  t.true(taken.every(({ data }) => data.dryRun === false && crowd.includes(String(data.target))));
   t.is(await identity('vip'), promised);
 
   const hook = (await sh(s.host, 'cat /run/hook.json')).split('\n').filter((line) => line !== '');
@@ -232,10 +237,10 @@ run('the ladder takes its steps in order, against the lowest class first, and ta
   const text = await sh(s.host, 'curl -sf http://127.0.0.1:9464/metrics | grep ^berth_pressure_actions_total');
   t.regex(text, /action="kill"/);
 
-  // With the hogs the pressure goes, and what was done to those who are left is undone.
-  const rest = hogs.filter((id) => id !== ended.workload).slice(1);
+  // With them the pressure goes, and what was done to those who are left is undone.
+  const rest = crowd.filter((id) => id !== ended.workload).slice(1);
   await remove(...rest);
-  const survivor = hogs.find((id) => id !== ended.workload && !rest.includes(id)) ?? '';
+  const survivor = crowd.find((id) => id !== ended.workload && !rest.includes(id)) ?? '';
   if ((await s.node.call('workload.get', { id: survivor })).end === null) {
     const files = ['cpu.max', 'cpu.weight', 'memory.high', 'cgroup.freeze'];
     await s.host.waitFor(
