@@ -2,15 +2,15 @@
 //
 // A kill between any two lines leaves a memory.max that was above the usage when it was written, with a step of room, and
 // never below the target: nobody is killed for it, and writing either the old or the new limit goes on from there.
-import { closeSync, constants, openSync, readFileSync, write } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { applyValues } from './apply.js';
 import { wholeAt } from './keyed.js';
 import { parseMemoryEvents } from './memory.js';
 import { parsePressure } from './psi.js';
+import { reclaimMemory } from './reclaim.js';
 import { nextStep, type Reading, type ShrinkState, type Why } from './shrink-plan.js';
 import { isGone } from './watch.js';
 
@@ -50,7 +50,6 @@ export interface Shrink {
   };
 }
 
-const writeInPool = promisify(write);
 const SLACK = 1 << 20;
 const PAUSE_MS = 50;
 
@@ -109,21 +108,15 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
   }
 }
 
-/** False where the kernel cannot (before Linux 5.19). Less than asked for is EAGAIN, and normal: the usage is read afterwards. */
+/** False where the kernel cannot. */
 async function reclaim(dir: string, bytes: number): Promise<boolean> {
-  const path = join(dir, 'memory.reclaim');
   try {
-    const fd = openSync(path, constants.O_WRONLY);
-    try {
-      await writeInPool(fd, String(bytes));
-    } finally {
-      closeSync(fd);
-    }
+    await reclaimMemory(dir, bytes);
+    return true;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
-    if (codeOf(error) !== 'EAGAIN') throw sysErrorFrom(error, 'write', path, String(bytes));
+    throw error;
   }
-  return true;
 }
 
 function read(dir: string): Reading {

@@ -12,6 +12,7 @@ import { killAll, processes, removeAll, subdirectories } from './end.js';
 import { counter } from './keyed.js';
 import { Leaks } from './leaks.js';
 import { support } from './probe.js';
+import { reclaimMemory } from './reclaim.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
 import { readTag, writeTag } from './tag.js';
 import type { Held, Value } from './types.js';
@@ -130,6 +131,11 @@ export class Tree {
     const [held] = this.read(name, [{ file: 'memory.max', value: String(to) }]);
     const from = held === undefined || held.value === 'max' ? 'max' : Number(held.value);
     return shrinkMemory(this.path(name), { from, to, signal });
+  }
+
+  /** See reclaimMemory in reclaim.ts. */
+  reclaimMemory(name: string, bytes: number): Promise<void> {
+    return reclaimMemory(this.path(name), bytes);
   }
 
   /** Process numbers directly in it. */

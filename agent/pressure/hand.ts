@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Value } from '../../cgroups/types.js';
-import { codeOf, sysErrorFrom } from '../../linux/errors.js';
 import type { Manager } from '../workload/manager.js';
 import { contextOf } from '../workload/start.js';
 import { driverOf, type World } from '../workload/world.js';
@@ -22,7 +21,7 @@ export function handOf(world: World, manager: Manager): HandPort {
   return {
     set: (id, layer, values) => layers.set(id, layer, values),
     held: () => manager.records().flatMap(({ id }) => heldOf(world, id)),
-    reclaim: (id, bytes) => reclaim(cgroups.path(cgroupOf(id)), bytes),
+    reclaim: (id, bytes) => cgroups.reclaimMemory(cgroupOf(id), bytes),
     balloon: (id, bytes) => {
       const { record } = manager.actor(id);
       const context = contextOf(record, world);
@@ -57,15 +56,5 @@ function balloonOf(path: string): number {
     return Number(readFileSync(path, 'latin1')) || 0;
   } catch {
     return 0;
-  }
-}
-
-// EAGAIN: less was reclaimed than asked for (cgroup-v2.rst, memory.reclaim); what came of it shows in memory.current.
-async function reclaim(directory: string, bytes: number): Promise<void> {
-  const path = join(directory, 'memory.reclaim');
-  try {
-    await writeFile(path, String(Math.round(bytes)), { flag: 'r+' });
-  } catch (error) {
-    if (codeOf(error) !== 'EAGAIN') throw sysErrorFrom(error, 'write', path, String(bytes));
   }
 }

@@ -21,6 +21,7 @@ export type CgroupPort = Pick<
   | 'read'
   | 'differences'
   | 'shrinkMemory'
+  | 'reclaimMemory'
   | 'freeze'
   | 'thaw'
   | 'kill'

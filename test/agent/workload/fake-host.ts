@@ -126,6 +126,7 @@ export class FakeHost {
           this.cgroups.get(name)?.set('memory.max', String(limit));
           return shrunk(limit);
         }),
+      reclaimMemory: () => call('cgroup.reclaimMemory', () => undefined),
       freeze: (name) => call('cgroup.freeze', () => void this.cgroups.get(name)?.set('cgroup.freeze', '1')),
       thaw: (name) => call('cgroup.thaw', () => void this.cgroups.get(name)?.set('cgroup.freeze', '0')),
       kill: (name) =>
