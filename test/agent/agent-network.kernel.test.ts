@@ -1,6 +1,5 @@
 // The whole agent and the real network room: what tenants, ports, policies and limits mean in packets.
-import type { ChildProcess } from 'node:child_process';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,64 +7,42 @@ import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
 import type { BerthError } from '../../agent/errors.js';
 import type { WorkloadView } from '../../agent/workload/record.js';
-import { findHierarchy } from '../../cgroups/hierarchy.js';
-import { openTree } from '../../cgroups/tree.js';
+import { OwnAgent } from './own-agent.js';
 import { METADATA, OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
 
 const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
-const cgroup = `berth-test-8-${process.pid}`;
-
 let host: OwnHost;
-let env: NodeJS.ProcessEnv;
-let agent: ChildProcess | undefined;
+let agent: OwnAgent;
 let client: Client;
 
-function environment(directory: string): NodeJS.ProcessEnv {
-  return {
-    PATH: process.env.PATH,
-    BERTH_PATHS_STATE: join(directory, 'state'),
-    BERTH_PATHS_RUNTIME: join(directory, 'run'),
-    BERTH_PATHS_CGROUP_ROOT: cgroup,
-    BERTH_NETWORK_POOL: '10.208.0.0/24',
-    BERTH_NETWORK_POOL6: 'fd00:208::/64',
-    BERTH_NETWORK_TABLE: 'berth_test8',
-    BERTH_NETWORK_LINK_PREFIX: 'b8',
-    BERTH_NETWORK_SLOTS: '4',
-    BERTH_NETWORK_BRIDGE: JSON.stringify({ br8: { addresses: ['10.209.0.1/24'], pool: '10.209.0.0/25' } }),
-    BERTH_METRICS_INTERVAL: '200ms',
-    BERTH_WEB_LISTEN: '127.0.0.1:9464',
-    BERTH_LIFECYCLE_STOP_GRACE: '200ms',
-  };
-}
+const agentOn = ({ directory, prefix, start }: OwnHost) =>
+  new OwnAgent({
+    ...{ directory, prefix, start },
+    cgroup: `berth-test-8-${process.pid}`,
+    env: {
+      BERTH_NETWORK_POOL: '10.208.0.0/24',
+      BERTH_NETWORK_POOL6: 'fd00:208::/64',
+      BERTH_NETWORK_TABLE: 'berth_test8',
+      BERTH_NETWORK_LINK_PREFIX: 'b8',
+      BERTH_NETWORK_SLOTS: '4',
+      BERTH_NETWORK_BRIDGE: JSON.stringify({ br8: { addresses: ['10.209.0.1/24'], pool: '10.209.0.0/25' } }),
+      BERTH_METRICS_INTERVAL: '200ms',
+      BERTH_WEB_LISTEN: '127.0.0.1:9464',
+      BERTH_LIFECYCLE_STOP_GRACE: '200ms',
+    },
+  });
 
 async function start(): Promise<void> {
-  agent = host.start([process.execPath, MAIN, 'agent'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const { stdout } = agent;
-  await new Promise<void>((resolve, reject) => {
-    let log = '';
-    stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-      if (log.includes('berth is ready')) resolve();
-    });
-    stdout?.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
-  });
-  client = await connect(join(host.directory, 'run', 'berth.sock'));
+  await agent.start();
+  client = await connect(agent.socket);
 }
 
 async function kill(signal: NodeJS.Signals): Promise<void> {
   await client.close();
-  const ended = agent === undefined ? undefined : once(agent, 'exit');
-  agent?.kill(signal);
-  await ended;
+  await agent.kill(signal);
 }
 
-/** The command as a person types it, on the host of the test. */
-function berth(...args: readonly string[]) {
-  const [program = '', ...before] = host.prefix;
-  const connect = join(host.directory, 'run', 'berth.sock');
-  const options = { env: { ...env, BERTH_CONNECT: connect }, encoding: 'utf8' as const };
-  return spawnSync(program, [...before, process.execPath, MAIN, ...args], options);
-}
+const berth = (...args: readonly string[]) => agent.berth(args);
 
 async function until(id: string, is: (view: WorkloadView) => boolean): Promise<WorkloadView> {
   for (;;) {
@@ -96,7 +73,7 @@ async function serve(id: string, over: object = {}): Promise<WorkloadView & { ad
 
 /** Does something and waits for the events of the types named, in that order. */
 async function told(types: readonly string[], act: () => void): Promise<string> {
-  const own = await connect(join(host.directory, 'run', 'berth.sock'));
+  const own = await connect(agent.socket);
   try {
     const { cursor } = await own.call('events.subscribe', {});
     act();
@@ -116,22 +93,15 @@ async function told(types: readonly string[], act: () => void): Promise<string> 
 
 test.before(async () => {
   host = await openHost();
-  env = environment(host.directory);
+  agent = agentOn(host);
   host.start(['ip', 'netns', 'exec', 'outside', 'python3', '-m', 'http.server', '80', '--directory', '/var/empty']);
   host.start(['python3', '-m', 'http.server', '7000', '--directory', '/var/empty']);
   await start();
 });
 
 test.after.always(async () => {
-  await kill('SIGTERM');
-  const mount = findHierarchy()?.mount;
-  if (mount !== undefined) {
-    const tree = await openTree(join(mount, cgroup), { from: mount });
-    await tree.kill('holder');
-    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
-    await tree.remove('holder');
-    spawnSync('rmdir', [tree.root]);
-  }
+  await client?.close();
+  await agent.end();
   host.end();
 });
 
@@ -265,7 +235,7 @@ test.serial(
 
 test.serial('a pool that the host uses keeps the agent from starting, with both names', async (t) => {
   const [program = '', ...args] = host.prefix;
-  const other = { ...env, BERTH_NETWORK_POOL: '192.0.2.0/25', BERTH_PATHS_RUNTIME: join(host.directory, 'run2') };
+  const other = { ...agent.env, BERTH_NETWORK_POOL: '192.0.2.0/25', BERTH_PATHS_RUNTIME: join(host.directory, 'run2') };
   const child = spawn(program, [...args, process.execPath, MAIN, 'agent'], {
     env: other,
     stdio: ['ignore', 'pipe', 'inherit'],

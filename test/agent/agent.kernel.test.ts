@@ -1,70 +1,45 @@
-// The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own holder.
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+// The whole agent on this machine's kernel, as a person would run it without systemd.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
 import type { BerthError } from '../../agent/errors.js';
 import type { CapacityRow } from '../../agent/service.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
-import { openTree } from '../../cgroups/tree.js';
+import { OwnAgent } from './own-agent.js';
 
-const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'berth-agent-'));
 const name = `berth-t${process.pid}`;
-const socket = join(directory, 'run', 'berth.sock');
 const config = join(directory, 'berth.toml');
-const env = {
-  PATH: process.env.PATH,
-  BERTH_PATHS_STATE: join(directory, 'state'),
-  BERTH_PATHS_RUNTIME: join(directory, 'run'),
-  BERTH_PATHS_CGROUP_ROOT: name,
-  BERTH_NETWORK_POOL: '10.201.7.0/29',
-  BERTH_NETWORK_TABLE: `berth_t${process.pid}`,
-  BERTH_NETWORK_LINK_PREFIX: 'bq',
-  BERTH_NETWORK_FORWARDING: 'leave',
-  BERTH_NETWORK_SLOTS: '0',
-  BERTH_WEB_LISTEN: '',
-};
-
-let agent: ReturnType<typeof launch> | undefined;
+const table = `berth_t${process.pid}`;
+const agent = new OwnAgent({
+  directory,
+  cgroup: name,
+  args: ['--config', config],
+  env: {
+    BERTH_NETWORK_POOL: '10.201.7.0/29',
+    BERTH_NETWORK_TABLE: table,
+    BERTH_NETWORK_LINK_PREFIX: 'bq',
+    BERTH_NETWORK_FORWARDING: 'leave',
+    BERTH_NETWORK_SLOTS: '0',
+    BERTH_WEB_LISTEN: '',
+  },
+});
 let client: Client | undefined;
 
-function launch() {
-  return spawn(process.execPath, [MAIN, 'agent', '--config', config], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-/** Starts an agent and waits until it serves. */
-async function start(): Promise<Client> {
-  agent = launch();
-  const { stdout } = agent;
-  await new Promise<void>((resolve, reject) => {
-    let log = '';
-    stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-      if (log.includes('berth is ready')) resolve();
-    });
-    stdout.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
-  });
-  client = await connect(socket);
-  return client;
+async function start(): Promise<void> {
+  await agent.start();
+  client = await connect(agent.socket);
 }
 
 async function kill(signal: NodeJS.Signals): Promise<void> {
   await client?.close();
-  const ended = agent === undefined ? undefined : once(agent, 'exit');
-  agent?.kill(signal);
-  await ended;
+  await agent.kill(signal);
 }
 
-function berth(args: readonly string[], input?: unknown) {
-  const options = { env: { ...env, BERTH_CONNECT: socket }, encoding: 'utf8' as const };
-  const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
-  return spawnSync(process.execPath, [MAIN, ...args], { ...options, ...stdin });
-}
+const berth = (args: readonly string[], input?: unknown) => agent.berth(args, input);
 
 function existing(): string[] {
   const links = spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout.match(/\bbq[^:@]+/g) ?? [];
@@ -86,18 +61,11 @@ test.before(async () => {
 });
 
 test.after.always(async () => {
-  await kill('SIGTERM');
-  const mount = findHierarchy()?.mount;
-  if (mount !== undefined) {
-    const tree = await openTree(join(mount, name), { from: mount });
-    await tree.kill('holder');
-    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
-    await tree.remove('holder');
-    spawnSync('rmdir', [tree.root]);
-  }
+  await client?.close();
+  await agent.end();
   for (const each of existing())
     spawnSync('ip', each.startsWith('berth-') ? ['netns', 'delete', each] : ['link', 'delete', each]);
-  spawnSync('/usr/sbin/nft', ['delete', 'table', 'inet', env.BERTH_NETWORK_TABLE]);
+  spawnSync('/usr/sbin/nft', ['delete', 'table', 'inet', table]);
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -146,13 +114,8 @@ test.serial('a second agent on the same socket, and one without root, say so and
   const second = berth(['agent']);
   t.is(second.status, 1);
   t.true(second.stdout.includes('socket_in_use'), second.stdout);
-  const options = {
-    env: { ...env, BERTH_PATHS_STATE: '/nonexistent' },
-    encoding: 'utf8' as const,
-    uid: 65534,
-    gid: 65534,
-  };
-  const nobody = spawnSync(process.execPath, [MAIN, 'agent'], options);
+  const env = { ...agent.env, BERTH_PATHS_STATE: '/nonexistent' };
+  const nobody = agent.berth(['agent'], undefined, { env, uid: 65534, gid: 65534 });
   if (nobody.error === undefined) t.is(nobody.status, 6, nobody.stdout + nobody.stderr);
   t.is(berth(['workload', 'list', '--json']).status, 0);
 });
@@ -201,7 +164,7 @@ test.serial('SIGHUP takes new quotas, and keeps the old ones when the file is wr
   const reload = async (toml: string, type: string) => {
     const { cursor } = (await client?.call('events.subscribe', {})) ?? { cursor: 0 };
     writeFileSync(config, toml);
-    agent?.kill('SIGHUP');
+    agent.signal('SIGHUP');
     for await (const event of client?.events(cursor) ?? []) if (event.type === type) return event.data;
     return undefined;
   };

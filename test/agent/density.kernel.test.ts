@@ -1,31 +1,27 @@
 // Quotas, reservations, licences and the dry run on a whole agent, as a person would use them; killed and started between.
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { findHierarchy } from '../../cgroups/hierarchy.js';
-import { openTree } from '../../cgroups/tree.js';
+import { OwnAgent } from './own-agent.js';
 
-const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'berth-density-'));
-const name = `berth-d${process.pid}`;
 const config = join(directory, 'berth.toml');
-const env = {
-  PATH: process.env.PATH,
-  BERTH_CONNECT: join(directory, 'run', 'berth.sock'),
-  BERTH_PATHS_STATE: join(directory, 'state'),
-  BERTH_PATHS_RUNTIME: join(directory, 'run'),
-  BERTH_PATHS_CGROUP_ROOT: name,
-  BERTH_NETWORK_POOL: '10.201.9.0/28',
-  BERTH_NETWORK_TABLE: `berth_d${process.pid}`,
-  BERTH_NETWORK_LINK_PREFIX: 'bd',
-  BERTH_NETWORK_FORWARDING: 'leave',
-  BERTH_NETWORK_SLOTS: '0',
-  BERTH_WEB_LISTEN: '',
-};
+const table = `berth_d${process.pid}`;
+const agent = new OwnAgent({
+  directory,
+  cgroup: `berth-d${process.pid}`,
+  args: ['--config', config],
+  env: {
+    BERTH_NETWORK_POOL: '10.201.9.0/28',
+    BERTH_NETWORK_TABLE: table,
+    BERTH_NETWORK_LINK_PREFIX: 'bd',
+    BERTH_NETWORK_FORWARDING: 'leave',
+    BERTH_NETWORK_SLOTS: '0',
+    BERTH_WEB_LISTEN: '',
+  },
+});
 const TOML = `
 [density]
 max_workloads = 3
@@ -40,38 +36,8 @@ duration = "24h"
 cpu_overcommit = 6
 `;
 
-let agent: ReturnType<typeof launch> | undefined;
-
-function launch() {
-  return spawn(process.execPath, [MAIN, 'agent', '--config', config], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-async function start(): Promise<void> {
-  agent = launch();
-  const { stdout } = agent;
-  await new Promise<void>((resolve, reject) => {
-    let log = '';
-    stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-      if (log.includes('berth is ready')) resolve();
-    });
-    stdout.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
-  });
-}
-
-async function kill(signal: NodeJS.Signals): Promise<void> {
-  const ended = agent === undefined ? undefined : once(agent, 'exit');
-  agent?.kill(signal);
-  await ended;
-}
-
 function berth(line: string, input?: unknown) {
-  const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...line.split(' ')], {
-    env,
-    encoding: 'utf8',
-    ...stdin,
-  });
+  const { status, stdout, stderr } = agent.berth(line.split(' '), input);
   return { exit: status, out: stdout, err: stderr };
 }
 
@@ -88,25 +54,13 @@ const row = (scope: string, dimension: string) =>
 
 test.before(async () => {
   writeFileSync(config, TOML);
-  await start();
+  await agent.start();
 });
 
 test.after.always(async () => {
   berth('workload delete --all --now');
-  await kill('SIGTERM');
-  const hierarchy = findHierarchy();
-  if (hierarchy !== undefined) {
-    // The holder outlives the agent on purpose.
-    const pids = readFileSync(join(hierarchy.mount, name, 'holder/cgroup.procs'), 'utf8')
-      .trim()
-      .split('\n')
-      .filter(Boolean);
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
-    const tree = await openTree(join(hierarchy.mount, name), { from: join(hierarchy.mount, name) });
-    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
-    spawnSync('sh', ['-c', `find ${join(hierarchy.mount, name)} -depth -type d -exec rmdir {} +`]);
-  }
-  spawnSync('nft', ['delete', 'table', 'inet', env.BERTH_NETWORK_TABLE]);
+  await agent.end();
+  spawnSync('nft', ['delete', 'table', 'inet', table]);
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -124,8 +78,8 @@ test.serial('capacity has every dimension of this kernel, the window that is ope
 
 test.serial('room is set aside over a kill of the agent, used by its workload, and by no other', async (t) => {
   const { reservation } = json('reserve -f - --ttl 5m', spec('kept', { resources: { licences: { db: 1 } } }));
-  await kill('SIGKILL');
-  await start();
+  await agent.kill('SIGKILL');
+  await agent.start();
   t.like(row('licence/db', 'licences'), { committed: 0, reserved: 1 });
   const other = berth('workload create -f - --json', spec('other', { resources: { licences: { db: 1 } } }));
   t.is(other.exit, 3);
@@ -159,8 +113,8 @@ test.serial(
     t.is(json('tenant set nobody workloads=1').error.code, 'tenant_unknown');
     t.is(json('tenant set acme workloads=-1').error.code, 'invalid_quota');
     t.is(berth('tenant set acme workloads=3').exit, 0);
-    await kill('SIGKILL');
-    await start();
+    await agent.kill('SIGKILL');
+    await agent.start();
     t.regex(berth('tenant show acme').out, /^workloads +3 +protocol$/m);
     t.like(json('fits -f -', spec('b')).answers[0], { fits: true, more: 1 });
     t.is(json('tenant delete acme').error.code, 'tenant_in_use');

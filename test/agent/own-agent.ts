@@ -1,0 +1,94 @@
+// The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own holder.
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findHierarchy } from '../../cgroups/hierarchy.js';
+import { openTree } from '../../cgroups/tree.js';
+
+const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
+
+interface Settings {
+  /** For the state, the run directory and the socket. */
+  readonly directory: string;
+  /** Below the cgroup v2 mount. */
+  readonly cgroup: string;
+  /** BERTH_* beyond the paths. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** Arguments before all commands, and how one is started that runs on, where not on this host (own-host.ts). */
+  readonly prefix?: readonly string[];
+  readonly start?: (command: readonly string[], options: SpawnOptions) => ChildProcess;
+}
+
+export class OwnAgent {
+  readonly socket: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly #settings: Settings;
+  #process: ChildProcess | undefined;
+
+  constructor(settings: Settings) {
+    const { directory, cgroup, env } = settings;
+    this.#settings = settings;
+    this.socket = join(directory, 'run', 'berth.sock');
+    this.env = {
+      PATH: process.env.PATH,
+      BERTH_PATHS_STATE: join(directory, 'state'),
+      BERTH_PATHS_RUNTIME: join(directory, 'run'),
+      BERTH_PATHS_CGROUP_ROOT: cgroup,
+      ...env,
+    };
+  }
+
+  /** Resolves once it serves; rejects with its log when it ends before. */
+  async start(): Promise<void> {
+    const { args = [], start = ([program = '', ...rest], options) => spawn(program, rest, options) } = this.#settings;
+    const options: SpawnOptions = { env: this.env, stdio: ['ignore', 'pipe', 'inherit'] };
+    const child = start([process.execPath, MAIN, 'agent', ...args], options);
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      let log = '';
+      child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+        log += chunk;
+        if (log.includes('berth is ready')) resolve();
+      });
+      child.stdout?.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Resolves once it is gone. */
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    const ended = this.#process === undefined ? undefined : once(this.#process, 'exit');
+    this.signal(signal);
+    await ended;
+  }
+
+  /** The command as a person types it; `options` as for spawnSync. */
+  berth(
+    args: readonly string[],
+    input?: unknown,
+    options: { env?: NodeJS.ProcessEnv; uid?: number; gid?: number } = {},
+  ) {
+    const [program = '', ...rest] = [...(this.#settings.prefix ?? []), process.execPath, MAIN, ...args];
+    const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
+    const env = { ...this.env, BERTH_CONNECT: this.socket };
+    return spawnSync(program, rest, { env, encoding: 'utf8', ...stdin, ...options });
+  }
+
+  /** Stops it and takes away what outlives it on purpose: the holder and the cgroups. */
+  async end(): Promise<void> {
+    await this.kill('SIGTERM');
+    const mount = findHierarchy()?.mount;
+    if (mount === undefined) return;
+    const root = join(mount, this.#settings.cgroup);
+    const tree = await openTree(root, { from: mount });
+    await tree.kill('holder');
+    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
+    await tree.remove('holder');
+    spawnSync('find', [root, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
+  }
+}
