@@ -13,6 +13,22 @@ export interface MethodDescription {
   readonly hostOnly?: true;
 }
 
+/** What a spec asks for, and this host does not have (`check` of agent/workload/admission.ts). */
+const CHECK: readonly ErrorCode[] = [
+  'invalid_spec',
+  'unknown_driver',
+  'controller_missing',
+  'limit_unsupported',
+  'device_missing',
+  'network_missing',
+  'binary_missing',
+  'image_missing',
+  'ksm_unavailable',
+  'hugepages_missing',
+  'licence_unknown',
+];
+const ADMIT: readonly ErrorCode[] = ['admission_refused', 'address_pool_exhausted', 'port_in_use', 'cordoned'];
+
 export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.hello': {
     does: 'States who speaks. A scheduler sends it first; scopes narrow what the configuration of the node grants (empty: all of that). The epoch is durable before the answer; older sessions of the same scheduler are closed with 4001.',
@@ -50,21 +66,15 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.fits': {
     does: 'Would it be admitted, and if not, why, and who would have to go? How many more of this shape are there room for, and what stops them? Changes nothing.',
     result: '{ fits, refusals: Refusal[], more, room: Room[], wouldGo: Victim[] | null, downgraded: string[] }',
-    errors: ['invalid_spec', 'unknown_driver', 'licence_unknown'],
+    errors: CHECK,
   },
   'workload.create': {
     does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing. Room set aside for this id is used; with `reservation` it must be that one.',
     result: 'WorkloadView',
     errors: [
-      'invalid_spec',
-      'unknown_driver',
+      ...CHECK,
+      ...ADMIT,
       'conflict',
-      'admission_refused',
-      'address_pool_exhausted',
-      'port_in_use',
-      'network_missing',
-      'cordoned',
-      'licence_unknown',
       'reservation_not_found',
       'reservation_expired',
       'reservation_committed',
@@ -74,18 +84,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.reserve': {
     does: 'Sets room, addresses and ports aside for a workload of this id for `ttl` milliseconds (1 s to 24 h), durably before the answer. The same again by the same scheduler renews the time. workload.create with this id uses it.',
     result: 'ReservationView',
-    errors: [
-      'invalid_spec',
-      'unknown_driver',
-      'conflict',
-      'admission_refused',
-      'address_pool_exhausted',
-      'port_in_use',
-      'network_missing',
-      'cordoned',
-      'licence_unknown',
-      'reservation_foreign',
-    ],
+    errors: [...CHECK, ...ADMIT, 'conflict', 'reservation_foreign'],
   },
   'workload.release': {
     does: 'Gives a reservation back, by its id or its token.',
@@ -96,13 +95,13 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'Changes resources, labels, priority, restart, or ports, bandwidth, egress and connections of the network of a workload while it runs.',
     result: 'WorkloadView',
     errors: [
-      'invalid_spec',
-      'unknown_driver',
+      ...CHECK,
       'not_found',
       'immutable_field',
       'admission_refused',
       'port_in_use',
       'invalid_state',
+      'shrink_refused',
     ],
   },
   'workload.delete': {
@@ -120,16 +119,20 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ workloads: WorkloadView[] }',
     errors: [],
   },
-  'workload.start': { does: 'Starts a stopped one.', result: 'WorkloadView', errors: ['not_found', 'invalid_state'] },
+  'workload.start': {
+    does: 'Starts a stopped one, which is admitted anew.',
+    result: 'WorkloadView',
+    errors: [...CHECK, ...ADMIT, 'not_found', 'invalid_state'],
+  },
   'workload.stop': {
     does: 'Stops it and keeps its sandbox and place.',
     result: 'WorkloadView',
     errors: ['not_found', 'invalid_state'],
   },
   'workload.restart': {
-    does: 'Stops and starts it.',
+    does: 'Stops and starts it. One that does not run is started, as by workload.start.',
     result: 'WorkloadView',
-    errors: ['not_found', 'invalid_state'],
+    errors: [...CHECK, ...ADMIT, 'not_found', 'invalid_state'],
   },
   'workload.freeze': {
     does: 'Suspends it where it stands.',
