@@ -10,6 +10,7 @@ import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting, Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
+import { BerthError } from './errors.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
@@ -127,11 +128,19 @@ export class Agent implements AgentService {
     const tenant = await tenants.set(name, change, create);
     world.events.append({ type: 'tenant.changed', tenant: name, data: { change } });
     const victims = evict ? tenants.overdue(name) : [];
+    const evicted: string[] = [];
     for (const { id } of victims) {
-      await manager.setDesired(id, 'stopped');
+      try {
+        await manager.setDesired(id, 'stopped');
+      } catch (error) {
+        // Gone, or about to: somebody deleted it while others were stopped.
+        if (error instanceof BerthError && (error.code === 'not_found' || error.code === 'invalid_state')) continue;
+        throw error;
+      }
+      evicted.push(id);
       world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data: { over: tenant.over } });
     }
-    return { tenant, evicted: victims.map(({ id }) => id) };
+    return { tenant, evicted };
   }
 
   async deleteTenant(name: string): Promise<void> {
