@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
+import { governorSchema } from './governor.js';
 import { networkSchema } from './network.js';
 
 const duration = (text: string) =>
@@ -71,8 +72,12 @@ export const configSchema = z.strictObject({
       reserved_memory: z.string().default('').meta({ description: 'kept for the host; empty: 5 % of memory + 256Mi' }),
       default_cpu_request: z.number().positive().default(0.1).meta({ description: 'counted when a spec names none' }),
       default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
+      prediction: z.enum(['off', 'advise']).default('off').meta({
+        description: 'advise: what workloads use is learned, and an overcommit advised; admission does not follow it',
+      }),
     })
     .prefault({}),
+  governor: governorSchema.prefault({}),
   tenant: z.record(tenantId, quota).default({}).meta({ description: 'quotas, one table a tenant' }),
   network: networkSchema.prefault({}),
   drivers: z

@@ -136,7 +136,7 @@ export class Manager {
       throw error;
     }
     actor.event('workload.created', { driver: spec.driver, generation: 1 });
-    actor.wake();
+    actor.wake({ cold: true });
     return this.view(actor.record);
   }
 
@@ -174,7 +174,7 @@ export class Manager {
       const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
     }
-    actor.wake({ killNow: options.now ?? false });
+    actor.wake({ killNow: options.now ?? false, cold: again });
     return this.view(actor.record);
   }
 
@@ -185,7 +185,12 @@ export class Manager {
     const { servers } = givenResolver(rest.spec, config.network.dns);
     const { guestAddress } = rest.spec.external ?? {};
     const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
-    return { ...rest, sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip } };
+    const waiting = this.#world.governor?.waiting(rest.id);
+    return {
+      ...rest,
+      sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
+      ...(waiting === undefined ? {} : { waiting }),
+    };
   }
 
   counts(): Record<WorkloadState, number> {
@@ -260,7 +265,7 @@ export class Manager {
 
   /**
    * Grants room, names, addresses and ports, in memory; the caller makes it durable. Throws cordoned, admission_refused,
-   * address_pool_exhausted, port_in_use.
+   * address_pool_exhausted, port_in_use, start_queue_full.
    */
   #admit(
     spec: WorkloadSpec,
@@ -269,6 +274,7 @@ export class Manager {
   ): WorkloadRecord {
     const begun = performance.now();
     if (this.#cordoned) throw new BerthError('cordoned', 'this node is cordoned and takes no new workloads');
+    this.#world.governor?.requireRoom(spec);
     this.#grant(spec, occupied, begun);
     const sandbox = this.#sandbox(spec);
     return {

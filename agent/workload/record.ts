@@ -1,5 +1,6 @@
 // What berth knows of one workload: intent and progress, as kept in the journal and as shown to the outside.
 import type { Attachment, LinkStats } from '../../netns/types.js';
+import type { StartWait } from '../density/governor/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { WorkloadSpec } from './spec.js';
 
@@ -99,4 +100,6 @@ export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'sandbox'>
     readonly kernelIp: string | null;
   };
   readonly limits?: Readonly<Record<string, string>>;
+  /** While it waits for its turn to start, or to be thawed. */
+  readonly waiting?: StartWait;
 }

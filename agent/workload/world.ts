@@ -1,5 +1,6 @@
 // Everything a workload's actor works with, put together once by the daemon.
 import type { Config } from '../config/schema.js';
+import type { GovernorPort } from '../density/governor/types.js';
 import type { Ledger } from '../density/ledger.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
@@ -20,6 +21,8 @@ export interface World {
   /** Whether a process of the host has this port. */
   readonly portTaken: typeof isTaken;
   readonly ledger: Ledger;
+  /** Without one every start begins at once. */
+  readonly governor?: GovernorPort;
   readonly journal: Journal;
   readonly output: OutputStore;
   readonly events: EventPort;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
+import type { GovernorPort } from '../../../agent/density/governor/types.js';
 import { createLedger } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
@@ -67,6 +68,7 @@ export interface LifeOptions {
   readonly directory?: string;
   readonly bootId?: string;
   readonly config?: Record<string, unknown>;
+  readonly governor?: GovernorPort;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -104,6 +106,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
     ledger: createLedger(config, { cores: 4, memoryBytes: 8 * 2 ** 30, addresses: claims.routable }),
+    ...(options.governor === undefined ? {} : { governor: options.governor }),
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
     events: {
