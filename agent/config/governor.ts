@@ -17,7 +17,7 @@ export const governorSchema = z
     ceiling: perCore(1000).default(5).meta({ description: 'starts per second and core at most, when all is calm' }),
     floor: perCore(1000).default(0.25).meta({ description: 'starts per second and core at least, under any pressure' }),
     burst: z.number().int().min(0).max(100_000).default(0).meta({
-      description: 'starts that may begin at once after a quiet time; 0: a second of the ceiling',
+      description: 'starts that may begin at once after a quiet time; 0: a second of the rate',
     }),
     in_flight: z.number().int().min(0).max(100_000).default(0).meta({
       description: 'starts under way at once at most; 0: half the cores, at least 2',

@@ -5,8 +5,8 @@ import type { Decrease, GovernorSettings, Signal, Signals } from './types.js';
 export interface Control {
   readonly rate: number;
   readonly cap: number;
-  /** Before this the last decrease has not shown its effect yet, and another one would be for the same reason. */
-  readonly notBefore: number;
+  /** Something is above its limit: until it is not, starts begin at the floor. */
+  readonly pressed: boolean;
 }
 
 /** Of the last interval. */
@@ -22,38 +22,40 @@ export interface Adjustment {
   readonly decrease: Decrease | undefined;
 }
 
-const DECREASE = 0.5;
+/** Both chosen by simulation (test/simulate): more of either is not sooner done and presses harder, or the other way round. */
+const DECREASE = 0.7;
 /** Share of the usual rate that a calm second adds. */
-const INCREASE = 0.1;
-/** A decrease shows in the pressure of the second after the next. */
-const EFFECT_MS = 2000;
+const INCREASE = 0.05;
 
 export function initialControl({ rate, inFlight }: GovernorSettings): Control {
-  return { rate, cap: inFlight, notBefore: 0 };
+  return { rate, cap: inFlight, pressed: false };
 }
 
 /** What was learned of the host, under new figures. */
-export function within({ rate, cap, notBefore }: Control, settings: GovernorSettings): Control {
+export function within({ rate, cap, pressed }: Control, settings: GovernorSettings): Control {
   const { floor, ceiling, inFlight } = settings;
-  return { rate: Math.min(ceiling, Math.max(floor, rate)), cap: Math.min(inFlight, cap), notBefore };
+  return { rate: Math.min(ceiling, Math.max(floor, rate)), cap: Math.min(inFlight, cap), pressed };
+}
+
+/** Starts that may begin in a second. */
+export function allowed({ rate, pressed }: Control, { floor }: GovernorSettings): number {
+  return pressed ? floor : rate;
 }
 
 /** One step; called once a second. */
-export function adjust(
-  control: Control,
-  signals: Signals,
-  activity: Activity,
-  settings: GovernorSettings,
-  now: number,
-): Adjustment {
+export function adjust(control: Control, signals: Signals, activity: Activity, settings: GovernorSettings): Adjustment {
   const exceeded = worst(signals, settings.limits);
   if (exceeded === undefined) return { control: calmer(control, activity, settings), decrease: undefined };
   // Pressure without a start is somebody else's: a lower rate would change nothing, and be wrong when it is over.
-  if (activity.starts === 0 || now < control.notBefore) return { control, decrease: undefined };
+  if (control.pressed || activity.starts === 0) return { control, decrease: undefined };
+  // Once for each time of pressure, however long it lasts: what is under way already has to get done first, and a rate
+  // halved meanwhile again and again leaves the host idle afterwards.
   const rate = Math.max(settings.floor, control.rate * DECREASE);
   const cap = Math.max(1, Math.floor(control.cap * DECREASE));
-  const decrease = { ...exceeded, rateBefore: control.rate, rate };
-  return { control: { rate, cap, notBefore: now + EFFECT_MS }, decrease };
+  return {
+    control: { rate, cap, pressed: true },
+    decrease: { ...exceeded, rateBefore: control.rate, rate },
+  };
 }
 
 /** Up to the usual rate by itself; above it only as long as somebody waits for more, and back when nobody does. */
@@ -62,7 +64,7 @@ function calmer(control: Control, { limited }: Activity, settings: GovernorSetti
   const step = settings.rate * INCREASE;
   const aim = limited ? settings.ceiling : settings.rate;
   const next = rate <= aim ? Math.min(aim, rate + step) : Math.max(aim, rate - step);
-  return { ...control, rate: next, cap: Math.min(settings.inFlight, cap + 1) };
+  return { rate: next, cap: Math.min(settings.inFlight, cap + 1), pressed: false };
 }
 
 const SIGNALS: readonly Signal[] = ['memory', 'io', 'cpu', 'network', 'start'];

@@ -2,7 +2,7 @@
 // the pure parts beside it (bucket, aimd, queue); here are the promises, the timers and what is told of it. It keeps nothing
 // on disk: after a crash recovery asks for the turns again, in its order.
 import { BerthError } from '../../errors.js';
-import { type Activity, adjust, type Control, initialControl, within } from './aimd.js';
+import { type Activity, adjust, allowed, type Control, initialControl, within } from './aimd.js';
 import { type Bucket, refill, take, untilToken } from './bucket.js';
 import { FairQueue } from './queue.js';
 import { Seldom } from './seldom.js';
@@ -65,12 +65,12 @@ export class Governor implements GovernorPort {
     const length = this.#queue.length;
     if (!enabled || length < maxQueue) return;
     this.#totals.refused += 1;
-    const retryAfterMs = Math.ceil(((length - maxQueue + 1) / this.#control.rate) * 1000);
-    const data = { queued: length, maxQueue, rate: round(this.#control.rate), retryAfterMs };
+    const retryAfterMs = Math.ceil(((length - maxQueue + 1) / this.#rate) * 1000);
+    const data = { queued: length, maxQueue, rate: round(this.#rate), retryAfterMs };
     this.#tell('start.refused', { id, tenant, priority, ...data });
     throw new BerthError(
       'start_queue_full',
-      `"${id}" would be start ${length + 1} in the queue, ${maxQueue} may wait; ${round(this.#control.rate)} a second begin`,
+      `"${id}" would be start ${length + 1} in the queue, ${maxQueue} may wait; ${round(this.#rate)} a second begin`,
       { data },
     );
   }
@@ -111,7 +111,7 @@ export class Governor implements GovernorPort {
     const found = this.#queue.get(id);
     if (found === undefined) return undefined;
     const ahead = this.#queue.ahead(id);
-    const expectedMs = Math.ceil(((ahead + 1) / this.#control.rate) * 1000);
+    const expectedMs = Math.ceil(((ahead + 1) / this.#rate) * 1000);
     return { reason: 'start_queue', waitedMs: Math.round(this.#ports.now() - found.since), ahead, expectedMs };
   }
 
@@ -142,7 +142,7 @@ export class Governor implements GovernorPort {
     const now = this.#ports.now();
     const oldest = this.#queue.oldest;
     return {
-      ...{ enabled, rate: this.#control.rate, usualRate: rate, ceiling, tokens: this.#bucket.tokens },
+      ...{ enabled, rate: this.#rate, usualRate: rate, ceiling, tokens: this.#bucket.tokens },
       ...{ inFlight: this.#inFlight, cap: this.#control.cap, queued: this.#queue.length, maxQueue },
       byPriority: this.#queue.byPriority(),
       byTenant: this.#queue.byTenant(),
@@ -161,8 +161,13 @@ export class Governor implements GovernorPort {
     this.#cancelPump?.();
   }
 
+  /** Starts a second, as of now. */
+  get #rate(): number {
+    return allowed(this.#control, this.#settings);
+  }
+
   #refill(): void {
-    this.#bucket = refill(this.#bucket, this.#control.rate, this.#settings.burst, this.#ports.now());
+    this.#bucket = refill(this.#bucket, this.#rate, this.#settings.burst, this.#ports.now());
   }
 
   /** Gives turns for as long as there are tokens and room. */
@@ -179,7 +184,7 @@ export class Governor implements GovernorPort {
       const taken = take(this.#bucket);
       if (taken === undefined) {
         this.#activity.limited = true;
-        const ms = Math.max(1, untilToken(this.#bucket, this.#control.rate));
+        const ms = Math.max(1, untilToken(this.#bucket, this.#rate));
         this.#cancelPump = this.#ports.setTimer(ms, () => this.#pump());
         return;
       }
@@ -231,7 +236,7 @@ export class Governor implements GovernorPort {
     const activity: Activity = { ...this.#activity, starts: this.#activity.starts + this.#inFlight };
     this.#activity = { starts: 0, limited: false };
     this.#refill();
-    const { control, decrease } = adjust(this.#control, signals, activity, this.#settings, now);
+    const { control, decrease } = adjust(this.#control, signals, activity, this.#settings);
     this.#control = control;
     if (decrease !== undefined) this.#slowed(decrease, now);
     this.#expire(now);
@@ -258,7 +263,7 @@ export class Governor implements GovernorPort {
       fail(
         new BerthError('deadline_exceeded', `its turn to start did not come in ${waited} s (governor.max_wait)`, {
           hint: 'This host starts as fast as it can bear: see `berth top`, and start it elsewhere or later.',
-          data: { waitedMs: Math.round(now - since), queued: this.#queue.length, rate: round(this.#control.rate) },
+          data: { waitedMs: Math.round(now - since), queued: this.#queue.length, rate: round(this.#rate) },
         }),
       );
     }

@@ -15,7 +15,7 @@ export function governorSettings(config: GovernorConfig, cores: number): Governo
     rate,
     ceiling,
     floor: config.floor * cores,
-    burst: config.burst > 0 ? config.burst : Math.max(1, Math.floor(ceiling)),
+    burst: config.burst > 0 ? config.burst : Math.max(1, Math.floor(rate)),
     inFlight: config.in_flight > 0 ? config.in_flight : Math.max(2, Math.floor(cores / 2)),
     settleMs: ms(config.settle),
     maxQueue: config.max_queue > 0 ? config.max_queue : Math.ceil(rate * QUEUE_SECONDS),

@@ -15,7 +15,7 @@ test('the queue, the rate and the waits are on the page, every word of a label a
   for (const line of [
     'berth_starts_inflight 1',
     'berth_starts_inflight_limit 1',
-    'berth_start_governor_rate 4.4',
+    'berth_start_governor_rate 4.2',
     'berth_start_queue_length{priority="high"} 2',
     'berth_start_queue_length{priority="normal"} 2',
     'berth_start_queue_length{priority="low"} 2',
