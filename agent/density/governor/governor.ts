@@ -67,7 +67,7 @@ export class Governor implements GovernorPort {
     this.#totals.refused += 1;
     const retryAfterMs = Math.ceil(((length - maxQueue + 1) / this.#rate) * 1000);
     const data = { queued: length, maxQueue, rate: round(this.#rate), retryAfterMs };
-    this.#tell('start.refused', { id, tenant, priority, ...data });
+    this.#tell('start.refused', () => ({ id, tenant, priority, ...data }));
     throw new BerthError(
       'start_queue_full',
       `"${id}" would be start ${length + 1} in the queue, ${maxQueue} may wait; ${round(this.#rate)} a second begin`,
@@ -250,7 +250,7 @@ export class Governor implements GovernorPort {
     this.#totals.decreases[decrease.signal] += 1;
     const { signal, value, limit, rate, rateBefore } = decrease;
     const figures = { signal, value: round(value), limit, rateBefore: round(rateBefore), rate: round(rate) };
-    this.#tell('governor.slowed', { ...figures, cap: this.#control.cap, queued: this.#queue.length });
+    this.#tell('governor.slowed', () => ({ ...figures, cap: this.#control.cap, queued: this.#queue.length }));
   }
 
   #expire(now: number): void {
@@ -270,15 +270,16 @@ export class Governor implements GovernorPort {
   }
 
   #tellQueued({ id, tenant, priority }: StartRequest): void {
-    const wait = this.waiting(id);
-    if (wait === undefined) return;
-    const { ahead, expectedMs } = wait;
-    this.#tell('start.queued', { id, tenant, priority, ahead, expectedMs, queued: this.#queue.length });
+    this.#tell('start.queued', () => {
+      const wait = this.waiting(id);
+      return { id, tenant, priority, ahead: wait?.ahead, expectedMs: wait?.expectedMs, queued: this.#queue.length };
+    });
   }
 
-  #tell(type: Parameters<GovernorPorts['event']>[0], data: Readonly<Record<string, unknown>>): void {
+  /** `data` is asked for only when it is told: a place in a long queue is not had for nothing. */
+  #tell(type: Parameters<GovernorPorts['event']>[0], data: () => Readonly<Record<string, unknown>>): void {
     const leftOut = this.#events.ask(type, this.#ports.now());
-    if (leftOut !== undefined) this.#ports.event(type, { ...data, leftOut });
+    if (leftOut !== undefined) this.#ports.event(type, { ...data(), leftOut });
   }
 }
 

@@ -17,6 +17,7 @@ interface Lane<T> {
 interface Band<T> {
   readonly lanes: Map<string, Lane<T>>;
   virtual: number;
+  size: number;
 }
 
 const OLDEST_EVERY = 10;
@@ -54,12 +55,13 @@ export class FairQueue<T extends Waiting> {
   push(item: T): void {
     this.remove(item.id);
     this.#all.set(item.id, item);
-    const band = this.#bands.get(item.priority) ?? { lanes: new Map<string, Lane<T>>(), virtual: 0 };
+    const band = this.#bands.get(item.priority) ?? { lanes: new Map<string, Lane<T>>(), virtual: 0, size: 0 };
     this.#bands.set(item.priority, band);
     const lane = band.lanes.get(item.tenant) ?? { items: new Map<string, T>(), tag: band.virtual };
     band.lanes.set(item.tenant, lane);
     if (lane.items.size === 0) lane.tag = Math.max(lane.tag, band.virtual);
     lane.items.set(item.id, item);
+    band.size += 1;
   }
 
   remove(id: string): T | undefined {
@@ -67,8 +69,8 @@ export class FairQueue<T extends Waiting> {
     if (item === undefined) return undefined;
     this.#all.delete(id);
     const band = this.#bands.get(item.priority);
-    band?.lanes.get(item.tenant)?.items.delete(id);
-    if (band && ![...band.lanes.values()].some(({ items }) => items.size > 0)) this.#bands.delete(item.priority);
+    if (band?.lanes.get(item.tenant)?.items.delete(id)) band.size -= 1;
+    if (band?.size === 0) this.#bands.delete(item.priority);
     return item;
   }
 
@@ -94,8 +96,7 @@ export class FairQueue<T extends Waiting> {
     const lane = item && band?.lanes.get(item.tenant);
     if (!item || !band || !lane) return 0;
     let count = 0;
-    for (const [priority, { lanes }] of this.#bands)
-      if (priority > item.priority) for (const { items } of lanes.values()) count += items.size;
+    for (const [priority, { size }] of this.#bands) if (priority > item.priority) count += size;
     const before = indexOf(lane.items, id);
     const step = (tenant: string) => 1 / Math.max(1e-3, this.#weightOf(tenant));
     const mine = lane.tag + before * step(item.tenant);
@@ -107,16 +108,15 @@ export class FairQueue<T extends Waiting> {
 
   byPriority(): { priority: number; queued: number }[] {
     return [...this.#bands]
-      .map(([priority, { lanes }]) => ({
-        priority,
-        queued: [...lanes.values()].reduce((sum, { items }) => sum + items.size, 0),
-      }))
+      .map(([priority, { size }]) => ({ priority, queued: size }))
       .sort((a, b) => b.priority - a.priority);
   }
 
   byTenant(): { tenant: string; queued: number }[] {
     const counts = new Map<string, number>();
-    for (const { tenant } of this.#all.values()) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+    for (const { lanes } of this.#bands.values())
+      for (const [tenant, { items }] of lanes)
+        if (items.size > 0) counts.set(tenant, (counts.get(tenant) ?? 0) + items.size);
     return [...counts]
       .map(([tenant, queued]) => ({ tenant, queued }))
       .sort((a, b) => b.queued - a.queued || (a.tenant < b.tenant ? -1 : 1));
