@@ -10,6 +10,8 @@ import type { ControlStats, SchedulerStatus } from './control/stats.js';
 import { Cordon } from './cordon.js';
 import { Density } from './density/density.js';
 import { roomForOutput } from './density/disk.js';
+import type { Governor } from './density/governor/governor.js';
+import { openGovernor } from './density/governor/open.js';
 import { hostFiles } from './density/host-files.js';
 import { TenantAdmin } from './density/tenant-admin.js';
 import { Tuner } from './density/tuner.js';
@@ -77,6 +79,7 @@ export interface Assembly {
   readonly health: NetworkHealth;
   readonly limits: LimitRoom;
   readonly pressure: Pressure;
+  readonly governor: Governor;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -107,8 +110,13 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ...{ schedulers: () => [], requests: () => [], latest: () => undefined, history: () => [] },
   };
   const history: World['history'] = (id) => late.history(id);
+  const governor = openGovernor(config.governor, {
+    ...{ cores: facts.cpusOnline, events },
+    waited: (seconds) => observer.waited(seconds),
+  });
+  observer.onNetwork = (seconds) => governor.networkTook(seconds * 1000);
   const density = await openDensity(config, facts, rooms, claims, events, log);
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, history, log);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, governor, history, log);
   const manager = new Manager(world);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
@@ -164,11 +172,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     }),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
-  const observation = await observe(world, manager, rooms.network, source, version, pressure);
+  const observation = await observe(world, manager, rooms.network, source, version, pressure, governor);
   observer.attach(observation.metrics);
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure };
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pressure, governor };
   return { ...parts, agent, observation, late };
 }
 
@@ -244,6 +252,7 @@ async function makeWorld(
   observer: LateObserver,
   claims: Claims,
   density: Density,
+  governor: Governor,
   history: World['history'],
   log: Log,
 ): Promise<World> {
@@ -276,6 +285,7 @@ async function makeWorld(
     claims,
     portTaken: isTaken,
     density,
+    governor,
     journal: new Journal(config.paths.state),
     output,
     events,

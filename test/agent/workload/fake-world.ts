@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
 import type { Clock } from '../../../agent/density/clock.js';
 import { Density } from '../../../agent/density/density.js';
+import type { GovernorPort } from '../../../agent/density/governor/types.js';
 import type { HostSize } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
@@ -77,6 +78,7 @@ export interface LifeOptions {
   readonly config?: Record<string, unknown>;
   readonly clock?: Clock;
   readonly size?: Partial<HostSize>;
+  readonly governor?: GovernorPort;
 }
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -139,6 +141,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     claims,
     portTaken: async (port) => host.listening.has(keyOf(port)),
     density,
+    ...(options.governor === undefined ? {} : { governor: options.governor }),
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
     events: { append },
