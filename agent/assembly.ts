@@ -12,6 +12,8 @@ import { Cordon } from './cordon.js';
 import { coresOf } from './density/cores.js';
 import { Density } from './density/density.js';
 import { roomForOutput } from './density/disk.js';
+import type { Governor } from './density/governor/governor.js';
+import { openGovernor } from './density/governor/open.js';
 import { hostFiles } from './density/host-files.js';
 import { TenantAdmin } from './density/tenant-admin.js';
 import { Tuner } from './density/tuner.js';
@@ -85,6 +87,7 @@ export interface Assembly {
   readonly limits: LimitRoom;
   readonly pinning: Pinning;
   readonly pressure: Pressure;
+  readonly governor: Governor;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -120,8 +123,13 @@ export async function assemble(config: Config, version: string, log: Log): Promi
       placed: () => undefined,
     },
   };
+  const governor = openGovernor(config.governor, {
+    ...{ cores: facts.cpusOnline, events },
+    waited: (seconds) => observer.waited(seconds),
+  });
+  observer.onNetwork = (seconds) => governor.networkTook(seconds * 1000);
   const density = await openDensity(config, facts, rooms, claims, events, log);
-  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, late, log);
+  const world = await makeWorld(config, facts, rooms, events, observer, claims, density, governor, late, log);
   const cores = coresOf(world.placement);
   if (cores !== undefined) density.setCores(cores);
   const manager = new Manager(world);
@@ -187,7 +195,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     })),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
-  const observation = await observe(world, manager, rooms.network, source, version, pressure);
+  const observation = await observe(world, manager, rooms.network, source, version, pressure, governor);
   observer.attach(observation.metrics);
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {
@@ -198,7 +206,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, agent, observation, late };
+  return { ...parts, governor, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
@@ -277,6 +285,7 @@ async function makeWorld(
   observer: LateObserver,
   claims: Claims,
   density: Density,
+  governor: Governor,
   late: Late,
   log: Log,
 ): Promise<World> {
@@ -309,6 +318,7 @@ async function makeWorld(
     claims,
     portTaken: isTaken,
     density,
+    governor,
     journal: new Journal(config.paths.state),
     output,
     events,

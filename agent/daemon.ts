@@ -44,8 +44,8 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, late, limits, manager, observation, pinning, pressure, quarantine, rooms, world } =
-    parts;
+  const { agent, drift, events, governor, late, limits, manager } = parts;
+  const { observation, pinning, pressure, quarantine, rooms, world } = parts;
   listen(parts);
   const { damaged, ...found } = await manager.recover();
   await rooms.network
@@ -94,6 +94,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await drift.close();
   await limits.close();
   manager.close();
+  governor.close();
   if (await hostGoesDown()) await farewell(parts, notify);
   else log.info({}, 'stopping; workloads go on');
   await events.close();

@@ -27,6 +27,7 @@ export const ERRORS = {
   admission_refused: { exit: 3, rpc: -32020, hint: 'See `berth node capacity`.' },
   address_pool_exhausted: { exit: 3, rpc: -32021, hint: 'Delete workloads or widen network.pool.' },
   port_in_use: { exit: 3, rpc: -32023, hint: 'Choose another host port, or free this one.' },
+  start_queue_full: { exit: 3, rpc: -32071, hint: 'Try again after retryAfterMs, or place it on another host.' },
   cordoned: { exit: 3, rpc: -32022, hint: 'Run `berth node uncordon`.' },
   binary_missing: { exit: 1, rpc: -32030, hint: 'Install the named program on this host.' },
   controller_missing: {

@@ -2,6 +2,7 @@
 import { CgroupReader, sampleBuffer } from '../cgroups/stats.js';
 import type { CgroupStats } from '../cgroups/types.js';
 import type { NetworkRoom } from '../netns/index.js';
+import type { Governor } from './density/governor/governor.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
 import { Page } from './metrics/page.js';
 import { Metrics, type MetricsSource } from './metrics/registry.js';
@@ -31,6 +32,8 @@ const MAX_TENANTS = 1000;
 /** What the workload room may report before the metrics exist: they need the workloads to be there. */
 export class LateObserver implements Observer {
   #metrics: Metrics | undefined;
+  /** An operation of the network room took so long. */
+  onNetwork: ((seconds: number) => void) | undefined;
 
   attach(metrics: Metrics): void {
     this.#metrics = metrics;
@@ -40,7 +43,12 @@ export class LateObserver implements Observer {
   ended: Observer['ended'] = (end) => this.#metrics?.recordEnd(end);
   admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
   reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
-  network: Observer['network'] = (operation, seconds) => this.#metrics?.recordNetwork(operation, seconds);
+  network: Observer['network'] = (operation, seconds) => {
+    this.#metrics?.recordNetwork(operation, seconds);
+    this.onNetwork?.(seconds);
+  };
+  /** A start had its turn. */
+  waited = (seconds: number): void => this.#metrics?.recordStartWait(seconds);
 }
 
 export async function observe(
@@ -50,6 +58,7 @@ export async function observe(
   source: MetricsSource,
   version: string,
   pressure: Pick<Pressure, 'observe' | 'look'>,
+  governor: Pick<Governor, 'status'>,
 ): Promise<Observation> {
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
@@ -93,7 +102,7 @@ export async function observe(
     series: () => ({ onPage: page.series, dropped: page.dropped }),
     rollup: () => rollup.sums(),
   };
-  const metrics = new Metrics({ version, source, sampling });
+  const metrics = new Metrics({ version, source, sampling, governor: () => governor.status() });
   sampler.start();
   const web =
     config.web.listen === ''

@@ -2,10 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Assembly } from './assembly.js';
 import type { Config } from './config/schema.js';
+import { governorSettings } from './density/governor/settings.js';
 import { reportOf } from './errors.js';
 
 /** Sections whose change is taken without a restart. */
-const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'licence', 'pressure'];
+const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'licence', 'governor', 'pressure'];
 
 /** Sections that differ and are not taken live. */
 export function needRestart(before: Config, after: Config): string[] {
@@ -15,11 +16,12 @@ export function needRestart(before: Config, after: Config): string[] {
 
 /** A configuration that cannot be read changes nothing, and says so. */
 export async function reload(parts: Assembly, load: () => Promise<Config>): Promise<void> {
-  const { events, limits, pressure, world } = parts;
+  const { events, facts, governor, limits, pressure, world } = parts;
   try {
     const config = await load();
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
+    governor.configure(governorSettings(config.governor, facts.cpusOnline));
     const refused = await limits.reload();
     for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
     await pressure.configure(config.pressure);

@@ -148,6 +148,9 @@ export const densitySchema = z
       .default(0.1)
       .meta({ description: 'counted when a spec names none' }),
     default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
+    prediction: z.enum(['off', 'advise']).default('off').meta({
+      description: 'advise: what workloads use is learned, and an overcommit advised; admission does not follow it',
+    }),
     ceiling_margin: z.number().min(0).max(0.9).default(0.05).meta({
       description: 'share of every ceiling of the kernel that is left alone',
     }),

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { parseDuration, parseSize } from '../workload/units.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
+import { governorSchema } from './governor.js';
 import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
@@ -56,6 +57,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   density: densitySchema,
+  governor: governorSchema.prefault({}),
   tenant: z.record(tenantId, tenantSchema).default({}).meta({ description: 'quotas and limits, one table a tenant' }),
   licence: z.record(tenantId, licenceSchema).default({}).meta({ description: 'pools of licences, one table each' }),
   cgroups: cgroupsSchema.prefault({}),

@@ -2,6 +2,8 @@
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { DIMENSION_NAMES } from '../density/dimensions.js';
+import { addGovernorFamilies, type GovernorMetrics } from '../density/governor/metrics.js';
+import type { GovernorStatus } from '../density/governor/types.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
@@ -22,6 +24,8 @@ import { addNetworkFamilies } from './network.js';
 export type { MetricsSource, SamplingSource } from './collectors.js';
 
 export interface MetricsOptions {
+  /** Without one there are no families of it. */
+  readonly governor?: () => GovernorStatus;
   readonly version: string;
   readonly source: MetricsSource;
   readonly sampling: SamplingSource;
@@ -58,6 +62,8 @@ export class Metrics {
   readonly #reconcile: Histogram;
   readonly #events: Counter;
   readonly #network: Histogram<'operation'>;
+
+  readonly #waits: GovernorMetrics | undefined;
 
   constructor(options: MetricsOptions) {
     const registers = [this.#registry];
@@ -118,8 +124,13 @@ export class Metrics {
       [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     );
     this.#events = counter('berth_control_events_total', 'Events written to the event journal.', []);
+    if (options.governor !== undefined) this.#waits = addGovernorFamilies(collectors, this.#registry, options.governor);
     this.#startAtZero();
     if (options.process ?? true) this.#addProcess();
+  }
+
+  recordStartWait(seconds: number): void {
+    this.#waits?.waited(seconds);
   }
 
   /** `dimension`: of the refusal; `none` for an admission. */

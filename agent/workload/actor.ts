@@ -16,6 +16,7 @@ import {
 } from './record.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
+import { Turn } from './turn.js';
 import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
@@ -35,6 +36,7 @@ function emptied({ cgroup, group }: Sandbox): Sandbox {
 export class Actor {
   readonly #world: World;
   readonly #onGone: (actor: Actor) => void;
+  readonly #startTurn: Turn;
   #record: WorkloadRecord;
   #dirty = false;
   #looping = false;
@@ -53,6 +55,7 @@ export class Actor {
     this.#world = world;
     this.#onGone = onGone;
     this.#record = record;
+    this.#startTurn = new Turn(world.governor, () => this.wake());
   }
 
   get record(): WorkloadRecord {
@@ -82,7 +85,8 @@ export class Actor {
   }
 
   /** The wish has changed, or something happened: look again. */
-  wake(options: { readonly killNow?: boolean } = {}): void {
+  wake(options: { readonly killNow?: boolean; readonly cold?: boolean } = {}): void {
+    if (options.cold) this.#startTurn.cold = true;
     if (options.killNow) {
       this.#killNow = true;
       this.#onHeld?.();
@@ -135,6 +139,7 @@ export class Actor {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#oomTimer);
+    this.#startTurn.leave();
     clearTimeout(this.#timer);
   }
 
@@ -155,6 +160,9 @@ export class Actor {
 
   async #round(): Promise<void> {
     const { state, desired, process, restartRequested } = this.#record;
+    // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
+    const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
+    if (!starts || state === 'stopping' || isSettled(state)) this.#startTurn.leave();
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.#endOf(process)) return this.#handleEnd();
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
@@ -163,15 +171,18 @@ export class Actor {
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
     if (state === 'running' && restartRequested) return this.#end();
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
-    if (state === 'running' && desired === 'frozen') return this.#freeze(true);
-    if (state === 'frozen' && desired === 'running') return this.#freeze(false);
+    if (state === 'running' && desired === 'frozen') return this.#freeze();
+    if (state === 'frozen' && desired === 'running') return this.#thaw();
   }
 
   async #start(): Promise<void> {
     const wait = this.#notBefore - Date.now();
     if (wait > 0) return this.#wakeIn(wait);
+    let started = false;
     try {
+      if (!this.#startTurn.take(this.#record)) return;
       await startWorkload(this, this.#world);
+      started = this.#record.state === 'running';
       this.#dirty = true;
     } catch (error) {
       this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
@@ -181,18 +192,35 @@ export class Actor {
       await this.patch({ state: 'stopping', error: report, end, process: null });
       this.event('workload.ended', { ...end });
       this.#dirty = true;
+    } finally {
+      this.#startTurn.over(started);
     }
   }
 
-  async #freeze(frozen: boolean): Promise<void> {
+  async #freeze(): Promise<void> {
     const { id, sandbox } = this.#record;
     const { cgroups, layers } = this.#world;
-    const deadline = { timeoutMs: 30_000 };
     // Until the record says so, the audit of limits would take it for somebody else's doing.
     await layers.exclusive(id, async () => {
-      await (frozen ? cgroups.freeze(sandbox.cgroup, deadline) : cgroups.thaw(sandbox.cgroup, deadline));
-      await this.patch({ state: frozen ? 'frozen' : 'running' });
+      await cgroups.freeze(sandbox.cgroup, { timeoutMs: 30_000 });
+      await this.patch({ state: 'frozen' });
     });
+    this.#dirty = true;
+  }
+
+  async #thaw(): Promise<void> {
+    if (!this.#startTurn.take(this.#record)) return;
+    const { id, sandbox } = this.#record;
+    const { cgroups, layers } = this.#world;
+    try {
+      await layers.exclusive(id, async () => {
+        await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+        await this.patch({ state: 'running' });
+      });
+    } finally {
+      // Far quicker than a start: it must not become what a start usually takes.
+      this.#startTurn.over(false);
+    }
     this.#dirty = true;
   }
 

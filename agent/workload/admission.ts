@@ -120,7 +120,7 @@ export class Admission {
 
   /**
    * Grants room, addresses, ports and names, in memory; the caller makes it durable. Throws cordoned, admission_refused,
-   * address_pool_exhausted, port_in_use, and leaves everything as it was.
+   * address_pool_exhausted, port_in_use, start_queue_full, and leaves everything as it was.
    */
   admit(
     spec: WorkloadSpec,
@@ -129,6 +129,7 @@ export class Admission {
   ): WorkloadRecord {
     const begun = performance.now();
     this.requireOpen();
+    this.#world.governor?.requireRoom(spec);
     const before = this.#density.ledger.hold(spec.id);
     const downgraded = this.grant(spec, occupied, begun);
     const sandbox = this.#sandbox(spec, before);

@@ -156,7 +156,7 @@ export class Manager {
     }
     if (reservation !== undefined) this.#reserving.committed(reservation);
     actor.event('workload.created', { driver: spec.driver, generation: 1 });
-    actor.wake();
+    actor.wake({ cold: true });
     return this.view(actor.record);
   }
 
@@ -195,7 +195,7 @@ export class Manager {
       const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
     }
-    actor.wake({ killNow: options.now ?? false });
+    actor.wake({ killNow: options.now ?? false, cold: again });
     return this.view(actor.record);
   }
 
@@ -220,7 +220,12 @@ export class Manager {
     const { servers } = givenResolver(rest.spec, config.network.dns);
     const { guestAddress } = rest.spec.external ?? {};
     const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
-    return { ...rest, sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip } };
+    const waiting = this.#world.governor?.waiting(rest.id);
+    return {
+      ...rest,
+      sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
+      ...(waiting === undefined ? {} : { waiting }),
+    };
   }
 
   counts(): Record<WorkloadState, number> {

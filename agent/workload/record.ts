@@ -2,6 +2,7 @@
 
 import type { KsmStat } from '../../linux/ksm.js';
 import type { Attachment, LinkStats } from '../../netns/types.js';
+import type { StartWait } from '../density/governor/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { WorkloadSpec } from './spec.js';
 
@@ -196,4 +197,6 @@ export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' |
   readonly limits?: Readonly<Record<string, string>>;
   /** What merging of equal pages has saved, where it was asked for (`resources.memory.ksm`) and something runs. */
   readonly ksm?: KsmStat;
+  /** While it waits for its turn to start, or to be thawed. */
+  readonly waiting?: StartWait;
 }

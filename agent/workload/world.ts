@@ -1,6 +1,7 @@
 // Everything a workload's actor works with, put together once by the daemon.
 import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
+import type { GovernorPort } from '../density/governor/types.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import type { KsmState } from '../host/ksm.js';
@@ -31,6 +32,8 @@ export interface World {
   /** Whether a process of the host has this port. */
   readonly portTaken: typeof isTaken;
   readonly density: Density;
+  /** Without one every start begins at once. */
+  readonly governor?: GovernorPort;
   readonly journal: Journal;
   readonly output: OutputStore;
   readonly events: EventPort;

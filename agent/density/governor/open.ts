@@ -1,0 +1,37 @@
+// The governor of this host: the monotonic clock, real timers, /proc/pressure, and the event journal.
+import type { GovernorConfig } from '../../config/governor.js';
+import type { EventPort } from '../../workload/ports.js';
+import { Governor } from './governor.js';
+import { hostPressure } from './pressure.js';
+import { governorSettings } from './settings.js';
+
+export interface GovernorWorld {
+  readonly cores: number;
+  readonly events: EventPort;
+  /** A start had its turn after so many seconds. */
+  readonly waited: (seconds: number) => void;
+  /** Turns of a tenant for one of another in the same priority; default: all alike. */
+  readonly weightOf?: (tenant: string) => number;
+}
+
+export function openGovernor(config: GovernorConfig, world: GovernorWorld): Governor {
+  const { cores, events, waited, weightOf } = world;
+  return new Governor(
+    governorSettings(config, cores),
+    {
+      now: () => performance.now(),
+      setTimer: (ms, run) => {
+        const timer = setTimeout(run, ms).unref();
+        return () => clearTimeout(timer);
+      },
+      pressure: () => hostPressure(),
+      event: (type, data) => {
+        const { id, tenant, ...rest } = data;
+        const of = typeof id === 'string' && typeof tenant === 'string' ? { workload: id, tenant } : {};
+        events.append({ type, ...of, data: rest });
+      },
+      waited,
+    },
+    weightOf,
+  );
+}
