@@ -16,6 +16,7 @@ export interface Tier {
 const KERNEL_PACKAGES = [
   'iproute2',
   'iputils-ping',
+  'iperf3',
   'nftables',
   'crun',
   'qemu-system-x86',

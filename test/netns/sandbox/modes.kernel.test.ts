@@ -86,7 +86,7 @@ test.serial(
 test.serial('bridge: a VLAN needs a kernel and a bridge that filter', async (t) => {
   const network = { ...names.sandbox(4), attachment: { ...port, vlan: 7 } };
   const error = await t.throwsAsync(room.create(network), { instanceOf: SysError });
-  t.regex(error?.message ?? '', /ENOTSUP.*VLAN/);
+  t.regex(error?.message ?? '', /EOPNOTSUPP.*VLAN/);
   await room.remove(removalOf(network));
   t.deepEqual(await remains(network), []);
 });

@@ -20,7 +20,7 @@ test.before(async () => {
   try {
     await room.setup(settings);
   } catch (error) {
-    if (!(error instanceof SysError) || error.errnoName !== 'ENOTSUP') throw error;
+    if (!(error instanceof SysError) || error.errnoName !== 'EOPNOTSUPP') throw error;
     refusal = error;
   }
 });
