@@ -71,7 +71,7 @@ export class Pressure {
   look(): void {
     if (!this.#open || this.#config.mode === 'off') return;
     this.#sync();
-    const unobserved = this.#triggers.unobserved();
+    const { unobserved } = this.#triggers;
     const memory = this.#measure.hostMemory();
     for (const ladder of this.#ladders.values()) {
       // Workloads come by `observe`; here it would be a thousand files.
@@ -91,7 +91,7 @@ export class Pressure {
     if (!this.#open || this.#config.mode === 'off') return;
     const seen = this.#measure.observe(id, clock.now(), stats);
     const ladder = this.#ladders.get(keyOf(`workload/${id}`, 'memory'));
-    if (ladder !== undefined && this.#triggers.unobserved().has(ladder.key) && matters(seen.memory, ladder.settings))
+    if (ladder !== undefined && this.#triggers.unobserved.has(ladder.key) && matters(seen.memory, ladder.settings))
       this.#alarm(ladder);
     const subject = seen.high ? this.#subjects.find((one) => one.id === id) : undefined;
     if (subject !== undefined) this.#guard.arm(protectedOf(subject));
@@ -126,7 +126,7 @@ export class Pressure {
   status(): PressureStatus {
     return statusOf([...this.#ladders.values()], this.#world.clock.now(), {
       ...{ mode: this.#config.mode, counts: this.#performer.counts(), futile: this.#guard.count },
-      unobserved: [...this.#triggers.unobserved().values()],
+      unobserved: [...this.#triggers.unobserved.values()],
     });
   }
 
@@ -208,7 +208,8 @@ export class Pressure {
       ...{ cores, ioCost: () => ioCost(cgroupMount), now: clock.now },
     });
     if (!this.#open) return;
-    for (const [id, { sample }] of round.measured) this.history.record(id, clock.unix(), sample);
+    for (const [id, { sample }] of round.measured)
+      if (sample !== undefined) this.history.record(id, clock.unix(), sample);
     this.#recordScopes(active);
     for (const seen of round.seen) this.#decide(seen);
   }

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENOUGH, isUp, matters } from './ladder.js';
-import { type HostMemory, type Measure, type Measured, MIN_MS, stallRate } from './measure.js';
+import type { HostMemory, Measure, Measured } from './measure.js';
+import { MIN_MS, NO_STALL, stallRate } from './rates.js';
 import { readingOf, type Stall } from './reading.js';
 import { type Ladder, membersOf } from './scopes.js';
 import type { Candidate, Reading, Resource, Subject, Usage } from './types.js';
@@ -20,7 +21,6 @@ export interface Round {
   readonly measured: ReadonlyMap<string, Measured>;
 }
 
-const NONE: Stall = { some: 0, full: 0 };
 const UNKNOWN: Usage = {
   ...{ memory: 0, growth: 0, reclaimable: 0, cpu: 0, io: 0, some: 0, full: 0, selfLimited: false },
 };
@@ -37,7 +37,8 @@ export async function lookRound(
   for (const ladder of ladders) updateStall(ladder, measure, host.now());
   const close = ladders.filter((ladder) => matters(ladder.stall, ladder.settings) || isShort(ladder, memory));
   const wanted = new Set(close.flatMap(({ scope }) => membersOf(scope, subjects)));
-  const measured = await measure.sweep([...wanted], host.now);
+  const resources = new Set(close.map(({ resource }) => resource));
+  const measured = await measure.sweep([...wanted], resources, host.now);
   const limitedTenants = limitedBy(measure, [...wanted]);
   const ioWeight =
     close.some(({ resource }) => resource === 'io') &&
@@ -70,7 +71,7 @@ export function updateStall(ladder: Ladder, measure: Measure, now: number): void
   const { totals: before, fired } = ladder;
   const totals = measure.totals(ladder.place, ladder.resource);
   const ms = before === undefined ? 0 : now - before.at;
-  ladder.fired = NONE;
+  ladder.fired = NO_STALL;
   if (totals === undefined) {
     ladder.stall = fired;
     return;
@@ -101,7 +102,7 @@ function withWiderFirst(seen: readonly Seen[]): Seen[] {
     const tenant = one.candidates[0]?.tenant;
     const wider = scope === 'host' ? [] : scope.startsWith('tenant/') ? ['host'] : ['host', `tenant/${tenant}`];
     if (wider.some((name) => acting.has(`${name} ${resource}`)))
-      return { ...one, reading: { ...one.reading, felt: NONE } };
+      return { ...one, reading: { ...one.reading, felt: NO_STALL } };
     if (isUp(one.reading, settings)) acting.add(`${scope} ${resource}`);
     return one;
   });

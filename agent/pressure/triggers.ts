@@ -32,6 +32,7 @@ export class Triggers {
   readonly #onFire: (wanted: Wanted) => void;
   readonly #open = new Map<string, Open>();
   readonly #failed = new Map<string, Unobserved>();
+  #unobserved: ReadonlyMap<string, Unobserved> = new Map();
 
   constructor(port: Pick<SignalPort, 'pressure'>, onFire: (wanted: Wanted) => void) {
     this.#port = port;
@@ -52,11 +53,12 @@ export class Triggers {
     const reason = `more than pressure.max_triggers, ${max}`;
     for (const one of wanted.slice(max))
       this.#failed.set(nameOf(one), { key: one.key, reason, crowded: true, at: now });
+    this.#unobserved = new Map([...this.#failed.values()].map((failure) => [failure.key, failure]));
   }
 
-  /** By key, those without a trigger. */
-  unobserved(): ReadonlyMap<string, Unobserved> {
-    return new Map([...this.#failed.values()].map((failure) => [failure.key, failure]));
+  /** By key, those without a trigger since the last `sync`: asked for with each sample of each workload. */
+  get unobserved(): ReadonlyMap<string, Unobserved> {
+    return this.#unobserved;
   }
 
   get size(): number {
@@ -66,6 +68,7 @@ export class Triggers {
   close(): void {
     for (const [name, open] of this.#open) this.#close(name, open);
     this.#failed.clear();
+    this.#unobserved = new Map();
   }
 
   #try(name: string, wanted: Wanted, now: number): void {

@@ -6,7 +6,7 @@ import test from 'ava';
 import { shapeOf, type TableShape } from '../../../agent/config/inspect.js';
 import { pressureSchema } from '../../../agent/config/pressure.js';
 import { calm } from '../../../agent/pressure/ladder.js';
-import { Measure } from '../../../agent/pressure/measure.js';
+import { Measure, RESOURCES } from '../../../agent/pressure/measure.js';
 import { latestKill, valuesOf } from '../../../agent/pressure/merge.js';
 import { eligible, inOrder } from '../../../agent/pressure/rank.js';
 import { type Ladder, newLadder } from '../../../agent/pressure/scopes.js';
@@ -81,13 +81,13 @@ test('triggers: closed when unwanted, tried again after a while, the first ones 
     names.map((key) => ({ key, file: `/${key}`, threshold: { kind: 'some', stall: 150 } }));
   triggers.sync(wanted('a', 'b', 'c'), 2, 0);
   t.deepEqual([...open], ['/a', '/b']);
-  t.true(triggers.unobserved().get('c')?.crowded);
+  t.true(triggers.unobserved.get('c')?.crowded);
   triggers.sync(wanted('b', 'c'), 2, 1);
   t.deepEqual([...open], ['/b', '/c'], 'room is used at once');
-  t.is(triggers.unobserved().size, 0);
+  t.is(triggers.unobserved.size, 0);
   refuse = true;
   triggers.sync(wanted('d'), 2, 2);
-  t.like(triggers.unobserved().get('d'), { reason: 'no space', crowded: false });
+  t.like(triggers.unobserved.get('d'), { reason: 'no space', crowded: false });
   refuse = false;
   triggers.sync(wanted('d'), 2, 30_000);
   t.is(open.size, 0);
@@ -150,15 +150,23 @@ test('measures: rates, swap that anonymous memory can go to, io, limits of its o
   const one = subject('w', { dir, limit: { cpu: null, memory: 11 * MIB, io: false, burst: false } });
   const none = subject('gone', { dir: join(root, 'gone') });
   put(files(0));
-  await measure.sweep([one, none], () => 1000);
+  await measure.sweep([one, none], new Set(RESOURCES), () => 1000);
   put(files(1));
-  const seen = await measure.sweep([one, none], () => 2000);
+  const seen = await measure.sweep([one, none], new Set(RESOURCES), () => 2000);
   t.false(seen.has('gone'));
   t.deepEqual(seen.get('w')?.usage('memory'), {
     ...{ memory: 11 * MIB, growth: MIB, reclaimable: 1500 + 200_000, cpu: 0.5, io: 1501 },
     ...{ some: 300, full: 100, selfLimited: true },
   });
   t.like(seen.get('w')?.usage('cpu'), { some: 0, selfLimited: false });
+  // For cpu alone nothing is read of memory, and what memory did meanwhile is no leap afterwards.
+  put(files(2));
+  const some = await measure.sweep([one], new Set(['cpu']), () => 3000);
+  t.like(some.get('w')?.usage('cpu'), { cpu: 0.5, memory: 0, growth: 0 });
+  t.is(some.get('w')?.sample, undefined);
+  put(files(3));
+  const later = await measure.sweep([one], new Set(['memory']), () => 4000);
+  t.like(later.get('w')?.usage('memory'), { memory: 13 * MIB, growth: MIB, cpu: 0.5, some: 300 });
 });
 
 test('cgroups of others by pattern, where they are', (t) => {
