@@ -48,7 +48,7 @@ import { Pressure } from './pressure/engine.js';
 import { handOf } from './pressure/hand.js';
 import { openKernelLog } from './pressure/kernel-log.js';
 import { systemClock } from './pressure/ports.js';
-import { subjectsOf } from './pressure/subjects.js';
+import { Subjects } from './pressure/subjects.js';
 import { HOLDER_MEMORY, openRooms, type Rooms } from './rooms.js';
 import { Journal } from './workload/journal.js';
 import { Manager } from './workload/manager.js';
@@ -211,10 +211,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
   const { events, log } = world;
+  const subjects = new Subjects(world, manager);
   return new Pressure(
     {
       ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
-      subjects: () => subjectsOf(world, manager),
+      subjects: () => subjects.all(),
       cgroupMount: facts.cgroup?.mount ?? '',
       cores: facts.cpusOnline,
     },

@@ -26,6 +26,8 @@ import { watchedDirectories } from './watched.js';
 const TICK_MS = 1000;
 /** Beyond `release_after`, for a scope that was alarmed for nothing. */
 const LINGER_MS = 2000;
+/** While workloads stay the same: cgroups of others come and go, and a trigger that could not be had is asked for again. */
+const RESYNC_MS = 10_000;
 
 export class Pressure {
   /** The last minute of every scope; by id of workloads, by name of other scopes. */
@@ -38,6 +40,8 @@ export class Pressure {
   readonly #performer: Performer;
   readonly #ladders = new Map<string, Ladder>();
   #subjects: readonly Subject[] = [];
+  /** What ladders, triggers and watches were last made for. */
+  #synced: { readonly subjects: readonly Subject[]; readonly at: number } | undefined;
   #timer: Closing | undefined;
   #ticking: Promise<void> | undefined;
   readonly #performing = new Set<Promise<void>>();
@@ -137,6 +141,8 @@ export class Pressure {
   #sync(): void {
     const now = this.#world.clock.now();
     this.#subjects = this.#world.subjects();
+    if (this.#synced && now - this.#synced.at < RESYNC_MS && isSame(this.#synced.subjects, this.#subjects)) return;
+    this.#synced = { subjects: this.#subjects, at: now };
     const scopes = scopesOf(this.#subjects);
     const keys = new Set(scopes.map(({ key }) => key));
     for (const key of this.#ladders.keys()) if (!keys.has(key)) this.#ladders.delete(key);
@@ -306,9 +312,14 @@ export class Pressure {
     const held = this.#config.mode === 'enforce' ? [...this.#ladders.values()] : [];
     const actions = held.flatMap(({ state, settings }) => undoAll(state, settings, why));
     this.#ladders.clear();
+    this.#synced = undefined;
     for (const action of actions) await this.#carryOut(action, {}, false);
     this.#measure.close();
   }
+}
+
+function isSame(some: readonly Subject[], others: readonly Subject[]): boolean {
+  return some.length === others.length && some.every((one, at) => one === others[at]);
 }
 
 function protectedOf({ id, tenant, dir }: Subject): Protected {

@@ -1,16 +1,40 @@
 // Workloads as the ladder sees them.
 import { amountOf } from '../density/demand.js';
+import type { Density } from '../density/density.js';
 import { limitsOf } from '../limits/limits.js';
 import type { Manager } from '../workload/manager.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import { driverOf, type World } from '../workload/world.js';
 import type { Subject } from './types.js';
 
-export function subjectsOf(world: World, manager: Manager): Subject[] {
-  return manager
-    .records()
-    .filter(({ state }) => state === 'running' || state === 'frozen')
-    .map((record) => subjectOf(world, record));
+/**
+ * Asked for with every sample: what is known of a record is known until there is another one, or another configuration of
+ * what is counted.
+ */
+export class Subjects {
+  readonly #world: World;
+  readonly #manager: Pick<Manager, 'records'>;
+  #of: Density['config'] | undefined;
+  #known = new WeakMap<WorkloadRecord, Subject>();
+
+  constructor(world: World, manager: Pick<Manager, 'records'>) {
+    this.#world = world;
+    this.#manager = manager;
+  }
+
+  all(): Subject[] {
+    const { config } = this.#world.density;
+    if (config !== this.#of) this.#known = new WeakMap();
+    this.#of = config;
+    return this.#manager
+      .records()
+      .filter(({ state }) => state === 'running' || state === 'frozen')
+      .map((record) => {
+        const known = this.#known.get(record) ?? subjectOf(this.#world, record);
+        this.#known.set(record, known);
+        return known;
+      });
+  }
 }
 
 function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {

@@ -56,6 +56,11 @@ export class OwnAgent {
     });
   }
 
+  /** Of the agent while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
   }

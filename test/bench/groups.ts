@@ -1,10 +1,12 @@
 // The table of groups; `--only` and `--list` read it.
+
+import { agent } from './agent/group.js';
 import { cgroups } from './cgroups/group.js';
 import { density } from './density/group.js';
 import type { Group, Part } from './group.js';
 import { network } from './network/group.js';
 
-export const GROUPS: readonly Group[] = [network, cgroups, density];
+export const GROUPS: readonly Group[] = [network, cgroups, density, agent];
 
 /** A group and the parts of it that are to run. */
 export interface Selection {
