@@ -1,7 +1,8 @@
 // What the machine is, for people and schedulers. systeminformation reads dozens of files and starts programs: only at
 // start and on a slow schedule, never for a request.
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import si from 'systeminformation';
+import { Worker } from 'node:worker_threads';
 
 export interface Inventory {
   readonly hostname: string;
@@ -30,7 +31,7 @@ export async function readInventory(
   const done = new AbortController();
   const end = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
   try {
-    return await Promise.race([collect(), sleep(timeoutMs, undefined, { signal: end })]);
+    return await Promise.race([collect(end), sleep(timeoutMs, undefined, { signal: end })]);
   } finally {
     done.abort();
   }
@@ -57,19 +58,13 @@ export async function followInventory(
   }
 }
 
-async function collect(): Promise<Inventory> {
-  const [cpu, mem, os, system] = await Promise.all([si.cpu(), si.mem(), si.osInfo(), si.system()]);
-  return {
-    hostname: os.hostname,
-    os: `${os.distro} ${os.release}`.trim(),
-    kernel: os.kernel,
-    arch: os.arch,
-    cpuModel: `${cpu.manufacturer} ${cpu.brand}`.trim(),
-    cores: cpu.physicalCores,
-    threads: cpu.cores,
-    sockets: cpu.processors,
-    memoryBytes: mem.total,
-    swapBytes: mem.swaptotal,
-    ...(system.virtual ? { virtualisation: system.virtualHost ?? 'unknown' } : {}),
-  };
+/** In a thread of its own, which is gone afterwards: systeminformation waits for programs with the loop standing still. */
+async function collect(signal: AbortSignal): Promise<Inventory> {
+  const worker = new Worker(new URL('./inventory-thread.js', import.meta.url));
+  try {
+    const [inventory] = await once(worker, 'message', { signal });
+    return inventory as Inventory;
+  } finally {
+    await worker.terminate();
+  }
 }

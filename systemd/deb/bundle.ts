@@ -8,6 +8,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   daemon: 'agent/daemon.ts',
   worker: 'netns/worker.ts',
   'epoll-thread': 'cgroups/signals/epoll-thread.ts',
+  'inventory-thread': 'agent/host/inventory-thread.ts',
   'kvm-guest': 'agent/host/kvm-guest.ts',
   holder: 'systemd/holder/main.ts',
 };
