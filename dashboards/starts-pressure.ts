@@ -67,10 +67,15 @@ const starts: readonly PanelRow[] = [
     [quantile(0.5, 'berth_start_wait_seconds'), 'p50'],
     [quantile(0.99, 'berth_start_wait_seconds'), 'p99'],
   ]),
-  graph('Start duration', 'From admission to running, the wait for a turn included.', 's', [
-    [quantile(0.5, 'berth_start_duration_seconds', 'driver'), '{{driver}} p50'],
-    [quantile(0.95, 'berth_start_duration_seconds', 'driver'), '{{driver}} p95'],
-  ]),
+  graph(
+    'Start duration',
+    'From its turn to running, by driver. Growing with the number under way: the host is at its limit, and the governor should slow down.',
+    's',
+    [
+      [quantile(0.5, 'berth_start_duration_seconds', 'driver'), '{{driver}} p50'],
+      [quantile(0.95, 'berth_start_duration_seconds', 'driver'), '{{driver}} p95'],
+    ],
+  ),
   graph(
     'Slowed by',
     'Times the governor lowered the rate, by what was above its limit in section [governor]: that is what the host is short of while it starts workloads.',

@@ -16,6 +16,15 @@ function bothRates(metric: string, rollup: string, by = 'tenant'): string {
   return `sum by (${by}) (${of(metric)} or ${of(rollup)})`;
 }
 
+function kills(): string {
+  const of = (name: string, more: string): string => `increase(${name}{${TENANT}${more}}[$__rate_interval])`;
+  const [own, rest] = [
+    of('berth_workload_memory_events_total', ',event="oom_kill"'),
+    of('berth_rollup_oom_kills_total', ''),
+  ];
+  return `sum by (tenant) (${own} or ${rest})`;
+}
+
 function measured(dimension: string): string {
   const matchers = `${OF_TENANT},dimension="${dimension}"`;
   return top(`${sum('berth_used', matchers, 'scope')} / (${sum('berth_committed', matchers, 'scope')} > 0)`);
@@ -110,6 +119,13 @@ const tenants: readonly PanelRow[] = [
       '{{tenant}} {{direction}}',
     ],
   ]),
+  graph(
+    'Kills for want of memory',
+    'Processes of a tenant that the kernel killed, the 20 most. Which workloads: dashboard Starts and pressure.',
+    'short',
+    [[top(kills()), '{{tenant}}']],
+    24,
+  ),
 ];
 
 const licences: readonly PanelRow[] = [
