@@ -1,4 +1,4 @@
-// What workloads use. What they are refused and held back by is in starts-pressure.ts.
+// What workloads use. What they are refused and held back by is in pressure.ts.
 import { EACH, events, graph, rate, sum, top, WORKLOAD } from './expressions.js';
 import type { PanelRow } from './panels.js';
 

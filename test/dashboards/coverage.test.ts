@@ -47,7 +47,7 @@ function everything(): Asked[] {
   return [...panels, ...variables, ...rules];
 }
 
-/** Without the parts of a histogram's names, and for a recording rule the family in the middle. */
+/** Of a histogram's series its family; others are their own. */
 function familyOf(name: string, { families }: Pick<Exported, 'families'>): string {
   return families.has(name) ? name : name.replace(/_(bucket|sum|count)$/, '');
 }
