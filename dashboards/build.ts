@@ -3,10 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { HOST_DENSITY } from './host-density.js';
 import { dashboardText } from './panels.js';
+import { STARTS_PRESSURE } from './starts-pressure.js';
+import { TENANTS_LICENCES } from './tenants-licences.js';
 
 /** By file name below dashboards/. */
 export function dashboardFiles(): Readonly<Record<string, string>> {
-  return { 'berth-host.json': dashboardText(HOST_DENSITY) };
+  const tables = [HOST_DENSITY, STARTS_PRESSURE, TENANTS_LICENCES];
+  return Object.fromEntries(tables.map((table) => [`${table.uid}.json`, dashboardText(table)]));
 }
 
 export function writeDashboards(directory: URL): void {

@@ -10,6 +10,20 @@ export function rate(metric: string, matchers: string, by = ''): string {
   return `sum${by === '' ? '' : ` by (${by})`} (rate(${metric}{${matchers}}[$__rate_interval]))`;
 }
 
+/** How often it happened in the interval of a point, `by` like that of `rate`. */
+export function events(metric: string, matchers: string, by = ''): string {
+  return `sum${by === '' ? '' : ` by (${by})`} (increase(${metric}{${matchers}}[$__rate_interval]))`;
+}
+
+export function sum(metric: string, matchers: string, by = ''): string {
+  return `sum${by === '' ? '' : ` by (${by})`} (${metric}{${matchers}})`;
+}
+
+/** One sum in proportion to another. */
+export function share(part: string, whole: string, matchers: string, by: string): string {
+  return `${sum(part, matchers, by)} / ${sum(whole, matchers, by)}`;
+}
+
 export function quantile(q: number, histogram: string, by = ''): string {
   return `histogram_quantile(${q}, ${rate(`${histogram}_bucket`, HOST, by === '' ? 'le' : `le, ${by}`)})`;
 }
@@ -29,6 +43,6 @@ export function graph(
   return { kind: 'graph', title, description, unit, span, queries };
 }
 
-export function stat(title: string, description: string, unit: string, expr: string): PanelRow {
-  return { kind: 'stat', title, description, unit, span: 4, queries: [[expr, '']] };
+export function stat(title: string, description: string, unit: string, expr: string, span = 4): PanelRow {
+  return { kind: 'stat', title, description, unit, span, queries: [[expr, '']] };
 }

@@ -1,6 +1,9 @@
 // The network section of the host dashboard: what is dropped and why, what others change, what runs short.
-import { EACH, graph, HOST, quantile, rate, top, WORKLOAD } from './expressions.js';
+import { EACH, events, graph, HOST, quantile, rate, share, sum, top, WORKLOAD } from './expressions.js';
 import type { PanelRow } from './panels.js';
+
+/** Limits are counted by their file, which has a dot. */
+const NETWORKS = `${HOST},kind!~".+[.].+"`;
 
 export const network: readonly PanelRow[] = [
   graph('Dropped by reason', 'Packets that the packet filter dropped, all selected workloads.', 'pps', [
@@ -19,31 +22,25 @@ export const network: readonly PanelRow[] = [
     ],
   ),
   graph('Changes from outside', 'Networks of workloads changed by others, and put right.', 'short', [
-    [`sum by (kind) (increase(berth_external_changes_total{${HOST}}[$__rate_interval]))`, 'changed: {{kind}}'],
-    [`sum by (kind) (increase(berth_drift_repairs_total{${HOST}}[$__rate_interval]))`, 'put right: {{kind}}'],
+    [events('berth_external_changes_total', NETWORKS, 'kind'), 'changed: {{kind}}'],
+    [events('berth_drift_repairs_total', NETWORKS, 'kind'), 'put right: {{kind}}'],
   ]),
   graph('Address pools', 'Share of each pool that workloads have.', 'percentunit', [
-    [
-      `sum by (instance, pool) (berth_pool_leased_addresses{${HOST}}) / sum by (instance, pool) (berth_pool_addresses{${HOST}})`,
-      '{{instance}} {{pool}}',
-    ],
+    [share('berth_pool_leased_addresses', 'berth_pool_addresses', HOST, 'instance, pool'), '{{instance}} {{pool}}'],
   ]),
   graph('Resting addresses', 'Released a moment ago, and those given out again too early.', 'short', [
-    [`sum by (pool) (berth_pool_resting_addresses{${HOST}})`, 'resting: {{pool}}'],
-    [`sum by (pool) (increase(berth_pool_early_leases_total{${HOST}}[$__rate_interval]))`, 'early: {{pool}}'],
+    [sum('berth_pool_resting_addresses', HOST, 'pool'), 'resting: {{pool}}'],
+    [events('berth_pool_early_leases_total', HOST, 'pool'), 'early: {{pool}}'],
   ]),
   graph('Ready-made namespaces', 'Free now, and what became of them.', 'short', [
-    [`sum by (kind) (berth_network_slots_ready{${HOST}})`, 'ready: {{kind}}'],
-    [`sum by (result) (increase(berth_network_slots_total{${HOST}}[$__rate_interval]))`, '{{result}}'],
+    [sum('berth_network_slots_ready', HOST, 'kind'), 'ready: {{kind}}'],
+    [events('berth_network_slots_total', HOST, 'result'), '{{result}}'],
   ]),
   graph('Network operations', 'Time in the network room, waiting for its worker included.', 's', [
     [quantile(0.5, 'berth_network_operation_seconds', 'operation'), '{{operation}} p50'],
     [quantile(0.99, 'berth_network_operation_seconds', 'operation'), '{{operation}} p99'],
   ]),
   graph('Tracked connections', 'Share of the connections that the kernel can track.', 'percentunit', [
-    [
-      `sum by (instance) (berth_conntrack_entries{${HOST}}) / sum by (instance) (berth_conntrack_limit{${HOST}})`,
-      '{{instance}}',
-    ],
+    [share('berth_conntrack_entries', 'berth_conntrack_limit', HOST, 'instance'), '{{instance}}'],
   ]),
 ];

@@ -4,6 +4,8 @@ import {
   type Dashboard,
   DashboardBuilder,
   DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
   DatasourceVariableBuilder,
   type Panel,
   QueryVariableBuilder,
@@ -57,6 +59,7 @@ export function buildDashboard(table: DashboardTable): Dashboard {
     .time({ from: 'now-1h', to: 'now' })
     .timezone('browser')
     .refresh('30s')
+    .link(others())
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'));
   const labels = [
     { name: 'job', label: 'Job', from: table.anchor },
@@ -82,6 +85,15 @@ export function buildDashboard(table: DashboardTable): Dashboard {
 /** The dashboard as it is committed. */
 export function dashboardText(table: DashboardTable): string {
   return `${JSON.stringify(buildDashboard(table), null, 2)}\n`;
+}
+
+/** To all dashboards of ours, at the same time and for the same hosts and tenants. */
+function others(): DashboardLinkBuilder {
+  return new DashboardLinkBuilder('berth')
+    .type(DashboardLinkType.Dashboards)
+    .tags(['berth'])
+    .includeVars(true)
+    .keepTime(true);
 }
 
 function labelVariable(name: string, label: string, query: string): QueryVariableBuilder {

@@ -102,7 +102,7 @@ export class Metrics {
     );
     this.#starts = histogram(
       'berth_start_duration_seconds',
-      'Time from admission to a running workload.',
+      'Time from the turn to start to a running workload; the wait for the turn is berth_start_wait_seconds.',
       ['driver'],
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
     );

@@ -2,24 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { dashboardFiles } from '../../dashboards/build.js';
 import { panelQueries } from '../../dashboards/queries.js';
-import { fullPage } from '../agent/metrics/full-page.js';
-import { parseText } from '../agent/metrics/text.js';
 import { lintDashboard } from './lint.js';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const committed = readdirSync(new URL('dashboards/', root)).filter((name) => name.endsWith('.json'));
 const variables = { job: 'berth', instance: '.+' };
-
-/** Names of all series that an agent with workloads can show. */
-async function exported(): Promise<ReadonlySet<string>> {
-  const { series } = parseText(await fullPage({ process: true }));
-  return new Set([...series.values()].map(({ name }) => name));
-}
-
-function named(text: string): string[] {
-  return [...new Set([...text.matchAll(/(?<![\w:])berth_[a-z0-9_]+(?![\w:])/g)].map(([name]) => name))];
-}
 
 test('the committed dashboards are what the code makes', (t) => {
   const files = dashboardFiles();
@@ -29,6 +17,14 @@ test('the committed dashboards are what the code makes', (t) => {
 
 test('the rules of dashboard-linter hold', (t) => {
   for (const name of committed) t.deepEqual(lintDashboard(read(`dashboards/${name}`)), [], name);
+});
+
+test('each dashboard has its own id, and leads to the others with the same variables and times', (t) => {
+  t.is(new Set(committed.map((name) => JSON.parse(read(`dashboards/${name}`)).uid)).size, committed.length);
+  for (const name of committed) {
+    const { links } = JSON.parse(read(`dashboards/${name}`));
+    t.like(links, [{ type: 'dashboards', tags: ['berth'], includeVars: true, keepTime: true }], name);
+  }
 });
 
 test('the linter finds what it is there for', (t) => {
@@ -48,32 +44,6 @@ test('the linter finds what it is there for', (t) => {
     'template-on-time-change-reload-rule',
     'uneditable-dashboard',
   ]);
-});
-
-test('every metric that a query or a rule names is exported', async (t) => {
-  const known = await exported();
-  const texts = committed.flatMap((name) =>
-    panelQueries(read(`dashboards/${name}`), variables).map(({ expr }) => expr),
-  );
-  const expressions = [...read('dashboards/rules/berth.yaml').matchAll(/expr: (?:>-\n((?:\s{10}.+\n)+)|(.+))/g)];
-  t.true(expressions.length >= 10);
-  for (const [, long, short] of expressions) texts.push(long ?? short ?? '');
-  t.deepEqual(
-    texts.flatMap(named).filter((name) => !known.has(name)),
-    [],
-  );
-});
-
-test('every alert has a runbook section, and every section an alert', (t) => {
-  const rules = read('dashboards/rules/berth.yaml');
-  const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name);
-  const anchors = [...rules.matchAll(/runbook_url: docs\/runbooks\.md#(\w+)/g)].map(([, name = '']) => name);
-  const sections = [...read('docs/runbooks.md').matchAll(/^## (\w+)$/gm)].map(([, name = '']) => name);
-  t.deepEqual(sections, alerts);
-  t.deepEqual(
-    anchors,
-    alerts.map((name) => name.toLowerCase()),
-  );
 });
 
 test('queries come with their variables filled in', (t) => {

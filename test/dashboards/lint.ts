@@ -85,7 +85,7 @@ function lintPanel(one: Panel, say: Say): void {
     for (const [, body = ''] of expr.matchAll(/berth_[a-z0-9_]+(\{[^}]*\})?/g))
       for (const label of ['job', 'instance'])
         if (!body.includes(`${label}=~"$${label}"`)) say(`target-${label}-rule`, where, `${expr} lacks ${label}`);
-    for (const [, range = ''] of expr.matchAll(/\[([^\]]*)\]/g))
+    for (const [, range = ''] of expr.replace(/"[^"]*"/g, '""').matchAll(/\[([^\]]*)\]/g))
       if (range !== '$__rate_interval') say('target-rate-interval-rule', where, `${expr} has a fixed range`);
     for (const match of expr.matchAll(/berth_[a-z0-9_]+_total\b/g))
       if (!/(rate|irate|increase)\($/.test(expr.slice(0, match.index)))

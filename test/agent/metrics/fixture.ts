@@ -13,6 +13,7 @@ import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
 import { CALM, EVERYBODY_SHARES } from '../calm.js';
+import { newGovernor } from '../density/governor/fixture.js';
 
 /** Counters that grow with `step`; workload number `n` gives each its own figures. */
 export function statsOf(n: number, step: number): CgroupStats {
@@ -25,14 +26,17 @@ export function statsOf(n: number, step: number): CgroupStats {
       periods: 10 * step,
       throttledPeriods: 2 * step,
       throttledUsec: 12_345 * step,
+      burstUsec: 6_789 * step,
     },
     memory: {
       current: 64 * 2 ** 20 + 4096 * (n + step),
       peak: 96 * 2 ** 20 + 4096 * (n + step),
+      peakInterval: 80 * 2 ** 20 + 4096 * (n + step),
       swap: 0,
       max: n % 2 === 0 ? 256 * 2 ** 20 : 'max',
       events: { high: 0, max: step, oom: 0, oomKill: 0, oomGroupKill: 0 },
     },
+    io: { readBytes: 4096 * step, writeBytes: 8192 * step, reads: step, writes: 2 * step },
     pids: { current: 3 + n, max: 128, maxEvents: 0 },
     pressure: { cpu: pressure, memory: pressure, io: pressure },
   };
@@ -69,6 +73,8 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   readonly rollup = new Rollup({ maxTenants: 100 });
   readonly sampler: Sampler;
   readonly registry: Metrics;
+  /** One start is under way, the next one waits for it. */
+  readonly starts = newGovernor({ in_flight: 1, burst: 1 });
   drops: readonly Drops[] = [];
   counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
 
@@ -77,7 +83,9 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     this.page = new Page(WORKLOAD_FAMILIES, { maxSeries: options.maxSeries ?? 100_000 });
     const { page, rollup } = this;
     this.sampler = new Sampler({ source: this, page, rollup, intervalMs: options.intervalMs ?? 1000 });
-    const { sampler } = this;
+    const { sampler, starts } = this;
+    starts.ask('web-0');
+    starts.ask('web-1');
     this.registry = new Metrics({
       version: '0.1.0',
       source: this,
@@ -87,6 +95,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
         rollup: () => rollup.sums(),
       },
       process: options.process ?? false,
+      governor: () => starts.governor.status(),
     });
   }
 
@@ -157,7 +166,12 @@ export class MadeUpNode implements SampleSource, MetricsSource {
         ...{ kept: 2 ** 30, reserved: 2 ** 20, used: 2 ** 29 },
       },
       { scope: 'host', dimension: 'addresses', capacity: 65_533, allocatable: 65_533, committed: n, ...rest },
-      { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5, ...rest },
+      { scope: 'kind/exec', dimension: 'workloads', capacity: 1000, allocatable: null, committed: n, ...rest },
+      { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5, ...rest, used: 0.25 },
+      {
+        ...{ scope: 'tenant/acme', dimension: 'memory', capacity: 8 * 2 ** 30, allocatable: 4 * 2 ** 30 },
+        ...{ committed: 2 ** 29, ...rest, used: 2 ** 28 },
+      },
       { scope: 'tenant/acme', dimension: 'workloads', capacity: 1000, allocatable: 10, committed: 1, ...rest },
       { scope: 'licence/db', dimension: 'licences', capacity: 4, allocatable: 4, committed: 2, ...rest },
     ];

@@ -19,6 +19,7 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
   };
   registry.recordAdmission('admitted', 'none', 0.002);
   registry.recordAdmission('refused', 'memory', 0.0004);
+  registry.recordStartWait(0.2);
   registry.recordStart('exec', 0.03);
   registry.recordEnd({ cause: 'limit', actor: 'kernel' });
   registry.recordReconcile(0.004);
