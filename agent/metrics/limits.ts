@@ -54,7 +54,9 @@ export function addLimitFamilies(c: Collectors, source: MetricsSource): void {
     ['action', 'dry_run'],
     () => {
       // A counter that appears with its first event hides that event from `increase`.
-      const zeros = ACTION_KINDS.map((action) => [{ action, dry_run: 'false' }, 0] as const);
+      const zeros = ['false', 'true'].flatMap((dry_run) =>
+        ACTION_KINDS.map((action) => [{ action, dry_run }, 0] as const),
+      );
       const counts = figures().pressure.counts.map(
         ({ action, dryRun, count }) => [{ action, dry_run: String(dryRun) }, count] as const,
       );
