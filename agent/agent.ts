@@ -112,7 +112,10 @@ export class Agent implements AgentService {
   outlook(): Outlook {
     const { density } = this.#parts.world;
     const reservations = density.reservations.all().map((one) => density.reservations.view(one));
-    return { windows: density.windows(), ceilings: density.ceilings(), reservations };
+    return {
+      ...{ windows: density.windows(), ceilings: density.ceilings() },
+      ...{ reservations, overhead: density.overheads() },
+    };
   }
 
   tenants(): readonly TenantView[] {

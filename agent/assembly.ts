@@ -15,6 +15,8 @@ import { roomForOutput } from './density/disk.js';
 import type { Governor } from './density/governor/governor.js';
 import { openGovernor } from './density/governor/open.js';
 import { hostFiles } from './density/host-files.js';
+import { openOverhead } from './density/overhead/open.js';
+import type { OverheadService } from './density/overhead/overhead.js';
 import { TenantAdmin } from './density/tenant-admin.js';
 import { Tuner } from './density/tuner.js';
 import { Usage } from './density/usage.js';
@@ -88,6 +90,7 @@ export interface Assembly {
   readonly pinning: Pinning;
   readonly pressure: Pressure;
   readonly governor: Governor;
+  readonly overhead: OverheadService;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -133,6 +136,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const cores = coresOf(world.placement);
   if (cores !== undefined) density.setCores(cores);
   const manager = new Manager(world);
+  const overhead = openOverhead(world, manager);
+  density.setOverhead(overhead);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({
     ...{ world, manager, signals: rooms.signals, latest },
@@ -178,6 +183,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     describe: briefly(() => agent.describe()),
     capacity: briefly(() => manager.capacity()),
     ceilings: () => density.ceilings(),
+    overhead: () => density.overheads(),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
     schedulers,
@@ -206,7 +212,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, governor, agent, observation, late };
+  return { ...parts, governor, overhead, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {

@@ -44,9 +44,10 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, governor, late, limits, manager } = parts;
+  const { agent, drift, events, governor, late, limits, manager, overhead } = parts;
   const { observation, pinning, pressure, quarantine, rooms, world } = parts;
   listen(parts);
+  await overhead.start();
   const { damaged, ...found } = await manager.recover();
   await rooms.network
     .watch((hints) => drift.hint(hints))
@@ -88,6 +89,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await task.stop();
   await control.stop();
   await observation.stop();
+  await overhead.stop();
   await pressure.close();
   pinning.close();
   await world.placement.close();

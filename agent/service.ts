@@ -3,6 +3,7 @@ import type { AuditEntry } from './density/audit.js';
 import type { Ceiling } from './density/ceilings.js';
 import type { DimensionName, PoolDimension } from './density/dimensions.js';
 import type { LeaseView } from './density/licences.js';
+import type { OverheadView } from './density/overhead/count.js';
 import type { ReservationView } from './density/reservations.js';
 import type { TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
@@ -84,6 +85,8 @@ export interface Outlook {
   readonly windows: readonly WindowState[];
   readonly ceilings: readonly Ceiling[];
   readonly reservations: readonly ReservationView[];
+  /** What the drivers need themselves, by kind and size. */
+  readonly overhead: readonly OverheadView[];
 }
 
 export interface LicenceView {

@@ -1,6 +1,6 @@
 // The memory controller: limits, protections, swap, and the counters.
 import type { Controller } from './controller.js';
-import { Keys } from './keyed.js';
+import { counter, Keys } from './keyed.js';
 import type { CgroupStats, Limits, MemoryEvents, Value } from './types.js';
 
 export type MemoryStats = NonNullable<CgroupStats['memory']>;
@@ -72,4 +72,14 @@ const SWAP_EVENTS = new Keys(['high', 'max', 'fail']);
 export function parseSwapEvents(bytes: Uint8Array, end: number = bytes.length): NonNullable<MemoryStats['swapEvents']> {
   const [high = 0, max = 0, fail = 0] = SWAP_EVENTS.read(bytes, end);
   return { high: Math.max(0, high), max: Math.max(0, max), fail: Math.max(0, fail) };
+}
+
+/** What memory.stat counts in one lump since Linux 5.18, and of what before: page tables, stacks, per-cpu data, slab. */
+const KERNEL_PARTS = ['kernel_stack', 'pagetables', 'percpu', 'slab'];
+
+/** Of memory.stat: bytes that the kernel has for the cgroup, buffers of its sockets included. */
+export function kernelMemory(stat: string): number {
+  const kernel = counter(stat, 'kernel');
+  const parts = kernel > 0 ? kernel : KERNEL_PARTS.reduce((sum, key) => sum + counter(stat, key), 0);
+  return parts + counter(stat, 'sock');
 }

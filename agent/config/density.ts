@@ -148,6 +148,10 @@ export const densitySchema = z
       .default(0.1)
       .meta({ description: 'counted when a spec names none' }),
     default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
+    overhead: z.enum(['configured', 'measured']).default('configured').meta({
+      description:
+        'what a new VM counts with beside its guest memory: drivers.qemu.overhead, or what was measured of VMs of its size, once enough was',
+    }),
     prediction: z.enum(['off', 'advise']).default('off').meta({
       description: 'advise: what workloads use is learned, and an overcommit advised; admission does not follow it',
     }),

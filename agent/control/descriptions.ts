@@ -38,9 +38,9 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': { does: 'The node: version, drivers, counts, conditions.', result: 'NodeDescription', errors: [] },
   'node.capacity': {
-    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; who has which cpus. What is of tenants outside the scope is left out.',
+    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; what drivers need beside their guests, configured and measured; who has which cpus. What is of tenants outside the scope is left out.',
     result:
-      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], placement: PlacementDescription }',
+      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], overhead: OverheadView[], placement: PlacementDescription }',
     errors: [],
   },
   'node.cordon': {

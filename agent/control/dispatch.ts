@@ -151,13 +151,13 @@ function seesScope(grant: Grant, scope: string): boolean {
   return kind !== 'tenant' || permits(grant, tenant);
 }
 
-function outlookFor(grant: Grant, { windows, ceilings, reservations }: Outlook): Outlook {
+function outlookFor(grant: Grant, { windows, reservations, ...rest }: Outlook): Outlook {
   const hidden = (key: string): boolean => key.startsWith('tenant.') && !permits(grant, key.split('.')[1] ?? '');
   const seen = windows.map((window) => ({
     ...window,
     changes: Object.fromEntries(Object.entries(window.changes).filter(([key]) => !hidden(key))),
   }));
-  return { windows: seen, ceilings, reservations: reservations.filter(({ tenant }) => permits(grant, tenant)) };
+  return { ...rest, windows: seen, reservations: reservations.filter(({ tenant }) => permits(grant, tenant)) };
 }
 
 // A record, so that the compiler notices a state that is missing here.

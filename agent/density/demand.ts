@@ -17,6 +17,8 @@ export interface Demand {
   readonly kind: DriverName;
   readonly class: WorkloadSpec['class'];
   readonly priority: number;
+  /** Bytes counted for the driver's own memory, where the spec does not say how much memory is asked for. */
+  readonly overhead: number;
   readonly amounts: Vector;
   readonly extras: readonly Extra[];
 }
@@ -35,7 +37,7 @@ export interface PerWorkload {
 
 /** What others know of the workload. */
 export interface Facts {
-  /** Bytes the driver itself needs in the cgroup. */
+  /** Bytes the driver itself is thought to need in the cgroup. */
   readonly overhead: number;
   /** Bytes that it needs besides, whatever its spec promises. */
   readonly surcharge: number;
@@ -62,6 +64,7 @@ export function demandOf(spec: WorkloadSpec, per: PerWorkload, facts: Facts = NO
     kind: spec.driver,
     class: spec.class,
     priority: spec.priority,
+    overhead: facts.overhead,
     amounts: vector({
       workloads: 1,
       // Up: a thousandth of a core too much is nobody's loss, one too little adds up over thousands of workloads.

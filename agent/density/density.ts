@@ -14,6 +14,7 @@ import type { HostFiles } from './host-files.js';
 import { Ledger } from './ledger.js';
 import { type Lease, Licences } from './licences.js';
 import { limitsOf } from './limits.js';
+import { type OverheadPort, type OverheadView, overheadFor, overheadViews } from './overhead/count.js';
 import { type HostSize, licenceUnits, makeLimits, perWorkload } from './policy.js';
 import { Reservations } from './reservations.js';
 import { type Status, statusOf } from './status.js';
@@ -79,6 +80,7 @@ export class Density {
   #seen: Seen = { ceilings: [], committed: vector(), foreignPorts: new Map() };
   #cores: CoresPort | undefined;
   #usage: UsagePort | undefined;
+  #overhead: OverheadPort | undefined;
   /** Conditions that stood at the last look, by code and scope, so that each is told once. */
   #told = new Set<string>();
 
@@ -134,6 +136,10 @@ export class Density {
     this.#usage = port;
   }
 
+  setOverhead(port: OverheadPort): void {
+    this.#overhead = port;
+  }
+
   /** New limits from everything there is. */
   refresh(): void {
     this.#expireLeases();
@@ -169,14 +175,16 @@ export class Density {
     this.#told = new Set(now.keys());
   }
 
+  /** `counted`: the overhead that this very workload was admitted with, where the ledger does not know that by itself. */
   demand(
     spec: WorkloadSpec,
     driver: { readonly overhead: number; readonly tap: boolean },
     downgraded: readonly string[] = [],
+    counted = this.ledger.hold(spec.id)?.demand.overhead,
   ): Demand {
     const exclusiveCores = this.#cores?.of(spec) ?? 0;
     return demandOf(spec, perWorkload(this.#config), {
-      overhead: driver.overhead,
+      overhead: counted ?? this.#overheadFor(spec, driver.overhead),
       surcharge: parseSize(this.#config.density.kind[spec.driver].surcharge) ?? 0,
       tap: driver.tap,
       exclusiveCores,
@@ -230,6 +238,10 @@ export class Density {
     );
   }
 
+  overheads(): OverheadView[] {
+    return overheadViews(this.#config, this.#overhead);
+  }
+
   windows(): readonly WindowState[] {
     this.upToDate();
     return this.#open;
@@ -245,6 +257,10 @@ export class Density {
 
   status(): Status {
     return statusOf(this.ledger, this.licences, this.#seen.ceilings, this.#config.density);
+  }
+
+  #overheadFor(spec: WorkloadSpec, configured: number): number {
+    return overheadFor(spec.class, configured, this.#config.density.overhead, this.#overhead?.known(spec));
   }
 
   /** One for the pool, and one for the share of the tenant in it. */

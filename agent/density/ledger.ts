@@ -80,9 +80,12 @@ export class Ledger {
       if (asked === 0) continue;
       const had = own?.demand.amounts[at] ?? 0;
       this.#hostShortage(found, at, charge[at] ?? 0, own, demand.tenant);
-      if (asked <= had) continue;
-      short(found, 'kind', demand.kind, at, most[at], (kind?.held(at) ?? 0) - had, asked);
-      short(found, 'tenant', demand.tenant, at, quota[at], (ward?.account.held(at) ?? 0) - had, asked);
+      // What was set aside for a tenant or a kind may be committed by another one, who has nothing of it.
+      const ofKind = own?.demand.kind === demand.kind ? had : 0;
+      const ofTenant = own?.demand.tenant === demand.tenant ? had : 0;
+      if (asked > ofKind) short(found, 'kind', demand.kind, at, most[at], (kind?.held(at) ?? 0) - ofKind, asked);
+      if (asked > ofTenant)
+        short(found, 'tenant', demand.tenant, at, quota[at], (ward?.account.held(at) ?? 0) - ofTenant, asked);
     }
     for (const extra of demand.extras) this.#poolShortage(found, extra, own);
     return found;
@@ -190,9 +193,11 @@ export class Ledger {
   #hostShortage(found: Shortage[], at: number, asked: number, own: Hold | undefined, tenant: string): void {
     const limit = this.#limits.host.allocatable[at] ?? 0;
     const had = own?.charge[at] ?? 0;
-    if (limit === Number.POSITIVE_INFINITY || asked <= had) return;
+    const ofTenant = own?.demand.tenant === tenant ? had : 0;
+    if (limit === Number.POSITIVE_INFINITY || asked <= ofTenant) return;
     const held = this.#host.held(at) - had;
-    const keptFree = asked <= this.#ownShare(tenant, at) + had ? 0 : this.#keptFromOthers(tenant, at);
+    const owed = own === undefined || own.demand.tenant === tenant ? 0 : this.#owedWithout(own, at);
+    const keptFree = asked <= this.#ownShare(tenant, at) + ofTenant ? 0 : this.#keptFromOthers(tenant, at) + owed;
     const over = held + keptFree + asked - limit;
     if (over <= 0) return;
     const dimension = DIMENSION_NAMES[at] ?? 'workloads';
@@ -219,6 +224,13 @@ export class Ledger {
   /** What is left of its guaranteed share. */
   #ownShare(tenant: string, at: number): number {
     return lacking(this.#limitsOf(tenant).guaranteed[at] ?? 0, this.#wards.get(tenant)?.charged[at] ?? 0);
+  }
+
+  /** What the tenant of this hold would have to be kept free again. */
+  #owedWithout({ demand, charge }: Hold, at: number): number {
+    const promise = this.#limitsOf(demand.tenant).guaranteed[at] ?? 0;
+    const charged = this.#wards.get(demand.tenant)?.charged[at] ?? 0;
+    return lacking(promise, charged - (charge[at] ?? 0)) - lacking(promise, charged);
   }
 
   #keptFromOthers(tenant: string, at: number): number {

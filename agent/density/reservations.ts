@@ -15,6 +15,8 @@ export interface Reservation {
   /** Who made it, and may commit or release it; null: somebody on the local socket. */
   readonly scheduler: string | null;
   readonly spec: WorkloadSpec;
+  /** Bytes that the ledger counts for the driver's own memory; absent: made by an older agent. */
+  readonly overhead?: number;
   readonly deadline: Deadline;
 }
 
@@ -76,11 +78,11 @@ export class Reservations {
   }
 
   /** In memory: the caller holds the room. `write` makes it durable. */
-  make(spec: WorkloadSpec, scheduler: string | null, ttl: number): Reservation {
+  make(spec: WorkloadSpec, scheduler: string | null, ttl: number, overhead: number): Reservation {
     const deadline = deadlineIn(ttl, this.#clock, this.#bootId);
     const random = randomBytes(6).toString('hex');
     const token = this.#all.get(spec.id)?.token ?? `${spec.id}.${Math.round(deadline.wall).toString(36)}.${random}`;
-    const made = { token, id: spec.id, scheduler, spec, deadline };
+    const made = { token, id: spec.id, scheduler, spec, overhead, deadline };
     this.#all.set(spec.id, made);
     return made;
   }

@@ -1,6 +1,7 @@
 // The one interface of all drivers, declared by its consumer (agent/workload). A driver decides WHAT is run; the
 // sandbox around it, the start, the watch and the end are the same for all. It has no state and no effects
 // outside `prepare` and `cleanup`.
+import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
 import type { Sandbox } from '../workload/record.js';
 import type { DriverName, WorkloadSpec } from '../workload/spec.js';
@@ -43,6 +44,8 @@ export interface Driver {
   overhead(spec: WorkloadSpec): number;
   /** Of a VM: bytes that its cgroup is thought to need (memory.max), guest and overhead. A kill within them is the VMM's. */
   charged?(spec: WorkloadSpec): number;
+  /** Of a VM: bytes of its process that are the VMM's and not the guest's; undefined when it cannot be told. Pure. */
+  ownMemory?(spec: WorkloadSpec, mappings: readonly Mapping[]): number | undefined;
   /** Whether nothing that runs can change its network namespace: it has no CAP_NET_ADMIN there, whatever user it is. */
   confined(spec: WorkloadSpec): boolean;
   /** Whether the sandbox gets a tap, and who owns it. */

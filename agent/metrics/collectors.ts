@@ -3,6 +3,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { METHODS } from '../control/methods.js';
 import type { Ceiling } from '../density/ceilings.js';
+import type { OverheadView } from '../density/overhead/count.js';
 import type { CapacityRow, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { LimitFigures } from './limits.js';
@@ -14,6 +15,7 @@ export interface MetricsSource {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
   ceilings(): readonly Ceiling[];
+  overhead(): readonly OverheadView[];
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
   leaked(): Readonly<Record<string, number>>;

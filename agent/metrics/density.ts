@@ -32,6 +32,7 @@ export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
         : [];
     }),
   );
+  addOverheadFamily(c, source);
   const licence = (value: (row: CapacityRow) => number | null) => (): Values =>
     source.capacity().flatMap((row) => {
       const number = value(row);
@@ -59,6 +60,22 @@ export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
     ['name'],
     () => source.ceilings().flatMap(({ name, used }) => (used === null ? [] : [[{ name }, used] as const])),
   );
+}
+
+/** Of what was measured the highest of all sizes: that is what must not be above what is configured. */
+function addOverheadFamily(c: Collectors, source: MetricsSource): void {
+  const help =
+    'Memory that the driver of a workload needs besides: as configured, and the 98th percentile as measured (of the size of VMs that needs most; absent until something was measured).';
+  c.gauge('berth_driver_overhead_bytes', help, ['driver', 'source'], () => {
+    const found = new Map<string, readonly [{ driver: string; source: string }, number]>();
+    for (const { driver, configured, measured } of source.overhead()) {
+      found.set(`${driver} configured`, [{ driver, source: 'configured' }, configured]);
+      if (measured === null) continue;
+      const most = Math.max(measured, found.get(`${driver} measured`)?.[1] ?? 0);
+      found.set(`${driver} measured`, [{ driver, source: 'measured' }, most]);
+    }
+    return found.values();
+  });
 }
 
 function bounded(rows: readonly CapacityRow[]): readonly CapacityRow[] {

@@ -65,9 +65,11 @@ export class Admission {
     await driver.check(spec, { which, kvmUsable, live });
   }
 
-  demand(spec: WorkloadSpec, downgraded: readonly string[] = []): Demand {
+  /** `counted`: see Density.demand. */
+  demand(spec: WorkloadSpec, downgraded: readonly string[] = [], counted?: number): Demand {
     const driver = driverOf(this.#world, spec.driver);
-    return this.#density.demand(spec, { overhead: driver.overhead(spec), tap: driver.tap(spec) !== null }, downgraded);
+    const facts = { overhead: driver.overhead(spec), tap: driver.tap(spec) !== null };
+    return this.#density.demand(spec, facts, downgraded, counted);
   }
 
   /** Where it may sit; of memory, what the ledger counts for it. */
@@ -146,6 +148,7 @@ export class Admission {
       end: null,
       error: null,
       downgraded,
+      overhead: this.#density.ledger.hold(spec.id)?.demand.overhead ?? 0,
       ...kept,
     };
   }
@@ -156,13 +159,14 @@ export class Admission {
   }
 
   /** Room, addresses and ports for a workload to come. Throws as `admit` does, and leaves everything as it was then. */
-  setAside(spec: WorkloadSpec, occupied: readonly Refusal[]): void {
+  setAside(spec: WorkloadSpec, occupied: readonly Refusal[]): Demand {
     const { demand, refusals } = this.decide(spec, occupied);
     const [first, ...others] = refusals;
     if (first !== undefined) throw this.#refused(spec, first, others);
     // The claim may still fail, and is the only thing here that can.
     this.#world.claims.claim(spec);
     this.#density.ledger.reserve(spec.id, demand);
+    return demand;
   }
 
   /** Room alone, for a workload that is there; the licences that it goes without. */
@@ -183,8 +187,9 @@ export class Admission {
   }
 
   /** What runs already is counted, whatever the limits are now. */
-  adopt({ id, spec, downgraded = [] }: WorkloadRecord): void {
-    this.#density.adopt(id, this.demand(spec, downgraded));
+  adopt({ id, spec, downgraded = [], overhead }: WorkloadRecord): void {
+    const counted = overhead ?? driverOf(this.#world, spec.driver).overhead(spec);
+    this.#density.adopt(id, this.demand(spec, downgraded, counted));
   }
 
   /** As before an update that did not come about. */

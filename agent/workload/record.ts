@@ -184,6 +184,8 @@ export interface WorkloadRecord {
   readonly error: ErrorReport | null;
   /** Licences it was admitted without, as none was left and the pool allows it. */
   readonly downgraded?: readonly string[];
+  /** Bytes that the ledger counts for the driver's own memory, as at admission; absent: what is configured. */
+  readonly overhead?: number;
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */

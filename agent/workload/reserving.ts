@@ -1,6 +1,7 @@
 // Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
 // density/reservations.ts for what is on disk when.
 import { isDeepStrictEqual } from 'node:util';
+import type { Demand } from '../density/demand.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
 import { BerthError } from '../errors.js';
 import type { Admission } from './admission.js';
@@ -34,7 +35,7 @@ export class Reserving {
   async restore(): Promise<void> {
     const { claims, density, log } = this.#world;
     for (const reservation of await density.reservations.load(this.#exists)) {
-      density.ledger.reserve(reservation.id, this.#admission.demand(reservation.spec));
+      density.ledger.reserve(reservation.id, this.#demand(reservation));
       try {
         claims.claim(reservation.spec);
       } catch (error) {
@@ -64,8 +65,8 @@ export class Reserving {
         hint: 'Release the reservation first, or choose another id.',
         data: { id: spec.id },
       });
-    this.#admission.setAside(spec, occupied);
-    const made = density.reservations.make(spec, scheduler, ttl);
+    const { overhead } = this.#admission.setAside(spec, occupied);
+    const made = density.reservations.make(spec, scheduler, ttl, overhead);
     try {
       await density.reservations.write(made);
     } catch (error) {
@@ -128,9 +129,14 @@ export class Reserving {
   takeBack(reservation: Reservation): void {
     const { claims, density } = this.#world;
     density.reservations.putBack(reservation.id, reservation);
-    density.ledger.reserve(reservation.id, this.#admission.demand(reservation.spec));
+    density.ledger.reserve(reservation.id, this.#demand(reservation));
     claims.claim(reservation.spec);
     this.#schedule();
+  }
+
+  /** As it was when it was made: what was measured since must not make it too small. */
+  #demand({ spec, overhead }: Reservation): Demand {
+    return this.#admission.demand(spec, [], overhead);
   }
 
   /** What is said of a reservation that is not there any more. */

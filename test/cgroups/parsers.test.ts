@@ -6,7 +6,7 @@ import { parseList } from '../../cgroups/cpuset.js';
 import { pageSize, pageSizeOf } from '../../cgroups/hugetlb.js';
 import { parseCostEnabled, parseIoStat } from '../../cgroups/io.js';
 import { counter, Keys, limitAt, words } from '../../cgroups/keyed.js';
-import { parseMemoryEvents, parseSwapEvents } from '../../cgroups/memory.js';
+import { kernelMemory, parseMemoryEvents, parseSwapEvents } from '../../cgroups/memory.js';
 import { parsePidsEvents } from '../../cgroups/pids.js';
 import { parsePressure } from '../../cgroups/psi.js';
 
@@ -44,6 +44,13 @@ test('memory.events tells keys that begin alike apart', (t) => {
       t.deepEqual(parseMemoryEvents(bytes(text)), { high: 1, max: 2, oom, oomKill, oomGroupKill });
     }),
   );
+});
+
+test('memory of the kernel is one line, and was several', (t) => {
+  const parts = 'kernel_stack 10\npagetables 20\nsec_pagetables 5\npercpu 3\nsock 4\n';
+  t.is(kernelMemory(`anon 1\nfile 2\nkernel 100\n${parts}slab 7\n`), 104);
+  t.is(kernelMemory(`anon 1\nfile 2\n${parts}slab 7\n`), 44);
+  t.is(kernelMemory(''), 0);
 });
 
 test('keys come in any order, with others between them, or not at all', (t) => {

@@ -39,7 +39,7 @@ export function realLedger(config: Config, size: HostSize, now: () => number): L
     },
   });
   const demand = ({ tenant, cpu, memory }: Share): Demand => ({
-    ...{ tenant, kind: 'exec', class: 'burstable', priority: 100, extras: [] },
+    ...{ tenant, kind: 'exec', class: 'burstable', priority: 100, overhead: 0, extras: [] },
     amounts: vector({ workloads: 1, cpu: Math.ceil(cpu * 1000 - 1e-6), memory: Math.ceil(memory), addresses: 1 }),
   });
   return {

@@ -1,5 +1,6 @@
 import { rows as cpuRows, type PlacementRow } from '../../placement/rows.js';
 import type { CapacityRow, Outlook } from '../../service.js';
+import { formatSize } from '../../workload/units.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
 import type { Column } from '../table.js';
@@ -17,6 +18,7 @@ export async function run(context: Context): Promise<Answer> {
     section('Windows', windowLines(answer.windows, context.host.now())),
     section('Reservations', reservationLines(answer.reservations, context.host.now())),
     section('Ceilings of the kernel', ceilingLines(answer.ceilings, context.flag('all'))),
+    section('Overhead of drivers', overheadLines(answer.overhead, context.flag('all'))),
     // Where nobody has a cpu to itself, who sits where is no news.
     answer.placement.workloads.length === 0 ? '' : table(CPUS, cpuRows(answer.placement), context.style),
   ];
@@ -61,6 +63,18 @@ function reservationLines(reservations: Outlook['reservations'], now: number): s
 function ceilingLines(ceilings: Outlook['ceilings'], all: boolean): string[] {
   const shown = all ? ceilings : ceilings.filter(({ limit, used }) => used !== null && used >= limit * NOTABLE);
   return shown.map(({ name, limit, used }) => `${name}: ${used === null ? 'limit' : `${used} of`} ${limit}`);
+}
+
+function overheadLines(overhead: Outlook['overhead'], all: boolean): string[] {
+  const shown = overhead.filter(({ configured, surcharge, samples }) => all || configured + surcharge + samples > 0);
+  return shown.map(({ driver, size, configured, measured, samples, runs, counts, counted, surcharge }) => {
+    const what = size === null ? driver : `${driver} ${size}`;
+    const above = measured !== null && measured > configured ? ', MORE THAN CONFIGURED' : '';
+    const basis = `(p98, ${samples} samples of ${runs} runs${above})`;
+    const seen = measured === null ? 'not measured' : `${formatSize(measured)} measured ${basis}`;
+    const besides = surcharge === 0 ? '' : `, surcharge ${formatSize(surcharge)}`;
+    return `${what}: ${formatSize(counted)} counted, as ${counts}; ${formatSize(configured)} configured, ${seen}${besides}`;
+  });
 }
 
 const CPUS: readonly Column<PlacementRow>[] = [

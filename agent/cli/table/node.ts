@@ -33,6 +33,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     details: [
       'ALLOCATABLE is what may be committed: capacity less what is kept for the host, times the overcommit, or a quota. RESERVED is set aside by reservations. USED is measured, where it can be.',
       'Below it: windows of time in which other figures count, reservations, and ceilings of the kernel that are more than half used.',
+      'Then what a driver needs beside its guests: as configured (drivers.qemu.overhead), as measured by size of VM, and which of the two a new one counts with (density.overhead).',
     ],
     args: [],
     options: [{ name: 'all', about: 'also dimensions of which plenty is left' }],

@@ -47,6 +47,11 @@ export function machineArguments(options: MachineOptions): string[] {
   ];
 }
 
+/** What QEMU makes of the guest's memory: whole MiB. */
+export function ramSize(memory: number): number {
+  return Math.ceil(memory / MIB) * MIB;
+}
+
 /** mem-merge is on unless QEMU is told otherwise, and would have a guest's memory compared with that of its neighbours. */
 function machine({ qemu, ksm }: MachineOptions): string {
   const backend = qemu.hugepages === undefined ? '' : ',memory-backend=ram0';
@@ -58,7 +63,7 @@ function machine({ qemu, ksm }: MachineOptions): string {
  * memfd is meant: in huge pages it is charged to hugetlb.SIZE and not to memory.current.
  */
 function memory({ memory: bytes, hugepages, lockMemory }: MachineOptions['qemu']): string[] {
-  const size = `${Math.ceil(bytes / MIB)}M`;
+  const size = `${ramSize(bytes) / MIB}M`;
   const backend =
     hugepages === undefined
       ? []

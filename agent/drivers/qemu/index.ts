@@ -11,6 +11,7 @@ import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
 import { guestEnd } from './guest-end.js';
 import { chargedMemory, requireHugePages } from './huge-pages.js';
 import { setprivArguments, uidFor } from './identity.js';
+import { ownMemory } from './own-memory.js';
 import { connectQmp } from './qmp.js';
 import { threadsOf } from './vcpus.js';
 import { versionReader } from './version.js';
@@ -68,6 +69,7 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
     },
     overhead: () => overheadBytes,
     charged: (spec) => chargedMemory(sectionOf(spec, 'qemu')) + overheadBytes,
+    ownMemory: (spec, mappings) => ownMemory(sectionOf(spec, 'qemu').memory, mappings),
     confined: () => true,
     tap: (spec) =>
       hasAddress(spec.network)

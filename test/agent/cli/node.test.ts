@@ -119,11 +119,25 @@ test('node capacity: sizes as text, no limit, share', async (t) => {
     { name: 'ptys', limit: 4096, used: 1 },
   ];
   const made = { id: 'web-1', tenant: 'acme', scheduler: 'central', expiresAt: NOW + 20_000 };
+  const unmeasured = { size: null, configured: 0, measured: null, samples: 0, runs: 0 };
+  const qemu = { driver: 'qemu', configured: 160 * 2 ** 20, surcharge: 2 ** 20 } as const;
+  const overheads = [
+    { driver: 'exec', ...unmeasured, counts: 'configured', counted: 0, surcharge: 0 },
+    {
+      ...{ ...qemu, size: '1 vcpu 256Mi', measured: 50.5 * 2 ** 20, samples: 120, runs: 9 },
+      ...({ counts: 'measured', counted: 51 * 2 ** 20 } as const),
+    },
+    {
+      ...{ ...qemu, size: '8 vcpus 64Gi', measured: 300 * 2 ** 20, samples: 1, runs: 1 },
+      ...({ counts: 'configured', counted: 160 * 2 ** 20 } as const),
+    },
+  ] as const;
   const answer = {
     rows,
     windows,
     ceilings,
     reservations: [{ reservation: 'web-1.x.y', ...made }],
+    overhead: overheads,
     placement: EVERYBODY_SHARES,
   };
   const agent = fakeAgent({ 'node.capacity': () => answer });
@@ -146,6 +160,10 @@ Reservations
 
 Ceilings of the kernel
   keys: 900 of 1000
+
+Overhead of drivers
+  qemu 1 vcpu 256Mi: 51Mi counted, as measured; 160Mi configured, 50.5Mi measured (p98, 120 samples of 9 runs), surcharge 1Mi
+  qemu 8 vcpus 64Gi: 160Mi counted, as configured; 160Mi configured, 300Mi measured (p98, 1 samples of 1 runs, MORE THAN CONFIGURED), surcharge 1Mi
 `,
   );
   t.regex((await berth('node capacity --all', { agent })).out, /ptys: 1 of 4096/);

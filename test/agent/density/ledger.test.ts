@@ -81,6 +81,23 @@ test('what a workload holds already is not counted against its own resize', (t) 
   t.deepEqual(dimensionsOf(ledger, 'a', demand({ cpu: 1001 })), ['host cpu']);
 });
 
+test('what was set aside for one tenant or kind is not another’s: his own quota and share count', (t) => {
+  const tenants = { rich: tenantLimits({}, { cpu: 2000 }), poor: tenantLimits({ workloads: 0, cpu: 500 }) };
+  const kinds = new Map([['qemu', vector({ workloads: 0 }, Number.POSITIVE_INFINITY)]] as const);
+  const ledger = new Ledger(host({ cpu: 3000 }, tenants, { kinds }));
+  ledger.reserve('a', demand({ cpu: 2000 }, { tenant: 'rich' }));
+  t.deepEqual(dimensionsOf(ledger, 'a', demand({ cpu: 1000 }, { tenant: 'poor' })), [
+    'tenant/poor workloads',
+    'tenant/poor cpu',
+  ]);
+  t.deepEqual(dimensionsOf(ledger, 'a', demand({ cpu: 2000 }, { tenant: 'rich', kind: 'qemu' })), [
+    'kind/qemu workloads',
+  ]);
+  // Without it the share of the rich one is kept free again.
+  t.deepEqual(dimensionsOf(ledger, 'a', demand({ cpu: 1001 }, { tenant: 'other' })), ['host cpu']);
+  t.deepEqual(ledger.check('a', demand({ cpu: 1000 }, { tenant: 'other' })), []);
+});
+
 test('a limit lowered under its use refuses new work, keeps count of the old, and lets it shrink', (t) => {
   const ledger = new Ledger(host({ cpu: 8000 }));
   ledger.commit('a', demand({ cpu: 4000 }));

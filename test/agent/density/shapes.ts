@@ -14,6 +14,7 @@ export function demand(amounts: Amounts = {}, over: Partial<Omit<Demand, 'amount
     kind: 'exec',
     class: 'burstable',
     priority: 100,
+    overhead: 0,
     amounts: vector({ workloads: 1, cpu: 100, memory: 64 * Mi, addresses: 1, ...amounts }),
     extras: [],
     ...over,

@@ -4,6 +4,7 @@ import test from 'ava';
 import { uidFor } from '../../../agent/drivers/qemu/identity.js';
 import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
 import { connectQmp } from '../../../agent/drivers/qemu/qmp.js';
+import { readSmaps } from '../../../linux/smaps.js';
 import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';
 import { makeNames } from '../../netns/lab.js';
 import { NO_DNS, specOf, temporary } from './fixture.js';
@@ -12,6 +13,7 @@ import { eventually, startHost } from './host.js';
 const names = makeNames(9);
 const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
 const BOOT_MS = 90_000;
+const MIB = 2 ** 20;
 
 /** Until the guest has, or has given back, what its balloon was told. */
 async function balloonIs(directory: string, actual: number): Promise<void> {
@@ -50,6 +52,13 @@ test.serial('a guest boots in its network as a user of its own, answers, and end
   t.deepEqual(await readdir(`/proc/${pid}/root/`), []);
   t.true((await readFile(`/proc/${pid}/cgroup`, 'utf8')).includes(`0::${host.cgroup}\n`));
   t.is((await stat(join(running.context.directory, 'qmp.sock'))).uid, 0);
+
+  const mappings = (await readSmaps(pid)) ?? [];
+  const own = driver.ownMemory?.(spec, mappings) ?? 0;
+  t.true(own > 8 * MIB && own < 160 * MIB, `${own} bytes of QEMU's own are what is configured for it, or less`);
+  const guest = mappings.reduce((sum, { pss, swapPss }) => sum + pss + swapPss, 0) - own;
+  t.log(`QEMU's own: ${Math.round(own / MIB)} MiB, the guest's: ${Math.round(guest / MIB)} MiB`);
+  t.true(guest > 16 * MIB && guest <= (spec.qemu?.memory ?? 0), `${guest} bytes of the guest, which has booted`);
 
   const qmp = await connectQmp(join(running.context.directory, 'qmp.sock'), { timeoutMs: 5000 });
   t.like(await qmp.execute('query-status'), { status: 'running' });

@@ -120,6 +120,19 @@ test('every microVM has a user of its own', (t) => {
   t.is(driver().tap(qemu({ kernel: '/k', initrd: '/i' }, { network: { mode: 'none' } })), null);
 });
 
+test('what is QEMU’s own is all but the one mapping that is as large as the guest, or is not told', (t) => {
+  const MIB = 2 ** 20;
+  const mapping = (size: number, pss: number, mode = 'rw-p', swapPss = 0) => ({ size, pss, mode, swapPss });
+  const ram = mapping(101 * MIB, 90 * MIB, 'rw-p', 5 * MIB);
+  const own = [mapping(4096, 4096, 'r-xp'), mapping(64 * MIB, 10 * MIB, 'rwxp'), mapping(8192, 4096, 'rw-p', 4096)];
+  const told = (...mappings: ReturnType<typeof mapping>[]) => driver().ownMemory?.(spec, mappings);
+  t.is(told(own[0] ?? ram, ram, ...own.slice(1)), 10 * MIB + 12_288);
+  t.is(told(...own, ram, mapping(101 * MIB, 7, 'rwxp')), 10 * MIB + 12_295, 'translated code of the very same size');
+  t.is(told(...own), undefined);
+  t.is(told(...own, ram, mapping(101 * MIB, 1)), undefined, 'which of the two it is');
+  t.is(driver().overhead(spec), 160 * MIB);
+});
+
 test('versions', (t) => {
   t.deepEqual(parseVersion('QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)'), [7, 2]);
   t.deepEqual(parseVersion('QEMU emulator version 10.0.2'), [10, 0]);

@@ -1,5 +1,6 @@
 // A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
 
+import type { OverheadView } from '../../../agent/density/overhead/count.js';
 import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
 import type { LimitFigures } from '../../../agent/metrics/limits.js';
@@ -181,6 +182,16 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     return [
       { name: 'neighbours', limit: 8192, used: 12 },
       { name: 'inotify_watches', limit: 8192, used: null },
+    ];
+  }
+
+  overhead(): readonly OverheadView[] {
+    const counts = { counts: 'configured', counted: 160 * 2 ** 20, surcharge: 0 } as const;
+    const qemu = { driver: 'qemu', configured: 160 * 2 ** 20, samples: 7, runs: 2, ...counts } as const;
+    return [
+      { ...{ driver: 'exec', size: null, configured: 0, measured: null, samples: 0, runs: 0 }, ...counts, counted: 0 },
+      { ...qemu, size: '2 vcpus 512Mi', measured: 60 * 2 ** 20 },
+      { ...qemu, size: '1 vcpu 256Mi', measured: 50 * 2 ** 20 },
     ];
   }
 

@@ -1,0 +1,57 @@
+// What was learned, on disk. Losing it costs the time of learning and nothing else: whatever is wrong with the file, it is
+// set aside and learning begins anew.
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { codeOf } from '../../linux/errors.js';
+import { replaceFile } from '../durable.js';
+
+/** Of HistogramRecord. */
+export const histogramSchema = z.object({
+  buckets: z.array(z.tuple([z.number().int(), z.number()])).max(2000),
+  scale: z.number(),
+  at: z.number(),
+});
+
+export interface Loaded<T> {
+  readonly record: T;
+  /** Why nothing could be read, and where the file is now. */
+  readonly damaged?: { readonly problem: string; readonly movedTo: string };
+}
+
+export class CheckpointFile<T extends object> {
+  readonly #directory: string;
+  readonly #name: string;
+  readonly #version: number;
+  readonly #schema: z.ZodType<T>;
+  readonly #nothing: T;
+
+  /** `name`: of a file in the state directory. `nothing`: what is known without one. */
+  constructor(stateDirectory: string, name: string, version: number, schema: z.ZodType<T>, nothing: T) {
+    this.#directory = stateDirectory;
+    this.#name = name;
+    this.#version = version;
+    this.#schema = schema;
+    this.#nothing = nothing;
+  }
+
+  async load(): Promise<Loaded<T>> {
+    const path = join(this.#directory, this.#name);
+    try {
+      return { record: this.#schema.parse(JSON.parse(await readFile(path, 'utf8'))) };
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return { record: this.#nothing };
+      const movedTo = join(this.#directory, 'damaged', `${this.#name}.${Date.now()}`);
+      await mkdir(join(this.#directory, 'damaged'), { recursive: true, mode: 0o700 });
+      await rename(path, movedTo);
+      const problem = error instanceof Error ? error.message : String(error);
+      return { record: this.#nothing, damaged: { problem, movedTo } };
+    }
+  }
+
+  /** Replaces the file as a whole: a crash leaves the old one or the new one. */
+  save(record: T): Promise<void> {
+    const text = JSON.stringify({ version: this.#version, ...record });
+    return replaceFile(join(this.#directory, this.#name), `${text}\n`);
+  }
+}

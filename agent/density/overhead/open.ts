@@ -1,0 +1,27 @@
+// The measuring of VMMs on this host: real timers, the clock on the wall, the records of the workload room.
+import type { Manager } from '../../workload/manager.js';
+import { driverOf, type World } from '../../workload/world.js';
+import { OverheadCheckpoint } from './checkpoint.js';
+import { measureVmm } from './measure.js';
+import { type Candidate, OverheadService } from './overhead.js';
+
+export function openOverhead(world: World, manager: Pick<Manager, 'records'>): OverheadService {
+  const { cgroups, config, log } = world;
+  return new OverheadService({
+    checkpoint: new OverheadCheckpoint(config.paths.state),
+    candidates: () =>
+      manager.records().flatMap(({ id, spec, state, process, sandbox }): Candidate[] => {
+        const driver = driverOf(world, spec.driver);
+        if (state !== 'running' || process === null || driver.ownMemory === undefined) return [];
+        const { pid, startTime, startedAt } = process;
+        const vmm = { spec, pid, startTime, directory: cgroups.path(sandbox.cgroup) };
+        return [{ id, spec, startedAt, measure: () => measureVmm(driver, vmm) }];
+      }),
+    now: () => Date.now(),
+    setTimer: (ms, run) => {
+      const timer = setTimeout(run, ms).unref();
+      return () => clearTimeout(timer);
+    },
+    onError: (error, message) => log.warn({ err: error }, message),
+  });
+}
