@@ -6,12 +6,13 @@ import { SysError } from '../../linux/errors.js';
 
 // By full path: a search along PATH finds whatever else calls itself nft, such as an npm package in node_modules/.bin.
 const PLACES = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'] as const;
-const TIMEOUT_MS = 10_000;
-const { EINVAL, ENOENT, EOPNOTSUPP, EPERM } = constants.errno;
+/** In the worker, and once at start: on a host that boots everything at once nft itself takes its time. */
+const TIMEOUT_MS = 60_000;
+const { EINVAL, ENOENT, EOPNOTSUPP, EPERM, ETIMEDOUT } = constants.errno;
 
 /**
  * Loads `input` as one transaction; `table` is for the error. Throws SysError: ENOENT when nft is not installed, EPERM
- * without CAP_NET_ADMIN, EOPNOTSUPP when the kernel lacks something that the rules need, else EINVAL.
+ * without CAP_NET_ADMIN, EOPNOTSUPP when the kernel lacks something that the rules need, ETIMEDOUT, else EINVAL.
  */
 export function runNft(input: string, table: string, places: readonly string[] = PLACES): void {
   const binary = places.find((path) => existsSync(path));
@@ -29,6 +30,7 @@ export function runNft(input: string, table: string, places: readonly string[] =
 
 // nft has no codes, only strerror(3). A missing module of an expression reads as ENOENT of the rule that has it.
 function errnoOf(text: string): number {
+  if (text.endsWith('ETIMEDOUT')) return ETIMEDOUT;
   if (text.includes('Operation not permitted')) return EPERM;
   if (/Operation not supported|Protocol not supported|Could not process rule: No such file/.test(text)) {
     return EOPNOTSUPP;

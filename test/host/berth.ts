@@ -45,11 +45,21 @@ function newest(directory: string): number {
 export async function installBerth(target: Target, options: BerthOptions = {}): Promise<BerthOnTarget> {
   await target.install(await packageFile());
   const scheduler = await startScheduler({ token: 'demo-token' });
+  try {
+    return await connectBerth(target, scheduler, options.toml ?? '');
+  } catch (error) {
+    // It would keep the process of the test alive.
+    await scheduler.stop();
+    throw error;
+  }
+}
+
+async function connectBerth(target: Target, scheduler: TestScheduler, more: string): Promise<BerthOnTarget> {
   const toml = `[[control.scheduler]]
 url = "ws://${target.reverse(scheduler.port)}"
 token_file = "/etc/berth/scheduler.token"
 
-${options.toml ?? ''}`;
+${more}`;
   await target.write('/etc/berth/scheduler.token', 'demo-token');
   await target.write('/etc/berth/berth.d/50-scheduler.toml', toml);
   await target.ssh('systemctl enable berth && systemctl restart berth', { timeoutMs: 5 * MINUTES });
