@@ -33,11 +33,13 @@ export async function recover(
   const tags = await ownerTags(world);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
   const begin: (() => void)[] = [];
+  const actors = new Map<string, Actor>();
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
     const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world.config.network.link_prefix);
     const actor = adopt(taken);
+    actors.set(record.id, actor);
     if (actor.record !== record) await world.journal.write(actor.record);
     if (taken.state !== record.state)
       actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });
@@ -51,6 +53,9 @@ export async function recover(
     begin.push(() => actor.wake());
   }
   await known();
+  // Whoever ended meanwhile, before there was anybody to tell.
+  for (const process of await world.holder.list())
+    if (process.exit && !held.get(process.id)?.exit) actors.get(process.id)?.ended(process);
   for (const start of begin) start();
   return { ...counts, damaged };
 }

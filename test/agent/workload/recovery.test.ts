@@ -50,6 +50,27 @@ test('killed at every call of a deletion, the next agent finishes it and nothing
   }
 });
 
+test('an end while the agent takes over, before its workload has an actor, is heard all the same', async (t) => {
+  const first = newLife();
+  await first.manager.recover();
+  await first.manager.create(specOf({ restart: { policy: 'never' } }));
+  await first.until(state('running'));
+  await first.journal.idle();
+  await first.journal.die();
+  first.host.revive();
+  const holder = first.host.holderPort();
+  const list: typeof holder.list = async () => {
+    const listed = await holder.list();
+    first.host.end('web-1', { code: 7 });
+    return listed;
+  };
+  const { host, directory } = first;
+  const second = newLife({ host, directory, world: { holder: { ...holder, list } } });
+  await second.manager.recover();
+  if (second.manager.actor('web-1').record.state !== 'failed') await second.until(state('failed'));
+  t.is(second.manager.actor('web-1').record.end?.code, 7);
+});
+
 test('what runs is adopted with the same process and without a single write', async (t) => {
   const first = newLife();
   await first.manager.recover();
