@@ -1,9 +1,10 @@
 // What was learned, on disk. Losing it costs a day of learning and nothing else: whatever is wrong with the file, it is set
 // aside and learning begins anew.
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../../../linux/errors.js';
+import { replaceFile } from '../../durable.js';
 import type { PredictorRecord } from './predictor.js';
 
 const VERSION = 1;
@@ -19,10 +20,16 @@ const schema = z.object({
   ),
 });
 
+/** Why nothing could be read, and where the file is now. */
+export interface DamagedCheckpoint {
+  readonly path: string;
+  readonly problem: string;
+  readonly movedTo: string;
+}
+
 export interface Loaded {
   readonly record: PredictorRecord;
-  /** Why nothing could be read, and where the file is now. */
-  readonly damaged?: { readonly problem: string; readonly movedTo: string };
+  readonly damaged?: DamagedCheckpoint;
 }
 
 export class Checkpoint {
@@ -45,25 +52,11 @@ export class Checkpoint {
       await mkdir(join(this.#directory, 'damaged'), { recursive: true, mode: 0o700 });
       await rename(this.#path, movedTo);
       const problem = error instanceof Error ? error.message : String(error);
-      return { record: { shapes: [] }, damaged: { problem, movedTo } };
+      return { record: { shapes: [] }, damaged: { path: this.#path, problem, movedTo } };
     }
   }
 
-  /** Replaces the file as a whole: a crash leaves the old one or the new one. */
   async save(record: PredictorRecord): Promise<void> {
-    const file = await open(`${this.#path}.tmp`, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify({ version: VERSION, ...record })}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(`${this.#path}.tmp`, this.#path);
-    const directory = await open(this.#directory, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await replaceFile(this.#path, `${JSON.stringify({ version: VERSION, ...record })}\n`);
   }
 }

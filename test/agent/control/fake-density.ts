@@ -49,6 +49,7 @@ export function fakeDensity(calls: string[]): Part {
       ],
       ceilings: [{ name: 'keys', limit: 10, used: 1 }],
       reservations: [...reservations.values()],
+      prediction: null,
     }),
     reserve: async (spec, scheduler, ttl) => {
       calls.push(`reserve ${spec.id} ${ttl}`);
