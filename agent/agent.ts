@@ -4,7 +4,9 @@ import { join, relative } from 'node:path';
 import { sumKsm } from '../linux/ksm.js';
 import type { Cordon } from './cordon.js';
 import type { AuditEntry } from './density/audit.js';
+import type { Governor } from './density/governor/governor.js';
 import { licenceViews } from './density/licence-views.js';
+import type { PredictionView } from './density/prediction/live.js';
 import type { ReservationView } from './density/reservations.js';
 import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
@@ -16,6 +18,8 @@ import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import type { LimitStatus } from './host/limit-checks.js';
 import type { NetworkStatus } from './host/network-checks.js';
+import type { HostUse } from './metrics/host-load.js';
+import { type SampleView, type TopDocument, topRow } from './metrics/top.js';
 import type { Drift } from './network/drift.js';
 import type { NetworkHealth } from './network/health.js';
 import { conditions, describe, type PlacementDescription } from './placement/describe.js';
@@ -50,6 +54,9 @@ export interface AgentParts {
   readonly drift: Pick<Drift, 'unrepaired'>;
   readonly limits: () => LimitStatus;
   readonly pressure: Pick<Pressure, 'status' | 'conditions'>;
+  readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
+  readonly prediction: () => PredictionView | null;
+  readonly samples: () => Samples;
   readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
   /** As probed at the start. */
   readonly facts: HostFacts;
@@ -58,6 +65,13 @@ export interface AgentParts {
   readonly foreign: () => Foreign;
   readonly ready: () => boolean;
   readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
+}
+
+/** The last round of the sampler. */
+export interface Samples extends SampleView {
+  /** Null before the first. */
+  ageMs(): number | null;
+  host(): HostUse;
 }
 
 /** Files shown of a workload, as the kernel has them now. */
@@ -78,7 +92,7 @@ export class Agent implements AgentService {
     const { world, manager, version, startedAt, reaper, facts } = this.#parts;
     const { node } = world.config;
     return {
-      name: node.name === '' ? facts.hostname : node.name,
+      name: this.#name(),
       version,
       bootId: world.bootId,
       startedAt,
@@ -96,12 +110,27 @@ export class Agent implements AgentService {
         foreign: this.#parts.foreign(),
       },
       pressure: this.#parts.pressure.status(),
+      starts: this.#parts.governor.status(),
       conditions: this.#diagnose(facts),
     };
   }
 
   capacity(): readonly CapacityRow[] {
     return this.#parts.manager.capacity();
+  }
+
+  top(): TopDocument {
+    const { manager, governor } = this.#parts;
+    const samples = this.#parts.samples();
+    const waiting = governor.allWaiting();
+    return {
+      at: Date.now(),
+      sampleAgeMs: samples.ageMs(),
+      node: { name: this.#name(), ready: this.#parts.ready(), cordoned: manager.cordoned },
+      host: samples.host(),
+      starts: governor.status(),
+      workloads: manager.records().map((record) => topRow(record, samples, waiting.get(record.id))),
+    };
   }
 
   placement(): PlacementDescription {
@@ -113,8 +142,8 @@ export class Agent implements AgentService {
     const { density } = this.#parts.world;
     const reservations = density.reservations.all().map((one) => density.reservations.view(one));
     return {
-      ...{ windows: density.windows(), ceilings: density.ceilings() },
-      ...{ reservations, overhead: density.overheads() },
+      ...{ windows: density.windows(), ceilings: density.ceilings(), reservations },
+      ...{ overhead: density.overheads(), prediction: this.#parts.prediction() },
     };
   }
 
@@ -229,13 +258,14 @@ export class Agent implements AgentService {
   }
 
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {
-    const { manager } = this.#parts;
+    const { manager, governor } = this.#parts;
+    const waiting = governor.allWaiting();
     return manager
       .records()
       .filter(({ spec }) => filter.tenant === undefined || spec.tenant === filter.tenant)
       .filter(({ state }) => filter.state === undefined || state === filter.state)
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((record) => manager.view(record));
+      .map((record) => manager.view(record, waiting.get(record.id)));
   }
 
   logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk> {
@@ -251,6 +281,12 @@ export class Agent implements AgentService {
 
   cleanup(): Promise<readonly string[]> {
     return this.#parts.reaper.sweep({ now: true });
+  }
+
+  #name(): string {
+    const { facts, world } = this.#parts;
+    const { name } = world.config.node;
+    return name === '' ? facts.hostname : name;
   }
 
   #diagnose(facts: HostFacts): Condition[] {

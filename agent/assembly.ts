@@ -17,6 +17,8 @@ import { openGovernor } from './density/governor/open.js';
 import { hostFiles } from './density/host-files.js';
 import { openOverhead } from './density/overhead/open.js';
 import type { OverheadService } from './density/overhead/overhead.js';
+import type { LivePrediction } from './density/prediction/live.js';
+import { openPrediction } from './density/prediction/open.js';
 import { TenantAdmin } from './density/tenant-admin.js';
 import { Tuner } from './density/tuner.js';
 import { Usage } from './density/usage.js';
@@ -91,6 +93,7 @@ export interface Assembly {
   readonly pressure: Pressure;
   readonly governor: Governor;
   readonly overhead: OverheadService;
+  readonly prediction: LivePrediction;
   readonly agent: Agent;
   readonly observation: Observation;
   readonly late: Late;
@@ -101,6 +104,9 @@ const UNITS = [
   { name: 'berth.slice', own: HOLDER_MEMORY + 128 * 2 ** 20 },
   { name: 'berth-workloads.service', own: HOLDER_MEMORY },
 ];
+
+/** cpu.weight of a cgroup that was not told any (cgroup-v2.rst). */
+const DEFAULT_WEIGHT = 100;
 
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
 export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
@@ -126,12 +132,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
       placed: () => undefined,
     },
   };
-  const governor = openGovernor(config.governor, {
-    ...{ cores: facts.cpusOnline, events },
-    waited: (seconds) => observer.waited(seconds),
-  });
-  observer.onNetwork = (seconds) => governor.networkTook(seconds * 1000);
   const density = await openDensity(config, facts, rooms, claims, events, log);
+  const governor = makeGovernor(config, facts, rooms, events, observer, density);
   const world = await makeWorld(config, facts, rooms, events, observer, claims, density, governor, late, log);
   const cores = coresOf(world.placement);
   if (cores !== undefined) density.setCores(cores);
@@ -155,6 +157,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const cordon = new Cordon(state);
   manager.setCordoned(cordon.get());
   const schedulers = () => late.schedulers();
+  const prediction = makePrediction(world, manager, late);
   const agent = new Agent({
     version,
     startedAt,
@@ -174,6 +177,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     missingControllers: rooms.cgroups.missing,
     limits: () => limits.status(),
     pressure,
+    governor,
+    prediction: () => prediction.view(),
+    samples: () => observation.samples,
     inventory: () => late.inventory,
     foreign: () => late.foreign,
     ready: () => late.ready,
@@ -201,7 +207,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     })),
     totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
   };
-  const observation = await observe(world, manager, rooms.network, source, version, pressure, governor);
+  const observation = await observe({
+    ...{ world, manager, source, version, facts, pressure, governor },
+    network: rooms.network,
+    prediction: () => prediction.view(),
+  });
   observer.attach(observation.metrics);
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {
@@ -212,7 +222,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine(claims, config.network.link_prefix, log);
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, governor, overhead, agent, observation, late };
+  return { ...parts, governor, overhead, prediction, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
@@ -252,6 +262,38 @@ async function hostFacts(): Promise<HostFacts> {
       'the agent makes cgroups and network namespaces and needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN',
     );
   return { ...facts, kvm: await probeKvm() };
+}
+
+function makeGovernor(
+  { governor: config }: Config,
+  facts: HostFacts,
+  { network }: Rooms,
+  events: EventLog,
+  observer: LateObserver,
+  { tenants }: Density,
+): Governor {
+  const governor = openGovernor(config, {
+    ...{ cores: facts.cpusOnline, events },
+    waited: (seconds) => observer.waited(seconds),
+    // Starting is mostly work for a cpu: tenants share the turns as they share the cpus.
+    weightOf: (tenant) => (tenants.get(tenant).limits.cpuWeight ?? DEFAULT_WEIGHT) / DEFAULT_WEIGHT,
+  });
+  observer.onNetwork = (seconds) => governor.networkTook(seconds * 1000);
+  network.refillWhen(() => governor.calm());
+  return governor;
+}
+
+function makePrediction({ config, density, events, log }: World, manager: Manager, late: Late): LivePrediction {
+  return openPrediction({
+    ...{ state: config.paths.state, ledger: density.ledger },
+    workloads: () => manager.records(),
+    latest: (id) => late.latest(id),
+    onDamaged: (damaged) => {
+      log.error(damaged, 'what was learned of use is damaged, set aside and learned anew');
+      events.append({ type: 'journal.damaged', data: { ...damaged } });
+    },
+    onError: (error, message) => log.error({ err: error }, message),
+  });
 }
 
 async function openDensity(

@@ -45,7 +45,7 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
   const { agent, drift, events, governor, late, limits, manager, overhead } = parts;
-  const { observation, pinning, pressure, quarantine, rooms, world } = parts;
+  const { observation, pinning, prediction, pressure, quarantine, rooms, world } = parts;
   listen(parts);
   await overhead.start();
   const { damaged, ...found } = await manager.recover();
@@ -55,6 +55,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
       log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
     });
   await pressure.start();
+  await prediction.configure(config.density.prediction);
   await quarantine.refresh(manager.known());
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
@@ -88,6 +89,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   events.append({ type: 'agent.stopping', data: {} });
   await task.stop();
   await control.stop();
+  await prediction.configure('off');
   await observation.stop();
   await overhead.stop();
   await pressure.close();

@@ -43,6 +43,7 @@ const host: Host = {
   err: (text) => write(process.stderr, text),
   stdin,
   interruption,
+  openTerminal: async () => (await import('./cli/top/terminal.js')).openTerminal(process.stdin, process.stdout),
   connect: async (address, options) => (await import('./control/client.js')).connect(address, options),
   runAgent: async (config, options) => (await import('./daemon.js')).runAgent(config, options),
   checkHost,

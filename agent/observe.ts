@@ -2,8 +2,12 @@
 import { CgroupReader, sampleBuffer } from '../cgroups/stats.js';
 import type { CgroupStats } from '../cgroups/types.js';
 import type { NetworkRoom } from '../netns/index.js';
+import type { Samples } from './agent.js';
 import type { Governor } from './density/governor/governor.js';
+import type { PredictionView } from './density/prediction/live.js';
+import type { HostFacts } from './host/facts.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
+import { HostLoad } from './metrics/host-load.js';
 import { Page } from './metrics/page.js';
 import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
@@ -19,6 +23,7 @@ import type { World } from './workload/world.js';
 export interface Observation {
   readonly metrics: Metrics;
   readonly sampler: Sampler;
+  readonly samples: Samples;
   /** Undefined when web.listen is empty. */
   readonly web: WebServer | undefined;
   /** A workload is deleted: its descriptors and series go at once. */
@@ -51,19 +56,25 @@ export class LateObserver implements Observer {
   waited = (seconds: number): void => this.#metrics?.recordStartWait(seconds);
 }
 
-export async function observe(
-  world: World,
-  manager: Manager,
-  network: Pick<NetworkRoom, 'stats' | 'drops'>,
-  source: MetricsSource,
-  version: string,
-  pressure: Pick<Pressure, 'observe' | 'look'>,
-  governor: Pick<Governor, 'status'>,
-): Promise<Observation> {
+export interface Observed {
+  readonly world: World;
+  readonly manager: Manager;
+  readonly network: Pick<NetworkRoom, 'stats' | 'drops'>;
+  readonly source: MetricsSource;
+  readonly version: string;
+  readonly facts: Pick<HostFacts, 'cpusOnline' | 'memoryBytes'>;
+  readonly pressure: Pick<Pressure, 'observe' | 'look'>;
+  readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
+  readonly prediction: () => PredictionView | null;
+}
+
+export async function observe(parts: Observed): Promise<Observation> {
+  const { world, manager, network, source, version, facts, pressure, governor, prediction } = parts;
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
   const buffer = sampleBuffer();
   const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
+  const load = new HostLoad({ cpus: facts.cpusOnline, memoryBytes: facts.memoryBytes });
   const rollup = new Rollup({ maxTenants: MAX_TENANTS });
   const sampler = new Sampler({
     page,
@@ -76,7 +87,10 @@ export async function observe(
       readDrops: () => network.drops(),
     },
     onSample: (id, stats) => pressure.observe(id, stats),
-    onRound: () => pressure.look(),
+    onRound: () => {
+      load.sample(performance.now());
+      pressure.look();
+    },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });
 
@@ -102,7 +116,7 @@ export async function observe(
     series: () => ({ onPage: page.series, dropped: page.dropped }),
     rollup: () => rollup.sums(),
   };
-  const metrics = new Metrics({ version, source, sampling, governor: () => governor.status() });
+  const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
   sampler.start();
   const web =
     config.web.listen === ''
@@ -110,12 +124,23 @@ export async function observe(
       : await startWebServer({
           listen: config.web.listen,
           exposition: { page, registry: metrics, sampler },
-          status: { metrics: source, workloads: () => manager.records(), latest: (id) => sampler.latest(id) },
+          status: {
+            metrics: source,
+            workloads: () => manager.records(),
+            latest: (id) => sampler.latest(id),
+            waiting: () => governor.allWaiting(),
+          },
           onError: (error) => log.warn({ err: error }, 'web request failed'),
         });
   return {
     metrics,
     sampler,
+    samples: {
+      latest: (id) => sampler.latest(id),
+      interval: (id) => sampler.interval(id),
+      ageMs: () => sampler.ageMs(),
+      host: () => load.use(),
+    },
     web,
     forget: (id) => {
       drop(id);

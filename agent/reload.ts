@@ -16,12 +16,13 @@ export function needRestart(before: Config, after: Config): string[] {
 
 /** A configuration that cannot be read changes nothing, and says so. */
 export async function reload(parts: Assembly, load: () => Promise<Config>): Promise<void> {
-  const { events, facts, governor, limits, pressure, world } = parts;
+  const { events, facts, governor, limits, prediction, pressure, world } = parts;
   try {
     const config = await load();
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
     governor.configure(governorSettings(config.governor, facts.cpusOnline));
+    await prediction.configure(density.prediction);
     const refused = await limits.reload();
     for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
     await pressure.configure(config.pressure);

@@ -2,13 +2,16 @@
 import type { AuditEntry } from './density/audit.js';
 import type { Ceiling } from './density/ceilings.js';
 import type { DimensionName, PoolDimension } from './density/dimensions.js';
+import type { GovernorStatus } from './density/governor/types.js';
 import type { LeaseView } from './density/licences.js';
 import type { OverheadView } from './density/overhead/count.js';
+import type { PredictionView } from './density/prediction/live.js';
 import type { ReservationView } from './density/reservations.js';
 import type { TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting } from './density/tuner.js';
 import type { WindowState } from './density/windows.js';
+import type { TopDocument } from './metrics/top.js';
 import type { PlacementDescription } from './placement/describe.js';
 import type { PressureStatus } from './pressure/status.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
@@ -87,6 +90,8 @@ export interface Outlook {
   readonly reservations: readonly ReservationView[];
   /** What the drivers need themselves, by kind and size. */
   readonly overhead: readonly OverheadView[];
+  /** Null: density.prediction is off. */
+  readonly prediction: PredictionView | null;
 }
 
 export interface LicenceView {
@@ -116,6 +121,8 @@ export interface NodeDescription {
   readonly leaked: number;
   readonly host: Readonly<Record<string, unknown>>;
   readonly pressure: PressureStatus;
+  /** How fast workloads start, what waits for its turn, and what has slowed it down. */
+  readonly starts: GovernorStatus;
   readonly conditions: readonly Condition[];
 }
 
@@ -133,13 +140,7 @@ export interface BerthEvent {
   readonly cursor: number;
   /** Unix ms. */
   readonly at: number;
-  /** `workload.state`, `workload.created`, `workload.updated`, `workload.deleted`, `workload.ended`,
-   *  `workload.restarting`, `admission.refused`, `agent.started`, `agent.stopping`, `node.cordoned`,
-   *  `node.uncordoned`, `reaper.removed`, `journal.damaged`, `scheduler.connected`, `scheduler.disconnected`,
-   *  `config.reloaded`, `config.rejected`, `network.drift`, `network.repaired`, `reservation.made`,
-   *  `reservation.released`, `reservation.expired`, `tenant.changed`, `tenant.deleted`, `tenant.over_quota`,
-   *  `workload.evicted`, `licence.leased`, `licence.expired`, `licence.over`, `licence.downgraded`, `ceiling.near`,
-   *  `host.tuned`. */
+  /** A key of EVENTS (control/events.ts). */
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;
@@ -157,6 +158,8 @@ export interface LogChunk {
 export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
+  /** Who uses what, as of the last samples. */
+  top(): TopDocument;
   /** Who sits on which cpus, and why. */
   placement(): PlacementDescription;
   outlook(): Outlook;

@@ -91,6 +91,27 @@ export function readMemInfo(proc = '/proc'): MemInfo {
   return parseMemInfo(read(join(proc, 'meminfo')));
 }
 
+/** Clock ticks of all cpus since boot. */
+export interface CpuTicks {
+  readonly total: number;
+  readonly idle: number;
+}
+
+/** Pure. The line `cpu` of /proc/stat (proc_stat(5)); time of guests is in that of their host already. */
+export function parseCpuTicks(text: string): CpuTicks {
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = text
+    .slice(0, text.indexOf('\n'))
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return { total: user + nice + system + idle + iowait + irq + softirq + steal, idle: idle + iowait };
+}
+
+export function readCpuTicks(proc = '/proc'): CpuTicks {
+  return parseCpuTicks(read(join(proc, 'stat')));
+}
+
 /** `sysctl('net.ipv4.ip_forward')` -> `"1"`; undefined when this kernel has no such key. */
 export function sysctl(name: string, proc = '/proc'): string | undefined {
   return readOptional(join(proc, 'sys', name.replaceAll('.', '/')));

@@ -61,6 +61,17 @@ export interface Client {
   close(): Promise<void> | void;
 }
 
+/** A terminal that is the command's alone: it draws whole screens and gets keys one by one. */
+export interface Terminal {
+  size(): { readonly columns: number; readonly rows: number };
+  /** From now on, instead of who listened before. A key is one character, or the sequence that a terminal sends for it. */
+  listen(onKey: (key: string) => void, onResize: () => void): void;
+  /** From the first row on; what is below is cleared. */
+  draw(lines: readonly string[]): Promise<void>;
+  /** Everything as it was. May be called again. */
+  close(): void;
+}
+
 /** The world around a command: the process, or a test. */
 export interface Host {
   readonly env: NodeJS.ProcessEnv;
@@ -72,6 +83,8 @@ export interface Host {
   err(text: string): Promise<void>;
   /** All of standard input. */
   stdin(): Promise<string>;
+  /** Undefined: standard input or output is no terminal. */
+  openTerminal(): Promise<Terminal | undefined>;
   /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */
   interruption(): AbortSignal;
   /** Throws `cannot_connect`. */

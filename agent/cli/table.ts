@@ -51,3 +51,8 @@ export function facts(rows: readonly (readonly [string, string | Cell | undefine
     })
     .join('');
 }
+
+/** A heading and indented lines; nothing without lines. */
+export function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}

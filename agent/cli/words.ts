@@ -1,4 +1,6 @@
 // Quantities and states in the words of the tables.
+import { placeText } from '../density/governor/texts.js';
+import type { StartWait } from '../density/governor/types.js';
 import type { Desired, EndRecord, MemoryFigures, WorkloadState, WorkloadView } from '../workload/record.js';
 import { formatSize } from '../workload/units.js';
 import type { Colour } from './style.js';
@@ -30,7 +32,16 @@ const COLOURS: Readonly<Record<WorkloadState, Colour>> = {
   failed: 'red',
 };
 
-export const stateCell = (state: WorkloadState): Cell => ({ text: state, colour: COLOURS[state] });
+/** `pending(3rd,~2s)` of what waits for its turn to start. */
+export function stateCell({
+  state,
+  waiting,
+}: {
+  readonly state: WorkloadState;
+  readonly waiting?: StartWait | null;
+}): Cell {
+  return { text: waiting == null ? state : `${state}(${placeText(waiting)})`, colour: COLOURS[state] };
+}
 
 /** `request/limit`, or the one that is there. */
 export function pair(request: number | undefined, limit: number | undefined, format: (n: number) => string): string {

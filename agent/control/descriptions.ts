@@ -27,6 +27,8 @@ const CHECK: readonly ErrorCode[] = [
   'hugepages_missing',
   'licence_unknown',
 ];
+/** What keeps a new start out of the queue of the start governor. */
+const START: readonly ErrorCode[] = ['start_queue_full'];
 const ADMIT: readonly ErrorCode[] = ['admission_refused', 'address_pool_exhausted', 'port_in_use', 'cordoned'];
 
 export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
@@ -36,11 +38,20 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['stale_epoch'],
   },
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
-  'node.describe': { does: 'The node: version, drivers, counts, conditions.', result: 'NodeDescription', errors: [] },
+  'node.describe': {
+    does: 'The node: version, drivers, counts, conditions; under `starts` how fast workloads may start now, what waits for its turn, and what has slowed it down.',
+    result: 'NodeDescription',
+    errors: [],
+  },
   'node.capacity': {
-    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; what drivers need beside their guests, configured and measured; who has which cpus. What is of tenants outside the scope is left out.',
+    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; what drivers need beside their guests, configured and measured; with `density.prediction` what is expected to be used, and the overcommit that would allow, with what it rests on; who has which cpus. What is of tenants outside the scope is left out.',
     result:
-      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], overhead: OverheadView[], placement: PlacementDescription }',
+      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], overhead: OverheadView[], prediction: PredictionView | null, placement: PlacementDescription }',
+    errors: [],
+  },
+  'node.top': {
+    does: 'Who uses what: the host, starts, and each workload in scope with its state, its place in the queue of starts, its cores, memory and pressure between the last two samples (`metrics.interval`). Reads nothing, so that it may be asked often.',
+    result: '{ at, sampleAgeMs, node, host: HostUse, starts: GovernorStatus, workloads: TopRow[] }',
     errors: [],
   },
   'node.cordon': {
@@ -74,6 +85,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [
       ...CHECK,
       ...ADMIT,
+      ...START,
       'conflict',
       'reservation_not_found',
       'reservation_expired',
@@ -122,7 +134,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.start': {
     does: 'Starts a stopped one, which is admitted anew.',
     result: 'WorkloadView',
-    errors: [...CHECK, ...ADMIT, 'not_found', 'invalid_state'],
+    errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
   },
   'workload.stop': {
     does: 'Stops it and keeps its sandbox and place.',
@@ -132,7 +144,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.restart': {
     does: 'Stops and starts it. One that does not run is started, as by workload.start.',
     result: 'WorkloadView',
-    errors: [...CHECK, ...ADMIT, 'not_found', 'invalid_state'],
+    errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
   },
   'workload.freeze': {
     does: 'Suspends it where it stands.',

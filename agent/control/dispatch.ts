@@ -2,12 +2,12 @@
 import type * as z from 'zod';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
-import type { PlacementDescription } from '../placement/describe.js';
-import type { AgentService, Outlook } from '../service.js';
+import type { AgentService } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
 import { parseSpec } from '../workload/spec.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
+import { nodeFor, outlookFor, placementFor, seesScope, topFor } from './scoped.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {
@@ -22,28 +22,16 @@ export interface Context {
 type Checked<M extends MethodName> = z.output<(typeof METHODS)[M]>;
 type Handler<M extends MethodName> = (params: Checked<M>, context: Context) => Results[M] | Promise<Results[M]>;
 
-/** Of other tenants' workloads a scheduler sees that they are there, and not which. */
-function placementFor(grant: Grant, all: PlacementDescription): PlacementDescription {
-  const hidden = new Set(all.workloads.filter(({ tenant }) => !permits(grant, tenant)).map(({ id }) => id));
-  if (hidden.size === 0) return all;
-  return {
-    ...all,
-    cpus: all.cpus.map((cpu) => ({ ...cpu, holders: cpu.holders.map((id) => (hidden.has(id) ? '(other)' : id)) })),
-    workloads: all.workloads.filter(({ id }) => !hidden.has(id)),
-    violations: all.violations.filter(({ holder }) => !hidden.has(holder)),
-    failures: all.failures.filter(({ id }) => !hidden.has(id)),
-  };
-}
-
 const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'session.hello': (params, context) => context.hello(params),
   'session.ping': (_params, { now }) => ({ at: now() }),
-  'node.describe': (_params, { service }) => service.describe(),
+  'node.describe': (_params, { service, grant }) => nodeFor(grant, service.describe()),
   'node.capacity': (_params, { service, grant }) => ({
     rows: service.capacity().filter(({ scope }) => seesScope(grant, scope)),
     ...outlookFor(grant, service.outlook()),
     placement: placementFor(grant, service.placement()),
   }),
+  'node.top': (_params, { service, grant }) => topFor(grant, service.top()),
   'node.cordon': async (_params, { service, grant }) => {
     requireHost(grant, 'node.cordon');
     await service.setCordoned(true);
@@ -144,21 +132,6 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'events.subscribe': (params, context) => context.subscribe(params.since),
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };
-
-/** Rows of tenants outside the scope are not told; the host's are for everyone. */
-function seesScope(grant: Grant, scope: string): boolean {
-  const [kind, tenant = ''] = scope.split('/');
-  return kind !== 'tenant' || permits(grant, tenant);
-}
-
-function outlookFor(grant: Grant, { windows, reservations, ...rest }: Outlook): Outlook {
-  const hidden = (key: string): boolean => key.startsWith('tenant.') && !permits(grant, key.split('.')[1] ?? '');
-  const seen = windows.map((window) => ({
-    ...window,
-    changes: Object.fromEntries(Object.entries(window.changes).filter(([key]) => !hidden(key))),
-  }));
-  return { ...rest, windows: seen, reservations: reservations.filter(({ tenant }) => permits(grant, tenant)) };
-}
 
 // A record, so that the compiler notices a state that is missing here.
 const STATES: Readonly<Record<WorkloadState, true>> = {

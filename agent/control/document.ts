@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { workloadSpec } from '../workload/spec.js';
 import { CLOSE_CODES, COMMON_ERRORS, DESCRIPTIONS } from './descriptions.js';
+import { EVENTS } from './events.js';
 import { LIMITS } from './limits.js';
 import { METHODS, type MethodName } from './methods.js';
 import { PROTOCOL } from './rpc.js';
@@ -104,7 +105,7 @@ function eventSchema(): Json {
   const properties = {
     cursor: { type: 'integer', description: 'rises with every event of this host, across restarts' },
     at: { type: 'integer', description: 'Unix milliseconds' },
-    type: { type: 'string' },
+    type: { type: 'string', examples: Object.keys(EVENTS) },
     workload: { type: 'string' },
     tenant: { type: 'string' },
     data: { type: 'object' },
@@ -183,6 +184,12 @@ ${NAMES.map(methodSection).join('\n')}
 \`{ cursor, at, type, workload?, tenant?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
 connection. Cursors rise, with jumps where the host was booted. After a reconnect, subscribe from the last cursor seen
 (or from \`acked\` of \`session.hello\`); a gap is announced in the answer.
+
+| type | what happened |
+|---|---|
+${Object.entries(EVENTS)
+  .map(([type, what]) => `| \`${type}\` | ${what} |`)
+  .join('\n')}
 
 ## Errors
 

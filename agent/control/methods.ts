@@ -5,6 +5,7 @@ import type { AuditEntry } from '../density/audit.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { TenantView } from '../density/tenant-admin.js';
 import type { Setting } from '../density/tuner.js';
+import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type {
   BerthEvent,
@@ -34,6 +35,7 @@ export const METHODS = {
   'session.ping': none,
   'node.describe': none,
   'node.capacity': none,
+  'node.top': none,
   'node.cordon': none,
   'node.uncordon': none,
   'node.doctor': none,
@@ -99,6 +101,7 @@ export interface Results {
   'session.ping': { at: number };
   'node.describe': NodeDescription;
   'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription };
+  'node.top': TopDocument;
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
   'node.doctor': { conditions: readonly Condition[] };

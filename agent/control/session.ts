@@ -7,6 +7,7 @@ import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
 import type { MethodName, Results } from './methods.js';
 import { errorMessage, notificationMessage, PROTOCOL, parseRequest, type Request, resultMessage } from './rpc.js';
+import { nodeFor } from './scoped.js';
 import type { CloseReason, Counters } from './stats.js';
 import { Subscription } from './subscription.js';
 
@@ -157,7 +158,7 @@ export class Session {
     this.#grant = grant;
     const { events, service } = this.#host;
     const acked = events.acked(hello.scheduler);
-    return { protocol: PROTOCOL, node: service.describe(), cursor: events.cursor, acked };
+    return { protocol: PROTOCOL, node: nodeFor(grant, service.describe()), cursor: events.cursor, acked };
   }
 
   #subscribe(since: number | undefined): Results['events.subscribe'] {

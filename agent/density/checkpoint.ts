@@ -13,10 +13,16 @@ export const histogramSchema = z.object({
   at: z.number(),
 });
 
+/** Why nothing could be read, and where the file is now. */
+export interface DamagedCheckpoint {
+  readonly path: string;
+  readonly problem: string;
+  readonly movedTo: string;
+}
+
 export interface Loaded<T> {
   readonly record: T;
-  /** Why nothing could be read, and where the file is now. */
-  readonly damaged?: { readonly problem: string; readonly movedTo: string };
+  readonly damaged?: DamagedCheckpoint;
 }
 
 export class CheckpointFile<T extends object> {
@@ -45,7 +51,7 @@ export class CheckpointFile<T extends object> {
       await mkdir(join(this.#directory, 'damaged'), { recursive: true, mode: 0o700 });
       await rename(path, movedTo);
       const problem = error instanceof Error ? error.message : String(error);
-      return { record: this.#nothing, damaged: { problem, movedTo } };
+      return { record: this.#nothing, damaged: { path, problem, movedTo } };
     }
   }
 

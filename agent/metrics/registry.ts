@@ -4,10 +4,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { DIMENSION_NAMES } from '../density/dimensions.js';
 import { addGovernorFamilies, type GovernorMetrics } from '../density/governor/metrics.js';
 import type { GovernorStatus } from '../density/governor/types.js';
+import type { PredictionView } from '../density/prediction/live.js';
+import { addPredictionFamilies } from '../density/prediction/metrics.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
+import { briefly } from './briefly.js';
 import {
   addNodeFamilies,
   addSamplingFamilies,
@@ -26,6 +29,8 @@ export type { MetricsSource, SamplingSource } from './collectors.js';
 export interface MetricsOptions {
   /** Without one there are no families of it. */
   readonly governor?: () => GovernorStatus;
+  /** As is prediction; null: it is off. */
+  readonly prediction?: () => PredictionView | null;
   readonly version: string;
   readonly source: MetricsSource;
   readonly sampling: SamplingSource;
@@ -125,6 +130,7 @@ export class Metrics {
     );
     this.#events = counter('berth_control_events_total', 'Events written to the event journal.', []);
     if (options.governor !== undefined) this.#waits = addGovernorFamilies(collectors, this.#registry, options.governor);
+    if (options.prediction !== undefined) addPredictionFamilies(collectors, briefly(options.prediction));
     this.#startAtZero();
     if (options.process ?? true) this.#addProcess();
   }

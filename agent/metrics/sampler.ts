@@ -43,8 +43,16 @@ export interface Latest extends WorkloadSample {
   readonly at: number;
 }
 
+/** Two samples in a row of what ran all the while: what it used between them. */
+export interface Interval {
+  readonly before: Latest;
+  readonly latest: Latest;
+}
+
 interface Known {
   latest: Latest;
+  /** Undefined: the last reading found no cgroup, or was the first. */
+  before: Latest | undefined;
   labels: string;
 }
 
@@ -92,6 +100,11 @@ export class Sampler {
     return this.#known.get(id)?.latest;
   }
 
+  interval(id: string): Interval | undefined {
+    const { latest, before } = this.#known.get(id) ?? {};
+    return latest === undefined || before === undefined ? undefined : { latest, before };
+  }
+
   /** Takes a deleted workload off the page without waiting for the next sample. */
   forget(id: string): void {
     this.#known.delete(id);
@@ -105,8 +118,13 @@ export class Sampler {
 
   /** Age of the last finished sample and how long it took, in seconds; null before the first. Failed readings. */
   health(): { readonly age: number | null; readonly duration: number; readonly errors: number } {
-    const age = this.#finishedAt === undefined ? null : (performance.now() - this.#finishedAt) / 1000;
-    return { age, duration: this.#durationMs / 1000, errors: this.#errors };
+    const ms = this.ageMs();
+    return { age: ms === null ? null : ms / 1000, duration: this.#durationMs / 1000, errors: this.#errors };
+  }
+
+  /** Of the last finished sample; null before the first. */
+  ageMs(): number | null {
+    return this.#finishedAt === undefined ? null : Math.round(performance.now() - this.#finishedAt);
   }
 
   #loop(due: number): void {
@@ -184,7 +202,7 @@ export class Sampler {
     const onPage =
       known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, { common, own }, latest, first);
     if (!onPage) rollup.add(id, spec.tenant, latest);
-    this.#known.set(id, { latest, labels });
+    this.#known.set(id, { latest, before: stats === undefined ? undefined : known?.latest, labels });
   }
 
   /** A copy, because the daemon adds and removes workloads between slices; undefined when they cannot be told. */

@@ -1,4 +1,6 @@
 // The node at one moment, as a document for programs and as a page for people.
+import { placeText, startsText } from '../density/governor/texts.js';
+import type { StartWait } from '../density/governor/types.js';
 import type { CapacityRow, Condition, NodeDescription } from '../service.js';
 import { formatSize } from '../workload/units.js';
 import type { MetricsSource } from './collectors.js';
@@ -9,6 +11,8 @@ export interface StatusSource {
   readonly metrics: Pick<MetricsSource, 'describe' | 'capacity'>;
   workloads(): Iterable<Sampled>;
   latest(id: string): Latest | undefined;
+  /** What waits for its turn to start, by id. */
+  waiting(): ReadonlyMap<string, StartWait>;
 }
 
 /** Bytes, seconds, and Unix ms; null: not known. */
@@ -17,6 +21,7 @@ export interface StatusWorkload {
   readonly tenant: string;
   readonly driver: string;
   readonly state: string;
+  readonly waiting: StartWait | null;
   readonly startedAt: number | null;
   readonly restarts: number;
   readonly address: string | null;
@@ -34,7 +39,11 @@ export interface StatusDocument {
 }
 
 export function statusDocument(source: StatusSource): StatusDocument {
-  const workloads = [...source.workloads()].map((workload) => describe(workload, source.latest(workload.id)));
+  const waiting = source.waiting();
+  const workloads = [...source.workloads()].map((workload) => ({
+    ...describe(workload, source.latest(workload.id)),
+    waiting: waiting.get(workload.id) ?? null,
+  }));
   return { node: source.metrics.describe(), capacity: source.metrics.capacity(), workloads };
 }
 
@@ -104,7 +113,7 @@ details ul{margin:.5em 0;padding:0;list-style:none}details li{margin:.6em 0}
 code{font:13px/1.4 ui-monospace,monospace;background:var(--box);border:1px solid var(--line);border-radius:4px;padding:.05em .4em;overflow-wrap:anywhere;white-space:pre-wrap}
 footer{display:flex;flex-wrap:wrap;gap:.3em 1.2em;margin-top:1.4em}footer span{margin-left:auto;color:var(--soft)}`;
 
-function describe(workload: Sampled, latest: Latest | undefined): StatusWorkload {
+function describe(workload: Sampled, latest: Latest | undefined): Omit<StatusWorkload, 'waiting'> {
   const memory = latest?.stats?.memory;
   const usage = latest?.stats?.cpu?.usageUsec;
   return {
@@ -141,7 +150,13 @@ function header(node: NodeDescription, now: number): string {
   });
   return `<header><div class="top"><h1>${html(node.name)}</h1>${badges.join('')}</div>
 <p>${[...(counts.length > 0 ? counts : ['no workloads']), leaked].join(' · ')}</p>
-<p class="soft">berth ${html(node.version)}, up ${age(now - node.startedAt)} · drivers: ${drivers.join(', ')}</p></header>`;
+<p class="soft">berth ${html(node.version)}, up ${age(now - node.startedAt)} · drivers: ${drivers.join(', ')}</p>
+${startsLine(node)}</header>`;
+}
+
+function startsLine({ starts }: NodeDescription): string {
+  const { slowed, lines } = startsText(starts);
+  return `<p class="${slowed ? 'busy' : 'soft'}">starts: ${lines.map(html).join('<br>')}</p>`;
 }
 
 const LABEL: Readonly<Partial<Record<CapacityRow['dimension'], string>>> = {
@@ -230,9 +245,10 @@ function workloadSection(workloads: readonly StatusWorkload[], now: number): str
 function workloadRow(w: StatusWorkload, now: number): string {
   const cpu = w.cpuSeconds === null ? '' : `${grouped(w.cpuSeconds, 1)} s`;
   const uptime = w.startedAt === null ? '' : age(now - w.startedAt);
+  const place = w.waiting === null ? '' : ` (${placeText(w.waiting).replace(',', ', ')})`;
   return [
     `<tr><th scope="row">${html(w.id)}</th><td>${html(w.tenant)}</td><td>${html(w.driver)}</td>`,
-    `<td class="${TONE[w.state] ?? 'soft'}">${html(w.state)}</td>${figure(cpu)}`,
+    `<td class="${TONE[w.state] ?? 'soft'}">${html(w.state)}${place}</td>${figure(cpu)}`,
     w.memoryBytes === null ? figure('') : limited(formatSize, w.memoryBytes, w.memoryLimitBytes),
     `${figure(String(w.pids ?? ''))}<td>${html(w.address ?? '')}</td>`,
     `${figure(String(w.restarts))}${figure(uptime)}</tr>`,

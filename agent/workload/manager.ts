@@ -213,14 +213,14 @@ export class Manager {
     this.#actors.get(id)?.memoryEventsChanged();
   }
 
-  view(record: WorkloadRecord): WorkloadView {
+  /** `waiting`: where it is known already, as for all of a list. */
+  view(record: WorkloadRecord, waiting = this.#world.governor?.waiting(record.id)): WorkloadView {
     const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
     const { cgroups, config } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);
     const { guestAddress } = rest.spec.external ?? {};
     const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
-    const waiting = this.#world.governor?.waiting(rest.id);
     return {
       ...rest,
       sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },

@@ -2,7 +2,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
 import fc from 'fast-check';
-import { bootId, isSameProcess, parseMemInfo, parseStat, readStat, sysctl, uptime } from '../../linux/proc.js';
+import {
+  bootId,
+  isSameProcess,
+  parseCpuTicks,
+  parseMemInfo,
+  parseStat,
+  readCpuTicks,
+  readStat,
+  sysctl,
+  uptime,
+} from '../../linux/proc.js';
 
 test('stat is read past any command name', (t) => {
   const rest = 'S 42 7 8 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200';
@@ -31,6 +41,13 @@ test('meminfo is in bytes, counts stay counts', (t) => {
   t.is(info.get('MemTotal'), 16265820 * 1024);
   t.is(info.get('HugePages_Total'), 3);
   t.is(info.get('Active(anon)'), 12288);
+});
+
+test('ticks of all cpus: what waits for a disk is idle, guests are not counted twice', (t) => {
+  const text = 'cpu  100 10 50 1000 40 1 2 3 77 8\ncpu0 1 1 1 1 1 1 1 1 1 1\n';
+  t.deepEqual(parseCpuTicks(text), { total: 1206, idle: 1040 });
+  const { total, idle } = readCpuTicks();
+  t.true(total > 0 && idle <= total);
 });
 
 test('boot id, uptime and sysctl of this machine', (t) => {

@@ -3,8 +3,9 @@ import type { CapacityRow, Outlook } from '../../service.js';
 import { formatSize } from '../../workload/units.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
+import { predictionParts } from '../prediction-words.js';
 import type { Column } from '../table.js';
-import { table } from '../table.js';
+import { section, table } from '../table.js';
 import { formatAge, formatTime } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
@@ -19,6 +20,7 @@ export async function run(context: Context): Promise<Answer> {
     section('Reservations', reservationLines(answer.reservations, context.host.now())),
     section('Ceilings of the kernel', ceilingLines(answer.ceilings, context.flag('all'))),
     section('Overhead of drivers', overheadLines(answer.overhead, context.flag('all'))),
+    ...(answer.prediction === null ? [] : predictionParts(answer.prediction, answer.rows, context.style)),
     // Where nobody has a cpu to itself, who sits where is no news.
     answer.placement.workloads.length === 0 ? '' : table(CPUS, cpuRows(answer.placement), context.style),
   ];
@@ -34,10 +36,6 @@ function isOfInterest({ scope, dimension, allocatable, committed, reserved }: Ca
   if (kind === 'kind') return allocatable !== null;
   if (kind !== 'host') return true;
   return ALWAYS.includes(dimension) || (allocatable !== null && committed + reserved >= allocatable * NOTABLE);
-}
-
-function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0 ? '' : `${title}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function windowLines(windows: Outlook['windows'], now: number): string[] {

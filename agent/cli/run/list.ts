@@ -26,7 +26,7 @@ function columns(now: number): readonly Column<WorkloadView>[] {
     { title: 'ID', cell: (w) => w.id },
     { title: 'TENANT', cell: (w) => w.spec.tenant },
     { title: 'DRIVER', cell: (w) => w.spec.driver },
-    { title: 'STATE', cell: (w) => stateCell(w.state) },
+    { title: 'STATE', cell: stateCell },
     { title: 'SINCE', right: true, cell: (w) => formatAge(now - w.since) },
     { title: 'CPU', right: true, cell: cpuOf },
     { title: 'MEMORY', right: true, cell: memoryOf },

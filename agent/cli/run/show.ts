@@ -1,3 +1,4 @@
+import { waitText } from '../../density/governor/texts.js';
 import type { WorkloadView } from '../../workload/record.js';
 import { formatSize } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
@@ -26,14 +27,15 @@ export async function run(context: Context): Promise<Answer> {
 function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | undefined])[] {
   const { spec, sandbox, process, end, error } = w;
   const since = (ms: number) => `${formatTime(ms)} (${formatAge(now - ms)} ago)`;
-  const state = stateCell(w.state);
+  const { colour } = stateCell(w);
   const wanted = wish(w);
   const labels = Object.entries(spec.labels).map(([key, value]) => `${key}=${value}`);
   const limits = Object.entries(w.limits ?? {}).map(([file, value]) => `${file} ${value}`);
   return [
     ['Id', w.id],
     ['Tenant', spec.tenant],
-    ['State', { ...state, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
+    ['State', { colour, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
+    ['Waits', w.waiting && waitText(w.waiting)],
     ['Error', error === null ? undefined : { text: `${error.message} (${error.code})\n${error.hint}`, colour: 'red' }],
     ['Ended', end === null ? undefined : `${since(end.at)}\n${endSentence(end)} (cause: ${end.cause})`],
     ['Victim', end === null ? undefined : victimOf(end)],

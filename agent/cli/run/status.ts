@@ -1,3 +1,4 @@
+import { startsText } from '../../density/governor/texts.js';
 import type { Condition, NodeDescription } from '../../service.js';
 import { formatSize } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
@@ -27,6 +28,7 @@ function rows(node: NodeDescription, now: number): (readonly [string, string | C
     ['Foreign', foreignText(node.host.foreign)],
     ['Leaked', { text: counted(node.leaked, 'object'), colour: node.leaked > 0 ? 'red' : undefined }],
     ['Pressure', pressureText(node.pressure)],
+    ['Starts', startsCell(node.starts)],
     ['Conditions', conditionText(node.conditions)],
   ];
 }
@@ -72,6 +74,11 @@ function pressureText({ mode, scopes }: NodeDescription['pressure']): Cell {
     text: `${lines.join('\n')}${watched}`,
     colour: scopes.some(({ level }) => level === 'act') ? 'red' : 'yellow',
   };
+}
+
+export function startsCell(starts: NodeDescription['starts']): Cell {
+  const { slowed, lines } = startsText(starts);
+  return { text: lines.join('\n'), colour: slowed ? 'yellow' : undefined };
 }
 
 /** Errors by title, then how many of each there are: what they mean is the doctor's to say. */

@@ -49,7 +49,7 @@ export class Governor implements GovernorPort {
   #cancelPump: (() => void) | undefined;
   #closed = false;
 
-  /** `weightOf`: turns of a tenant for one of another in the same priority; default: all alike. */
+  /** `weightOf`: turns of a tenant for one of weight 1 in the same priority; default: all alike. */
   constructor(settings: GovernorSettings, ports: GovernorPorts, weightOf?: (tenant: string) => number) {
     this.#settings = settings;
     this.#ports = ports;
@@ -109,10 +109,12 @@ export class Governor implements GovernorPort {
 
   waiting(id: string): StartWait | undefined {
     const found = this.#queue.get(id);
-    if (found === undefined) return undefined;
-    const ahead = this.#queue.ahead(id);
-    const expectedMs = Math.ceil(((ahead + 1) / this.#rate) * 1000);
-    return { reason: 'start_queue', waitedMs: Math.round(this.#ports.now() - found.since), ahead, expectedMs };
+    return found === undefined ? undefined : this.#waitOf(found, this.#queue.ahead(id));
+  }
+
+  allWaiting(): Map<string, StartWait> {
+    const places = this.#queue.places();
+    return new Map([...this.#queue.items()].map((one) => [one.id, this.#waitOf(one, places.get(one.id) ?? 0)]));
   }
 
   /** One operation of the network room took so long, waiting for its worker included. */
@@ -164,6 +166,11 @@ export class Governor implements GovernorPort {
   /** Starts a second, as of now. */
   get #rate(): number {
     return allowed(this.#control, this.#settings);
+  }
+
+  #waitOf({ since }: Queued, ahead: number): StartWait {
+    const expectedMs = Math.ceil(((ahead + 1) / this.#rate) * 1000);
+    return { reason: 'start_queue', waitedMs: Math.round(this.#ports.now() - since), ahead, expectedMs };
   }
 
   #refill(): void {

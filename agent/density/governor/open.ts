@@ -10,8 +10,8 @@ export interface GovernorWorld {
   readonly events: EventPort;
   /** A start had its turn after so many seconds. */
   readonly waited: (seconds: number) => void;
-  /** Turns of a tenant for one of another in the same priority; default: all alike. */
-  readonly weightOf?: (tenant: string) => number;
+  /** Turns of a tenant for one of another in the same priority. */
+  readonly weightOf: (tenant: string) => number;
 }
 
 export function openGovernor(config: GovernorConfig, world: GovernorWorld): Governor {

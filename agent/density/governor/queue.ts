@@ -12,6 +12,8 @@ interface Lane<T> {
   readonly items: Map<string, T>;
   /** Virtual time at which its next turn begins. */
   tag: number;
+  /** What one turn moves it on by: less for a tenant of a higher weight. As of the last that came. */
+  step: number;
 }
 
 interface Band<T> {
@@ -29,7 +31,7 @@ export class FairQueue<T extends Waiting> {
   readonly #weightOf: (tenant: string) => number;
   #turns = 0;
 
-  /** `weightOf`: turns of a tenant for one of another; positive. */
+  /** `weightOf`: turns of a tenant for one of another of weight 1; positive. */
   constructor(weightOf: (tenant: string) => number = () => 1) {
     this.#weightOf = weightOf;
   }
@@ -57,8 +59,9 @@ export class FairQueue<T extends Waiting> {
     this.#all.set(item.id, item);
     const band = this.#bands.get(item.priority) ?? { lanes: new Map<string, Lane<T>>(), virtual: 0, size: 0 };
     this.#bands.set(item.priority, band);
-    const lane = band.lanes.get(item.tenant) ?? { items: new Map<string, T>(), tag: band.virtual };
+    const lane = band.lanes.get(item.tenant) ?? { items: new Map<string, T>(), tag: band.virtual, step: 1 };
     band.lanes.set(item.tenant, lane);
+    lane.step = 1 / Math.max(1e-3, this.#weightOf(item.tenant));
     if (lane.items.size === 0) lane.tag = Math.max(lane.tag, band.virtual);
     lane.items.set(item.id, item);
     band.size += 1;
@@ -83,7 +86,7 @@ export class FairQueue<T extends Waiting> {
     const lane = band?.lanes.get(item.tenant);
     if (band && lane) {
       band.virtual = Math.max(band.virtual, lane.tag);
-      lane.tag += 1 / Math.max(1e-3, this.#weightOf(item.tenant));
+      lane.tag += lane.step;
     }
     this.remove(item.id);
     return item;
@@ -95,15 +98,19 @@ export class FairQueue<T extends Waiting> {
     const band = item && this.#bands.get(item.priority);
     const lane = item && band?.lanes.get(item.tenant);
     if (!item || !band || !lane) return 0;
-    let count = 0;
-    for (const [priority, { size }] of this.#bands) if (priority > item.priority) count += size;
-    const before = indexOf(lane.items, id);
-    const step = (tenant: string) => 1 / Math.max(1e-3, this.#weightOf(tenant));
-    const mine = lane.tag + before * step(item.tenant);
-    for (const [tenant, other] of band.lanes)
-      if (other !== lane && other.items.size > 0)
-        count += Math.min(other.items.size, Math.max(0, Math.ceil((mine - other.tag) / step(tenant))));
-    return count + before;
+    return this.#above(item.priority) + aheadIn(band, lane, indexOf(lane.items, id));
+  }
+
+  /** `ahead` of all at once: one after the other each would count its lane anew. */
+  places(): Map<string, number> {
+    const places = new Map<string, number>();
+    for (const [priority, band] of this.#bands) {
+      const above = this.#above(priority);
+      for (const lane of band.lanes.values())
+        for (const [before, id] of [...lane.items.keys()].entries())
+          places.set(id, above + aheadIn(band, lane, before));
+    }
+    return places;
   }
 
   byPriority(): { priority: number; queued: number }[] {
@@ -122,6 +129,12 @@ export class FairQueue<T extends Waiting> {
       .sort((a, b) => b.queued - a.queued || (a.tenant < b.tenant ? -1 : 1));
   }
 
+  #above(than: number): number {
+    let count = 0;
+    for (const [priority, { size }] of this.#bands) if (priority > than) count += size;
+    return count;
+  }
+
   #fairest(): T | undefined {
     const highest = Math.max(...this.#bands.keys());
     const band = this.#bands.get(highest);
@@ -134,6 +147,16 @@ export class FairQueue<T extends Waiting> {
     }
     return chosen?.items.values().next().value;
   }
+}
+
+/** Of the same priority, those that come before the one at this place of its tenant. */
+function aheadIn<T>({ lanes }: Band<T>, lane: Lane<T>, before: number): number {
+  const mine = lane.tag + before * lane.step;
+  let count = before;
+  for (const other of lanes.values())
+    if (other !== lane && other.items.size > 0)
+      count += Math.min(other.items.size, Math.max(0, Math.ceil((mine - other.tag) / other.step)));
+  return count;
 }
 
 function indexOf(items: ReadonlyMap<string, unknown>, id: string): number {

@@ -22,7 +22,7 @@ export interface StartWait {
   readonly waitedMs: number;
   /** Starts that come first, as it looks now. */
   readonly ahead: number;
-  /** Until its turn at the rate of now; null for a host where nothing starts. */
+  /** Until its turn at the rate of now. */
   readonly expectedMs: number;
 }
 
@@ -33,6 +33,8 @@ export interface GovernorPort {
   /** Resolves at its turn. Rejects with `deadline_exceeded` (cold only), or with the reason of the signal. */
   admit(request: StartRequest): Promise<Release>;
   waiting(id: string): StartWait | undefined;
+  /** Everybody who waits, by id: cheaper than one after the other. */
+  allWaiting(): ReadonlyMap<string, StartWait>;
 }
 
 /** Pressure of the last interval as shares of time (0-1), latencies in ms, `start` as a multiple of the usual. */

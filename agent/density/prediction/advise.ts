@@ -20,6 +20,8 @@ export interface Advice {
     readonly workloads: number;
     /** Of those: with a prediction that is more than a day old. */
     readonly known: number;
+    /** Of what is promised, that of those; 0-1. */
+    readonly share: number;
     readonly samples: number;
     /** Of the youngest prediction that was used; null: none was. */
     readonly ageMs: number | null;
@@ -42,17 +44,17 @@ export function advise(workloads: readonly Advised[]): Advice[] {
 function adviseOne(name: Advice['class'], resource: Advice['resource'], workloads: readonly Advised[]): Advice {
   const promised = sum(workloads, resource);
   const known = workloads.filter(({ prediction }) => prediction !== undefined && !prediction.learning);
+  const share = promised > 0 ? sum(known, resource) / promised : 0;
   const figure = resource === 'cpu' ? 'independent' : 'worst';
   const expected = forecast(workloads)[resource][figure];
   const shapes = new Map(known.flatMap(({ prediction }) => (prediction ? [[prediction.shape, prediction]] : [])));
   const ages = [...shapes.values()].map(({ ageMs }) => ageMs);
   const basis: Advice['basis'] = {
     ...{ figure, percentile: resource === 'cpu' ? 98 : 100, promised, expected },
-    ...{ workloads: workloads.length, known: known.length },
+    ...{ workloads: workloads.length, known: known.length, share },
     samples: [...shapes.values()].reduce((count, { samples }) => count + samples, 0),
     ageMs: ages.length === 0 ? null : Math.min(...ages),
   };
-  const share = promised > 0 ? sum(known, resource) / promised : 0;
   if (share < ENOUGH || expected <= 0) {
     const percent = Math.round(share * 100);
     const reason = `learning: a day of samples stands behind ${percent} % of what is promised, ${ENOUGH * 100} % are needed`;

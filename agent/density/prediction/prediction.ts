@@ -1,12 +1,13 @@
 // Learning on this host: a sample of every running workload each minute, a checkpoint each ten, and what follows for the
 // host when somebody asks.
 import type { WorkloadSpec } from '../../workload/spec.js';
+import type { DamagedCheckpoint } from '../checkpoint.js';
 import { type Advice, advise } from './advise.js';
 import type { Checkpoint } from './checkpoint.js';
 import { type Forecast, forecast } from './forecast.js';
 import { type Prediction, Predictor } from './predictor.js';
+import { type Counters, Rates } from './rates.js';
 import { shapeOf } from './shape.js';
-import { type Counters, Usage } from './usage.js';
 
 export interface Observed {
   readonly id: string;
@@ -24,8 +25,16 @@ export interface PredictionPorts {
   /** Unix ms: what was learned outlives the boot. */
   now(): number;
   setTimer(ms: number, run: () => void): () => void;
+  /** What was learned is set aside; it is learned anew. */
+  onDamaged(damaged: DamagedCheckpoint): void;
   /** A checkpoint could not be read or written. */
   onError(error: unknown, message: string): void;
+}
+
+/** What is expected of the host, and what follows from it. */
+export interface Outcome {
+  readonly forecast: Forecast;
+  readonly advice: readonly Advice[];
 }
 
 const SAMPLE_MS = 60_000;
@@ -34,7 +43,9 @@ const SAVE_EVERY = 10;
 export class PredictionService {
   readonly #ports: PredictionPorts;
   readonly #predictor = new Predictor();
-  readonly #usage = new Usage();
+  readonly #rates = new Rates();
+  /** A spec is never changed, only replaced. */
+  readonly #shapes = new WeakMap<WorkloadSpec, string>();
   #samples = 0;
   #cancel: (() => void) | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -46,7 +57,7 @@ export class PredictionService {
   async start(): Promise<void> {
     try {
       const { record, damaged } = await this.#ports.checkpoint.load();
-      if (damaged) this.#ports.onError(new Error(damaged.problem), `what was learned of use is in ${damaged.movedTo}`);
+      if (damaged) this.#ports.onDamaged(damaged);
       this.#predictor.restore(record);
     } catch (error) {
       this.#ports.onError(error, 'what was learned of use could not be read');
@@ -61,22 +72,15 @@ export class PredictionService {
     await this.#saving;
   }
 
-  forecast(): Forecast {
-    return forecast(this.#forecasted());
-  }
-
-  advise(): Advice[] {
-    return advise(this.#forecasted());
-  }
-
-  #forecasted() {
+  outcome(): Outcome {
     const now = this.#ports.now();
     const known = new Map<string, Prediction | undefined>();
-    return this.#ports.observed().map(({ spec, promised }) => {
-      const shape = shapeOf(spec);
+    const workloads = this.#ports.observed().map(({ spec, promised }) => {
+      const shape = this.#shapeOf(spec);
       if (!known.has(shape)) known.set(shape, this.#predictor.predict(shape, now));
       return { class: spec.class, promised, prediction: known.get(shape) };
     });
+    return { forecast: forecast(workloads), advice: advise(workloads) };
   }
 
   #next(): void {
@@ -92,10 +96,16 @@ export class PredictionService {
     const now = this.#ports.now();
     const observed = this.#ports.observed();
     for (const { id, spec, counters } of observed) {
-      const use = counters && this.#usage.between(id, counters, now);
-      if (use !== undefined) this.#predictor.observe(shapeOf(spec), use, now);
+      const use = counters && this.#rates.between(id, counters);
+      if (use !== undefined) this.#predictor.observe(this.#shapeOf(spec), use, now);
     }
-    this.#usage.keep(new Set(observed.map(({ id }) => id)));
+    this.#rates.keep(new Set(observed.map(({ id }) => id)));
+  }
+
+  #shapeOf(spec: WorkloadSpec): string {
+    const shape = this.#shapes.get(spec) ?? shapeOf(spec);
+    this.#shapes.set(spec, shape);
+    return shape;
   }
 
   #save(): void {

@@ -135,6 +135,7 @@ export async function berth(line: string | readonly string[], options: RunOption
       err += text;
     },
     stdin: async () => input ?? '',
+    openTerminal: async () => undefined,
     interruption: () => new AbortController().signal,
     connect: async (address) => {
       if (agent === undefined) throw new BerthError('cannot_connect', `cannot connect to ${address}: ECONNREFUSED`);

@@ -5,10 +5,11 @@ import test from 'ava';
 import { EXAMPLES } from '../../../agent/cli/spec-help.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
 import type { Config } from '../../../agent/config/schema.js';
+import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import { BerthError, ERRORS, type ErrorCode } from '../../../agent/errors.js';
-import type { BerthEvent, NodeDescription } from '../../../agent/service.js';
+import type { BerthEvent, CapacityRow, NodeDescription } from '../../../agent/service.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
-import { CALM, EVERYBODY_SHARES } from '../calm.js';
+import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
 const NODE: NodeDescription = {
@@ -27,6 +28,7 @@ const NODE: NodeDescription = {
   workloads: { pending: 0, preparing: 0, starting: 0, running: 12, frozen: 0, stopping: 0, exited: 0, failed: 1 },
   leaked: 0,
   pressure: CALM,
+  starts: NO_STARTS,
   host: {
     hostname: 'host-7',
     os: 'Debian GNU/Linux 13',
@@ -59,6 +61,7 @@ Drivers     exec, qemu (tcg)
 Foreign     3 docker, 1 lxc
 Leaked      0 objects
 Pressure    calm
+Starts      32 a second, 0 of 8 under way, none waits
 Conditions  1 warning, see berth doctor
 `,
   );
@@ -88,6 +91,7 @@ Boot        b0b0
 Workloads   12 running, 1 failed
 Leaked      1 object
 Pressure    calm
+Starts      32 a second, 0 of 8 under way, none waits
 Conditions  error: No pressure figures
             error: No \\x1b cgroup
             2 errors, 1 warning, 1 note, see berth doctor
@@ -95,6 +99,80 @@ Conditions  error: No pressure figures
   );
   const fine = fakeAgent({ 'node.describe': () => ({ ...NODE, conditions: [] }) });
   t.regex((await berth('node status', { agent: fine })).out, /^Conditions {2}none$/m);
+});
+
+test('node status: what waits to start, and why it takes longer', async (t) => {
+  const lastDecrease = { signal: 'cpu', value: 0.72, limit: 0.6, rateBefore: 32, rate: 22.4, agoMs: 11_200 } as const;
+  const starts = { ...NO_STARTS, rate: 4, inFlight: 5, cap: 5, queued: 120, oldestWaitMs: 3100, lastDecrease };
+  const { out } = await berth('node status', { agent: fakeAgent({ 'node.describe': () => ({ ...NODE, starts }) }) });
+  t.true(
+    out.includes(
+      `Starts      4 a second, 5 of 5 under way, 120 of at most 1920 wait, the oldest for 4s
+            slowed from 32 a second, last 12s ago: tasks wait for a cpu 72 % of the time, the limit is 60 %
+`,
+    ),
+    out,
+  );
+  const off = { ...NO_STARTS, enabled: false };
+  const agent = fakeAgent({ 'node.describe': () => ({ ...NODE, starts: off }) });
+  t.regex((await berth('node status', { agent })).out, /^Starts {6}all at once/m);
+});
+
+test('node capacity: what is expected to be used, and what that would allow', async (t) => {
+  const rest = { kept: 0, reserved: 0, used: null };
+  const rows = [
+    { scope: 'host', dimension: 'cpu', capacity: 16, allocatable: 60, committed: 41, ...rest },
+  ] as const satisfies readonly CapacityRow[];
+  const basis = {
+    figure: 'independent',
+    percentile: 98,
+    promised: 41,
+    expected: 12.06,
+    workloads: 82,
+    known: 80,
+  } as const;
+  const prediction: PredictionView = {
+    mode: 'advise',
+    forecast: {
+      cpu: { mean: 8.4, independent: 12.06, worst: 30 },
+      memory: { mean: 2 ** 33, independent: 2 ** 34, worst: 2 ** 35 },
+      ...{ workloads: 82, unknown: 2 },
+    },
+    advice: [
+      {
+        ...{ class: 'burstable', resource: 'cpu', ratio: 3.4, reason: '' },
+        basis: { ...basis, share: 0.976, samples: 115_000, ageMs: 3 * 86_400_000 },
+      },
+      {
+        ...{ class: 'besteffort', resource: 'memory', ratio: null, reason: 'learning' },
+        basis: { ...basis, promised: 2 ** 30, expected: 2 ** 29, share: 0, samples: 0, ageMs: null },
+      },
+    ],
+  };
+  const answer = {
+    rows,
+    windows: [],
+    ceilings: [],
+    reservations: [],
+    overhead: [],
+    prediction,
+    placement: EVERYBODY_SHARES,
+  };
+  const agent = fakeAgent({ 'node.capacity': () => answer });
+  const { out } = await berth('node capacity', { agent });
+  t.is(
+    out.slice(out.indexOf('Expected')),
+    `Expected use (density.prediction is advise; admission does not follow it)
+  cpu: 8.4 cores on the whole, 12.06 cores in 98 of 100 moments, 30 cores with all at their peak; the host has 16 cores, may promise 60 cores
+  memory: 8Gi on the whole, 16Gi in 98 of 100 moments, 32Gi with all at their peak
+  of 82 workloads 2 were never sampled and count as they are promised
+
+CLASS       RESOURCE   ADVISED  PROMISED  EXPECTED  WORKLOADS  KNOWN  SAMPLES  YOUNGEST
+burstable   cpu           x3.4        41     12.06         82    98%   115000        3d
+besteffort  memory    learning       1Gi     512Mi         82     0%        0         -
+`,
+  );
+  t.deepEqual(JSON.parse((await berth('node capacity --json', { agent })).out).prediction, prediction);
 });
 
 test('node capacity: sizes as text, no limit, share', async (t) => {
@@ -138,6 +216,7 @@ test('node capacity: sizes as text, no limit, share', async (t) => {
     ceilings,
     reservations: [{ reservation: 'web-1.x.y', ...made }],
     overhead: overheads,
+    prediction: null,
     placement: EVERYBODY_SHARES,
   };
   const agent = fakeAgent({ 'node.capacity': () => answer });

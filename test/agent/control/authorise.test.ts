@@ -56,6 +56,15 @@ test('a scheduler acts within its tenants only', async (t) => {
     (await node.call('node.capacity')).rows.map(({ scope }) => scope),
     ['host', 'tenant/acme'],
   );
+  const top = await node.call('node.top');
+  t.deepEqual(
+    top.workloads.map(({ id }) => id),
+    ['mine'],
+  );
+  const queued = [{ tenant: 'acme', queued: 1 }];
+  t.deepEqual(top.starts.byTenant, queued);
+  t.deepEqual((await node.call('node.describe')).starts.byTenant, queued);
+  t.is((await local.call('node.top')).starts.byTenant.length, 2);
   t.is((await local.call('workload.list')).workloads.length, 2);
   await t.throwsAsync(node.call('workload.get', { id: 'nobody' }), { code: 'not_found' });
 });

@@ -50,6 +50,7 @@ export function fakeDensity(calls: string[]): Part {
       ceilings: [{ name: 'keys', limit: 10, used: 1 }],
       reservations: [...reservations.values()],
       overhead: [],
+      prediction: null,
     }),
     reserve: async (spec, scheduler, ttl) => {
       calls.push(`reserve ${spec.id} ${ttl}`);

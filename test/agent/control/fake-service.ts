@@ -1,8 +1,9 @@
 import { BerthError } from '../../../agent/errors.js';
+import { topRow } from '../../../agent/metrics/top.js';
 import type { AgentService, NodeDescription } from '../../../agent/service.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
-import { CALM, EVERYBODY_SHARES } from '../calm.js';
+import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
 
 export interface FakeService extends AgentService {
@@ -11,6 +12,9 @@ export interface FakeService extends AgentService {
   /** While it is set, `doctor` waits for it: a request that stays under way. */
   hold: Promise<void> | undefined;
 }
+
+const NO_SAMPLES = { latest: () => undefined, interval: () => undefined };
+const STARTS = { ...NO_STARTS, queued: 3, byTenant: ['acme', 'globex'].map((tenant) => ({ tenant, queued: 1 })) };
 
 /** A service that keeps workloads in a map and does nothing to the host. */
 export function fakeService(): FakeService {
@@ -40,6 +44,15 @@ export function fakeService(): FakeService {
         ...{ kept: 0, reserved: 0, used: null },
       })),
     placement: () => EVERYBODY_SHARES,
+    top: () => ({
+      ...{ at: 1, sampleAgeMs: null, node: { name: 'fake', ready: true, cordoned } },
+      host: {
+        ...{ cpus: 1, cpu: null, memoryBytes: 1, memoryUsedBytes: null },
+        pressure: { cpu: null, memory: null, io: null },
+      },
+      starts: STARTS,
+      workloads: [...workloads.values()].map((view) => topRow(view, NO_SAMPLES, undefined)),
+    }),
     ...fakeDensity(calls),
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
@@ -102,6 +115,7 @@ function describe(cordoned: boolean): NodeDescription {
     workloads: { pending: 0, preparing: 0, starting: 0, running: 0, frozen: 0, stopping: 0, exited: 0, failed: 0 },
     leaked: 0,
     pressure: CALM,
+    starts: STARTS,
     host: {},
     conditions: [],
   };

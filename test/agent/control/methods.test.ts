@@ -39,6 +39,7 @@ test('every method makes the round trip', async (t) => {
   t.is((await call('workload.create', { spec: specOf('web') })).spec.class, 'burstable');
   t.is((await call('workload.update', { id: 'web', spec: specOf('web') })).generation, 2);
   t.is((await call('workload.get', { id: 'web' })).id, 'web');
+  t.like((await call('node.top')).workloads[0], { id: 'web', tenant: 'acme', cpu: null, waiting: null });
   t.is((await call('workload.list')).workloads.length, 1);
   t.is((await call('workload.list', { tenant: 'globex' })).workloads.length, 0);
   t.is((await call('workload.list', { state: 'failed' })).workloads.length, 0);

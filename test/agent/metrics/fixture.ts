@@ -1,5 +1,6 @@
 // A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
 
+import type { StartWait } from '../../../agent/density/governor/types.js';
 import type { OverheadView } from '../../../agent/density/overhead/count.js';
 import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
@@ -13,7 +14,7 @@ import type { CapacityRow } from '../../../agent/service.js';
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
-import { CALM, EVERYBODY_SHARES } from '../calm.js';
+import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { newGovernor } from '../density/governor/fixture.js';
 
 /** Counters that grow with `step`; workload number `n` gives each its own figures. */
@@ -104,6 +105,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     return this.sampler.latest(id);
   }
 
+  waiting(): ReadonlyMap<string, StartWait> {
+    return new Map();
+  }
+
   workloads(): readonly Sampled[] {
     return this.list;
   }
@@ -149,6 +154,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       workloads: Object.fromEntries(states.map((state) => [state, of(state)])) as Record<WorkloadState, number>,
       leaked: 0,
       pressure: CALM,
+      starts: NO_STARTS,
       host: {},
       conditions: [
         { code: 'no_kvm', severity: 'warning' as const, title: 'No KVM', why: 'no /dev/kvm', fix: 'load <kvm>' },

@@ -168,3 +168,25 @@ test('a sample of many workloads lets the loop turn', async (t) => {
   going = false;
   t.true(turns >= 9, `${turns} turns`);
 });
+
+test('an interval is between two readings in a row', async (t) => {
+  const node = new MadeUpNode(1);
+  const read = node.readStats.bind(node);
+  t.is(node.sampler.interval('web-0'), undefined);
+  t.is(node.sampler.ageMs(), null);
+  await node.sampler.sample();
+  t.is(node.sampler.interval('web-0'), undefined, 'the first');
+  node.step = 4;
+  await node.sampler.sample();
+  const interval = node.sampler.interval('web-0');
+  t.is(interval?.before.stats?.cpu?.usageUsec, statsOf(0, 1).cpu?.usageUsec);
+  t.is(interval?.latest.stats?.cpu?.usageUsec, statsOf(0, 4).cpu?.usageUsec);
+  node.readStats = () => undefined;
+  await node.sampler.sample();
+  t.is(node.sampler.interval('web-0'), undefined, 'its cgroup is gone');
+  node.readStats = read;
+  node.list.length = 0;
+  await node.sampler.sample();
+  t.is(node.sampler.interval('web-0'), undefined);
+  t.is(typeof node.sampler.ageMs(), 'number');
+});

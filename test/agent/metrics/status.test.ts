@@ -8,7 +8,12 @@ const NOW = 1_790_000_000_123 + 93_000;
 async function documentOf(count: number): Promise<StatusDocument> {
   const node = new MadeUpNode(count);
   await node.sampler.sample();
-  return statusDocument({ metrics: node, workloads: () => node.workloads(), latest: (id) => node.latest(id) });
+  return statusDocument({
+    metrics: node,
+    workloads: () => node.workloads(),
+    latest: (id) => node.latest(id),
+    waiting: () => node.waiting(),
+  });
 }
 
 /** The text a person reads, cells and boxes apart. */
@@ -28,6 +33,19 @@ test('what a person looks for is there, in readable units', async (t) => {
   t.regex(text, /\|Addresses \|2 of 65,533\|/);
   t.regex(text, /\|web-0\|acme\|exec\|running\|1\.3 s\|64Mi of 256Mi\|3\|10\.133\.0\.0\|0\|1m 33s\|/);
   t.regex(text, /\|web-1\|umbrella\|exec\|running\|1\.3 s\|64Mi\|4\|/);
+});
+
+test('what waits to start, and how fast others do', async (t) => {
+  const document = await documentOf(1);
+  const waiting = { reason: 'start_queue', ahead: 1, expectedMs: 1500, waitedMs: 10 } as const;
+  const workloads = document.workloads.map((w) => ({ ...w, state: 'pending', waiting }));
+  const text = words(statusPage({ ...document, workloads }, NOW));
+  t.regex(text, /\|starts: 32 a second, 0 of 8 under way, none waits\|/);
+  t.regex(text, /\|pending \(2nd, ~2s\)\|/);
+  const node = new MadeUpNode(1);
+  const source = { metrics: node, workloads: () => node.workloads(), latest: () => undefined };
+  const made = statusDocument({ ...source, waiting: () => new Map([['web-0', waiting]]) });
+  t.deepEqual(made.workloads[0]?.waiting, waiting);
 });
 
 const REST = { capacity: 0, kept: 0, reserved: 0, used: null } as const;

@@ -47,6 +47,14 @@ test('who leaves is gone at once, with its own reason, and the next one moves up
   ask('c');
   await clock.runUntil(0);
   t.is(governor.waiting('c')?.ahead, 1);
+  t.deepEqual(
+    [...governor.allWaiting()].map(([id, { ahead }]) => [id, ahead]),
+    [
+      ['b', 0],
+      ['c', 1],
+    ],
+  );
+  t.deepEqual(governor.allWaiting().get('c'), governor.waiting('c'));
   b.abort(new Error('deleted'));
   await clock.runUntil(1);
   t.deepEqual(

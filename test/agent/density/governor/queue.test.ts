@@ -55,6 +55,16 @@ test('weights are turns of one tenant for one of another', (t) => {
   t.true(gold >= 28 && gold <= 31, `${gold} of 40`);
 });
 
+test('a weight that is changed counts from the next that comes', (t) => {
+  let gold = 1;
+  const queue = new FairQueue((tenant) => (tenant === 'gold' ? gold : 1));
+  for (let i = 0; i < 50; i++) for (const tenant of ['gold', 'tin']) queue.push(item(`${tenant}-${i}`, tenant));
+  gold = 4;
+  queue.push(item('gold-more', 'gold'));
+  const first = Array.from({ length: 40 }, () => queue.next()?.tenant);
+  t.true(first.filter((tenant) => tenant === 'gold').length >= 29);
+});
+
 test('important starts without end do not keep the others out', (t) => {
   const queue = new FairQueue();
   queue.push(item('poor', 'a', 0));
@@ -104,6 +114,9 @@ test('whatever is done to it, it holds what went in and has not come out, and in
           t.is(queue.remove(`w${operation.id}`), model.get(`w${operation.id}`));
           model.delete(`w${operation.id}`);
         } else {
+          const places = queue.places();
+          t.is(places.size, model.size);
+          for (const [id, place] of places) t.is(place, queue.ahead(id));
           const next = queue.next();
           if (next === undefined) t.is(model.size, 0);
           else {

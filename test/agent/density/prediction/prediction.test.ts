@@ -7,8 +7,8 @@ import { Checkpoint } from '../../../../agent/density/prediction/checkpoint.js';
 import { forecast } from '../../../../agent/density/prediction/forecast.js';
 import { type Observed, PredictionService } from '../../../../agent/density/prediction/prediction.js';
 import { Predictor } from '../../../../agent/density/prediction/predictor.js';
+import { Rates } from '../../../../agent/density/prediction/rates.js';
 import { shapeOf } from '../../../../agent/density/prediction/shape.js';
-import { Usage } from '../../../../agent/density/prediction/usage.js';
 import { temporaryDirectory } from '../../../runner/temporary.js';
 import { FakeClock } from '../../../simulate/clock.js';
 import { specOf } from '../../workload/fake-world.js';
@@ -133,13 +133,14 @@ test('an idle class is not promised without end, and one that uses more than it 
 });
 
 test('use is the difference of two readings; a counter that went back gives none', (t) => {
-  const usage = new Usage();
-  t.is(usage.between('a', { cpuSeconds: 10, memoryBytes: 5 }, 0), undefined);
-  t.deepEqual(usage.between('a', { cpuSeconds: 40, memoryBytes: 7 }, 60_000), { cpu: 0.5, memory: 7 });
-  t.is(usage.between('a', { cpuSeconds: 1, memoryBytes: 7 }, 120_000), undefined);
-  t.is(usage.between('a', { cpuSeconds: 9, memoryBytes: 7 }, 90_000), undefined, 'the clock went back');
-  usage.keep(new Set());
-  t.is(usage.between('a', { cpuSeconds: 99, memoryBytes: 7 }, 180_000), undefined);
+  const rates = new Rates();
+  const between = (at: number, cpuSeconds: number) => rates.between('a', { at, cpuSeconds, memoryBytes: 7 });
+  t.is(between(0, 10), undefined);
+  t.deepEqual(between(60_000, 40), { cpu: 0.5, memory: 7 });
+  t.is(between(60_000, 40), undefined, 'nothing was read since');
+  t.is(between(120_000, 1), undefined, 'started anew');
+  rates.keep(new Set());
+  t.is(between(180_000, 99), undefined, 'forgotten');
 });
 
 test('a damaged checkpoint is set aside, whatever is in it', async (t) => {
@@ -160,6 +161,7 @@ function service(directory: string, clock: FakeClock, observed: () => readonly O
   const prediction = new PredictionService({
     checkpoint: new Checkpoint(directory),
     ...{ observed, now: clock.now, setTimer: clock.setTimer },
+    onDamaged: ({ movedTo }) => void errors.push(`damaged: ${movedTo}`),
     onError: (_error, message) => void errors.push(message),
   });
   return { prediction, errors };
@@ -172,22 +174,22 @@ test('two days of samples become advice, and outlive the agent', async (t) => {
   const observed = (): Observed[] => [
     {
       ...{ id: 'web-1', spec: specOf(), promised: { cpu: 1, memory: 512 * MIB } },
-      counters: { cpuSeconds: (clock.now() / 1000) * 0.2, memoryBytes: 128 * MIB },
+      counters: { at: clock.now(), cpuSeconds: (clock.now() / 1000) * 0.2, memoryBytes: 128 * MIB },
     },
     { id: 'web-2', spec: specOf({ id: 'web-2' }), promised: { cpu: 1, memory: 512 * MIB }, counters: undefined },
   ];
   const first = service(directory, clock, observed);
   await first.prediction.start();
-  t.is(first.prediction.advise()[0]?.ratio, null);
+  t.is(first.prediction.outcome().advice[0]?.ratio, null);
   await clock.runUntil(48 * HOUR);
-  const advice = first.prediction.advise();
+  const { advice } = first.prediction.outcome();
   t.true((advice[0]?.ratio ?? 0) > 3 && (advice[1]?.ratio ?? 0) > 3, JSON.stringify(advice));
   await first.prediction.stop();
   t.deepEqual(readdirSync(directory), ['prediction.json']);
   const second = service(directory, clock, observed);
   await second.prediction.start();
-  t.is(second.prediction.advise()[1]?.ratio, advice[1]?.ratio);
-  t.is(second.prediction.forecast().unknown, 0);
+  t.is(second.prediction.outcome().advice[1]?.ratio, advice[1]?.ratio);
+  t.is(second.prediction.outcome().forecast.unknown, 0);
   await second.prediction.stop();
   t.deepEqual([...first.errors, ...second.errors], []);
 });

@@ -1,0 +1,48 @@
+// What a session with scopes sees of an answer about the whole node: figures of the host, and nothing of other tenants.
+import type { GovernorStatus } from '../density/governor/types.js';
+import type { TopDocument } from '../metrics/top.js';
+import type { PlacementDescription } from '../placement/describe.js';
+import type { NodeDescription, Outlook } from '../service.js';
+import { type Grant, permits } from './authorise.js';
+
+export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
+  return { ...node, starts: startsFor(grant, node.starts) };
+}
+
+export function topFor(grant: Grant, top: TopDocument): TopDocument {
+  const workloads = top.workloads.filter(({ tenant }) => permits(grant, tenant));
+  return { ...top, starts: startsFor(grant, top.starts), workloads };
+}
+
+function startsFor(grant: Grant, starts: GovernorStatus): GovernorStatus {
+  return { ...starts, byTenant: starts.byTenant.filter(({ tenant }) => permits(grant, tenant)) };
+}
+
+/** Rows of tenants outside the scope are not told; the host's are for everyone. */
+export function seesScope(grant: Grant, scope: string): boolean {
+  const [kind, tenant = ''] = scope.split('/');
+  return kind !== 'tenant' || permits(grant, tenant);
+}
+
+export function outlookFor(grant: Grant, outlook: Outlook): Outlook {
+  const { windows, reservations } = outlook;
+  const hidden = (key: string): boolean => key.startsWith('tenant.') && !permits(grant, key.split('.')[1] ?? '');
+  const seen = windows.map((window) => ({
+    ...window,
+    changes: Object.fromEntries(Object.entries(window.changes).filter(([key]) => !hidden(key))),
+  }));
+  return { ...outlook, windows: seen, reservations: reservations.filter(({ tenant }) => permits(grant, tenant)) };
+}
+
+/** Of other tenants' workloads a scheduler sees that they are there, and not which. */
+export function placementFor(grant: Grant, all: PlacementDescription): PlacementDescription {
+  const hidden = new Set(all.workloads.filter(({ tenant }) => !permits(grant, tenant)).map(({ id }) => id));
+  if (hidden.size === 0) return all;
+  return {
+    ...all,
+    cpus: all.cpus.map((cpu) => ({ ...cpu, holders: cpu.holders.map((id) => (hidden.has(id) ? '(other)' : id)) })),
+    workloads: all.workloads.filter(({ id }) => !hidden.has(id)),
+    violations: all.violations.filter(({ holder }) => !hidden.has(holder)),
+    failures: all.failures.filter(({ id }) => !hidden.has(id)),
+  };
+}
