@@ -58,6 +58,20 @@ export function victimOf({ victim }: EndRecord): string | undefined {
   return victim && `process ${victim.pid} (${victim.command}), ${formatSize(victim.memory)}`;
 }
 
+/** What it waits for before it may start or go on; undefined: for nothing. */
+export function waitOf({ waiting }: WorkloadView): string | undefined {
+  if (waiting === undefined) return undefined;
+  const since = `for ${formatAge(waiting.waitedMs)}`;
+  if (waiting.reason === 'start_queue') return `${since}, for its turn: ${waiting.ahead} are ahead`;
+  const each = waiting.for.map(({ id, state, problem }) => `${id} (${state}${problem === null ? '' : `: ${problem}`})`);
+  return `${since}, for those that make room: ${each.join(', ') || 'others'}`;
+}
+
+/** Of one that was stopped for another: `for web-9 of tenant acme`. */
+export function preemptorOf({ by }: Pick<EndRecord, 'by'>): string {
+  return by === undefined ? '' : `for ${by.workload} of tenant ${by.tenant}`;
+}
+
 /** Limits and usage at an end, the workload's own first; undefined: not known. */
 export function memoryThen({ memory }: EndRecord): string | undefined {
   if (memory === undefined) return undefined;

@@ -357,9 +357,17 @@ test('fits: yes is 0, no is 3 with every reason', async (t) => {
     hint: 'Wait.',
   } as const;
   const room = [{ scope: 'host', dimension: 'memory', more: 3 }] as const;
-  const yes = { fits: true, refusals: [], more: 3, room, wouldGo: null, downgraded: ['db'] };
+  const yes = { fits: true, refusals: [], more: 3, room, wouldGo: null, preemption: null, downgraded: ['db'] };
   const small = { id: 'small', tenant: 'acme', class: 'besteffort', priority: 5 } as const;
-  const no = { fits: false, refusals: [refusal], more: 0, room: [], wouldGo: [small], downgraded: [] };
+  const no = {
+    fits: false,
+    refusals: [refusal],
+    more: 0,
+    room: [],
+    wouldGo: [small],
+    preemption: null,
+    downgraded: [],
+  };
   const agent = fakeAgent({ 'workload.fits': ({ spec }) => (spec.id === 'a' ? yes : no) });
   const { exit, out } = await berth('fits -f -', { agent, input: '[{"id": "a"}, {"id": "b"}]' });
   t.is(exit, 3);

@@ -156,6 +156,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       started: () => undefined,
       ended: () => undefined,
       admission: () => undefined,
+      preempted: () => undefined,
       reconciled: () => undefined,
       network: () => undefined,
     },
