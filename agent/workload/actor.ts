@@ -154,6 +154,7 @@ export class Actor {
   async #loop(): Promise<void> {
     while (this.#dirty && !this.#closed) {
       this.#dirty = false;
+      clearTimeout(this.#timer);
       const begun = performance.now();
       try {
         await this.exclusive(() => this.#round());
