@@ -12,7 +12,6 @@ import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting, Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
-import { BerthError } from './errors.js';
 import { diagnose } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
@@ -38,7 +37,7 @@ import type {
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
-import type { Claimant } from './workload/reserving.js';
+import type { Claimant, Reach } from './workload/reserving.js';
 import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
 import type { World } from './workload/world.js';
 
@@ -162,13 +161,8 @@ export class Agent implements AgentService {
     const victims = evict ? tenants.overdue(name) : [];
     const evicted: string[] = [];
     for (const { id } of victims) {
-      try {
-        await manager.setDesired(id, 'stopped');
-      } catch (error) {
-        // Gone, or about to: somebody deleted it while others were stopped.
-        if (error instanceof BerthError && (error.code === 'not_found' || error.code === 'invalid_state')) continue;
-        throw error;
-      }
+      const detail = `stopped because tenant ${name} had more ${tenant.over.join(', ')} than its quota`;
+      if (!(await manager.evict(id, { cause: 'quota', detail, at: Date.now() }))) continue;
       evicted.push(id);
       world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data: { over: tenant.over } });
     }
@@ -212,8 +206,8 @@ export class Agent implements AgentService {
     world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
   }
 
-  fits(spec: WorkloadSpec): Promise<FitsAnswer> {
-    return this.#parts.manager.fits(spec);
+  fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
+    return this.#parts.manager.fits(spec, reach);
   }
 
   create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView> {

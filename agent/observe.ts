@@ -47,6 +47,7 @@ export class LateObserver implements Observer {
   started: Observer['started'] = (driver, seconds) => this.#metrics?.recordStart(driver, seconds);
   ended: Observer['ended'] = (end) => this.#metrics?.recordEnd(end);
   admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
+  preempted: Observer['preempted'] = (of) => this.#metrics?.recordPreemption(of);
   reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
   network: Observer['network'] = (operation, seconds) => {
     this.#metrics?.recordNetwork(operation, seconds);

@@ -15,7 +15,7 @@ import type { TopDocument } from './metrics/top.js';
 import type { PlacementDescription } from './placement/describe.js';
 import type { PressureStatus } from './pressure/status.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
-import type { Claimant } from './workload/reserving.js';
+import type { Claimant, Reach } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 
 /** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see density/dimensions.ts. */
@@ -69,6 +69,29 @@ export interface Victim {
   readonly priority: number;
 }
 
+export interface PlannedVictim extends Victim {
+  /** Use over request as measured; null: not measured. */
+  readonly excess: number | null;
+  /** It is on its way out already, and is waited for only. */
+  readonly leaving: boolean;
+  /** Of what is short, what its going frees; amounts as in a refusal. */
+  readonly frees: readonly {
+    readonly scope: string;
+    readonly dimension: Refusal['dimension'];
+    readonly amount: Refusal['requested'];
+  }[];
+}
+
+/** Who would be evicted for a workload. A dry run has it from the same function as the real thing. */
+export interface PreemptionPlan {
+  /** density.preemption of this node. */
+  readonly mode: 'off' | 'class' | 'priority';
+  /** In the order in which they are asked to stop; empty: nobody is. */
+  readonly victims: readonly PlannedVictim[];
+  /** What would stand in the way even so; none: it would be admitted. */
+  readonly left: readonly Refusal[];
+}
+
 export interface FitsAnswer {
   readonly fits: boolean;
   /** The first is what the workload would be refused for. */
@@ -79,6 +102,8 @@ export interface FitsAnswer {
   readonly room: readonly Room[];
   /** Workloads of a lower class or priority without which it would fit; `null`: it fits, or no such set would do. */
   readonly wouldGo: readonly Victim[] | null;
+  /** Asked with `preempt`, and it does not fit: what preemption would do about that. Null otherwise. */
+  readonly preemption: PreemptionPlan | null;
   /** Licences it would run without, as their pools are exhausted and allow it. */
   readonly downgraded: readonly string[];
 }
@@ -178,7 +203,8 @@ export interface AgentService {
   /** plan: what `fix` would change. */
   tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
   setCordoned(cordoned: boolean): Promise<void>;
-  fits(spec: WorkloadSpec): Promise<FitsAnswer>;
+  /** `reach`: preemption is asked for, and how far it may go. */
+  fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */
   create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView>;
   /** Room set aside for a workload of this id, `ttl` in milliseconds. */

@@ -1,7 +1,7 @@
 // Quantities and states in the words of the tables.
-import { placeText } from '../density/governor/texts.js';
+import { placeText, waitText } from '../density/governor/texts.js';
 import type { StartWait } from '../density/governor/types.js';
-import type { Desired, EndRecord, MemoryFigures, WorkloadState, WorkloadView } from '../workload/record.js';
+import type { Desired, EndRecord, MemoryFigures, RoomWait, WorkloadState, WorkloadView } from '../workload/record.js';
 import { formatSize } from '../workload/units.js';
 import type { Colour } from './style.js';
 import type { Cell } from './table.js';
@@ -32,15 +32,16 @@ const COLOURS: Readonly<Record<WorkloadState, Colour>> = {
   failed: 'red',
 };
 
-/** `pending(3rd,~2s)` of what waits for its turn to start. */
+/** `pending(3rd,~2s)` of what waits for its turn to start, `pending(room)` of what waits for others to go. */
 export function stateCell({
   state,
   waiting,
 }: {
   readonly state: WorkloadState;
-  readonly waiting?: StartWait | null;
+  readonly waiting?: StartWait | RoomWait | null;
 }): Cell {
-  return { text: waiting == null ? state : `${state}(${placeText(waiting)})`, colour: COLOURS[state] };
+  const place = waiting == null ? '' : waiting.reason === 'start_queue' ? `(${placeText(waiting)})` : '(room)';
+  return { text: `${state}${place}`, colour: COLOURS[state] };
 }
 
 /** `request/limit`, or the one that is there. */
@@ -67,6 +68,20 @@ export function endSentence(end: EndRecord): string {
 /** `process 723 (python3), 30Mi`; undefined: nobody was killed, or it is not known who. */
 export function victimOf({ victim }: EndRecord): string | undefined {
   return victim && `process ${victim.pid} (${victim.command}), ${formatSize(victim.memory)}`;
+}
+
+/** What it waits for before it may start or go on; undefined: for nothing. */
+export function waitOf({ waiting }: WorkloadView): string | undefined {
+  if (waiting === undefined) return undefined;
+  if (waiting.reason === 'start_queue') return waitText(waiting);
+  const since = `for ${formatAge(waiting.waitedMs)}`;
+  const each = waiting.for.map(({ id, state, problem }) => `${id} (${state}${problem === null ? '' : `: ${problem}`})`);
+  return `${since}, for those that make room: ${each.join(', ') || 'others'}`;
+}
+
+/** Of one that was stopped for another: `for web-9 of tenant acme`. */
+export function preemptorOf({ by }: Pick<EndRecord, 'by'>): string {
+  return by === undefined ? '' : `for ${by.workload} of tenant ${by.tenant}`;
 }
 
 /** Limits and usage at an end, the workload's own first; undefined: not known. */

@@ -155,6 +155,10 @@ export const densitySchema = z
     prediction: z.enum(['off', 'advise']).default('off').meta({
       description: 'advise: what workloads use is learned, and an overcommit advised; admission does not follow it',
     }),
+    preemption: z.enum(['off', 'class', 'priority']).default('off').meta({
+      description:
+        'whom a workload that asks for it may have evicted. class: workloads of a lower class; priority: those of a lower priority in its own class, too',
+    }),
     ceiling_margin: z.number().min(0).max(0.9).default(0.05).meta({
       description: 'share of every ceiling of the kernel that is left alone',
     }),

@@ -69,6 +69,14 @@ export function sees(grant: Grant, event: BerthEvent): boolean {
   return event.tenant === undefined ? event.workload === undefined : grant.tenants.has(event.tenant);
 }
 
+/** Without the name of a workload of another tenant, for whom this one had to go. */
+export function forSession<T extends object>(grant: Grant, told: T & { readonly by?: unknown }): T {
+  const by = told.by as { readonly tenant?: string } | undefined;
+  if (by?.tenant === undefined || permits(grant, by.tenant)) return told;
+  const { by: _hidden, ...rest } = told;
+  return rest as T;
+}
+
 /** Lets only the newest epoch of a scheduler act: one that was replaced may not know it yet. */
 export class EpochFence {
   readonly #highest: NumberFile;

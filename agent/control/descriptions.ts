@@ -75,12 +75,13 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     hostOnly: true,
   },
   'workload.fits': {
-    does: 'Would it be admitted, and if not, why, and who would have to go? How many more of this shape are there room for, and what stops them? Changes nothing.',
-    result: '{ fits, refusals: Refusal[], more, room: Room[], wouldGo: Victim[] | null, downgraded: string[] }',
+    does: 'Would it be admitted, and if not, why, and who would have to go? How many more of this shape are there room for, and what stops them? With `preempt`, `preemption` says who would be evicted for it by workload.create with `preempt`, in which order, and what would stand in the way even so. Changes nothing.',
+    result:
+      '{ fits, refusals: Refusal[], more, room: Room[], wouldGo: Victim[] | null, preemption: { mode, victims: PlannedVictim[], left: Refusal[] } | null, downgraded: string[] }',
     errors: CHECK,
   },
   'workload.create': {
-    does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing. Room set aside for this id is used; with `reservation` it must be that one.',
+    does: 'Admits a workload and answers when the wish is durable; events tell the rest. The same id with the same spec is a success that changes nothing. Room set aside for this id is used; with `reservation` it must be that one. With `preempt`, and where density.preemption of the node allows it, workloads of a lower class or priority, of tenants in scope, are stopped where there is no room; it starts when they are gone. A refusal says in `preemption` why that would not do.',
     result: 'WorkloadView',
     errors: [
       ...CHECK,

@@ -4,10 +4,11 @@ import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { AgentService } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
+import type { Reach } from '../workload/reserving.js';
 import { parseSpec } from '../workload/spec.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
-import { nodeFor, outlookFor, placementFor, seesScope, topFor } from './scoped.js';
+import { nodeFor, outlookFor, placementFor, seesScope, topFor, viewFor } from './scoped.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {
@@ -52,15 +53,20 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     return { settings: await service.tune(action) };
   },
   'workload.fits': async (params, { service, grant }) => {
-    const answer = await service.fits(specFor(grant, params.spec));
+    const answer = await service.fits(specFor(grant, params.spec), reachOf(grant, params.preempt));
     // Who else is on the host is not for a session that covers some tenants only.
     const told = answer.wouldGo?.every(({ tenant }) => permits(grant, tenant)) ?? true;
     return told ? answer : { ...answer, wouldGo: null };
   },
-  'workload.create': (params, { service, grant }) => {
-    const { reservation } = params;
-    const claimant = { scheduler: grant.scheduler, ...(reservation === undefined ? {} : { reservation }) };
-    return service.create(specFor(grant, params.spec), claimant);
+  'workload.create': async (params, { service, grant }) => {
+    const { reservation, preempt } = params;
+    const reach = reachOf(grant, preempt);
+    const claimant = {
+      scheduler: grant.scheduler,
+      ...(reservation === undefined ? {} : { reservation }),
+      ...(reach === undefined ? {} : { reach }),
+    };
+    return viewFor(grant, await service.create(specFor(grant, params.spec), claimant));
   },
   'workload.reserve': (params, { service, grant }) =>
     service.reserve(specFor(grant, params.spec), grant.scheduler, params.ttl),
@@ -73,23 +79,24 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.update': async (params, { service, grant }) => {
     const spec = specFor(grant, params.spec);
     await requireWorkload(params.id, service, grant);
-    return service.update(params.id, spec);
+    return viewFor(grant, await service.update(params.id, spec));
   },
   'workload.delete': async (params, { service, grant }) => {
     await requireWorkload(params.id, service, grant);
-    return service.delete(params.id, { now: params.now });
+    return viewFor(grant, await service.delete(params.id, { now: params.now }));
   },
   'workload.get': async (params, { service, grant }) => {
     const view = await service.get(params.id);
     requireTenant(grant, view.spec.tenant);
-    return view;
+    return viewFor(grant, view);
   },
   'workload.list': ({ tenant, state }, { service, grant }) => {
     if (tenant !== undefined) requireTenant(grant, tenant);
     if (state !== undefined && !isState(state))
       throw invalidParams([{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }]);
     const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
-    return { workloads: service.list(filter).filter(({ spec }) => permits(grant, spec.tenant)) };
+    const seen = service.list(filter).filter(({ spec }) => permits(grant, spec.tenant));
+    return { workloads: seen.map((view) => viewFor(grant, view)) };
   },
   'workload.start': wish('running'),
   'workload.stop': wish('stopped'),
@@ -133,6 +140,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };
 
+/** A session evicts only where it may stop workloads as well. */
+function reachOf({ tenants }: Grant, preempt: boolean): Reach | undefined {
+  return preempt ? { tenants } : undefined;
+}
+
 // A record, so that the compiler notices a state that is missing here.
 const STATES: Readonly<Record<WorkloadState, true>> = {
   pending: true,
@@ -164,7 +176,7 @@ export async function dispatch(method: MethodName, params: unknown, context: Con
 function wish(desired: Exclude<Desired, 'deleted'>, options?: { readonly restart: boolean }) {
   return async ({ id }: { readonly id: string }, { service, grant }: Context): Promise<WorkloadView> => {
     await requireWorkload(id, service, grant);
-    return service.setDesired(id, desired, options);
+    return viewFor(grant, await service.setDesired(id, desired, options));
   };
 }
 

@@ -22,6 +22,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',
   'workload.evicted': 'stopped to bring its tenant below its quota',
+  'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
   'start.queued':
     'a workload waits for its turn to start, with its place and when it is expected; one a second at most',

@@ -41,8 +41,13 @@ export const METHODS = {
   'node.doctor': none,
   'node.cleanup': none,
   'node.tune': z.strictObject({ action: z.enum(['plan', 'fix', 'rollback']).default('plan') }),
-  'workload.fits': z.strictObject({ spec }),
-  'workload.create': z.strictObject({ spec, reservation: z.string().min(1).max(128).optional() }),
+  /** `preempt`: what would be if others of a lower class or priority may be evicted, see density.preemption. */
+  'workload.fits': z.strictObject({ spec, preempt: z.boolean().default(false) }),
+  'workload.create': z.strictObject({
+    spec,
+    reservation: z.string().min(1).max(128).optional(),
+    preempt: z.boolean().default(false),
+  }),
   /** `ttl` in milliseconds. */
   'workload.reserve': z.strictObject({ spec, ttl: z.number().int().default(30_000) }),
   /** An id, or what workload.reserve answered as `reservation`. */

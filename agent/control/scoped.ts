@@ -3,7 +3,8 @@ import type { GovernorStatus } from '../density/governor/types.js';
 import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { NodeDescription, Outlook } from '../service.js';
-import { type Grant, permits } from './authorise.js';
+import type { WorkloadView } from '../workload/record.js';
+import { forSession, type Grant, permits } from './authorise.js';
 
 export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
   return { ...node, starts: startsFor(grant, node.starts) };
@@ -44,5 +45,24 @@ export function placementFor(grant: Grant, all: PlacementDescription): Placement
     workloads: all.workloads.filter(({ id }) => !hidden.has(id)),
     violations: all.violations.filter(({ holder }) => !hidden.has(holder)),
     failures: all.failures.filter(({ id }) => !hidden.has(id)),
+  };
+}
+
+/** Who makes room for whom is not told across tenants that the session does not cover. */
+export function viewFor(grant: Grant, view: WorkloadView): WorkloadView {
+  if (grant.tenants === null) return view;
+  const { end, evicted, preemption, waiting } = view;
+  const victims = preemption?.victims.filter(({ tenant }) => permits(grant, tenant)) ?? [];
+  const seen = new Set(victims.map(({ id }) => id));
+  return {
+    ...view,
+    end: end && forSession(grant, end),
+    ...(evicted ? { evicted: forSession(grant, evicted) } : {}),
+    ...(preemption
+      ? { preemption: { ...preemption, victims, waitingFor: preemption.waitingFor.filter((id) => seen.has(id)) } }
+      : {}),
+    ...(waiting?.reason === 'preemption'
+      ? { waiting: { ...waiting, for: waiting.for.filter(({ tenant }) => permits(grant, tenant)) } }
+      : {}),
   };
 }

@@ -1,7 +1,16 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
 import { BerthError, type ErrorCode, reportOf } from '../errors.js';
 import type { AgentService, BerthEvent } from '../service.js';
-import { type EpochFence, type Grant, grantOf, type Hello, LOCAL_GRANT, type Peer, sees } from './authorise.js';
+import {
+  type EpochFence,
+  forSession,
+  type Grant,
+  grantOf,
+  type Hello,
+  LOCAL_GRANT,
+  type Peer,
+  sees,
+} from './authorise.js';
 import { type Context, dispatch, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
@@ -172,12 +181,19 @@ export class Session {
       get bufferedAmount() {
         return this.transport.bufferedAmount;
       },
-      sendEvent: (event: BerthEvent, sent: () => void) => this.#send(notificationMessage('event', event), sent),
+      sendEvent: (event: BerthEvent, sent: () => void) =>
+        this.#send(notificationMessage('event', this.#told(event)), sent),
       sees: (event: BerthEvent) => this.#grant !== undefined && sees(this.#grant, event),
       fellBehind: () => this.close(CLOSE.tryAgainLater, 'slow_reader', 'slow reader: events have been dropped'),
     };
     this.#subscription = new Subscription(events, sink, { after, maxBuffered: limits.eventBytes });
     return { from: events.since(after, 1).events[0]?.cursor ?? cursor + 1, cursor, gap };
+  }
+
+  #told(event: BerthEvent): BerthEvent {
+    return this.#grant === undefined || !('by' in event.data)
+      ? event
+      : { ...event, data: forSession(this.#grant, event.data) };
   }
 
   async #ack(cursor: number): Promise<number> {

@@ -20,6 +20,12 @@ export interface Hold {
   readonly charge: Vector;
 }
 
+/** Holds as they are in the ledger, taken out of its sums and put back. */
+export interface Stage {
+  out(hold: Hold): void;
+  back(hold: Hold): void;
+}
+
 /** One tenant. */
 export interface Ward {
   readonly account: Account;
@@ -114,6 +120,27 @@ export class Ledger {
 
   holds(): IterableIterator<[string, Hold]> {
     return this.#holds.entries();
+  }
+
+  /** What `work` finds while it takes holds out of the sums and puts them back; all is as it was when it returns. */
+  rehearse<T>(work: (stage: Stage) => T): T {
+    const gone = new Set<Hold>();
+    const move = (hold: Hold, sign: 1 | -1): void => {
+      if (sign === 1 ? !gone.delete(hold) : gone.has(hold)) return;
+      if (sign === -1) gone.add(hold);
+      this.#move(hold, sign);
+    };
+    try {
+      return work({ out: (hold) => move(hold, -1), back: (hold) => move(hold, 1) });
+    } finally {
+      for (const hold of [...gone]) move(hold, 1);
+    }
+  }
+
+  /** Whether what this tenant has is covered by what is kept free for it. */
+  withinShare(tenant: string, at: number): boolean {
+    const promise = this.#limitsOf(tenant).guaranteed[at] ?? 0;
+    return promise > 0 && (this.#wards.get(tenant)?.charged[at] ?? 0) <= promise;
   }
 
   /** How many more of this shape there is room for, by scope and dimension; absent: no limit. */

@@ -9,7 +9,7 @@ import type { Shortage } from './refusal.js';
 import type { TenantChange } from './tenant-settings.js';
 import { present, type TenantSettings } from './tenant-settings.js';
 import type { Source, Tenant } from './tenants.js';
-import { byPromise, excessOf, makeRoom } from './victims.js';
+import { excessOf, makeRoom } from './victims.js';
 
 /** As `tenant.list` and `tenant.set` answer it. Amounts in cores, bytes, pieces. */
 export interface TenantView extends TenantSettings {
@@ -86,8 +86,8 @@ export class TenantAdmin {
       const excess = this.#density.excess(id);
       return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
     });
-    const chosen = makeRoom(this.#excess(name), candidates) ?? candidates.sort(byPromise);
-    return chosen.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority }));
+    const { victims } = makeRoom(ledger, name, candidates, () => this.#excess(name));
+    return victims.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority }));
   }
 
   #excess(name: string): Shortage[] {

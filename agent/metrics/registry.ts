@@ -9,7 +9,7 @@ import { addPredictionFamilies } from '../density/prediction/metrics.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
 import type { Refusal } from '../service.js';
 import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
-import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
+import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../workload/spec.js';
 import { briefly } from './briefly.js';
 import {
   addNodeFamilies,
@@ -42,6 +42,7 @@ const DIMENSIONS: readonly Refusal['dimension'][] = [
   ...DIMENSION_NAMES,
   ...(['licences', 'ports', 'exclusive_cpus', 'cpus', 'mems'] as const),
 ];
+const CLASSES: readonly WorkloadSpec['class'][] = ['guaranteed', 'burstable', 'besteffort'];
 /** Who kills for each cause; null: it is no kill, or, of a signal, not always. */
 const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
   exit: null,
@@ -53,6 +54,8 @@ const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
   guest: 'guest',
   pressure: 'berth',
   stopped: null,
+  preempted: null,
+  quota: null,
   start: null,
   lost: null,
 };
@@ -64,6 +67,7 @@ export class Metrics {
   readonly #starts: Histogram<'driver'>;
   readonly #ends: Counter<'cause'>;
   readonly #kills: Counter<'cause' | 'actor'>;
+  readonly #preemptions: Counter<'class'>;
   readonly #reconcile: Histogram;
   readonly #events: Counter;
   readonly #network: Histogram<'operation'>;
@@ -116,6 +120,11 @@ export class Metrics {
       'cause',
       'actor',
     ]);
+    this.#preemptions = counter(
+      'berth_preemptions_total',
+      'Workloads that were asked to go for one of a higher class or priority, by their own class.',
+      ['class'],
+    );
     this.#reconcile = histogram(
       'berth_reconcile_duration_seconds',
       'Time of one pass of the reconciler over a workload.',
@@ -154,6 +163,10 @@ export class Metrics {
     if (actor !== undefined) this.#kills.inc({ cause, actor });
   }
 
+  recordPreemption(of: WorkloadSpec['class']): void {
+    this.#preemptions.inc({ class: of });
+  }
+
   recordReconcile(seconds: number): void {
     this.#reconcile.observe(seconds);
   }
@@ -181,6 +194,7 @@ export class Metrics {
       this.#ends.inc({ cause }, 0);
       if (actor !== null) this.#kills.inc({ cause, actor }, 0);
     }
+    for (const of of CLASSES) this.#preemptions.inc({ class: of }, 0);
     for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
     for (const operation of NETWORK_OPERATIONS) this.#network.zero({ operation });
   }

@@ -4,7 +4,7 @@
 // The counters tell of a kill; the log only says whose memory ran out and who the victim was, and may be missing. A
 // guest's console is the guest's own word, and believed of itself alone.
 import type { ExitRecord } from '../../systemd/holder/protocol.js';
-import type { Before, EndRecord, Killed, PressurePoint, ProcessRecord, Victim } from '../workload/record.js';
+import type { Before, EndRecord, Evicted, Killed, PressurePoint, ProcessRecord, Victim } from '../workload/record.js';
 import { formatSize } from '../workload/units.js';
 import { type Evidence, NOTHING_BEFORE, type Places } from './evidence.js';
 import { type KernelKill, within } from './kmsg.js';
@@ -18,6 +18,8 @@ export interface EndFacts {
   readonly tenant: string;
   /** A stop, a restart or a removal was wanted. */
   readonly asked: boolean;
+  /** It was asked because it had to go for others. */
+  readonly evicted: Evicted | null;
   readonly killed: Killed | null;
   /** Of a VM: bytes of its cgroup that the guest and the VMM are thought to need; null: not a VM. */
   readonly need: number | null;
@@ -113,10 +115,15 @@ export function describeEnd(facts: EndFacts): EndRecord {
   };
 }
 
-type Reason = Pick<EndRecord, 'cause' | 'detail' | 'actor' | 'victim'>;
+type Reason = Pick<EndRecord, 'cause' | 'detail' | 'actor' | 'victim' | 'by'>;
+
+/** Of an end that came about because others needed the room. */
+export function evictedWords({ cause, by, detail }: Evicted): Reason {
+  return { cause, detail, ...(by === undefined ? {} : { by }) };
+}
 
 function reasonOf(facts: EndFacts, kills: KernelKills | undefined): Reason {
-  const { exit, killed, asked, guest } = facts;
+  const { exit, killed, asked, evicted, guest } = facts;
   const { code, signal } = exit;
   const unseen = code === null && signal === null;
   const fatal = signal === 'SIGKILL' || unseen;
@@ -125,6 +132,8 @@ function reasonOf(facts: EndFacts, kills: KernelKills | undefined): Reason {
   if (kills !== undefined && fatal && kernel) return killedByKernel(facts, kills);
   if (killed !== null && fatal) return { cause: killed.by, detail: killed.detail, actor: 'berth' };
   const also = kills === undefined ? '' : `; before that the kernel killed a process of it ${kills.detail}`;
+  if (asked && evicted !== null)
+    return { ...evictedWords(evicted), detail: `${evicted.detail} (${howOf(exit)})${also}` };
   if (asked) return { cause: 'stopped', detail: `stopped on request (${howOf(exit)})${also}` };
   if (guest !== undefined) return { cause: 'guest', detail: guest.detail, actor: 'guest' };
   if (signal !== null) {

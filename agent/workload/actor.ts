@@ -3,63 +3,65 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
-import { explainEnd, kernelKillsOf } from './end.js';
-import { isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
+import { endUnstarted, explainEnd } from './end.js';
+import { isLeaving, isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
+import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
 import {
   type EndRecord,
+  type Evicted,
+  emptied,
   type Killed,
-  NO_NETWORK,
   type ProcessRecord,
-  type Sandbox,
   type WorkloadRecord,
+  waitsForRoom,
 } from './record.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
+import { Survived } from './survived.js';
 import { Turn } from './turn.js';
 import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
-/** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
-const OOM_SETTLES_MS = 1000;
 /** How long a decision to kill holds across a restart of the agent. */
 const KILL_STALE_MS = 60_000;
 const RETRY_MS = { first: 500, most: 30_000 };
 
-/** The tenant's number is all that outlasts the objects; the names may be those of a slot that others have by now. */
-function emptied({ cgroup, group }: Sandbox): Sandbox {
-  return { ...NO_NETWORK, cgroup, group };
-}
-
 export class Actor {
   readonly #world: World;
-  readonly #onGone: (actor: Actor) => void;
+  readonly #owner: Owner;
   readonly #startTurn: Turn;
+  readonly #survived: Survived;
   #record: WorkloadRecord;
   #dirty = false;
   #looping = false;
   #turn: Promise<unknown> = Promise.resolve();
+  #saved: Promise<unknown> = Promise.resolve();
   #held: HeldProcess | undefined;
   #onHeld: (() => void) | undefined;
   #killNow = false;
   #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
-  #oomTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `onGone` is called when nothing of the workload is left, not even its record. */
-  constructor(world: World, onGone: (actor: Actor) => void, record: WorkloadRecord) {
+  constructor(world: World, owner: Owner, record: WorkloadRecord) {
     this.#world = world;
-    this.#onGone = onGone;
+    this.#owner = owner;
     this.#record = record;
     this.#startTurn = new Turn(world.governor, () => this.wake());
+    this.#survived = new Survived(world, this);
   }
 
   get record(): WorkloadRecord {
     return this.#record;
+  }
+
+  /** The end of what runs is known, and not dealt with yet. */
+  get hasEnded(): boolean {
+    return this.#endOf(this.#record.process) !== undefined;
   }
 
   /** Changes the record; resolves when that is durable, and only then tells of a new state. */
@@ -70,8 +72,10 @@ export class Actor {
       throw new BerthError('internal', `workload ${before.id} cannot go from ${before.state} to ${state}`);
     const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
     this.#record = after;
+    const written = this.#world.journal.write(after);
+    this.#saved = written.catch(() => undefined);
     try {
-      await this.#world.journal.write(after);
+      await written;
     } catch (error) {
       if (this.#record === after) this.#record = before;
       throw error;
@@ -111,6 +115,16 @@ export class Actor {
     this.wake();
   }
 
+  /** See Manager.evict. */
+  async evict(evicted: Evicted): Promise<boolean> {
+    const { state } = this.#record;
+    if (isSettled(state) || isLeaving(this.#record)) return false;
+    await this.patch({ desired: 'stopped', restartRequested: false, evicted });
+    this.#world.log.warn({ workload: this.#record.id, cause: evicted.cause, by: evicted.by }, evicted.detail);
+    this.wake();
+    return true;
+  }
+
   /** See Manager.killForPressure. */
   killForPressure(detail: string): Promise<boolean> {
     return this.exclusive(async () => {
@@ -126,19 +140,13 @@ export class Actor {
 
   /** See Manager.memoryEventsChanged. */
   memoryEventsChanged(): void {
-    if (this.#closed) return;
-    this.#oomTimer ??= setTimeout(() => {
-      this.#oomTimer = undefined;
-      void this.exclusive(() => this.#tellSurvived()).catch((error: unknown) =>
-        this.#world.log.warn({ workload: this.#record.id, err: error }, 'a kill inside it could not be told'),
-      );
-    }, OOM_SETTLES_MS);
+    if (!this.#closed) this.#survived.changed();
   }
 
   /** No further round begins. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#oomTimer);
+    this.#survived.close();
     this.#startTurn.leave();
     clearTimeout(this.#timer);
   }
@@ -146,6 +154,7 @@ export class Actor {
   async #loop(): Promise<void> {
     while (this.#dirty && !this.#closed) {
       this.#dirty = false;
+      clearTimeout(this.#timer);
       const begun = performance.now();
       try {
         await this.exclusive(() => this.#round());
@@ -159,6 +168,8 @@ export class Actor {
   }
 
   async #round(): Promise<void> {
+    // What is wanted, and why, is on disk before anything is done about it.
+    for (let saved: unknown; saved !== this.#saved; await saved) saved = this.#saved;
     const { state, desired, process, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
@@ -170,9 +181,27 @@ export class Actor {
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
     if (state === 'running' && restartRequested) return this.#end();
+    if (waitsForRoom(this.#record)) return this.#awaitRoom();
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
     if (state === 'running' && desired === 'frozen') return this.#freeze();
     if (state === 'frozen' && desired === 'running') return this.#thaw();
+  }
+
+  async #awaitRoom(): Promise<void> {
+    const room = await this.#owner.roomFor(this);
+    if (room === 'free') this.#dirty = true;
+    else if (typeof room === 'number') this.#wakeIn(room);
+    else await this.#failStart(room);
+  }
+
+  async #failStart(error: unknown): Promise<void> {
+    this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
+    const report = reportOf(error);
+    const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
+    this.#world.observer.ended(end);
+    await this.patch({ state: 'stopping', error: report, end, process: null });
+    this.event('workload.ended', { ...end });
+    this.#dirty = true;
   }
 
   async #start(): Promise<void> {
@@ -185,13 +214,7 @@ export class Actor {
       started = this.#record.state === 'running';
       this.#dirty = true;
     } catch (error) {
-      this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
-      const report = reportOf(error);
-      const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
-      this.#world.observer.ended(end);
-      await this.patch({ state: 'stopping', error: report, end, process: null });
-      this.event('workload.ended', { ...end });
-      this.#dirty = true;
+      await this.#failStart(error);
     } finally {
       this.#startTurn.over(started);
     }
@@ -269,18 +292,6 @@ export class Actor {
     await this.#world.cgroups.kill(sandbox.cgroup);
   }
 
-  /** The kernel has killed something in it, and it goes on. Counted from here, so that its own end is not mistaken for this. */
-  async #tellSurvived(): Promise<void> {
-    const { id, state, process } = this.#record;
-    if ((state !== 'running' && state !== 'frozen') || this.#endOf(process)) return;
-    const found = await kernelKillsOf(this.#world, this.#record);
-    if (found === undefined || found.kills.main === 'surely') return;
-    const { count, level, victim, detail } = found.kills;
-    await this.patch({ before: found.before });
-    this.#world.log.warn({ workload: id, cause: level, victim }, `a process of it was killed by the kernel ${detail}`);
-    this.event('workload.oom', { cause: level, kills: count, ...(victim ? { victim } : {}), detail });
-  }
-
   /** Ends what runs: politely, then after the grace period by cgroup.kill. */
   async #end(): Promise<void> {
     const { id, sandbox, process, spec, state } = this.#record;
@@ -315,14 +326,7 @@ export class Actor {
 
   /** Told to go before anything ran. */
   async #abandon(): Promise<void> {
-    const end: EndRecord = {
-      at: Date.now(),
-      code: null,
-      signal: null,
-      cause: 'stopped',
-      detail: 'stopped before it started',
-    };
-    await this.patch({ state: 'stopping', end: this.#record.end ?? end });
+    await this.patch({ state: 'stopping', end: endUnstarted(this.#record) });
     this.#dirty = true;
   }
 
@@ -334,6 +338,7 @@ export class Actor {
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
     await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) });
+    this.#owner.settled(this.#record.id);
     this.#dirty = true;
   }
 
@@ -342,7 +347,7 @@ export class Actor {
     await this.#world.output.remove(id);
     await this.#world.journal.remove(id);
     this.close();
-    this.#onGone(this);
+    this.#owner.gone(this);
     this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
   }
 

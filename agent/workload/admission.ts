@@ -4,8 +4,7 @@
 import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { Hold } from '../density/ledger.js';
-import { refusalOf } from '../density/refusal.js';
-import { makeRoom, yieldsTo } from '../density/victims.js';
+import { refusalOf, type Shortage } from '../density/refusal.js';
 import { BerthError, type ErrorCode } from '../errors.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
@@ -15,9 +14,11 @@ import { portRefusal } from '../network/claims.js';
 import { keyOf } from '../network/published.js';
 import { seatRequest } from '../placement/request.js';
 import type { PlacementRequest } from '../placement/types.js';
-import type { FitsAnswer, Refusal, Room } from '../service.js';
+import type { FitsAnswer, PreemptionPlan, Refusal, Room } from '../service.js';
+import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
-import { NEVER_RUN, type Sandbox, type WorkloadRecord } from './record.js';
+import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from './record.js';
+import type { Claimant, Reach } from './reserving.js';
 import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
 
@@ -31,16 +32,27 @@ const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
 export interface Decision {
   readonly demand: Demand;
   readonly refusals: readonly Refusal[];
+  /** Those of them that the ledger has, as figures. */
+  readonly short: readonly Shortage[];
   /** Licences that it would go without. */
   readonly downgraded: readonly string[];
 }
 
+/** Room that was given. */
+interface Granted extends Pick<Decision, 'downgraded'> {
+  /** Null: there was room. */
+  readonly preemption: Preemption | null;
+}
+
 export class Admission {
   readonly #world: World;
+  readonly #eviction: Eviction;
   cordoned = false;
 
-  constructor(world: World) {
+  /** `recordOf`: the workload of this id. */
+  constructor(world: World, recordOf: (id: string) => WorkloadRecord | undefined) {
     this.#world = world;
+    this.#eviction = new Eviction(world.density, recordOf);
   }
 
   get #density(): Density {
@@ -101,21 +113,24 @@ export class Admission {
     return {
       demand,
       downgraded,
+      short: left,
       refusals: [...left.map(refusalOf), ...claims.refusals(spec), ...occupied, ...(seat === undefined ? [] : [seat])],
     };
   }
 
   /** The dry run of `grant`. */
-  async fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+  async fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
     await this.check(spec);
-    const { demand, refusals, downgraded } = this.decide(spec, await this.occupiedPorts(spec));
+    const decision = this.decide(spec, await this.occupiedPorts(spec));
+    const { demand, refusals, downgraded } = decision;
     const room = this.#room(spec, demand, refusals);
     return {
       fits: refusals.length === 0,
       refusals,
       more: room[0]?.more ?? null,
       room,
-      wouldGo: refusals.length === 0 ? null : this.#wouldGo(spec, demand, refusals),
+      wouldGo: refusals.length === 0 ? null : this.#eviction.wouldGo(spec, decision),
+      preemption: this.#planOf(spec, decision, reach),
       downgraded,
     };
   }
@@ -128,12 +143,13 @@ export class Admission {
     spec: WorkloadSpec,
     occupied: readonly Refusal[],
     kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
+    { reach }: Pick<Claimant, 'reach'> = {},
   ): WorkloadRecord {
     const begun = performance.now();
     this.requireOpen();
     this.#world.governor?.requireRoom(spec);
     const before = this.#density.ledger.hold(spec.id);
-    const downgraded = this.grant(spec, occupied, begun);
+    const { downgraded, preemption } = this.#grant(spec, occupied, begun, reach);
     const sandbox = this.#sandbox(spec, before);
     return {
       id: spec.id,
@@ -147,7 +163,7 @@ export class Admission {
       restartRequested: false,
       end: null,
       error: null,
-      downgraded,
+      ...{ downgraded, preemption, evicted: null },
       overhead: this.#density.ledger.hold(spec.id)?.demand.overhead ?? 0,
       ...kept,
     };
@@ -169,32 +185,55 @@ export class Admission {
     return demand;
   }
 
-  /** Room alone, for a workload that is there; the licences that it goes without. */
-  grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number): readonly string[] {
-    const { demand, refusals, downgraded } = this.decide(spec, occupied);
-    const [first, ...others] = refusals;
-    const { observer } = this.#world;
-    const seconds = (performance.now() - begun) / 1000;
-    if (first !== undefined) {
-      observer.admission('refused', first.dimension, seconds);
-      throw this.#refused(spec, first, others);
-    }
-    this.#density.commit(spec.id, demand);
-    this.#world.placement.add(this.seat(spec));
-    observer.admission('admitted', 'none', seconds);
-    for (const licence of downgraded) this.#tellDowngrade(spec, licence);
+  /** Room alone, for a workload that is there; the licences that it goes without. `waits`: see waitsForRoom. */
+  grant(spec: WorkloadSpec, occupied: readonly Refusal[], waits: boolean): readonly string[] {
+    const { downgraded } = this.#grant(spec, occupied, performance.now());
+    if (waits) this.#setAside(spec, downgraded);
     return downgraded;
   }
 
-  /** What runs already is counted, whatever the limits are now. */
-  adopt({ id, spec, downgraded = [], overhead }: WorkloadRecord): void {
+  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number, reach?: Reach): Granted {
+    const decision = this.decide(spec, occupied);
+    const { demand, refusals, downgraded, short } = decision;
+    const plan = this.#planOf(spec, decision, reach);
+    const [first, ...others] = refusals;
+    const { observer } = this.#world;
+    const seconds = (performance.now() - begun) / 1000;
+    if (first !== undefined && (plan === null || plan.left.length > 0)) {
+      observer.admission('refused', first.dimension, seconds);
+      throw this.#refused(spec, first, others, plan);
+    }
+    // What is to be freed is in use yet: the room is kept from others, and is not its own before that is over.
+    if (plan === null) this.#density.commit(spec.id, demand);
+    else this.#density.ledger.reserve(spec.id, demand);
+    this.#world.placement.add(this.seat(spec));
+    observer.admission('admitted', 'none', seconds);
+    for (const licence of downgraded) this.#tellDowngrade(spec, licence);
+    return { downgraded, preemption: plan === null ? null : this.#eviction.begin(plan, short) };
+  }
+
+  #planOf(spec: WorkloadSpec, decision: Decision, reach: Reach | undefined): PreemptionPlan | null {
+    return reach === undefined || decision.refusals.length === 0 ? null : this.#eviction.plan(spec, decision, reach);
+  }
+
+  #setAside(spec: WorkloadSpec, downgraded: readonly string[]): void {
+    this.#density.ledger.reserve(spec.id, this.demand(spec, downgraded));
+  }
+
+  /** What runs already is counted, whatever the limits are now; what waits for its room has it set aside. */
+  adopt(record: WorkloadRecord): void {
+    const { id, spec, downgraded = [], overhead } = record;
     const counted = overhead ?? driverOf(this.#world, spec.driver).overhead(spec);
-    this.#density.adopt(id, this.demand(spec, downgraded, counted));
+    const demand = this.demand(spec, downgraded, counted);
+    if (waitsForRoom(record)) this.#density.ledger.reserve(id, demand);
+    else this.#density.adopt(id, demand);
   }
 
   /** As before an update that did not come about. */
-  restore({ id, spec, downgraded = [] }: WorkloadRecord): void {
-    this.#density.commit(id, this.demand(spec, downgraded));
+  restore(record: WorkloadRecord): void {
+    const { id, spec, downgraded = [] } = record;
+    if (waitsForRoom(record)) this.#setAside(spec, downgraded);
+    else this.#density.commit(id, this.demand(spec, downgraded));
     this.#world.placement.add(this.seat(spec));
   }
 
@@ -204,7 +243,12 @@ export class Admission {
     this.#world.claims.release(id);
   }
 
-  #refused(spec: WorkloadSpec, first: Refusal, others: readonly Refusal[]): BerthError {
+  #refused(
+    spec: WorkloadSpec,
+    first: Refusal,
+    others: readonly Refusal[],
+    preemption: PreemptionPlan | null = null,
+  ): BerthError {
     this.#world.events.append({
       ...{ type: 'admission.refused', workload: spec.id, tenant: spec.tenant },
       data: { ...first },
@@ -214,7 +258,10 @@ export class Admission {
         ? `port ${first.scope} is in use`
         : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
     const code = CODES[first.dimension] ?? 'admission_refused';
-    return new BerthError(code, `"${spec.id}" does not fit: ${why}`, { hint: first.hint, data: { ...first, others } });
+    return new BerthError(code, `"${spec.id}" does not fit: ${why}`, {
+      hint: preemption === null ? first.hint : `${first.hint} ${whyNot(preemption)}`,
+      data: { ...first, others, ...(preemption === null ? {} : { preemption }) },
+    });
   }
 
   /** `before`: what was set aside for it, and is again when this fails. */
@@ -259,19 +306,5 @@ export class Admission {
     const refused = refusals.some(({ dimension }) => dimension === 'ports');
     if (ports.length > 0) room.push({ scope: 'host', dimension: 'ports', more: refused ? 0 : 1 });
     return room.sort((a, b) => a.more - b.more);
-  }
-
-  #wouldGo(spec: WorkloadSpec, demand: Demand, refusals: readonly Refusal[]): FitsAnswer['wouldGo'] {
-    const short = this.#density.ledger.shortages(spec.id, demand);
-    // Ports and addresses of bridges are not the ledger's, and nothing is gained by making room for the rest.
-    if (short.length < refusals.length) return null;
-    const candidates = [...this.#density.ledger.holds()].flatMap(([id, hold]) => {
-      const { tenant, class: of, priority } = hold.demand;
-      if (hold.phase !== 'committed' || id === spec.id || !yieldsTo({ class: of, priority }, spec)) return [];
-      const excess = this.#density.excess(id);
-      return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
-    });
-    const chosen = makeRoom(short, candidates);
-    return chosen?.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority })) ?? null;
   }
 }

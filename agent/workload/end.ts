@@ -1,6 +1,6 @@
 // Asks every witness of an end, and of a kill that a workload has survived.
 import type { ExitRecord } from '../../systemd/holder/protocol.js';
-import { describeEnd, type KernelKills, kernelKills } from '../pressure/ends.js';
+import { describeEnd, evictedWords, type KernelKills, kernelKills } from '../pressure/ends.js';
 import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../pressure/evidence.js';
 import type { Before, EndRecord, WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
@@ -17,6 +17,13 @@ export async function before(world: World, { id, spec, sandbox }: WorkloadRecord
   return { ...counters, kernelLog, output };
 }
 
+/** Of one that was told to go while nothing of it ran. */
+export function endUnstarted({ end, evicted }: Pick<WorkloadRecord, 'end' | 'evicted'>): EndRecord {
+  const never = { at: Date.now(), code: null, signal: null };
+  if (evicted) return { ...never, ...evictedWords(evicted) };
+  return end ?? { ...never, cause: 'stopped', detail: 'stopped before it started' };
+}
+
 /** To be asked while the cgroup still exists. */
 export async function explainEnd(
   world: World,
@@ -24,7 +31,7 @@ export async function explainEnd(
   exit: ExitRecord,
   asked: boolean,
 ): Promise<EndRecord> {
-  const { id, spec, sandbox, process, killed } = record;
+  const { id, spec, sandbox, process, killed, evicted = null } = record;
   const driver = driverOf(world, spec.driver);
   const places = placesOf(world, spec.tenant, sandbox.cgroup);
   const from = record.before ?? NOTHING_BEFORE;
@@ -33,7 +40,7 @@ export async function explainEnd(
     driver.explainEnd === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
   ]);
   return describeEnd({
-    ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, killed },
+    ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, evicted, killed },
     need: driver.charged?.(spec) ?? null,
     guest: driver.explainEnd?.(spec, tail),
     pressure: world.history(id),

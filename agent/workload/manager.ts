@@ -13,10 +13,19 @@ import { Admission } from './admission.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { isSettled } from './lifecycle.js';
 import { networkFor } from './plan.js';
+import { Preempting } from './preempting.js';
 import type { Known } from './quarantine.js';
-import type { Desired, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from './record.js';
+import {
+  type Desired,
+  type Evicted,
+  type Sandbox,
+  type WorkloadRecord,
+  type WorkloadState,
+  type WorkloadView,
+  waitsForRoom,
+} from './record.js';
 import { type Recovery, recover } from './recover.js';
-import { type Claimant, NOBODY, Reserving } from './reserving.js';
+import { type Claimant, NOBODY, type Reach, Reserving } from './reserving.js';
 import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
 
@@ -25,10 +34,12 @@ export class Manager {
   readonly #actors = new Map<string, Actor>();
   readonly #admission: Admission;
   readonly #reserving: Reserving;
+  readonly #preempting: Preempting;
 
   constructor(world: World) {
     this.#world = world;
-    this.#admission = new Admission(world);
+    this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
+    this.#preempting = new Preempting(world, this.#actors);
     this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
   }
 
@@ -121,9 +132,9 @@ export class Manager {
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
-  fits(spec: WorkloadSpec): Promise<FitsAnswer> {
+  fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
     this.#reserving.expire();
-    return this.#admission.fits(spec);
+    return this.#admission.fits(spec, reach);
   }
 
   reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
@@ -143,7 +154,8 @@ export class Manager {
     const raced = this.#actors.get(spec.id);
     if (raced) return this.#same(raced, spec, claimant);
     this.#reserving.require(spec, claimant);
-    const record = this.#admission.admit(spec, occupied, { createdAt: Date.now(), generation: 1, restarts: 0 });
+    const begun = { createdAt: Date.now(), generation: 1, restarts: 0 };
+    const record = this.#admission.admit(spec, occupied, begun, claimant);
     const reservation = this.#world.density.reservations.take(spec.id);
     const actor = this.#register(record);
     try {
@@ -174,9 +186,11 @@ export class Manager {
     options: { readonly now?: boolean; readonly restart?: boolean } = {},
   ): Promise<WorkloadView> {
     const actor = this.actor(id);
-    const { state, spec, desired: before } = actor.record;
+    const { state, spec, desired: before, evicted } = actor.record;
     if (before === 'deleted' && desired !== 'deleted')
       throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
+    if (evicted && !isSettled(state) && (desired === 'running' || desired === 'frozen'))
+      throw new BerthError('invalid_state', `workload "${id}" is being evicted; start it when it has stopped`);
     const again = isSettled(state) && (desired === 'running' || desired === 'frozen');
     if (desired === 'running' && state === 'stopping')
       throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
@@ -196,7 +210,17 @@ export class Manager {
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
     }
     actor.wake({ killNow: options.now ?? false, cold: again });
+    // It may go now, or not any more.
+    this.#preempting.changed(id);
     return this.view(actor.record);
+  }
+
+  /**
+   * Has a workload stop for others, as `stop` would, but for the reason, which is durable when this resolves, before it is
+   * asked. Its room is free when it has come to rest, and `start` admits it anew. False: it is gone, or goes already.
+   */
+  evict(id: string, evicted: Evicted): Promise<boolean> {
+    return this.#actors.get(id)?.evict(evicted) ?? Promise.resolve(false);
   }
 
   /**
@@ -213,14 +237,15 @@ export class Manager {
     this.#actors.get(id)?.memoryEventsChanged();
   }
 
-  /** `waiting`: where it is known already, as for all of a list. */
-  view(record: WorkloadRecord, waiting = this.#world.governor?.waiting(record.id)): WorkloadView {
+  /** `turn`: its place in the queue of starts, where it is known already, as for all of a list. */
+  view(record: WorkloadRecord, turn = this.#world.governor?.waiting(record.id)): WorkloadView {
     const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
     const { cgroups, config } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);
     const { guestAddress } = rest.spec.external ?? {};
     const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
+    const waiting = this.#preempting.waiting(record) ?? turn;
     return {
       ...rest,
       sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
@@ -249,7 +274,12 @@ export class Manager {
   }
 
   #register(record: WorkloadRecord): Actor {
-    const actor = new Actor(this.#world, (gone) => this.#drop(gone), record);
+    const owner = {
+      gone: (actor: Actor) => this.#drop(actor),
+      settled: (id: string) => this.#preempting.changed(id),
+      roomFor: (actor: Actor) => this.#preempting.roomFor(actor),
+    };
+    const actor = new Actor(this.#world, owner, record);
     this.#actors.set(record.id, actor);
     return actor;
   }
@@ -258,6 +288,7 @@ export class Manager {
     this.#actors.delete(actor.record.id);
     this.#admission.release(actor.record.id);
     this.#world.claims.forget(actor.record.id);
+    this.#preempting.changed(actor.record.id);
   }
 
   /** A slot of an admission that did not become durable: nothing was made of it. */
@@ -303,7 +334,7 @@ export class Manager {
     const live = !isSettled(state);
     await this.#admission.check(spec, live);
     const occupied = live ? await this.#admission.occupiedPorts(spec) : [];
-    const downgraded = live ? this.#admission.grant(spec, occupied, performance.now()) : (record.downgraded ?? []);
+    const downgraded = live ? this.#admission.grant(spec, occupied, waitsForRoom(record)) : (record.downgraded ?? []);
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
     try {

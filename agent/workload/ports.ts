@@ -6,7 +6,7 @@ import type { Holder } from '../../systemd/holder/protocol.js';
 import type { NetworkOperation } from '../network/timed.js';
 import type { BerthEvent, Refusal } from '../service.js';
 import type { EndRecord } from './record.js';
-import type { DriverName } from './spec.js';
+import type { DriverName, WorkloadSpec } from './spec.js';
 
 /** The delegated subtree; names are `TENANT/ID`. */
 export type CgroupPort = Pick<
@@ -50,6 +50,8 @@ export interface Observer {
   started(driver: DriverName, seconds: number): void;
   ended(end: Pick<EndRecord, 'cause' | 'actor'>): void;
   admission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void;
+  /** One of this class was asked to go for another. */
+  preempted(of: WorkloadSpec['class']): void;
   reconciled(seconds: number): void;
   network(operation: NetworkOperation, seconds: number): void;
 }

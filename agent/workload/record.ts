@@ -4,6 +4,7 @@ import type { KsmStat } from '../../linux/ksm.js';
 import type { Attachment, LinkStats } from '../../netns/types.js';
 import type { StartWait } from '../density/governor/types.js';
 import type { ErrorReport } from '../errors.js';
+import type { Victim as Evictee } from '../service.js';
 import type { WorkloadSpec } from './spec.js';
 
 export type WorkloadState =
@@ -36,6 +37,10 @@ export type EndCause =
   | 'signal'
   | 'exit'
   | 'stopped'
+  /** It was stopped to make room for a workload of a higher class or priority. */
+  | 'preempted'
+  /** It was stopped because its tenant had more than its quota. */
+  | 'quota'
   | 'start'
   | 'lost';
 
@@ -86,6 +91,8 @@ export interface EndRecord {
   readonly detail: string;
   /** Absent: it was not killed. */
   readonly actor?: KillActor;
+  /** Of one that was preempted: for whom. */
+  readonly by?: Preemptor;
   /** Absent: nothing was, or the kernel's log cannot be read. */
   readonly victim?: Victim;
   /** Limits and usage when the end was seen. Absent: no memory controller, or it never ran. */
@@ -114,6 +121,30 @@ export interface Killed {
   /** One sentence with the figures that led to it. */
   readonly detail: string;
   readonly at: number;
+}
+
+export interface Preemptor {
+  readonly workload: string;
+  readonly tenant: string;
+}
+
+/** It has to go for others: durable before it is asked to stop, so that its end has its reason whatever happens between. */
+export interface Evicted {
+  readonly cause: 'preempted' | 'quota';
+  readonly by?: Preemptor;
+  /** One sentence with the figures that led to it. */
+  readonly detail: string;
+  readonly at: number;
+}
+
+/** What had to be done for this workload to have room. */
+export interface Preemption {
+  readonly at: number;
+  readonly victims: readonly Evictee[];
+  /** What was short, as a sentence. */
+  readonly why: string;
+  /** Victims that are not known to be gone. Its room is set aside, and it does not start, until there are none. */
+  readonly waitingFor: readonly string[];
 }
 
 /** Names and leases of the sandbox: deterministic or leased once, before anything is made in the kernel. */
@@ -147,6 +178,11 @@ export const NO_NETWORK: Omit<Sandbox, 'cgroup'> = {
   attachment: null,
   baseline: null,
 };
+
+/** The tenant's number is all that outlasts the objects; the names may be those of a slot that others have by now. */
+export function emptied({ cgroup, group }: Sandbox): Sandbox {
+  return { ...NO_NETWORK, cgroup, group };
+}
 
 /** A workload of which nothing has run in this boot. */
 export const NEVER_RUN = { process: null, before: null, killed: null } as const satisfies Partial<WorkloadRecord>;
@@ -186,6 +222,27 @@ export interface WorkloadRecord {
   readonly downgraded?: readonly string[];
   /** Bytes that the ledger counts for the driver's own memory, as at admission; absent: what is configured. */
   readonly overhead?: number;
+  /** Set: it is stopping for others, or has, and was not started since. */
+  readonly evicted?: Evicted | null;
+  readonly preemption?: Preemption | null;
+}
+
+/** Accepted, and its room is still in use by those who go for it. */
+export function waitsForRoom({ state, preemption }: Pick<WorkloadRecord, 'state' | 'preemption'>): boolean {
+  return state === 'pending' && (preemption?.waitingFor.length ?? 0) > 0;
+}
+
+/** Where a start stands whose room is not free yet. */
+export interface RoomWait {
+  readonly reason: 'preemption';
+  readonly waitedMs: number;
+  /** `problem`: why one does not go. */
+  readonly for: readonly {
+    readonly id: string;
+    readonly tenant: string;
+    readonly state: WorkloadState;
+    readonly problem: string | null;
+  }[];
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
@@ -199,6 +256,6 @@ export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' |
   readonly limits?: Readonly<Record<string, string>>;
   /** What merging of equal pages has saved, where it was asked for (`resources.memory.ksm`) and something runs. */
   readonly ksm?: KsmStat;
-  /** While it waits for its turn to start, or to be thawed. */
-  readonly waiting?: StartWait;
+  /** While it waits for its room, for its turn to start, or to be thawed. */
+  readonly waiting?: StartWait | RoomWait;
 }

@@ -14,6 +14,14 @@ export interface Claimant {
   readonly scheduler: string | null;
   /** As `workload.reserve` answered it. */
   readonly reservation?: string;
+  /** Preemption is asked for. */
+  readonly reach?: Reach;
+}
+
+/** Tenants of which workloads may be evicted. */
+export interface Reach {
+  /** Null: all. */
+  readonly tenants: ReadonlySet<string> | null;
 }
 
 export const NOBODY: Claimant = { scheduler: null };

@@ -25,6 +25,7 @@ const agent = new OwnAgent({
 const TOML = `
 [density]
 max_workloads = 3
+preemption = "class"
 [tenant.acme]
 workloads = 2
 [licence.db]
@@ -137,6 +138,33 @@ test.serial('what was granted is in the audit, what is returned as well', (t) =>
     ['return', 'kept'],
   ]);
 });
+
+test.serial(
+  'a higher class has a lower one stopped when it asks, over a kill of the agent, and both say so',
+  async (t) => {
+    t.is(berth('tenant set acme workloads=1').exit, 0);
+    t.is(berth('workload create -f -', spec('humble', { class: 'besteffort' })).exit, 0);
+    const noble = spec('noble', { network: { mode: 'host' } });
+    t.is(json('workload create -f -', noble).results[0].error.code, 'admission_refused');
+    const plan = berth('fits -f - --preempt', noble);
+    t.is(plan.exit, 0);
+    t.regex(plan.out, /^ {4}humble +besteffort +100 +acme .*workloads of tenant\/acme 1$/m);
+    t.is(berth('fits -f - --preempt', spec('equal', { class: 'besteffort' })).exit, 3);
+    const accepted = json('workload create -f - --preempt --detach', noble).results[0].workload;
+    t.deepEqual(accepted.preemption.waitingFor, ['humble']);
+    await agent.kill('SIGKILL');
+    await agent.start();
+    t.is(berth('workload wait noble --for running --timeout 30s').exit, 0);
+    const humble = json('workload show humble').workload;
+    t.like(humble, { state: 'exited', end: { cause: 'preempted', by: { workload: 'noble', tenant: 'acme' } } });
+    t.regex(berth('workload show noble').out, /^Preempted +humble \(besteffort, priority 100\)$/m);
+    t.like(row('tenant/acme', 'workloads'), { committed: 1, reserved: 0 });
+    t.is(json('workload start humble').results[0].error.code, 'admission_refused');
+    t.is(berth('workload delete noble --now').exit, 0);
+    t.is(berth('workload start humble').exit, 0);
+    t.is(berth('workload delete humble --now').exit, 0);
+  },
+);
 
 test.serial('a plan of what would be lifted changes nothing', (t) => {
   const before = readFileSync('/proc/sys/kernel/keys/maxkeys', 'utf8');

@@ -1,4 +1,3 @@
-import { waitText } from '../../density/governor/texts.js';
 import type { WorkloadView } from '../../workload/record.js';
 import { formatSize } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
@@ -12,9 +11,11 @@ import {
   formatTime,
   memoryOf,
   memoryThen,
+  preemptorOf,
   pressureThen,
   stateCell,
   victimOf,
+  waitOf,
   wish,
 } from '../words.js';
 
@@ -25,7 +26,7 @@ export async function run(context: Context): Promise<Answer> {
 }
 
 function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | undefined])[] {
-  const { spec, sandbox, process, end, error } = w;
+  const { spec, sandbox, process, end, error, evicted, preemption } = w;
   const since = (ms: number) => `${formatTime(ms)} (${formatAge(now - ms)} ago)`;
   const { colour } = stateCell(w);
   const wanted = wish(w);
@@ -35,9 +36,18 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Id', w.id],
     ['Tenant', spec.tenant],
     ['State', { colour, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
-    ['Waits', w.waiting && waitText(w.waiting)],
     ['Error', error === null ? undefined : { text: `${error.message} (${error.code})\n${error.hint}`, colour: 'red' }],
+    ['Waits', waitOf(w)],
+    [
+      'Evicted',
+      evicted && w.desired === 'stopped' && end === null ? `${since(evicted.at)}\n${evicted.detail}` : undefined,
+    ],
     ['Ended', end === null ? undefined : `${since(end.at)}\n${endSentence(end)} (cause: ${end.cause})`],
+    ['Made room', end?.by && preemptorOf(end)],
+    [
+      'Preempted',
+      preemption?.victims.map(({ id, class: of, priority }) => `${id} (${of}, priority ${priority})`).join('\n'),
+    ],
     ['Victim', end === null ? undefined : victimOf(end)],
     ['Memory then', end === null ? undefined : memoryThen(end)],
     ['Worst then', end === null ? undefined : pressureThen(end)],

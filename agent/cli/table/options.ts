@@ -19,6 +19,11 @@ export const file: OptionDef = {
   needed: true,
   about: 'workload as JSON, or an array of them; `-` reads standard input; may be repeated',
 };
+export const preempt: OptionDef = {
+  name: 'preempt',
+  about: 'where there is no room, workloads of a lower class or priority may be stopped for it (density.preemption)',
+};
+
 export const detach: OptionDef = { name: 'detach', about: 'do not wait for the outcome' };
 export const timeout: OptionDef = {
   name: 'timeout',

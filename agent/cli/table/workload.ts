@@ -1,6 +1,6 @@
 // Commands about workloads.
 import type { Command } from '../command.js';
-import { detach, file, id, ids, timeout } from './options.js';
+import { detach, file, id, ids, preempt, timeout } from './options.js';
 
 const STATES = ['pending', 'preparing', 'starting', 'running', 'frozen', 'stopping', 'exited', 'failed'] as const;
 
@@ -29,11 +29,16 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'Create and start workloads',
     details: [
       'Waits until each workload runs, or has run to its end with code 0, and prints one line for it. Several workloads are created in order; one that fails does not keep back the next. Creating one that exists with the same specification is a success.',
+      'With --preempt, and where density.preemption allows it, one that does not fit has others stopped, as `berth fits --preempt` lists them. They get their time to stop, stay as stopped workloads with the cause `preempted`, and can be started again where there is room; it starts when they are gone.',
       'The specification is described by `berth help spec`.',
     ],
     args: [],
-    options: [file, detach, timeout],
-    examples: ['berth workload create -f web.json', 'generate-spec | berth workload create -f - --detach'],
+    options: [file, preempt, detach, timeout],
+    examples: [
+      'berth workload create -f web.json',
+      'berth workload create -f web.json --preempt',
+      'generate-spec | berth workload create -f - --detach',
+    ],
     load: () => import('../run/create.js'),
   },
   {
@@ -127,11 +132,11 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Would it be admitted, and if not, why (changes nothing)',
     details: [
-      'Exit code 3 when one of them would be refused. Each is asked about by itself. Says which dimension refuses first, which workloads of a lower class or priority would have to go, and how many more of this shape there is room for.',
+      'Exit code 3 when one of them would be refused. Each is asked about by itself. Says which dimension refuses first, which workloads of a lower class or priority would have to go, and how many more of this shape there is room for. With --preempt, who would be stopped for it by `berth workload create --preempt`, in this order; exit code 0 when that would do.',
     ],
     args: [],
-    options: [file, { name: 'room', about: 'a table of how many more there is room for, by dimension' }],
-    examples: ['berth fits -f web.json', 'berth fits -f web.json --room'],
+    options: [file, preempt, { name: 'room', about: 'a table of how many more there is room for, by dimension' }],
+    examples: ['berth fits -f web.json', 'berth fits -f web.json --room', 'berth fits -f web.json --preempt'],
     load: () => import('../run/fits.js'),
   },
 ];

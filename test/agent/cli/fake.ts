@@ -149,3 +149,23 @@ export async function berth(line: string | readonly string[], options: RunOption
   const exit = await runCli(host, argv);
   return { exit, out, err };
 }
+
+/** An agent where a workload goes through these views, one step for each event. */
+export function moving(steps: readonly (WorkloadView | undefined)[], more: Answers = {}) {
+  let at = 0;
+  const agent = fakeAgent({
+    'workload.create': () => steps[0] ?? view('web-1'),
+    'workload.get': ({ id }) => {
+      const now = steps[at];
+      if (at < steps.length - 1)
+        setTimeout(() => {
+          at++;
+          agent.emit({ type: 'workload.state', workload: id });
+        }, 5);
+      if (now === undefined) throw new BerthError('not_found', `there is no workload ${id}`);
+      return now;
+    },
+    ...more,
+  });
+  return agent;
+}

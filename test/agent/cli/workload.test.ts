@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { BerthError } from '../../../agent/errors.js';
-import type { WorkloadView } from '../../../agent/workload/record.js';
-import { type Answers, berth, fakeAgent, NOW, view } from './fake.js';
+import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 const LIST = {
   'workload.list': () => ({
@@ -106,26 +105,6 @@ Generation   1
   const json = await berth('workload show web-1 --json', { agent: fakeAgent({ 'workload.get': () => workload }) });
   t.deepEqual(JSON.parse(json.out), { workload });
 });
-
-/** An agent where a workload goes through these views, one step for each event. */
-function moving(steps: readonly (WorkloadView | undefined)[], more: Answers = {}) {
-  let at = 0;
-  const agent = fakeAgent({
-    'workload.create': () => steps[0] ?? view('web-1'),
-    'workload.get': ({ id }) => {
-      const now = steps[at];
-      if (at < steps.length - 1)
-        setTimeout(() => {
-          at++;
-          agent.emit({ type: 'workload.state', workload: id });
-        }, 5);
-      if (now === undefined) throw new BerthError('not_found', `there is no workload ${id}`);
-      return now;
-    },
-    ...more,
-  });
-  return agent;
-}
 
 const SPEC = JSON.stringify({ id: 'web-1', driver: 'exec', exec: { command: ['/bin/true'] } });
 
@@ -357,9 +336,17 @@ test('fits: yes is 0, no is 3 with every reason', async (t) => {
     hint: 'Wait.',
   } as const;
   const room = [{ scope: 'host', dimension: 'memory', more: 3 }] as const;
-  const yes = { fits: true, refusals: [], more: 3, room, wouldGo: null, downgraded: ['db'] };
+  const yes = { fits: true, refusals: [], more: 3, room, wouldGo: null, preemption: null, downgraded: ['db'] };
   const small = { id: 'small', tenant: 'acme', class: 'besteffort', priority: 5 } as const;
-  const no = { fits: false, refusals: [refusal], more: 0, room: [], wouldGo: [small], downgraded: [] };
+  const no = {
+    fits: false,
+    refusals: [refusal],
+    more: 0,
+    room: [],
+    wouldGo: [small],
+    preemption: null,
+    downgraded: [],
+  };
   const agent = fakeAgent({ 'workload.fits': ({ spec }) => (spec.id === 'a' ? yes : no) });
   const { exit, out } = await berth('fits -f -', { agent, input: '[{"id": "a"}, {"id": "b"}]' });
   t.is(exit, 3);

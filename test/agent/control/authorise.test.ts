@@ -69,6 +69,50 @@ test('a scheduler acts within its tenants only', async (t) => {
   await t.throwsAsync(node.call('workload.get', { id: 'nobody' }), { code: 'not_found' });
 });
 
+test('a session has others evicted where it covers them, and nowhere else', async (t) => {
+  const { node, connect, service } = await withScheduler(t, ['acme', 'globex']);
+  const local = await connect();
+  await node.call('workload.create', { spec: specOf('a'), preempt: true });
+  await node.call('workload.fits', { spec: specOf('b'), preempt: true });
+  await node.call('workload.create', { spec: specOf('c') });
+  await local.call('workload.create', { spec: specOf('d'), preempt: true });
+  t.deepEqual(service.calls, [
+    'create a preempting acme,globex',
+    'fits b preempting acme,globex',
+    'create c',
+    'create d preempting all',
+  ]);
+});
+
+test('who makes room for whom is not told across the scope of a session', async (t) => {
+  const { node, connect, events, service } = await withScheduler(t, ['acme']);
+  const local = await connect();
+  const by = { workload: 'theirs', tenant: 'globex' };
+  const victim = (id: string, tenant: string) => ({ id, tenant, class: 'besteffort', priority: 1 }) as const;
+  const wait = (id: string, tenant: string) => ({ id, tenant, state: 'stopping', problem: null }) as const;
+  const create = service.create;
+  service.create = async (spec) => ({
+    ...(await create(spec)),
+    end: { at: 1, code: 0, signal: null, cause: 'preempted', detail: 'gone', by },
+    evicted: { cause: 'preempted', detail: 'gone', at: 1, by },
+    preemption: {
+      ...{ at: 1, why: 'cpu', waitingFor: ['mine', 'theirs'] },
+      victims: [victim('mine', 'acme'), victim('theirs', 'globex')],
+    },
+    waiting: { reason: 'preemption', waitedMs: 1, for: [wait('mine', 'acme'), wait('theirs', 'globex')] },
+  });
+  const seen = await node.call('workload.create', { spec: specOf('web') });
+  t.notRegex(JSON.stringify(seen), /theirs|globex/);
+  t.like(seen, { preemption: { waitingFor: ['mine'] }, end: { cause: 'preempted' }, waiting: { waitedMs: 1 } });
+  t.deepEqual((await local.call('workload.create', { spec: specOf('web') })).end?.by, by);
+  const told = (tenant: string) => ({ by: { workload: 'w', tenant }, detail: 'gone' });
+  events.append({ type: 'workload.preempted', workload: 'web', tenant: 'acme', data: told('globex') });
+  const { cursor } = events.append({ type: 'workload.preempted', workload: 'web', tenant: 'acme', data: told('acme') });
+  await node.waitForEvent((event) => event.cursor === cursor);
+  const data = node.events.filter(({ type }) => type === 'workload.preempted').map((event) => event.data);
+  t.deepEqual(data, [{ detail: 'gone' }, told('acme')]);
+});
+
 test('events of other tenants are not told', async (t) => {
   const { node, events } = await withScheduler(t, ['acme']);
   events.append({ type: 'workload.created', workload: 'theirs', tenant: 'globex' });

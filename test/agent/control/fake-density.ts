@@ -23,6 +23,7 @@ export const FITS: FitsAnswer = {
   more: 7,
   room: [{ scope: 'host', dimension: 'workloads', more: 7 }],
   wouldGo: null,
+  preemption: null,
   downgraded: [],
 };
 

@@ -2,6 +2,7 @@ import { BerthError } from '../../../agent/errors.js';
 import { topRow } from '../../../agent/metrics/top.js';
 import type { AgentService, NodeDescription } from '../../../agent/service.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
+import type { Reach } from '../../../agent/workload/reserving.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
@@ -58,9 +59,12 @@ export function fakeService(): FakeService {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;
     },
-    fits: async () => FITS,
-    create: async (spec) => {
-      calls.push(`create ${spec.id}`);
+    fits: async (spec, reach) => {
+      if (reach !== undefined) calls.push(`fits ${spec.id}${preempting(reach)}`);
+      return FITS;
+    },
+    create: async (spec, claimant) => {
+      calls.push(`create ${spec.id}${preempting(claimant?.reach)}`);
       const existing = workloads.get(spec.id);
       if (existing === undefined) return put(viewOf(spec));
       if (JSON.stringify(existing.spec) === JSON.stringify(spec)) return existing;
@@ -96,6 +100,10 @@ export function fakeService(): FakeService {
     },
   };
   return service;
+}
+
+function preempting(reach: Reach | undefined): string {
+  return reach === undefined ? '' : ` preempting ${[...(reach.tenants ?? ['all'])].join()}`;
 }
 
 export function specOf(id: string, tenant = 'acme'): Record<string, unknown> {

@@ -44,6 +44,26 @@ export class FakeHost {
   #stopAfter = Number.POSITIVE_INFINITY;
   #life = 0;
 
+  /** Resolves when the agent is dead. */
+  died: Promise<void>;
+  #die: () => void = () => undefined;
+
+  constructor() {
+    this.died = this.#untilDead();
+  }
+
+  #untilDead(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  /** The agent dies now. */
+  die(): void {
+    this.dieAfter(0);
+    this.#die();
+  }
+
   /** The agent dies when it has made `calls` more calls. */
   dieAfter(calls: number): void {
     this.#stopAfter = this.calls.length + calls;
@@ -54,6 +74,7 @@ export class FakeHost {
     this.#life += 1;
     this.#stopAfter = Number.POSITIVE_INFINITY;
     this.onExit = undefined;
+    this.died = this.#untilDead();
   }
 
   /** All objects of workloads, as text. */
@@ -74,7 +95,8 @@ export class FakeHost {
   /** Half of the calls die before their effect and half after it, as a real crash would have it. */
   async #call<T>(life: number, name: string, effect: () => T): Promise<T> {
     await Promise.resolve();
-    if (life !== this.#life || this.calls.length >= this.#stopAfter) return new Promise<never>(() => undefined);
+    if (life !== this.#life) return new Promise<never>(() => undefined);
+    if (this.calls.length >= this.#stopAfter) return this.#never();
     if (this.failNext?.call === name) {
       const { error } = this.failNext;
       this.failNext = undefined;
@@ -82,8 +104,13 @@ export class FakeHost {
     }
     this.calls.push(name);
     const result = effect();
-    if (this.calls.length >= this.#stopAfter && this.calls.length % 2 === 0) return new Promise<never>(() => undefined);
+    if (this.calls.length >= this.#stopAfter && this.calls.length % 2 === 0) return this.#never();
     return result;
+  }
+
+  #never(): Promise<never> {
+    this.#die();
+    return new Promise<never>(() => undefined);
   }
 
   cgroupPort(): CgroupPort {

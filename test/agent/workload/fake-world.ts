@@ -32,10 +32,25 @@ export class TrackedJournal extends Journal {
 
   /** What was to be written, as `ID STATE`, in the order in which it was asked for. */
   readonly asked: string[] = [];
+  /** A write that cannot be done, by `ID DESIRED`. */
+  failing: string | undefined;
+  /** The agent is to die now. */
+  onDeath: () => void = () => undefined;
+  #last: { readonly write: number; readonly arrives: boolean } | undefined;
+
+  /** The agent dies at the write after so many more, which reaches the disk or does not. */
+  dieAfter(writes: number, arrives: boolean): void {
+    this.#last = { write: this.asked.length + writes + 1, arrives };
+  }
 
   override write(record: WorkloadRecord): Promise<void> {
     this.asked.push(`${record.id} ${record.state}`);
-    return this.#track(() => super.write(record));
+    if (this.failing === `${record.id} ${record.desired}`) return Promise.reject(new Error('no space left'));
+    if (this.asked.length !== this.#last?.write) return this.#track(() => super.write(record));
+    if (this.#last.arrives) void this.#track(() => super.write(record));
+    this.#dead = true;
+    this.onDeath();
+    return new Promise<never>(() => undefined);
   }
 
   override remove(id: string): Promise<void> {
@@ -156,6 +171,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       started: () => undefined,
       ended: () => undefined,
       admission: () => undefined,
+      preempted: () => undefined,
       reconciled: () => undefined,
       network: () => undefined,
     },
@@ -172,6 +188,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     ...options.world,
   };
   const manager = new Manager(world);
+  journal.onDeath = () => host.die();
   host.onExit = (process) => {
     if (manager.has(process.id)) manager.actor(process.id).ended(process);
   };
@@ -187,6 +204,23 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       look();
     });
   return { host, world, journal, manager, events, until, directory };
+}
+
+/** The next agent, when the dead one has got stuck at its last call. */
+export async function nextLife(
+  dead: Life & { readonly directory: string },
+  host = dead.host,
+  bootId = 'boot-1',
+  config?: Record<string, unknown>,
+): Promise<Life & { readonly directory: string }> {
+  const { directory } = dead;
+  await dead.journal.idle();
+  await dead.journal.die();
+  dead.manager.close();
+  host.revive();
+  const life = newLife({ host, directory, bootId, ...(config === undefined ? {} : { config }) });
+  await life.manager.recover();
+  return life;
 }
 
 export function specOf(over: Record<string, unknown> = {}): WorkloadSpec {

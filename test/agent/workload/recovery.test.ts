@@ -3,20 +3,9 @@ import test from 'ava';
 import { leaveSlot } from '../../../agent/workload/recover.js';
 import type { Slot } from '../../../netns/types.js';
 import { FakeHost } from './fake-host.js';
-import { type Life, newLife, specOf, state } from './fake-world.js';
+import { newLife, nextLife, specOf, state } from './fake-world.js';
 
 const gone = (event: { type: string }) => event.type === 'workload.deleted';
-
-/** The next agent, when the dead one has got stuck at its last call. */
-async function nextLife(dead: Life & { directory: string }, host = dead.host, bootId = 'boot-1'): Promise<Life> {
-  const { directory } = dead;
-  await dead.journal.idle();
-  await dead.journal.die();
-  host.revive();
-  const life = newLife({ host, directory, bootId });
-  await life.manager.recover();
-  return life;
-}
 
 test('killed at every call of a creation, the next agent brings it to running, once', async (t) => {
   for (let calls = 0; calls <= 6; calls++) {

@@ -1,0 +1,121 @@
+// Carries a preemption out. The order holds over a crash between any two lines:
+//
+//   1. the record of the one that comes is durable: its room is set aside in the ledger, over what the victims still have,
+//      so that nobody else gets it, and `preemption.waitingFor` names them
+//   2. each victim's record says that it must stop, for whom and why, and is durable; only then it is asked
+//   3. a victim that is gone leaves waitingFor; with the last one the room is committed, and the start takes its turn
+//
+// It is level-triggered: every round of the one that waits looks at its victims as they are now. So a recovered agent just
+// goes on, and one that is deleted meanwhile leaves those alone that were not asked yet.
+import type { Density } from '../density/density.js';
+import { BerthError } from '../errors.js';
+import type { Actor } from './actor.js';
+import { isLeaving, isSettled } from './lifecycle.js';
+import { type Evicted, type RoomWait, type WorkloadRecord, waitsForRoom } from './record.js';
+import { parseDuration } from './units.js';
+import type { World } from './world.js';
+
+export class Preempting {
+  readonly #world: World;
+  readonly #actors: ReadonlyMap<string, Actor>;
+  /** When they began to wait in this life of the agent: the time it was away is nobody's delay. */
+  readonly #since = new WeakMap<Actor, number>();
+
+  constructor(world: World, actors: ReadonlyMap<string, Actor>) {
+    this.#world = world;
+    this.#actors = actors;
+  }
+
+  get #density(): Density {
+    return this.#world.density;
+  }
+
+  /** See Owner.roomFor. */
+  async roomFor(actor: Actor): Promise<'free' | number | BerthError> {
+    const { id, preemption } = actor.record;
+    if (!preemption) return 'free';
+    const left: string[] = [];
+    for (const name of preemption.waitingFor) if (await this.#mustWaitFor(actor, name, left)) left.push(name);
+    if (left.length < preemption.waitingFor.length)
+      await actor.patch({ preemption: { ...preemption, waitingFor: left } });
+    const hold = this.#density.ledger.hold(id);
+    if (left.length === 0 && hold !== undefined) this.#density.commit(id, hold.demand);
+    if (left.length === 0) return 'free';
+    const ms = this.#deadlineMs();
+    const since = this.#since.get(actor) ?? performance.now();
+    this.#since.set(actor, since);
+    const wait = since + ms - performance.now();
+    return wait > 0 ? wait : this.#late(left, ms);
+  }
+
+  /** Something about this workload has changed: whoever waits for its room looks again. */
+  changed(id: string): void {
+    for (const actor of this.#actors.values())
+      if (waitsForRoom(actor.record) && actor.record.preemption?.waitingFor.includes(id)) actor.wake();
+  }
+
+  waiting(record: WorkloadRecord): RoomWait | undefined {
+    const { preemption } = record;
+    if (!waitsForRoom(record) || !preemption) return undefined;
+    const left = preemption.waitingFor.flatMap((id) => this.#actors.get(id)?.record ?? []);
+    return {
+      reason: 'preemption',
+      waitedMs: Math.max(0, Date.now() - preemption.at),
+      for: left.map(({ id, spec, state, error }) => ({
+        id,
+        tenant: spec.tenant,
+        state,
+        problem: error?.message ?? null,
+      })),
+    };
+  }
+
+  /** Asks it to go where that was not done. False: it is gone, or there is room without its going. */
+  async #mustWaitFor(actor: Actor, name: string, leaving: readonly string[]): Promise<boolean> {
+    const victim = this.#actors.get(name);
+    if (victim === undefined || isSettled(victim.record.state)) return false;
+    if (isLeaving(victim.record)) return true;
+    // Not asked yet, or it was started anew, which admission allows only with room of its own.
+    if (!this.#isShort(actor.record.id, leaving)) return false;
+    const { id, spec, preemption } = actor.record;
+    const evicted: Evicted = {
+      cause: 'preempted',
+      by: { workload: id, tenant: spec.tenant },
+      detail: `stopped for a ${spec.class} workload of priority ${spec.priority}: ${preemption?.why}`,
+      at: Date.now(),
+    };
+    if (!(await victim.evict(evicted))) return !isSettled(victim.record.state);
+    const { class: of, priority } = victim.record.spec;
+    this.#world.observer.preempted(of);
+    victim.event('workload.preempted', { by: evicted.by, detail: evicted.detail, class: of, priority });
+    return true;
+  }
+
+  /** Whether it lacks anything once those are gone that are on their way. */
+  #isShort(id: string, leaving: readonly string[]): boolean {
+    const { ledger } = this.#density;
+    const own = ledger.hold(id);
+    if (own === undefined) return false;
+    return ledger.rehearse(({ out }) => {
+      for (const name of [id, ...leaving]) {
+        const hold = ledger.hold(name);
+        if (hold !== undefined) out(hold);
+      }
+      // Asked as a newcomer, who has nothing yet.
+      return ledger.shortages('', own.demand).length > 0;
+    });
+  }
+
+  /** As long as one may take to stop, and another to start. */
+  #deadlineMs(): number {
+    const { stop_grace, start_deadline } = this.#world.config.lifecycle;
+    return (parseDuration(stop_grace) ?? 10_000) + (parseDuration(start_deadline) ?? 120_000);
+  }
+
+  #late(left: readonly string[], ms: number): BerthError {
+    return new BerthError('deadline_exceeded', `no room after ${ms} ms: ${left.join(', ')} did not go`, {
+      hint: 'Those go on stopping; `berth workload show` says what keeps them. See lifecycle.stop_grace and start_deadline.',
+      data: { waitingFor: left, ms },
+    });
+  }
+}
