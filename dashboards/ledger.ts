@@ -1,5 +1,5 @@
 // What hosts may hold: the ledger by dimension, the limits of the kernel behind it, and who has cpus to itself.
-import { graph, HOST, quantile, rate, share, sum, top } from './expressions.js';
+import { events, graph, HOST, quantile, rate, share, sum, top } from './expressions.js';
 import type { PanelRow } from './panels.js';
 
 const OF_HOST = `${HOST},scope="host"`;
@@ -10,6 +10,13 @@ function threeOf(dimension: string): PanelRow['queries'] {
     [of('berth_capacity'), 'capacity'],
     [of('berth_allocatable'), 'allocatable'],
     [of('berth_committed'), 'committed'],
+  ];
+}
+
+function expected(resource: string): PanelRow['queries'] {
+  return [
+    [sum('berth_predicted_use', `${HOST},resource="${resource}"`, 'figure'), '{{figure}}'],
+    [sum('berth_allocatable', `${OF_HOST},dimension="${resource}"`), 'may be promised'],
   ];
 }
 
@@ -45,6 +52,42 @@ export const ledger: readonly PanelRow[] = [
     'How busy the hosts really are. Far below the promised share for days: overcommit may go up; near 100 %: it must not.',
     'percentunit',
     [[`${sum('berth_used', OF_HOST, 'dimension')} / ${sum('berth_capacity', OF_HOST, 'dimension')}`, '{{dimension}}']],
+  ),
+  graph(
+    'Expected cores',
+    'With density.prediction: mean, p98 and peak of all workloads together, beside what may be promised. Well below it at the peak: density.cpu_overcommit may go up. `berth node capacity` has what it rests on.',
+    'short',
+    expected('cpu'),
+  ),
+  graph(
+    'Expected memory',
+    'The same for memory: with its peak above what the hosts have, they would be short of it.',
+    'bytes',
+    expected('memory'),
+  ),
+  graph(
+    'Advised overcommit',
+    'With density.prediction: what could be promised of each core or byte that is used, the least of the hosts. Nothing follows it by itself; compare with section [density].',
+    'short',
+    [[`min by (class, resource) (berth_predicted_overcommit{${HOST}})`, '{{class}} {{resource}}']],
+  ),
+  graph(
+    'Known share',
+    'With density.prediction: share of what is promised that a day of samples stands behind. Below 80 % there is no advice.',
+    'percentunit',
+    [[`min by (class, resource) (berth_predicted_known_ratio{${HOST}})`, '{{class}} {{resource}}']],
+  ),
+  graph(
+    'Memory of drivers',
+    'What a VMM is counted for beside its guest, as configured and as measured, the most of the hosts. Far apart for days: set drivers.qemu.overhead, or density.overhead = "measured".',
+    'bytes',
+    [[`max by (driver, source) (berth_driver_overhead_bytes{${HOST},driver="qemu"})`, '{{driver}} {{source}}']],
+  ),
+  graph(
+    'Preemptions',
+    'Workloads stopped for one of a higher class or priority, by their own class. `berth workload show ID` tells for whom.',
+    'short',
+    [[events('berth_preemptions_total', HOST, 'class'), '{{class}}']],
   ),
   graph('Workloads by driver', 'Places that the workloads of each driver take.', 'short', [
     [sum('berth_committed', `${HOST},scope=~"kind/.+",dimension="workloads"`, 'scope'), '{{scope}}'],

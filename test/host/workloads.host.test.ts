@@ -252,11 +252,11 @@ test.serial('limits change while it runs; a limit below the usage is refused', a
   await update({ cpu: { limit: 0.5, weight: 10 }, memory: { limit: '128Mi' }, pids: 40 });
   t.is(await files(), `50000 100000 10 ${128 << 20} 40`);
   await update({ cpu: { limit: 0.25 }, memory: { limit: '60Mi' } });
-  t.is(await files(), `25000 100000 100 ${60 << 20} max`);
+  t.is(await files(), `25000 100000 25 ${60 << 20} max`);
 
   const refused = await errorOf(update({ cpu: { limit: 2 }, memory: { limit: '16Mi' } }));
   t.is(refused.code, 'shrink_refused');
-  t.is(await files(), `25000 100000 100 ${60 << 20} max`);
+  t.is(await files(), `25000 100000 25 ${60 << 20} max`);
   const fixed = await errorOf(
     s.node.call('workload.update', { id: 'elastic', spec: { ...spec({}), network: { mode: 'none' } } }),
   );

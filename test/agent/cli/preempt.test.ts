@@ -91,5 +91,8 @@ test('show tells it of both sides', async (t) => {
   t.regex(waits, /^Waits +for 1m1s, for those that make room: low \(stopping: device or resource busy\)$/m);
   t.regex(waits, /^Preempted +low \(besteffort, priority 5\)$/m);
   const queued = { reason: 'start_queue', waitedMs: 3000, ahead: 4, expectedMs: 9 } as const;
-  t.regex(await show(view('w', { state: 'pending', waiting: queued })), /^Waits +for 3s, for its turn: 4 are ahead$/m);
+  t.regex(
+    await show(view('w', { state: 'pending', waiting: queued })),
+    /^Waits +5th in the queue of starts, its turn is expected in 1s, has waited 3s$/m,
+  );
 });

@@ -2,6 +2,10 @@
 
 import type { StartWait } from '../../../agent/density/governor/types.js';
 import type { OverheadView } from '../../../agent/density/overhead/count.js';
+import { advise } from '../../../agent/density/prediction/advise.js';
+import { forecast } from '../../../agent/density/prediction/forecast.js';
+import type { PredictionView } from '../../../agent/density/prediction/live.js';
+import { Predictor } from '../../../agent/density/prediction/predictor.js';
 import type { Totals } from '../../../agent/metrics/collectors.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
 import type { LimitFigures } from '../../../agent/metrics/limits.js';
@@ -68,6 +72,19 @@ export function workloadOf(n: number, state: WorkloadState = 'running'): Sampled
 }
 
 /** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
+/** Two days of samples of one shape, and what follows for four workloads of it. */
+const PREDICTED = predicted();
+
+function predicted(): PredictionView {
+  const predictor = new Predictor();
+  const day = 86_400_000;
+  for (const at of [0, day, 2 * day]) predictor.observe('exec/1', { cpu: 0.2, memory: 2 ** 27 }, at);
+  const prediction = predictor.predict('exec/1', 2 * day);
+  const one = { class: 'burstable' as const, promised: { cpu: 1, memory: 2 ** 28 }, prediction };
+  const all = [one, one, one, one];
+  return { mode: 'advise', forecast: forecast(all), advice: advise(all) };
+}
+
 export class MadeUpNode implements SampleSource, MetricsSource {
   step = 1;
   readonly list: Sampled[];
@@ -98,6 +115,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       },
       process: options.process ?? false,
       governor: () => starts.governor.status(),
+      prediction: () => PREDICTED,
     });
   }
 
