@@ -6,6 +6,7 @@ import type { Samples } from './agent.js';
 import type { Governor } from './density/governor/governor.js';
 import type { PredictionView } from './density/prediction/live.js';
 import type { HostFacts } from './host/facts.js';
+import { Activity } from './metrics/activity.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
 import { HostLoad } from './metrics/host-load.js';
 import { Page } from './metrics/page.js';
@@ -74,6 +75,7 @@ export async function observe(parts: Observed): Promise<Observation> {
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
   const buffer = sampleBuffer();
+  const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
   const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
   const load = new HostLoad({ cpus: facts.cpusOnline, memoryBytes: facts.memoryBytes });
   const rollup = new Rollup({ maxTenants: MAX_TENANTS });
@@ -82,6 +84,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     rollup,
     intervalMs: parseDuration(config.metrics.interval) ?? 5000,
     source: {
+      begin: () => activity.begin(),
       workloads: () => manager.records(),
       readStats,
       readLinks: () => network.stats(config.network.link_prefix),
@@ -98,10 +101,10 @@ export async function observe(parts: Observed): Promise<Observation> {
   // Started again, a workload has another cgroup under the same name: a reader that finds its own gone closes itself,
   // and the next sample opens a new one.
   function readStats(id: string): CgroupStats | undefined {
-    const { state, sandbox } = manager.actor(id).record;
+    const { state, sandbox, spec } = manager.actor(id).record;
     if (isSettled(state)) return void drop(id);
     const reader = readers.get(id) ?? new CgroupReader(cgroups.path(sandbox.cgroup), buffer);
-    const stats = reader.read();
+    const stats = reader.read({ at: performance.now(), quiet: activity.quiet(spec.tenant) });
     if (stats === undefined) return void drop(id);
     readers.set(id, reader);
     return stats;
@@ -151,6 +154,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       await web?.close();
       await sampler.stop();
       for (const reader of readers.values()) reader.close();
+      activity.close();
     },
   };
 }

@@ -22,7 +22,20 @@ export interface ReadOptions {
    * full sample before. The first sample of a reader is always full. Default true.
    */
   readonly full?: boolean;
+  /**
+   * Milliseconds of any clock that only rises, in place of `full`: no more is read than is news. Full samples come FULL_MS
+   * apart; of a cgroup that has used no cpu since the last sample nothing but cpu.stat is read, and it is as in that one,
+   * for IDLE_MS at most: memory and pressure change for other reasons, too.
+   */
+  readonly at?: number;
+  /** Together with `at`: it is known to have used no cpu, so that not even cpu.stat is read. */
+  readonly quiet?: boolean;
 }
+
+const FULL_MS = 5000;
+const IDLE_MS = 15_000;
+/** A sampler that comes every five seconds comes a little early at times. */
+const EARLY_MS = 500;
 
 /** A sweep shares one between its readers. The longest file is io.stat, with some 100 bytes a device. */
 export function sampleBuffer(): ReadBuffer {
@@ -33,9 +46,9 @@ export class CgroupReader {
   readonly dir: string;
   readonly #buffer: ReadBuffer;
   #files: Sampled | undefined;
-  // Only what a hot sample takes over, and nothing that each sample makes anew: kept that long, it would be copied by the
-  // collector each time, and that costs as much as all parsing.
   #full: CgroupStats | undefined;
+  #fullAt = Number.NEGATIVE_INFINITY;
+  #last: CgroupStats | undefined;
   #closed = false;
 
   constructor(dir: string, buffer: ReadBuffer = sampleBuffer()) {
@@ -44,13 +57,12 @@ export class CgroupReader {
   }
 
   /** Undefined when the cgroup is not there yet, gone (the reader then closes itself), or after close. Throws SysError when reading fails otherwise. */
-  read({ full = true }: ReadOptions = {}): CgroupStats | undefined {
+  read(options: ReadOptions = {}): CgroupStats | undefined {
     if (this.#closed) return undefined;
     try {
       this.#files ??= openSampledFiles(this.dir);
-      if (!full && this.#full !== undefined) return readHot(this.#files, this.#buffer, this.#full);
-      this.#full = readAll(this.#files, this.#buffer);
-      return this.#full;
+      this.#last = this.#sample(this.#files, options);
+      return this.#last;
     } catch (error) {
       if (!isGone(error)) throw error;
       if (this.#files !== undefined) this.close();
@@ -58,17 +70,33 @@ export class CgroupReader {
     }
   }
 
+  #sample(files: Sampled, { at, full = true, quiet = false }: ReadOptions): CgroupStats {
+    const age = at === undefined ? Number.POSITIVE_INFINITY : at - this.#fullAt + EARLY_MS;
+    const last = age < IDLE_MS ? this.#last : undefined;
+    if (quiet && last !== undefined) return last;
+    const cpu = files.cpu?.parse(this.#buffer, parseCpuStat);
+    if (last !== undefined && cpu !== undefined && cpu.usageUsec === last.cpu?.usageUsec) return last;
+    const hot = at === undefined ? !full : age < FULL_MS;
+    if (hot && this.#full !== undefined) return readHot(files, this.#buffer, cpu, this.#full);
+    this.#full = readAll(files, this.#buffer, cpu);
+    this.#fullAt = at ?? Number.NEGATIVE_INFINITY;
+    return this.#full;
+  }
+
   close(): void {
     this.#files?.close();
     this.#files = undefined;
     this.#full = undefined;
+    this.#last = undefined;
     this.#closed = true;
   }
 }
 
-function readHot(files: Sampled, buffer: ReadBuffer, full: CgroupStats): CgroupStats {
-  const sample: Mutable<CgroupStats> = {};
-  readCpuAndPressure(files, buffer, sample);
+type Cpu = CgroupStats['cpu'];
+
+function readHot(files: Sampled, buffer: ReadBuffer, cpu: Cpu, full: CgroupStats): CgroupStats {
+  const sample: Mutable<CgroupStats> = cpu === undefined ? {} : { cpu };
+  readPressure(files, buffer, sample);
   if (files.memory !== undefined && full.memory !== undefined) {
     const current = files.memory.current.parse(buffer, wholeAt) ?? 0;
     files.memory.interval.see(current);
@@ -81,9 +109,9 @@ function readHot(files: Sampled, buffer: ReadBuffer, full: CgroupStats): CgroupS
   return sample;
 }
 
-function readAll(files: Sampled, buffer: ReadBuffer): CgroupStats {
-  const sample: Mutable<CgroupStats> = {};
-  readCpuAndPressure(files, buffer, sample);
+function readAll(files: Sampled, buffer: ReadBuffer, cpu: Cpu): CgroupStats {
+  const sample: Mutable<CgroupStats> = cpu === undefined ? {} : { cpu };
+  readPressure(files, buffer, sample);
   if (files.memory !== undefined) sample.memory = readMemory(files.memory, buffer);
   if (files.pids !== undefined) sample.pids = readPids(files.pids, buffer);
   if (files.io !== undefined) sample.io = parseIoStat(buffer.bytes, files.io.read(buffer));
@@ -93,9 +121,7 @@ function readAll(files: Sampled, buffer: ReadBuffer): CgroupStats {
   return sample;
 }
 
-function readCpuAndPressure(files: Sampled, buffer: ReadBuffer, sample: Mutable<CgroupStats>): void {
-  const stat = files.cpu?.parse(buffer, parseCpuStat);
-  if (stat !== undefined) sample.cpu = stat;
+function readPressure(files: Sampled, buffer: ReadBuffer, sample: Mutable<CgroupStats>): void {
   const cpu = files.pressure.cpu?.parse(buffer, parsePressure);
   const memory = files.pressure.memory?.parse(buffer, parsePressure);
   const io = files.pressure.io?.parse(buffer, parsePressure);

@@ -16,6 +16,8 @@ export type Sampled = Pick<WorkloadRecord, 'id' | 'state' | 'restarts'> & {
 };
 
 export interface SampleSource {
+  /** A round of samples begins. */
+  begin?(): void;
   workloads(): Iterable<Sampled>;
   /** One reading of the workload's cgroup; undefined when it has none. */
   readStats(id: string): CgroupStats | undefined;
@@ -145,6 +147,7 @@ export class Sampler {
     const [links, drops] = await Promise.all([this.#links(), this.#drops()]);
     const workloads = this.#workloads();
     if (workloads === undefined) return;
+    source.begin?.();
     // First, so that those who waited for room on the page find it.
     const ids = new Set(workloads.map((workload) => workload.id));
     for (const id of this.#known.keys()) if (!ids.has(id)) this.forget(id);

@@ -70,6 +70,31 @@ test('a sample that is not full renews what changes by the second and keeps the 
   t.is(reader.read()?.pids?.current, 77);
 });
 
+test('no more is read than is news: of an idle one nothing, of another all of it now and then', (t) => {
+  const dir = leaf(t);
+  const reader = new CgroupReader(dir);
+  t.teardown(() => reader.close());
+  const put = (file: string, text: string) => writeFileSync(join(dir, file), `${text}\n`);
+  const first = reader.read({ at: 0 });
+  put('memory.current', '999999999');
+  put('pids.current', '77');
+  t.is(reader.read({ at: 1000 }), first);
+  put('cpu.stat', 'usage_usec 50000000');
+  t.like(reader.read({ at: 2000 }), {
+    cpu: { usageUsec: 50000000 },
+    memory: { current: 999999999 },
+    pids: { current: 12 },
+  });
+  put('memory.current', '888888888');
+  t.is(reader.read({ at: 3000 })?.memory?.current, 999999999);
+  put('cpu.stat', 'usage_usec 60000000');
+  t.like(reader.read({ at: 4900 }), { memory: { current: 888888888 }, pids: { current: 77 } });
+  // Nothing runs in it, and others took its memory.
+  put('memory.current', '5');
+  t.is(reader.read({ at: 15_000 })?.memory?.current, 888888888);
+  t.is(reader.read({ at: 19_500 })?.memory?.current, 5);
+});
+
 test('where the kernel cannot start a peak anew, it is the most that was seen since', (t) => {
   const dir = leaf(t);
   const reader = new CgroupReader(dir);
