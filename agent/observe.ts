@@ -65,7 +65,7 @@ export interface Observed {
   readonly source: MetricsSource;
   readonly version: string;
   readonly facts: Pick<HostFacts, 'cpusOnline' | 'memoryBytes'>;
-  readonly pressure: Pick<Pressure, 'observe' | 'look'>;
+  readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look'>;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
 }
@@ -91,6 +91,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       readDrops: () => network.drops(),
     },
     onSample: (id, stats) => pressure.observe(id, stats),
+    onQuiet: (id) => pressure.quiet(id),
     onRound: () => {
       load.sample(performance.now());
       pressure.look();

@@ -34,6 +34,8 @@ export interface SamplerOptions {
   readonly intervalMs: number;
   /** What was read of a workload's cgroup. */
   readonly onSample?: (id: string, stats: CgroupStats) => void;
+  /** It is as it was in the two samples before: nothing ran, nothing was sent. Then `onSample` is not called. */
+  readonly onQuiet?: (id: string) => void;
   /** A sample of all is finished. */
   readonly onRound?: () => void;
   /** Told of every failed reading; the last values stay. */
@@ -52,7 +54,9 @@ export interface Interval {
 }
 
 interface Known {
-  latest: Latest;
+  /** As it was when it was looked at last. */
+  of: Sampled;
+  latest: { -readonly [K in keyof Latest]: Latest[K] };
   /** Undefined: the last reading found no cgroup, or was the first. */
   before: Latest | undefined;
   labels: string;
@@ -185,16 +189,27 @@ export class Sampler {
     } catch (error) {
       this.#fail(error, id);
     }
-    if (stats !== undefined) this.#told(id, () => this.#options.onSample?.(id, stats));
     const { hostLink, baseline } = sandbox;
     const counted = hostLink === null ? undefined : links.get(hostLink);
+    const dropped = hostLink === null ? undefined : drops.get(hostLink);
+    if (
+      known !== undefined &&
+      stats !== undefined &&
+      isQuiet(known, workload, stats, counted, dropped) &&
+      page.has(id)
+    ) {
+      known.latest.at = performance.now();
+      this.#told(id, () => this.#options.onQuiet?.(id));
+      return;
+    }
+    if (stats !== undefined) this.#told(id, () => this.#options.onSample?.(id, stats));
     const link = counted === undefined || baseline === null ? counted : since(baseline, counted);
     const latest: Latest = {
       at: performance.now(),
       // A cgroup or link that has gone keeps its last figures until the workload itself goes.
       stats: stats ?? known?.latest.stats,
       link: link ?? known?.latest.link,
-      drops: (hostLink === null ? undefined : drops.get(hostLink)) ?? known?.latest.drops,
+      drops: dropped ?? known?.latest.drops,
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
     };
@@ -205,7 +220,7 @@ export class Sampler {
     const onPage =
       known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, { common, own }, latest, first);
     if (!onPage) rollup.add(id, spec.tenant, latest);
-    this.#known.set(id, { latest, before: stats === undefined ? undefined : known?.latest, labels });
+    this.#known.set(id, { of: workload, latest, before: stats === undefined ? undefined : known?.latest, labels });
   }
 
   /** A copy, because the daemon adds and removes workloads between slices; undefined when they cannot be told. */
@@ -251,6 +266,25 @@ export class Sampler {
     this.#errors += 1;
     this.#options.onError?.(error, id);
   }
+}
+
+/** On a dense host that is what most of them are: nothing is made for them, and nothing written. */
+function isQuiet(
+  { of, latest, before }: Known,
+  workload: Sampled,
+  stats: CgroupStats,
+  link: LinkStats | undefined,
+  dropped: Drops['packets'] | undefined,
+): boolean {
+  if (of !== workload || latest.stats !== stats || before?.stats !== stats) return false;
+  if (dropped?.egress !== latest.drops?.egress || dropped?.spoofed !== latest.drops?.spoofed) return false;
+  const { baseline } = workload.sandbox;
+  return link === undefined || latest.link === undefined
+    ? link === latest.link
+    : link.rxBytes - (baseline?.rxBytes ?? 0) === latest.link.rxBytes &&
+        link.txBytes - (baseline?.txBytes ?? 0) === latest.link.txBytes &&
+        link.rxDropped - (baseline?.rxDropped ?? 0) === latest.link.rxDropped &&
+        link.txDropped - (baseline?.txDropped ?? 0) === latest.link.txDropped;
 }
 
 /** A link that was handed out ready-made has counted for others before. */

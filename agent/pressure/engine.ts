@@ -101,6 +101,11 @@ export class Pressure {
     if (subject !== undefined) this.#guard.arm(protectedOf(subject));
   }
 
+  /** The sampler has found it as it was. */
+  quiet(id: string): void {
+    this.history.quiet(id, this.#world.clock.unix());
+  }
+
   /** The workload is deleted. */
   forget(id: string): void {
     this.history.forget(id);

@@ -63,6 +63,12 @@ export class PressureHistory {
     ring.length = Math.min(ring.length + 1, SECONDS);
   }
 
+  /** Until now nothing has changed since the last record: no point is kept of that, and the next one covers no more than itself. */
+  quiet(id: string, at: number): void {
+    const ring = this.#rings.get(id);
+    if (ring !== undefined && at > ring.at) ring.at = at;
+  }
+
   /** The points of the last `ms` before the newest one, the oldest first. */
   last(id: string, ms = SECONDS * 1000): PressurePoint[] {
     const ring = this.#rings.get(id);

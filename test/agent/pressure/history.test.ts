@@ -73,3 +73,24 @@ test('what is forgotten is gone', (t) => {
   t.is(history.size, 0);
   t.deepEqual(history.last('w'), []);
 });
+
+test('a quiet time leaves no points, and what comes after it is not spread over it', (t) => {
+  const history = new PressureHistory();
+  const sample = (usec: number) => {
+    const totals = { someUsec: usec, fullUsec: 0, someAvg10: 0, fullAvg10: 0 };
+    return { pressure: { cpu: totals, memory: totals, io: totals } };
+  };
+  history.record('w', 1000, sample(0));
+  history.record('w', 2000, sample(0));
+  for (let at = 3000; at <= 10_000; at += 1000) history.quiet('w', at);
+  history.record('w', 11_000, sample(500_000));
+  t.deepEqual(
+    history.last('w').map(({ at, memory }) => [at, memory.some]),
+    [
+      [2000, 0],
+      [11_000, 50],
+    ],
+  );
+  history.quiet('unknown', 1000);
+  t.is(history.size, 1);
+});
