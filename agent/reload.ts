@@ -21,6 +21,8 @@ export async function reload(parts: Assembly, load: () => Promise<Config>): Prom
     const config = await load();
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
+    // Whoever has just raised a sysctl need not wait a minute for it.
+    world.density.look();
     governor.configure(governorSettings(config.governor, facts.cpusOnline));
     await prediction.configure(density.prediction);
     const refused = await limits.reload();

@@ -97,7 +97,10 @@ function inTheWay(ledger: Ledger, ceilings: readonly Ceiling[], config: DensityC
   const least = leastOf(config);
   return [...lowest].flatMap(([dimension, { name, limit }]) => {
     const possible = Math.floor((allocatable[indexOf(dimension)] ?? 0) / (least[dimension] ?? 0));
-    return possible < wanted ? [`${name} ${limit} is enough for ${possible} of ${wanted} workloads`] : [];
+    if (possible >= wanted) return [];
+    const [lift] = CEILINGS.find((def) => def.name === name)?.lift ?? [];
+    const by = lift === undefined ? '' : ` (sysctl ${lift.key})`;
+    return [`${name} ${limit} is enough for ${possible} of ${wanted} workloads${by}`];
   });
 }
 

@@ -208,9 +208,9 @@ workloads = 3
 berth node capacity; berth tenant list; berth tenant show acme`,
   );
   t.log(text);
-  t.regex(text, /g3 does not fit\n {2}.*workloads.*6 of 6/);
+  t.regex(text, /g3 does not fit\n {2}.*workloads of host: limit 6, used 6/);
   t.regex(text, /it would fit without g1 \(besteffort/);
   t.regex(text, /^exit 3$/m);
-  t.regex(text, /^tenant\/acme +memory +.*256Mi/m);
+  t.regex(text, /^tenant\/acme +memory +.* 256Mi +256Mi +- +0 +100%/m);
   await removeAll(s.node);
 });

@@ -92,7 +92,9 @@ test('at a ceiling admission refuses by its name, and the doctor says which ceil
   const [refusal] = density.ledger.check('next', density.demand(specOf({ id: 'next' }), driver));
   t.like(refusal, { scope: 'host', dimension: 'neighbours', limit: 962, used: 962, requested: 2, shortBy: 2 });
   t.regex(refusal?.hint ?? '', /doctor --fix.*gc_thresh3/);
-  t.deepEqual(density.status().inTheWay, ['neighbours 1024 is enough for 481 of 1000 workloads']);
+  t.deepEqual(density.status().inTheWay, [
+    'neighbours 1024 is enough for 481 of 1000 workloads (sysctl net.ipv4.neigh.default.gc_thresh3)',
+  ]);
 });
 
 test('a ceiling that was lifted, or is nearly reached, is noticed at the next look and told once', (t) => {
@@ -102,7 +104,9 @@ test('a ceiling that was lifted, or is nearly reached, is noticed at the next lo
   write('proc/key-users', '    0:   112 111/111 999000/1000000 2046/25000000\n');
   density.look();
   density.look();
-  t.deepEqual(density.status().inTheWay, ['keys 1000000 is enough for 0 of 1000 workloads']);
+  t.deepEqual(density.status().inTheWay, [
+    'keys 1000000 is enough for 0 of 1000 workloads (sysctl kernel.keys.root_maxkeys)',
+  ]);
   t.deepEqual(density.status().near, ['keys 999000 of 1000000']);
   t.deepEqual(events, ['ceiling.near']);
 });
