@@ -11,15 +11,19 @@ import { errorOf, explain, MINUTES, openScenario, type Scenario, sh, TREE } from
 
 const PAGE = 'http://127.0.0.1:9464';
 const DASHBOARDS = fileURLToPath(new URL('../../../dashboards/', import.meta.url));
-/** Something for every panel: quotas that nobody meets, and a pool of licences. */
+/** Something for every panel: quotas that nobody meets, a pool of licences, and what is expected to be used. */
 const CONFIG = `[metrics]
 interval = "1s"
+[density]
+prediction = "advise"
 [tenant.acme]
 workloads = 100
 memory = "64Gi"
 [licence.db]
 count = 3
 `;
+
+const LEARNED_IN_A_DAY = ['Advised overcommit'];
 
 const shell = (script: string) => ['/bin/sh', '-c', script];
 const exec = (id: string, command: readonly string[], resources: Record<string, unknown> = {}, more = {}) => ({
@@ -120,7 +124,9 @@ test.serial('every query of every panel of the dashboards has data', async (t) =
   const variables = { job: 'berth', instance: '.+', rateInterval: '1m' };
   const boards = (await readdir(DASHBOARDS)).filter((name) => name.endsWith('.json'));
   const texts = await Promise.all(boards.map((name) => readFile(`${DASHBOARDS}${name}`, 'utf8')));
-  let open: readonly PanelQuery[] = texts.flatMap((text) => panelQueries(text, variables));
+  let open: readonly PanelQuery[] = texts
+    .flatMap((text) => panelQueries(text, variables))
+    .filter(({ panel }) => !LEARNED_IN_A_DAY.includes(panel));
   t.true(open.length >= 120, `${open.length} queries`);
   // Rates need two scrapes. What has data is asked no more.
   for (const end = Date.now() + 5 * MINUTES; ; ) {
