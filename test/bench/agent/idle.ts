@@ -1,6 +1,6 @@
 // What the agent itself costs while 1,000 workloads run and it samples all of them every second, by its own counter of cpu
 // time. On this very machine: of a cgroup it reads what the kernel here has, which is said.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../../agent/control/client.js';
@@ -110,8 +110,12 @@ async function scrape(): Promise<void> {
   await answer.text();
 }
 
-/** utime and stime of all its threads, /proc/PID/stat fields 14 and 15, in ticks of 10 ms. */
+/**
+ * Of all its threads, /proc/PID/task/TID/schedstat, nanoseconds. Not utime and stime: those are counted by the tick of the
+ * clock, and whoever wakes by the clock is caught at it more often than it should be.
+ */
 function cpuSeconds(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const tasks = `/proc/${pid}/task`;
+  const of = (thread: string): number => Number(readFileSync(join(tasks, thread, 'schedstat'), 'utf8').split(' ')[0]);
+  return readdirSync(tasks).reduce((sum, thread) => sum + of(thread), 0) / 1e9;
 }
