@@ -87,7 +87,11 @@ test('a damaged checkpoint is set aside and told, and learning begins anew', asy
 /** SIGHUP with this configuration. */
 async function hangUp(prediction: LivePrediction, mode: string): Promise<string[]> {
   const events: string[] = [];
-  const world = { config: configSchema.parse({}), density: { setConfig: () => {}, look: () => {} }, log: { info: () => {} } };
+  const world = {
+    config: configSchema.parse({}),
+    density: { setConfig: () => {}, look: () => {} },
+    log: { info: () => {} },
+  };
   const parts = {
     ...{ prediction, world, facts: { cpusOnline: 2 } },
     events: { append: ({ type }: { type: string }) => events.push(type) },
