@@ -47,7 +47,7 @@ export const storm: Part = {
   name: 'storm',
   what: '150 starts asked for at once in the lab, with the governor and without',
   async run(bench) {
-    const count = bench.quick ? 12 : 150;
+    const count = bench.quick ? 60 : 150;
     const s = await openScenario(
       'berth-bench',
       '[density]\ndefault_cpu_request = 0.01\ndefault_memory_request = "8Mi"\n',
