@@ -2,6 +2,7 @@
 // important come first, which is the order in which they get triggers and decide.
 import type { PressureConfig } from '../config/pressure.js';
 import { calm } from './ladder.js';
+import { NO_STALL } from './rates.js';
 import type { Stall } from './reading.js';
 import { type LadderSettings, ladderSettings } from './settings.js';
 import type { Wanted } from './triggers.js';
@@ -33,7 +34,6 @@ export interface Ladder extends ScopeOf {
   readonly vetoed: Set<string>;
 }
 
-const NONE: Stall = { some: 0, full: 0 };
 const HOST: readonly Resource[] = ['memory', 'io', 'cpu'];
 
 export function keyOf(scope: ScopeName, resource: Resource): string {
@@ -58,7 +58,7 @@ export function newLadder(of: ScopeOf, config: PressureConfig, now: number): Lad
   const { warn, act } = settings.thresholds;
   if (warn === undefined && act === undefined) return undefined;
   return {
-    ...{ ...of, settings, state: calm(now), totals: undefined, stall: NONE, fired: NONE },
+    ...{ ...of, settings, state: calm(now), totals: undefined, stall: NO_STALL, fired: NO_STALL },
     ...{ until: 0, busy: false, vetoed: new Set() },
   };
 }
