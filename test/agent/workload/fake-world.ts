@@ -57,6 +57,11 @@ export class TrackedJournal extends Journal {
     return this.#track(() => super.remove(id));
   }
 
+  /** Something is on its way to the disk. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   async idle(): Promise<void> {
     for (let quiet = 0; quiet < 30; quiet++) {
       if (this.#pending.size > 0) quiet = 0;

@@ -62,6 +62,7 @@ function mortal({ journal, world }: Life) {
   const settled = async (): Promise<void> => void (await Promise.allSettled(pending));
   return {
     settled,
+    isSettled: () => pending.size === 0,
     die: async (): Promise<void> => {
       dead = true;
       await Promise.all([journal.die(), settled()]);
@@ -83,6 +84,7 @@ export class Crashes {
   #wrong: unknown;
   #die = async (): Promise<void> => undefined;
   #settled = async (): Promise<void> => undefined;
+  #isSettled = (): boolean => true;
   readonly counts = { granted: 0, refused: 0, crashes: 0, raced: 0, looks: 0, waits: 0, reservations: 0 };
 
   /** `directory` is empty. */
@@ -129,9 +131,10 @@ export class Crashes {
     room.setOverhead(port);
     // Grants of licences are not what is looked at.
     room.audit.append = () => undefined;
-    const { die, settled } = mortal(life);
+    const { die, settled, isSettled } = mortal(life);
     this.#die = die;
     this.#settled = settled;
+    this.#isSettled = isSettled;
     this.#life = life;
     await life.manager.recover();
   }
@@ -267,7 +270,9 @@ export class Crashes {
     const deadline = Date.now() + QUIET_MS;
     // Lets go of reservations whose time is over.
     await manager.fits(specOf({ id: 'probe' }));
-    for (let round = 0; !manager.records().every(isQuiet) || round < 2; round++) {
+    // While a file of a reservation is waited for, a workload may go on, and be written at this very moment.
+    const quiet = (): boolean => manager.records().every(isQuiet) && !journal.isBusy && this.#isSettled();
+    for (let round = 0; !quiet() || round < 2; round++) {
       if (round === 2) this.counts.waits += 1;
       if (Date.now() > deadline) throw new Error(`never quiet: ${JSON.stringify(manager.records())}`);
       await journal.idle();
