@@ -1,7 +1,7 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
 import { schedule } from 'node-cron';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notify.js';
-import { type Assembly, assemble } from './assembly.js';
+import { type Assembly, assemble } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
 import { startControl } from './control/server.js';
 import { roomForOutput } from './density/disk.js';

@@ -1,6 +1,6 @@
 // SIGHUP: quotas, limits of tenants, ratios and reserves of a new configuration are taken at once; the rest waits for a restart, and is named.
 import { isDeepStrictEqual } from 'node:util';
-import type { Assembly } from './assembly.js';
+import type { Assembly } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
 import { governorSettings } from './density/governor/settings.js';
 import { reportOf } from './errors.js';

@@ -18,8 +18,8 @@ import type { World } from './world.js';
 export class Preempting {
   readonly #world: World;
   readonly #actors: ReadonlyMap<string, Actor>;
-  /** When they began to wait in this life of the agent: the time it was away is nobody's delay. */
-  readonly #since = new WeakMap<Actor, number>();
+  /** Who waits, and since when in this life of the agent: the time it was away is nobody's delay. */
+  readonly #since = new Map<Actor, number>();
 
   constructor(world: World, actors: ReadonlyMap<string, Actor>) {
     this.#world = world;
@@ -34,24 +34,29 @@ export class Preempting {
   async roomFor(actor: Actor): Promise<'free' | number | BerthError> {
     const { id, preemption } = actor.record;
     if (!preemption) return 'free';
+    // Before anybody is looked at: a victim that goes meanwhile must find who waits for it.
+    const since = this.#since.get(actor) ?? performance.now();
+    this.#since.set(actor, since);
     const left: string[] = [];
     for (const name of preemption.waitingFor) if (await this.#mustWaitFor(actor, name, left)) left.push(name);
     if (left.length < preemption.waitingFor.length)
       await actor.patch({ preemption: { ...preemption, waitingFor: left } });
     const hold = this.#density.ledger.hold(id);
     if (left.length === 0 && hold !== undefined) this.#density.commit(id, hold.demand);
-    if (left.length === 0) return 'free';
+    if (left.length === 0) {
+      this.#since.delete(actor);
+      return 'free';
+    }
     const ms = this.#deadlineMs();
-    const since = this.#since.get(actor) ?? performance.now();
-    this.#since.set(actor, since);
     const wait = since + ms - performance.now();
     return wait > 0 ? wait : this.#late(left, ms);
   }
 
   /** Something about this workload has changed: whoever waits for its room looks again. */
   changed(id: string): void {
-    for (const actor of this.#actors.values())
-      if (waitsForRoom(actor.record) && actor.record.preemption?.waitingFor.includes(id)) actor.wake();
+    for (const actor of this.#since.keys())
+      if (!waitsForRoom(actor.record)) this.#since.delete(actor);
+      else if (actor.record.preemption?.waitingFor.includes(id)) actor.wake();
   }
 
   waiting(record: WorkloadRecord): RoomWait | undefined {

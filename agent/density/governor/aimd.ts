@@ -3,10 +3,11 @@
 import type { Decrease, GovernorSettings, Signal, Signals } from './types.js';
 
 export interface Control {
+  /** What the host bears, as far as is known: where starts go on when it is calm again. */
   readonly rate: number;
   readonly cap: number;
-  /** Something is above its limit: until it is not, starts begin at the floor. */
-  readonly pressed: boolean;
+  /** Seconds for which something has been above its limit; 0: it is calm. */
+  readonly pressed: number;
 }
 
 /** Of the last interval. */
@@ -28,7 +29,7 @@ const DECREASE = 0.7;
 const INCREASE = 0.05;
 
 export function initialControl({ rate, inFlight }: GovernorSettings): Control {
-  return { rate, cap: inFlight, pressed: false };
+  return { rate, cap: inFlight, pressed: 0 };
 }
 
 /** What was learned of the host, under new figures. */
@@ -37,9 +38,20 @@ export function within({ rate, cap, pressed }: Control, settings: GovernorSettin
   return { rate: Math.min(ceiling, Math.max(floor, rate)), cap: Math.min(inFlight, cap), pressed };
 }
 
-/** Starts that may begin in a second. */
-export function allowed({ rate, pressed }: Control, { floor }: GovernorSettings): number {
-  return pressed ? floor : rate;
+/**
+ * Starts that may begin in a second. Under pressure fewer from second to second, down to the floor: the longer it lasts, the
+ * less it was the last few starts.
+ */
+export function rateNow({ rate, pressed }: Control, { floor }: GovernorSettings): number {
+  return pressed === 0 ? rate : Math.max(floor, rate * DECREASE ** (pressed - 1));
+}
+
+/**
+ * Starts that may be under way. Under pressure one: it keeps the host busy, and takes the longer the harder the host is
+ * pressed, so that the next one waits for that by itself.
+ */
+export function capNow({ cap, pressed }: Control): number {
+  return pressed === 0 ? cap : 1;
 }
 
 /** One step; called once a second. */
@@ -47,13 +59,14 @@ export function adjust(control: Control, signals: Signals, activity: Activity, s
   const exceeded = worst(signals, settings.limits);
   if (exceeded === undefined) return { control: calmer(control, activity, settings), decrease: undefined };
   // Pressure without a start is somebody else's: a lower rate would change nothing, and be wrong when it is over.
-  if (control.pressed || activity.starts === 0) return { control, decrease: undefined };
-  // Once for each time of pressure, however long it lasts: what is under way already has to get done first, and a rate
-  // halved meanwhile again and again leaves the host idle afterwards.
+  if (activity.starts === 0) return { control, decrease: undefined };
+  // What is remembered falls once for each time of pressure, however long it lasts: what is under way already has to get done
+  // first, and a rate that fell meanwhile again and again would leave the host idle afterwards.
+  if (control.pressed > 0) return { control: { ...control, pressed: control.pressed + 1 }, decrease: undefined };
   const rate = Math.max(settings.floor, control.rate * DECREASE);
   const cap = Math.max(1, Math.floor(control.cap * DECREASE));
   return {
-    control: { rate, cap, pressed: true },
+    control: { rate, cap, pressed: 1 },
     decrease: { ...exceeded, rateBefore: control.rate, rate },
   };
 }
@@ -64,7 +77,7 @@ function calmer(control: Control, { limited }: Activity, settings: GovernorSetti
   const step = settings.rate * INCREASE;
   const aim = limited ? settings.ceiling : settings.rate;
   const next = rate <= aim ? Math.min(aim, rate + step) : Math.max(aim, rate - step);
-  return { rate: next, cap: Math.min(settings.inFlight, cap + 1), pressed: false };
+  return { rate: next, cap: Math.min(settings.inFlight, cap + 1), pressed: 0 };
 }
 
 const SIGNALS: readonly Signal[] = ['memory', 'io', 'cpu', 'network', 'start'];

@@ -2,7 +2,7 @@
 // the pure parts beside it (bucket, aimd, queue); here are the promises, the timers and what is told of it. It keeps nothing
 // on disk: after a crash recovery asks for the turns again, in its order.
 import { BerthError } from '../../errors.js';
-import { type Activity, adjust, allowed, type Control, initialControl, within } from './aimd.js';
+import { type Activity, adjust, type Control, capNow, initialControl, rateNow, within } from './aimd.js';
 import { type Bucket, refill, take, untilToken } from './bucket.js';
 import { FairQueue } from './queue.js';
 import { Seldom } from './seldom.js';
@@ -145,7 +145,7 @@ export class Governor implements GovernorPort {
     const oldest = this.#queue.oldest;
     return {
       ...{ enabled, rate: this.#rate, usualRate: rate, ceiling, tokens: this.#bucket.tokens },
-      ...{ inFlight: this.#inFlight, cap: this.#control.cap, queued: this.#queue.length, maxQueue },
+      ...{ inFlight: this.#inFlight, cap: capNow(this.#control), queued: this.#queue.length, maxQueue },
       byPriority: this.#queue.byPriority(),
       byTenant: this.#queue.byTenant(),
       ...{ signals: this.#sensor.signals, limits },
@@ -165,7 +165,7 @@ export class Governor implements GovernorPort {
 
   /** Starts a second, as of now. */
   get #rate(): number {
-    return allowed(this.#control, this.#settings);
+    return rateNow(this.#control, this.#settings);
   }
 
   #waitOf({ since }: Queued, ahead: number): StartWait {
@@ -184,7 +184,7 @@ export class Governor implements GovernorPort {
     this.#cancelPump = undefined;
     this.#refill();
     while (this.#queue.length > 0) {
-      if (this.#inFlight >= this.#control.cap) {
+      if (this.#inFlight >= capNow(this.#control)) {
         this.#activity.limited = true;
         return;
       }
@@ -257,7 +257,7 @@ export class Governor implements GovernorPort {
     this.#totals.decreases[decrease.signal] += 1;
     const { signal, value, limit, rate, rateBefore } = decrease;
     const figures = { signal, value: round(value), limit, rateBefore: round(rateBefore), rate: round(rate) };
-    this.#tell('governor.slowed', () => ({ ...figures, cap: this.#control.cap, queued: this.#queue.length }));
+    this.#tell('governor.slowed', () => ({ ...figures, cap: capNow(this.#control), queued: this.#queue.length }));
   }
 
   #expire(now: number): void {

@@ -1,11 +1,17 @@
 // The measuring of VMMs on this host: real timers, the clock on the wall, the records of the workload room.
+
 import type { Manager } from '../../workload/manager.js';
 import { driverOf, type World } from '../../workload/world.js';
+import type { DamagedCheckpoint } from '../checkpoint.js';
 import { OverheadCheckpoint } from './checkpoint.js';
 import { measureVmm } from './measure.js';
 import { type Candidate, OverheadService } from './overhead.js';
 
-export function openOverhead(world: World, manager: Pick<Manager, 'records'>): OverheadService {
+export function openOverhead(
+  world: World,
+  manager: Pick<Manager, 'records'>,
+  onDamaged: (damaged: DamagedCheckpoint) => void,
+): OverheadService {
   const { cgroups, config, log } = world;
   return new OverheadService({
     checkpoint: new OverheadCheckpoint(config.paths.state),
@@ -22,6 +28,7 @@ export function openOverhead(world: World, manager: Pick<Manager, 'records'>): O
       const timer = setTimeout(run, ms).unref();
       return () => clearTimeout(timer);
     },
+    onDamaged,
     onError: (error, message) => log.warn({ err: error }, message),
   });
 }

@@ -1,7 +1,7 @@
 // Measures what VMMs need beside their guests: a few VMs each minute, those first whose last turn is the longest ago, so that
 // it costs the same whatever their number. Said always, counted when density.overhead is "measured".
 import type { DriverName, WorkloadSpec } from '../../workload/spec.js';
-import type { CheckpointFile } from '../checkpoint.js';
+import type { CheckpointFile, DamagedCheckpoint } from '../checkpoint.js';
 import { type Known, Learned, type LearnedRecord } from './learned.js';
 import { sizeOf } from './size.js';
 
@@ -21,6 +21,7 @@ export interface OverheadPorts {
   /** Unix ms: what was learned outlives the boot. */
   now(): number;
   setTimer(ms: number, run: () => void): () => void;
+  onDamaged(damaged: DamagedCheckpoint): void;
   /** Something could not be measured, read or written. */
   onError(error: unknown, message: string): void;
 }
@@ -48,10 +49,10 @@ export class OverheadService {
   }
 
   async start(): Promise<void> {
-    const { checkpoint, onError } = this.#ports;
+    const { checkpoint, onDamaged, onError } = this.#ports;
     try {
       const { record, damaged } = await checkpoint.load();
-      if (damaged) onError(new Error(damaged.problem), `what was learned of VMMs is in ${damaged.movedTo}`);
+      if (damaged) onDamaged(damaged);
       this.#learned.restore(record);
     } catch (error) {
       onError(error, 'what was learned of VMMs could not be read');

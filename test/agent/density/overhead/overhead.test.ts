@@ -120,6 +120,7 @@ function service(directory: string, clock: FakeClock, candidates: () => readonly
   const overhead = new OverheadService({
     checkpoint: new OverheadCheckpoint(directory),
     ...{ candidates, now: clock.now, setTimer: clock.setTimer },
+    onDamaged: ({ movedTo }) => void errors.push(`damaged: ${movedTo}`),
     onError: (_error, message) => void errors.push(message),
   });
   return { overhead, errors };
@@ -195,6 +196,12 @@ test('a damaged checkpoint is set aside, one that cannot be written is told', as
     t.is(readFileSync(damaged?.movedTo ?? '', 'utf8'), text);
     t.deepEqual(readdirSync(directory), ['damaged']);
   }
+  const damaged = stateDirectory();
+  writeFileSync(join(damaged, 'overhead.json'), '{');
+  const anew = service(damaged, new FakeClock(), () => []);
+  await anew.overhead.start();
+  t.regex(anew.errors.join(), /^damaged: .*\/damaged\/overhead\.json\.\d+$/);
+  await anew.overhead.stop();
   const { overhead, errors } = service(join(stateDirectory(), 'not', 'there'), new FakeClock(), () => []);
   await overhead.start();
   await overhead.stop();

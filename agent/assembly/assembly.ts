@@ -1,0 +1,217 @@
+// Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readMemInfo } from '../../linux/proc.js';
+import { lockForLife } from '../../linux/self.js';
+import type { NetworkRoom } from '../../netns/index.js';
+import { Agent } from '../agent.js';
+import type { Config } from '../config/schema.js';
+import { EventLog } from '../control/event-log.js';
+import { Cordon } from '../cordon.js';
+import { coresOf } from '../density/cores.js';
+import type { Governor } from '../density/governor/governor.js';
+import type { OverheadService } from '../density/overhead/overhead.js';
+import type { LivePrediction } from '../density/prediction/live.js';
+import { TenantAdmin } from '../density/tenant-admin.js';
+import { Tuner } from '../density/tuner.js';
+import { Usage } from '../density/usage.js';
+import { BerthError } from '../errors.js';
+import { type HostFacts, probeHost } from '../host/facts.js';
+import { probeKvm } from '../host/kvm.js';
+import { LimitRoom } from '../limits/room.js';
+import { briefly } from '../metrics/briefly.js';
+import { Claims } from '../network/claims.js';
+import { hostNetworks, requireFreePools } from '../network/conflicts.js';
+import { Drift } from '../network/drift.js';
+import { conntrackUse, NetworkHealth } from '../network/health.js';
+import { roomSettings } from '../network/settings.js';
+import { LateObserver, type Observation, observe } from '../observe.js';
+import { Pinning } from '../placement/pinning.js';
+import { Pressure } from '../pressure/engine.js';
+import { handOf } from '../pressure/hand.js';
+import { systemClock } from '../pressure/ports.js';
+import { Subjects } from '../pressure/subjects.js';
+import { HOLDER_MEMORY, openRooms, type Rooms } from '../rooms.js';
+import { Manager } from '../workload/manager.js';
+import type { Log } from '../workload/ports.js';
+import { Quarantine } from '../workload/quarantine.js';
+import { Reaper } from '../workload/reaper.js';
+import { parseDuration } from '../workload/units.js';
+import type { World } from '../workload/world.js';
+import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
+import { type Ground, type Late, nothingYet } from './ground.js';
+import { makeWorld } from './world.js';
+
+export interface Assembly {
+  readonly facts: HostFacts;
+  readonly rooms: Rooms;
+  readonly world: World;
+  readonly events: EventLog;
+  readonly manager: Manager;
+  readonly reaper: Reaper;
+  readonly quarantine: Quarantine;
+  readonly drift: Drift;
+  readonly health: NetworkHealth;
+  readonly limits: LimitRoom;
+  readonly pinning: Pinning;
+  readonly pressure: Pressure;
+  readonly governor: Governor;
+  readonly overhead: OverheadService;
+  readonly prediction: LivePrediction;
+  readonly agent: Agent;
+  readonly observation: Observation;
+  readonly late: Late;
+}
+
+/** Units above the workloads, with what is theirs in MemoryMin= (systemd/units), in bytes. */
+const UNITS = [
+  { name: 'berth.slice', own: HOLDER_MEMORY + 128 * 2 ** 20 },
+  { name: 'berth-workloads.service', own: HOLDER_MEMORY },
+];
+
+/** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
+export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
+  const startedAt = Date.now();
+  const facts = await hostFacts();
+  const { state, runtime } = config.paths;
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
+  claim(join(runtime, 'agent.lock'));
+  requireFreePools(config.network, hostNetworks());
+  const rooms = await openRooms(config, facts, log);
+  const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
+  const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
+  const observer = new LateObserver();
+  const claims = new Claims(config.network);
+  const late = nothingYet();
+  const ground: Ground = { config, facts, rooms, claims, events, observer, late, log };
+  const density = await openDensity(ground);
+  const governor = makeGovernor(ground, density);
+  const world = await makeWorld(ground, density, governor);
+  const cores = coresOf(world.placement);
+  if (cores !== undefined) density.setCores(cores);
+  const manager = new Manager(world);
+  const overhead = makeOverhead(ground, world, manager);
+  const latest: Late['latest'] = (id) => late.latest(id);
+  const limits = new LimitRoom({
+    ...{ world, manager, signals: rooms.signals, latest },
+    swapBytes: facts.swapBytes,
+    units: facts.systemd ? UNITS : [],
+    killed: (id) => manager.memoryEventsChanged(id),
+  });
+  const pinning = new Pinning(world, manager);
+  late.placed = (id) => void pinning.pin(id);
+  const pressure = makePressure(world, manager, rooms, facts);
+  late.history = (id) => pressure.history.last(id);
+  const drift = makeDrift(world, rooms.network, manager);
+  const health = new NetworkHealth(config.network, rooms.network, log);
+  const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
+  const cordon = new Cordon(state);
+  manager.setCordoned(cordon.get());
+  const schedulers = () => late.schedulers();
+  const prediction = makePrediction(ground, world, manager);
+  const agent = new Agent({
+    version,
+    startedAt,
+    world,
+    manager,
+    reaper,
+    cordon,
+    drift,
+    health,
+    tenants: new TenantAdmin(
+      density,
+      (tenant) => manager.tenants().has(tenant),
+      () => manager.tenants(),
+    ),
+    tuner: new Tuner({ directory: state }),
+    facts,
+    missingControllers: rooms.cgroups.missing,
+    limits: () => limits.status(),
+    pressure,
+    governor,
+    prediction: () => prediction.view(),
+    samples: () => observation.samples,
+    inventory: () => late.inventory,
+    foreign: () => late.foreign,
+    ready: () => late.ready,
+    schedulers,
+  });
+  const source = {
+    describe: briefly(() => agent.describe()),
+    capacity: briefly(() => manager.capacity()),
+    ceilings: () => density.ceilings(),
+    overhead: () => density.overheads(),
+    workloads: () => manager.records(),
+    leaked: () => reaper.counts(),
+    schedulers,
+    network: () => ({
+      ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },
+      ...{ forwarded: health.totals, conntrack: conntrackUse() },
+    }),
+    limits: briefly(() => ({
+      ...limits.figures(),
+      ...{
+        pressure: pressure.status(),
+        cpus: world.placement.capacity(),
+        violations: agent.placement().violations.length,
+      },
+    })),
+    totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
+  };
+  const observation = await observe({
+    ...{ world, manager, source, version, facts, pressure, governor },
+    network: rooms.network,
+    prediction: () => prediction.view(),
+  });
+  observer.attach(observation.metrics);
+  const measured = (id: string) => observation.sampler.latest(id)?.stats;
+  const usage = {
+    ...{ workloads: () => manager.records(), latest: measured },
+    ...{ memory: readMemInfo, now: () => performance.now() },
+  };
+  density.setUsage(new Usage(usage, density.ledger));
+  const quarantine = new Quarantine(claims, config.network.link_prefix, log);
+  late.latest = (id) => observation.sampler.latest(id);
+  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
+  return { ...parts, governor, overhead, prediction, agent, observation, late };
+}
+
+function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
+  const { events, log } = world;
+  const subjects = new Subjects(world, manager);
+  return new Pressure(
+    {
+      ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
+      subjects: () => subjects.all(),
+      cgroupMount: facts.cgroup?.mount ?? '',
+      cores: facts.cpusOnline,
+    },
+    world.config.pressure,
+  );
+}
+
+function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
+  return new Drift({
+    ...{ room, events: world.events, log: world.log },
+    subjects: () => manager.subjects(),
+    repair: (subject) => manager.repairNetwork(subject),
+    repairHost: () => room.setup(roomSettings(world.config.network)),
+  });
+}
+
+/** Before anything is read or written: two agents on one journal would each undo what the other does. */
+function claim(path: string): void {
+  if (lockForLife(path)) return;
+  throw new BerthError('socket_in_use', `another agent runs on this host and holds ${path}`, { data: { path } });
+}
+
+async function hostFacts(): Promise<HostFacts> {
+  const facts = await probeHost();
+  if (!facts.root || !facts.capabilities.netAdmin || !facts.capabilities.sysAdmin)
+    throw new BerthError(
+      'not_root',
+      'the agent makes cgroups and network namespaces and needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN',
+    );
+  return { ...facts, kvm: await probeKvm() };
+}

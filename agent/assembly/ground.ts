@@ -1,0 +1,61 @@
+// What the rooms are built on, and what becomes known only while the agent runs.
+import type { Config } from '../config/schema.js';
+import type { EventLog } from '../control/event-log.js';
+import type { ControlStats, SchedulerStatus } from '../control/stats.js';
+import type { Foreign } from '../discovery/foreign.js';
+import type { Damaged } from '../durable.js';
+import type { HostFacts } from '../host/facts.js';
+import type { Inventory } from '../host/inventory.js';
+import type { Latest } from '../metrics/sampler.js';
+import type { Claims } from '../network/claims.js';
+import type { LateObserver } from '../observe.js';
+import type { Rooms } from '../rooms.js';
+import type { Log } from '../workload/ports.js';
+import type { World } from '../workload/world.js';
+
+export interface Ground {
+  readonly config: Config;
+  readonly facts: HostFacts;
+  readonly rooms: Rooms;
+  readonly claims: Claims;
+  readonly events: EventLog;
+  readonly observer: LateObserver;
+  readonly late: Late;
+  readonly log: Log;
+}
+
+/** The parts read it through functions. */
+export interface Late {
+  ready: boolean;
+  inventory: Inventory | undefined;
+  foreign: Foreign;
+  schedulers: () => readonly SchedulerStatus[];
+  requests: () => ControlStats['requests'];
+  /** The last sample of a workload. */
+  latest: (id: string) => Latest | undefined;
+  /** Its last minute of pressure. */
+  history: World['history'];
+  /** Its cpus were written. */
+  placed: (id: string) => void;
+}
+
+export function nothingYet(): Late {
+  return {
+    ...{ ready: false, inventory: undefined, foreign: {} },
+    ...{
+      schedulers: () => [],
+      requests: () => [],
+      latest: () => undefined,
+      history: () => [],
+      placed: () => undefined,
+    },
+  };
+}
+
+/** For files of state that cannot be read: told where an operator looks, and where a scheduler does. */
+export function tellDamaged({ events, log }: Pick<Ground, 'events' | 'log'>): (damaged: Damaged) => void {
+  return (damaged) => {
+    log.error(damaged, 'a file of state is damaged and set aside');
+    events.append({ type: 'journal.damaged', data: { ...damaged } });
+  };
+}
