@@ -44,7 +44,8 @@ const host: Host = {
   stdin,
   interruption,
   openTerminal: async () => (await import('./cli/top/terminal.js')).openTerminal(process.stdin, process.stdout),
-  connect: async (address, options) => (await import('./control/client.js')).connect(address, options),
+  connect: async (address, options) =>
+    (await import('./control/client.js')).connect(address, { ...options, patient: true }),
   runAgent: async (config, options) => (await import('./daemon.js')).runAgent(config, options),
   checkHost,
 };

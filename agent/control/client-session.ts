@@ -1,4 +1,5 @@
 // Calls and events over an open websocket, whoever opened it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
@@ -43,8 +44,9 @@ interface Pending {
 /** Events waiting for a reader, above which the socket is not read. */
 const QUEUE = 1024;
 
-export function clientOver(socket: WebSocket, address: string): Client {
-  return new SocketClient(socket, address);
+/** `patient`: see ConnectOptions. */
+export function clientOver(socket: WebSocket, address: string, patient = false): Client {
+  return patient ? new PatientClient(socket, address) : new SocketClient(socket, address);
 }
 
 class SocketClient implements Client {
@@ -157,6 +159,35 @@ class SocketClient implements Client {
     );
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     for (const queue of this.#queues) queue.fail(this.#failure);
+  }
+}
+
+/** Calls that may be on their way at once: the agent takes twice as many from a session. */
+const LANES = LIMITS.requestsInFlight / 2;
+/** Where the agent does not say when to come again. */
+const AGAIN_MS = 50;
+
+class PatientClient extends SocketClient {
+  #free = LANES;
+  readonly #waiting: (() => void)[] = [];
+
+  override async call<M extends MethodName>(method: M, ...args: CallArguments<M>): Promise<Results[M]> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      for (;;) {
+        try {
+          return await super.call(method, ...args);
+        } catch (error) {
+          if (!(error instanceof BerthError) || error.code !== 'rate_limited') throw error;
+          await sleep(Number(error.data?.retryAfterMs ?? AGAIN_MS));
+        }
+      }
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
   }
 }
 

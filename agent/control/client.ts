@@ -14,6 +14,8 @@ export interface ConnectOptions {
   readonly token?: string;
   /** PEM certificates to trust beside the system's. */
   readonly ca?: string;
+  /** Calls keep to what a session may have in flight, and one that is refused for their number is made again. */
+  readonly patient?: boolean;
 }
 
 /** A list of every workload of a dense host is far larger than any request. */
@@ -27,7 +29,7 @@ const HANDSHAKE_MS = 10_000;
 export async function connect(target: string, options: ConnectOptions = {}): Promise<Client> {
   options.signal?.throwIfAborted();
   const socket = open(target, options);
-  const client = clientOver(socket, target);
+  const client = clientOver(socket, target, options.patient);
   let abort: (() => void) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {

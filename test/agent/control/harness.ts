@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
-import { type Client, connect } from '../../../agent/control/client.js';
+import { type Client, type ConnectOptions, connect } from '../../../agent/control/client.js';
 import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
 import { type ControlOptions, type ControlServer, startControl } from '../../../agent/control/server.js';
 import { type FakeService, fakeService } from './fake-service.js';
@@ -15,7 +15,7 @@ export interface Harness {
   readonly control: ControlServer;
   readonly warnings: string[];
   /** Connects to the local socket; closed at the end of the test. */
-  connect(): Promise<Client>;
+  connect(options?: ConnectOptions): Promise<Client>;
 }
 
 export interface HarnessOptions extends Partial<Pick<ControlOptions, 'limits' | 'backoff' | 'now'>> {
@@ -63,8 +63,8 @@ export async function startHarness(t: ExecutionContext, options: HarnessOptions 
     events,
     control,
     warnings,
-    connect: async () => {
-      const client = await connect(control.socketPath);
+    connect: async (how) => {
+      const client = await connect(control.socketPath, how);
       clients.push(client);
       return client;
     },

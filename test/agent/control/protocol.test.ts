@@ -98,6 +98,22 @@ test('requests beyond the limit in flight are refused, those within it are answe
   await t.notThrowsAsync(client.call('node.doctor'));
 });
 
+test('a patient client keeps to what it may have in flight, and comes again when it asked too often', async (t) => {
+  const { connect, service } = await startHarness(t);
+  const client = await connect({ patient: true });
+  let release: () => void = () => undefined;
+  service.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  const held = Array.from({ length: 200 }, () => client.call('node.doctor'));
+  await (await connect()).call('session.ping');
+  release();
+  t.is((await Promise.all(held)).length, 200);
+  const many = Array.from({ length: 900 }, () => client.call('session.ping'));
+  t.is((await Promise.all(many)).length, 900, 'of 500 a second');
+  await t.throwsAsync(client.call('workload.get', { id: 'nobody' }), { code: 'not_found' });
+});
+
 test('requests above the rate are refused until there are tokens again', async (t) => {
   let now = 1_000;
   const { connect } = await startHarness(t, { now: () => now });
