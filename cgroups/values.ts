@@ -1,5 +1,5 @@
 // What the kernel holds, and whether that is what was asked for: kernels round, and a second writer may be there.
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { parseList } from './cpuset.js';
@@ -18,12 +18,25 @@ export function readValues(dir: string, values: readonly Value[]): Value[] {
   return values.flatMap((value) => {
     const path = join(dir, value.file);
     try {
-      return [{ file: value.file, value: partOf(value, readFileSync(path, 'latin1')) }];
+      return [{ file: value.file, value: partOf(value, readText(path)) }];
     } catch (error) {
       if (isGone(error) || codeOf(error) === 'EOPNOTSUPP') return [];
       throw sysErrorFrom(error, 'read', path);
     }
   });
+}
+
+const buffer = Buffer.alloc(4096);
+
+/** An audit reads a dozen small files of each workload; readFileSync asks for the size of each and makes a buffer for it. */
+function readText(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    const length = readSync(fd, buffer, 0, buffer.length, 0);
+    return length < buffer.length ? buffer.toString('latin1', 0, length) : readFileSync(path, 'latin1');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Those of `values` that the kernel does not hold, in an order in which they can be written again. Throws SysError. */

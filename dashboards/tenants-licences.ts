@@ -80,6 +80,18 @@ const tenants: readonly PanelRow[] = [
     ],
     12,
   ),
+  graph(
+    'Borrowed',
+    'Committed beyond what is guaranteed to the tenant, in proportion to that, the 20 largest. Others get none of it back before those workloads go; below zero: so much of the share is free for it still.',
+    'percentunit',
+    [
+      [
+        top(`berth_committed{${OF_TENANT}} / berth_guaranteed{${OF_TENANT}} - 1`),
+        '{{instance}} {{scope}} {{dimension}}',
+      ],
+    ],
+    24,
+  ),
   graph('Workloads of tenants', 'Committed places, the 20 largest.', 'short', [
     [top(sum('berth_committed', `${OF_TENANT},dimension="workloads"`, 'scope')), '{{scope}}'],
   ]),
@@ -145,6 +157,13 @@ const licences: readonly PanelRow[] = [
       [sum('berth_licence_limit', HOST, 'licence'), '{{licence}} there'],
     ],
     12,
+  ),
+  graph(
+    'Leases run out in',
+    'Of the first lease of each pool, unless its scheduler renews it. Empty: nothing is leased.',
+    's',
+    [[`min by (licence) (berth_licence_lease_expiry_timestamp_seconds{${HOST}}) - time()`, '{{licence}}']],
+    24,
   ),
 ];
 

@@ -21,7 +21,8 @@ export async function openDensity(ground: Ground): Promise<Density> {
   return new Density({
     config,
     host: {
-      ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes, addresses: claims.routable },
+      ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes },
+      ...{ addresses: claims.routable, vsockIds: claims.vsockIds },
       ...(disk === undefined ? {} : { disk }),
     },
     bootId: facts.bootId,

@@ -6,7 +6,7 @@ import { formatRate, formatSize } from '../workload/units.js';
 /** Rows of the table; a fact that does not apply is undefined, an empty one is not shown. */
 export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string, string | undefined])[] {
   const { network } = spec;
-  const { address, address6, mac, hostLink, group, mtu, tap, kernelIp, attachment } = sandbox;
+  const { address, address6, mac, hostLink, group, mtu, tap, kernelIp, attachment, vsockId } = sandbox;
   const bridge = attachment?.mode === 'bridge' ? attachment : undefined;
   const { ingress, egress } = network.bandwidth;
   return [
@@ -20,6 +20,7 @@ export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string,
     ['MAC', mac ?? undefined],
     ['Link', hostLink === null ? undefined : linkWords(hostLink, group, mtu)],
     ['Tap', tap ?? undefined],
+    ['Vsock id', vsockId === null ? undefined : String(vsockId)],
     ['Kernel', kernelIp ?? undefined],
   ];
 }

@@ -35,6 +35,15 @@ const bridge = z.strictObject({
   vlan: z.number().int().min(1).max(4094).optional().meta({ description: 'access VLAN of the ports' }),
 });
 
+/** VMADDR_CID_HOST is 2, VMADDR_CID_ANY 2^32 - 1 (vsock(7)). */
+const VSOCK_IDS = { first: 3, last: 2 ** 32 - 2 };
+
+/** First and last; undefined: it is not a range of ids that guests may have. */
+export function vsockRange(text: string): readonly [number, number] | undefined {
+  const [first = Number.NaN, last = Number.NaN] = /^\d{1,10}-\d{1,10}$/.test(text) ? text.split('-').map(Number) : [];
+  return first >= VSOCK_IDS.first && last <= VSOCK_IDS.last && first <= last ? [first, last] : undefined;
+}
+
 export const networkSchema = z.strictObject({
   pool: network(4, '10.133.0.0/16')
     .refine((text) => text !== '', 'must not be empty')
@@ -43,6 +52,11 @@ export const networkSchema = z.strictObject({
   pool6: network(6, 'fd00:133::/64')
     .default('')
     .meta({ description: 'IPv6 addresses for workloads; empty: IPv6 is off in their namespaces' }),
+  vsock_ids: z
+    .string()
+    .refine((text) => vsockRange(text) !== undefined, 'must be a range such as "65536-131071", from 3 to 4294967294')
+    .default('65536-131071')
+    .meta({ description: 'vsock ids (CIDs) for guests; VMMs that others start are to use none of them' }),
   mtu: z.number().int().min(576).max(65_535).default(1500).meta({ description: 'of links, where a spec names none' }),
   link_prefix: z
     .string()

@@ -1,7 +1,7 @@
 // What a workload takes from the ledger. The rule is the one Kubernetes users know: a request that is not given is
 // the limit; with neither, the node's default counts, so that nothing is free.
 import { hasAddress } from '../network/attachment.js';
-import type { DriverName, WorkloadSpec } from '../workload/spec.js';
+import { type DriverName, type WorkloadSpec, wantsVsock } from '../workload/spec.js';
 import { type DimensionName, indexOf, outward, type Vector, vector } from './dimensions.js';
 
 /** A share of a pool that has a scope of its own: ports of one bridge, one licence. */
@@ -76,6 +76,7 @@ export function demandOf(spec: WorkloadSpec, per: PerWorkload, facts: Facts = NO
       bridge_ports: bridged,
       netns: mode === 'host' || onHost ? 0 : 1,
       neighbours: hasAddress(spec.network) ? 2 : 0,
+      vsock_ids: wantsVsock(spec) ? 1 : 0,
       fds: per.fds,
       // A guest has a kernel, and so inotify and keys, of its own.
       inotify_instances: spec.driver === 'qemu' ? 0 : per.inotifyInstances,

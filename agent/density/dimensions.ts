@@ -12,6 +12,7 @@ export const DIMENSION_NAMES = [
   'bridge_ports',
   'netns',
   'neighbours',
+  'vsock_ids',
   'fds',
   'inotify_instances',
   'inotify_watches',
@@ -60,6 +61,7 @@ export const DIMENSIONS: Readonly<Record<DimensionName, Dimension>> = {
     '2 with an address: the host’s entry for it and its own for the gateway are in one table',
     `${DOCTOR} net.ipv4.neigh.default.gc_thresh3.`,
   ),
+  vsock_ids: pieces('1 of a guest with vsock', 'Delete workloads with vsock, or widen network.vsock_ids.'),
   fds: pieces(
     'density.per_workload.fds: what the agent keeps open to sample it',
     'Raise LimitNOFILE= of berth.service (`systemctl edit berth`).',

@@ -13,6 +13,8 @@ export interface HostSize {
   readonly cores: number;
   readonly memoryBytes: number;
   readonly addresses: number;
+  /** Ids for guests, when somebody gives them out. */
+  readonly vsockIds?: number;
   /** Physical cores and sockets, for licences; without them each cpu is a core of one socket. */
   readonly physicalCores?: number;
   readonly sockets?: number;
@@ -79,6 +81,7 @@ function hostLimits({ config: { density }, host, ceilings, committed, exclusiveC
   set('cpu', host.cores * 1000, density.reserved_cpu * 1000, density.cpu_overcommit);
   set('memory', host.memoryBytes, reservedMemory(density, host.memoryBytes), density.memory_overcommit);
   set('addresses', host.addresses, 0);
+  if (host.vsockIds !== undefined) set('vsock_ids', host.vsockIds, 0);
   if (exclusiveCores !== undefined) set('cores', exclusiveCores, 0);
   if (host.disk !== undefined)
     set('disk', host.disk, Math.ceil(host.disk * density.ceiling_margin), density.disk_overcommit);

@@ -37,7 +37,8 @@ export interface Contested {
   readonly got: string;
 }
 
-const DEBOUNCE_MS = 100;
+/** A start writes its own limits and those of its tenant in several turns: all of them are looked at once. */
+const DEBOUNCE_MS = 1000;
 const SLICE = 20;
 
 export class LimitDrift {

@@ -23,6 +23,11 @@ export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
   );
   family('berth_committed', 'What is committed to workloads', (row) => row.committed);
   family('berth_reserved', 'What reservations have set aside beside that', (row) => row.reserved);
+  family(
+    'berth_guaranteed',
+    'What is kept free for a tenant; absent where nothing is',
+    (row) => row.guaranteed ?? null,
+  );
   family('berth_used', 'What is in use as measured; absent where it is not', (row) => row.used);
   c.gauge('berth_tenant_quota', `What a tenant may have at most, ${units}.`, ['tenant', 'dimension'], () =>
     bounded(source.capacity()).flatMap(({ scope, dimension, allocatable }) => {
@@ -50,6 +55,16 @@ export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
     'Licences that workloads have.',
     ['licence'],
     licence((row) => row.committed),
+  );
+  c.gauge(
+    'berth_licence_lease_expiry_timestamp_seconds',
+    'Unix time at which the first of the leases of a pool runs out unless it is renewed; absent without leases.',
+    ['licence'],
+    () =>
+      source.licences().flatMap(({ name, leases }) => {
+        const ends = leases.map(({ expiresAt }) => expiresAt);
+        return ends.length === 0 ? [] : [[{ licence: name }, Math.min(...ends) / 1000] as const];
+      }),
   );
   c.gauge('berth_ceiling', 'Limits of the kernel, in what they count.', ['name'], () =>
     source.ceilings().map(({ name, limit }) => [{ name }, limit] as const),

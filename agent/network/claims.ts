@@ -1,20 +1,31 @@
 // What workloads hold of the node's network: addresses, ports of the host, a group number for their tenant. In memory;
 // durable as part of each workload's record, from which it is rebuilt at every start.
 import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
+import { vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { Refusal } from '../service.js';
 import type { Sandbox } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { type WorkloadSpec, wantsVsock } from '../workload/spec.js';
 import { attachmentOf, hasAddress, mtuOf, wantsIpv6 } from './attachment.js';
 import { parseAddress } from './cidr.js';
 import { Groups } from './groups.js';
 import { keyOf, type Port, PublishedPorts } from './published.js';
+import { VsockIds } from './vsock-ids.js';
 
 /** The part of a sandbox that is granted rather than derived from the id. */
-export type Claim = Pick<Sandbox, 'address' | 'address6' | 'mtu' | 'group' | 'attachment'>;
+export type Claim = Pick<Sandbox, 'address' | 'address6' | 'mtu' | 'group' | 'attachment' | 'vsockId'>;
 
-export const NO_CLAIM: Claim = { address: null, address6: null, mtu: null, group: null, attachment: null };
+export const NO_CLAIM: Claim = {
+  address: null,
+  address6: null,
+  mtu: null,
+  group: null,
+  attachment: null,
+  vsockId: null,
+};
+
+type Claimed = Pick<WorkloadSpec, 'id' | 'tenant' | 'network' | 'qemu' | 'external'>;
 
 /** How full a pool is, by the key of the configuration that names it. */
 export interface PoolUsage extends Utilisation {
@@ -26,11 +37,13 @@ export class Claims {
   readonly #pools = new Map<string, AddressPool>();
   readonly #groups = new Groups();
   readonly #ports = new PublishedPorts();
+  readonly #vsock: VsockIds;
   /** Who holds an address. */
   readonly #holders = new Set<string>();
 
   constructor(config: Config['network']) {
     this.#config = config;
+    this.#vsock = new VsockIds(vsockRange(config.vsock_ids) ?? [3, 3]);
     this.#open('network.pool', config.pool);
     this.#open('network.pool6', config.pool6);
     for (const [name, { pool, pool6, addresses, gateway }] of Object.entries(config.bridge)) {
@@ -43,6 +56,11 @@ export class Claims {
   /** Addresses for routed workloads: the dimension of the ledger. */
   get routable(): number {
     return this.#pools.get('network.pool')?.total ?? 0;
+  }
+
+  /** Vsock ids for guests: the dimension of the ledger. */
+  get vsockIds(): number {
+    return this.#vsock.total;
   }
 
   pools(): PoolUsage[] {
@@ -62,8 +80,10 @@ export class Claims {
   }
 
   /** Throws `address_pool_exhausted`; ports must have been asked for with `refusals`. */
-  claim({ id, tenant, network }: Pick<WorkloadSpec, 'id' | 'tenant' | 'network'>): Claim {
-    if (!hasAddress(network)) return NO_CLAIM;
+  claim(spec: Claimed): Claim {
+    const { id, tenant, network } = spec;
+    const vsockId = wantsVsock(spec) ? this.#leaseVsock(id) : null;
+    if (!hasAddress(network)) return { ...NO_CLAIM, vsockId };
     const address = this.#lease(id, keyFor(network, 4));
     const address6 = wantsIpv6(network, this.#config) ? this.#lease(id, keyFor(network, 6)) : null;
     this.#holders.add(id);
@@ -75,6 +95,7 @@ export class Claims {
       group,
       mtu: mtuOf(network, this.#config),
       attachment: attachmentOf(network, this.#config),
+      vsockId,
     };
   }
 
@@ -87,8 +108,9 @@ export class Claims {
   }
 
   /** Takes up what a record says; the answer has the group number that is right for it now. */
-  restore(spec: Pick<WorkloadSpec, 'id' | 'tenant' | 'network'>, sandbox: Sandbox, settled: boolean): Sandbox {
+  restore(spec: Claimed, sandbox: Sandbox, settled: boolean): Sandbox {
     const { id, tenant, network } = spec;
+    if (!settled && sandbox.vsockId !== null) this.#vsock.restore(id, sandbox.vsockId);
     if (!hasAddress(network)) return sandbox;
     const group =
       sandbox.group === null ? this.#groups.of(id, tenant) : this.#groups.restore(id, tenant, sandbox.group);
@@ -114,6 +136,7 @@ export class Claims {
     this.#holders.delete(id);
     for (const pool of this.#pools.values()) pool.release(id);
     this.#ports.release(id);
+    this.#vsock.release(id);
   }
 
   /** The workload is no more. */
@@ -143,6 +166,13 @@ export class Claims {
   #poolsOf(address: string): AddressPool[] {
     const six = parseAddress(address)?.family === 6;
     return [...this.#pools].filter(([name]) => name.endsWith('pool6') === six).map(([, pool]) => pool);
+  }
+
+  #leaseVsock(id: string): number {
+    const number = this.#vsock.lease(id);
+    // The ledger counts them, and has refused what does not fit.
+    if (number === undefined) throw new BerthError('internal', 'no vsock id of network.vsock_ids is free');
+    return number;
   }
 
   #lease(id: string, name: string): string {

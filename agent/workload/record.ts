@@ -161,6 +161,8 @@ export interface Sandbox {
   /** IFLA_GROUP of its links: the number of its tenant. */
   readonly group: number | null;
   readonly attachment: Attachment | null;
+  /** The guest's number for AF_VSOCK. */
+  readonly vsockId: number | null;
   /** Counters of the link when it was handed out ready-made: they are of others. Null: it was made for this workload. */
   readonly baseline: LinkStats | null;
 }
@@ -176,6 +178,7 @@ export const NO_NETWORK: Omit<Sandbox, 'cgroup'> = {
   mtu: null,
   group: null,
   attachment: null,
+  vsockId: null,
   baseline: null,
 };
 

@@ -64,6 +64,9 @@ const qemu = z
       .boolean()
       .default(false)
       .meta({ description: 'all memory is made at the start, and never swapped out or reclaimed' }),
+    vsock: z.boolean().default(false).meta({
+      description: 'a vsock id of its own, by which host and guest reach each other without a network',
+    }),
   })
   .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
     message: 'must be a multiple of the size of a huge page',
@@ -82,6 +85,9 @@ const external = z
     }),
     uid: z.number().int().min(0).max(MAX_UID).default(0).meta({ description: 'who may open the tap, besides root' }),
     multiQueue: z.boolean().default(false).meta({ description: 'several queues; the VMM must open the tap so, too' }),
+    vsock: z.boolean().default(false).meta({
+      description: 'a vsock id set aside for the guest of your VMM',
+    }),
     vnetHeader: z.boolean().default(true).meta({ description: 'frames with a virtio-net header (offloads)' }),
     guestAddress: z
       .ipv4('must be an IPv4 address')
@@ -161,6 +167,11 @@ export const workloadSpec = z
       });
   })
   .meta({ id: 'WorkloadSpec' });
+
+/** Whether it takes a vsock id. */
+export function wantsVsock({ qemu, external }: Pick<WorkloadSpec, 'qemu' | 'external'>): boolean {
+  return qemu?.vsock === true || external?.vsock === true;
+}
 
 export const DRIVER_NAMES = ['exec', 'oci', 'qemu', 'external'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];

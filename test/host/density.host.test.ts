@@ -63,6 +63,7 @@ const EDGES: readonly Edge[] = [
   host('bridge_ports', 2, (id) => sleeper(id, { network: { mode: 'bridge', bridge: 'lan' } })),
   host('netns', 2, routed),
   host('neighbours', 4, routed),
+  host('vsock_ids', 2, (id) => ({ id, tenant: 'acme', driver: 'external', external: { vsock: true } })),
   host('fds', 24),
   {
     ...host('inotify_instances', 4),

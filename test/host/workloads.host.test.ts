@@ -37,7 +37,12 @@ const vm = {
   tenant: 'globex',
   driver: 'qemu',
   resources: { pids: 100 },
-  qemu: { kernel: '/usr/share/berth-lab/vmlinuz', initrd: '/usr/share/berth-lab/initrd.cpio.gz', memory: '128Mi' },
+  qemu: {
+    kernel: '/usr/share/berth-lab/vmlinuz',
+    initrd: '/usr/share/berth-lab/initrd.cpio.gz',
+    memory: '128Mi',
+    vsock: true,
+  },
 };
 const room = { id: 'room', tenant: 'globex', driver: 'external', resources: { memory: { limit: '100M' }, pids: 10 } };
 const tap = { id: 'tap', tenant: 'globex', driver: 'external', external: { tap: true, uid: 65534 } };
@@ -149,6 +154,24 @@ ip netns exec berth-tap ip -br link show tap0; ip netns exec berth-room ip -br a
   t.deepEqual([first, second, third, fourth], [PROCESS, CONTAINER, PROCESS, 'pinged']);
   t.regex(links[0] ?? '', /^tap0 /);
   t.regex(links[1] ?? '', new RegExp(`^eth0\\S* +UP +${address('room').replaceAll('.', '\\.')}/32`));
+});
+
+test.serial('the host reaches the guest by its vsock id, which nobody else can have', async (t) => {
+  t.timeout(3 * MINUTES);
+  const id = views.get('vm')?.sandbox.vsockId;
+  t.is(id, 65_536);
+  // Nobody listens there: that the guest says so (ECONNRESET, and not ENODEV or ETIMEDOUT) is the answer asked for.
+  const python = `import _socket, fcntl
+one = _socket.socket(40, _socket.SOCK_STREAM)
+one.settimeout(60)
+try: one.connect((${id}, 1234))
+except OSError as error: print(error.errno)
+other = open("/dev/vhost-vsock", "rb+", 0)
+fcntl.ioctl(other, 0xAF01)
+try: fcntl.ioctl(other, 0x4008AF60, (${id}).to_bytes(8, "little"))
+except OSError as error: print(error.errno)`;
+  t.deepEqual((await sh(s.host, `python3 -c '${python}'`)).split('\n'), ['104', '98'], 'ECONNRESET, EADDRINUSE');
+  t.regex(await sh(s.host, 'berth workload show vm'), /^Vsock id +65536$/m);
 });
 
 test.serial('an external sandbox is joined by a process that another runtime starts', async (t) => {

@@ -12,10 +12,10 @@ export interface GuestRecipe {
 
 export function guestRecipe(): GuestRecipe {
   return {
-    version: 2,
+    version: 3,
     suite: 'trixie',
     packages: ['linux-image-cloud-amd64', 'busybox-static'],
-    modules: ['virtio_mmio', 'virtio_net', 'virtio_blk', 'virtio_balloon'],
+    modules: ['virtio_mmio', 'virtio_net', 'virtio_blk', 'virtio_balloon', 'vmw_vsock_virtio_transport'],
     files: { 'www/index.html': 'hello from guest\n' },
   };
 }

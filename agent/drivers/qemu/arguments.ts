@@ -39,6 +39,7 @@ export function machineArguments(options: MachineOptions): string[] {
     ...(qemu.initrd === undefined ? [] : ['-initrd', qemu.initrd]),
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
     ...networkCard(sandbox),
+    ...(sandbox.vsockId === null ? [] : ['-device', `vhost-vsock-device,guest-cid=${sandbox.vsockId}`]),
     ...['-object', 'rng-builtin,id=rng0', '-device', 'virtio-rng-device,rng=rng0'],
     // A guest in need of what was taken takes it back by itself.
     ...['-device', 'virtio-balloon-device,deflate-on-oom=on'],

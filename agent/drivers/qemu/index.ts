@@ -6,7 +6,7 @@ import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
-import { requireBinary, requireFile, sectionOf } from '../files.js';
+import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
 import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
 import { guestEnd } from './guest-end.js';
 import { chargedMemory, requireHugePages } from './huge-pages.js';
@@ -26,6 +26,7 @@ export interface QemuOptions {
 }
 
 const BINARY = 'qemu-system-x86_64';
+const VHOST_VSOCK = '/dev/vhost-vsock';
 const QMP_TIMEOUT_MS = 2000;
 const MIB = 2 ** 20;
 
@@ -37,6 +38,15 @@ async function ask(directory: string, command: string, args?: Readonly<Record<st
   } finally {
     qmp.close();
   }
+}
+
+/** The node of the device is there before its module is; opening it loads that. */
+async function requireVsock(): Promise<void> {
+  if ((await kindOf(VHOST_VSOCK)) !== undefined) return;
+  throw new BerthError('device_missing', `qemu.vsock needs ${VHOST_VSOCK}, and this host has none`, {
+    hint: 'Load it: `modprobe vhost_vsock`; for good, put the name into a file of /etc/modules-load.d.',
+    data: { device: VHOST_VSOCK },
+  });
 }
 
 export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
@@ -62,6 +72,7 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
       const qemu = sectionOf(spec, 'qemu');
       binaries(which, qemu.lockMemory);
       accelFor(kvmUsable);
+      if (qemu.vsock) await requireVsock();
       await requireFile(qemu.kernel, 'qemu.kernel');
       if (qemu.initrd !== undefined) await requireFile(qemu.initrd, 'qemu.initrd');
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');

@@ -85,6 +85,14 @@ test('without a tap there is no card and no address', (t) => {
   t.notRegex(line, /netdev|ip=/);
 });
 
+test('with a vsock id there is a device for it', (t) => {
+  t.notRegex(argumentsOf([7, 2]).join(' '), /vsock/);
+  t.regex(
+    argumentsOf([7, 2], { tap: null, vsockId: 70_000 }).join(' '),
+    / -device vhost-vsock-device,guest-cid=70000 /,
+  );
+});
+
 test('kernel arguments', (t) => {
   const base = { append: 'console=ttyS0' };
   t.is(
@@ -103,6 +111,16 @@ test('KVM is used when it can be, and missed when it is demanded', async (t) => 
   const error = await t.throwsAsync(kvm.check(qemu(assets), await contextFor(t)), { instanceOf: BerthError });
   t.is(error?.code, 'device_missing');
   await kvm.check(qemu(assets), await contextFor(t, { kvmUsable: true }));
+});
+
+test('vsock needs its device, and who has none is told how to get it', async (t) => {
+  const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
+  const check = async () =>
+    driver.check(qemu({ kernel: '/etc/passwd', initrd: '/etc/passwd', vsock: true }), await contextFor(t));
+  if (existsSync('/dev/vhost-vsock')) return t.notThrowsAsync(check());
+  const error = await t.throwsAsync(check(), { instanceOf: BerthError });
+  t.like(error, { code: 'device_missing', data: { device: '/dev/vhost-vsock' } });
+  t.regex(error?.hint ?? '', /modprobe vhost_vsock/);
 });
 
 test('every microVM has a user of its own', (t) => {

@@ -14,7 +14,7 @@ import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
-import type { CapacityRow } from '../../../agent/service.js';
+import type { CapacityRow, LicenceView } from '../../../agent/service.js';
 import type { WorkloadState } from '../../../agent/workload/record.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
@@ -195,7 +195,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       { scope: 'tenant/acme', dimension: 'cpu', capacity: 2, allocatable: null, committed: 0.5, ...rest, used: 0.25 },
       {
         ...{ scope: 'tenant/acme', dimension: 'memory', capacity: 8 * 2 ** 30, allocatable: 4 * 2 ** 30 },
-        ...{ committed: 2 ** 29, ...rest, used: 2 ** 28 },
+        ...{ committed: 2 ** 29, ...rest, used: 2 ** 28, guaranteed: 2 ** 28 },
       },
       { scope: 'tenant/acme', dimension: 'workloads', capacity: 1000, allocatable: 10, committed: 1, ...rest },
       { scope: 'licence/db', dimension: 'licences', capacity: 4, allocatable: 4, committed: 2, ...rest },
@@ -216,6 +216,20 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       { ...{ driver: 'exec', size: null, configured: 0, measured: null, samples: 0, runs: 0 }, ...counts, counted: 0 },
       { ...qemu, size: '2 vcpus 512Mi', measured: 60 * 2 ** 20 },
       { ...qemu, size: '1 vcpu 256Mi', measured: 50 * 2 ** 20 },
+    ];
+  }
+
+  licences(): readonly Pick<LicenceView, 'name' | 'leases'>[] {
+    const lease = { scheduler: 'central', count: 1 };
+    return [
+      {
+        name: 'db',
+        leases: [
+          { ...lease, expiresAt: 1_790_003_600_000 },
+          { ...lease, expiresAt: 1_790_007_200_000 },
+        ],
+      },
+      { name: 'core', leases: [] },
     ];
   }
 

@@ -25,7 +25,8 @@ const sandboxOf = (over: Partial<Sandbox>): Sandbox => ({ ...NO_NETWORK, cgroup:
 
 test('a routed workload gets an address, a number, and IPv6 only where the node has a pool', (t) => {
   const plain = claims({ pool: '10.9.0.0/29' }).claim(spec('a'));
-  t.deepEqual(plain, { address: '10.9.0.1', address6: null, group: 2, mtu: 1500, attachment: { mode: 'routed' } });
+  const attachment = { mode: 'routed' } as const;
+  t.deepEqual(plain, { address: '10.9.0.1', address6: null, group: 2, mtu: 1500, attachment, vsockId: null });
   const dual = claims({ pool: '10.9.0.0/29', pool6: 'fd00:9::/64' });
   t.regex(dual.claim(spec('a')).address6 ?? '', /^fd00:9::/);
   t.is(dual.claim(spec('b', { ipv6: false })).address6, null);
