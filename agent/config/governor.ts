@@ -16,7 +16,7 @@ export const governorSchema = z
     rate: perCore(1000).default(2).meta({ description: 'starts per second and core, to begin with' }),
     ceiling: perCore(1000).default(5).meta({ description: 'starts per second and core at most, when all is calm' }),
     floor: perCore(1000)
-      .default(0.25)
+      .default(0.5)
       .meta({ description: 'starts per second and core that pressure leaves, however long it lasts' }),
     burst: z.number().int().min(0).max(100_000).default(0).meta({
       description: 'starts that may begin at once after a quiet time; 0: a second of the rate',

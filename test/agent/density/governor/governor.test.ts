@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { newGovernor, settingsOf } from './fixture.js';
 
 test('defaults follow the cores', (t) => {
-  t.like(settingsOf({}, 2), { rate: 4, ceiling: 10, floor: 0.5, burst: 4, inFlight: 2, maxQueue: 240 });
+  t.like(settingsOf({}, 2), { rate: 4, ceiling: 10, floor: 1, burst: 4, inFlight: 2, maxQueue: 240 });
   t.like(settingsOf({}, 64), { rate: 128, ceiling: 320, inFlight: 32, maxQueue: 7680 });
   t.throws(() => settingsOf({ rate: 9 }), { message: /governor.ceiling/ });
 });
@@ -105,7 +105,7 @@ test('pressure slows starts down, for as long as it lasts to the floor; calm bri
   }
   t.is(granted.length, 7, 'a burst and most of a second, and none while those are under way');
   const pressed = governor.status();
-  t.is(pressed.rate, 0.5);
+  t.is(pressed.rate, 1);
   t.like(pressed.lastDecrease, { signal: 'memory', value: 0.5, limit: 0.1, rateBefore: 4, rate: 2.8, agoMs: 6000 });
   t.is(pressed.totals.decreases.memory, 1);
   t.false(governor.calm());
