@@ -64,7 +64,7 @@ const EDGES: readonly Edge[] = [
   host('netns', 2, routed),
   host('neighbours', 4, routed),
   host('vsock_ids', 2, (id) => ({ id, tenant: 'acme', driver: 'external', external: { vsock: true } })),
-  host('fds', 24),
+  host('fds', 52),
   {
     ...host('inotify_instances', 4),
     toml: '[density.per_workload]\ninotify_instances = 2\n[density.limit]\ninotify_instances = 4\n',
@@ -172,6 +172,27 @@ for (const { name, of, toml, scope, dimension, limit: most, code = 'admission_re
       t.is(await leftovers(s.target), '');
     },
   );
+
+test.serial('the agent keeps no more open for a workload than the ledger counts', async (t) => {
+  t.timeout(5 * MINUTES);
+  await configure('');
+  const open = async (): Promise<number> =>
+    Number(await sh(s.host, 'ls /proc/$(systemctl show -P MainPID berth)/fd | wc -l'));
+  const before = await open();
+  const ids = Array.from({ length: 10 }, (_, at) => `kept-${at}`);
+  for (const id of ids) await create(s.node, sleeper(id));
+  for (const id of ids) t.is((await reach(s.node, id)).state, 'running');
+  let most = 0;
+  // Until each of them has been sampled.
+  for (let look = 0; look < 6; look++) {
+    most = Math.max(most, (await open()) - before);
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+  }
+  const counted = (await row('host', 'fds'))?.committed ?? 0;
+  t.log(`${most / ids.length} of ${counted / ids.length} descriptors each`);
+  t.true(most > ids.length * 10 && most <= counted, `${most} of ${counted}`);
+  await removeAll(s.node);
+});
 
 test.serial('a ceiling of the kernel is in the way, is named, lifted, and put back', async (t) => {
   t.timeout(5 * MINUTES);
