@@ -167,7 +167,7 @@ export const densitySchema = z
       .prefault({}),
     per_workload: z
       .strictObject({
-        fds: count.default(26).meta({ description: 'descriptors that the agent keeps for a workload' }),
+        fds: count.default(30).meta({ description: 'descriptors that the agent keeps for a workload' }),
         inotify_instances: count.default(0).meta({ description: 'inotify instances that programs of a workload take' }),
         inotify_watches: count.default(3).meta({ description: 'watches of a workload: three are of the agent' }),
         pids: count.default(32).meta({ description: 'processes counted when a spec names no limit' }),

@@ -64,7 +64,7 @@ const EDGES: readonly Edge[] = [
   host('netns', 2, routed),
   host('neighbours', 4, routed),
   host('vsock_ids', 2, (id) => ({ id, tenant: 'acme', driver: 'external', external: { vsock: true } })),
-  host('fds', 52),
+  host('fds', 60),
   {
     ...host('inotify_instances', 4),
     toml: '[density.per_workload]\ninotify_instances = 2\n[density.limit]\ninotify_instances = 4\n',
