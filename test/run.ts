@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Counts, runAva } from './runner/ava.js';
+import { type Counts, type Outcome, runAva } from './runner/ava.js';
 import { TIERS, type Tier, tierOf } from './runner/tiers.js';
 
 const { values } = parseArgs({ options: { tier: { type: 'string' }, match: { type: 'string' } } });
@@ -18,6 +18,7 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines: string[] = [];
+const failures: string[] = [];
 for (const tier of TIERS) {
   if (!wanted.includes(tier.name)) continue;
   const mine = files.filter((file) => tierOf(file) === tier.name);
@@ -40,6 +41,8 @@ for (const tier of TIERS) {
     `${tier.name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped in ${seconds} s`,
   );
 }
+// Whoever sees but the end of the output has to see what failed.
+if (failures.length > 0) process.stdout.write(`\n== what failed\n${failures.join('\n\n')}\n`);
 if (lines.length === 0) lines.push('no test matches');
 process.stdout.write(
   `\n${lines.join('\n')}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`,
@@ -51,20 +54,25 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
  * under emulation, can die for reasons that are not ours. The second try is said aloud; a third there is not.
  */
 async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
-  if (!tier.secondTry) return runAva(mine, tier);
+  if (!tier.secondTry) return told(await runAva(mine, tier));
   const sum = { passed: 0, failed: 0, skipped: 0 };
   for (const file of mine) {
-    let result = await runAva([file], tier);
+    let result = told(await runAva([file], tier));
     if (result.failed > 0) {
       lines.push(`${tier.name}: ${file} failed (${result.failed}) and was run again on a new host`);
       process.stdout.write(`\n${lines.at(-1)}\n`);
-      result = await runAva([file], tier);
+      result = told(await runAva([file], tier));
     }
     sum.passed += result.passed;
     sum.failed += result.failed;
     sum.skipped += result.skipped;
   }
   return sum;
+}
+
+function told(outcome: Outcome): Counts {
+  if (outcome.failed > 0) failures.push(outcome.failures);
+  return outcome;
 }
 
 async function prepare(tier: Tier): Promise<string | undefined> {

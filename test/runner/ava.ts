@@ -9,8 +9,13 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** Runs ava on compiled files, its report passed through, and reads the counts off its closing lines. */
-export async function runAva(files: readonly string[], tier: Tier): Promise<Counts> {
+export interface Outcome extends Counts {
+  /** What ava wrote about that which failed; empty when nothing did. */
+  readonly failures: string;
+}
+
+/** Runs ava on compiled files, its report passed through, and reads the outcome off its closing lines. */
+export async function runAva(files: readonly string[], tier: Tier): Promise<Outcome> {
   const cli = fileURLToPath(new URL('../../../node_modules/ava/entrypoints/cli.mjs', import.meta.url));
   const args = [cli, `--timeout=${tier.timeout}`, `--concurrency=${tier.concurrency}`, ...files];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: process.env });
@@ -20,19 +25,30 @@ export async function runAva(files: readonly string[], tier: Tier): Promise<Coun
     text = (text + chunk).slice(-1_048_576);
   });
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));
-  const counts = parseCounts(text);
+  const plain = stripVTControlCharacters(text);
+  const counts = parseCounts(plain);
   // Crashes, uncaught rejections and time-outs are no failed tests to ava, but its exit code tells.
-  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  const failed = code === 0 ? counts.failed : Math.max(1, counts.failed);
+  return { ...counts, failed, failures: failed > 0 ? parseFailures(plain) : '' };
 }
 
-/** `12 tests passed`, `1 test failed`, `2 tests skipped`, with or without colours. */
+/** `12 tests passed`, `1 test failed`, `2 tests skipped`. */
 export function parseCounts(text: string): Counts {
-  const plain = stripVTControlCharacters(text);
   const last = (word: string): number => {
-    const all = [...plain.matchAll(new RegExp(`^\\s*(\\d+) tests? ${word}`, 'gm'))];
+    const all = [...text.matchAll(new RegExp(`^\\s*(\\d+) tests? ${word}`, 'gm'))];
     return Number(all.at(-1)?.[1] ?? 0);
   };
   // With failures ava counts those only.
-  const passed = last('passed') || [...plain.matchAll(/^\s+✔ /gm)].length;
+  const passed = last('passed') || [...text.matchAll(/^\s+✔ /gm)].length;
   return { passed, failed: last('failed'), skipped: last('skipped') };
+}
+
+const RULE = /^ {2}─$/m;
+const MARKED = /^ {2}[✘✖].*$/gm;
+
+/** The lines of the report that are marked as failed (tests, crashes, time-outs), then all that follows its first rule. */
+export function parseFailures(text: string): string {
+  const rule = text.search(RULE);
+  const [report, details] = rule < 0 ? [text, ''] : [text.slice(0, rule), text.slice(rule)];
+  return [...(report.match(MARKED) ?? []), details.trimEnd()].join('\n');
 }

@@ -1,0 +1,37 @@
+import test from 'ava';
+import { parseCounts, parseFailures } from './ava.js';
+
+const FAILED = `
+  ✔ linux › epoll › what is ready is told once
+  ✘ [fail]: linux › epoll › what is closed is told The line is closed
+  ✔ linux › epoll › nothing is told twice (1.2s)
+  ─
+
+  linux › epoll › what is closed is told
+
+  The line is closed
+
+  Value is not \`true\`:
+
+  false
+
+  ─
+
+  1 test failed
+`;
+
+test('counts of a report, with failures and without', (t) => {
+  t.deepEqual(parseCounts(FAILED), { passed: 2, failed: 1, skipped: 0 });
+  t.deepEqual(parseCounts('  ─\n\n  12 tests passed\n  2 tests skipped\n'), { passed: 12, failed: 0, skipped: 2 });
+});
+
+test('what failed is told with its details, what passed is not', (t) => {
+  const told = parseFailures(FAILED);
+  t.regex(told, /^ {2}✘ \[fail]: linux › epoll › what is closed is told/);
+  t.regex(told, /Value is not `true`/);
+  t.notRegex(told, /✔/);
+});
+
+test('a report that was cut short is searched for its marks', (t) => {
+  t.is(parseFailures('  ✔ a › b\n  ✖ Timed out while running tests\n').trim(), '✖ Timed out while running tests');
+});
