@@ -33,6 +33,7 @@ import type {
   LogChunk,
   NodeDescription,
   Outlook,
+  Reloaded,
 } from './service.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
@@ -48,6 +49,7 @@ export interface AgentParts {
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly cordon: Cordon;
+  readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
   readonly tuner: Tuner;
   readonly drift: Pick<Drift, 'unrepaired'>;
@@ -196,6 +198,10 @@ export class Agent implements AgentService {
     world.density.look();
     if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings } });
     return settings;
+  }
+
+  reload(): Promise<Reloaded> {
+    return this.#parts.reload();
   }
 
   async setCordoned(cordoned: boolean): Promise<void> {

@@ -10,7 +10,7 @@ import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
 import { createLog } from './log.js';
-import { reload } from './reload.js';
+import { Reloading } from './reload.js';
 import { endAll } from './workload/farewell.js';
 import type { Log } from './workload/ports.js';
 import { parseDuration } from './workload/units.js';
@@ -57,6 +57,8 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await pressure.start();
   await prediction.configure(config.density.prediction);
   await quarantine.refresh(manager.known());
+  const reloading = new Reloading(parts, load, notify);
+  late.reload = () => reloading.run();
   const node = { name: agent.describe().name, version };
   const control = await startControl({ service: agent, events, config, log, node });
   late.schedulers = () => control.stats().schedulers;
@@ -78,10 +80,8 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
   const watchdog = watch(notify, parts);
 
-  process.on('SIGHUP', () => {
-    notify.reloading();
-    void reload(parts, load).then(() => notify.ready());
-  });
+  // What goes wrong is in the log: a signal has no other answer.
+  process.on('SIGHUP', () => void reloading.run().catch(() => undefined));
   await untilSignal();
   notify.stopping();
   clearInterval(watchdog);

@@ -1,9 +1,12 @@
-// SIGHUP: quotas, limits of tenants, ratios and reserves of a new configuration are taken at once; the rest waits for a restart, and is named.
+// Quotas, limits of tenants, ratios and reserves of a new configuration are taken at once; the rest
+// waits for a restart, and is named.
 import { isDeepStrictEqual } from 'node:util';
+import type { Notify } from '../systemd/notify.js';
 import type { Assembly } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
 import { governorSettings } from './density/governor/settings.js';
 import { reportOf } from './errors.js';
+import type { Reloaded } from './service.js';
 
 /** Sections whose change is taken without a restart. */
 const LIVE: readonly (keyof Config)[] = ['density', 'tenant', 'licence', 'governor', 'pressure'];
@@ -14,26 +17,59 @@ export function needRestart(before: Config, after: Config): string[] {
   return sections.filter((name) => !LIVE.includes(name) && !isDeepStrictEqual(before[name], after[name]));
 }
 
-/** A configuration that cannot be read changes nothing, and says so. */
-export async function reload(parts: Assembly, load: () => Promise<Config>): Promise<void> {
-  const { events, facts, governor, limits, prediction, pressure, world } = parts;
-  try {
-    const config = await load();
+/** SIGHUP and `node.reload`. One after the other, each with the files as they are when its turn comes. */
+export class Reloading {
+  readonly #parts: Assembly;
+  readonly #load: () => Promise<Config>;
+  readonly #notify: Notify;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: Assembly, load: () => Promise<Config>, notify: Notify) {
+    this.#parts = parts;
+    this.#load = load;
+    this.#notify = notify;
+  }
+
+  /** Throws config_invalid: then nothing has changed. Told in the log and by an event, either way. */
+  run(): Promise<Reloaded> {
+    const done = this.#last.then(() => this.#told());
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #told(): Promise<Reloaded> {
+    const { events, world } = this.#parts;
+    this.#notify.reloading();
+    try {
+      const reloaded = await this.#take(await this.#load());
+      const { restart, unmet } = reloaded;
+      for (const { tenant, why } of unmet) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
+      events.append({ type: 'config.reloaded', data: { restart } });
+      world.log.info(
+        { restart },
+        restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest',
+      );
+      return reloaded;
+    } catch (error) {
+      const report = reportOf(error);
+      events.append({ type: 'config.rejected', data: { ...report } });
+      world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
+      throw error;
+    } finally {
+      this.#notify.ready();
+    }
+  }
+
+  async #take(config: Config): Promise<Reloaded> {
+    const { facts, governor, limits, prediction, pressure, world } = this.#parts;
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
     // Whoever has just raised a sysctl need not wait a minute for it.
     world.density.look();
     governor.configure(governorSettings(config.governor, facts.cpusOnline));
     await prediction.configure(density.prediction);
-    const refused = await limits.reload();
-    for (const [tenant, why] of refused) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
+    const unmet = [...(await limits.reload())].map(([name, why]) => ({ tenant: name, why }));
     await pressure.configure(config.pressure);
-    const restart = needRestart(world.config, config);
-    events.append({ type: 'config.reloaded', data: { restart } });
-    world.log.info({ restart }, restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest');
-  } catch (error) {
-    const report = reportOf(error);
-    events.append({ type: 'config.rejected', data: { ...report } });
-    world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
+    return { restart: needRestart(world.config, config), unmet };
   }
 }

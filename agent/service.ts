@@ -133,6 +133,14 @@ export interface LicenceView {
   readonly holders: readonly { readonly workload: string; readonly tenant: string; readonly count: number }[];
 }
 
+/** What a reload came to. */
+export interface Reloaded {
+  /** Sections that differ from what the agent started with, and wait for a restart. */
+  readonly restart: readonly string[];
+  /** Tenants whose memory cannot go down to the new limit yet, with the reason. */
+  readonly unmet: readonly { readonly tenant: string; readonly why: string }[];
+}
+
 export interface NodeDescription {
   readonly name: string;
   readonly version: string;
@@ -202,6 +210,8 @@ export interface AgentService {
   licenceAudit(since: number): Promise<readonly AuditEntry[]>;
   /** plan: what `fix` would change. */
   tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
+  /** Takes the configuration as it is in the files now. Throws config_invalid. */
+  reload(): Promise<Reloaded>;
   setCordoned(cordoned: boolean): Promise<void>;
   /** `reach`: preemption is asked for, and how far it may go. */
   fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer>;

@@ -117,6 +117,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     manager,
     reaper,
     cordon,
+    reload: () => late.reload(),
     drift,
     health,
     tenants: new TenantAdmin(

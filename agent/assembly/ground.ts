@@ -10,6 +10,7 @@ import type { Latest } from '../metrics/sampler.js';
 import type { Claims } from '../network/claims.js';
 import type { LateObserver } from '../observe.js';
 import type { Rooms } from '../rooms.js';
+import type { AgentService } from '../service.js';
 import type { Log } from '../workload/ports.js';
 import type { World } from '../workload/world.js';
 
@@ -35,6 +36,7 @@ export interface Late {
   latest: (id: string) => Latest | undefined;
   /** Its last minute of pressure. */
   history: World['history'];
+  reload: AgentService['reload'];
   /** Its cpus were written. */
   placed: (id: string) => void;
 }
@@ -47,6 +49,7 @@ export function nothingYet(): Late {
       requests: () => [],
       latest: () => undefined,
       history: () => [],
+      reload: () => Promise.reject(new Error('the agent is starting')),
       placed: () => undefined,
     },
   };

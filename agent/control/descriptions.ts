@@ -61,6 +61,12 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     hostOnly: true,
   },
   'node.uncordon': { does: 'Admits again.', result: '{ cordoned: false }', errors: [], hostOnly: true },
+  'node.reload': {
+    does: 'Takes quotas, limits of tenants, licences, ratios, the start governor and the pressure ladder of the configuration as it is in the files now; answers when they are in force. `restart` names sections that differ and wait for a restart, `unmet` tenants whose memory cannot go down to the new limit yet.',
+    result: '{ restart: string[], unmet: { tenant, why }[] }',
+    errors: ['config_invalid'],
+    hostOnly: true,
+  },
   'node.doctor': { does: 'Runs the checks of the host.', result: '{ conditions: Condition[] }', errors: [] },
   'node.cleanup': {
     does: 'Removes what berth owns and nothing is attached to.',

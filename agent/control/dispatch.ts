@@ -43,6 +43,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await service.setCordoned(false);
     return { cordoned: false };
   },
+  'node.reload': (_params, { service, grant }) => {
+    requireHost(grant, 'node.reload');
+    return service.reload();
+  },
   'node.doctor': async (_params, { service }) => ({ conditions: await service.doctor() }),
   'node.cleanup': async (_params, { service, grant }) => {
     requireHost(grant, 'node.cleanup');

@@ -16,6 +16,7 @@ import type {
   LogChunk,
   NodeDescription,
   Outlook,
+  Reloaded,
 } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { ID_PATTERN } from '../workload/spec.js';
@@ -38,6 +39,7 @@ export const METHODS = {
   'node.top': none,
   'node.cordon': none,
   'node.uncordon': none,
+  'node.reload': none,
   'node.doctor': none,
   'node.cleanup': none,
   'node.tune': z.strictObject({ action: z.enum(['plan', 'fix', 'rollback']).default('plan') }),
@@ -109,6 +111,7 @@ export interface Results {
   'node.top': TopDocument;
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
+  'node.reload': Reloaded;
   'node.doctor': { conditions: readonly Condition[] };
   'node.cleanup': { removed: readonly string[] };
   'node.tune': { settings: readonly Setting[] };

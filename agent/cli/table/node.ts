@@ -68,6 +68,18 @@ export const NODE_COMMANDS: readonly Command[] = [
   cordon('cordon', 'Admit no more workloads; those that run stay'),
   cordon('uncordon', 'Admit workloads again'),
   {
+    path: ['node', 'reload'],
+    group: 'Node',
+    summary: 'Take a changed configuration without a restart',
+    details: [
+      'Ends when it is in force, which is what `systemctl reload berth` runs. A configuration that is not valid changes nothing and exits with 2. Sections that wait for a restart are named.',
+    ],
+    args: [],
+    options: [],
+    examples: ['berth config check && berth node reload'],
+    load: () => import('../run/reload.js'),
+  },
+  {
     path: ['events'],
     group: 'Node',
     summary: 'Print what happened on this node',

@@ -55,6 +55,10 @@ export function fakeService(): FakeService {
       workloads: [...workloads.values()].map((view) => topRow(view, NO_SAMPLES, undefined)),
     }),
     ...fakeDensity(calls),
+    reload: async () => {
+      calls.push('reload');
+      return { restart: [], unmet: [] };
+    },
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;

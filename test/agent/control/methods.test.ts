@@ -22,6 +22,7 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(await call('node.cordon'), { cordoned: true });
   t.true((await call('node.describe')).cordoned);
   t.deepEqual(await call('node.uncordon'), { cordoned: false });
+  t.deepEqual(await call('node.reload'), { restart: [], unmet: [] });
   t.is((await call('node.doctor')).conditions[0]?.code, 'fine');
   t.deepEqual(await call('node.cleanup'), { removed: ['netns/berth-old'] });
   t.is((await call('node.tune', { action: 'fix' })).settings[0]?.now, 4000);
@@ -57,6 +58,7 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(service.calls, [
     'cordon',
     'uncordon',
+    'reload',
     'cleanup',
     'tune fix',
     'reserve web 5000',

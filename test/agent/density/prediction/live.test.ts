@@ -9,7 +9,7 @@ import type { LivePrediction } from '../../../../agent/density/prediction/live.j
 import { addPredictionFamilies } from '../../../../agent/density/prediction/metrics.js';
 import { openPrediction } from '../../../../agent/density/prediction/open.js';
 import { Collectors } from '../../../../agent/metrics/collectors.js';
-import { reload } from '../../../../agent/reload.js';
+import { Reloading } from '../../../../agent/reload.js';
 import { temporaryDirectory } from '../../../runner/temporary.js';
 import { FakeClock } from '../../../simulate/clock.js';
 import { specOf } from '../../workload/fake-world.js';
@@ -99,7 +99,9 @@ async function hangUp(prediction: LivePrediction, mode: string): Promise<string[
     limits: { reload: async () => new Map() },
     pressure: { configure: async () => {} },
   };
-  await reload(parts as never, async () => configSchema.parse({ density: { prediction: mode } }));
+  const notify = { reloading: () => {}, ready: () => {} };
+  const load = async () => configSchema.parse({ density: { prediction: mode } });
+  await new Reloading(parts as never, load, notify as never).run();
   return events;
 }
 
