@@ -194,6 +194,26 @@ test.serial('the agent keeps no more open for a workload than the ledger counts'
   await removeAll(s.node);
 });
 
+test.serial(
+  'a reload ends when it is in force; one that is not valid fails, with the reason, and changes nothing',
+  async (t) => {
+    t.timeout(5 * MINUTES);
+    await configure('[density]\nmax_workloads = 7\n');
+    t.is((await row('host', 'workloads'))?.allocatable, 7);
+    await s.host.write(LIMITS, '[density]\nmax_workloads = -1\n');
+    const said = await sh(s.host, 'systemctl reload berth; echo "exit $?"; journalctl -q -u berth -n 20 -o cat');
+    t.regex(said, /^exit 1$/m);
+    t.regex(said, /berth: .*max_workloads/);
+    t.is((await row('host', 'workloads'))?.allocatable, 7);
+    await s.host.write(LIMITS, '[density]\nmax_workloads = 8\n');
+    // By signal, too: that one has no end to wait for.
+    const after = s.node.events.at(-1)?.cursor ?? 0;
+    await sh(s.host, 'systemctl kill --kill-whom=main -s HUP berth');
+    await s.node.waitForEvent(({ type }) => type === 'config.reloaded', { after });
+    t.is((await row('host', 'workloads'))?.allocatable, 8);
+  },
+);
+
 test.serial('a ceiling of the kernel is in the way, is named, lifted, and put back', async (t) => {
   t.timeout(5 * MINUTES);
   await configure('');
