@@ -50,8 +50,9 @@ process.stdout.write(
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 /**
- * A tier with a second try runs file by file: each has a host of its own, and the host under it, nested virtualisation
- * under emulation, can die for reasons that are not ours. The second try is said aloud; a third there is not.
+ * A tier with a second try runs file by file, each in a process of its own: what it needs of the machine (a lab host under
+ * emulation, links and cgroups that the kernel makes and removes in its own time) can fail for reasons that are not ours.
+ * The second try is said aloud, with what failed in the first; a third there is not.
  */
 async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
   if (!tier.secondTry) return told(await runAva(mine, tier));
@@ -59,7 +60,7 @@ async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
   for (const file of mine) {
     let result = told(await runAva([file], tier));
     if (result.failed > 0) {
-      lines.push(`${tier.name}: ${file} failed (${result.failed}) and was run again on a new host`);
+      lines.push(`${tier.name}: ${file} failed (${result.failed}) and was run again`);
       process.stdout.write(`\n${lines.at(-1)}\n`);
       result = told(await runAva([file], tier));
     }

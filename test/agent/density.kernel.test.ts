@@ -61,7 +61,7 @@ test.before(async () => {
 test.after.always(async () => {
   berth('workload delete --all --now');
   await agent.end();
-  spawnSync('nft', ['delete', 'table', 'inet', table]);
+  spawnSync('/usr/sbin/nft', ['delete', 'table', 'inet', table]);
   rmSync(directory, { recursive: true, force: true });
 });
 

@@ -40,7 +40,7 @@ export const TIERS: readonly Tier[] = [
     what: 'namespaces, links, cgroups, containers and microVMs on this kernel',
     timeout: '5m',
     concurrency: 1,
-    secondTry: false,
+    secondTry: true,
     prepare: async () => {
       if (process.getuid?.() !== 0) return 'needs root';
       await ensurePackages(KERNEL_PACKAGES, { why: 'for the kernel tier of the tests' });
