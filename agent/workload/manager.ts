@@ -186,25 +186,15 @@ export class Manager {
     options: { readonly now?: boolean; readonly restart?: boolean } = {},
   ): Promise<WorkloadView> {
     const actor = this.actor(id);
-    const { state, spec, desired: before, evicted } = actor.record;
-    if (before === 'deleted' && desired !== 'deleted')
-      throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
+    const { state, desired: before, evicted } = actor.record;
+    if (desired !== 'deleted') requireKept(actor);
     if (evicted && !isSettled(state) && (desired === 'running' || desired === 'frozen'))
       throw new BerthError('invalid_state', `workload "${id}" is being evicted; start it when it has stopped`);
     const again = isSettled(state) && (desired === 'running' || desired === 'frozen');
     if (desired === 'running' && state === 'stopping')
       throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
     if (again) {
-      await this.#admission.check(spec);
-      const occupied = await this.#admission.occupiedPorts(spec);
-      this.#reserving.expire();
-      const { createdAt, generation } = actor.record;
-      const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
-      await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
-        this.#giveBack(admitted.sandbox);
-        this.#admission.release(id);
-        throw error;
-      });
+      await actor.exclusive(() => this.#startAgain(actor, desired));
     } else {
       const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
@@ -262,6 +252,22 @@ export class Manager {
   close(): void {
     this.#reserving.close();
     for (const actor of this.#actors.values()) actor.close();
+  }
+
+  /** In the turn of its rounds and updates; another start may have been there first, and a delete waits for nobody. */
+  async #startAgain(actor: Actor, desired: Desired): Promise<void> {
+    if (!isSettled(actor.record.state)) return;
+    const { id, spec, createdAt, generation } = actor.record;
+    await this.#admission.check(spec);
+    const occupied = await this.#admission.occupiedPorts(spec);
+    requireKept(actor);
+    this.#reserving.expire();
+    const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
+    await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
+      this.#giveBack(admitted.sandbox);
+      this.#admission.release(id);
+      throw error;
+    });
   }
 
   #adopt(found: WorkloadRecord): Actor {
@@ -322,7 +328,7 @@ export class Manager {
 
   async #update(actor: Actor, spec: WorkloadSpec): Promise<void> {
     const { record } = actor;
-    if (record.desired === 'deleted') throw new BerthError('invalid_state', `workload "${record.id}" is being deleted`);
+    requireKept(actor);
     const changed = fixedChanges(record.spec, spec);
     if (changed.length > 0)
       throw new BerthError('immutable_field', `${changed.join(', ')} cannot be changed while the workload exists`, {
@@ -353,4 +359,8 @@ export class Manager {
     const { resources, network } = spec;
     actor.event('workload.updated', { generation: record.generation + 1, resources, network });
   }
+}
+
+function requireKept({ record: { id, desired } }: Actor): void {
+  if (desired === 'deleted') throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
 }

@@ -1,0 +1,101 @@
+// Two wishes about one workload at once: whatever was decided before an await must still be true after it.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import type { Driver } from '../../../agent/drivers/driver.js';
+import { type Life, newLife, specOf, state } from './fake-world.js';
+
+const committed = ({ manager }: Life, dimension: string) =>
+  manager.capacity().find((row) => row.scope === 'host' && row.dimension === dimension)?.committed;
+
+/** A workload at rest, and a way to hold the next check of a spec until it is let go. */
+async function atRest() {
+  let held = Promise.resolve();
+  let reached: () => void = () => undefined;
+  const check = async (): Promise<void> => {
+    reached();
+    await held;
+  };
+  const usual = newLife().world.drivers.get('exec') as Driver;
+  const life = newLife({ world: { drivers: new Map([['exec', { ...usual, check }]]) } });
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  await life.manager.setDesired('web-1', 'stopped');
+  await life.until(state('exited'));
+  return {
+    ...life,
+    /** Resolves when a check has begun; `go` lets it end. */
+    hold: () => {
+      let go: () => void = () => undefined;
+      held = new Promise((resolve) => {
+        go = resolve;
+      });
+      const begun = new Promise<void>((resolve) => {
+        reached = resolve;
+      });
+      return { begun, go };
+    },
+  };
+}
+
+test('a workload that is deleted while its start is being checked stays deleted', async (t) => {
+  const life = await atRest();
+  const { begun, go } = life.hold();
+  const start = life.manager.setDesired('web-1', 'running');
+  await begun;
+  const gone = life.manager.setDesired('web-1', 'deleted');
+  await gone;
+  go();
+  await t.throwsAsync(start, { code: 'invalid_state' });
+  await life.until(({ type }) => type === 'workload.deleted');
+  await life.journal.idle();
+  t.is(committed(life, 'workloads'), 0);
+  t.deepEqual(life.host.left(), []);
+  t.deepEqual(readdirSync(join(life.directory, 'state/workloads')), []);
+});
+
+test('two starts at once are one, with one slot', async (t) => {
+  const life = await atRest();
+  const slot = (name: string) => ({
+    ...{ netns: `berth--${name}`, hostLink: name, mac: '02:00:00:00:00:01' },
+    baseline: { name, rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0, rxDropped: 0, txDropped: 0 },
+  });
+  life.host.slots.veth.push(slot('one'), slot('two'));
+  await Promise.all([life.manager.setDesired('web-1', 'running'), life.manager.setDesired('web-1', 'running')]);
+  await life.until(() => life.manager.actor('web-1').record.state === 'running');
+  t.is(life.manager.actor('web-1').record.sandbox.netns, 'berth--one');
+  t.deepEqual(
+    life.host.slots.veth.map(({ netns }) => netns),
+    ['berth--two'],
+  );
+});
+
+test('an update during a start is not lost, and what it asks for is counted', async (t) => {
+  const life = await atRest();
+  const wanted = specOf({ resources: { memory: { limit: '1Gi' } } });
+  const { begun, go } = life.hold();
+  const start = life.manager.setDesired('web-1', 'running');
+  await begun;
+  const update = life.manager.update('web-1', wanted);
+  go();
+  await Promise.all([start, update]);
+  await life.until(() => life.manager.actor('web-1').record.state === 'running');
+  t.is(life.manager.actor('web-1').record.spec.resources.memory?.limit, 2 ** 30);
+  t.is(life.manager.actor('web-1').record.generation, 2);
+  t.is(committed(life, 'memory'), 2 ** 30);
+});
+
+test('a start during an update starts what the update has made of it', async (t) => {
+  const life = await atRest();
+  const wanted = specOf({ resources: { memory: { limit: '1Gi' } } });
+  const { begun, go } = life.hold();
+  const update = life.manager.update('web-1', wanted);
+  await begun;
+  const start = life.manager.setDesired('web-1', 'running');
+  go();
+  await Promise.all([update, start]);
+  await life.until(() => life.manager.actor('web-1').record.state === 'running');
+  t.is(life.manager.actor('web-1').record.spec.resources.memory?.limit, 2 ** 30);
+  t.is(committed(life, 'memory'), 2 ** 30);
+});
