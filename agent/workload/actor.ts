@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { endUnstarted, explainEnd } from './end.js';
+import { LastWrite } from './last-write.js';
 import { isLeaving, isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
@@ -30,6 +31,7 @@ const KILL_STALE_MS = 60_000;
 const RETRY_MS = { first: 500, most: 30_000 };
 
 export class Actor {
+  readonly lastWrite = new LastWrite();
   readonly #world: World;
   readonly #owner: Owner;
   readonly #startTurn: Turn;
@@ -38,7 +40,6 @@ export class Actor {
   #dirty = false;
   #looping = false;
   #turn: Promise<unknown> = Promise.resolve();
-  #saved: Promise<unknown> = Promise.resolve();
   #held: HeldProcess | undefined;
   #onHeld: (() => void) | undefined;
   #killNow = false;
@@ -72,16 +73,19 @@ export class Actor {
       throw new BerthError('internal', `workload ${before.id} cannot go from ${before.state} to ${state}`);
     const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
     this.#record = after;
-    const written = this.#world.journal.write(after);
-    this.#saved = written.catch(() => undefined);
     try {
-      await written;
+      await this.save();
     } catch (error) {
       if (this.#record === after) this.#record = before;
       throw error;
     }
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
+  }
+
+  /** Writes the record down as it is; resolves when that is durable. */
+  save(): Promise<void> {
+    return this.lastWrite.begun(this.#world.journal.write(this.#record));
   }
 
   event(type: string, data: Readonly<Record<string, unknown>>): void {
@@ -169,7 +173,7 @@ export class Actor {
 
   async #round(): Promise<void> {
     // What is wanted, and why, is on disk before anything is done about it.
-    for (let saved: unknown; saved !== this.#saved; await saved) saved = this.#saved;
+    await this.lastWrite.settled();
     const { state, desired, process, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');

@@ -159,7 +159,7 @@ export class Manager {
     const reservation = this.#world.density.reservations.take(spec.id);
     const actor = this.#register(record);
     try {
-      await this.#world.journal.write(record);
+      await actor.save();
     } catch (error) {
       this.#giveBack(record.sandbox);
       this.#drop(actor);
@@ -198,6 +198,7 @@ export class Manager {
     } else {
       const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
+      else await actor.lastWrite.durable();
     }
     actor.wake({ killNow: options.now ?? false, cold: again });
     // It may go now, or not any more.
@@ -315,9 +316,11 @@ export class Manager {
     );
   }
 
-  #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): WorkloadView {
-    if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec))
+  async #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): Promise<WorkloadView> {
+    if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec)) {
+      await actor.lastWrite.durable();
       return this.view(actor.record);
+    }
     if (reservation !== undefined)
       throw new BerthError('reservation_committed', `reservation "${reservation}" was committed with another spec`, {
         data: { reservation, id: spec.id },

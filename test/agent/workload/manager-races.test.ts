@@ -99,3 +99,27 @@ test('a start during an update starts what the update has made of it', async (t)
   t.is(life.manager.actor('web-1').record.spec.resources.memory?.limit, 2 ** 30);
   t.is(committed(life, 'memory'), 2 ** 30);
 });
+
+test('the same request again is answered when the first one is durable, and fails with it', async (t) => {
+  const life = newLife();
+  await life.manager.recover();
+  life.journal.failing = 'web-1 running';
+  const outcomes = await Promise.allSettled([life.manager.create(specOf()), life.manager.create(specOf())]);
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  t.false(life.manager.has('web-1'));
+  life.journal.failing = undefined;
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  life.journal.failing = 'web-1 deleted';
+  const deletes = [life.manager.setDesired('web-1', 'deleted'), life.manager.setDesired('web-1', 'deleted')];
+  t.deepEqual(
+    (await Promise.allSettled(deletes)).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  t.is(life.manager.actor('web-1').record.desired, 'running');
+  life.journal.failing = undefined;
+  t.is((await life.manager.create(specOf())).desired, 'running', 'what failed once is no reason for ever');
+});
