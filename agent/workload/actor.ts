@@ -74,18 +74,13 @@ export class Actor {
     const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
     this.#record = after;
     try {
-      await this.save();
+      await this.lastWrite.begun(this.#world.journal.write(after));
     } catch (error) {
       if (this.#record === after) this.#record = before;
       throw error;
     }
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
-  }
-
-  /** Writes the record down as it is; resolves when that is durable. */
-  save(): Promise<void> {
-    return this.lastWrite.begun(this.#world.journal.write(this.#record));
   }
 
   event(type: string, data: Readonly<Record<string, unknown>>): void {
