@@ -43,6 +43,7 @@ export class Actor {
   #held: HeldProcess | undefined;
   #onHeld: (() => void) | undefined;
   #killNow = false;
+  /** On the clock that only goes forward. */
   #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -65,8 +66,8 @@ export class Actor {
     return this.#endOf(this.#record.process) !== undefined;
   }
 
-  /** Changes the record; resolves when that is durable, and only then tells of a new state. */
-  async patch(change: Partial<WorkloadRecord>): Promise<void> {
+  /** Changes the record; resolves when that is durable, and only then calls `durable` and tells of a new state. */
+  async patch(change: Partial<WorkloadRecord>, durable: () => void = () => undefined): Promise<void> {
     const before = this.#record;
     const state = change.state ?? before.state;
     if (state !== before.state && !mayChange(before.state, state))
@@ -79,6 +80,7 @@ export class Actor {
       if (this.#record === after) this.#record = before;
       throw error;
     }
+    durable();
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
   }
@@ -204,7 +206,7 @@ export class Actor {
   }
 
   async #start(): Promise<void> {
-    const wait = this.#notBefore - Date.now();
+    const wait = this.#notBefore - performance.now();
     if (wait > 0) return this.#wakeIn(wait);
     let started = false;
     try {
@@ -274,7 +276,7 @@ export class Actor {
       await this.#world.cgroups.kill(sandbox.cgroup);
       await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
       await this.#cleanup();
-      this.#notBefore = Date.now() + delay;
+      this.#notBefore = performance.now() + delay;
       const count = wanted ? restarts : restarts + 1;
       await this.patch({ state: 'pending', restarts: count, ...gone });
       this.event('workload.restarting', { inMs: delay, restarts: count });
@@ -336,7 +338,7 @@ export class Actor {
     this.#killNow = false;
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
-    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) });
+    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) }, () => this.#giveBack());
     this.#owner.settled(this.#record.id);
     this.#dirty = true;
   }
@@ -352,26 +354,29 @@ export class Actor {
 
   async #dismantle(): Promise<void> {
     const { id, spec, sandbox } = this.#record;
-    const { config } = this.#world;
+    const { cgroups, config, holder, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     await dismantle(this.#record, {
-      cgroups: this.#world.cgroups,
-      network: this.#world.network,
-      holder: this.#world.holder,
+      ...{ cgroups, network, holder },
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
       made: networkFor(spec, sandbox, driver, config.network),
       recycle: sandbox.baseline !== null && driver.confined(spec),
     });
-    this.#world.claims.release(id);
-    this.#world.density.release(id);
-    this.#world.placement.remove(id);
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);
     // Its tenant is promised less now. The audit sees to it where this fails: what is gone must not wait for it.
     await this.#world.tenants
       .apply(spec.tenant)
       .catch((err: unknown) => this.#world.log.warn({ tenant: spec.tenant, err }, 'limits of a tenant not written'));
+  }
+
+  /** Not before: the next agent would take down once more what the record names, and it may be another's by then. */
+  #giveBack(): void {
+    const { id } = this.#record;
+    this.#world.claims.release(id);
+    this.#world.density.release(id);
+    this.#world.placement.remove(id);
   }
 
   #cleanup(): Promise<void> {

@@ -138,3 +138,39 @@ test('a create that was refused by the disk does not come back with the next age
   const next = await nextLife(life);
   t.deepEqual(next.manager.records(), []);
 });
+
+test('an address is nobody else’s before it is durable that its workload is at rest', async (t) => {
+  const life = newLife({ config: { network: { pool: '10.9.0.0/32' } } });
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  const write = life.journal.write.bind(life.journal);
+  const resting = new Promise<void>((reached) => {
+    life.journal.write = (record) => {
+      if (record.state !== 'exited') return write(record);
+      reached();
+      return new Promise(() => undefined);
+    };
+  });
+  await life.manager.setDesired('web-1', 'stopped');
+  await resting;
+  await t.throwsAsync(life.manager.create(specOf({ id: 'web-2' })), { code: 'address_pool_exhausted' });
+  t.is(committed(life, 'workloads'), 1);
+});
+
+test.serial('a clock that is set back does not hold up a restart', async (t) => {
+  const life = newLife();
+  await life.manager.recover();
+  await life.manager.create(specOf({ restart: { policy: 'always' } }));
+  await life.until(state('running'));
+  const { now } = Date;
+  try {
+    life.host.end('web-1', { code: 1 });
+    await life.until(({ type }) => type === 'workload.restarting');
+    Date.now = () => now() - 3_600_000;
+    await life.until(() => life.manager.actor('web-1').record.process?.pid === 102);
+  } finally {
+    Date.now = now;
+  }
+  t.is(life.manager.actor('web-1').record.restarts, 1);
+});
