@@ -49,7 +49,7 @@ export class LimitDrift {
   readonly #repaired = new Map<string, number>();
   #hinted = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(world: LimitDriftWorld, limits: Partial<RepairLimits> = {}) {
@@ -81,7 +81,8 @@ export class LimitDrift {
   /** Looks at those that `which` picks, by default all; each waits for its own turn. Never rejects. */
   async check(which: (subject: LimitSubject) => boolean = () => true): Promise<void> {
     const all = this.#lookAt(this.#world.subjects().filter(which));
-    this.#running = Promise.all([this.#running, all]);
+    // Of nothing but that it is over: what all of them have found, in one another, would be a list without end.
+    this.#running = Promise.all([this.#running, all]).then(() => undefined);
     await all;
   }
 

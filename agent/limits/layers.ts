@@ -35,6 +35,7 @@ export interface LayerWorld {
 
 export class Layers {
   readonly #directory: string;
+  readonly #log: Log;
   readonly #overlays = new Map<string, Overlay>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #world: LayerWorld | undefined;
@@ -42,6 +43,7 @@ export class Layers {
   /** Reads what an earlier agent of this boot has left in `directory`, which is made if needed. */
   constructor(directory: string, log: Log) {
     this.#directory = directory;
+    this.#log = log;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) {
       const overlay = name.endsWith('.json') ? load(join(directory, name), log) : undefined;
@@ -132,8 +134,14 @@ export class Layers {
       return;
     }
     const path = this.#file(id);
-    writeFileSync(`${path}.new`, JSON.stringify(overlay), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify(overlay), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      if (values.length > 0) throw error;
+      // Who is let go does not wait for room in a file system: at worst the next agent lets it go once more.
+      this.#log.warn({ workload: id, layer, err: error }, 'what is taken back could not be written down');
+    }
     this.#overlays.set(id, overlay);
   }
 

@@ -103,7 +103,7 @@ export class Drift {
 
   /** The workload is no more. */
   forget(id: string): void {
-    this.#budget.forget(id);
+    this.#budget.forget(`${id} `);
     this.#standing.delete(id);
     this.#unrepaired.delete(id);
   }
@@ -154,7 +154,7 @@ export class Drift {
     for (const { kind } of fresh) this.#found[kind] += 1;
     const detail = findings.map((finding) => finding.detail).join('; ');
     if (fresh.length > 0) this.#tell('network.drift', subject, findings);
-    if (!this.#budget.spend(id)) {
+    if (!this.#budget.spend(`${id} `)) {
       if (!this.#unrepaired.has(id))
         this.#world.log.error({ workload: id, detail }, 'changed again and again; left as it is');
       this.#unrepaired.set(id, detail);

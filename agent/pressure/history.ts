@@ -42,6 +42,8 @@ export class PressureHistory {
       };
       this.#rings.set(id, ring);
     }
+    // The clock was set back: what is kept has times that are yet to come.
+    if (at < ring.at) Object.assign(ring, { at: Number.NEGATIVE_INFINITY, next: 0, length: 0 });
     const elapsed = at - ring.at;
     if (elapsed < MIN_MS) return;
     const { points, totals } = ring;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { endUnstarted, explainEnd } from './end.js';
+import { LastWrite } from './last-write.js';
 import { isLeaving, isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
@@ -30,6 +31,7 @@ const KILL_STALE_MS = 60_000;
 const RETRY_MS = { first: 500, most: 30_000 };
 
 export class Actor {
+  readonly lastWrite = new LastWrite();
   readonly #world: World;
   readonly #owner: Owner;
   readonly #startTurn: Turn;
@@ -38,10 +40,10 @@ export class Actor {
   #dirty = false;
   #looping = false;
   #turn: Promise<unknown> = Promise.resolve();
-  #saved: Promise<unknown> = Promise.resolve();
   #held: HeldProcess | undefined;
   #onHeld: (() => void) | undefined;
   #killNow = false;
+  /** On the clock that only goes forward. */
   #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -64,22 +66,21 @@ export class Actor {
     return this.#endOf(this.#record.process) !== undefined;
   }
 
-  /** Changes the record; resolves when that is durable, and only then tells of a new state. */
-  async patch(change: Partial<WorkloadRecord>): Promise<void> {
+  /** Changes the record; resolves when that is durable, and only then calls `durable` and tells of a new state. */
+  async patch(change: Partial<WorkloadRecord>, durable: () => void = () => undefined): Promise<void> {
     const before = this.#record;
     const state = change.state ?? before.state;
     if (state !== before.state && !mayChange(before.state, state))
       throw new BerthError('internal', `workload ${before.id} cannot go from ${before.state} to ${state}`);
     const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
     this.#record = after;
-    const written = this.#world.journal.write(after);
-    this.#saved = written.catch(() => undefined);
     try {
-      await written;
+      await this.lastWrite.begun(this.#world.journal.write(after));
     } catch (error) {
       if (this.#record === after) this.#record = before;
       throw error;
     }
+    durable();
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
   }
@@ -169,7 +170,7 @@ export class Actor {
 
   async #round(): Promise<void> {
     // What is wanted, and why, is on disk before anything is done about it.
-    for (let saved: unknown; saved !== this.#saved; await saved) saved = this.#saved;
+    await this.lastWrite.settled();
     const { state, desired, process, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
@@ -205,7 +206,7 @@ export class Actor {
   }
 
   async #start(): Promise<void> {
-    const wait = this.#notBefore - Date.now();
+    const wait = this.#notBefore - performance.now();
     if (wait > 0) return this.#wakeIn(wait);
     let started = false;
     try {
@@ -275,7 +276,7 @@ export class Actor {
       await this.#world.cgroups.kill(sandbox.cgroup);
       await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
       await this.#cleanup();
-      this.#notBefore = Date.now() + delay;
+      this.#notBefore = performance.now() + delay;
       const count = wanted ? restarts : restarts + 1;
       await this.patch({ state: 'pending', restarts: count, ...gone });
       this.event('workload.restarting', { inMs: delay, restarts: count });
@@ -337,7 +338,7 @@ export class Actor {
     this.#killNow = false;
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
-    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) });
+    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) }, () => this.#giveBack());
     this.#owner.settled(this.#record.id);
     this.#dirty = true;
   }
@@ -353,26 +354,29 @@ export class Actor {
 
   async #dismantle(): Promise<void> {
     const { id, spec, sandbox } = this.#record;
-    const { config } = this.#world;
+    const { cgroups, config, holder, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     await dismantle(this.#record, {
-      cgroups: this.#world.cgroups,
-      network: this.#world.network,
-      holder: this.#world.holder,
+      ...{ cgroups, network, holder },
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
       made: networkFor(spec, sandbox, driver, config.network),
       recycle: sandbox.baseline !== null && driver.confined(spec),
     });
-    this.#world.claims.release(id);
-    this.#world.density.release(id);
-    this.#world.placement.remove(id);
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);
     // Its tenant is promised less now. The audit sees to it where this fails: what is gone must not wait for it.
     await this.#world.tenants
       .apply(spec.tenant)
       .catch((err: unknown) => this.#world.log.warn({ tenant: spec.tenant, err }, 'limits of a tenant not written'));
+  }
+
+  /** Not before: the next agent would take down once more what the record names, and it may be another's by then. */
+  #giveBack(): void {
+    const { id } = this.#record;
+    this.#world.claims.release(id);
+    this.#world.density.release(id);
+    this.#world.placement.remove(id);
   }
 
   #cleanup(): Promise<void> {

@@ -187,12 +187,10 @@ export class Admission {
 
   /** Room alone, for a workload that is there; the licences that it goes without. `waits`: see waitsForRoom. */
   grant(spec: WorkloadSpec, occupied: readonly Refusal[], waits: boolean): readonly string[] {
-    const { downgraded } = this.#grant(spec, occupied, performance.now());
-    if (waits) this.#setAside(spec, downgraded);
-    return downgraded;
+    return this.#grant(spec, occupied, performance.now(), undefined, waits).downgraded;
   }
 
-  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number, reach?: Reach): Granted {
+  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number, reach?: Reach, waits = false): Granted {
     const decision = this.decide(spec, occupied);
     const { demand, refusals, downgraded, short } = decision;
     const plan = this.#planOf(spec, decision, reach);
@@ -204,7 +202,7 @@ export class Admission {
       throw this.#refused(spec, first, others, plan);
     }
     // What is to be freed is in use yet: the room is kept from others, and is not its own before that is over.
-    if (plan === null) this.#density.commit(spec.id, demand);
+    if (plan === null && !waits) this.#density.commit(spec.id, demand);
     else this.#density.ledger.reserve(spec.id, demand);
     this.#world.placement.add(this.seat(spec));
     observer.admission('admitted', 'none', seconds);

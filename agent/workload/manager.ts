@@ -159,8 +159,9 @@ export class Manager {
     const reservation = this.#world.density.reservations.take(spec.id);
     const actor = this.#register(record);
     try {
-      await this.#world.journal.write(record);
+      await actor.lastWrite.begun(this.#writeFirst(record));
     } catch (error) {
+      actor.close();
       this.#giveBack(record.sandbox);
       this.#drop(actor);
       if (reservation !== undefined) this.#reserving.takeBack(reservation);
@@ -186,28 +187,19 @@ export class Manager {
     options: { readonly now?: boolean; readonly restart?: boolean } = {},
   ): Promise<WorkloadView> {
     const actor = this.actor(id);
-    const { state, spec, desired: before, evicted } = actor.record;
-    if (before === 'deleted' && desired !== 'deleted')
-      throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
+    const { state, desired: before, evicted } = actor.record;
+    if (desired !== 'deleted') requireKept(actor);
     if (evicted && !isSettled(state) && (desired === 'running' || desired === 'frozen'))
       throw new BerthError('invalid_state', `workload "${id}" is being evicted; start it when it has stopped`);
     const again = isSettled(state) && (desired === 'running' || desired === 'frozen');
     if (desired === 'running' && state === 'stopping')
       throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
     if (again) {
-      await this.#admission.check(spec);
-      const occupied = await this.#admission.occupiedPorts(spec);
-      this.#reserving.expire();
-      const { createdAt, generation } = actor.record;
-      const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
-      await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
-        this.#giveBack(admitted.sandbox);
-        this.#admission.release(id);
-        throw error;
-      });
+      await actor.exclusive(() => this.#startAgain(actor, desired));
     } else {
       const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
       if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
+      else await actor.lastWrite.durable();
     }
     actor.wake({ killNow: options.now ?? false, cold: again });
     // It may go now, or not any more.
@@ -264,6 +256,22 @@ export class Manager {
     for (const actor of this.#actors.values()) actor.close();
   }
 
+  /** In the turn of its rounds and updates; another start may have been there first, and a delete waits for nobody. */
+  async #startAgain(actor: Actor, desired: Desired): Promise<void> {
+    if (!isSettled(actor.record.state)) return;
+    const { id, spec, createdAt, generation } = actor.record;
+    await this.#admission.check(spec);
+    const occupied = await this.#admission.occupiedPorts(spec);
+    requireKept(actor);
+    this.#reserving.expire();
+    const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
+    await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
+      this.#giveBack(admitted.sandbox);
+      this.#admission.release(id);
+      throw error;
+    });
+  }
+
   #adopt(found: WorkloadRecord): Actor {
     const { claims } = this.#world;
     const settled = isSettled(found.state);
@@ -271,6 +279,19 @@ export class Manager {
     const record = sandbox === found.sandbox ? found : { ...found, sandbox };
     if (!settled) this.#admission.adopt(record);
     return this.#register(record);
+  }
+
+  /** The write may have failed when the file had its name already: what was refused must not be there after a restart. */
+  async #writeFirst(record: WorkloadRecord): Promise<void> {
+    const { journal, log } = this.#world;
+    try {
+      await journal.write(record);
+    } catch (error) {
+      await journal
+        .remove(record.id)
+        .catch((err: unknown) => log.error({ workload: record.id, err }, 'refused, and its record not removed'));
+      throw error;
+    }
   }
 
   #register(record: WorkloadRecord): Actor {
@@ -309,9 +330,11 @@ export class Manager {
     );
   }
 
-  #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): WorkloadView {
-    if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec))
+  async #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): Promise<WorkloadView> {
+    if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec)) {
+      await actor.lastWrite.durable();
       return this.view(actor.record);
+    }
     if (reservation !== undefined)
       throw new BerthError('reservation_committed', `reservation "${reservation}" was committed with another spec`, {
         data: { reservation, id: spec.id },
@@ -322,7 +345,7 @@ export class Manager {
 
   async #update(actor: Actor, spec: WorkloadSpec): Promise<void> {
     const { record } = actor;
-    if (record.desired === 'deleted') throw new BerthError('invalid_state', `workload "${record.id}" is being deleted`);
+    requireKept(actor);
     const changed = fixedChanges(record.spec, spec);
     if (changed.length > 0)
       throw new BerthError('immutable_field', `${changed.join(', ')} cannot be changed while the workload exists`, {
@@ -353,4 +376,8 @@ export class Manager {
     const { resources, network } = spec;
     actor.event('workload.updated', { generation: record.generation + 1, resources, network });
   }
+}
+
+function requireKept({ record: { id, desired } }: Actor): void {
+  if (desired === 'deleted') throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
 }

@@ -81,6 +81,8 @@ export class Reaper {
       const since = this.#firstSeen.get(key) ?? at;
       this.#firstSeen.set(key, since);
       const due = !orphan.inUse && (now || at - since >= this.#guardMs);
+      // The removals before it took their time, in which a workload of this very name may have come.
+      if (!this.#isNobodys(orphan)) continue;
       if (due && (await this.#remove(orphan))) removed.push(key);
       else left.push(orphan);
     }
@@ -113,7 +115,7 @@ export class Reaper {
     const busy = new Set(groups.filter((group) => cgroups.populated(group.name)).map((group) => group.id));
     for (const process of held) if (!process.exit) busy.add(process.id);
     // A free slot is no leak, and one in use has the name of a number: its link says whose it is.
-    const ours = new Set([...this.#workloads.known().netns, ...network.slots().names]);
+    const slots = new Set(network.slots().names);
     const owners = new Map(net.links.map(({ name, owner }) => [name, owner]));
     const ownerOf = (netns: string): string => {
       if (!netns.startsWith(SLOT_PREFIX)) return netns.slice(NETNS_PREFIX.length);
@@ -123,12 +125,17 @@ export class Reaper {
     const all = [
       ...groups.filter((g) => g.tag?.startsWith(OWNER_PREFIX)).map((g) => make('cgroup', g.name, g.id)),
       ...net.links.map((link) => make('link', link.name, idOf(link.owner))),
-      ...net.netns.filter((name) => !ours.has(name)).map((name) => make('netns', name, ownerOf(name))),
+      ...net.netns.filter((name) => !slots.has(name)).map((name) => make('netns', name, ownerOf(name))),
       ...held.map((process) => make('process', process.id, process.id)),
       ...directories.map((name) => make('directory', name, name)),
     ];
-    // The netns of a settled workload is none of its sandbox any more.
-    return all.filter(({ kind, id }) => kind === 'netns' || !this.#workloads.has(id));
+    const { netns } = this.#workloads.known();
+    return all.filter((orphan) => this.#isNobodys(orphan, netns));
+  }
+
+  /** The netns of a settled workload is none of its sandbox any more. */
+  #isNobodys({ kind, id, name }: Orphan, netns = this.#workloads.known().netns): boolean {
+    return kind === 'netns' ? !netns.has(name) : !this.#workloads.has(id);
   }
 
   async #remove(orphan: Orphan): Promise<boolean> {

@@ -188,7 +188,8 @@ export class Reserving {
 
   #free(id: string): void {
     const { claims, density } = this.#world;
-    if (density.ledger.hold(id)?.phase !== 'reserved') return;
+    // A workload that was created meanwhile may have its room set aside, too: until others are gone.
+    if (this.#exists(id) || density.ledger.hold(id)?.phase !== 'reserved') return;
     this.#admission.release(id);
     // There is no workload of this id, for which the number of its tenant would have to stay.
     claims.forget(id);

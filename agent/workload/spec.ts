@@ -1,6 +1,7 @@
 // The workload as a scheduler asks for it (design 5.3): one zod schema, from which the types, the JSON Schema and the
 // messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
 import * as z from 'zod';
+import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
 import { BerthError } from '../errors.js';
 import { networkSpec } from './network-spec.js';
 import { resources, size } from './resources-spec.js';
@@ -8,6 +9,8 @@ import { resources, size } from './resources-spec.js';
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
+/** The cgroup of a tenant stands beside the one in which the holder of all workloads lives. */
+export const tenantName = id.refine((name) => name !== HOLDER_CGROUP, `"${HOLDER_CGROUP}" is the holder’s own name`);
 const absolutePath = z
   .string()
   .max(4096)
@@ -110,7 +113,7 @@ const restart = z.strictObject({
 export const workloadSpec = z
   .strictObject({
     id: id.meta({ description: 'name on this host; every object of it is named after it' }),
-    tenant: id.default('default').meta({ description: 'whose it is: quotas and the cgroup above it' }),
+    tenant: tenantName.default('default').meta({ description: 'whose it is: quotas and the cgroup above it' }),
     driver: z.enum(['exec', 'oci', 'qemu', 'external']).meta({ description: 'what runs it; `external` prepares only' }),
     class: z.enum(['guaranteed', 'burstable', 'besteffort']).default('burstable').meta({
       description: 'guaranteed: promised its limits; the others: their requests',

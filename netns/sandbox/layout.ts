@@ -114,7 +114,8 @@ function hop({ address6 }: Shape): Face {
 }
 
 function guestSide({ address, address6, tap }: Shape): Face {
-  const guest = tap?.guestAddress ?? address;
+  // What a clone takes for its address is no part of a slot, either.
+  const guest = address === null ? null : (tap?.guestAddress ?? address);
   const four: Way[] = guest === null ? [] : [{ destination: guest, prefix: 32, scope: 'link', source: GATEWAY }];
   const face = join(on(GATEWAY, 32, 'link'), { addresses: [], routes: four });
   if (address6 === null) return face;

@@ -97,6 +97,8 @@ test.before(async () => {
   host.start(['ip', 'netns', 'exec', 'outside', 'python3', '-m', 'http.server', '80', '--directory', '/var/empty']);
   host.start(['python3', '-m', 'http.server', '7000', '--directory', '/var/empty']);
   await start();
+  await host.untilConnected(null, OUTSIDE, 80);
+  await host.untilConnected(null, UPLINK, 7000);
 });
 
 test.after.always(async () => {

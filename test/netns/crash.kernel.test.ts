@@ -178,11 +178,13 @@ for (const [kind, network] of SLOTS) {
         prepare(host);
         assignSlot(host, slotted);
       });
+      const removal = { ...removalOf(slotted, { recycle: true }), patient: true };
+      let died = false;
       // The sockets of the making life are counted until RCU has freed them.
-      await new Promise((resolve) => setTimeout(resolve, 60));
-      const died = dies(step, (host, afterStep) =>
-        removeSandboxes(host, [{ ...removalOf(slotted, { recycle: true }), patient: false }], afterStep),
-      );
+      for (let again = true; again && !died; await new Promise((resolve) => setTimeout(resolve, 10)))
+        died = dies(step, (host, afterStep) => {
+          again = removeSandboxes(host, [removal], afterStep)[0]?.again === true;
+        });
       // The record still says that it is to go: the next life asks again, whatever has become of it.
       lives((host) => remove(host, slotted, true));
       const { free } = lives(findSlots);

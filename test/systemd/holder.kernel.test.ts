@@ -185,7 +185,8 @@ kernel('with pidFile the process the runtime left is the one reported', async (t
   t.is(started.pid, Number(readFileSync(pidFile, 'utf8')));
   t.like(await ended, { pid: started.pid, exit: { code: 4, signal: null } });
   const quick = exitOf(holder, 'main');
-  const slow = `${daemonise('exit 6')}; sleep 0.6`;
+  // The number is free when the holder has taken the exit.
+  const slow = `${daemonise('exit 6')}; while kill -0 "$(cat "$PIDFILE")"; do sleep 0.05; done`;
   t.like((await holder.spawn(bench.request('main', slow, { pidFile, env }))).exit, { code: 6 });
   t.like((await quick).exit, { code: 6 });
 });

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
+import { METHODS } from '../../../agent/control/methods.js';
 import { parseTenantChange } from '../../../agent/density/tenant-settings.js';
 import { Tenants } from '../../../agent/density/tenants.js';
+import { parseSpec } from '../../../agent/workload/spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { Gi } from './shapes.js';
 
@@ -101,4 +103,11 @@ test('absurd quantities are refused by name', (t) => {
     const error = t.throws(() => parseTenantChange(change), { code: 'invalid_quota' }, JSON.stringify(change));
     t.regex(error?.message ?? '', new RegExp(field.replace('.', '\\.')));
   }
+});
+
+test('no tenant is named as the cgroup of the holder, which would be its own', (t) => {
+  const spec = { id: 'web-1', tenant: 'holder', driver: 'exec', exec: { command: ['/bin/true'] } };
+  t.throws(() => parseSpec(spec), { code: 'invalid_spec', message: /tenant: .*holder/ });
+  t.false(METHODS['tenant.set'].safeParse({ tenant: 'holder' }).success);
+  t.false(configSchema.safeParse({ tenant: { holder: {} } }).success);
 });

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { LimitDrift, type LimitDriftWorld } from '../../../agent/limits/drift.js';
 import type { Value } from '../../../cgroups/types.js';
@@ -102,4 +104,18 @@ test('a hint looks soon, at the named one only, and a forgotten workload leaves 
   stuck.forget('web');
   t.deepEqual(stuck.contested(), []);
   await drift.close();
+});
+
+test('what audits have found is not kept: the hundred thousandth costs what the first did', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { world } = host([PIDS]);
+  const drift = new LimitDrift({ ...world, subjects: () => [] });
+  const heapAfter = async (checks: number): Promise<number> => {
+    for (let check = 0; check < checks; check++) await drift.check();
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await heapAfter(1000);
+  t.true((await heapAfter(100_000)) - before < 2 ** 20);
 });

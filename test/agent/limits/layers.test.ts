@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { Layers, type LayerWorld } from '../../../agent/limits/layers.js';
@@ -123,4 +123,21 @@ test('a new run keeps its place and nothing else', async (t) => {
   await layers.set('web', 'freeze', [{ file: 'cgroup.freeze', value: '1' }]);
   layers.restart('web');
   t.deepEqual(layers.over('web', []), [{ file: 'cpuset.cpus', value: '2' }]);
+});
+
+test('a workload is let go although nothing can be written down any more', async (t) => {
+  const directory = temporaryDirectory('layers');
+  const { files, world } = kernel();
+  const layers = new Layers(directory, silent);
+  layers.attach(world);
+  await layers.set('web', 'placement', [{ file: 'cpu.weight', value: '5' }]);
+  await layers.set('web', 'freeze', [{ file: 'cgroup.freeze', value: '1' }]);
+  t.is(files.get('cgroup.freeze'), '1');
+  // Nothing can be written where a directory is.
+  mkdirSync(join(directory, 'web.json.new'));
+  await layers.set('web', 'freeze', []);
+  t.is(files.get('cgroup.freeze'), '0');
+  t.deepEqual(layers.of('web', 'freeze'), []);
+  await t.throwsAsync(layers.set('web', 'freeze', [{ file: 'cgroup.freeze', value: '1' }]), { code: 'EISDIR' });
+  t.is(files.get('cgroup.freeze'), '0');
 });

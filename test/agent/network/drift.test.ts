@@ -126,3 +126,16 @@ test('hints are collected, and only those they name are looked at; a lost one me
   await drift.check();
   t.is(audits.length, 2, 'closed is closed');
 });
+
+test('who is deleted takes nobody else’s account of repairs along', async (t) => {
+  const { drift, wrong, repairs, state } = world({ repairs: 1 });
+  state.helps = false;
+  wrong.set('berth:b', ['route']);
+  await drift.check();
+  await drift.check();
+  t.deepEqual(repairs, ['b']);
+  // The host's own key is empty, and so the beginning of every other.
+  drift.forget('');
+  await drift.check();
+  t.deepEqual(repairs, ['b']);
+});

@@ -94,3 +94,13 @@ test('a quiet time leaves no points, and what comes after it is not spread over 
   history.quiet('unknown', 1000);
   t.is(history.size, 1);
 });
+
+test('a clock that was set back costs one point, and not all until it is where it was', (t) => {
+  const history = new PressureHistory();
+  for (let second = 3600; second < 3605; second++) history.record('w', second * 1000, sample(0, second));
+  for (let second = 10; second < 13; second++) history.record('w', second * 1000, sample(0, second));
+  t.deepEqual(
+    history.last('w').map(({ at }) => at),
+    [11_000, 12_000],
+  );
+});

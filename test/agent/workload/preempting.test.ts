@@ -270,3 +270,34 @@ test('after a boot in between it goes on as well', async (t) => {
     await comesOut(t, life, `booted after write ${n + 1}`, 'boot-2');
   }
 });
+
+test('a licence of one that is changed while it waits is in the audit once', async (t) => {
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const host = new FakeHost();
+  const port = host.cgroupPort();
+  const kill = async (name: string): Promise<void> => {
+    await held;
+    await port.kill(name);
+  };
+  const config = { density: { preemption: 'class' }, licence: { db: { count: 5 } }, lifecycle: { stop_grace: '1ms' } };
+  const life = newLife({ host, config, world: { cgroups: { ...port, kill } } });
+  await life.manager.recover();
+  const of = (limit: string, more = {}) => ({ resources: { memory: { limit }, ...more } });
+  await life.manager.create(specOf({ id: 'low', class: 'besteffort', ...of('4Gi') }));
+  await life.until(state('running', 'low'));
+  const claimant = { scheduler: null, reach: { tenants: null } };
+  await life.manager.create(specOf(of('5Gi', { licences: { db: 1 } })), claimant);
+  await life.manager.update('web-1', specOf(of('4Gi', { licences: { db: 2 } })));
+  letGo();
+  await life.until(state('running'));
+  await life.manager.setDesired('web-1', 'stopped');
+  await life.until(state('exited'));
+  const entries = await life.world.density.audit.read();
+  t.deepEqual(
+    entries.map(({ type, count }) => `${type} ${count}`),
+    ['grant 2', 'return 2'],
+  );
+});

@@ -50,3 +50,18 @@ test('a namespace that a settled workload has left behind is one', async (t) => 
   host.netns.add('berth-web-1');
   t.deepEqual(await reaper.sweep({ now: true }), ['netns berth-web-1']);
 });
+
+test('what a new workload of the same name has made meanwhile is no orphan any more', async (t) => {
+  const { host, world, manager, until } = await running();
+  host.cgroups.set('acme/lost-1', new Map());
+  host.tags.set('acme/lost-1', 'berth:lost-1');
+  host.netns.add('berth-web-2');
+  const removeTenant = async (tenant: string): Promise<boolean> => {
+    await manager.create(specOf({ id: 'web-2' }));
+    return world.cgroups.removeTenant(tenant);
+  };
+  const reaper = new Reaper({ ...world, cgroups: { ...world.cgroups, removeTenant } }, manager, 300_000);
+  t.deepEqual(await reaper.sweep({ now: true }), ['cgroup acme/lost-1']);
+  await until(state('running', 'web-2'));
+  t.true(host.netns.has('berth-web-2'));
+});

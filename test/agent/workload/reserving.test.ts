@@ -241,3 +241,17 @@ test('two at once for the last place: one gets it', async (t) => {
     1,
   );
 });
+
+test('a release does not take the room of one that was created meanwhile, and waits for others to go', async (t) => {
+  const life = await started({ config: { density: { preemption: 'class' } } });
+  const of = (limit: string) => ({ resources: { memory: { limit } } });
+  await life.manager.create(specOf({ id: 'low', class: 'besteffort', ...of('4Gi') }));
+  await life.until(state('running', 'low'));
+  await life.manager.reserve(specOf(of('1Gi')), null, 30_000);
+  const released = life.manager.releaseReservation('web-1', null);
+  await life.manager.create(specOf(of('5Gi')), { scheduler: null, reach: { tenants: null } });
+  await released;
+  t.not(life.world.density.ledger.hold('web-1'), undefined);
+  await life.until(state('running'));
+  t.deepEqual(held(life), [1, 0]);
+});

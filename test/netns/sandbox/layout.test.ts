@@ -50,6 +50,16 @@ test('a clone is reached under its own address, and its tap under the guest addr
   t.deepEqual(routes(layout.tap), ['172.16.0.2 -']);
 });
 
+test('what is set at the hand-out of a slot is all that a slot has not, also of a clone', (t) => {
+  for (const guestAddress of [null, '172.16.0.2']) {
+    const clone = { ...routed, tap: { ...tap, guestAddress } };
+    t.deepEqual(layoutOf({ ...clone, address: null }), layoutOf({ ...routed, address: null, tap }));
+    t.deepEqual(routes(without(layoutOf(clone), layoutOf({ ...clone, address: null })).tap), [
+      `${guestAddress ?? '10.0.0.1'} -`,
+    ]);
+  }
+});
+
 test('a tap on the host has the gateway itself', (t) => {
   const layout = layoutOf({ ...routed, netns: null, tap });
   t.deepEqual(addresses(layout.host), ['169.254.1.1/32']);

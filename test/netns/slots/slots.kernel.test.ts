@@ -46,6 +46,23 @@ function networkOf(slot: Slot, number: number): SandboxNetwork & { readonly netn
   return { ...names.sandbox(number), netns: slot.netns, hostLink: slot.hostLink };
 }
 
+/** What a file of /proc says in a namespace. */
+const inside = (netns: string, file: string): Promise<string> =>
+  command(`nsenter --net=/run/netns/${netns} cat ${file}`);
+
+async function eventually(is: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
+    if (await is()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('not so after 20 s');
+}
+
+/** Until sockets of processes that have ended are counted no more: RCU frees them when a busy machine gets round to it. */
+async function quiet(netns: string): Promise<void> {
+  await eventually(async () => /^sockets: used [01]$/m.test(await inside(netns, '/proc/net/sockstat')));
+}
+
 /** What of a namespace differs from tenant to tenant. */
 async function portrait(netns: string): Promise<string> {
   const parts = ['addr', 'route show table all', 'neigh', 'rule'].map((what) => command(`ip -n ${netns} ${what}`));
@@ -61,6 +78,7 @@ test.serial('a slot becomes a sandbox like any other, and as new afterwards', as
   await command(`ping -c2 -i0.2 -W2 ${network.address}`);
   await command(`ip netns exec ${slot.netns} ping -c2 -i0.2 -W2 169.254.1.1`);
   t.regex(await command(`ip neigh show dev ${slot.hostLink}`), new RegExp(network.address));
+  await quiet(slot.netns);
   await room.remove(removalOf(network, { recycle: true }));
   t.like(room.slots(), { recycled: 1, discarded: 0 });
   t.is(await portrait(slot.netns), before);
@@ -95,7 +113,7 @@ test.serial('a namespace in which somebody still listens is not used again', asy
   const { discarded } = room.slots();
   // The listener of a living process is destroyed as a socket, but the process opens the next: netlink sockets stay.
   const holder = spawn('ip', ['-n', slot.netns, 'monitor']);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await eventually(async () => new RegExp(` 0 +${holder.pid} `).test(await inside(slot.netns, '/proc/net/netlink')));
   await room.remove(removalOf(network, { recycle: true }));
   t.is(room.slots().discarded, discarded + 1);
   t.false((await links()).includes(slot.hostLink));
@@ -124,6 +142,7 @@ test.serial('a slot with a tap gets its user at the hand-out', async (t) => {
   const [link] = JSON.parse(await command(`ip -n ${slot.netns} -j -d link show tap0`));
   t.like(link.linkinfo.info_data, { user: 4321, persist: true });
   t.regex(await command(`ip -n ${slot.netns} route`), new RegExp(`${network.address} dev tap0`));
+  await quiet(slot.netns);
   await room.remove(removalOf(network, { recycle: true }));
   t.false((await command(`ip -n ${slot.netns} route`)).includes(network.address));
 });
@@ -143,6 +162,7 @@ test.serial('another life takes up the ready slots and leaves those in use alone
   t.false(room.slots().names.includes(slot.netns));
   await command(`ping -c1 -W2 ${network.address}`);
   // Handed out in the first life, taken back in the second.
+  await quiet(slot.netns);
   await room.remove(removalOf(network, { recycle: true }));
   t.regex(await command(`ip link show ${slot.hostLink}`), /-slot/);
 });
