@@ -49,6 +49,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   listen(parts);
   await overhead.start();
   const { damaged, ...found } = await manager.recover();
+  limits.adopt();
   await rooms.network
     .watch((hints) => drift.hint(hints))
     .catch((error: unknown) => {

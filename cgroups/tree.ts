@@ -16,7 +16,7 @@ import { reclaimMemory } from './reclaim.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
 import { readTag, writeTag } from './tag.js';
 import type { Held, Value } from './types.js';
-import { differences, readValues } from './values.js';
+import { differences, readLines, readValues } from './values.js';
 import { isGone, readState, type WaitOptions, waitState } from './watch.js';
 
 export interface TreeOptions {
@@ -119,6 +119,11 @@ export class Tree {
   /** See readValues; nothing of a cgroup that is gone. */
   read(name: string, values: readonly Value[]): Value[] {
     return readValues(this.path(name), values);
+  }
+
+  /** See readLines; nothing of a cgroup that is gone. */
+  lines(name: string, files: readonly string[]): Value[] {
+    return readLines(this.path(name), files);
   }
 
   /** See differences in values.ts. */
