@@ -1,6 +1,8 @@
 // Vsock ids (CIDs) of guests, in memory: one number space for the whole host, whatever the namespace, from which nothing in
 // the kernel gives any out (vsock(7)). A range of it is berth's: VMMs that others start are to stay out of it.
 
+import type { VsockRange } from '../config/network.js';
+
 export class VsockIds {
   readonly #first: number;
   readonly #last: number;
@@ -8,8 +10,7 @@ export class VsockIds {
   readonly #holders = new Map<number, string>();
   #next: number;
 
-  /** Both included. */
-  constructor([first, last]: readonly [number, number]) {
+  constructor([first, last]: VsockRange) {
     this.#first = first;
     this.#last = last;
     this.#next = first;
