@@ -173,7 +173,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ...{ memory: readMemInfo, now: () => performance.now() },
   };
   density.setUsage(new Usage(usage, density.ledger));
-  const quarantine = new Quarantine(claims, config.network.link_prefix, log);
+  const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
   return { ...parts, governor, overhead, prediction, agent, observation, late };

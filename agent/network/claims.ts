@@ -59,7 +59,7 @@ export class Claims {
     return this.#pools.get('network.pool')?.total ?? 0;
   }
 
-  /** Vsock ids for guests: the dimension of the ledger. */
+  /** Vsock ids for guests, without those that are kept out of use: the dimension of the ledger. */
   get vsockIds(): number {
     return this.#vsock.total;
   }
@@ -151,8 +151,14 @@ export class Claims {
     return this.#poolsOf(address).some((pool) => pool.restore(key, address));
   }
 
+  /** The same for a vsock id. */
+  holdVsockId(key: string, vsockId: number): boolean {
+    return this.#vsock.keep(key, vsockId);
+  }
+
   unhold(key: string): void {
     for (const pool of this.#pools.values()) pool.release(key);
+    this.#vsock.release(key);
   }
 
   /** Numbers that links without a record carry. */

@@ -52,6 +52,22 @@ test('a reservation holds address and ports, too', async (t) => {
   t.pass();
 });
 
+test('what is kept out of use is kept out of it before a reservation takes its own again', async (t) => {
+  const life = await started();
+  const spec = specOf({ driver: 'external', exec: undefined, external: { vsock: true } });
+  await life.manager.reserve(spec, null, 30_000);
+  await life.journal.idle();
+  await life.journal.die();
+  life.manager.close();
+  life.host.revive();
+  const next = newLife({ ...ONE, host: life.host, directory: life.directory, clock: life.clock });
+  await next.manager.recover(async () => {
+    t.true(next.world.claims.holdVsockId('orphan/vsock/65536', 65_536));
+  });
+  const { sandbox } = await next.manager.create(spec);
+  t.is(sandbox.vsockId, 65_537);
+});
+
 test('released, run out or refused, it leaves nothing', async (t) => {
   const life = await started();
   const { reservation } = await life.manager.reserve(specOf(), null, 30_000);
