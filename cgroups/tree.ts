@@ -11,7 +11,6 @@ import { type Enabled, enableIn, type Missing } from './enable.js';
 import { killAll, processes, removeAll, subdirectories } from './end.js';
 import { counter } from './keyed.js';
 import { Leaks } from './leaks.js';
-import { support } from './probe.js';
 import { reclaimMemory } from './reclaim.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
 import { readTag, writeTag } from './tag.js';
@@ -109,11 +108,6 @@ export class Tree {
   /** See applyValues. */
   async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Held[]> {
     return applyValues(this.path(name), values, options);
-  }
-
-  /** The files of a cgroup, e.g. `memory.zswap.max`; what is not among them cannot be set here. See probe.ts. */
-  support(name: string): ReadonlySet<string> {
-    return support(this.path(name));
   }
 
   /** See readValues; nothing of a cgroup that is gone. */

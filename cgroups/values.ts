@@ -42,8 +42,8 @@ export function readLines(dir: string, files: readonly string[]): Value[] {
 
 const buffer = Buffer.alloc(4096);
 
-/** An audit reads a dozen small files of each workload; readFileSync asks for the size of each and makes a buffer for it. */
-function readText(path: string): string {
+/** Many small files are read, at once for each workload; readFileSync asks for the size of each and makes a buffer for it. */
+export function readText(path: string): string {
   const fd = openSync(path, 'r');
   try {
     const length = readSync(fd, buffer, 0, buffer.length, 0);
