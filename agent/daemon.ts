@@ -45,10 +45,11 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
   const { agent, drift, events, governor, late, limits, manager, overhead } = parts;
-  const { observation, pinning, prediction, pressure, quarantine, rooms, world } = parts;
+  const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
-  const { damaged, ...found } = await manager.recover();
+  const { damaged, ...found } = await manager.recover(() => keepOut(parts));
+  limits.adopt();
   await rooms.network
     .watch((hints) => drift.hint(hints))
     .catch((error: unknown) => {
@@ -56,7 +57,6 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     });
   await pressure.start();
   await prediction.configure(config.density.prediction);
-  await quarantine.refresh(manager.known());
   const reloading = new Reloading(parts, load, notify);
   late.reload = () => reloading.run();
   const node = { name: agent.describe().name, version };
@@ -132,6 +132,16 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
   });
 }
 
+/** What orphans have is given to nobody, and counted for nobody. */
+async function keepOut({
+  manager,
+  quarantine,
+  world,
+}: Pick<Assembly, 'manager' | 'quarantine' | 'world'>): Promise<void> {
+  await quarantine.refresh(manager.known());
+  world.density.setHost({ vsockIds: world.claims.vsockIds });
+}
+
 async function housekeeping({
   drift,
   facts,
@@ -147,7 +157,7 @@ async function housekeeping({
   try {
     if (facts.cgroup) late.foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
     await reaper.sweep({ now: false });
-    await quarantine.refresh(manager.known());
+    await keepOut({ manager, quarantine, world });
     // Also what a crash has cut short, and what others have changed while no agent was there.
     await drift.check();
     await limits.look();

@@ -1,9 +1,10 @@
 // Handing controllers down: a child has a controller only when each parent names it in cgroup.subtree_control.
-import { constants, readFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { words } from './keyed.js';
+import { readText } from './values.js';
 
 export interface Missing {
   readonly controller: string;
@@ -16,12 +17,17 @@ export interface Enabled {
   readonly missing: readonly Missing[];
 }
 
+/** Those whose files the cgroup `dir` has. Throws SysError, ENOENT when there is no such cgroup. */
+export function controllersOf(dir: string): readonly string[] {
+  return read(join(dir, 'cgroup.controllers'));
+}
+
 /**
  * Enables `wanted` for the children of `dir`. One write per controller, because the kernel refuses a list as a whole.
  * Throws SysError only when `dir` cannot be read.
  */
 export async function enableIn(dir: string, wanted: readonly string[]): Promise<Enabled> {
-  const offered = read(join(dir, 'cgroup.controllers'));
+  const offered = controllersOf(dir);
   const path = join(dir, 'cgroup.subtree_control');
   const already = read(path);
   const controllers: string[] = [];
@@ -55,7 +61,7 @@ async function enableOne(path: string, controller: string): Promise<string | und
 
 function read(path: string): string[] {
   try {
-    return words(readFileSync(path, 'latin1'));
+    return words(readText(path));
   } catch (error) {
     throw sysErrorFrom(error, 'read', path);
   }

@@ -11,12 +11,11 @@ import { type Enabled, enableIn, type Missing } from './enable.js';
 import { killAll, processes, removeAll, subdirectories } from './end.js';
 import { counter } from './keyed.js';
 import { Leaks } from './leaks.js';
-import { support } from './probe.js';
 import { reclaimMemory } from './reclaim.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
 import { readTag, writeTag } from './tag.js';
 import type { Held, Value } from './types.js';
-import { differences, readValues } from './values.js';
+import { differences, readLines, readValues } from './values.js';
 import { isGone, readState, type WaitOptions, waitState } from './watch.js';
 
 export interface TreeOptions {
@@ -111,14 +110,14 @@ export class Tree {
     return applyValues(this.path(name), values, options);
   }
 
-  /** The files of a cgroup, e.g. `memory.zswap.max`; what is not among them cannot be set here. See probe.ts. */
-  support(name: string): ReadonlySet<string> {
-    return support(this.path(name));
-  }
-
   /** See readValues; nothing of a cgroup that is gone. */
   read(name: string, values: readonly Value[]): Value[] {
     return readValues(this.path(name), values);
+  }
+
+  /** See readLines; nothing of a cgroup that is gone. */
+  lines(name: string, files: readonly string[]): Value[] {
+    return readLines(this.path(name), files);
   }
 
   /** See differences in values.ts. */

@@ -26,10 +26,24 @@ export function readValues(dir: string, values: readonly Value[]): Value[] {
   });
 }
 
+/** What the kernel holds for each device or resource in those of `files` that are there. Throws SysError. */
+export function readLines(dir: string, files: readonly string[]): Value[] {
+  return files.flatMap((file) => {
+    const path = join(dir, file);
+    try {
+      const lines = readText(path).split('\n');
+      return lines.filter((line) => line !== '').map((line) => ({ file, value: line.trimEnd() }));
+    } catch (error) {
+      if (isGone(error)) return [];
+      throw sysErrorFrom(error, 'read', path);
+    }
+  });
+}
+
 const buffer = Buffer.alloc(4096);
 
-/** An audit reads a dozen small files of each workload; readFileSync asks for the size of each and makes a buffer for it. */
-function readText(path: string): string {
+/** Many small files are read, at once for each workload; readFileSync asks for the size of each and makes a buffer for it. */
+export function readText(path: string): string {
   const fd = openSync(path, 'r');
   try {
     const length = readSync(fd, buffer, 0, buffer.length, 0);

@@ -5,6 +5,7 @@ import { readMemInfo } from '../../linux/proc.js';
 import { lockForLife } from '../../linux/self.js';
 import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
+import { vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { EventLog } from '../control/event-log.js';
 import { Cordon } from '../cordon.js';
@@ -82,7 +83,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const observer = new LateObserver();
-  const claims = new Claims(config.network);
+  const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
   const ground: Ground = { config, facts, rooms, claims, events, observer, late, log };
   const density = await openDensity(ground);
@@ -173,7 +174,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ...{ memory: readMemInfo, now: () => performance.now() },
   };
   density.setUsage(new Usage(usage, density.ledger));
-  const quarantine = new Quarantine(claims, config.network.link_prefix, log);
+  const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
   return { ...parts, governor, overhead, prediction, agent, observation, late };

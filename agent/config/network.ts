@@ -1,6 +1,7 @@
 // Section [network], and what its keys must be to each other: networks that overlap would give one address twice.
 import * as z from 'zod';
 import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/cidr.js';
+import { BerthError } from '../errors.js';
 import { networkAround, parseNetwork } from '../network/cidr.js';
 import { BRIDGE_PATTERN, dnsSchema } from '../workload/network-spec.js';
 
@@ -38,8 +39,19 @@ const bridge = z.strictObject({
 /** VMADDR_CID_HOST is 2, VMADDR_CID_ANY 2^32 - 1 (vsock(7)). */
 const VSOCK_IDS = { first: 3, last: 2 ** 32 - 2 };
 
-/** First and last; undefined: it is not a range of ids that guests may have. */
-export function vsockRange(text: string): readonly [number, number] | undefined {
+/** First and last, both included. */
+export type VsockRange = readonly [number, number];
+
+/** Throws `config_invalid` for what the schema refuses: not a range of ids that guests may have. */
+export function vsockRange(text: string): VsockRange {
+  const range = parseVsockRange(text);
+  if (range === undefined) throw new BerthError('config_invalid', `network.vsock_ids ${VSOCK_PROBLEM}`);
+  return range;
+}
+
+const VSOCK_PROBLEM = 'must be a range such as "65536-131071", from 3 to 4294967294';
+
+function parseVsockRange(text: string): VsockRange | undefined {
   const [first = Number.NaN, last = Number.NaN] = /^\d{1,10}-\d{1,10}$/.test(text) ? text.split('-').map(Number) : [];
   return first >= VSOCK_IDS.first && last <= VSOCK_IDS.last && first <= last ? [first, last] : undefined;
 }
@@ -54,7 +66,7 @@ export const networkSchema = z.strictObject({
     .meta({ description: 'IPv6 addresses for workloads; empty: IPv6 is off in their namespaces' }),
   vsock_ids: z
     .string()
-    .refine((text) => vsockRange(text) !== undefined, 'must be a range such as "65536-131071", from 3 to 4294967294')
+    .refine((text) => parseVsockRange(text) !== undefined, VSOCK_PROBLEM)
     .default('65536-131071')
     .meta({ description: 'vsock ids (CIDs) for guests; VMMs that others start are to use none of them' }),
   mtu: z.number().int().min(576).max(65_535).default(1500).meta({ description: 'of links, where a spec names none' }),

@@ -46,7 +46,9 @@ export const pressureSchema = z.strictObject({
     .default(['guaranteed'])
     .meta({ description: 'classes that are never frozen and never killed' }),
   release: share(0.5).meta({ description: 'pressure is over below this share of the thresholds' }),
-  release_after: duration('10s').meta({ description: 'and when it has been so for this long, things are undone' }),
+  release_after: duration('10s').meta({
+    description: 'and when it has been so for this long, things are undone; twice as long each time that it comes back',
+  }),
   freeze_after: duration('5s').meta({ description: 'of act-level pressure, before anything is frozen' }),
   freeze_max: duration('60s').meta({ description: 'then a frozen workload is thawed, and not frozen again soon' }),
   kill_after: duration('20s').meta({ description: 'of act-level pressure with nothing gentler left, before a kill' }),

@@ -1,6 +1,7 @@
 // Everything a workload's cgroup should hold, file by file: the limits of its spec, and the kernel's default for what berth
 // might have set and the spec does not ask for. So a limit that is taken away, or that somebody else has set, goes back.
 import { planChange, planValues } from '../../cgroups/controllers.js';
+import { changeValues } from '../../cgroups/order.js';
 import { placeOf } from '../../cgroups/place.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 
@@ -23,9 +24,10 @@ export function desiredValues(limits: Limits, frozen: boolean, files: ReadonlySe
   return [...wanted, freeze].filter(({ file }) => files.has(file) && !(idle && file.startsWith('cpu.weight')));
 }
 
-/** The values of `limits`, then the kernel's default for what else `everything` names. */
-export function withDefaults(limits: Limits, everything: Limits): Value[] {
+/** The values of `limits`, then the kernel's default for what else `everything` names or the kernel holds in `lines`. */
+export function withDefaults(limits: Limits, everything: Limits, lines: readonly Value[] = []): Value[] {
   const wanted = planValues(limits);
   const named = new Set(wanted.map(placeOf));
-  return [...wanted, ...planChange(everything, {}).filter((value) => !named.has(placeOf(value)))];
+  const defaults = [...planChange(everything, {}), ...changeValues(lines, [])];
+  return [...wanted, ...defaults.filter((value) => !named.has(placeOf(value)))];
 }

@@ -91,6 +91,12 @@ export class LimitRoom {
     this.sync();
   }
 
+  /** Before the first look: what the configuration has said of tenants since the last agent is no drift. Not waited for. */
+  adopt(): void {
+    const { log } = this.#options.world;
+    this.reload().catch((err: unknown) => log.warn({ err }, 'limits of tenants not written'));
+  }
+
   /** Each minute, and at the start of the agent. */
   async look(): Promise<void> {
     const { manager, world, latest } = this.#options;
@@ -105,7 +111,7 @@ export class LimitRoom {
   async reload(): Promise<ReadonlyMap<string, string>> {
     const { manager, world } = this.#options;
     const tenants = new Set(manager.records().map(({ spec }) => spec.tenant));
-    for (const tenant of tenants) await world.tenants.apply(tenant);
+    await Promise.all([...tenants].map((tenant) => world.tenants.apply(tenant)));
     return world.tenants.refused();
   }
 

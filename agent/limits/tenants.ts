@@ -17,7 +17,7 @@ export interface Protection {
 }
 
 export interface TenantGroupsOptions {
-  readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'differences' | 'shrinkMemory'>;
+  readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'lines' | 'differences' | 'shrinkMemory'>;
   readonly context: Pick<LimitContext, 'files' | 'device'>;
   /** As they are now. */
   readonly limits: (tenant: string) => TenantKernelLimits;
@@ -33,12 +33,14 @@ const EVERYTHING: Limits = {
   tree: { maxDescendants: 1 },
 };
 
+/** These have a line for each device, and no default but to name those that are limited. */
+const BY_DEVICE: readonly string[] = ['io.max', 'io.weight', 'io.latency'];
+
 export class TenantGroups {
   readonly #options: TenantGroupsOptions;
   readonly #promises = new Map<string, Protection & { readonly tenant: string }>();
   readonly #sums = new Map<string, Protection>();
   readonly #turns = new Map<string, Promise<void>>();
-  readonly #devices = new Map<string, Set<string>>();
   readonly #refused = new Map<string, string>();
 
   constructor(options: TenantGroupsOptions) {
@@ -62,14 +64,14 @@ export class TenantGroups {
     return { min: all.reduce((sum, { min }) => sum + min, 0), low: all.reduce((sum, { low }) => sum + low, 0) };
   }
 
-  /** What the tenant's cgroup should hold, as far as this kernel has the files. */
+  /**
+   * What the tenant's cgroup should hold, as far as this kernel has the files. Which devices are limited the cgroup itself
+   * is asked: the limit of one may have left the configuration while no agent ran, and nobody else is to write there.
+   */
   desired(tenant: string): readonly Value[] {
-    const { files } = this.#options.context;
-    const limits = this.#limitsOf(tenant);
-    // io.max has a line for each device, and no default but to name those that were limited before.
-    const devices = [...(this.#devices.get(tenant) ?? [])].map((device) => ({ device, readBps: 1 }));
-    const everything = devices.length === 0 ? EVERYTHING : { ...EVERYTHING, io: { devices } };
-    return withDefaults(limits, everything).filter(({ file }) => files.has(file));
+    const { cgroups, context } = this.#options;
+    const lines = cgroups.lines(tenant, BY_DEVICE);
+    return withDefaults(this.#limitsOf(tenant), EVERYTHING, lines).filter(({ file }) => context.files.has(file));
   }
 
   /** Tenants whose memory cannot go down to its limit yet, and why. */
@@ -99,19 +101,12 @@ export class TenantGroups {
   async #apply(tenant: string): Promise<void> {
     const { cgroups } = this.#options;
     const found = cgroups.differences(tenant, this.desired(tenant));
-    this.#remember(tenant);
     const memory = found.find(({ file }) => file === 'memory.max');
     const lowered = memory !== undefined && this.#isLower(tenant, memory) ? memory : undefined;
     const others = found.filter((value) => value !== lowered);
     if (others.length > 0) await cgroups.apply(tenant, others);
     this.#refused.delete(tenant);
     if (lowered !== undefined) await this.#shrink(tenant, Number(lowered.value));
-  }
-
-  #remember(tenant: string): void {
-    const devices = this.#devices.get(tenant) ?? new Set();
-    for (const { device } of this.#limitsOf(tenant).io?.devices ?? []) devices.add(device);
-    if (devices.size > 0) this.#devices.set(tenant, devices);
   }
 
   #isLower(tenant: string, wanted: Value): boolean {

@@ -1,7 +1,7 @@
 // What workloads hold of the node's network: addresses, ports of the host, a group number for their tenant. In memory;
 // durable as part of each workload's record, from which it is rebuilt at every start.
 import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
-import { vsockRange } from '../config/network.js';
+import type { VsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { Refusal } from '../service.js';
@@ -41,9 +41,10 @@ export class Claims {
   /** Who holds an address. */
   readonly #holders = new Set<string>();
 
-  constructor(config: Config['network']) {
+  /** `vsock`: network.vsock_ids, parsed. */
+  constructor(config: Config['network'], vsock: VsockRange) {
     this.#config = config;
-    this.#vsock = new VsockIds(vsockRange(config.vsock_ids) ?? [3, 3]);
+    this.#vsock = new VsockIds(vsock);
     this.#open('network.pool', config.pool);
     this.#open('network.pool6', config.pool6);
     for (const [name, { pool, pool6, addresses, gateway }] of Object.entries(config.bridge)) {
@@ -58,7 +59,7 @@ export class Claims {
     return this.#pools.get('network.pool')?.total ?? 0;
   }
 
-  /** Vsock ids for guests: the dimension of the ledger. */
+  /** Vsock ids for guests, without those that are kept out of use: the dimension of the ledger. */
   get vsockIds(): number {
     return this.#vsock.total;
   }
@@ -150,8 +151,14 @@ export class Claims {
     return this.#poolsOf(address).some((pool) => pool.restore(key, address));
   }
 
+  /** The same for a vsock id. */
+  holdVsockId(key: string, vsockId: number): boolean {
+    return this.#vsock.keep(key, vsockId);
+  }
+
   unhold(key: string): void {
     for (const pool of this.#pools.values()) pool.release(key);
+    this.#vsock.release(key);
   }
 
   /** Numbers that links without a record carry. */

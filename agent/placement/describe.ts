@@ -2,7 +2,7 @@
 import { formatCpuList } from '../host/cpu-list.js';
 import type { Cpu, Topology } from '../host/topology.js';
 import type { Condition } from '../service.js';
-import { capacity, type PlacementCapacity } from './capacity.js';
+import type { PlacementCapacity } from './capacity.js';
 import { sharedSeat } from './draft.js';
 import type { Violation } from './foreign.js';
 import type { WriteFailure } from './rebalance.js';
@@ -44,6 +44,7 @@ export interface Described {
   readonly settings: PlacementSettings;
   readonly assignment: Assignment;
   readonly requests: readonly PlacementRequest[];
+  capacity(): PlacementCapacity;
   failures(): readonly WriteFailure[];
 }
 
@@ -53,7 +54,7 @@ export function describe(of: Described, violations: readonly Violation[]): Place
   const particular = requests.filter(isParticular);
   return {
     policy: settings.policy,
-    capacity: capacity(topology, assignment, settings),
+    capacity: of.capacity(),
     pool: formatCpuList(assignment.pool),
     cpus: topology.cpus.map((cpu) => ({ ...cpu, ...useOf(cpu.id, of) })),
     workloads: particular

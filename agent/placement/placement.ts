@@ -6,6 +6,7 @@ import type { Topology } from '../host/topology.js';
 import { capacity, type PlacementCapacity } from './capacity.js';
 import { sharedSeat } from './draft.js';
 import { NOBODY, place, roomFor } from './place.js';
+import { inForce } from './promised.js';
 import { type LayerPort, Rebalance, type RebalanceOptions, type WriteFailure } from './rebalance.js';
 import { isParticular } from './request.js';
 import type { Assignment, PlacementRefusal, PlacementRequest, PlacementSettings, Seat } from './types.js';
@@ -31,16 +32,20 @@ const GROW_MS = 250;
 export class Placement {
   #topology: Topology;
   #settings: PlacementSettings;
+  /** With the seats of those to come; in force are the others. */
+  #plan: Assignment;
   #assignment: Assignment;
   /** One and the same list for all that share: it is compared a thousand times. */
   #shared: readonly Value[] = [];
   readonly #requests = new Map<string, PlacementRequest>();
+  readonly #promised = new Map<string, PlacementRequest>();
   readonly #rebalance: Rebalance;
 
   constructor(topology: Topology, settings: PlacementSettings, port: LayerPort, options: RebalanceOptions) {
     this.#topology = topology;
     this.#settings = settings;
-    this.#assignment = place(topology, [], NOBODY, settings);
+    this.#plan = place(topology, [], NOBODY, settings);
+    this.#assignment = this.#plan;
     const leaves = (from: readonly Value[], to: readonly Value[]): boolean => this.#leaves(from, to);
     this.#rebalance = new Rebalance(port, { valuesOf: (id) => this.valuesOf(id), leaves }, options);
   }
@@ -59,7 +64,16 @@ export class Placement {
 
   /** Why `request` cannot be had now, or undefined. A known id is asked about as if it left what it holds. */
   admit(request: PlacementRequest): PlacementRefusal | undefined {
-    return roomFor(this.#topology, [...this.#requests.values()], this.#assignment, this.#settings, request);
+    return roomFor(this.#topology, this.#all(), this.#plan, this.#settings, request);
+  }
+
+  /**
+   * Keeps a seat for a workload to come, right after `admit` said yes, until `add` takes it or `remove` gives it back. Those
+   * that share run on its cpus meanwhile. Not for one that sits.
+   */
+  promise(request: PlacementRequest): void {
+    this.#promised.set(request.id, request);
+    if (isParticular(request)) this.#settle();
   }
 
   /**
@@ -68,6 +82,7 @@ export class Placement {
    */
   add(request: PlacementRequest): Seat {
     const before = this.#requests.get(request.id);
+    this.#promised.delete(request.id);
     this.#requests.set(request.id, request);
     if (isParticular(request) || (before !== undefined && isParticular(before))) {
       this.#settle();
@@ -92,8 +107,9 @@ export class Placement {
 
   /** When its cgroup is empty or gone. The pool grows a little later, once for all that leave together. */
   remove(id: string): void {
-    const request = this.#requests.get(id);
+    const request = this.#requests.get(id) ?? this.#promised.get(id);
     this.#requests.delete(id);
+    this.#promised.delete(id);
     this.#rebalance.leave(id);
     if (request === undefined || !isParticular(request)) return;
     this.#settle();
@@ -107,7 +123,7 @@ export class Placement {
       this.#requests.set(request.id, request);
       if (values !== undefined) this.#rebalance.enter(request.id, values);
     }
-    this.#assignment = { ...this.#assignment, seats };
+    this.#plan = { ...this.#plan, seats };
     this.#settle();
     return this.#rebalance.run();
   }
@@ -136,8 +152,10 @@ export class Placement {
     );
   }
 
+  /** What is promised is neither held nor free. */
   capacity(): PlacementCapacity {
-    return capacity(this.#topology, this.#assignment, this.#settings);
+    const { held, pool } = capacity(this.#topology, this.#assignment, this.#settings);
+    return { ...capacity(this.#topology, this.#plan, this.#settings), held, pool };
   }
 
   /** Writes that failed and are tried again. */
@@ -154,8 +172,13 @@ export class Placement {
     return this.#rebalance.close();
   }
 
+  #all(): PlacementRequest[] {
+    return [...this.#requests.values(), ...this.#promised.values()];
+  }
+
   #settle(): void {
-    this.#assignment = place(this.#topology, [...this.#requests.values()], this.#assignment, this.#settings);
+    this.#plan = place(this.#topology, this.#all(), this.#plan, this.#settings);
+    this.#assignment = inForce(this.#topology, this.#plan, new Set(this.#promised.keys()));
     this.#shared = sharedValues(this.#assignment);
   }
 

@@ -4,6 +4,9 @@
 //   act  --felt below `release` of the act threshold--> warn       the clocks of freeze and kill start again
 //   warn --all of the scope below `release` for `releaseAfter`--> undo the last step, one after the other --> calm
 //
+// Pressure that comes back soon after something was undone doubles `releaseAfter` for the next time: a hog that is thawed
+// brings it back for ever, and is not to be frozen and thawed every quarter of a minute.
+//
 // At warn only suppress and reclaim are taken, which nobody has to notice. Steps are taken in order, one rung at a time with
 // a cool-down between; a rung that has nothing to do is passed over, with the reason, in the same decision. Freeze and kill
 // wait until act-level pressure has gone on for a while, freeze not so when memory is about to end: it can be undone.
@@ -21,6 +24,9 @@ export interface Decision {
 
 /** How many of the order of victims an action names. */
 const NAMED = 10;
+/** How often `releaseAfter` is doubled at most; for a freeze no further than `FROZEN` of `freezeMax`, which ends it anyway. */
+const RELAPSES = 3;
+const FROZEN = 0.75;
 /** Between two steps back of suppress. */
 const LOOSEN_MS = 1000;
 const LOOSEN_BATCH = 8;
@@ -32,7 +38,16 @@ const NO_ROUNDS: LadderState['rounds'] = { suppress: 0, reclaim: 0, balloon: 0, 
 export function calm(now: number, applied: readonly Applied[] = []): LadderState {
   return {
     ...{ level: applied.length > 0 ? 'warn' : 'calm', since: now, actSince: null, belowSince: null, idle: null },
-    ...{ lastUp: null, lastDown: null, lastKill: null, rounds: NO_ROUNDS, killed: [], thawed: [], applied },
+    ...{
+      lastUp: null,
+      lastDown: null,
+      lastKill: null,
+      relapses: 0,
+      rounds: NO_ROUNDS,
+      killed: [],
+      thawed: [],
+      applied,
+    },
   };
 }
 
@@ -97,8 +112,8 @@ function advance(state: LadderState, reading: Reading, settings: LadderSettings,
   })();
   const actSince = next === 'act' ? (state.actSince ?? now) : null;
   if (next === 'calm' && state.level !== 'calm') {
-    const { lastUp, lastDown, lastKill } = state;
-    return { ...calm(now), lastUp, lastDown, lastKill, belowSince };
+    const { lastUp, lastDown, lastKill, relapses } = state;
+    return { ...calm(now), lastUp, lastDown, lastKill, relapses, belowSince };
   }
   return { ...state, level: next, since: next === state.level ? state.since : now, actSince, belowSince };
 }
@@ -155,7 +170,20 @@ function taken(step: Step, moves: readonly Move[], at: Situation, skipped: reado
   const killed = step === 'kill' ? [...state.killed, ...moves.map(({ target }) => target)] : state.killed;
   const rounds = { ...state.rounds, [step]: state.rounds[step] + 1 };
   const lastKill = step === 'kill' ? now : state.lastKill;
-  return { state: { ...state, applied, killed, rounds, lastUp: now, lastKill, belowSince: null }, actions };
+  const relapses = relapsesOf(state, settings, now);
+  return { state: { ...state, applied, killed, rounds, lastUp: now, lastKill, relapses, belowSince: null }, actions };
+}
+
+/** After a step up: one more where it is the first since something was undone, none where that was long ago. */
+function relapsesOf({ lastUp, lastDown, relapses }: LadderState, { freezeMaxMs }: LadderSettings, now: number): number {
+  if (lastDown === null || (lastUp !== null && lastUp >= lastDown)) return relapses;
+  return within(lastDown, freezeMaxMs, now) ? Math.min(relapses + 1, RELAPSES) : 0;
+}
+
+function releaseAfter({ relapses }: LadderState, { step }: Applied, settings: LadderSettings): number {
+  const { releaseAfterMs, freezeMaxMs } = settings;
+  const wait = releaseAfterMs * 2 ** relapses;
+  return step === 'freeze' ? Math.max(releaseAfterMs, Math.min(wait, freezeMaxMs * FROZEN)) : wait;
 }
 
 /** In the place of what it replaces, so that it is still undone in its turn; at the end when it is new. */
@@ -168,8 +196,8 @@ function replaced(list: readonly Applied[], old: Applied, by: Applied | null): r
 function down(at: Situation): Decision {
   const { state, settings, now } = at;
   const last = state.applied.at(-1);
-  if (last === undefined || state.belowSince === null || now - state.belowSince < settings.releaseAfterMs)
-    return { state, actions: [] };
+  if (last === undefined || state.belowSince === null) return { state, actions: [] };
+  if (within(state.belowSince, releaseAfter(state, last, settings), now)) return { state, actions: [] };
   const pace = last.step === 'suppress' ? LOOSEN_MS : settings.coolDownMs;
   if (within(state.lastDown, pace, now)) return { state, actions: [] };
   if (last.step !== 'suppress') return undone(at, [[last, null]], 'pressure is over');

@@ -144,6 +144,8 @@ export interface LadderState {
   readonly lastUp: number | null;
   readonly lastDown: number | null;
   readonly lastKill: number | null;
+  /** How often in a row pressure has come back soon after something was undone. */
+  readonly relapses: number;
   /** How often each step was taken since it was last calm. */
   readonly rounds: Readonly<Record<Step, number>>;
   /** Workloads killed or thawed after freeze_max since then: not chosen for that again. */

@@ -174,7 +174,7 @@ export class Admission {
     if (this.cordoned) throw new BerthError('cordoned', 'this node is cordoned and takes no new workloads');
   }
 
-  /** Room, addresses and ports for a workload to come. Throws as `admit` does, and leaves everything as it was then. */
+  /** Room, addresses, ports and a seat for a workload to come. Throws as `admit` does, and leaves everything as it was then. */
   setAside(spec: WorkloadSpec, occupied: readonly Refusal[]): Demand {
     const { demand, refusals } = this.decide(spec, occupied);
     const [first, ...others] = refusals;
@@ -182,6 +182,7 @@ export class Admission {
     // The claim may still fail, and is the only thing here that can.
     this.#world.claims.claim(spec);
     this.#density.ledger.reserve(spec.id, demand);
+    this.#world.placement.promise(this.seat(spec));
     return demand;
   }
 
@@ -275,8 +276,10 @@ export class Admission {
       this.#density.release(spec.id);
       this.#world.placement.remove(spec.id);
       // Of a reservation the claim stays as well.
-      if (before?.phase === 'reserved') this.#density.ledger.reserve(spec.id, before.demand);
-      else claims.release(spec.id);
+      if (before?.phase === 'reserved') {
+        this.#density.ledger.reserve(spec.id, before.demand);
+        this.#world.placement.promise(this.seat(spec));
+      } else claims.release(spec.id);
       throw error;
     }
   }

@@ -43,8 +43,11 @@ export class Manager {
     this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
   }
 
-  /** Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted. */
-  async recover(): Promise<Recovery> {
+  /**
+   * Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted.
+   * `keepOut` is called when all of them are known, and before anything is given out that they do not have.
+   */
+  async recover(keepOut: () => Promise<void> = async () => undefined): Promise<Recovery> {
     await this.#world.density.load();
     const recovery = await recover(
       this.#world,
@@ -53,6 +56,7 @@ export class Manager {
     );
     // What the kernel counts is theirs, and not of others, from now on.
     this.#world.density.look();
+    await keepOut();
     await this.#reserving.restore();
     await this.#world.density.reconcileAudit();
     return recovery;
@@ -89,11 +93,12 @@ export class Manager {
     return [...this.#actors.values()].map((actor) => actor.record);
   }
 
-  /** Addresses and links that belong to a workload. */
+  /** What belongs to a workload. */
   known(): Known {
     const sandboxes = this.records().map(({ sandbox }) => sandbox);
     const present = <T>(values: readonly (T | null)[]) => new Set(values.filter((value) => value !== null));
     return {
+      ids: new Set(this.#actors.keys()),
       addresses: present(sandboxes.flatMap(({ address, address6 }) => [address, address6])),
       links: present(sandboxes.map(({ hostLink }) => hostLink)),
       netns: present(sandboxes.map(({ netns }) => netns)),

@@ -19,6 +19,7 @@ export type CgroupPort = Pick<
   | 'tag'
   | 'apply'
   | 'read'
+  | 'lines'
   | 'differences'
   | 'shrinkMemory'
   | 'reclaimMemory'

@@ -1,65 +1,104 @@
-// Addresses that the kernel still routes to a link of ours that no record explains: after a damaged journal entry the
-// workload's processes live on, and giving its address to another would fail or, worse, cross their traffic. The number
-// of its tenant, too, must not become somebody else's.
+// What the kernel still keeps for processes and links of ours that no record explains: after a damaged journal entry the
+// workload's processes live on. To give its address to another would fail or, worse, cross their traffic; the number of its
+// tenant must not become somebody else's; and a vsock id can be had once (vhost_vsock_set_cid: EADDRINUSE).
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { formatIp } from '../../netns/addresses/ip.js';
 import type { Claims } from '../network/claims.js';
-import type { Log } from './ports.js';
+import { OWNER_PREFIX } from './plan.js';
+import type { CgroupPort, Log } from './ports.js';
 
 const LINKS = '/sys/class/net';
 
-/** Key of the lease that keeps an address out of use; no workload id contains a slash. */
-function keyOf(address: string): string {
-  return `orphan/${address}`;
-}
-
 /** What records explain. */
 export interface Known {
+  readonly ids: ReadonlySet<string>;
   readonly addresses: ReadonlySet<string>;
   readonly links: ReadonlySet<string>;
   readonly netns: ReadonlySet<string>;
 }
 
+export interface QuarantineOptions {
+  readonly claims: Pick<Claims, 'hold' | 'holdVsockId' | 'unhold' | 'avoidGroups'>;
+  readonly cgroups: Pick<CgroupPort, 'list' | 'processes'>;
+  readonly linkPrefix: string;
+  readonly log: Pick<Log, 'warn'>;
+  /** For tests: instead of /proc. */
+  readonly proc?: string;
+}
+
+/** Something of the host that is not to be given out; the key of its lease has a slash, as no workload id has. */
+interface Orphaned {
+  readonly key: string;
+  readonly what: { readonly address: string } | { readonly vsockId: number };
+}
+
 export class Quarantine {
-  readonly #claims: Pick<Claims, 'hold' | 'unhold' | 'avoidGroups'>;
-  readonly #linkPrefix: string;
-  readonly #log: Log;
+  readonly #options: QuarantineOptions;
+  readonly #proc: string;
   readonly #held = new Set<string>();
 
-  constructor(claims: Pick<Claims, 'hold' | 'unhold' | 'avoidGroups'>, linkPrefix: string, log: Log) {
-    this.#claims = claims;
-    this.#linkPrefix = linkPrefix;
-    this.#log = log;
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+    this.#proc = options.proc ?? '/proc';
   }
 
-  /** Looks at the host's routes and links: holds what is there and not in `known`, frees what no longer is. */
-  async refresh(known: Pick<Known, 'addresses' | 'links'>): Promise<void> {
-    const read = (file: string) => readFile(`/proc/net/${file}`, 'latin1').catch(() => '');
-    const routed = new Set([
-      ...parseRoutes(await read('route'), this.#linkPrefix),
-      ...parseRoutes6(await read('ipv6_route'), this.#linkPrefix),
-    ]);
-    for (const address of [...this.#held]) {
-      if (routed.has(address)) continue;
-      this.#claims.unhold(keyOf(address));
-      this.#held.delete(address);
+  /** Looks at the host's routes, links and VMMs: holds what is there and not in `known`, frees what no longer is. */
+  async refresh(known: Omit<Known, 'netns'>): Promise<void> {
+    const { claims, log } = this.#options;
+    const found = [...(await this.#addresses(known.addresses)), ...(await this.#vsockIds(known.ids))];
+    const keys = new Set(found.map(({ key }) => key));
+    for (const key of [...this.#held]) {
+      if (keys.has(key)) continue;
+      claims.unhold(key);
+      this.#held.delete(key);
     }
-    for (const address of routed) {
-      if (known.addresses.has(address) || this.#held.has(address)) continue;
-      if (!this.#claims.hold(keyOf(address), address)) continue;
-      this.#held.add(address);
-      this.#log.warn({ address }, 'address is routed to an orphan and not given out');
+    for (const { key, what } of found) {
+      if (this.#held.has(key)) continue;
+      if (!('address' in what ? claims.hold(key, what.address) : claims.holdVsockId(key, what.vsockId))) continue;
+      this.#held.add(key);
+      log.warn(what, 'an orphan has it, and it is not given out');
     }
-    this.#claims.avoidGroups(await this.#orphanGroups(known.links));
+    claims.avoidGroups(await this.#orphanGroups(known.links));
+  }
+
+  async #addresses(known: ReadonlySet<string>): Promise<Orphaned[]> {
+    const { linkPrefix } = this.#options;
+    const read = (file: string) => readFile(join(this.#proc, 'net', file), 'latin1').catch(() => '');
+    const routed = [
+      ...parseRoutes(await read('route'), linkPrefix),
+      ...parseRoutes6(await read('ipv6_route'), linkPrefix),
+    ];
+    return routed
+      .filter((address) => !known.has(address))
+      .map((address) => ({ key: `orphan/${address}`, what: { address } }));
+  }
+
+  /** The kernel does not list them: a VMM's command line says which one it was given. */
+  async #vsockIds(known: ReadonlySet<string>): Promise<Orphaned[]> {
+    const { cgroups } = this.#options;
+    const groups = await cgroups.list();
+    const pids = groups
+      .filter(({ id, tag }) => tag?.startsWith(OWNER_PREFIX) === true && !known.has(id))
+      .flatMap(({ name }) => cgroups.processes(name));
+    const read = (pid: number) => readFile(join(this.#proc, String(pid), 'cmdline'), 'latin1').catch(() => '');
+    const lines = await Promise.all(pids.map(read));
+    const found = new Set(lines.flatMap(parseVsockIds));
+    return [...found].map((vsockId) => ({ key: `orphan/vsock/${vsockId}`, what: { vsockId } }));
   }
 
   async #orphanGroups(known: ReadonlySet<string>): Promise<ReadonlySet<number>> {
     const links = await readdir(LINKS).catch(() => []);
-    const orphans = links.filter((link) => link.startsWith(this.#linkPrefix) && !known.has(link));
+    const orphans = links.filter((link) => link.startsWith(this.#options.linkPrefix) && !known.has(link));
     const read = (link: string) => readFile(`${LINKS}/${link}/netdev_group`, 'latin1').catch(() => '');
     const groups = await Promise.all(orphans.map(read));
     return new Set(groups.filter((text) => text !== '').map(Number));
   }
+}
+
+/** Pure: of /proc/PID/cmdline, `guest-cid=65536` of QEMU's vhost-vsock devices, also in JSON. */
+export function parseVsockIds(cmdline: string): number[] {
+  return [...cmdline.matchAll(/\bguest-cid"?[=:]\s*(\d{1,10})\b/g)].map(([, number]) => Number(number));
 }
 
 /** Pure: host routes (/32) through links with the prefix; `Iface Destination ... Mask` of /proc/net/route, in hex. */

@@ -41,9 +41,10 @@ export class Reserving {
 
   /** After the workloads: theirs is what they have, and a reservation takes what is left. */
   async restore(): Promise<void> {
-    const { claims, density, log } = this.#world;
+    const { claims, density, log, placement } = this.#world;
     for (const reservation of await density.reservations.load(this.#exists)) {
       density.ledger.reserve(reservation.id, this.#demand(reservation));
+      placement.promise(this.#admission.seat(reservation.spec));
       try {
         claims.claim(reservation.spec);
       } catch (error) {
@@ -135,9 +136,10 @@ export class Reserving {
 
   /** Its commit did not become durable: what it set aside is set aside again. */
   takeBack(reservation: Reservation): void {
-    const { claims, density } = this.#world;
+    const { claims, density, placement } = this.#world;
     density.reservations.putBack(reservation.id, reservation);
     density.ledger.reserve(reservation.id, this.#demand(reservation));
+    placement.promise(this.#admission.seat(reservation.spec));
     claims.claim(reservation.spec);
     this.#schedule();
   }

@@ -1,19 +1,11 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLPRI } from '../../linux/epoll.js';
+import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLPRI } from '../../linux/epoll.js';
 import { SysError } from '../../linux/errors.js';
-import { closeDescriptor } from '../../linux/fd.js';
-import { openPidfd } from '../../linux/pidfd.js';
 import { Directories } from './directories.js';
 import { type PolledHandler, Poller } from './poller.js';
 import { openTrigger } from './psi-trigger.js';
 import type { Signals, SignalsOptions, Watch } from './types.js';
-
-/** With what closes it: in a worker thread Node keeps account of what node:fs has opened, and of that alone. */
-interface OwnDescriptor {
-  readonly fd: number;
-  readonly close: (fd: number) => void;
-}
 
 /** Opens the room and starts its thread. Throws SysError: EMFILE. */
 export function openSignals(options: SignalsOptions): Signals {
@@ -26,19 +18,19 @@ export function openSignals(options: SignalsOptions): Signals {
   };
 
   /** A descriptor of this room's own, closed with its watch. */
-  const own = ({ fd, close }: OwnDescriptor, events: number, handler: (watch: Watch) => PolledHandler): Watch => {
+  const own = (fd: number, events: number, handler: (watch: Watch) => PolledHandler): Watch => {
     const watch: Watch = {
       close: () => {
         if (!owned.delete(watch)) return;
         polled.close();
-        close(fd);
+        closeSync(fd);
       },
     };
     let polled: Watch;
     try {
       polled = poller.add(fd, events, handler(watch));
     } catch (error) {
-      close(fd);
+      closeSync(fd);
       throw error;
     }
     owned.add(watch);
@@ -54,23 +46,12 @@ export function openSignals(options: SignalsOptions): Signals {
       assertOpen('pressure');
       // By edges: looking at a trigger takes its event away, so there is nothing to arm anew, and a descriptor whose cgroup
       // is gone stays in error.
-      return own({ fd: openTrigger(file, trigger), close: closeSync }, EPOLLPRI | EPOLLET, (watch) => ({
+      return own(openTrigger(file, trigger), EPOLLPRI | EPOLLET, (watch) => ({
         ready: (events) => {
           if ((events & (EPOLLERR | EPOLLHUP)) !== 0) watch.close();
           else listener();
         },
         lost: listener,
-      }));
-    },
-    process: (pid, listener) => {
-      assertOpen('process');
-      const fd = openPidfd(pid);
-      if (fd === undefined) return undefined;
-      return own({ fd, close: closeDescriptor }, EPOLLIN | EPOLLONESHOT, (watch) => ({
-        ready: () => {
-          watch.close();
-          listener();
-        },
       }));
     },
     close: async () => {

@@ -30,9 +30,6 @@ export interface Signals {
    */
   pressure(file: string, trigger: PsiTrigger, listener: () => void): Watch;
 
-  /** Told once, when the process has ended, whether or not it was waited for. Undefined when there is no such process. Throws SysError: EMFILE. */
-  process(pid: number, listener: () => void): Watch | undefined;
-
   /** Ends all watches and the thread. */
   close(): Promise<void>;
 }

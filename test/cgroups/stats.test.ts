@@ -52,6 +52,20 @@ test('reads all parts, again and again', (t) => {
   t.deepEqual<unknown, unknown>(reader.read(), expected);
 });
 
+test('of controllers that are off nothing is looked for, and those that are on are what cgroup.controllers says', (t) => {
+  const dir = leaf(t);
+  writeFileSync(join(dir, 'cgroup.controllers'), 'cpu memory\n');
+  const reader = new CgroupReader(dir);
+  t.teardown(() => reader.close());
+  t.deepEqual(Object.keys(reader.read() ?? {}).sort(), ['cpu', 'descendants', 'memory', 'pressure']);
+  // Handed down since: who reads it anew sees it.
+  writeFileSync(join(dir, 'cgroup.controllers'), 'cpu memory pids hugetlb\n');
+  const again = new CgroupReader(dir);
+  t.teardown(() => again.close());
+  t.deepEqual(again.read()?.hugetlb, { '2MB': 4_194_304 });
+  t.is(again.read()?.pids?.current, 12);
+});
+
 test('a sample that is not full renews what changes by the second and keeps the rest', (t) => {
   const dir = leaf(t);
   const reader = new CgroupReader(dir);

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { planValues } from '../../cgroups/controllers.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { restoreValues } from '../../cgroups/order.js';
+import { support } from '../../cgroups/probe.js';
 import { CgroupReader } from '../../cgroups/stats.js';
 import { openTree, type Tree } from '../../cgroups/tree.js';
 import { differences, readValues } from '../../cgroups/values.js';
@@ -121,7 +122,7 @@ kernel('as many cgroups as allowed, and no deeper', async (t) => {
 kernel('what is there without any controller is there', async (t) => {
   const tree = await newTree(t);
   await tree.create('acme/bare');
-  const files = tree.support('acme/bare');
+  const files = support(tree.path('acme/bare'));
   t.true(files.has('cgroup.max.depth') && files.has('cpu.stat'));
   t.false(files.has('no_such.max'));
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { applyValues } from '../../cgroups/apply.js';
-import { differences, isAchieved, readValues } from '../../cgroups/values.js';
+import { differences, isAchieved, readLines, readValues } from '../../cgroups/values.js';
 import { SysError } from '../../linux/errors.js';
 import { scratch } from './fixture.js';
 
@@ -47,6 +47,19 @@ test('a file the kernel does not have is an error, not a new file', async (t) =>
   t.is(error?.path, join(dir, 'cpu.weight'));
   t.is(error?.value, '5');
   t.false(existsSync(join(dir, 'cpu.weight')));
+});
+
+test('what is held for each device is read from the file; what is not there holds nothing', (t) => {
+  const dir = scratch(t);
+  const lines = ['254:0 rbps=1048576 wbps=max riops=max wiops=max', '8:0 rbps=max wbps=max riops=9 wiops=max'];
+  writeFileSync(join(dir, 'io.max'), lines.map((line) => `${line}\n`).join(''));
+  writeFileSync(join(dir, 'io.latency'), '');
+  const held = readLines(dir, ['io.max', 'io.weight', 'io.latency']);
+  t.deepEqual(
+    held,
+    lines.map((value) => ({ file: 'io.max', value })),
+  );
+  t.deepEqual(readLines(join(dir, 'gone'), ['io.max']), []);
 });
 
 test('no swap to limit is fine when none was wanted', async (t) => {

@@ -321,6 +321,17 @@ io = [{ device = "/dev/vda", writeBps = "8Mi" }]
   await s.host.waitFor(`[ "$(cat ${TREE}/globex/memory.max)" = max ]`);
   t.deepEqual(await limits(), ['max', 'max', 'max 100000', '100', 'max', '']);
   t.is(await over(), undefined);
+
+  // The same while no agent runs.
+  await reload(tenant('128Mi'));
+  await s.host.waitFor(`grep -q wbps=8388608 ${TREE}/globex/io.max`);
+  await sh(s.host, 'systemctl stop berth');
+  await s.host.write(TENANTS, '');
+  const after = cursor();
+  await sh(s.host, 'systemctl start berth');
+  await s.node.waitForEvent(({ type }) => type === 'agent.started', { after, timeoutMs: 2 * MINUTES });
+  await s.host.waitFor(`[ -z "$(cat ${TREE}/globex/io.max)" ] && [ "$(cat ${TREE}/globex/memory.max)" = max ]`);
+  t.deepEqual(await limits(), ['max', 'max', 'max 100000', '100', 'max', '']);
   t.is(await unharmed('small'), before);
 });
 

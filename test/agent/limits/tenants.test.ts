@@ -20,15 +20,17 @@ async function tenant(limits: TenantKernelLimits, over: Partial<TenantGroupsOpti
     Object.entries(DEFAULTS).map(([file, value]) => ({ file, value })),
   );
   let now = limits;
-  const groups = new TenantGroups({
-    cgroups: { ...port, ...over },
-    context: { files: ALL_FILES, device: (path) => path },
-    limits: () => now,
-  });
+  const open = (): TenantGroups =>
+    new TenantGroups({
+      cgroups: { ...port, ...over },
+      context: { files: ALL_FILES, device: (path) => path },
+      limits: () => now,
+    });
+  const groups = open();
   const setLimits = (next: TenantKernelLimits): void => {
     now = next;
   };
-  return { groups, setLimits, files: () => Object.fromEntries(host.cgroups.get('acme') ?? []) };
+  return { groups, again: open, setLimits, files: () => Object.fromEntries(host.cgroups.get('acme') ?? []) };
 }
 
 test('limits of a tenant are written to its cgroup, and taken away again when nobody asks for them', async (t) => {
@@ -47,6 +49,32 @@ test('limits of a tenant are written to its cgroup, and taken away again when no
   setLimits({});
   await groups.apply('acme');
   t.like(files(), DEFAULTS);
+});
+
+test('limits that left the configuration while no agent ran are taken back by the next one, those of devices too', async (t) => {
+  const { groups, again, setLimits, files } = await tenant({
+    ...{ pids: 50, cpu: 2 },
+    io: [
+      { device: '254:0', readBps: MIB, latency: 5000, weight: 200 },
+      { device: '8:0', writeIops: 9 },
+    ],
+  });
+  await groups.apply('acme');
+  t.like(files(), { 'io.max 254:0': `254:0 rbps=${MIB} wbps=max riops=max wiops=max`, 'pids.max': '50' });
+  setLimits({ cpu: 2, io: [{ device: '8:0', writeIops: 7 }] });
+  await again().apply('acme');
+  t.like(files(), {
+    ...{ 'pids.max': 'max', 'cpu.max': '200000 100000' },
+    'io.max 254:0': '254:0 rbps=max wbps=max riops=max wiops=max',
+    ...{ 'io.latency 254:0': '254:0 target=0', 'io.weight 254:0': '254:0 default' },
+    'io.max 8:0': '8:0 rbps=max wbps=max riops=max wiops=7',
+  });
+  t.deepEqual(
+    again()
+      .desired('acme')
+      .filter(({ file, value }) => file.startsWith('io.') && value.startsWith('254:')),
+    [],
+  );
 });
 
 test('a tenant is protected by the sum of what its workloads are promised', async (t) => {

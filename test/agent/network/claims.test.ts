@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { vsockRange } from '../../../agent/config/network.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { Groups } from '../../../agent/network/groups.js';
@@ -14,7 +15,8 @@ const BRIDGE = {
 };
 
 function claims(network: object = {}): Claims {
-  return new Claims(configSchema.parse({ network }).network);
+  const config = configSchema.parse({ network }).network;
+  return new Claims(config, vsockRange(config.vsock_ids));
 }
 
 function spec(id: string, network: object = {}, tenant = 'acme') {

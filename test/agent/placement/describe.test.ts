@@ -19,11 +19,10 @@ function described(
 ): Described {
   const topology = machine(shape);
   const settings = { ...SETTINGS, ...more };
+  const assignment = place(topology, requests, NOBODY, settings);
   return {
-    topology,
-    settings,
-    requests,
-    assignment: place(topology, requests, NOBODY, settings),
+    ...{ topology, settings, requests, assignment },
+    capacity: () => capacity(topology, assignment, settings),
     failures: () => failures,
   };
 }

@@ -83,6 +83,41 @@ test('two that are admitted one after the other cannot be promised the same', (t
   t.is(placement.admit(alone('a', 7)), undefined);
 });
 
+test('a seat that is promised is nobody else’s, and those that share run there until its workload comes', async (t) => {
+  const { placement, cgroups, open } = start();
+  await open(sharing('s'));
+  t.is(placement.admit(alone('a', 4)), undefined);
+  placement.promise(alone('a', 4));
+  t.like(placement.admit(alone('b', 4)), { limit: 7, used: 4, requested: 4, shortBy: 1 });
+  t.like(placement.admit(naming('n', [2])), { dimension: 'cpus', holder: 'a' });
+  t.like(placement.capacity(), { exclusive: 7, held: 0, free: 3, pool: 8 });
+  t.is(placement.assignment.seats.has('a'), false);
+  await placement.settled();
+  t.deepEqual(cgroups.calls, []);
+
+  t.is(placement.admit(alone('b', 2, { priority: 900 })), undefined);
+  t.deepEqual((await open(alone('b', 2, { priority: 900 }))).seat.cpus, [5, 6], 'whatever its priority');
+  t.is(cgroups.now.get('s'), 'cpuset.cpus=0-4,7');
+  t.is(placement.admit(alone('a', 4)), undefined);
+  t.deepEqual((await open(alone('a', 4))).seat.cpus, [1, 2, 3, 4]);
+  t.is(cgroups.now.get('s'), 'cpuset.cpus=0,7');
+  t.like(placement.capacity(), { held: 6, free: 1, pool: 2 });
+});
+
+test('a promise that is given back leaves nothing, and one that cannot be kept any more is no trouble of others', async (t) => {
+  const { placement, open } = start();
+  placement.promise(alone('a', 7));
+  t.truthy(placement.admit(alone('b', 1)));
+  placement.remove('a');
+  t.is(placement.admit(alone('b', 7)), undefined);
+  t.like(placement.capacity(), { held: 0, free: 7, pool: 8 });
+  placement.promise(alone('a', 7));
+  await placement.change({ topology: machine({ coresPerCache: 4 }) });
+  t.is(placement.assignment.refused.size, 0);
+  t.like(placement.admit(alone('a', 7)), { dimension: 'exclusive_cpus', limit: 3 });
+  t.deepEqual((await open(alone('b', 3))).problems, []);
+});
+
 test('many that leave at once are one rebalance, after which nothing is written any more', async (t) => {
   const { placement, cgroups, waits, open } = start();
   await open(sharing('s'));

@@ -151,6 +151,7 @@ export class FakeHost {
     );
     for (const [name, cgroup] of this.cgroups) {
       const dir = this.dirOf(name);
+      put(join(dir, 'cgroup.controllers'), 'cpu io memory pids');
       put(join(dir, 'memory.current'), cgroup.memory);
       put(join(dir, 'memory.max'), cgroup.max);
       put(join(dir, 'memory.high'), cgroup.high);

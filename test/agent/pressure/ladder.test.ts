@@ -12,10 +12,10 @@ const HOG = candidate(
 const WEB = candidate('web', { class: 'burstable' }, { memory: 512 * MIB, reclaimable: 100 * MIB });
 const DB = candidate('db', { class: 'guaranteed' }, { memory: 2 * GIB, reclaimable: GIB, growth: 90 * MIB, cpu: 1 });
 
-/** A run of the ladder, one decision a second; `read` says the pressure at each second. */
+/** A run of the ladder, one decision a second; `read` says the pressure at each second, `said` what was done until then. */
 function run(
   seconds: number,
-  read: (second: number) => Reading,
+  read: (second: number, said: readonly string[]) => Reading,
   options: {
     settings?: LadderSettings;
     candidates?: (killed: readonly string[]) => readonly Candidate[];
@@ -28,7 +28,7 @@ function run(
   const killed: string[] = [];
   for (let second = 0; second < seconds; second++) {
     const there = options.candidates?.(killed) ?? [HOG, WEB, DB].filter(({ id }) => !killed.includes(id));
-    const decision = decide(state, read(second), there, options.settings ?? settings(), second * 1000);
+    const decision = decide(state, read(second, said), there, options.settings ?? settings(), second * 1000);
     state = decision.state;
     for (const action of decision.actions) {
       actions.push({ ...action, second });
@@ -195,6 +195,39 @@ test('pressure that comes back while things are undone stops it', (t) => {
 test('who is frozen for freeze_max is thawed even under pressure, and not frozen again before it is calm', (t) => {
   const { said } = run(300, () => HEAVY, { candidates: () => [HOG, DB], settings: settings({ steps: ['freeze'] }) });
   t.deepEqual(said, ['5 freeze hog', '5 reclaim hog', '65 thaw hog']);
+});
+
+const secondsOf = (said: readonly string[], kinds: RegExp): number[] =>
+  said.filter((line) => kinds.test(line)).map((line) => Number.parseInt(line, 10));
+
+/** Pressure that is there when the hog has run for two seconds, and as long as it runs. */
+function whileItRuns(second: number, said: readonly string[]): Reading {
+  const last = said.findLast((line) => / (freeze|thaw|suppress|release) /.test(line)) ?? '-9 thaw';
+  return / (freeze|suppress) /.test(last) || second - Number.parseInt(last, 10) < 3 ? CALM : HEAVY;
+}
+
+/** Seconds from each time that it was taken hold of to its being let go. */
+function heldFor(said: readonly string[]): number[] {
+  const taken = secondsOf(said, / (freeze|suppress) /);
+  return secondsOf(said, / (thaw|release) /).map((second, at) => second - (taken[at] ?? 0));
+}
+
+test('pressure that comes back with each thaw has the next one wait twice as long, up to a share of freeze_max', (t) => {
+  const { said } = run(400, whileItRuns, { candidates: () => [HOG, DB], settings: settings({ steps: ['freeze'] }) });
+  t.deepEqual(heldFor(said).slice(0, 6), [11, 21, 41, 46, 46, 46]);
+});
+
+test('for what is only suppressed it goes on to eight times release_after', (t) => {
+  const { said } = run(400, whileItRuns, { candidates: () => [HOG, DB], settings: settings({ steps: ['suppress'] }) });
+  t.deepEqual(heldFor(said).slice(0, 5), [11, 21, 41, 81, 81]);
+});
+
+test('when it has been calm for freeze_max since the last thaw, the first wait is the short one again', (t) => {
+  const quiet = (second: number): boolean => second > 60 && second < 180;
+  const { said } = run(230, (second, all) => (quiet(second) ? CALM : whileItRuns(second, all)), {
+    ...{ candidates: () => [HOG, DB], settings: settings({ steps: ['freeze'] }) },
+  });
+  t.deepEqual(heldFor(said).slice(0, 4), [11, 21, 41, 11]);
 });
 
 test('for cpu only besteffort gives way: weight first, then a tenth of the cores with each look, down to a floor', (t) => {

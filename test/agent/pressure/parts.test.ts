@@ -136,6 +136,7 @@ test('measures: rates, swap that anonymous memory can go to, io, limits of its o
   writeFileSync(join(root, 'meminfo'), 'MemTotal: 4096 kB\nMemAvailable: 1024 kB\nSwapFree: 300 kB\n');
   const files = (n: number) => ({
     ...{
+      'cgroup.controllers': 'cpu io memory',
       'memory.current': MIB * (10 + n),
       'memory.events': 'max 0',
       'memory.swap.current': 0,

@@ -4,7 +4,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
 import { Leaks } from '../../../cgroups/leaks.js';
+import { defaultAt } from '../../../cgroups/list.js';
+import { keyOf, placeOf } from '../../../cgroups/place.js';
 import type { Shrink } from '../../../cgroups/shrink.js';
+import type { Value } from '../../../cgroups/types.js';
 import { SysError } from '../../../linux/errors.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
@@ -13,6 +16,11 @@ import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol
 export function shrunk(limit: number): Shrink {
   const figures = { before: 0, least: 0, durationMs: 0, stalledUsec: 0 };
   return { outcome: 'done', achieved: limit, current: 0, steps: 0, reclaimed: 0, figures };
+}
+
+/** A file that was never written holds whatever is asked for; of one with lines that one is missing. */
+function unset(wanted: Value): string | undefined {
+  return keyOf(wanted) === undefined ? wanted.value : defaultAt(wanted);
 }
 
 export class FakeHost {
@@ -136,17 +144,23 @@ export class FakeHost {
         call('cgroup.apply', () => {
           const files = this.cgroups.get(name);
           if (!files) throw new SysError('write', 2, { path: name });
-          for (const { file, value } of values) files.set(file, value);
+          for (const value of values) files.set(placeOf(value), value.value);
           return [...values];
         }),
       read: (name, values) =>
-        values.flatMap(({ file }) => {
-          const value = this.cgroups.get(name)?.get(file);
-          return value === undefined ? [] : [{ file, value }];
+        values.flatMap((wanted) => {
+          const value = this.cgroups.get(name)?.get(placeOf(wanted));
+          return value === undefined ? [] : [{ file: wanted.file, value }];
+        }),
+      lines: (name, files) =>
+        [...(this.cgroups.get(name) ?? [])].flatMap(([place, value]) => {
+          const line = { file: place.split(' ')[0] ?? '', value };
+          return files.includes(line.file) && value !== defaultAt(line) ? [line] : [];
         }),
       differences: (name, values) => {
         const files = this.cgroups.get(name);
-        return files === undefined ? [] : values.filter(({ file, value }) => (files.get(file) ?? value) !== value);
+        const held = (wanted: Value) => files?.get(placeOf(wanted)) ?? unset(wanted);
+        return files === undefined ? [] : values.filter((wanted) => held(wanted) !== wanted.value);
       },
       shrinkMemory: (name, limit) =>
         call('cgroup.shrinkMemory', () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { vsockRange } from '../../../agent/config/network.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import type { Clock } from '../../../agent/density/clock.js';
 import { Density } from '../../../agent/density/density.js';
@@ -133,7 +134,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   });
   const events: Event[] = [];
   const waiting = new Set<() => void>();
-  const claims = new Claims(config.network);
+  const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const journal = new TrackedJournal(config.paths.state);
   const cgroups = host.cgroupPort();
   const layers = new Layers(join(directory, 'run/layers'), silent);

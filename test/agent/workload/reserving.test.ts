@@ -19,12 +19,16 @@ async function started(options: Parameters<typeof newLife>[0] & { clock?: FakeCl
   return { ...life, clock };
 }
 
-async function nextLife(dead: Awaited<ReturnType<typeof started>>, bootId = 'boot-1') {
+async function nextLife(
+  dead: Awaited<ReturnType<typeof started>>,
+  bootId = 'boot-1',
+  more: Parameters<typeof newLife>[0] = {},
+) {
   await dead.journal.idle();
   await dead.journal.die();
   dead.manager.close();
   dead.host.revive();
-  return started({ host: dead.host, directory: dead.directory, bootId, clock: dead.clock });
+  return started({ ...more, host: dead.host, directory: dead.directory, bootId, clock: dead.clock });
 }
 
 test('room that is set aside is kept from others and used by its workload', async (t) => {
@@ -50,6 +54,57 @@ test('a reservation holds address and ports, too', async (t) => {
   await life.manager.releaseReservation('web-1', null);
   await life.manager.create(specOf({ id: 'd', network: { ports: [port] } }));
   t.pass();
+});
+
+test('a reservation holds cpus for its workload alone, over an end of the agent and over a commit that fails', async (t) => {
+  // Four cores, one of them kept for the host.
+  const guaranteed = (id: string, limit: number) =>
+    specOf({ id, class: 'guaranteed', resources: { cpu: { limit }, memory: { limit: '16Mi' } } });
+  const many = { config: { density: { max_workloads: 9 } }, size: { cores: 64 } };
+  const refused = { code: 'admission_refused', message: /2 asked for, short by 1/ };
+  const life = await started(many);
+  await life.manager.reserve(guaranteed('a', 2), null, 30_000);
+  await life.manager.reserve(guaranteed('a', 2), null, 30_000);
+  await t.throwsAsync(life.manager.create(guaranteed('b', 2)), refused);
+  const next = await nextLife(life, 'boot-1', many);
+  await t.throwsAsync(next.manager.create(guaranteed('b', 2)), refused);
+  const write = next.world.journal.write.bind(next.world.journal);
+  next.world.journal.write = () => Promise.reject(new Error('disk full'));
+  await t.throwsAsync(next.manager.create(guaranteed('a', 2)), { message: 'disk full' });
+  next.world.journal.write = write;
+  await t.throwsAsync(next.manager.create(guaranteed('b', 2)), refused);
+  await next.manager.create(guaranteed('c', 1));
+  await next.manager.create(guaranteed('a', 2));
+  t.is(next.world.placement.assignment.seats.get('a')?.cpus.length, 2);
+  t.is(next.world.placement.assignment.refused.size, 0);
+});
+
+test('a reservation that is released or runs out gives its cpus back', async (t) => {
+  const guaranteed = (id: string) =>
+    specOf({ id, class: 'guaranteed', resources: { cpu: { limit: 2 }, memory: { limit: '16Mi' } } });
+  const life = await started({ config: { density: { max_workloads: 9 } }, size: { cores: 64 } });
+  await life.manager.reserve(guaranteed('a'), null, 30_000);
+  await life.manager.releaseReservation('a', null);
+  await life.manager.reserve(guaranteed('b'), null, 30_000);
+  life.clock.pass(30_001);
+  await life.manager.create(guaranteed('c'));
+  t.is(life.world.placement.assignment.seats.get('c')?.kind, 'exclusive');
+});
+
+test('what is kept out of use is kept out of it before a reservation takes its own again', async (t) => {
+  const life = await started();
+  const spec = specOf({ driver: 'external', exec: undefined, external: { vsock: true } });
+  await life.manager.reserve(spec, null, 30_000);
+  await life.journal.idle();
+  await life.journal.die();
+  life.manager.close();
+  life.host.revive();
+  const next = newLife({ ...ONE, host: life.host, directory: life.directory, clock: life.clock });
+  await next.manager.recover(async () => {
+    t.true(next.world.claims.holdVsockId('orphan/vsock/65536', 65_536));
+  });
+  const { sandbox } = await next.manager.create(spec);
+  t.is(sandbox.vsockId, 65_537);
 });
 
 test('released, run out or refused, it leaves nothing', async (t) => {

@@ -12,17 +12,17 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 test('a bundle finds its thread', async (t) => {
   const directory = scratch(t);
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
+  const cgroup = scratch(t, 'bare');
   const stub = join(directory, 'stub.ts');
   writeFileSync(
     stub,
     `import { openSignals } from '${join(root, 'cgroups/signals/index.ts')}';
-import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 const signals = openSignals({ onError: (error) => { throw error; } });
-const child = spawn('sleep', ['60']);
-signals.process(child.pid, () => { console.log('ended'); signals.close(); });
-child.kill('SIGKILL');`,
+signals.watch('${cgroup}', ({ kind, file }) => { console.log(kind, file); signals.close(); });
+writeFileSync('${join(cgroup, 'pids.max')}', '7');`,
   );
   const entries = { main: relative(root, stub), 'epoll-thread': ENTRIES['epoll-thread'] ?? '' };
   await bundle(root, directory, '0.0.0', entries);
-  t.is(execFileSync(process.execPath, [join(directory, 'main.js')], { encoding: 'utf8' }), 'ended\n');
+  t.is(execFileSync(process.execPath, [join(directory, 'main.js')], { encoding: 'utf8' }), 'written pids.max\n');
 });

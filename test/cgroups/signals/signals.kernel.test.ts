@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { CgroupSignal } from '../../../cgroups/signals/types.js';
 import { SysError } from '../../../linux/errors.js';
+import { scratch } from '../fixture.js';
 import { ABLE, inotifyWatches, isEvents, isWritten, newCgroup, newChild, newSignals, Told } from './fixture.js';
 
 const kernel = ABLE ? test.serial : test.skip;
@@ -114,34 +115,17 @@ kernel('a full queue is told, and the counters are read again', async (t) => {
   await told.until(isWritten('cgroup.freeze'), from);
 });
 
-kernel('the end of a process, and that it has ended already', async (t) => {
-  const signals = newSignals(t);
-  const child = await newChild(t, ['sleep', '60']);
-  const pid = child.pid ?? 0;
-  const told = new Told<void>();
-  t.truthy(signals.process(pid, told.listener));
-  const other = signals.process(pid, () => t.fail('its watch was closed'));
-  other?.close();
-  t.deepEqual(told.all, []);
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await told.until();
-  await exited;
-  t.is(signals.process(pid, told.listener), undefined);
-  t.is(told.all.length, 1);
-});
-
 kernel('a listener that throws is reported and hurts no other', async (t) => {
   const errors = new Told<unknown>();
   const signals = newSignals(t, { onError: errors.listener });
-  const child = await newChild(t, ['sleep', '60']);
-  const told = new Told<void>();
+  const dir = newCgroup(t);
+  const told = new Told<CgroupSignal>();
   const wrong = new Error('of the listener');
-  signals.process(child.pid ?? 0, () => {
+  signals.watch(dir, () => {
     throw wrong;
   });
-  signals.process(child.pid ?? 0, told.listener);
-  child.kill('SIGKILL');
+  signals.watch(dir, told.listener);
+  writeFileSync(join(dir, 'cgroup.max.depth'), '7', { flag: 'r+' });
   await told.until();
   await errors.until((error) => error === wrong);
   t.is(errors.all.length, 1);
@@ -158,18 +142,14 @@ kernel('a thread that dies is replaced, and nothing is missed', async (t) => {
   };
   const signals = newSignals(t, { onError, threadUrl });
   const cgroup = new Told<CgroupSignal>();
-  const ended = new Told<void>();
   signals.watch(dir, cgroup.listener);
   const child = await newChild(t, ['sleep', '60'], dir);
-  signals.process(child.pid ?? 0, ended.listener);
   child.kill('SIGKILL');
   await errors.until((error) => error instanceof Error && error.message === 'died of the first event');
   await cgroup.until(({ kind }) => kind === 'lost');
-  await ended.until();
   writeFileSync(join(dir, 'cgroup.max.depth'), '7', { flag: 'r+' });
   await cgroup.until(isWritten('cgroup.max.depth'));
   t.is(errors.all.length, 1);
-  t.is(ended.all.length, 1);
 });
 
 kernel('closing tells nothing more, may be repeated, and leaves nothing to use', async (t) => {
@@ -188,7 +168,7 @@ kernel('closing tells nothing more, may be repeated, and leaves nothing to use',
 test('a process that ends without closing does not wait for the thread', async (t) => {
   const index = new URL('../../../cgroups/signals/index.js', import.meta.url);
   const code = `const { openSignals } = await import('${index}');
-openSignals({ onError: console.error }).process(process.pid, () => undefined);
+openSignals({ onError: console.error }).watch('${scratch(t, 'bare')}', () => undefined);
 setTimeout(() => process.exit(7), 1);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
   t.deepEqual(await once(child, 'exit'), [7, null]);
