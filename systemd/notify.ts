@@ -25,8 +25,8 @@ export function connectNotify(env: NodeJS.ProcessEnv = process.env): Notify {
   const sender = address === undefined || address === '' ? undefined : openUnixDatagram(address);
   if (watchdogIntervalMs(env) !== undefined) {
     if (sender === undefined) throw new Error('WATCHDOG_USEC is set but NOTIFY_SOCKET is not');
-    // Also the first ping, which restarts the period.
-    sender.send('WATCHDOG=1');
+    // No ping: systemd counts from READY on, but from a ping at once, and a start may take longer than the period.
+    sender.send('STATUS=starting');
   }
   const send = (message: string) => {
     if (sender !== undefined) sendUnlessBusy(sender, message);

@@ -26,11 +26,13 @@ test('every message arrives at an abstract socket', async (t) => {
   const next = await receiver(t, address);
   const notify = connectNotify({ NOTIFY_SOCKET: address, WATCHDOG_USEC: '2000000' });
   t.true(notify.active);
-  t.is(await next(), "'WATCHDOG=1'");
+  t.is(await next(), "'STATUS=starting'", 'a ping would start the period before the start is over');
   notify.ready('two\nlines');
   t.is(await next(), "'READY=1\\nSTATUS=two lines'");
   notify.status('ok');
   t.is(await next(), "'STATUS=ok'");
+  notify.watchdog();
+  t.is(await next(), "'WATCHDOG=1'");
   notify.reloading();
   t.regex(await next(), /^'RELOADING=1\\nMONOTONIC_USEC=\d+'$/);
   notify.extendTimeout(1500);
