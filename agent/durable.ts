@@ -52,9 +52,14 @@ export interface Damaged {
   readonly problem: string;
 }
 
+/** The agent, or the host, has run out of something: that says nothing of the file, which is not to be set aside for it. */
+export function isExhausted(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(codeOf(error) ?? '');
+}
+
 /**
  * What `decode` makes of each file of a directory, in name order; the directory is made. `decode` throws an Error that
- * says what is wrong. Left-over temporary files are removed.
+ * says what is wrong. Left-over temporary files are removed. Throws when descriptors or memory are exhausted.
  */
 export async function readAll<T>(
   directory: string,
@@ -70,6 +75,7 @@ export async function readAll<T>(
     try {
       found.push(decode(await readFile(path, 'utf8'), name.slice(0, -'.json'.length)));
     } catch (error) {
+      if (isExhausted(error)) throw error;
       await rename(path, `${path}.damaged`);
       onDamaged({ path, problem: error instanceof Error ? error.message : String(error) });
     }

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import type { LicenceConfig } from '../config/density.js';
-import { type Damaged, replaceFile } from '../durable.js';
+import { type Damaged, isExhausted, replaceFile } from '../durable.js';
 import { BerthError } from '../errors.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
 
@@ -56,6 +56,7 @@ export class Licences {
       this.#leases = new Map(decode(await readFile(this.#path, 'utf8')).map((lease) => [keyOf(lease), lease]));
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return;
+      if (isExhausted(error)) throw error;
       await rename(this.#path, `${this.#path}.damaged`);
       this.#onDamaged({ path: this.#path, problem: error instanceof Error ? error.message : String(error) });
     }

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeFile, replaceFile } from '../durable.js';
+import { isExhausted, removeFile, replaceFile } from '../durable.js';
 import { NEVER_RUN, NO_NETWORK, type WorkloadRecord } from './record.js';
 import { parseSpec } from './spec.js';
 
@@ -39,7 +39,8 @@ export class Journal {
     return this.#writes;
   }
 
-  /** Reads all records. Torn and foreign files are set aside, never fatal; left-over temporary files are removed. */
+  /** Reads all records. Torn and foreign files are set aside, never fatal; left-over temporary files are removed.
+   * Throws when descriptors or memory are exhausted. */
   async load(): Promise<{ records: WorkloadRecord[]; damaged: DamagedEntry[] }> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const records: WorkloadRecord[] = [];
@@ -55,6 +56,7 @@ export class Journal {
         if (`${record.id}.json` !== name) throw new Error(`holds the record of ${record.id}`);
         records.push(record);
       } catch (error) {
+        if (isExhausted(error)) throw error;
         const movedTo = join(this.#setAside, `${name}.${Date.now()}`);
         await mkdir(this.#setAside, { recursive: true, mode: 0o700 });
         await rename(path, movedTo);
