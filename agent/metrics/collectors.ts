@@ -6,6 +6,7 @@ import type { Ceiling } from '../density/ceilings.js';
 import type { OverheadView } from '../density/overhead/count.js';
 import type { CapacityRow, LicenceView, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
+import type { HostFigures } from './host.js';
 import type { LimitFigures } from './limits.js';
 import type { NetworkFigures } from './network.js';
 import type { TenantSums } from './rollup.js';
@@ -34,11 +35,12 @@ export interface Totals {
   readonly journalWrites: number;
 }
 
-/** The state of sampling; seconds. */
+/** The state of sampling in seconds, and what it has seen of the host. */
 export interface SamplingSource {
   health(): { readonly age: number | null; readonly duration: number; readonly errors: number };
   series(): { readonly onPage: number; readonly dropped: number };
   rollup(): ReadonlyMap<string, Readonly<TenantSums>>;
+  host(): HostFigures;
 }
 
 export type Values = Iterable<readonly [labels: Record<string, string>, value: number]>;

@@ -71,7 +71,13 @@ export function workloadOf(n: number, state: WorkloadState = 'running'): Sampled
   };
 }
 
-/** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
+/** Of cpus the kernel writes a zero as `full`. */
+const STALLS = {
+  cpu: { someUsec: 1_500_000, fullUsec: 0, someAvg10: 0, fullAvg10: 0 },
+  memory: { someUsec: 250_000, fullUsec: 125_000, someAvg10: 0, fullAvg10: 0 },
+  io: { someUsec: 2_000_001, fullUsec: 1_000_001, someAvg10: 0, fullAvg10: 0 },
+};
+
 /** Two days of samples of one shape, and what follows for four workloads of it. */
 const PREDICTED = predicted();
 
@@ -85,6 +91,7 @@ function predicted(): PredictionView {
   return { mode: 'advise', forecast: forecast(all), advice: advise(all) };
 }
 
+/** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
 export class MadeUpNode implements SampleSource, MetricsSource {
   step = 1;
   readonly list: Sampled[];
@@ -95,6 +102,8 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   /** One start is under way, the next one waits for it. */
   readonly starts = newGovernor({ in_flight: 1, burst: 1 });
   drops: readonly Drops[] = [];
+  /** Bytes, by workload. */
+  savings: ReadonlyMap<string, number> = new Map();
   counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
@@ -112,6 +121,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
         health: () => sampler.health(),
         series: () => ({ onPage: page.series, dropped: page.dropped }),
         rollup: () => rollup.sums(),
+        host: () => ({ stalls: STALLS, ksmProfit: -4096 }),
       },
       process: options.process ?? false,
       governor: () => starts.governor.status(),
@@ -133,6 +143,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   readStats(id: string): CgroupStats | undefined {
     return statsOf(Number(id.slice(4)), this.step);
+  }
+
+  ksmProfit(id: string): number | undefined {
+    return this.savings.get(id);
   }
 
   async readLinks(): Promise<readonly LinkStats[]> {

@@ -190,3 +190,18 @@ test('an interval is between two readings in a row', async (t) => {
   t.is(node.sampler.interval('web-0'), undefined);
   t.is(typeof node.sampler.ageMs(), 'number');
 });
+
+test('what merging of pages saves changes while the workload sleeps, and stands on the page', async (t) => {
+  const node = new MadeUpNode(1);
+  const stats = statsOf(0, 1);
+  node.readStats = () => stats;
+  const saved = () => values(node, 'berth_workload_ksm_profit_bytes', 'web-0');
+  await node.sampler.sample();
+  await node.sampler.sample();
+  t.deepEqual(saved(), {});
+  for (const bytes of [-4096, 0, 2 ** 40]) {
+    node.savings = new Map([['web-0', bytes]]);
+    await node.sampler.sample();
+    t.deepEqual(saved(), { '': bytes });
+  }
+});

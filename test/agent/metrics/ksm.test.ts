@@ -1,0 +1,69 @@
+import test from 'ava';
+import { KsmSavings } from '../../../agent/metrics/ksm.js';
+
+/** Workloads by their processes, each process by what it saves. */
+function world(saved: Readonly<Record<number, number>>) {
+  const errors: string[] = [];
+  const state = { asked: new Map<string, readonly number[]>(), reads: 0, host: 1000 as number | undefined, errors };
+  const savings = new KsmSavings(
+    {
+      asked: () => [...state.asked].map(([id, pids]) => ({ id, pids: () => pids })),
+      onError: (error, id) => errors.push(`${id}: ${(error as Error).message}`),
+    },
+    {
+      sum: async (pids) => {
+        state.reads += 1;
+        if (pids.includes(0)) throw new Error('EACCES');
+        const profits = pids.flatMap((pid) => saved[pid] ?? []);
+        return profits.length === 0 ? undefined : { mergingPages: 1, profit: profits.reduce((a, b) => a + b) };
+      },
+      host: async () => state.host,
+    },
+  );
+  const look = async (now: number) => {
+    savings.look(now);
+    await savings.settled();
+  };
+  return { state, savings, look };
+}
+
+test('savings are those of the last reading, which is every 15 s', async (t) => {
+  const { state, savings, look } = world({ 1: 100, 2: -30 });
+  state.asked.set('web', [1, 2]).set('idle', []);
+  t.is(savings.profit('web'), undefined);
+  await look(5000);
+  t.is(savings.profit('web'), 70);
+  t.is(savings.profit('idle'), undefined);
+  t.is(savings.host(), 1000);
+  t.is(state.reads, 2);
+  state.asked.delete('web');
+  await look(19_999);
+  t.is(state.reads, 2);
+  await look(20_000);
+  t.is(state.reads, 3);
+  t.is(savings.profit('web'), undefined, 'gone with its workload');
+});
+
+test('one that cannot be read is told, and keeps nobody else from it', async (t) => {
+  const { state, savings, look } = world({ 1: 100 });
+  state.asked.set('bad', [0]).set('web', [1]);
+  await look(1);
+  t.is(savings.profit('web'), 100);
+  t.is(savings.profit('bad'), undefined);
+  t.deepEqual(state.errors, ['bad: EACCES']);
+});
+
+test('a reading that takes longer than 15 s is not joined by a second, and a stop waits for it and begins none', async (t) => {
+  const { state, savings } = world({ 1: 100 });
+  state.asked.set('web', [1]).set('box', [1]);
+  savings.look(1);
+  savings.look(60_000);
+  await savings.settled();
+  t.is(state.reads, 2);
+  savings.look(120_000);
+  await savings.stop();
+  t.is(state.reads, 3, 'the second workload is not begun');
+  savings.look(240_000);
+  await savings.settled();
+  t.is(state.reads, 3);
+});
