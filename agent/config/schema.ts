@@ -1,6 +1,7 @@
 // Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
+import { tenantName } from '../workload/spec.js';
 import { parseDuration, parseSize } from '../workload/units.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
@@ -58,7 +59,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   density: densitySchema,
   governor: governorSchema.prefault({}),
-  tenant: z.record(tenantId, tenantSchema).default({}).meta({ description: 'quotas and limits, one table a tenant' }),
+  tenant: z.record(tenantName, tenantSchema).default({}).meta({ description: 'quotas and limits, one table a tenant' }),
   licence: z.record(tenantId, licenceSchema).default({}).meta({ description: 'pools of licences, one table each' }),
   cgroups: cgroupsSchema.prefault({}),
   placement: placementSchema.prefault({}),

@@ -18,7 +18,7 @@ import type {
   Outlook,
 } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
-import { ID_PATTERN } from '../workload/spec.js';
+import { ID_PATTERN, tenantName } from '../workload/spec.js';
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
@@ -74,7 +74,7 @@ export const METHODS = {
   'tenant.list': none,
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
-    tenant: id,
+    tenant: tenantName,
     settings: z.record(z.string(), z.unknown()).default({}),
     create: z.boolean().default(false),
     evict: z.boolean().default(false),
