@@ -28,9 +28,15 @@ export const workloads: readonly PanelRow[] = [
   graph('Highest memory so far', 'Since the cgroup was made, the 20 largest: what a limit has to hold.', 'bytes', [
     [top(sum('berth_workload_memory_peak_bytes', WORKLOAD, BY)), EACH],
   ]),
-  graph('Swap', 'Charged swap, the 20 largest.', 'bytes', [
-    [top(sum('berth_workload_memory_swap_bytes', WORKLOAD, BY)), EACH],
-  ]),
+  graph(
+    'Swap',
+    'Charged swap, and the memory that compressed swap (zswap) takes instead of the disk, the 20 largest.',
+    'bytes',
+    [
+      [top(sum('berth_workload_memory_swap_bytes', WORKLOAD, BY)), EACH],
+      [top(sum('berth_workload_memory_zswap_bytes', WORKLOAD, BY)), `${EACH} compressed`],
+    ],
+  ),
   {
     ...graph(
       'Saved by merging of pages',

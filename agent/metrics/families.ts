@@ -138,6 +138,12 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
   },
   {
     ...gauge,
+    name: 'berth_workload_memory_zswap_bytes',
+    help: 'Memory that compressed swap of the workload takes; absent where the kernel has no zswap.',
+    rows: one((s) => s.stats?.memory?.zswap),
+  },
+  {
+    ...gauge,
     name: 'berth_workload_ksm_profit_bytes',
     help: 'Memory saved by merging equal pages (KSM), less its bookkeeping; only of workloads with resources.memory.ksm.',
     rows: one((s) => s.ksmProfit),

@@ -39,6 +39,7 @@ export function statsOf(n: number, step: number): CgroupStats {
       peak: 96 * 2 ** 20 + 4096 * (n + step),
       peakInterval: 80 * 2 ** 20 + 4096 * (n + step),
       swap: 0,
+      ...(n === 0 ? { zswap: 4096 * step } : {}),
       max: n % 2 === 0 ? 256 * 2 ** 20 : 'max',
       events: { high: 0, max: step, oom: 0, oomKill: 0, oomGroupKill: 0 },
     },
