@@ -104,7 +104,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     onQuiet: (id) => pressure.quiet(id),
     onRound: () => {
       load.sample(performance.now());
-      savings.look(performance.now());
+      savings.look();
       pressure.look();
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),

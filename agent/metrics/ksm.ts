@@ -1,6 +1,6 @@
 // What merging of equal pages saves, by workload and on the host. ksmd goes through memory slowly, so that a reading every 15 s
-// is as good as one at every sample; and a file of a process is read beside the main loop, because it may wait for that
-// process's memory map.
+// is as good as one at every sample, and of very many processes a rarer one: a third of a millisecond each adds up. A file of
+// a process is read beside the main loop, because it may wait for that process's memory map.
 import { readGeneralProfit, sumKsm } from '../../linux/ksm.js';
 
 export interface KsmSource {
@@ -10,27 +10,38 @@ export interface KsmSource {
 }
 
 const EVERY_MS = 15_000;
+/** Pause after a reading, in times what it took: never more than a hundredth of a core. */
+const PAUSE = 100;
+
+export interface KsmFiles {
+  readonly sum: typeof sumKsm;
+  readonly host: typeof readGeneralProfit;
+  /** Milliseconds, only rising. */
+  readonly now: () => number;
+}
 
 export class KsmSavings {
   readonly #source: KsmSource;
-  readonly #read: { readonly sum: typeof sumKsm; readonly host: typeof readGeneralProfit };
+  readonly #files: KsmFiles;
   #profits: ReadonlyMap<string, number> = new Map();
   #host: number | undefined;
-  #due = 0;
+  #due = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(source: KsmSource, read = { sum: sumKsm, host: readGeneralProfit }) {
+  constructor(source: KsmSource, files?: KsmFiles) {
     this.#source = source;
-    this.#read = read;
+    this.#files = files ?? { sum: sumKsm, host: readGeneralProfit, now: () => performance.now() };
   }
 
-  /** Begins a reading when one is due and none is under way. `now`: milliseconds, only rising. */
-  look(now: number): void {
-    if (this.#stopped || this.#reading !== undefined || now < this.#due) return;
-    this.#due = now + EVERY_MS;
+  /** Begins a reading when one is due and none is under way. */
+  look(): void {
+    const { now } = this.#files;
+    const began = now();
+    if (this.#stopped || this.#reading !== undefined || began < this.#due) return;
     this.#reading = this.#all().finally(() => {
       this.#reading = undefined;
+      this.#due = Math.max(began + EVERY_MS, now() + PAUSE * (now() - began));
     });
   }
 
@@ -58,10 +69,10 @@ export class KsmSavings {
     const profits = new Map<string, number>();
     for (const { id, pids } of this.#source.asked()) {
       if (this.#stopped) return;
-      const sum = await this.#attempt(id, () => this.#read.sum(pids()));
+      const sum = await this.#attempt(id, () => this.#files.sum(pids()));
       if (sum !== undefined) profits.set(id, sum.profit);
     }
-    this.#host = await this.#attempt(undefined, () => this.#read.host());
+    this.#host = await this.#attempt(undefined, () => this.#files.host());
     this.#profits = profits;
   }
 
