@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { METHODS } from '../control/methods.js';
 import type { Ceiling } from '../density/ceilings.js';
 import type { OverheadView } from '../density/overhead/count.js';
+import type { WindowState } from '../density/windows.js';
 import type { CapacityRow, LicenceView, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { HostFigures } from './host.js';
@@ -17,6 +18,7 @@ export interface MetricsSource {
   capacity(): readonly CapacityRow[];
   ceilings(): readonly Ceiling[];
   overhead(): readonly OverheadView[];
+  windows(): readonly Pick<WindowState, 'name' | 'active'>[];
   licences(): readonly Pick<LicenceView, 'name' | 'leases'>[];
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */

@@ -18,6 +18,11 @@ interval = "1s"
 ksm = "on"
 [density]
 prediction = "advise"
+[[density.window]]
+name = "night"
+cron = "0 22 * * *"
+duration = "8h"
+cpu_overcommit = 8
 [tenant.acme]
 workloads = 100
 memory = "64Gi"

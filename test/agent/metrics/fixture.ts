@@ -234,6 +234,13 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     ];
   }
 
+  windows() {
+    return [
+      { name: 'night', active: true },
+      { name: 'weekend', active: false },
+    ];
+  }
+
   licences(): readonly Pick<LicenceView, 'name' | 'leases'>[] {
     const lease = { scheduler: 'central', count: 1 };
     return [
