@@ -253,8 +253,9 @@ export class Agent implements AgentService {
       return text === undefined || text.trim() === '' ? [] : [[file, text.trim()] as const];
     };
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
-    const pids = record.spec.resources.memory?.ksm === true ? world.cgroups.processes(record.sandbox.cgroup) : [];
-    return { ...manager.view(record), limits, ...(pids.length === 0 ? {} : { ksm: sumKsm(pids) }) };
+    const asked = record.spec.resources.memory?.ksm === true;
+    const ksm = asked ? await sumKsm(world.cgroups.processes(record.sandbox.cgroup)) : undefined;
+    return { ...manager.view(record), limits, ...(ksm === undefined ? {} : { ksm }) };
   }
 
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {

@@ -9,6 +9,7 @@ import type { HostFacts } from './host/facts.js';
 import { Activity } from './metrics/activity.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from './metrics/families.js';
 import { HostLoad } from './metrics/host-load.js';
+import { KsmSavings } from './metrics/ksm.js';
 import { Page } from './metrics/page.js';
 import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
@@ -78,6 +79,14 @@ export async function observe(parts: Observed): Promise<Observation> {
   const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
   const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
   const load = new HostLoad({ cpus: facts.cpusOnline, memoryBytes: facts.memoryBytes });
+  const savings = new KsmSavings({
+    asked: () =>
+      manager
+        .records()
+        .filter(({ spec, state }) => spec.resources.memory?.ksm === true && !isSettled(state))
+        .map(({ id, sandbox }) => ({ id, pids: () => cgroups.processes(sandbox.cgroup) })),
+    onError: (error, id) => log.warn({ err: error, workload: id }, 'what KSM saves cannot be read'),
+  });
   const rollup = new Rollup({ maxTenants: MAX_TENANTS });
   const sampler = new Sampler({
     page,
@@ -87,6 +96,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       begin: () => activity.begin(),
       workloads: () => manager.records(),
       readStats,
+      ksmProfit: (id) => savings.profit(id),
       readLinks: () => network.stats(config.network.link_prefix),
       readDrops: () => network.drops(),
     },
@@ -94,6 +104,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     onQuiet: (id) => pressure.quiet(id),
     onRound: () => {
       load.sample(performance.now());
+      savings.look();
       pressure.look();
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
@@ -120,6 +131,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     health: () => sampler.health(),
     series: () => ({ onPage: page.series, dropped: page.dropped }),
     rollup: () => rollup.sums(),
+    host: () => ({ stalls: load.stalls(), ksmProfit: savings.host() }),
   };
   const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
   sampler.start();
@@ -154,6 +166,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     stop: async () => {
       await web?.close();
       await sampler.stop();
+      await savings.stop();
       for (const reader of readers.values()) reader.close();
       activity.close();
     },

@@ -42,6 +42,12 @@ export const ledger: readonly PanelRow[] = [
   graph('Places in the ledger', 'Number of workloads the host may hold, and holds.', 'short', threeOf('workloads')),
   graph('Addresses in the ledger', 'Addresses of the pool.', 'short', threeOf('addresses')),
   graph(
+    'Quota windows',
+    'Windows in which other quotas and ratios count; 1: open. `berth node capacity` says what each changes, and when it opens and closes.',
+    'short',
+    [[`max by (instance, window) (berth_quota_window_open{${HOST}})`, '{{instance}} {{window}}']],
+  ),
+  graph(
     'Reserved',
     'Share of allocatable that schedulers have set aside for workloads to come. What never falls back to 0 is renewed by somebody; `berth node capacity` names the reservations.',
     'percentunit',

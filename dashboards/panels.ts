@@ -25,6 +25,8 @@ export interface PanelRow {
   readonly unit: string;
   /** Columns of 24. */
   readonly span: number;
+  /** Values may be below zero. */
+  readonly signed?: true;
   /** PromQL and the legend of its series. */
   readonly queries: readonly (readonly [expr: string, legend: string])[];
 }
@@ -111,7 +113,8 @@ function labelVariable(name: string, label: string, query: string): QueryVariabl
 }
 
 function panel(row: PanelRow, id: number): { build(): Panel } {
-  const builder = row.kind === 'stat' ? new StatBuilder() : new TimeseriesBuilder().fillOpacity(8).min(0);
+  const builder = row.kind === 'stat' ? new StatBuilder() : new TimeseriesBuilder().fillOpacity(8);
+  if (row.kind === 'graph' && row.signed !== true) builder.min(0);
   builder
     .id(id)
     .title(row.title)

@@ -14,6 +14,17 @@ export const pressure: readonly PanelRow[] = [
     [[`max by (instance, resource) (berth_pressure_level{${HOST}})`, '{{instance}} {{resource}}']],
   ),
   graph(
+    'Hosts wait',
+    'Share of time in which some task of the host waited for a resource, or all of them did (full): what the level follows, in figures. cpu at 100 % with workloads below their limits: too much is promised.',
+    'percentunit',
+    [
+      [
+        rate('berth_host_pressure_seconds_total', HOST, 'instance, resource, kind'),
+        '{{instance}} {{resource}} {{kind}}',
+      ],
+    ],
+  ),
+  graph(
     'Scopes under pressure',
     'Hosts, tenants and workloads that are not calm. Single workloads at act have too small a limit; many at once: the host is overcommitted.',
     'short',

@@ -1,5 +1,5 @@
 // What workloads use. What they are refused and held back by is in pressure.ts.
-import { EACH, events, graph, rate, sum, top, WORKLOAD } from './expressions.js';
+import { EACH, events, graph, HOST, rate, sum, top, WORKLOAD } from './expressions.js';
 import type { PanelRow } from './panels.js';
 
 const BY = 'tenant, workload';
@@ -28,9 +28,27 @@ export const workloads: readonly PanelRow[] = [
   graph('Highest memory so far', 'Since the cgroup was made, the 20 largest: what a limit has to hold.', 'bytes', [
     [top(sum('berth_workload_memory_peak_bytes', WORKLOAD, BY)), EACH],
   ]),
-  graph('Swap', 'Charged swap, the 20 largest.', 'bytes', [
-    [top(sum('berth_workload_memory_swap_bytes', WORKLOAD, BY)), EACH],
-  ]),
+  graph(
+    'Swap',
+    'Charged swap, and the memory that compressed swap (zswap) takes instead of the disk, the 20 largest.',
+    'bytes',
+    [
+      [top(sum('berth_workload_memory_swap_bytes', WORKLOAD, BY)), EACH],
+      [top(sum('berth_workload_memory_zswap_bytes', WORKLOAD, BY)), `${EACH} compressed`],
+    ],
+  ),
+  {
+    ...graph(
+      'Saved by merging of pages',
+      'Memory that KSM saves, less its bookkeeping, the 20 largest. Below zero after an hour: take resources.memory.ksm out of the spec.',
+      'bytes',
+      [
+        [top(sum('berth_workload_ksm_profit_bytes', WORKLOAD, BY)), EACH],
+        [sum('berth_host_ksm_profit_bytes', HOST, 'instance'), '{{instance}}'],
+      ],
+    ),
+    signed: true,
+  },
   graph('Disk throughput', 'Bytes of block devices a second, the 20 largest.', 'binBps', [
     [top(rate('berth_workload_io_bytes_total', WORKLOAD, `${BY}, operation`)), `${EACH} {{operation}}`],
   ]),

@@ -1,5 +1,5 @@
 // Merging of equal pages (Documentation/admin-guide/mm/ksm.rst): the switch of a process, and what it has saved.
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from './errors.js';
 import { check, func } from './libc.js';
@@ -31,31 +31,45 @@ export function withMemoryMerge<T>(body: () => T): T {
   }
 }
 
-/** Pure. /proc/PID/ksm_stat: a name and a number per line, `ksm_merge_any: yes` at the end since 6.14. */
-export function parseKsmStat(text: string): KsmStat {
-  const figure = (name: string): number => Number(new RegExp(`^${name} (-?\\d+)$`, 'm').exec(text)?.[1] ?? 0);
-  return { mergingPages: figure('ksm_merging_pages'), profit: figure('ksm_process_profit') };
+/** Pure. /proc/PID/ksm_stat: a name and a number per line, words too since 6.14. Undefined before 6.4, which has no profit. */
+export function parseKsmStat(text: string): KsmStat | undefined {
+  const figure = (name: string): number | undefined => {
+    const [, digits] = new RegExp(`^${name} (-?\\d+)$`, 'm').exec(text) ?? [];
+    return digits === undefined ? undefined : Number(digits);
+  };
+  const [mergingPages, profit] = [figure('ksm_merging_pages'), figure('ksm_process_profit')];
+  return mergingPages === undefined || profit === undefined ? undefined : { mergingPages, profit };
 }
 
-/** Undefined: there is no such process, or this kernel does not tell (before 6.1). */
-export function readKsmStat(pid: number, proc = '/proc'): KsmStat | undefined {
-  const path = join(proc, String(pid), 'ksm_stat');
+/**
+ * Of several processes together; those that are gone by now count nothing. Undefined: none is left, or this kernel does not
+ * tell. Not in the calling thread: since 6.14 the file is under the lock of the process's memory map, which may be held for
+ * long by one that is short of memory. Rejects with SysError.
+ */
+export async function sumKsm(pids: readonly number[], proc = '/proc'): Promise<KsmStat | undefined> {
+  let sum: KsmStat | undefined;
+  for (const pid of pids) {
+    const text = await readIfThere(join(proc, String(pid), 'ksm_stat'));
+    const stat = text === undefined ? undefined : parseKsmStat(text);
+    if (stat === undefined) continue;
+    const { mergingPages, profit } = sum ?? { mergingPages: 0, profit: 0 };
+    sum = { mergingPages: mergingPages + stat.mergingPages, profit: profit + stat.profit };
+  }
+  return sum;
+}
+
+/** Bytes saved on the whole host; undefined: this kernel has no KSM, or does not tell (before 6.4). Rejects with SysError. */
+export async function readGeneralProfit(sys = '/sys'): Promise<number | undefined> {
+  const text = await readIfThere(join(sys, 'kernel/mm/ksm/general_profit'));
+  return text === undefined ? undefined : Number(text);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return parseKsmStat(readFileSync(path, 'latin1'));
+    return await readFile(path, 'latin1');
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;
     throw sysErrorFrom(error, 'read', path);
   }
-}
-
-/** Of several processes together; those that are gone by now count nothing. */
-export function sumKsm(pids: readonly number[], proc = '/proc'): KsmStat {
-  const sum = { mergingPages: 0, profit: 0 };
-  for (const pid of pids) {
-    const stat = readKsmStat(pid, proc);
-    sum.mergingPages += stat?.mergingPages ?? 0;
-    sum.profit += stat?.profit ?? 0;
-  }
-  return sum;
 }

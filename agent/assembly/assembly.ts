@@ -144,6 +144,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     capacity: briefly(() => manager.capacity()),
     ceilings: () => density.ceilings(),
     overhead: () => density.overheads(),
+    windows: () => density.windows(),
     licences: () => density.licences.names().map((name) => ({ name, leases: density.licences.leases(name) })),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),

@@ -17,11 +17,11 @@ export const exitOf = (report: ErrorReport): number => ERRORS[report.code]?.exit
 
 type Figures = Readonly<Record<string, unknown>>;
 
-/** A refusal carries its figures in `data` itself, several of them in `data.refusals`. */
+/** A refusal carries scope and figures in `data` itself, several of them in `data.refusals`. */
 function refusalsOf(data: Figures | undefined): readonly Figures[] {
   if (data === undefined) return [];
   if (Array.isArray(data.refusals)) return data.refusals as Figures[];
-  return 'dimension' in data ? [data] : [];
+  return 'dimension' in data && 'scope' in data ? [data] : [];
 }
 
 /** `memory of tenant/acme: limit 4Gi, used 3.9Gi, asked 256Mi, short by 156Mi` */

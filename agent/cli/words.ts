@@ -59,10 +59,12 @@ export function memoryOf({ spec }: WorkloadView): string {
   return pair(spec.resources.memory?.request, spec.resources.memory?.limit, formatSize);
 }
 
-/** One sentence about an end: `exit code 1: the process ended by itself`. */
+/** One sentence about an end: `exited with code 1`, `signal SIGKILL: killed by the kernel at its limit`. */
 export function endSentence(end: EndRecord): string {
   const how = end.signal !== null ? `signal ${end.signal}` : end.code !== null ? `exit code ${end.code}` : end.cause;
-  return end.detail === '' ? how : `${how}: ${end.detail}`;
+  if (end.detail === '') return how;
+  const said = end.signal ?? (end.code === null ? undefined : `code ${end.code}`);
+  return said !== undefined && end.detail.includes(said) ? end.detail : `${how}: ${end.detail}`;
 }
 
 /** `process 723 (python3), 30Mi`; undefined: nobody was killed, or it is not known who. */

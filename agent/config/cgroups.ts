@@ -2,12 +2,12 @@
 import * as z from 'zod';
 import { parseSize } from '../workload/units.js';
 
-const swap = (fallback: string, who: string) =>
+const swap = (fallback: string, who: string, file = 'memory.swap.max') =>
   z
     .string()
     .refine((s) => s === 'max' || parseSize(s) !== undefined, 'must be "max" or a size such as "0" or "512Mi"')
     .default(fallback)
-    .meta({ description: `memory.swap.max of ${who} workloads whose spec names none` });
+    .meta({ description: `${file} of ${who} workloads whose spec names none` });
 
 export const cgroupsSchema = z.strictObject({
   cpu_burst: z.number().min(0).max(1).default(0.2).meta({
@@ -20,6 +20,9 @@ export const cgroupsSchema = z.strictObject({
   swap_guaranteed: swap('0', 'guaranteed'),
   swap_burstable: swap('max', 'burstable'),
   swap_besteffort: swap('max', 'besteffort'),
+  zswap_guaranteed: swap('max', 'guaranteed', 'memory.zswap.max'),
+  zswap_burstable: swap('max', 'burstable', 'memory.zswap.max'),
+  zswap_besteffort: swap('max', 'besteffort', 'memory.zswap.max'),
   ksm: z.enum(['off', 'on']).default('off').meta({
     description: 'on: turn on the merging of equal pages for workloads that ask for it (resources.memory.ksm)',
   }),

@@ -9,11 +9,13 @@ import { parseDuration, parseSize } from '../workload/units.js';
 /** Above any machine: what is more is a slip of the finger, and would drift in floating point. */
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
 
+/** Bytes. Below this limit a slip of the finger (`1` for `1Gi`) would have the kernel kill everything of a tenant. */
+export const LEAST_MEMORY = 2 ** 20;
 const size = z.string().refine((s) => parseSize(s) !== undefined, 'must be a size such as "512Mi"');
 const count = z.number().int().min(0).max(MOST.pieces);
 const cores = z.number().min(0).max(MOST.cores);
 const ratio = z.number().min(0.1).max(20);
-export const tenantId = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-]');
+export const tenantId = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 
 type Amounts<V extends z.ZodType> = Readonly<Record<DimensionName, z.ZodOptional<V>>>;
 
@@ -34,7 +36,10 @@ const words = (name: DimensionName): string => name.replaceAll('_', ' ');
 /** Of the tenant's own cgroup, above its workloads: what they may have together, whatever each of them has. */
 const kernelLimits = z
   .strictObject({
-    memory: size.optional().meta({ description: 'memory.max' }),
+    memory: size
+      .refine((s) => (parseSize(s) ?? LEAST_MEMORY) >= LEAST_MEMORY, 'must be at least 1Mi')
+      .optional()
+      .meta({ description: 'memory.max' }),
     swap: size.optional().meta({ description: 'memory.swap.max' }),
     cpu: z.number().min(0.01).max(4096).optional().meta({ description: 'cores: cpu.max' }),
     cpu_weight: z

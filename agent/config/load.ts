@@ -2,6 +2,7 @@
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
 import { BerthError } from '../errors.js';
+import { problemOf } from '../wrong-fields.js';
 import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
 import { networkProblems } from './network.js';
@@ -86,29 +87,16 @@ function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
     return [{ origin: layer.origin(path), key: dotted(path), problem: issue.issues[0]?.message ?? issue.message }];
   const value = path.reduce<unknown>((at, part) => (at as Tree | undefined)?.[String(part)], layer.tree);
   const got = value === undefined || typeof value === 'object' ? '' : ` (it is ${JSON.stringify(value)})`;
-  return [{ origin: layer.origin(path), key: dotted(path), problem: `${sentence(issue, value)}${got}` }];
+  return [{ origin: layer.origin(path), key: dotted(path), problem: `${problemOf(issue, value, WORDS)}${got}` }];
 }
 
-/** Zod's names for types in the words of TOML. */
+/** Names of types in the words of TOML. */
 const WORDS: Readonly<Record<string, string>> = {
   int: 'whole number',
   object: 'table',
   record: 'table',
   array: 'list',
 };
-
-function sentence(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === 'invalid_type')
-    return value === undefined ? 'is missing' : `must be a ${WORDS[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((v) => JSON.stringify(v)).join(', ')}`;
-  if (issue.code === 'too_small')
-    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-  if (issue.code === 'too_big')
-    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
-  if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid'))
-    return `must match ${issue.pattern ?? issue.format}`;
-  return issue.message;
-}
 
 function suggestion(path: Path, key: string): string {
   const table = shapeAt(shapeOf(configSchema), path);

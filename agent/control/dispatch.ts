@@ -6,6 +6,7 @@ import type { AgentService } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
 import { parseSpec } from '../workload/spec.js';
+import { sentenceOf, type WrongField, wrongFields } from '../wrong-fields.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { nodeFor, outlookFor, placementFor, seesScope, topFor, viewFor } from './scoped.js';
@@ -168,10 +169,7 @@ export function isMethod(name: string): name is MethodName {
 /** Checks the parameters and calls the service. Throws BerthError (`invalid_params`, ...) or what the service throws. */
 export async function dispatch(method: MethodName, params: unknown, context: Context): Promise<unknown> {
   const checked = METHODS[method].safeParse(params);
-  if (!checked.success)
-    throw invalidParams(
-      checked.error.issues.map((issue) => ({ field: issue.path.join('.') || '(params)', problem: issue.message })),
-    );
+  if (!checked.success) throw invalidParams(wrongFields(checked.error, params, '(params)'));
   // The table's type ties each handler to its schema; the compiler cannot follow that through a variable name.
   const handler = HANDLERS[method] as (params: unknown, context: Context) => unknown;
   return await handler(checked.data, context);
@@ -200,7 +198,6 @@ function isState(text: string): text is WorkloadState {
   return Object.hasOwn(STATES, text);
 }
 
-function invalidParams(fields: readonly { readonly field: string; readonly problem: string }[]): BerthError {
-  const sentence = fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  return new BerthError('invalid_params', sentence, { data: { fields } });
+function invalidParams(fields: readonly WrongField[]): BerthError {
+  return new BerthError('invalid_params', sentenceOf(fields), { data: { fields } });
 }

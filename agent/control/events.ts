@@ -31,6 +31,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'reservation.made': 'room was set aside',
   'reservation.released': 'room was given back',
   'reservation.expired': 'room was given back because its time is over',
+  'window.opened': 'other quotas and ratios count from now on, with what they are and until when',
+  'window.closed': 'those of the configuration count again',
   'tenant.changed': 'quotas or limits of a tenant were set',
   'tenant.deleted': 'what was set of a tenant is taken back',
   'tenant.over_quota': 'a tenant has more than its quota, which was lowered',

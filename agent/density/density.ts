@@ -83,6 +83,7 @@ export class Density {
   #overhead: OverheadPort | undefined;
   /** Conditions that stood at the last look, by code and scope, so that each is told once. */
   #told = new Set<string>();
+  #toldOpen: ReadonlySet<string> = new Set();
 
   constructor(options: DensityOptions) {
     const { config, host, bootId, clock = SYSTEM_CLOCK, files, onEvent, onDamaged, onError } = options;
@@ -173,6 +174,16 @@ export class Density {
     for (const [key, { type, tenant, data }] of now)
       if (!this.#told.has(key)) this.#onEvent({ type, ...(tenant === undefined ? {} : { tenant }), data });
     this.#told = new Set(now.keys());
+    this.#tellWindows();
+  }
+
+  #tellWindows(): void {
+    const open = new Map(this.#open.flatMap((window) => (window.active ? [[window.name, window]] : [])));
+    for (const [window, { until, changes }] of open)
+      if (!this.#toldOpen.has(window)) this.#onEvent({ type: 'window.opened', data: { window, until, changes } });
+    for (const window of this.#toldOpen)
+      if (!open.has(window)) this.#onEvent({ type: 'window.closed', data: { window } });
+    this.#toldOpen = new Set(open.keys());
   }
 
   /** `counted`: the overhead that this very workload was admitted with, where the ledger does not know that by itself. */

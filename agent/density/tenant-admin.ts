@@ -98,11 +98,15 @@ export class TenantAdmin {
   #check(made: Tenant): void {
     for (const dimension of DIMENSION_NAMES) {
       const [share, quota] = [made.guaranteed[dimension], made.quota[dimension]];
+      const text = (amount: number) => shown(dimension, amount * DIMENSIONS[dimension].scale);
       if (share !== undefined && quota !== undefined && share > quota)
         throw new BerthError(
           'invalid_quota',
-          `guaranteed.${dimension} of tenant "${made.name}" would be more than its quota`,
-          { data: { tenant: made.name, dimension, guaranteed: share, quota } },
+          `guaranteed.${dimension} of tenant "${made.name}" would be ${text(share)}, more than its quota of ${text(quota)}`,
+          {
+            hint: `Lower the share, or raise the quota: \`berth tenant set ${made.name} ${dimension}=...\`.`,
+            data: { tenant: made.name, dimension, guaranteed: share, quota },
+          },
         );
     }
     const { allocatable } = this.#density.ledger.limits.host;

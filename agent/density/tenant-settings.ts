@@ -1,11 +1,12 @@
 // What one tenant may have: quotas of the ledger, guaranteed shares, licences, and limits of its cgroup. The same object
 // comes from the configuration (snake_case, sizes as text) and from the protocol.
 import * as z from 'zod';
-import { figure, type TenantConfig } from '../config/density.js';
+import { figure, LEAST_MEMORY, type TenantConfig } from '../config/density.js';
 import { BerthError } from '../errors.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
+import { sentenceOf, wrongFields } from '../wrong-fields.js';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from './dimensions.js';
 
 /** In cores, bytes, pieces. */
@@ -54,7 +55,10 @@ const amounts = z.strictObject(
 );
 
 const limits = z.strictObject({
-  memory: size.nullable().optional(),
+  memory: size
+    .refine((bytes) => bytes >= LEAST_MEMORY, 'must be at least 1Mi')
+    .nullable()
+    .optional(),
   swap: size.nullable().optional(),
   cpu: z.number().min(0.01).max(4096).nullable().optional(),
   cpuWeight: z.number().int().min(1).max(10_000).nullable().optional(),
@@ -76,12 +80,8 @@ export type TenantChange = z.output<typeof tenantChange>;
 export function parseTenantChange(input: unknown): TenantChange {
   const result = tenantChange.safeParse(input);
   if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => ({
-    field: issue.path.map(String).join('.') || '(tenant)',
-    problem: issue.message,
-  }));
-  const sentence = fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  throw new BerthError('invalid_quota', `the tenant is not valid: ${sentence}`, { data: { fields } });
+  const fields = wrongFields(result.error, input, '(tenant)');
+  throw new BerthError('invalid_quota', `the tenant is not valid: ${sentenceOf(fields)}`, { data: { fields } });
 }
 
 export function fromConfig(config: TenantConfig): TenantSettings {

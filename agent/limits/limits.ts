@@ -100,14 +100,17 @@ function memoryLimits(spec: WorkloadSpec, overhead: number, { files, config }: L
     own === undefined ? undefined : own + (spec.qemu?.hugepages === undefined ? (spec.qemu?.memory ?? 0) : 0);
   const max = memory.limit ?? guest;
   const { min, low } = config.protect && files.has('memory.min') ? protection(spec, max) : {};
-  const swapMax = memory.swap ?? (files.has('memory.swap.max') ? swapOf(spec.class, config) : undefined);
+  const usual = (kind: 'swap' | 'zswap') =>
+    files.has(`memory.${kind}.max`) ? boundOf(config[`${kind}_${spec.class}`]) : undefined;
+  const swapMax = memory.swap ?? usual('swap');
+  const zswapMax = memory.zswap ?? usual('zswap');
   const values = {
     ...(max === undefined ? {} : { max }),
     ...(min === undefined ? {} : { min }),
     ...(low === undefined ? {} : { low }),
     ...(memory.high === undefined ? {} : { high: memory.high }),
     ...(swapMax === undefined ? {} : { swapMax }),
-    ...(memory.zswap === undefined ? {} : { zswapMax: memory.zswap }),
+    ...(zswapMax === undefined ? {} : { zswapMax }),
   };
   const counted = Object.keys(values).length > 0 || files.has('memory.oom.group');
   return counted ? { ...values, oomGroup: true } : {};
@@ -120,8 +123,7 @@ function protection(spec: WorkloadSpec, max: number | undefined): { min?: number
   return spec.class === 'burstable' && request !== undefined ? { low: request } : {};
 }
 
-function swapOf(name: WorkloadSpec['class'], config: Config['cgroups']): number | undefined {
-  const text = config[`swap_${name}`];
+function boundOf(text: string): number | undefined {
   return text === 'max' ? undefined : parseSize(text);
 }
 

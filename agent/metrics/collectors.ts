@@ -4,8 +4,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { METHODS } from '../control/methods.js';
 import type { Ceiling } from '../density/ceilings.js';
 import type { OverheadView } from '../density/overhead/count.js';
+import type { WindowState } from '../density/windows.js';
 import type { CapacityRow, LicenceView, NodeDescription } from '../service.js';
 import type { WorkloadRecord } from '../workload/record.js';
+import type { HostFigures } from './host.js';
 import type { LimitFigures } from './limits.js';
 import type { NetworkFigures } from './network.js';
 import type { TenantSums } from './rollup.js';
@@ -16,6 +18,7 @@ export interface MetricsSource {
   capacity(): readonly CapacityRow[];
   ceilings(): readonly Ceiling[];
   overhead(): readonly OverheadView[];
+  windows(): readonly Pick<WindowState, 'name' | 'active'>[];
   licences(): readonly Pick<LicenceView, 'name' | 'leases'>[];
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
@@ -34,11 +37,12 @@ export interface Totals {
   readonly journalWrites: number;
 }
 
-/** The state of sampling; seconds. */
+/** The state of sampling in seconds, and what it has seen of the host. */
 export interface SamplingSource {
   health(): { readonly age: number | null; readonly duration: number; readonly errors: number };
   series(): { readonly onPage: number; readonly dropped: number };
   rollup(): ReadonlyMap<string, Readonly<TenantSums>>;
+  host(): HostFigures;
 }
 
 export type Values = Iterable<readonly [labels: Record<string, string>, value: number]>;

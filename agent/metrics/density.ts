@@ -66,6 +66,9 @@ export function addDensityFamilies(c: Collectors, source: MetricsSource): void {
         return ends.length === 0 ? [] : [[{ licence: name }, Math.min(...ends) / 1000] as const];
       }),
   );
+  c.gauge('berth_quota_window_open', '1 while the quotas and ratios of this window count.', ['window'], () =>
+    source.windows().map(({ name, active }) => [{ window: name }, Number(active)] as const),
+  );
   c.gauge('berth_ceiling', 'Limits of the kernel, in what they count.', ['name'], () =>
     source.ceilings().map(({ name, limit }) => [{ name }, limit] as const),
   );

@@ -13,6 +13,8 @@ export interface WorkloadSample {
   readonly link: LinkStats | undefined;
   /** What the firewall has dropped of it; undefined: nothing yet. */
   readonly drops: Drops['packets'] | undefined;
+  /** Bytes saved by merging of equal pages; undefined: it has not asked for that, or nothing is known yet. */
+  readonly ksmProfit: number | undefined;
   readonly restarts: number;
   readonly startedAt: number | null;
 }
@@ -133,6 +135,18 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
     name: 'berth_workload_memory_swap_bytes',
     help: 'Swap charged to the workload.',
     rows: one((s) => s.stats?.memory?.swap),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_memory_zswap_bytes',
+    help: 'Memory that compressed swap of the workload takes; absent where the kernel has no zswap.',
+    rows: one((s) => s.stats?.memory?.zswap),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_ksm_profit_bytes',
+    help: 'Memory saved by merging equal pages (KSM), less its bookkeeping; only of workloads with resources.memory.ksm.',
+    rows: one((s) => s.ksmProfit),
   },
   {
     ...counter,

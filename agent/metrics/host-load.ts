@@ -1,7 +1,6 @@
 // What the host as a whole uses, between two rounds of the sampler. Others than berth's workloads are in it, too.
 import { type CpuTicks, readCpuTicks, readMemInfo } from '../../linux/proc.js';
-import { hostPressure, pressureBetween } from '../density/governor/pressure.js';
-import type { PressureSample } from '../density/governor/types.js';
+import { type HostStalls, hostStalls, pressureBetween, someOf } from '../density/governor/pressure.js';
 
 /** Shares of time (0-1) in which some task waited; null: the kernel keeps none, or not yet two samples. */
 export interface PressureShares {
@@ -25,7 +24,7 @@ interface Sample {
   readonly at: number;
   readonly ticks: CpuTicks;
   readonly memory: ReadonlyMap<string, number>;
-  readonly pressure: PressureSample | undefined;
+  readonly stalls: HostStalls | undefined;
 }
 
 export class HostLoad {
@@ -41,13 +40,13 @@ export class HostLoad {
     this.#proc = proc;
   }
 
-  /** Takes a sample: three small files. Throws SysError. */
+  /** Takes a sample: five small files. Throws SysError. */
   sample(now: number): void {
     const next = {
       at: now,
       ticks: readCpuTicks(this.#proc),
       memory: readMemInfo(this.#proc),
-      pressure: hostPressure(this.#proc),
+      stalls: hostStalls(this.#proc),
     };
     [this.#before, this.#last] = [this.#last, next];
   }
@@ -64,6 +63,11 @@ export class HostLoad {
     };
   }
 
+  /** Totals since boot as they were at the last sample; undefined before it, and where the kernel keeps none. */
+  stalls(): HostStalls | undefined {
+    return this.#last?.stalls;
+  }
+
   #cores(): number | null {
     const [before, last] = [this.#before?.ticks, this.#last?.ticks];
     if (before === undefined || last === undefined || last.total <= before.total) return null;
@@ -74,7 +78,8 @@ export class HostLoad {
 
   #pressure(): PressureShares {
     const [before, last] = [this.#before, this.#last];
-    const shares = before && last ? pressureBetween(before.pressure, last.pressure, last.at - before.at) : {};
+    const shares =
+      before && last ? pressureBetween(someOf(before.stalls), someOf(last.stalls), last.at - before.at) : {};
     return { cpu: shares.cpu ?? null, memory: shares.memory ?? null, io: shares.io ?? null };
   }
 }

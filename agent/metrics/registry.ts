@@ -21,6 +21,7 @@ import {
 } from './collectors.js';
 
 import { addDensityFamilies } from './density.js';
+import { addHostFamilies } from './host.js';
 import { addLimitFamilies } from './limits.js';
 import { addNetworkFamilies } from './network.js';
 
@@ -95,6 +96,7 @@ export class Metrics {
     addNodeFamilies(collectors, options.source);
     addDensityFamilies(collectors, options.source);
     addSamplingFamilies(collectors, options.sampling);
+    addHostFamilies(collectors, options.sampling);
     addTotalFamilies(collectors, options.source);
     addNetworkFamilies(collectors, options.source);
     addLimitFamilies(collectors, options.source);

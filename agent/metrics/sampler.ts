@@ -21,6 +21,8 @@ export interface SampleSource {
   workloads(): Iterable<Sampled>;
   /** One reading of the workload's cgroup; undefined when it has none. */
   readStats(id: string): CgroupStats | undefined;
+  /** Bytes that merging of its pages saves, as last read; undefined when it has not asked for that. */
+  ksmProfit(id: string): number | undefined;
   /** All links of workloads on the host, in one dump. */
   readLinks(): Promise<readonly LinkStats[]>;
   /** What the packet filter has dropped, of links that it has dropped something of. */
@@ -192,9 +194,12 @@ export class Sampler {
     const { hostLink, baseline } = sandbox;
     const counted = hostLink === null ? undefined : links.get(hostLink);
     const dropped = hostLink === null ? undefined : drops.get(hostLink);
+    const ksmProfit = source.ksmProfit(id);
     if (
       known !== undefined &&
       stats !== undefined &&
+      // ksmd merges what sleeps, too.
+      known.latest.ksmProfit === ksmProfit &&
       isQuiet(known, workload, stats, counted, dropped) &&
       page.has(id)
     ) {
@@ -210,6 +215,7 @@ export class Sampler {
       stats: stats ?? known?.latest.stats,
       link: link ?? known?.latest.link,
       drops: dropped ?? known?.latest.drops,
+      ksmProfit,
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
     };

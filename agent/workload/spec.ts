@@ -3,14 +3,18 @@
 import * as z from 'zod';
 import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
 import { BerthError } from '../errors.js';
+import { sentenceOf, wrongFields } from '../wrong-fields.js';
 import { networkSpec } from './network-spec.js';
 import { resources, size } from './resources-spec.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
-/** The cgroup of a tenant stands beside the one in which the holder of all workloads lives. */
-export const tenantName = id.refine((name) => name !== HOLDER_CGROUP, `"${HOLDER_CGROUP}" is the holder’s own name`);
+/** The cgroup of a tenant stands beside the one in which the holder of all workloads lives, and must not be that one. */
+export const tenantName = id.regex(
+  new RegExp(`^(?!${HOLDER_CGROUP}$)`),
+  `must not be "${HOLDER_CGROUP}": the cgroup of that name is not a tenant's`,
+);
 const absolutePath = z
   .string()
   .max(4096)
@@ -182,23 +186,6 @@ export type DriverName = (typeof DRIVER_NAMES)[number];
 /** A checked spec with every default filled in and sizes in bytes. */
 export type WorkloadSpec = z.output<typeof workloadSpec>;
 
-interface WrongField {
-  readonly field: string;
-  readonly problem: string;
-}
-
-/** Of a value that may have several shapes, what is wrong with the one that was meant: the one that got furthest. */
-function fieldsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): WrongField[] {
-  const path = [...above, ...issue.path];
-  const meant = issue.code === 'invalid_union' ? issue.errors.find((shape) => !shape.some(isOtherShape)) : undefined;
-  if (meant !== undefined) return meant.flatMap((inner) => fieldsOf(inner, path));
-  return [{ field: path.map(String).join('.') || '(spec)', problem: issue.message }];
-}
-
-function isOtherShape({ code, path }: z.core.$ZodIssue): boolean {
-  return code === 'invalid_type' && path.length === 0;
-}
-
 /** Checks a spec of unknown origin. Throws `unknown_driver` or `invalid_spec`, naming every wrong field. */
 export function parseSpec(input: unknown): WorkloadSpec {
   if (typeof input === 'object' && input !== null && 'driver' in input && typeof input.driver === 'string') {
@@ -209,7 +196,6 @@ export function parseSpec(input: unknown): WorkloadSpec {
   }
   const result = workloadSpec.safeParse(input);
   if (result.success) return result.data;
-  const fields = result.error.issues.flatMap((issue) => fieldsOf(issue));
-  const sentence = fields.map((f) => `${f.field}: ${f.problem}`).join('; ');
-  throw new BerthError('invalid_spec', `the workload is not valid: ${sentence}`, { data: { fields } });
+  const fields = wrongFields(result.error, input, '(spec)');
+  throw new BerthError('invalid_spec', `the workload is not valid: ${sentenceOf(fields)}`, { data: { fields } });
 }

@@ -19,6 +19,7 @@ test('every panel has data in a real Prometheus, and values arrive as they are',
   };
   const server = await startWebServer({ listen: '127.0.0.1:0', exposition, status });
   const instance = `127.0.0.1:${server.port}`;
+  node.savings = new Map([['web-0', -4096]]);
   node.sampler.start();
   const life = setInterval(() => {
     node.step += 1;

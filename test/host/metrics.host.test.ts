@@ -14,8 +14,15 @@ const DASHBOARDS = fileURLToPath(new URL('../../../dashboards/', import.meta.url
 /** Something for every panel: quotas that nobody meets, a pool of licences, and what is expected to be used. */
 const CONFIG = `[metrics]
 interval = "1s"
+[cgroups]
+ksm = "on"
 [density]
 prediction = "advise"
+[[density.window]]
+name = "night"
+cron = "0 22 * * *"
+duration = "8h"
+cpu_overcommit = 8
 [tenant.acme]
 workloads = 100
 memory = "64Gi"
@@ -40,6 +47,7 @@ const exec = (id: string, command: readonly string[], resources: Record<string, 
 const holdsMemory = 'b = b"x" * (24 << 20); import time; time.sleep(1e6)';
 const specs = [
   exec('steady', ['/usr/bin/python3', '-c', holdsMemory], { memory: { limit: '64Mi' }, pids: 10 }),
+  exec('twin', ['/usr/bin/python3', '-c', holdsMemory], { memory: { limit: '64Mi', ksm: true } }),
   exec('busy', shell('while :; do :; done'), { cpu: { limit: 0.1 } }),
   exec('hog', shell('x=0123456789abcdef; while :; do x=$x$x; done'), { memory: { limit: '16Mi' } }),
   exec('restless', shell('sleep 3; exit 1'), {}, { restart: { policy: 'on-failure', maxRetries: 1000 } }),
@@ -73,7 +81,8 @@ test.after.always(async (t) => {
 test.serial('something of everything happens', async (t) => {
   t.timeout(8 * MINUTES);
   for (const spec of specs) await create(s.node, spec);
-  for (const id of ['steady', 'busy', 'box', 'room']) t.is((await reach(s.node, id, ['running'])).state, 'running');
+  for (const id of ['steady', 'twin', 'busy', 'box', 'room'])
+    t.is((await reach(s.node, id, ['running'])).state, 'running');
   t.is((await reach(s.node, 'hog', ['failed'])).end?.cause, 'limit');
   const more = exec('more', ['/bin/true'], { memory: { limit: '1Ti' } });
   t.is((await errorOf(create(s.node, more))).code, 'admission_refused');
@@ -100,6 +109,23 @@ test.serial('the page is clean to promtool and agrees with the kernel', async (t
   t.is(await queryOne(prometheus, 'berth_workload_memory_limit_bytes{workload="steady"}'), 64 << 20);
   t.is(await queryOne(prometheus, 'up{job="berth"}'), 1);
 });
+
+test.serial(
+  'the host as a whole agrees with its kernel, and merging of equal pages is told with what it saves',
+  async (t) => {
+    t.timeout(12 * MINUTES);
+    const stalled = await queryOne(prometheus, 'berth_host_pressure_seconds_total{resource="cpu",kind="some"}');
+    const total = /some .*total=(\d+)/.exec(await sh(s.host, 'cat /proc/pressure/cpu'))?.[1];
+    t.true(stalled > 0 && stalled <= Number(total) / 1e6, `Prometheus has ${stalled}, the kernel ${total} us`);
+    // The same page six thousand times: one of them stays.
+    const most = 20 << 20;
+    const profit = `berth_workload_ksm_profit_bytes{workload="twin"} > ${most}`;
+    t.log(`saved: ${await queryOne(prometheus, profit, 10 * MINUTES)}`);
+    t.true(((await s.node.call('workload.get', { id: 'twin' })).ksm?.profit ?? 0) > most);
+    t.true((await queryOne(prometheus, 'berth_host_ksm_profit_bytes')) > most);
+    t.deepEqual(await query(prometheus, 'berth_workload_ksm_profit_bytes{workload!="twin"}'), [], 'not asked for');
+  },
+);
 
 test.serial('health, readiness, status as a document and as a page', async (t) => {
   t.timeout(3 * MINUTES);

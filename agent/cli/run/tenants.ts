@@ -126,12 +126,17 @@ function describe(tenant: TenantView, { style }: Context): string {
   const head = facts(
     [
       ['Tenant', name],
-      ['Over quota', { text: over.join(', '), colour: 'red' }],
+      ['Over quota', { text: overText(name, over), colour: 'red' }],
     ],
     style,
   );
   const parts = [head, table(USE, rows, style), settings.length === 0 ? '' : table(LINES, settings, style)];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function overText(name: string, over: TenantView['over']): string {
+  if (over.length === 0) return '';
+  return `${over.join(', ')}\nnothing that needs more starts: raise the quota, or stop workloads, \`berth tenant set ${name} --evict\``;
 }
 
 const BYTES = ['memory', 'swap', 'disk'];

@@ -28,6 +28,8 @@ interface Queued extends StartRequest {
 const TICK_MS = 1000;
 /** Of each kind of event, one in this time; the next one says how many were left out. */
 const EVENT_MS = 1000;
+/** Share of the last start in how long one is expected to take. */
+const NEWS = 0.2;
 
 export class Governor implements GovernorPort {
   readonly #ports: GovernorPorts;
@@ -43,6 +45,8 @@ export class Governor implements GovernorPort {
   #control: Control;
   #bucket: Bucket;
   #inFlight = 0;
+  /** How long the last starts took, smoothed; 0 before the first. */
+  #usualMs = 0;
   #activity: { starts: number; limited: boolean } = { starts: 0, limited: false };
   #last: { decrease: Decrease; at: number } | undefined;
   #cancelTick: (() => void) | undefined;
@@ -169,7 +173,12 @@ export class Governor implements GovernorPort {
   }
 
   #waitOf({ since }: Queued, ahead: number): StartWait {
-    const expectedMs = Math.ceil(((ahead + 1) / this.#rate) * 1000);
+    const cap = capNow(this.#control);
+    const byRate = ((ahead + 1) / this.#rate) * 1000;
+    // So many have to be over first, of those under way and of those before it.
+    const first = Math.max(0, this.#inFlight + ahead + 1 - cap);
+    const byRoom = (first / cap) * (this.#usualMs + this.#settings.settleMs);
+    const expectedMs = Math.ceil(Math.max(byRate, byRoom));
     return { reason: 'start_queue', waitedMs: Math.round(this.#ports.now() - since), ahead, expectedMs };
   }
 
@@ -218,7 +227,10 @@ export class Governor implements GovernorPort {
 
   #ended(shape: string, started: boolean, ms: number): void {
     // What failed says nothing about how long a start takes.
-    if (started) this.#sensor.startTook(shape, ms);
+    if (started) {
+      this.#sensor.startTook(shape, ms);
+      this.#usualMs += (ms - this.#usualMs) * (this.#usualMs === 0 ? 1 : NEWS);
+    }
     const leave = (): void => {
       this.#inFlight -= 1;
       this.#pump();

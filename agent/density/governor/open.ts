@@ -2,7 +2,7 @@
 import type { GovernorConfig } from '../../config/governor.js';
 import type { EventPort } from '../../workload/ports.js';
 import { Governor } from './governor.js';
-import { hostPressure } from './pressure.js';
+import { hostStalls, someOf } from './pressure.js';
 import { governorSettings } from './settings.js';
 
 export interface GovernorWorld {
@@ -24,7 +24,7 @@ export function openGovernor(config: GovernorConfig, world: GovernorWorld): Gove
         const timer = setTimeout(run, ms).unref();
         return () => clearTimeout(timer);
       },
-      pressure: () => hostPressure(),
+      pressure: () => someOf(hostStalls()),
       event: (type, data) => {
         const { id, tenant, ...rest } = data;
         const of = typeof id === 'string' && typeof tenant === 'string' ? { workload: id, tenant } : {};

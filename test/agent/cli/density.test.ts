@@ -45,6 +45,7 @@ acme            3  2.5/2  1Gi/4Gi  cpu 1       cpu
     (await berth('tenant show acme', { agent })).out,
     `Tenant      acme
 Over quota  cpu
+            nothing that needs more starts: raise the quota, or stop workloads, \`berth tenant set acme --evict\`
 
 DIMENSION      QUOTA  GUARANTEED  COMMITTED  RESERVED  FREE
 workloads   no limit           -          3         -     -

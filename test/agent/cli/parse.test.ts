@@ -59,9 +59,9 @@ const MISTAKES: readonly (readonly [string, string, string])[] = [
   [
     'workload stop a --timeout 5',
     '--timeout must be a duration such as 500ms, 30s or 5m; it is "5"',
-    'Run `berth help COMMAND`.',
+    'Run `berth help workload stop`.',
   ],
-  ['events --since x', '--since is a cursor, a whole number; it is "x"', 'Run `berth help COMMAND`.'],
+  ['events --since x', '--since is a cursor, a whole number; it is "x"', 'Run `berth help events`.'],
   ['help nothing', 'there is no command "nothing"', 'Run `berth help`.'],
 ];
 for (const [line, message, hint] of MISTAKES) {

@@ -158,7 +158,12 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
     'berth.toml:2: metrics.interval must be a duration such as "500ms", "30s" or "5m" (it is "5")',
   ],
   ['[tenant.acme]\nmemory = "much"', 'berth.toml:2: tenant.acme.memory must be a size such as "512Mi" (it is "much")'],
-  ['[tenant.Acme]\ncpu = 1', 'berth.toml:1: tenant.Acme must be 1-63 of [a-z0-9-]'],
+  ['[tenant.Acme]\ncpu = 1', 'berth.toml:1: tenant.Acme must be 1-63 of [a-z0-9-], not starting or ending with "-"'],
+  [
+    '[tenant.holder]\ncpu = 1',
+    'berth.toml:1: tenant.holder must not be "holder": the cgroup of that name is not a tenant\'s',
+  ],
+  ['[tenant.acme.limits]\nmemory = "1"', 'berth.toml:2: tenant.acme.limits.memory must be at least 1Mi (it is "1")'],
   [
     '[[control.scheduler]]\nurl = "ws://a"\n[[control.scheduler]]\nid = "b"',
     'berth.toml:3: control.scheduler.1.url is missing',
@@ -201,7 +206,10 @@ const NAMED_MISTAKES: readonly (readonly [Sources, string])[] = [
   ],
   [{ flags: [['log.levle', 'x']] }, '--log.levle: is not a configuration key; did you mean --log.level?'],
   [{ flags: [['network.mtu', '5']] }, '--network.mtu: network.mtu must be at least 576 (it is 5)'],
-  [{ flags: [['tenant.Acme.cpu', '5']] }, '--tenant.Acme.cpu: tenant.Acme must be 1-63 of [a-z0-9-]'],
+  [
+    { flags: [['tenant.Acme.cpu', '5']] },
+    '--tenant.Acme.cpu: tenant.Acme must be 1-63 of [a-z0-9-], not starting or ending with "-"',
+  ],
 ];
 for (const [sources, message] of NAMED_MISTAKES) {
   test(`mistake outside the files: ${message}`, async (t) => {

@@ -98,6 +98,8 @@ test('absurd quantities are refused by name', (t) => {
     [{ quota: { workloads: 1e12 } }, 'quota.workloads'],
     [{ quota: { colour: 1 } }, 'quota'],
     [{ limits: { cpuWeight: 0 } }, 'limits.cpuWeight'],
+    [{ limits: { memory: 0 } }, 'limits.memory'],
+    [{ limits: { memory: '100K' } }, 'limits.memory'],
     [{ licences: { db: -1 } }, 'licences.db'],
   ] as const) {
     const error = t.throws(() => parseTenantChange(change), { code: 'invalid_quota' }, JSON.stringify(change));

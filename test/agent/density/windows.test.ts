@@ -1,6 +1,9 @@
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
+import { Density } from '../../../agent/density/density.js';
 import { Windows } from '../../../agent/density/windows.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
+import { FakeClock } from './fake-clock.js';
 
 const HOUR = 3_600_000;
 const at = (text: string): number => Date.parse(text);
@@ -49,4 +52,32 @@ test('it is known ahead when each opens, and until when it is open', (t) => {
     w.at(noon + 12 * HOUR),
     'asked again while nothing opens or closes it is the same answer',
   );
+});
+
+test('that a window opens and closes is told once, with what it changes', (t) => {
+  const clock = new FakeClock(at('2026-11-21T21:30:00Z'));
+  const events: [type: string, data: unknown][] = [];
+  const density = new Density({
+    config: configSchema.parse({
+      paths: { state: temporaryDirectory('state') },
+      density: { window: [{ name: 'night', cron: '0 22 * * *', duration: '8h', cpu_overcommit: 8 }] },
+    }),
+    host: { cores: 4, memoryBytes: 2 ** 33, addresses: 100 },
+    bootId: 'b',
+    clock,
+    onEvent: ({ type, data }) => events.push([type, data]),
+    onDamaged: () => undefined,
+    onError: () => undefined,
+  });
+  const told = (): typeof events => {
+    density.look();
+    density.look();
+    return events.splice(0);
+  };
+  t.deepEqual(told(), []);
+  clock.pass(HOUR);
+  const until = at('2026-11-22T06:00:00Z');
+  t.deepEqual(told(), [['window.opened', { window: 'night', until, changes: { cpu_overcommit: 8 } }]]);
+  clock.pass(8 * HOUR);
+  t.deepEqual(told(), [['window.closed', { window: 'night' }]]);
 });

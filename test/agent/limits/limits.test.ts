@@ -45,6 +45,10 @@ test('what is promised is protected, and swap goes by class', (t) => {
   t.deepEqual(limits({ resources: { memory } }).memory, { max: 128 * MIB, low: 64 * MIB, oomGroup: true });
   t.deepEqual(limits({ class: 'besteffort', resources: { memory } }).memory, { max: 128 * MIB, oomGroup: true });
   t.is(limits({ resources: { memory: { ...memory, swap: 0 } } }).memory?.swapMax, 0);
+  const compressed = cgroupsSchema.parse({ zswap_burstable: '8Mi' });
+  t.is(limits({ resources: { memory } }, { config: compressed }).memory?.zswapMax, 8 * MIB);
+  t.is(limits({ resources: { memory: { ...memory, zswap: 0 } } }, { config: compressed }).memory?.zswapMax, 0);
+  t.is(limits({ resources: { memory } }).memory?.zswapMax, undefined);
   const open = cgroupsSchema.parse({ protect: false, swap_guaranteed: 'max' });
   t.deepEqual(limits({ class: 'guaranteed', resources: { memory } }, { config: open }).memory, {
     ...{ max: 128 * MIB, oomGroup: true },

@@ -39,6 +39,7 @@ export function statsOf(n: number, step: number): CgroupStats {
       peak: 96 * 2 ** 20 + 4096 * (n + step),
       peakInterval: 80 * 2 ** 20 + 4096 * (n + step),
       swap: 0,
+      ...(n === 0 ? { zswap: 4096 * step } : {}),
       max: n % 2 === 0 ? 256 * 2 ** 20 : 'max',
       events: { high: 0, max: step, oom: 0, oomKill: 0, oomGroupKill: 0 },
     },
@@ -71,7 +72,13 @@ export function workloadOf(n: number, state: WorkloadState = 'running'): Sampled
   };
 }
 
-/** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
+/** Of cpus the kernel writes a zero as `full`. */
+const STALLS = {
+  cpu: { someUsec: 1_500_000, fullUsec: 0, someAvg10: 0, fullAvg10: 0 },
+  memory: { someUsec: 250_000, fullUsec: 125_000, someAvg10: 0, fullAvg10: 0 },
+  io: { someUsec: 2_000_001, fullUsec: 1_000_001, someAvg10: 0, fullAvg10: 0 },
+};
+
 /** Two days of samples of one shape, and what follows for four workloads of it. */
 const PREDICTED = predicted();
 
@@ -85,6 +92,7 @@ function predicted(): PredictionView {
   return { mode: 'advise', forecast: forecast(all), advice: advise(all) };
 }
 
+/** Everything behind one web listener, with `count` workloads; `step` moves all counters on. */
 export class MadeUpNode implements SampleSource, MetricsSource {
   step = 1;
   readonly list: Sampled[];
@@ -95,6 +103,8 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   /** One start is under way, the next one waits for it. */
   readonly starts = newGovernor({ in_flight: 1, burst: 1 });
   drops: readonly Drops[] = [];
+  /** Bytes, by workload. */
+  savings: ReadonlyMap<string, number> = new Map();
   counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
@@ -112,6 +122,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
         health: () => sampler.health(),
         series: () => ({ onPage: page.series, dropped: page.dropped }),
         rollup: () => rollup.sums(),
+        host: () => ({ stalls: STALLS, ksmProfit: -4096 }),
       },
       process: options.process ?? false,
       governor: () => starts.governor.status(),
@@ -133,6 +144,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   readStats(id: string): CgroupStats | undefined {
     return statsOf(Number(id.slice(4)), this.step);
+  }
+
+  ksmProfit(id: string): number | undefined {
+    return this.savings.get(id);
   }
 
   async readLinks(): Promise<readonly LinkStats[]> {
@@ -216,6 +231,13 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       { ...{ driver: 'exec', size: null, configured: 0, measured: null, samples: 0, runs: 0 }, ...counts, counted: 0 },
       { ...qemu, size: '2 vcpus 512Mi', measured: 60 * 2 ** 20 },
       { ...qemu, size: '1 vcpu 256Mi', measured: 50 * 2 ** 20 },
+    ];
+  }
+
+  windows() {
+    return [
+      { name: 'night', active: true },
+      { name: 'weekend', active: false },
     ];
   }
 

@@ -2,9 +2,10 @@ import { MadeUpNode, workloadOf } from './fixture.js';
 
 /** A page with every family on it: a frozen workload, one without a cgroup, one beyond the budget, and events. */
 export async function fullPage(options: { process: boolean }): Promise<string> {
-  const node = new MadeUpNode(3, { ...options, maxSeries: 80 });
+  const node = new MadeUpNode(3, { ...options, maxSeries: 82 });
   node.list[1] = workloadOf(1, 'frozen');
   node.drops = [{ link: 'bt0', packets: { egress: 14, spoofed: 1 } }];
+  node.savings = new Map([['web-0', -8192]]);
   await node.sampler.sample();
   node.step = 2;
   await node.sampler.sample();

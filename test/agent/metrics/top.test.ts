@@ -10,7 +10,15 @@ import { statsOf } from './fixture.js';
 const spec = specOf({ resources: { cpu: { limit: 2 }, memory: { limit: '256Mi' } } });
 const running = { id: 'web-1', state: 'running', since: 5, restarts: 1, spec } as const;
 const sampled = (step: number, at: number) => ({
-  ...{ at, stats: statsOf(0, step), link: undefined, drops: undefined, restarts: 1, startedAt: 1 },
+  ...{
+    at,
+    stats: statsOf(0, step),
+    link: undefined,
+    drops: undefined,
+    ksmProfit: undefined,
+    restarts: 1,
+    startedAt: 1,
+  },
 });
 const samples = (...[before, latest]: ReturnType<typeof sampled>[]): SampleView => ({
   latest: () => latest ?? before,
@@ -44,7 +52,10 @@ test('the host: use between two samples, and what its kernel does not say is nul
     writeFileSync(join(proc, 'meminfo'), 'MemTotal: 1024 kB\nMemAvailable: 256 kB\n');
     mkdirSync(join(proc, 'pressure'), { recursive: true });
     for (const name of ['cpu', 'memory', 'io'])
-      writeFileSync(join(proc, 'pressure', name), `some avg10=0.00 avg60=0.00 avg300=0.00 total=${stalled}\n`);
+      writeFileSync(
+        join(proc, 'pressure', name),
+        `some avg10=0.00 avg60=0.00 avg300=0.00 total=${stalled}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n`,
+      );
   };
   const load = new HostLoad({ cpus: 4, memoryBytes: 2 ** 20 }, proc);
   const unknown = { cpu: null, memory: null, io: null };
@@ -55,7 +66,9 @@ test('the host: use between two samples, and what its kernel does not say is nul
   write(250, 150, 250_000);
   load.sample(2000);
   t.like(load.use(), { cpu: 1, pressure: { cpu: 0.25, memory: 0.25, io: 0.25 } });
+  t.like(load.stalls()?.memory, { someUsec: 250_000, fullUsec: 7 });
   rmSync(join(proc, 'pressure'), { recursive: true });
   load.sample(3000);
   t.like(load.use(), { cpu: null, pressure: unknown }, 'no tick since, no pressure files');
+  t.is(load.stalls(), undefined);
 });

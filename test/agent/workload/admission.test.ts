@@ -207,7 +207,10 @@ test('tenants: unknown, in use, in the file; guaranteed shares that do not fit',
   await t.throwsAsync(life.admin.delete('nobody'), { code: 'tenant_in_use' });
   await t.throwsAsync(life.admin.delete('filed'), { code: 'tenant_in_file' });
   await t.throwsAsync(life.admin.delete('none'), { code: 'tenant_unknown' });
-  await t.throwsAsync(life.set('filed', { guaranteed: { cpu: 1 }, quota: { cpu: 0.5 } }), { code: 'invalid_quota' });
+  await t.throwsAsync(life.set('filed', { guaranteed: { cpu: 1 }, quota: { cpu: 0.5 } }), {
+    code: 'invalid_quota',
+    message: 'guaranteed.cpu of tenant "filed" would be 1, more than its quota of 0.5',
+  });
   await t.throwsAsync(life.set('filed', { guaranteed: { cpu: 1000 } }), { code: 'guarantee_too_large' });
   await t.throwsAsync(life.set('filed', { licences: { other: 1 } }), { code: 'licence_unknown' });
   await life.set('filed', { guaranteed: { cpu: 13 } });

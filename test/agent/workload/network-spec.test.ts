@@ -31,7 +31,7 @@ const EXTERNAL = { driver: 'external', oci: undefined };
 const TAP = { ...EXTERNAL, external: { tap: true } };
 
 const WRONG: readonly [network: object, field: string, problem: RegExp, over?: object][] = [
-  [{ mode: 'bridged' }, 'network.mode', /Invalid option/],
+  [{ mode: 'bridged' }, 'network.mode', /must be one of/],
   [{ mode: 'bridge' }, 'network.bridge', /is needed/],
   [{ bridge: 'br0' }, 'network.bridge', /goes with mode "bridge" only/],
   [{ mode: 'bridge', bridge: 'a-name-too-long-for-a-link' }, 'network.bridge', /name of a bridge/],
@@ -43,8 +43,8 @@ const WRONG: readonly [network: object, field: string, problem: RegExp, over?: o
   [{ mode: 'host', ipv6: true }, 'network.ipv6', /does not go/],
   [{ mode: 'none', dns: {} }, 'network.dns', /does not go with mode "none"/],
   [{ dns: { servers: ['9.9.9.9'] } }, 'network.dns', /reads the host's/, EXEC],
-  [{ ports: [{ host: 0, guest: 1 }] }, 'network.ports.0.host', />=1/],
-  [{ ports: [{ host: 1, guest: 1, protocol: 'sctp' }] }, 'network.ports.0.protocol', /Invalid option/],
+  [{ ports: [{ host: 0, guest: 1 }] }, 'network.ports.0.host', /at least 1/],
+  [{ ports: [{ host: 1, guest: 1, protocol: 'sctp' }] }, 'network.ports.0.protocol', /must be one of/],
   [{ ports: [1, 2, 1].map((host) => ({ host, guest: 9 })) }, 'network.ports.2.host', /tcp port 1 is named twice/],
   [{ ports: Array.from({ length: 257 }, (_, n) => ({ host: n + 1, guest: 1 })) }, 'network.ports', /256/],
   [{ bandwidth: { ingress: '100' } }, 'network.bandwidth.ingress', /such as "100Mbit"/],
@@ -56,8 +56,8 @@ const WRONG: readonly [network: object, field: string, problem: RegExp, over?: o
   [{ bandwidth: { egress: true } }, 'network.bandwidth.egress', /must be a rate/],
   [{ egress: { allow: ['10.0.0.1/8'] } }, 'network.egress.allow.0', /without host bits/],
   [{ egress: { deny: ['example.org'] } }, 'network.egress.deny.0', /must be a network/],
-  [{ connections: 0 }, 'network.connections', />=1/],
-  [{ mtu: 68 }, 'network.mtu', />=576/],
+  [{ connections: 0 }, 'network.connections', /at least 1/],
+  [{ mtu: 68 }, 'network.mtu', /at least 576/],
   [{ mtu: 1000, ipv6: true }, 'network.mtu', /1280/],
   [{ dns: { servers: ['a', '1.1.1.1'] } }, 'network.dns.servers.0', /address/],
   [{ dns: { search: ['a b'] } }, 'network.dns.search.0', /domain name/],

@@ -71,6 +71,22 @@ test('who leaves is gone at once, with its own reason, and the next one moves up
   );
 });
 
+test('the wait that is told follows the rate, or the starts under way where their number holds it back', async (t) => {
+  const { governor, clock, granted, ask } = newGovernor({ burst: 4, in_flight: 2, settle: '10s' });
+  const expected = (id: string) => governor.waiting(id)?.expectedMs;
+  ask('a');
+  await clock.runUntil(4000);
+  granted[0]?.release(true);
+  for (const id of ['b', 'c', 'd', 'e']) ask(id);
+  await clock.runUntil(4001);
+  t.is(granted.length, 2, 'a settles and b starts');
+  t.is(expected('c'), 7000, 'one of the two has to be over: half of what a start took and settles');
+  t.is(expected('e'), 21_000);
+  const free = newGovernor({ burst: 1, in_flight: 4 });
+  for (const id of ['a', 'b']) free.ask(id);
+  t.is(free.governor.waiting('b')?.expectedMs, 250, 'only the rate holds it back');
+});
+
 test('asked for when already given up, nothing enters the queue', async (t) => {
   const { governor, clock, failed } = newGovernor();
   const signal = AbortSignal.abort(new Error('never mind'));

@@ -1,0 +1,107 @@
+// What a schema has found wrong, in words for whoever wrote the value: zod's own are for programmers.
+import type * as z from 'zod';
+
+export interface WrongField {
+  readonly field: string;
+  readonly problem: string;
+}
+
+/** Names of types in JSON. */
+const JSON_WORDS: Readonly<Record<string, string>> = { int: 'whole number', record: 'object', array: 'list' };
+/** What is longer says nothing more. */
+const SHOWN = 40;
+
+/**
+ * Every wrong field once, with what it is where that helps. `whole` names the input itself. Values of an environment are not
+ * repeated: they may be secrets.
+ */
+export function wrongFields(error: z.ZodError, input: unknown, whole: string): WrongField[] {
+  const found = new Map<string, WrongField>();
+  for (const { path, issue } of error.issues.flatMap((one) => meantBy(one))) {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
+    for (const key of keys) {
+      const parts = key === undefined ? path : [...path, key];
+      const field = parts.map(String).join('.') || whole;
+      const value = valueAt(input, parts);
+      const isOfValue = issue.code !== 'unrecognized_keys' && issue.code !== 'invalid_key';
+      const got = isOfValue && !parts.includes('env') ? shown(value) : '';
+      if (!found.has(field)) found.set(field, { field, problem: `${problemOf(issue, value)}${got}` });
+    }
+  }
+  return [...found.values()];
+}
+
+/** `FIELD: PROBLEM`, one after the other. */
+export function sentenceOf(fields: readonly WrongField[]): string {
+  return fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+}
+
+/** Of one issue, the value left out. `words`: names of types where the value was written. */
+export function problemOf(
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  words: Readonly<Record<string, string>> = JSON_WORDS,
+): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return value === undefined ? 'is missing' : `must be ${typeText(issue.expected, words)}`;
+    case 'invalid_union': {
+      if (issue.message !== 'Invalid input') return issue.message;
+      const types = issue.errors.flatMap((shape) => shape.filter(isOtherShape));
+      return `must be ${[...new Set(types.map((one) => typeText(one.expected, words)))].join(' or ')}`;
+    }
+    case 'invalid_value':
+      return `must be one of ${issue.values.map((one) => JSON.stringify(one)).join(', ')}`;
+    case 'too_small':
+      return `must ${bound(issue, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+    case 'too_big':
+      return `must ${bound(issue, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+    case 'invalid_format':
+      return issue.message.startsWith('Invalid') ? `must match ${issue.pattern ?? issue.format}` : issue.message;
+    case 'unrecognized_keys':
+      return 'is not known here';
+    case 'invalid_key':
+      return `as a name: ${issue.issues[0]?.message ?? issue.message}`;
+    default:
+      return issue.message;
+  }
+}
+
+function typeText(expected: string, words: Readonly<Record<string, string>>): string {
+  const type = words[expected] ?? expected;
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+/** A number is so much; of a text or a list it is the length. */
+function bound({ origin }: { readonly origin: string }, than: string, amount: number | bigint): string {
+  const one = amount === 1 || amount === 1n;
+  if (origin === 'string') return `have ${than} ${amount} ${one ? 'character' : 'characters'}`;
+  if (origin === 'array') return `have ${than} ${amount} ${one ? 'entry' : 'entries'}`;
+  return `be ${than} ${amount}`;
+}
+
+interface Meant {
+  readonly path: readonly PropertyKey[];
+  readonly issue: z.core.$ZodIssue;
+}
+
+/** Of a value that may have several shapes, what is wrong with the one that was meant: the one that got furthest. */
+function meantBy(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): Meant[] {
+  const path = [...above, ...issue.path];
+  const meant = issue.code === 'invalid_union' ? issue.errors.find((shape) => !shape.some(isOtherShape)) : undefined;
+  return meant === undefined ? [{ path, issue }] : meant.flatMap((inner) => meantBy(inner, path));
+}
+
+function isOtherShape(issue: z.core.$ZodIssue): issue is z.core.$ZodIssueInvalidType {
+  return issue.code === 'invalid_type' && issue.path.length === 0;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null | undefined)?.[part], input);
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || typeof value === 'object') return '';
+  const text = JSON.stringify(value);
+  return text.length > SHOWN ? '' : ` (it is ${text})`;
+}

@@ -1,0 +1,44 @@
+import test from 'ava';
+import { BerthError } from '../../../agent/errors.js';
+import { parseSpec } from '../../../agent/workload/spec.js';
+
+const spec = (over: object) => ({ id: 'web', driver: 'exec', exec: { command: ['/bin/true'] }, ...over });
+const memory = (of: object) => ({ resources: { memory: of } });
+const cpu = (of: object) => ({ resources: { cpu: of } });
+
+const refused: readonly [over: object, field: string, problem: RegExp][] = [
+  [{ id: 'Web' }, 'id', /must be 1-63 of/],
+  [{ id: '😀' }, 'id', /must be 1-63 of.*\(it is "😀"\)$/],
+  [{ tenant: 'ünï' }, 'tenant', /must be 1-63 of/],
+  [{ tenant: 'holder' }, 'tenant', /must not be "holder"/],
+  [{ priority: 1e9 }, 'priority', /^must be at most 1000 /],
+  [{ colour: 'red' }, 'colour', /^is not known here$/],
+  [{ class: 'best' }, 'class', /^must be one of "guaranteed", "burstable", "besteffort" /],
+  [cpu({ request: -1 }), 'resources.cpu.request', /^must be more than 0 \(it is -1\)$/],
+  [cpu({ request: 1e308 }), 'resources.cpu.request', /^must be at most 4096 /],
+  [cpu({ request: '1' }), 'resources.cpu.request', /^must be a number \(it is "1"\)$/],
+  [memory({ request: '-5' }), 'resources.memory.request', /must be a size such as "128Mi".*\(it is "-5"\)$/],
+  [memory({ request: '99999999999Ti' }), 'resources.memory.request', /must be a size/],
+  [memory({ request: true }), 'resources.memory.request', /^must be a string or a number \(it is true\)$/],
+  [memory({ limit: 1 }), 'resources.memory.limit', /must be at least 1Mi/],
+  [{ resources: { pids: 1e20 } }, 'resources.pids', /^must be at most/],
+  [{ resources: { licences: { dö: 1 } } }, 'resources.licences.dö', /^as a name: must be/],
+  [{ restart: { policy: 'on-failure', maxRetries: -1 } }, 'restart.maxRetries', /^must be at least 0 /],
+];
+
+for (const [over, field, problem] of refused)
+  test(`refused: ${JSON.stringify(over)}`, (t) => {
+    const error = t.throws(() => parseSpec(spec(over)), { instanceOf: BerthError, code: 'invalid_spec' });
+    const { fields = [] } = (error?.data ?? {}) as { fields?: { field: string; problem: string }[] };
+    t.deepEqual(
+      fields.map((one) => one.field),
+      [field],
+    );
+    t.regex(fields[0]?.problem ?? '', problem);
+    t.false(error?.message.includes('\n'));
+  });
+
+test('what is no object, and a driver that is none, are named', (t) => {
+  t.throws(() => parseSpec(null), { code: 'invalid_spec', message: /\(spec\): must be an object/ });
+  t.throws(() => parseSpec(spec({ driver: 'docker' })), { code: 'unknown_driver' });
+});
