@@ -153,9 +153,14 @@ export class FairQueue<T extends Waiting> {
 function aheadIn<T>({ lanes }: Band<T>, lane: Lane<T>, before: number): number {
   const mine = lane.tag + before * lane.step;
   let count = before;
-  for (const other of lanes.values())
-    if (other !== lane && other.items.size > 0)
-      count += Math.min(other.items.size, Math.max(0, Math.ceil((mine - other.tag) / other.step)));
+  // Of two whose turns begin at once the tenant that came first is chosen, as in `#fairest`.
+  let cameFirst = true;
+  for (const other of lanes.values()) {
+    if (other === lane) cameFirst = false;
+    if (other === lane || other.items.size === 0) continue;
+    const turns = (mine - other.tag) / other.step;
+    count += Math.min(other.items.size, Math.max(0, cameFirst ? Math.floor(turns) + 1 : Math.ceil(turns)));
+  }
   return count;
 }
 

@@ -33,6 +33,8 @@ export const idle: Part = {
         BERTH_WEB_LISTEN: `127.0.0.1:${PORT}`,
         BERTH_METRICS_INTERVAL: '1s',
         BERTH_GOVERNOR_ENABLED: 'false',
+        // A thousand of them fit below the limit of open files that a shell usually has; without controllers nine each are open.
+        BERTH_DENSITY_PER_WORKLOAD_FDS: '15',
         BERTH_DENSITY_DEFAULT_CPU_REQUEST: '0.001',
         BERTH_DENSITY_DEFAULT_MEMORY_REQUEST: '1Mi',
       },

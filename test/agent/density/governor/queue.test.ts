@@ -76,6 +76,25 @@ test('important starts without end do not keep the others out', (t) => {
   t.true(order.includes('poor'));
 });
 
+test('the places are told in the order of the turns, of tenants that came at once, too', (t) => {
+  // Nine turns: the tenth is that of whoever has waited longest, and in no place.
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 9 }), (tenants) => {
+      const queue = new FairQueue((tenant) => (tenant === 'd' ? 2 : 1));
+      for (const [at, tenant] of tenants.entries()) queue.push(item(`w${at}`, tenant));
+      const told = [...queue.places()].sort(([, one], [, other]) => one - other);
+      t.deepEqual(
+        told.map(([, place]) => place),
+        tenants.map((_, at) => at),
+      );
+      t.deepEqual(
+        told.map(([id]) => id),
+        drain(queue),
+      );
+    }),
+  );
+});
+
 test('an id has one place, and leaving it leaves nothing', (t) => {
   const queue = new FairQueue();
   queue.push(item('a', 'x', 1));
