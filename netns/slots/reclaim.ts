@@ -60,9 +60,10 @@ export function reclaimSlot(
   afterStep('connections');
   flushInside(slot, rest);
   afterStep('inside');
+  endSockets(host, slot.inside);
+  // After the count: what it opens inside itself is counted until RCU has freed it, and would keep the slot from reuse for ever.
   forgetGuest(host, slot.inside, network);
   afterStep('clone');
-  endSockets(host, slot.inside);
   verify(slot, base, network);
   host.rtnl.transact([settle({ index }, { alias: slotTag(settings.table) }, network.hostLink)]);
   slot.owner = slotTag(settings.table);

@@ -180,11 +180,14 @@ for (const [kind, network] of SLOTS) {
       });
       const removal = { ...removalOf(slotted, { recycle: true }), patient: true };
       let died = false;
-      // The sockets of the making life are counted until RCU has freed them.
-      for (let again = true; again && !died; await new Promise((resolve) => setTimeout(resolve, 10)))
+      // The sockets of the making life are counted until RCU has freed them, and so are those of each life that looks: ever
+      // longer pauses, or the one would always meet the other's.
+      for (let again = true, pause = 30; again && !died; pause *= 2) {
+        await new Promise((resolve) => setTimeout(resolve, pause));
         died = dies(step, (host, afterStep) => {
           again = removeSandboxes(host, [removal], afterStep)[0]?.again === true;
         });
+      }
       // The record still says that it is to go: the next life asks again, whatever has become of it.
       lives((host) => remove(host, slotted, true));
       const { free } = lives(findSlots);
