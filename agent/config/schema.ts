@@ -52,13 +52,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   control: z
     .strictObject({
-      socket: z
-        .string()
-        .default('')
-        .meta({
-          description:
-            'local socket; empty: PATHS.RUNTIME/berth.sock. Another than /run/berth/berth.sock is to be named in BERTH_CONNECT for commands, and for `systemctl reload` in /etc/default/berth',
-        }),
+      socket: z.string().default('').meta({
+        description:
+          'local socket; empty: PATHS.RUNTIME/berth.sock. Another than /run/berth/berth.sock is to be named in BERTH_CONNECT for commands, and for `systemctl reload` in /etc/default/berth',
+      }),
       heartbeat: duration('10s').meta({ description: 'between pings to a scheduler; dead after three' }),
       scheduler: z.array(scheduler).default([]).meta({ description: 'schedulers to dial' }),
     })
