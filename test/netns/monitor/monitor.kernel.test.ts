@@ -170,6 +170,8 @@ for (const [what, kind, line, wanted] of CHANGES) {
   test.serial(`${what} from outside`, async (t) => {
     const network = await sandbox(kind);
     heard = [];
+    // What is put on lo does not go with the sandbox.
+    t.teardown(() => command(`ip route del ${network.address} dev lo`).catch(() => ''));
     await command(line(network));
     const expected = { link: network.hostLink, ...wanted(network) };
     const latency = await waitFor(expected);
