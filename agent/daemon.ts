@@ -17,7 +17,7 @@ import { parseDuration } from './workload/units.js';
 
 export interface AgentOptions {
   readonly version: string;
-  /** Reads the configuration again, for SIGHUP. Throws config_invalid. */
+  /** Reads the configuration again, for a reload. Throws config_invalid. */
   readonly load: () => Promise<Config>;
 }
 

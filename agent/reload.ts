@@ -30,7 +30,10 @@ export class Reloading {
     this.#notify = notify;
   }
 
-  /** Throws config_invalid: then nothing has changed. Told in the log and by an event, either way. */
+  /**
+   * Throws config_invalid: then nothing has changed. Other errors leave it in force in part. Told in the log in any case, by an
+   * event unless it is in part.
+   */
   run(): Promise<Reloaded> {
     const done = this.#last.then(() => this.#told());
     this.#last = done.catch(() => undefined);
@@ -41,7 +44,8 @@ export class Reloading {
     const { events, world } = this.#parts;
     this.#notify.reloading();
     try {
-      const reloaded = await this.#take(await this.#load());
+      const config = await this.#load().catch((error: unknown) => this.#rejected(error));
+      const reloaded = await this.#take(config);
       const { restart, unmet } = reloaded;
       for (const { tenant, why } of unmet) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
       events.append({ type: 'config.reloaded', data: { restart } });
@@ -50,14 +54,17 @@ export class Reloading {
         restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest',
       );
       return reloaded;
-    } catch (error) {
-      const report = reportOf(error);
-      events.append({ type: 'config.rejected', data: { ...report } });
-      world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
-      throw error;
     } finally {
       this.#notify.ready();
     }
+  }
+
+  #rejected(error: unknown): never {
+    const { events, world } = this.#parts;
+    const report = reportOf(error);
+    events.append({ type: 'config.rejected', data: { ...report } });
+    world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
+    throw error;
   }
 
   async #take(config: Config): Promise<Reloaded> {
@@ -67,9 +74,15 @@ export class Reloading {
     // Whoever has just raised a sysctl need not wait a minute for it.
     world.density.look();
     governor.configure(governorSettings(config.governor, facts.cpusOnline));
-    await prediction.configure(density.prediction);
-    const unmet = [...(await limits.reload())].map(([name, why]) => ({ tenant: name, why }));
-    await pressure.configure(config.pressure);
-    return { restart: needRestart(world.config, config), unmet };
+    try {
+      await prediction.configure(density.prediction);
+      const unmet = [...(await limits.reload())].map(([name, why]) => ({ tenant: name, why }));
+      await pressure.configure(config.pressure);
+      return { restart: needRestart(world.config, config), unmet };
+    } catch (error) {
+      // The audit of each minute writes the limits of tenants again.
+      world.log.error({ ...reportOf(error) }, 'the new configuration is in force, but for what has failed');
+      throw error;
+    }
   }
 }

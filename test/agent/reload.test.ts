@@ -9,7 +9,10 @@ interface Heard {
   readonly taken: number[];
 }
 
-function reloading(load: () => Promise<ReturnType<typeof configSchema.parse>>): Heard & { reloading: Reloading } {
+function reloading(
+  load: () => Promise<ReturnType<typeof configSchema.parse>>,
+  limits = async () => new Map([['acme', '9 MiB are in use']]),
+): Heard & { reloading: Reloading } {
   const heard: Heard = { words: [], taken: [] };
   const say = (word: string) => (): void => void heard.words.push(word);
   const parts = {
@@ -25,7 +28,7 @@ function reloading(load: () => Promise<ReturnType<typeof configSchema.parse>>): 
     events: { append: ({ type }: { type: string }) => heard.words.push(type) },
     governor: { configure: () => {} },
     prediction: { configure: async () => {} },
-    limits: { reload: async () => new Map([['acme', '9 MiB are in use']]) },
+    limits: { reload: limits },
     pressure: { configure: async () => {} },
   };
   const notify = { reloading: say('RELOADING'), ready: say('READY') };
@@ -53,6 +56,16 @@ test('a configuration that is not valid changes nothing, is told, and the next o
   t.deepEqual(taken, []);
   await one.run();
   t.deepEqual(taken, [3]);
+});
+
+test('what fails on the way is not told as a configuration that is not valid', async (t) => {
+  const limits = async (): Promise<never> => {
+    throw new BerthError('internal', 'EIO');
+  };
+  const { reloading: one, words, taken } = reloading(async () => withMost(5), limits);
+  await t.throwsAsync(one.run(), { message: 'EIO' });
+  t.deepEqual(words, ['RELOADING', 'error', 'READY']);
+  t.deepEqual(taken, [5]);
 });
 
 test('reloads come one after the other: the files of the last are in force at the end', async (t) => {
