@@ -100,7 +100,8 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null | undefined)?.[part], input);
 }
 
-function shown(value: unknown): string {
+/** ` (it is VALUE)`, empty where that does not help. */
+export function shown(value: unknown): string {
   if (value === undefined || typeof value === 'object') return '';
   const text = JSON.stringify(value);
   return text.length > SHOWN ? '' : ` (it is ${text})`;

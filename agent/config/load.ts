@@ -2,7 +2,7 @@
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
 import { BerthError } from '../errors.js';
-import { problemOf } from '../wrong-fields.js';
+import { problemOf, shown } from '../wrong-fields.js';
 import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
 import { networkProblems } from './network.js';
@@ -86,8 +86,9 @@ function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
   if (issue.code === 'invalid_key')
     return [{ origin: layer.origin(path), key: dotted(path), problem: issue.issues[0]?.message ?? issue.message }];
   const value = path.reduce<unknown>((at, part) => (at as Tree | undefined)?.[String(part)], layer.tree);
-  const got = value === undefined || typeof value === 'object' ? '' : ` (it is ${JSON.stringify(value)})`;
-  return [{ origin: layer.origin(path), key: dotted(path), problem: `${problemOf(issue, value, WORDS)}${got}` }];
+  return [
+    { origin: layer.origin(path), key: dotted(path), problem: `${problemOf(issue, value, WORDS)}${shown(value)}` },
+  ];
 }
 
 /** Names of types in the words of TOML. */
