@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { sumKsm } from '../linux/ksm.js';
+import type { Conditions } from './conditions.js';
 import type { Cordon } from './cordon.js';
 import type { AuditEntry } from './density/audit.js';
 import type { Governor } from './density/governor/governor.js';
@@ -49,6 +50,7 @@ export interface AgentParts {
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly cordon: Cordon;
+  readonly conditions: Pick<Conditions, 'all' | 'ready'>;
   readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
   readonly tuner: Tuner;
@@ -97,7 +99,7 @@ export class Agent implements AgentService {
       version,
       bootId: world.bootId,
       startedAt,
-      ready: this.#parts.ready(),
+      ready: this.#ready(),
       cordoned: manager.cordoned,
       labels: node.labels,
       drivers: this.#drivers(),
@@ -127,7 +129,7 @@ export class Agent implements AgentService {
     return {
       at: Date.now(),
       sampleAgeMs: samples.ageMs(),
-      node: { name: this.#name(), ready: this.#parts.ready(), cordoned: manager.cordoned },
+      node: { name: this.#name(), ready: this.#ready(), cordoned: manager.cordoned },
       host: samples.host(),
       starts: governor.status(),
       workloads: manager.records().map((record) => topRow(record, samples, waiting.get(record.id))),
@@ -284,6 +286,10 @@ export class Agent implements AgentService {
     return this.#parts.reaper.sweep({ now: true });
   }
 
+  #ready(): boolean {
+    return this.#parts.ready() && this.#parts.conditions.ready;
+  }
+
   #name(): string {
     const { facts, world } = this.#parts;
     const { name } = world.config.node;
@@ -293,7 +299,8 @@ export class Agent implements AgentService {
   #diagnose(facts: HostFacts): Condition[] {
     const { world, reaper, missingControllers, schedulers } = this.#parts;
     const { pressure } = this.#parts;
-    const own = [...pressure.conditions(), ...conditions(world.placement, this.#violations(facts))];
+    const placed = conditions(world.placement, this.#violations(facts));
+    const own = [...this.#parts.conditions.all(), ...pressure.conditions(), ...placed];
     return diagnose(facts, {
       workloadLimit: world.density.config.density.max_workloads,
       density: world.density.status(),

@@ -143,6 +143,7 @@ async function keepOut({
 }
 
 async function housekeeping({
+  conditions,
   drift,
   facts,
   health,
@@ -166,6 +167,7 @@ async function housekeeping({
     const disk = await roomForOutput(world.config.paths.state);
     if (disk !== undefined) world.density.setHost({ disk });
     world.density.look();
+    conditions.announce();
   } catch (error) {
     world.log.warn({ err: error }, 'housekeeping failed');
   }

@@ -166,6 +166,8 @@ export interface Condition {
   readonly title: string;
   readonly why: string;
   readonly fix: string;
+  /** The node cannot do its work while this holds: readyz answers 503. */
+  readonly blocksReady?: true;
 }
 
 /** Something that happened. `cursor` rises by one with every event of this host, across restarts. */

@@ -5,6 +5,7 @@ import { readMemInfo } from '../../linux/proc.js';
 import { lockForLife } from '../../linux/self.js';
 import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
+import { Conditions } from '../conditions.js';
 import { vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { EventLog } from '../control/event-log.js';
@@ -48,6 +49,7 @@ export interface Assembly {
   readonly rooms: Rooms;
   readonly world: World;
   readonly events: EventLog;
+  readonly conditions: Conditions;
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
@@ -82,10 +84,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const rooms = await openRooms(config, facts, log);
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
+  const conditions = new Conditions(events, log);
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
-  const ground: Ground = { config, facts, rooms, claims, events, observer, late, log };
+  const ground: Ground = { config, facts, rooms, claims, events, conditions, observer, late, log };
   const density = await openDensity(ground);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
@@ -118,6 +121,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     manager,
     reaper,
     cordon,
+    conditions,
     reload: () => late.reload(),
     drift,
     health,
@@ -178,7 +182,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, governor, overhead, prediction, agent, observation, late };
+  return { ...parts, conditions, governor, overhead, prediction, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {

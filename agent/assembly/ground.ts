@@ -1,4 +1,5 @@
 // What the rooms are built on, and what becomes known only while the agent runs.
+import type { Conditions } from '../conditions.js';
 import type { Config } from '../config/schema.js';
 import type { EventLog } from '../control/event-log.js';
 import type { ControlStats, SchedulerStatus } from '../control/stats.js';
@@ -20,6 +21,7 @@ export interface Ground {
   readonly rooms: Rooms;
   readonly claims: Claims;
   readonly events: EventLog;
+  readonly conditions: Conditions;
   readonly observer: LateObserver;
   readonly late: Late;
   readonly log: Log;

@@ -7,6 +7,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'config.reloaded': 'a new configuration was taken; `restart` names sections that wait for one',
   'config.rejected': 'a new configuration is not valid; the old one stays',
   'journal.damaged': 'a file of the agent could not be read and was set aside',
+  'condition.raised': 'something is wrong with the node until `condition.cleared`, with the reason and what to do',
+  'condition.cleared': 'it holds no longer',
   'node.cordoned': 'nothing new is admitted',
   'node.uncordoned': 'the node admits again',
   'host.tuned': 'ceilings of the kernel were lifted or put back',

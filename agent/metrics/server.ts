@@ -126,12 +126,13 @@ class Routes {
 
   #ready(response: ServerResponse, verbose: boolean): void {
     const node = this.#status.metrics.describe();
-    const word = node.ready ? 'ok' : 'not ready';
+    const blocking = node.conditions.filter(({ blocksReady }) => blocksReady === true).map(({ title }) => title);
+    const word = node.ready ? 'ok' : ['not ready', ...blocking].join(': ');
     const lines = node.conditions.map(
       (c) => `[${c.severity === 'error' ? '-' : '+'}] ${c.code} ${c.severity}: ${c.title}`,
     );
     const drivers = node.drivers.map((d) => `[+] driver ${d.name}: ${d.usable ? 'usable' : d.reason}`);
-    const ready = `[${node.ready ? '+' : '-'}] recovered: ${word}`;
+    const ready = `[${node.ready ? '+' : '-'}] ready: ${word}`;
     const text = verbose ? [ready, ...lines, ...drivers, word].join('\n') : word;
     send(response, node.ready ? 200 : 503, PLAIN, `${text}\n`);
   }

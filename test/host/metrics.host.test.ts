@@ -137,7 +137,7 @@ test.serial('health, readiness, status as a document and as a page', async (t) =
   t.like(await get('/healthz'), { status: 200, body: 'ok\n' });
   const ready = await get('/readyz?verbose');
   t.is(ready.status, 200);
-  t.regex(ready.body, /^\[\+\] recovered: ok$/m);
+  t.regex(ready.body, /^\[\+\] ready: ok$/m);
   t.regex(ready.body, /^\[\+\] driver exec: usable$/m);
   const status = await get('/status.json');
   t.regex(status.type, /^application\/json/);
