@@ -10,30 +10,59 @@ export interface WrongField {
 const JSON_WORDS: Readonly<Record<string, string>> = { int: 'whole number', record: 'object', array: 'list' };
 /** What is longer says nothing more. */
 const SHOWN = 40;
+/** Nobody corrects more at once, and an answer must not grow with what was sent. */
+export const MOST_PROBLEMS = 20;
+/** Characters of a field's path, and of a problem. */
+const MOST_FIELD = 200;
+const MOST_PROBLEM = 400;
+
+/** The first of what is wrong. */
+export interface Problems {
+  /** MOST_PROBLEMS at most. */
+  readonly fields: readonly WrongField[];
+  /** How many there are. */
+  readonly count: number;
+}
 
 /**
- * Every wrong field once, with what it is where that helps. `whole` names the input itself. Values of an environment are not
- * repeated: they may be secrets.
+ * The first wrong fields, each once, with what it is where that helps. `whole` names the input itself. Values of an
+ * environment are not repeated: they may be secrets.
  */
-export function wrongFields(error: z.ZodError, input: unknown, whole: string): WrongField[] {
+export function wrongFields(error: z.ZodError, input: unknown, whole: string): Problems {
   const found = new Map<string, WrongField>();
+  let more = 0;
   for (const { path, issue } of error.issues.flatMap((one) => meantBy(one))) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
     for (const key of keys) {
+      if (found.size >= MOST_PROBLEMS) {
+        more++;
+        continue;
+      }
       const parts = key === undefined ? path : [...path, key];
-      const field = parts.map(String).join('.') || whole;
+      const field = fieldOf(parts) || whole;
       const value = valueAt(input, parts);
       const isOfValue = issue.code !== 'unrecognized_keys' && issue.code !== 'invalid_key';
       const got = isOfValue && !parts.includes('env') ? shown(value) : '';
-      if (!found.has(field)) found.set(field, { field, problem: `${problemOf(issue, value)}${got}` });
+      const problem = cut(`${problemOf(issue, value)}${got}`, MOST_PROBLEM);
+      if (!found.has(field)) found.set(field, { field, problem });
     }
   }
-  return [...found.values()];
+  return { fields: [...found.values()], count: found.size + more };
 }
 
-/** `FIELD: PROBLEM`, one after the other. */
-export function sentenceOf(fields: readonly WrongField[]): string {
-  return fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+/** `a.b.0`; a path of a stranger's own words is cut. */
+export function fieldOf(path: readonly PropertyKey[]): string {
+  return cut(path.map(String).join('.'), MOST_FIELD);
+}
+
+/** `FIELD: PROBLEM`, one after the other, and how many more there are. */
+export function sentenceOf({ fields, count }: Problems): string {
+  const told = fields.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  return count > fields.length ? `${told}; and ${count - fields.length} more` : told;
+}
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}...` : text;
 }
 
 /** Of one issue, the value left out. `words`: names of types where the value was written. */

@@ -218,6 +218,8 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
   'invalid_params',
   'not_permitted',
   'rate_limited',
+  'message_too_large',
+  'reply_too_large',
   'shutting_down',
   'internal',
 ];

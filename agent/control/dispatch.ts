@@ -1,12 +1,13 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 import type * as z from 'zod';
+import { parseBounded } from '../bounds.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { AgentService } from '../service.js';
 import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
 import { parseSpec } from '../workload/spec.js';
-import { sentenceOf, type WrongField, wrongFields } from '../wrong-fields.js';
+import { type Problems, sentenceOf } from '../wrong-fields.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { nodeFor, outlookFor, placementFor, seesScope, topFor, viewFor } from './scoped.js';
@@ -98,7 +99,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.list': ({ tenant, state }, { service, grant }) => {
     if (tenant !== undefined) requireTenant(grant, tenant);
     if (state !== undefined && !isState(state))
-      throw invalidParams([{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }]);
+      throw invalidParams({
+        fields: [{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }],
+        count: 1,
+      });
     const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
     const seen = service.list(filter).filter(({ spec }) => permits(grant, spec.tenant));
     return { workloads: seen.map((view) => viewFor(grant, view)) };
@@ -168,8 +172,8 @@ export function isMethod(name: string): name is MethodName {
 
 /** Checks the parameters and calls the service. Throws BerthError (`invalid_params`, ...) or what the service throws. */
 export async function dispatch(method: MethodName, params: unknown, context: Context): Promise<unknown> {
-  const checked = METHODS[method].safeParse(params);
-  if (!checked.success) throw invalidParams(wrongFields(checked.error, params, '(params)'));
+  const checked = parseBounded<z.ZodType>(METHODS[method], params, '(params)');
+  if (!checked.ok) throw invalidParams(checked.problems);
   // The table's type ties each handler to its schema; the compiler cannot follow that through a variable name.
   const handler = HANDLERS[method] as (params: unknown, context: Context) => unknown;
   return await handler(checked.data, context);
@@ -198,6 +202,6 @@ function isState(text: string): text is WorkloadState {
   return Object.hasOwn(STATES, text);
 }
 
-function invalidParams(fields: readonly WrongField[]): BerthError {
-  return new BerthError('invalid_params', sentenceOf(fields), { data: { fields } });
+function invalidParams(problems: Problems): BerthError {
+  return new BerthError('invalid_params', sentenceOf(problems), { data: { ...problems } });
 }

@@ -2,11 +2,15 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { workloadSpec } from '../workload/spec.js';
+import { MOST_PROBLEMS } from '../wrong-fields.js';
+import { ERROR_BYTES } from './answer-size.js';
 import { CLOSE_CODES, COMMON_ERRORS, DESCRIPTIONS } from './descriptions.js';
+import { boundOf, boundsOf } from './document-bounds.js';
 import { EVENTS } from './events.js';
 import { LIMITS } from './limits.js';
 import { METHODS, type MethodName } from './methods.js';
-import { PROTOCOL } from './rpc.js';
+import { MOST_ID, PROTOCOL } from './rpc.js';
+import { SHAPE } from './shape.js';
 
 export interface ProtocolDocuments {
   /** docs/protocol.md */
@@ -163,6 +167,10 @@ scheduler speaks first, with \`session.hello\`.
 | limit | value |
 |---|---|
 | message to the agent | ${LIMITS.messageBytes} bytes |
+| values in a message | ${SHAPE.values}, of which ${SHAPE.entries} in one list or object, ${SHAPE.depth} levels deep |
+| id of a request | a number, or a string of at most ${MOST_ID} characters |
+| result | ${LIMITS.replyBytes} bytes, else \`reply_too_large\` |
+| error | ${ERROR_BYTES} bytes: it names the first ${MOST_PROBLEMS} wrong fields, and how many there are as \`count\` |
 | requests in flight | ${LIMITS.requestsInFlight} |
 | requests a second | ${LIMITS.requestsPerSecond} |
 | unread replies | ${LIMITS.bufferedBytes} bytes, then the connection is closed |
@@ -191,6 +199,16 @@ ${Object.entries(EVENTS)
   .map(([type, what]) => `| \`${type}\` | ${what} |`)
   .join('\n')}
 
+## Bounds of a WorkloadSpec
+
+Every list, map and text is bounded. Those that are not named here have a pattern of limited length.
+
+| field | bound |
+|---|---|
+${boundsOf(z.toJSONSchema(workloadSpec, { io: 'input' }) as Json)
+  .map(([field, bound]) => `| \`${field}\` | ${bound} |`)
+  .join('\n')}
+
 ## Errors
 
 An error is \`{ code, message, data: { code, message, hint, data? } }\`; the outer code is a number of JSON-RPC, the inner
@@ -208,7 +226,13 @@ function methodSection(name: MethodName): string {
   const required = new Set(schema.required as readonly string[] | undefined);
   const rows = Object.entries(schema.properties as Record<string, Json>).map(([key, property]) => {
     const fallback = property.default === undefined ? '' : `, default \`${JSON.stringify(property.default)}\``;
-    const type = key === 'spec' ? 'WorkloadSpec' : String(property.type);
+    const bound =
+      key === 'spec'
+        ? ''
+        : boundOf(property)
+            .map((text) => `, ${text}`)
+            .join('');
+    const type = key === 'spec' ? 'WorkloadSpec' : `${String(property.type)}${bound}`;
     return `- \`${key}\`: ${type}, ${required.has(key) ? 'required' : 'optional'}${fallback}`;
   });
   return [

@@ -3,6 +3,8 @@
 export interface Limits {
   /** Bytes of one message to the agent. */
   readonly messageBytes: number;
+  /** Bytes of one answer; one that would be longer is an error, counted before it is made. */
+  readonly replyBytes: number;
   readonly requestsInFlight: number;
   readonly requestsPerSecond: number;
   /** Bytes not yet taken by the peer, above which one more reply finds a slow reader, and disconnects it. */
@@ -13,6 +15,7 @@ export interface Limits {
 
 export const LIMITS: Limits = {
   messageBytes: 1 << 20,
+  replyBytes: 8 << 20,
   requestsInFlight: 64,
   requestsPerSecond: 500,
   bufferedBytes: 4 << 20,

@@ -1,6 +1,7 @@
 // The methods of `berth.v1`: one table of zod schemas, from which the server's checks, the client's types and the
 // generated documents come. Results are data of agent/service.ts; they are described, not re-checked at run time.
 import * as z from 'zod';
+import { boundedMap } from '../bounds.js';
 import type { AuditEntry } from '../density/audit.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { TenantView } from '../density/tenant-admin.js';
@@ -24,14 +25,18 @@ import { ID_PATTERN, tenantName } from '../workload/spec.js';
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
 const none = z.strictObject({});
+/** Fields of an object that another schema checks in detail. */
+const MOST_FIELDS = 64;
+/** Tenants that one session may name. */
+const MOST_SCOPES = 256;
 /** Checked by parseSpec, so that its errors are the same on every way in. */
-const spec = z.record(z.string(), z.unknown());
+const spec = boundedMap(z.string().max(256), z.unknown(), MOST_FIELDS);
 
 export const METHODS = {
   'session.hello': z.strictObject({
     scheduler: z.string().min(1).max(63),
     epoch: z.number().int().nonnegative(),
-    scopes: z.array(id).default([]),
+    scopes: z.array(id).max(MOST_SCOPES).default([]),
   }),
   'session.ping': none,
   'node.describe': none,
@@ -57,7 +62,7 @@ export const METHODS = {
   'workload.update': z.strictObject({ id, spec }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
-  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().optional() }),
+  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().max(64).optional() }),
   'workload.start': byId,
   'workload.stop': byId,
   'workload.restart': byId,
@@ -77,7 +82,7 @@ export const METHODS = {
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
     tenant: tenantName,
-    settings: z.record(z.string(), z.unknown()).default({}),
+    settings: boundedMap(z.string().max(256), z.unknown(), MOST_FIELDS).default({}),
     create: z.boolean().default(false),
     evict: z.boolean().default(false),
   }),

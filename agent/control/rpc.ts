@@ -1,8 +1,13 @@
 // JSON-RPC 2.0 on text: what both ends share. Requests are told apart from noise here; methods and parameters are
 // checked elsewhere.
+
 import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../errors.js';
+import { boundedReport } from './answer-size.js';
 
 export const PROTOCOL = 'berth.v1';
+
+/** Characters of an id: it comes back with the answer. */
+export const MOST_ID = 256;
 
 export type RequestId = string | number;
 
@@ -31,7 +36,8 @@ export function parseRequest(text: string): Incoming {
   if (!isObject(message)) return refused(null, 'a request is an object');
   if (message.method === undefined && ('result' in message || 'error' in message)) return { kind: 'ignored' };
   const { id, jsonrpc, method, params = {} } = message;
-  if (id !== undefined && !isId(id)) return refused(null, 'id must be a string or a number');
+  if (id !== undefined && !isId(id))
+    return refused(null, `id must be a number, or a string of at most ${MOST_ID} characters`);
   if (jsonrpc !== '2.0') return refused(id ?? null, 'jsonrpc must be "2.0"');
   if (typeof method !== 'string') return refused(id ?? null, 'method must be a string');
   return { kind: 'request', request: id === undefined ? { method, params } : { id, method, params } };
@@ -42,7 +48,8 @@ export function resultMessage(id: RequestId, result: unknown): string {
 }
 
 export function errorMessage(id: RequestId | null, report: ErrorReport): string {
-  const error = { code: ERRORS[report.code].rpc, message: report.message, data: report };
+  const bounded = boundedReport(report);
+  const error = { code: ERRORS[report.code].rpc, message: bounded.message, data: bounded };
   return JSON.stringify({ jsonrpc: '2.0', id, error });
 }
 
@@ -67,7 +74,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isId(value: unknown): value is RequestId {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
+  return (
+    (typeof value === 'string' && value.length <= MOST_ID) || (typeof value === 'number' && Number.isFinite(value))
+  );
 }
 
 function refused(id: RequestId | null, message: string): Incoming {

@@ -1,6 +1,7 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
 import { BerthError, type ErrorCode, reportOf } from '../errors.js';
 import type { AgentService, BerthEvent } from '../service.js';
+import { bytesOf } from './answer-size.js';
 import {
   type EpochFence,
   forSession,
@@ -15,8 +16,17 @@ import { type Context, dispatch, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
 import type { MethodName, Results } from './methods.js';
-import { errorMessage, notificationMessage, PROTOCOL, parseRequest, type Request, resultMessage } from './rpc.js';
+import {
+  errorMessage,
+  notificationMessage,
+  PROTOCOL,
+  parseRequest,
+  type Request,
+  type RequestId,
+  resultMessage,
+} from './rpc.js';
 import { nodeFor } from './scoped.js';
+import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
 import { Subscription } from './subscription.js';
 
@@ -69,11 +79,15 @@ export class Session {
       this.close(CLOSE.messageTooLarge, 'message_too_large', 'message too large');
       return;
     }
+    const excess = shapeProblem(text);
+    if (excess !== undefined) {
+      this.#refuse(excess.id, errorOfShape(excess));
+      return;
+    }
     const incoming = parseRequest(text);
     if (incoming.kind === 'ignored') return;
     if (incoming.kind === 'refused') {
-      this.#host.counters.request('unknown', incoming.error.code);
-      this.#send(errorMessage(incoming.id, reportOf(incoming.error)));
+      this.#refuse(incoming.id, incoming.error);
       return;
     }
     void this.#answer(incoming.request);
@@ -113,8 +127,10 @@ export class Session {
     if (refusal === undefined) this.#inFlight++;
     try {
       if (refusal !== undefined) throw refusal;
-      if (!isMethod(method)) throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method)}`);
+      if (!isMethod(method))
+        throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
       const value = await dispatch(method, params, this.#context());
+      this.#requireShort(value);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
       const report = reportOf(error);
@@ -128,6 +144,19 @@ export class Session {
     if (method === 'events.subscribe' && result === 'ok') this.#subscription?.start();
     if (result === 'stale_epoch') this.close(CLOSE.staleEpoch, 'stale_epoch', 'stale epoch');
     if (this.#inFlight === 0) this.#draining?.resolve();
+  }
+
+  #refuse(id: RequestId | null, error: BerthError): void {
+    this.#host.counters.request('unknown', error.code);
+    this.#send(errorMessage(id, reportOf(error)));
+  }
+
+  #requireShort(answer: unknown): void {
+    const { replyBytes } = this.#host.limits;
+    if (bytesOf(answer, replyBytes) <= replyBytes) return;
+    throw new BerthError('reply_too_large', `the answer would be longer than ${replyBytes} bytes`, {
+      data: { limit: replyBytes },
+    });
   }
 
   #refusal(method: string): BerthError | undefined {
@@ -213,6 +242,11 @@ export class Session {
     }
     this.#transport.send(text, sent);
   }
+}
+
+function errorOfShape({ field, problem }: ShapeProblem): BerthError {
+  if (field === '') return new BerthError('message_too_large', problem);
+  return new BerthError('invalid_params', `${field}: ${problem}`, { data: { fields: [{ field, problem }], count: 1 } });
 }
 
 interface Deferred {

@@ -1,12 +1,13 @@
 // What one tenant may have: quotas of the ledger, guaranteed shares, licences, and limits of its cgroup. The same object
 // comes from the configuration (snake_case, sizes as text) and from the protocol.
 import * as z from 'zod';
+import { boundedMap, parseBounded } from '../bounds.js';
 import { figure, LEAST_MEMORY, type TenantConfig } from '../config/density.js';
 import { BerthError } from '../errors.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
-import { sentenceOf, wrongFields } from '../wrong-fields.js';
+import { sentenceOf } from '../wrong-fields.js';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from './dimensions.js';
 
 /** In cores, bytes, pieces. */
@@ -34,7 +35,7 @@ export const NO_SETTINGS: TenantSettings = { quota: {}, guaranteed: {}, licences
 
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
 
-const size = z.union([z.string(), z.number()]).transform((value, ctx) => {
+const size = z.union([z.string().max(64), z.number()]).transform((value, ctx) => {
   const bytes = typeof value === 'string' ? parseSize(value) : value;
   if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
   ctx.addIssue({ code: 'custom', message: 'must be a size such as "512Mi", below 8192Ti' });
@@ -71,17 +72,17 @@ const limits = z.strictObject({
 export const tenantChange = z.strictObject({
   quota: amounts.optional(),
   guaranteed: amounts.optional(),
-  licences: z.record(name, count.nullable()).optional(),
+  licences: boundedMap(name, count.nullable(), 64).optional(),
   limits: limits.optional(),
 });
 export type TenantChange = z.output<typeof tenantChange>;
 
 /** Throws `invalid_quota`, naming every wrong field. */
 export function parseTenantChange(input: unknown): TenantChange {
-  const result = tenantChange.safeParse(input);
-  if (result.success) return result.data;
-  const fields = wrongFields(result.error, input, '(tenant)');
-  throw new BerthError('invalid_quota', `the tenant is not valid: ${sentenceOf(fields)}`, { data: { fields } });
+  const parsed = parseBounded(tenantChange, input, '(tenant)');
+  if (parsed.ok) return parsed.data;
+  const { problems } = parsed;
+  throw new BerthError('invalid_quota', `the tenant is not valid: ${sentenceOf(problems)}`, { data: { ...problems } });
 }
 
 export function fromConfig(config: TenantConfig): TenantSettings {

@@ -8,6 +8,8 @@ import { parseRate, parseSize } from './units.js';
 const RATE = { min: 64_000, max: 1_000_000_000_000 };
 /** The burst of a token bucket is a 32-bit count of bytes. */
 const MAX_BURST = 2 ** 32 - 1;
+/** Characters of a rate, a size, an address or a network, with blanks. */
+const MOST_TEXT = 64;
 const MAX_PORTS = 256;
 const MAX_NETWORKS = 1000;
 
@@ -16,7 +18,7 @@ export const BRIDGE_PATTERN = /^[a-z][a-z0-9_.-]{0,14}$/;
 
 const RATE_RULE = 'must be a rate such as "100Mbit", from 64Kbit to 1000Gbit';
 const bits = z
-  .union([z.string(), z.number().int()])
+  .union([z.string().max(MOST_TEXT), z.number().int()])
   .transform((value, ctx) => {
     const rate = typeof value === 'number' ? value : parseRate(value);
     if (rate !== undefined && rate >= RATE.min && rate <= RATE.max) return rate;
@@ -26,7 +28,7 @@ const bits = z
   .meta({ description: 'bits a second, or a string with Kbit Mbit Gbit (decimal)' });
 
 const burst = z
-  .union([z.string(), z.number().int()])
+  .union([z.string().max(MOST_TEXT), z.number().int()])
   .transform((value, ctx) => {
     const bytes = typeof value === 'number' ? value : parseSize(value);
     if (bytes !== undefined && bytes >= 2000 && bytes <= MAX_BURST) return bytes;
@@ -47,7 +49,7 @@ const limit = z
 /** `"100Mbit"` is short for `{"rate": "100Mbit"}`, which is also what is kept. */
 const bandwidth = (towards: string) =>
   z
-    .union([z.string(), limit], 'must be a rate such as "100Mbit", or {"rate", "burst", "packets"}')
+    .union([z.string().max(MOST_TEXT), limit], 'must be a rate such as "100Mbit", or {"rate", "burst", "packets"}')
     .transform((value, ctx): z.output<typeof limit> => {
       if (typeof value !== 'string') return value;
       const parsed = bits.safeParse(value);
@@ -67,6 +69,7 @@ const published = z.strictObject({
 
 const cidr = z
   .string()
+  .max(MOST_TEXT)
   .refine(
     (text) => parseNetwork(text) !== undefined,
     'must be a network such as "10.0.0.0/8" or "fd00::/8", without host bits',
@@ -77,12 +80,17 @@ const NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_-]{1,
 /** What resolv.conf(5) reads: three servers, the six search domains of glibc before 2.26, and words without blanks. */
 export const dnsSchema = z.strictObject({
   servers: z
-    .array(z.string().refine((text) => parseAddress(text) !== undefined, 'must be an IPv4 or IPv6 address'))
+    .array(
+      z
+        .string()
+        .max(MOST_TEXT)
+        .refine((text) => parseAddress(text) !== undefined, 'must be an IPv4 or IPv6 address'),
+    )
     .max(3)
     .default([])
     .meta({ description: 'addresses of name servers' }),
   search: z
-    .array(z.string().regex(NAME, 'must be a domain name'))
+    .array(z.string().max(253).regex(NAME, 'must be a domain name'))
     .max(6)
     .default([])
     .meta({ description: 'search domains' }),

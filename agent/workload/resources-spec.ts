@@ -1,10 +1,15 @@
 // What a workload may ask of cpu, memory, io and the rest: section `resources` of its spec. The names are the field's, the
 // units those people write; agent/limits turns them into the kernel's files.
 import * as z from 'zod';
+import { boundedMap } from '../bounds.js';
 import { parseDuration, parseSize } from './units.js';
 
+/** Characters of a size or a duration, with blanks; entries of what goes by names of the kernel or of pools. */
+const MOST_UNIT = 64;
+const MOST_NAMES = 64;
+
 export const size = z
-  .union([z.string(), z.number().int().nonnegative()])
+  .union([z.string().max(MOST_UNIT), z.number().int().nonnegative()])
   .transform((value, ctx) => {
     const bytes = typeof value === 'number' ? value : parseSize(value);
     if (bytes !== undefined) return bytes;
@@ -15,7 +20,7 @@ export const size = z
 
 /** Microseconds: what the kernel's files take. A checked spec holds the number. */
 const micros = (least: number, most: number) =>
-  z.union([z.string(), z.number().int().nonnegative()]).transform((value, ctx) => {
+  z.union([z.string().max(MOST_UNIT), z.number().int().nonnegative()]).transform((value, ctx) => {
     const ms = typeof value === 'number' ? value / 1000 : parseDuration(value);
     const usec = ms === undefined ? undefined : Math.round(ms * 1000);
     if (usec !== undefined && usec >= least && usec <= most) return usec;
@@ -32,7 +37,10 @@ const weight = z.number().int().min(1).max(10_000);
 const percent = z.number().min(0).max(100);
 /** cpuset.cpus and cpuset.mems: numbers and ranges (cpuset(7), "List format"). */
 const list = (what: string) =>
-  z.string().regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, `must be a list of ${what} such as "0-1,4"`);
+  z
+    .string()
+    .max(4096)
+    .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, `must be a list of ${what} such as "0-1,4"`);
 
 const cpu = z
   .strictObject({
@@ -134,25 +142,29 @@ export const resources = z.strictObject({
     .partialRecord(z.enum(['64Ki', '2Mi', '32Mi', '512Mi', '1Gi', '16Gi']), size)
     .optional()
     .meta({ description: 'bytes of huge pages at most, by their size: hugetlb.SIZE.max' }),
-  misc: z.record(name, z.number().int().nonnegative()).optional().meta({ description: 'misc.max, by resource' }),
-  rdma: z
-    .record(
-      name,
-      z.strictObject({
-        handles: z.number().int().nonnegative().optional(),
-        objects: z.number().int().nonnegative().optional(),
-      }),
-    )
+  misc: boundedMap(name, z.number().int().nonnegative(), MOST_NAMES)
+    .optional()
+    .meta({ description: 'misc.max, by resource' }),
+  rdma: boundedMap(
+    name,
+    z.strictObject({
+      handles: z.number().int().nonnegative().optional(),
+      objects: z.number().int().nonnegative().optional(),
+    }),
+    MOST_NAMES,
+  )
     .optional()
     .meta({ description: 'rdma.max, by device' }),
-  licences: z
-    .record(
-      z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be the name of a pool'),
-      z.number().int().min(1).max(1_000_000),
-    )
+  licences: boundedMap(
+    z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be the name of a pool'),
+    z.number().int().min(1).max(1_000_000),
+    MOST_NAMES,
+  )
     .optional()
     .meta({ description: 'licences it needs, by the pool of the node ([licence.NAME])' }),
-  dmem: z.record(name, size).optional().meta({ description: 'device memory in bytes at most, by region: dmem.max' }),
+  dmem: boundedMap(name, size, MOST_NAMES)
+    .optional()
+    .meta({ description: 'device memory in bytes at most, by region: dmem.max' }),
 });
 
 export type Resources = z.output<typeof resources>;

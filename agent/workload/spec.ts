@@ -2,8 +2,9 @@
 // messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
 import * as z from 'zod';
 import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
+import { boundedMap, parseBounded } from '../bounds.js';
 import { BerthError } from '../errors.js';
-import { sentenceOf, wrongFields } from '../wrong-fields.js';
+import { sentenceOf } from '../wrong-fields.js';
 import { networkSpec } from './network-spec.js';
 import { resources, size } from './resources-spec.js';
 
@@ -15,6 +16,10 @@ export const tenantName = id.regex(
   new RegExp(`^(?!${HOLDER_CGROUP}$)`),
   `must not be "${HOLDER_CGROUP}": the cgroup of that name is not a tenant's`,
 );
+/** Entries of an environment, of labels. */
+const MOST_VARIABLES = 1024;
+const MOST_LABELS = 128;
+
 const absolutePath = z
   .string()
   .max(4096)
@@ -24,17 +29,29 @@ const argument = z
   .max(131_072)
   .refine((s) => !s.includes('\0'), 'must not contain a NUL');
 
-const env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'), argument).default({});
+const variable = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name');
+const env = boundedMap(variable, argument, MOST_VARIABLES).default({});
 
-const exec = z.strictObject({
-  command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
-  env,
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$|^\d{1,10}$/, 'must be a user name or id')
-    .default('root'),
-  cwd: absolutePath.default('/'),
-});
+/** A shell's PATH has a dozen directories; each is looked into at every start. */
+const MOST_DIRECTORIES = 128;
+
+const exec = z
+  .strictObject({
+    command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
+    env,
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$|^\d{1,10}$/, 'must be a user name or id')
+      .default('root'),
+    cwd: absolutePath.default('/'),
+  })
+  .refine(({ env: { PATH = '' } }) => PATH.length <= 4096 && PATH.split(':').length <= MOST_DIRECTORIES, {
+    message: `must have at most ${MOST_DIRECTORIES} directories and 4096 characters`,
+    path: ['env', 'PATH'],
+  });
 
 const oci = z
   .strictObject({
@@ -130,8 +147,7 @@ export const workloadSpec = z
     qemu: qemu.optional(),
     external: external.optional(),
     restart: restart.prefault({}),
-    labels: z
-      .record(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256))
+    labels: boundedMap(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256), MOST_LABELS)
       .default({})
       .meta({ description: 'words of your own' }),
   })
@@ -190,12 +206,12 @@ export type WorkloadSpec = z.output<typeof workloadSpec>;
 export function parseSpec(input: unknown): WorkloadSpec {
   if (typeof input === 'object' && input !== null && 'driver' in input && typeof input.driver === 'string') {
     if (!(DRIVER_NAMES as readonly string[]).includes(input.driver))
-      throw new BerthError('unknown_driver', `there is no driver ${JSON.stringify(input.driver)}`, {
-        data: { driver: input.driver, known: DRIVER_NAMES },
+      throw new BerthError('unknown_driver', `there is no driver ${JSON.stringify(input.driver.slice(0, 63))}`, {
+        data: { driver: input.driver.slice(0, 63), known: DRIVER_NAMES },
       });
   }
-  const result = workloadSpec.safeParse(input);
-  if (result.success) return result.data;
-  const fields = wrongFields(result.error, input, '(spec)');
-  throw new BerthError('invalid_spec', `the workload is not valid: ${sentenceOf(fields)}`, { data: { fields } });
+  const parsed = parseBounded(workloadSpec, input, '(spec)');
+  if (parsed.ok) return parsed.data;
+  const { problems } = parsed;
+  throw new BerthError('invalid_spec', `the workload is not valid: ${sentenceOf(problems)}`, { data: { ...problems } });
 }
