@@ -20,14 +20,9 @@ import {
 const MIB = 1 << 20;
 const TENANTS = '/etc/berth/berth.d/60-tenants.toml';
 
-// Held to figures, these need a machine that does nothing else: they run when asked for, with BERTH_HOGS=1.
-const asked = process.env.BERTH_HOGS === '1';
-const run = asked ? test.serial : test.serial.skip;
-
 let s: Scenario;
 
 test.before(async (t) => {
-  if (!asked) return;
   t.timeout(10 * MINUTES);
   const toml = `[network]
 slots = 0
@@ -128,7 +123,7 @@ async function heldTo(rates: readonly Rate[]): Promise<readonly string[]> {
   }
 }
 
-run('cpu hogs are held to their quotas within 5 %, the default burst included', async (t) => {
+test.serial('cpu hogs are held to their quotas within 5 %, the default burst included', async (t) => {
   t.timeout(5 * MINUTES);
   await start(
     exec('third', spin, { cpu: { limit: 0.3 } }),
@@ -148,7 +143,7 @@ run('cpu hogs are held to their quotas within 5 %, the default burst included', 
   await remove('third', 'half');
 });
 
-run('a memory hog dies at its limit, with the figures, and nobody else is hurt', async (t) => {
+test.serial('a memory hog dies at its limit, with the figures, and nobody else is hurt', async (t) => {
   t.timeout(5 * MINUTES);
   await start(exec('quiet', hold(8), { memory: { limit: '32Mi' } }));
   await ready('quiet');
@@ -171,7 +166,7 @@ run('a memory hog dies at its limit, with the figures, and nobody else is hurt',
   await remove('hog');
 });
 
-run('at the limit of a tenant its own workload dies, by the name of the tenant', async (t) => {
+test.serial('at the limit of a tenant its own workload dies, by the name of the tenant', async (t) => {
   t.timeout(5 * MINUTES);
   t.deepEqual(await filesOf(s.host, TREE, 'globex/memory.max'), ['']);
   await start(exec('small', hold(16), { memory: { limit: '48Mi' } }, { tenant: 'globex' }));
@@ -187,7 +182,7 @@ run('at the limit of a tenant its own workload dies, by the name of the tenant',
   await remove('large');
 });
 
-run('a fork bomb is stopped by pids.max, and said to be', async (t) => {
+test.serial('a fork bomb is stopped by pids.max, and said to be', async (t) => {
   t.timeout(5 * MINUTES);
   const after = cursor();
   await start(exec('bomb', fork, { pids: 32, cpu: { limit: 0.3 } }));
@@ -198,7 +193,7 @@ run('a fork bomb is stopped by pids.max, and said to be', async (t) => {
   t.is(await sh(s.host, `ls -d ${TREE}/acme/bomb 2>/dev/null; pgrep -f '[o]s.fork' || true`), '');
 });
 
-run('io hogs are held to their rates', async (t) => {
+test.serial('io hogs are held to their rates', async (t) => {
   t.timeout(5 * MINUTES);
   await sh(s.host, fileOf('/var/tmp/read', 64));
   await start(
@@ -215,7 +210,7 @@ run('io hogs are held to their rates', async (t) => {
   await remove('writer', 'reader');
 });
 
-run('memory grows at once, shrinks by what can be given back, and otherwise not at all', async (t) => {
+test.serial('memory grows at once, shrinks by what can be given back, and otherwise not at all', async (t) => {
   t.timeout(5 * MINUTES);
   await sh(s.host, fileOf('/var/tmp/cache', 60));
   const spec = (limit: string, more = {}) =>
@@ -244,7 +239,7 @@ run('memory grows at once, shrinks by what can be given back, and otherwise not 
   await remove('elastic');
 });
 
-run('what others change is put back, but not for ever; a reload of systemd changes nothing', async (t) => {
+test.serial('what others change is put back, but not for ever; a reload of systemd changes nothing', async (t) => {
   t.timeout(5 * MINUTES);
   const file = `${TREE}/acme/quiet/memory.max`;
   const right = String(32 * MIB);
@@ -278,7 +273,7 @@ run('what others change is put back, but not for ever; a reload of systemd chang
   );
 });
 
-run('limits of a tenant change while its workloads run', async (t) => {
+test.serial('limits of a tenant change while its workloads run', async (t) => {
   t.timeout(5 * MINUTES);
   const tenant = (memory: string) => `[tenant.globex.limits]
 memory = "${memory}"
@@ -335,7 +330,7 @@ io = [{ device = "/dev/vda", writeBps = "8Mi" }]
   t.is(await unharmed('small'), before);
 });
 
-run('a guaranteed workload has its memory and its cpu to itself, down the whole path', async (t) => {
+test.serial('a guaranteed workload has its memory and its cpu to itself, down the whole path', async (t) => {
   t.timeout(5 * MINUTES);
   const cpus = () => filesOf(s.host, TREE, 'acme/bursty/cpuset.cpus.effective', 'globex/small/cpuset.cpus.effective');
   const agent = await sh(s.host, 'systemctl show -P ControlGroup berth');
@@ -365,7 +360,7 @@ run('a guaranteed workload has its memory and its cpu to itself, down the whole 
   t.deepEqual(await filesOf(s.host, TREE, 'initech/memory.min'), ['']);
 });
 
-run('throttled while hardly busy: said, with the change that cures it', async (t) => {
+test.serial('throttled while hardly busy: said, with the change that cures it', async (t) => {
   t.timeout(6 * MINUTES);
   const found = async () => {
     const { conditions } = await s.node.call('node.describe', {});
@@ -379,7 +374,7 @@ run('throttled while hardly busy: said, with the change that cures it', async (t
   t.true((stat.nr_throttled ?? 0) > 0);
 });
 
-run('nothing is left of them, and no step of the ladder was taken against anybody', async (t) => {
+test.serial('nothing is left of them, and no step of the ladder was taken against anybody', async (t) => {
   t.timeout(5 * MINUTES);
   await removeAll(s.node);
   t.is(await leftovers(s.target), '');

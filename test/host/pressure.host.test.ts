@@ -30,14 +30,9 @@ kill = "5s"
 watch = ["lab-watched"]
 `;
 
-// Held to figures, these need a machine that does nothing else: they run when asked for, with BERTH_HOGS=1.
-const asked = process.env.BERTH_HOGS === '1';
-const run = asked ? test.serial : test.serial.skip;
-
 let s: Scenario;
 
 test.before(async (t) => {
-  if (!asked) return;
   t.timeout(10 * MINUTES);
   s = await openScenario('berth-pressure', '[network]\nslots = 0\n\n[metrics]\ninterval = "1s"\n');
   await s.host.write('/usr/local/bin/hook', HOOK);
@@ -108,7 +103,7 @@ async function answers(times: number): Promise<readonly number[]> {
   return took.toSorted((a, b) => a - b);
 }
 
-run('a hog that memory.high stalls without hope goes on before 15 s are over', async (t) => {
+test.serial('a hog that memory.high stalls without hope goes on before 15 s are over', async (t) => {
   t.timeout(5 * MINUTES);
   const after = cursor();
   await sh(s.host, fileOf('/var/tmp/cached', 100));
@@ -143,7 +138,7 @@ run('a hog that memory.high stalls without hope goes on before 15 s are over', a
   );
 });
 
-run("a watched cgroup of somebody else's is let go on, too", async (t) => {
+test.serial("a watched cgroup of somebody else's is let go on, too", async (t) => {
   t.timeout(5 * MINUTES);
   const after = cursor();
   const group = `${MOUNT}/lab-watched`;
@@ -165,7 +160,7 @@ sh -c 'echo $$ > ${group}/cgroup.procs; exec "$@"' sh ${script.join(' ')} > /run
 const hogs = ['hog-1', 'hog-2', 'hog-3'];
 let promised = '';
 
-run('a dry run names the steps and touches nothing; meanwhile the agent answers', async (t) => {
+test.serial('a dry run names the steps and touches nothing; meanwhile the agent answers', async (t) => {
   t.timeout(8 * MINUTES);
   await become('dry-run');
   await sh(s.host, `rm -f /run/hook.json /run/hook.once; ${swap(1000)}`);
@@ -203,7 +198,7 @@ const LADDER = ['suppress', 'reclaim', 'balloon', 'freeze', 'kill'];
 /** Too many for what the milder steps may take away: with some slowed down and some frozen, the rest is more than there is. */
 const crowd = Array.from({ length: 10 }, (_, index) => `crowd-${index}`);
 
-run('the ladder takes its steps in order, against the lowest class first, and takes them back', async (t) => {
+test.serial('the ladder takes its steps in order, against the lowest class first, and takes them back', async (t) => {
   t.timeout(8 * MINUTES);
   await remove(...hogs);
   const after = cursor();

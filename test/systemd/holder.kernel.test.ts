@@ -260,5 +260,3 @@ kernel('requests wait for a holder that is away, and a spawn is not run twice', 
   t.is(listed?.pid, pid);
   t.is(bench.output('waits'), 'once\n');
 });
-
-if (reason !== undefined) test(`holder: skipped, ${reason}`, (t) => t.pass());

@@ -1,8 +1,9 @@
 // Whatever the pressure does and whoever is there: what the ladder promises.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { calm, decide } from '../../../agent/pressure/ladder.js';
 import type { Action, Candidate, LadderState, Resource } from '../../../agent/pressure/types.js';
+import { holds } from '../../runner/property.js';
 import { CALM, candidate, GIB, MIB, reading, settings } from './fixture.js';
 
 const classes = ['guaranteed', 'burstable', 'besteffort'] as const;
@@ -21,7 +22,11 @@ const anyCandidate = fc
 const anyone = fc
   .array(anyCandidate, { minLength: 1, maxLength: 8 })
   .map((list) => list.map(({ more, usage }, index) => candidate(`w${index}`, more, usage)));
-const stall = fc.record({ some: fc.integer({ min: 0, max: 1000 }), share: fc.double({ min: 0, max: 1, noNaN: true }) });
+const stall = fc.oneof(
+  fc.record({ some: fc.integer({ min: 0, max: 1000 }), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  // Without a heavy one no run would ever come to the last steps.
+  fc.record({ some: fc.integer({ min: 600, max: 1000 }), share: fc.double({ min: 0.6, max: 1, noNaN: true }) }),
+);
 const anyReading = fc
   .record({ stall, available: fc.constantFrom(2 * GIB, 100 * MIB), quiet: fc.boolean() })
   .map(({ stall: { some, share }, available, quiet }) =>
@@ -30,7 +35,15 @@ const anyReading = fc
 const anyRun = fc.record({
   ...{
     everyone: anyone,
-    readings: fc.array(fc.record({ reading: anyReading, ms: fc.integer({ min: 50, max: 5000 }) })),
+    // What lasts is what the ladder climbs on: a reading stays for a while.
+    readings: fc.array(
+      fc.record({
+        reading: anyReading,
+        ms: fc.integer({ min: 50, max: 5000 }),
+        times: fc.integer({ min: 1, max: 30 }),
+      }),
+      { minLength: 2, size: 'max', maxLength: 20 },
+    ),
   },
   ...{ resource: fc.constantFrom<Resource>('memory', 'cpu', 'io'), spareNobody: fc.boolean() },
 });
@@ -55,10 +68,11 @@ function play({ everyone, readings, resource, spareNobody }: typeof anyRun exten
       if (action.kind === 'kill') there = there.filter(({ id }) => id !== action.target);
     }
   };
-  for (const { reading: read, ms } of readings) {
-    now += ms;
-    go(now, read);
-  }
+  for (const { reading: read, ms, times } of readings)
+    for (let time = 0; time < times; time++) {
+      now += ms;
+      go(now, read);
+    }
   const pressed = steps.length;
   for (let second = 0; second < 400; second++) {
     now += 1000;
@@ -67,24 +81,42 @@ function play({ everyone, readings, resource, spareNobody }: typeof anyRun exten
   return { steps, pressed, state, how };
 }
 
+/** Counts what all runs of a property saw: a ladder that takes no step must not pass. */
+function counted(steps: readonly Step[], seen: Map<string, number>): void {
+  for (const { action } of steps) seen.set(action.kind, (seen.get(action.kind) ?? 0) + 1);
+}
+
+function happened(t: ExecutionContext, seen: ReadonlyMap<string, number>, ...kinds: readonly string[]): void {
+  const figures = JSON.stringify(Object.fromEntries(seen));
+  for (const kind of kinds) t.true((seen.get(kind) ?? 0) >= 5, `${kind} was taken in several runs: ${figures}`);
+}
+
 test('no action on a guaranteed workload while there is any other, and for cpu and io on besteffort alone', (t) => {
-  fc.assert(
+  const seen = new Map<string, number>();
+  holds(
+    t,
     fc.property(anyRun, (one) => {
-      for (const { action, there } of play(one).steps) {
+      const { steps } = play(one);
+      counted(steps, seen);
+      for (const { action, there } of steps) {
         const target = there.find(({ id }) => id === action.target);
         if (one.resource !== 'memory') t.is(target?.class, 'besteffort');
         else if (target?.class === 'guaranteed') t.true(there.every((other) => other.class === 'guaranteed'));
       }
     }),
   );
-  t.pass();
+  happened(t, seen, 'suppress', 'reclaim', 'freeze', 'kill');
 });
 
 test('a kill takes nobody of a class above that of somebody who would do as well', (t) => {
   const order = { besteffort: 0, burstable: 1, guaranteed: 2 };
-  fc.assert(
+  const seen = new Map<string, number>();
+  holds(
+    t,
     fc.property(anyRun, (one) => {
-      for (const { action, there } of play({ ...one, resource: 'memory' }).steps) {
+      const { steps } = play({ ...one, resource: 'memory' });
+      counted(steps, seen);
+      for (const { action, there } of steps) {
         if (action.kind !== 'kill') continue;
         const target = there.find(({ id }) => id === action.target);
         const lower = there.filter(
@@ -94,13 +126,16 @@ test('a kill takes nobody of a class above that of somebody who would do as well
       }
     }),
   );
-  t.pass();
+  happened(t, seen, 'kill');
 });
 
 test('between two kills lies the cool-down, and between two rungs theirs', (t) => {
-  fc.assert(
+  const seen = new Map<string, number>();
+  holds(
+    t,
     fc.property(anyRun, (one) => {
       const { steps, how } = play({ ...one, resource: 'memory' });
+      counted(steps, seen);
       const up = steps.filter(({ action }) => !['release', 'deflate', 'thaw'].includes(action.kind));
       for (const [index, { action, at }] of up.entries()) {
         const before = up[index - 1];
@@ -113,13 +148,16 @@ test('between two kills lies the cool-down, and between two rungs theirs', (t) =
       );
     }),
   );
-  t.pass();
+  happened(t, seen, 'reclaim', 'freeze', 'kill');
 });
 
 test('after it has been calm for a while nothing is held, and nothing was done in that time but to undo', (t) => {
-  fc.assert(
+  const seen = new Map<string, number>();
+  holds(
+    t,
     fc.property(anyRun, (one) => {
       const { steps, pressed, state } = play(one);
+      counted(steps, seen);
       t.deepEqual([state.level, state.applied], ['calm', []]);
       for (const { action } of steps.slice(pressed)) t.true(['release', 'deflate', 'thaw'].includes(action.kind));
       // Whoever was taken hold of and is still there was let go.
@@ -135,5 +173,5 @@ test('after it has been calm for a while nothing is held, and nothing was done i
       t.deepEqual([...held], []);
     }),
   );
-  t.pass();
+  happened(t, seen, 'suppress', 'freeze', 'release', 'thaw');
 });

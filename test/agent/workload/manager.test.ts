@@ -78,8 +78,8 @@ test('an exhausted pool has its own code', async (t) => {
   await life.manager.recover();
   await life.manager.create(specOf());
   await t.throwsAsync(life.manager.create(specOf({ id: 'web-2' })), { code: 'address_pool_exhausted' });
-  await life.manager.create(specOf({ id: 'web-3', network: { mode: 'host' } }));
-  t.pass('who needs no address is not refused');
+  const { sandbox } = await life.manager.create(specOf({ id: 'web-3', network: { mode: 'host' } }));
+  t.is(sandbox.address, null, 'a workload without an address is not refused');
 });
 
 test('the code a process ends with is kept, and nothing else of it', async (t) => {
@@ -204,5 +204,8 @@ test('a cordoned node takes nothing new and keeps what it has', async (t) => {
   manager.setCordoned(true);
   await t.throwsAsync(manager.create(specOf({ id: 'web-2' })), { code: 'cordoned' });
   await until(state('running'));
-  t.pass();
+  t.deepEqual(
+    manager.records().map(({ id, state }) => `${id} ${state}`),
+    ['web-1 running'],
+  );
 });

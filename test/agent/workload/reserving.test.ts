@@ -52,8 +52,8 @@ test('a reservation holds address and ports, too', async (t) => {
   await life.manager.create(specOf({ id: 'c' }));
   await t.throwsAsync(life.manager.create(specOf({ id: 'd' })), { code: 'address_pool_exhausted' });
   await life.manager.releaseReservation('web-1', null);
-  await life.manager.create(specOf({ id: 'd', network: { ports: [port] } }));
-  t.pass();
+  const { sandbox } = await life.manager.create(specOf({ id: 'd', network: { ports: [port] } }));
+  t.is(sandbox.address, '10.9.0.0');
 });
 
 test('a reservation holds cpus for its workload alone, over an end of the agent and over a commit that fails', async (t) => {
@@ -194,7 +194,7 @@ test('a clock on the wall that jumps neither shortens nor stretches it', async (
   life.clock.set(0);
   life.clock.pass(30_001);
   await life.manager.create(specOf({ id: 'b' }));
-  t.pass();
+  t.deepEqual(held(life), [1, 0]);
 });
 
 test('a killed agent’s successor keeps it for the time that is left', async (t) => {

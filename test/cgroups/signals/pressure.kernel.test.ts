@@ -27,7 +27,7 @@ pressure('stalls of the host and of a cgroup are told', async (t) => {
   await Promise.all([host.until(), cgroup.until()]);
   // Once more: nothing has to be armed anew.
   await cgroup.until(undefined, 1);
-  t.pass();
+  t.true(cgroup.all.length >= 2);
 });
 
 pressure('a trigger whose cgroup goes falls silent', async (t) => {

@@ -4,13 +4,15 @@ import fc from 'fast-check';
 import { attribute, eachAttribute } from '../../../netns/netlink/attribute.js';
 import { NLM_F, NLMSG } from '../../../netns/netlink/constants.js';
 import { message, parseAcknowledgement, parseMessages, setSequence } from '../../../netns/netlink/message.js';
+import { holds } from '../../runner/property.js';
 import { INVALID_GATEWAY, NO_SUCH_LINK } from './fixtures.js';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 
 test('any attributes in any number of messages come back as they were', (t) => {
   const attributes = fc.array(fc.tuple(fc.integer({ min: 1, max: 0x3fff }), bytes), { maxLength: 8 });
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.array(attributes, { maxLength: 5 }), fc.nat(), (lists, sequence) => {
       const sent = lists.map((list) => {
         const one = message(16, 5, ...list.map(([type, payload]) => attribute(type, payload)));
@@ -28,11 +30,11 @@ test('any attributes in any number of messages come back as they were', (t) => {
       t.deepEqual(read, lists);
     }),
   );
-  t.pass();
 });
 
 test('arbitrary bytes never throw and never read past the end', (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(bytes, (garbage) => {
       for (const received of parseMessages(garbage)) {
         t.true(received.end <= garbage.length);
@@ -42,7 +44,6 @@ test('arbitrary bytes never throw and never read past the end', (t) => {
       }
     }),
   );
-  t.pass();
 });
 
 test('an error carries the errno of the kernel', (t) => {

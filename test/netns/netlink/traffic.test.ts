@@ -14,6 +14,7 @@ import {
   parseQdisc,
 } from '../../../netns/netlink/traffic.js';
 import { INGRESS_HANDLE, TC_H } from '../../../netns/netlink/traffic-constants.js';
+import { holds } from '../../runner/property.js';
 import * as real from './traffic-fixtures.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -40,28 +41,29 @@ function head(request: Buffer): { type: number; flags: number; body: string } {
 }
 
 test('token buckets survive building and parsing, 64-bit rates included', (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(places, buckets, (place, bucket) => {
       const read = parseQdisc(only(newTokenBucket(place, bucket)));
       t.deepEqual(read, { ...place, kind: 'tbf', bucket, counters: undefined });
       if (read.bucket !== undefined) t.true(sameTokenBucket(read.bucket, bucket));
     }),
   );
-  t.pass();
 });
 
 test('redirects survive building and parsing', (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(index, fc.integer({ min: 1, max: 0xffff }), index, (link, priority, target) => {
       const read = parseFilter(only(newRedirect(link, priority, target)));
       t.deepEqual(read, { index: link, priority, kind: 'u32', redirect: target });
     }),
   );
-  t.pass();
 });
 
 test('arbitrary attributes behind a header are read without an error', (t) => {
-  fc.assert(
+  holds(
+    t,
     fc.property(fc.uint8Array({ minLength: 20, maxLength: 300 }), (bytes) => {
       const buffer = Buffer.from(bytes);
       const garbage = { type: 36, flags: 0, sequence: 0, buffer, start: 0, end: buffer.length };
@@ -69,7 +71,6 @@ test('arbitrary attributes behind a header are read without an error', (t) => {
       parseFilter(garbage);
     }),
   );
-  t.pass();
 });
 
 test('the same bucket as tc makes', (t) => {
