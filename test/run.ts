@@ -1,12 +1,14 @@
 // `npm test`: every tier this machine can carry, one after the other, and a closing line with counts.
 //   node dist/test/run.js [--tier unit,kernel,host] [--match PATTERN]
-// Under CI=true a tier that cannot run is a failure; elsewhere it is named with the reason.
+// Under CI=true a tier that cannot run and a test that is skipped are failures, unless runner/skips.ts lists them; elsewhere
+// they are named with the reason. The last line is the count, alone on its line: a program reads it.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Counts, type Outcome, runAva } from './runner/ava.js';
+import { type Counts, firstFailure, type Outcome, runAva } from './runner/ava.js';
 import { TIERS, type Tier, tierOf } from './runner/tiers.js';
+import { type SecondTry, verdict } from './runner/verdict.js';
 
 const { values } = parseArgs({ options: { tier: { type: 'string' }, match: { type: 'string' } } });
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -16,54 +18,67 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   .map((file) => join('dist', 'test', file))
   .sort();
 
+const strict = process.env.CI === 'true';
 const total = { passed: 0, failed: 0, skipped: 0 };
+const skipped: string[] = [];
+const secondTries: SecondTry[] = [];
 const lines: string[] = [];
 const failures: string[] = [];
+/** The details of first tries. */
+const firstTries: string[] = [];
 for (const tier of TIERS) {
   if (!wanted.includes(tier.name)) continue;
   const mine = files.filter((file) => tierOf(file) === tier.name);
   if (mine.length === 0) continue;
   const reason = await prepare(tier);
   if (reason !== undefined) {
-    const failed = process.env.CI === 'true';
-    total[failed ? 'failed' : 'skipped'] += 1;
-    lines.push(`${tier.name}: ${failed ? 'FAILED, could not run' : 'skipped'}: ${reason}`);
+    total.skipped += 1;
+    skipped.push(`tier ${tier.name}`);
+    lines.push(`${tier.name}: skipped: ${reason}`);
     continue;
   }
   process.stdout.write(`\n== ${tier.name}: ${tier.what} (${mine.length} files)\n`);
-  const begun = Date.now();
+  const begun = performance.now();
   const result = await runTier(mine, tier);
   total.passed += result.passed;
   total.failed += result.failed;
   total.skipped += result.skipped;
-  const seconds = Math.round((Date.now() - begun) / 1000);
+  const seconds = Math.round((performance.now() - begun) / 1000);
   lines.push(
     `${tier.name}: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped in ${seconds} s`,
   );
 }
-// Whoever sees but the end of the output has to see what failed.
+const { counts, complaints, lines: twice } = verdict({ counts: total, skipped, secondTries }, strict);
+failures.push(...complaints);
+if (firstTries.length > 0) process.stdout.write(`\n== what failed in a first try\n${firstTries.join('\n\n')}\n`);
+// A reader who sees only the end of the output still sees what failed.
 if (failures.length > 0) process.stdout.write(`\n== what failed\n${failures.join('\n\n')}\n`);
 if (lines.length === 0) lines.push('no test matches');
+if (skipped.length > 0) lines.push(...skipped.map((name) => `skipped: ${name}`));
+lines.push(...twice);
 process.stdout.write(
-  `\n${lines.join('\n')}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`,
+  `\n${lines.join('\n')}\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
 );
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+process.exitCode = counts.failed > 0 ? 1 : 0;
 
 /**
  * A tier with a second try runs file by file, each in a process of its own: what it needs of the machine (a lab host under
  * emulation, links and cgroups that the kernel makes and removes in its own time) can fail for reasons that are not ours.
- * The second try is said aloud, with what failed in the first; a third there is not.
+ * Each second try is counted, and too many of them fail the run (runner/verdict.ts); a third there is not.
  */
 async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
   if (!tier.secondTry) return told(await runAva(mine, tier));
   const sum = { passed: 0, failed: 0, skipped: 0 };
   for (const file of mine) {
-    let result = told(await runAva([file], tier));
-    if (result.failed > 0) {
-      lines.push(`${tier.name}: ${file} failed (${result.failed}) and was run again`);
-      process.stdout.write(`\n${lines.at(-1)}\n`);
-      result = told(await runAva([file], tier));
+    let outcome = await runAva([file], tier);
+    if (outcome.failed > 0) {
+      const reason = firstFailure(outcome.failures);
+      secondTries.push({ file, reason });
+      firstTries.push(`${file}\n${outcome.failures}`);
+      process.stdout.write(`\n${tier.name}: ${file} failed and is run again: ${reason}\n`);
+      outcome = await runAva([file], tier);
     }
+    const result = told(outcome);
     sum.passed += result.passed;
     sum.failed += result.failed;
     sum.skipped += result.skipped;
@@ -73,6 +88,7 @@ async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
 
 function told(outcome: Outcome): Counts {
   if (outcome.failed > 0) failures.push(outcome.failures);
+  skipped.push(...outcome.skippedTests);
   return outcome;
 }
 

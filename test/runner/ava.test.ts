@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseCounts, parseFailures } from './ava.js';
+import { firstFailure, parseCounts, parseFailures, parseSkipped } from './ava.js';
 
 const FAILED = `
   ✔ linux › epoll › what is ready is told once
@@ -34,4 +34,16 @@ test('what failed is told with its details, what passed is not', (t) => {
 
 test('a report that was cut short is searched for its marks', (t) => {
   t.is(parseFailures('  ✔ a › b\n  ✖ Timed out while running tests\n').trim(), '✖ Timed out while running tests');
+});
+
+test('skipped tests are read by their titles', (t) => {
+  const report = '  ✔ linux › a\n  - [skip] linux › needs root\n  - [skip] alone\n  ─\n\n  1 test passed\n';
+  t.deepEqual(parseSkipped(report), ['linux › needs root', 'alone']);
+  t.deepEqual(parseSkipped(FAILED), []);
+});
+
+test('the first failure is told in one line', (t) => {
+  t.is(firstFailure(parseFailures(FAILED)), 'linux › epoll › what is closed is told The line is closed');
+  t.is(firstFailure('  ✖ Timed out while running tests'), 'Timed out while running tests');
+  t.is(firstFailure(''), 'ava ended with an error and named no test');
 });

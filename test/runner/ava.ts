@@ -12,6 +12,8 @@ export interface Counts {
 export interface Outcome extends Counts {
   /** What ava wrote about that which failed; empty when nothing did. */
   readonly failures: string;
+  /** Titles of the skipped tests, each after the path of its file when there are several. */
+  readonly skippedTests: readonly string[];
 }
 
 /** Runs ava on compiled files, its report passed through, and reads the outcome off its closing lines. */
@@ -29,7 +31,7 @@ export async function runAva(files: readonly string[], tier: Tier): Promise<Outc
   const counts = parseCounts(plain);
   // Crashes, uncaught rejections and time-outs are no failed tests to ava, but its exit code tells.
   const failed = code === 0 ? counts.failed : Math.max(1, counts.failed);
-  return { ...counts, failed, failures: failed > 0 ? parseFailures(plain) : '' };
+  return { ...counts, failed, failures: failed > 0 ? parseFailures(plain) : '', skippedTests: parseSkipped(plain) };
 }
 
 /** `12 tests passed`, `1 test failed`, `2 tests skipped`. */
@@ -51,4 +53,15 @@ export function parseFailures(text: string): string {
   const rule = text.search(RULE);
   const [report, details] = rule < 0 ? [text, ''] : [text.slice(0, rule), text.slice(rule)];
   return [...(report.match(MARKED) ?? []), details.trimEnd()].join('\n');
+}
+
+/** The titles of the tests that the report says were skipped. */
+export function parseSkipped(text: string): string[] {
+  return [...text.matchAll(/^\s*- \[skip\] (.*)$/gm)].map((match) => (match[1] ?? '').trim());
+}
+
+/** The first failure of a report in one line: the test, and what it said, without the mark. */
+export function firstFailure(failures: string): string {
+  const first = failures.split('\n').find((line) => line.trim() !== '');
+  return (first ?? 'ava ended with an error and named no test').replace(/^\s*[✘✖]\s*(\[fail\]: )?/, '').trim();
 }
