@@ -25,6 +25,7 @@ import type { NetworkHealth } from './network/health.js';
 import { conditions, describe, type PlacementDescription } from './placement/describe.js';
 import { readForeign, type Violation, violations } from './placement/foreign.js';
 import type { Pressure } from './pressure/engine.js';
+import { Serial } from './serial.js';
 import type {
   AgentService,
   CapacityRow,
@@ -36,6 +37,7 @@ import type {
   Outlook,
   Reloaded,
 } from './service.js';
+import { Shared } from './shared.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
 import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
@@ -84,11 +86,18 @@ const SHOWN = [
   ...['io.max', 'io.weight', 'pids.max', 'pids.current', 'pids.peak'],
 ];
 
+/** How long findings of the doctor are told again: a look at the whole host takes a while. */
+const FINDINGS_MS = 2000;
+
 export class Agent implements AgentService {
   readonly #parts: AgentParts;
+  readonly #findings = new Shared(() => this.#examine(), FINDINGS_MS);
+  readonly #cordoning = new Serial();
+  #binaries: HostFacts['binaries'];
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#binaries = parts.facts.binaries;
   }
 
   describe(): NodeDescription {
@@ -198,20 +207,24 @@ export class Agent implements AgentService {
     if (action === 'plan') return (await tuner.plan(workloads)).map((one) => ({ ...one, now: one.before }));
     const settings = await (action === 'fix' ? tuner.apply(workloads) : tuner.rollback());
     world.density.look();
+    this.#findings.forget();
     if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings } });
     return settings;
   }
 
   reload(): Promise<Reloaded> {
+    this.#findings.forget();
     return this.#parts.reload();
   }
 
-  async setCordoned(cordoned: boolean): Promise<void> {
+  setCordoned(cordoned: boolean): Promise<void> {
     const { manager, cordon, world } = this.#parts;
-    if (manager.cordoned === cordoned) return;
-    await cordon.set(cordoned);
-    manager.setCordoned(cordoned);
-    world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
+    return this.#cordoning.run(async () => {
+      if (manager.cordoned === cordoned) return;
+      await cordon.set(cordoned);
+      manager.setCordoned(cordoned);
+      world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
+    });
   }
 
   fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
@@ -276,14 +289,21 @@ export class Agent implements AgentService {
     return this.#parts.world.output.read(id, options);
   }
 
-  async doctor(): Promise<readonly Condition[]> {
-    await Promise.all([this.#parts.reaper.sweep({ now: false }), this.#parts.health.refresh()]);
-    const { kvm } = this.#parts.facts;
-    return this.#diagnose({ ...(await probeHost()), ...(kvm === undefined ? {} : { kvm }) });
+  doctor(): Promise<readonly Condition[]> {
+    return this.#findings.get();
   }
 
-  cleanup(): Promise<readonly string[]> {
-    return this.#parts.reaper.sweep({ now: true });
+  cleanup(signal?: AbortSignal): Promise<readonly string[]> {
+    this.#findings.forget();
+    return this.#parts.reaper.sweep({ now: true, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  async #examine(): Promise<readonly Condition[]> {
+    await Promise.all([this.#parts.reaper.sweep({ now: false }), this.#parts.health.refresh()]);
+    const { kvm } = this.#parts.facts;
+    const facts = await probeHost({ binaries: this.#binaries });
+    this.#binaries = facts.binaries;
+    return this.#diagnose({ ...facts, ...(kvm === undefined ? {} : { kvm }) });
   }
 
   #ready(): boolean {

@@ -3,9 +3,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeFile, replaceFile } from './durable.js';
+import { Serial } from './serial.js';
 
 export class Cordon {
   readonly #path: string;
+  readonly #writes = new Serial();
 
   constructor(stateDirectory: string) {
     this.#path = join(stateDirectory, 'cordoned');
@@ -15,7 +17,8 @@ export class Cordon {
     return existsSync(this.#path);
   }
 
-  async set(cordoned: boolean): Promise<void> {
-    await (cordoned ? replaceFile(this.#path, '') : removeFile(this.#path));
+  /** Durable when it resolves. Of several at once the last one stays. */
+  set(cordoned: boolean): Promise<void> {
+    return this.#writes.run(() => (cordoned ? replaceFile(this.#path, '') : removeFile(this.#path)));
   }
 }

@@ -11,6 +11,7 @@ import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
 import { createLog } from './log.js';
 import { Reloading } from './reload.js';
+import { Shutdown } from './shutdown.js';
 import { endAll } from './workload/farewell.js';
 import type { Log } from './workload/ports.js';
 import { parseDuration } from './workload/units.js';
@@ -24,6 +25,10 @@ export interface AgentOptions {
 /** What a stop takes at most beside the grace of workloads. */
 const STOP_MS = 15_000;
 const EXIT_MS = 500;
+/** For requests under way when a stop begins. */
+const REQUESTS_MS = 1500;
+/** For the event log, and what goes after it. */
+const LAST_MS = 700;
 
 /** Runs until SIGTERM or SIGINT. Returns the exit code; errors that prevent the start are logged with their hint. */
 export async function runAgent(config: Config, options: AgentOptions): Promise<number> {
@@ -31,6 +36,8 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
   const log = createLog(config.log.level, { prefix: notify.active });
   try {
     await serve(config, options, notify, log);
+    // A step of the shutdown that was cut may hold a thread or a connection.
+    setTimeout(() => process.exit(0), EXIT_MS).unref();
     return 0;
   } catch (error) {
     const report = reportOf(error);
@@ -87,24 +94,26 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   clearInterval(watchdog);
   ending.abort();
   events.append({ type: 'agent.stopping', data: {} });
-  await task.stop();
-  await control.stop();
-  await prediction.configure('off');
-  await observation.stop();
-  await overhead.stop();
-  await pressure.close();
+  const shutdown = new Shutdown({ log });
+  await shutdown.step('requests and connections', () => control.stop(REQUESTS_MS));
+  await shutdown.step('housekeeping', async () => task.stop());
+  await shutdown.step('prediction', () => prediction.configure('off'));
+  await shutdown.step('metrics', () => observation.stop());
+  await shutdown.step('overhead', () => overhead.stop());
+  await shutdown.step('pressure', () => pressure.close());
   pinning.close();
-  await world.placement.close();
-  await drift.close();
-  await limits.close();
+  await shutdown.step('placement', () => world.placement.close());
+  await shutdown.step('network drift', () => drift.close());
+  await shutdown.step('limits', () => limits.close());
   manager.close();
   governor.close();
   if (await hostGoesDown()) await farewell(parts, notify);
   else log.info({}, 'stopping; workloads go on');
-  await events.close();
+  const last = new Shutdown({ log, allMs: LAST_MS });
+  await last.step('event log', () => events.close());
   rooms.holder.close();
-  await rooms.signals.close();
-  await rooms.network.close();
+  await last.step('signals', () => rooms.signals.close());
+  await last.step('network', () => rooms.network.close());
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */

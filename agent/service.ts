@@ -238,5 +238,5 @@ export interface AgentService {
   logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
-  cleanup(): Promise<readonly string[]>;
+  cleanup(signal?: AbortSignal): Promise<readonly string[]>;
 }

@@ -67,7 +67,12 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['config_invalid'],
     hostOnly: true,
   },
-  'node.doctor': { does: 'Runs the checks of the host.', result: '{ conditions: Condition[] }', errors: [] },
+  'node.doctor': {
+    does: 'Runs the checks of the host; what they found is told again for two seconds.',
+    result: '{ conditions: Condition[] }',
+    errors: [],
+    hostOnly: true,
+  },
   'node.cleanup': {
     does: 'Removes what berth owns and nothing is attached to.',
     result: '{ removed: string[] }',

@@ -7,11 +7,10 @@ import type { Config } from '../config/schema.js';
 import { reportOf } from '../errors.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { EventLog } from './event-log.js';
-import { Heartbeat } from './heartbeat.js';
-import { CLOSE } from './limits.js';
 import { PROTOCOL } from './rpc.js';
 import type { Session } from './session.js';
 import type { SchedulerStatus } from './stats.js';
+import { watchPeer } from './transport.js';
 
 export type SchedulerConfig = Config['control']['scheduler'][number];
 
@@ -72,7 +71,10 @@ export class Dialer {
   async stop(signal: AbortSignal): Promise<void> {
     this.#stop.abort();
     await this.#session?.drain(signal);
-    if (this.#session === undefined) this.#socket?.terminate();
+    // One that does not answer the goodbye is not waited for.
+    const socket = this.#socket;
+    if (this.#session === undefined || signal.aborted) socket?.terminate();
+    else signal.addEventListener('abort', () => socket?.terminate(), { once: true });
     await this.#running;
   }
 
@@ -135,17 +137,9 @@ export class Dialer {
     this.#since = this.#openedAt;
     log.info({ scheduler: scheduler.id, url: scheduler.url }, 'scheduler connected');
     events.append({ type: 'scheduler.connected', data: { scheduler: scheduler.id } });
-    const peer = {
-      ping: () => socket.ping(),
-      dead: () => {
-        session.close(CLOSE.dead, 'dead', 'no answer to three pings');
-        socket.terminate();
-      },
-    };
-    const heartbeat = new Heartbeat(peer, this.#options.heartbeatMs);
-    for (const sound of ['pong', 'ping', 'message'] as const) socket.on(sound, () => heartbeat.heard());
+    const unwatch = watchPeer(socket, session, this.#options.heartbeatMs);
     return (reason) => {
-      heartbeat.stop();
+      unwatch();
       this.#session = undefined;
       this.#since = now();
       events.append({ type: 'scheduler.disconnected', data: { scheduler: scheduler.id, reason } });

@@ -17,6 +17,8 @@ export interface Context {
   readonly service: AgentService;
   readonly grant: Grant;
   readonly now: () => number;
+  /** Aborts when the session ends, and at the end of a shutdown's patience: a long call takes it on. */
+  readonly signal: AbortSignal;
   hello(hello: Hello): Promise<Results['session.hello']>;
   subscribe(since: number | undefined): Results['events.subscribe'];
   ack(cursor: number): Promise<number>;
@@ -49,10 +51,13 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireHost(grant, 'node.reload');
     return service.reload();
   },
-  'node.doctor': async (_params, { service }) => ({ conditions: await service.doctor() }),
-  'node.cleanup': async (_params, { service, grant }) => {
+  'node.doctor': async (_params, { service, grant }) => {
+    requireHost(grant, 'node.doctor');
+    return { conditions: await service.doctor() };
+  },
+  'node.cleanup': async (_params, { service, grant, signal }) => {
     requireHost(grant, 'node.cleanup');
-    return { removed: await service.cleanup() };
+    return { removed: await service.cleanup(signal) };
   },
   'node.tune': async ({ action }, { service, grant }) => {
     requireHost(grant, 'node.tune');

@@ -160,7 +160,8 @@ Generated from \`agent/control/methods.ts\`; do not edit. Machine-readable: [pro
 JSON-RPC 2.0 over websocket, subprotocol \`${PROTOCOL}\`, text messages, no compression, no batches, parameters by name.
 The agent serves it on its local socket, and dials every \`[[control.scheduler]]\`, naming itself in the headers
 \`X-Berth-Node\` and \`X-Berth-Version\` with \`Authorization: Bearer\` from \`token_file\`. On a dialled connection the
-scheduler speaks first, with \`session.hello\`.
+scheduler speaks first, with \`session.hello\`. The agent pings every peer each \`control.heartbeat\`, and hangs up after
+three pings without an answer.
 
 ## Limits of one connection
 
@@ -171,6 +172,7 @@ scheduler speaks first, with \`session.hello\`.
 | id of a request | a number, or a string of at most ${MOST_ID} characters |
 | result | ${LIMITS.replyBytes} bytes, else \`reply_too_large\` |
 | error | ${ERROR_BYTES} bytes: it names the first ${MOST_PROBLEMS} wrong fields, and how many there are as \`count\` |
+| connections to the local socket | ${LIMITS.connections}, each a session within ${LIMITS.handshakeMs / 1000} s |
 | requests in flight | ${LIMITS.requestsInFlight} |
 | requests a second | ${LIMITS.requestsPerSecond} |
 | unread replies | ${LIMITS.bufferedBytes} bytes, then the connection is closed |

@@ -7,6 +7,10 @@ export interface Limits {
   readonly replyBytes: number;
   readonly requestsInFlight: number;
   readonly requestsPerSecond: number;
+  /** Open at once on the local socket, handshakes included. */
+  readonly connections: number;
+  /** Milliseconds that a connection may take to become a session. */
+  readonly handshakeMs: number;
   /** Bytes not yet taken by the peer, above which one more reply finds a slow reader, and disconnects it. */
   readonly bufferedBytes: number;
   /** Bytes not yet taken, above which events wait in the log instead; who falls out of the log is disconnected. */
@@ -18,6 +22,8 @@ export const LIMITS: Limits = {
   replyBytes: 8 << 20,
   requestsInFlight: 64,
   requestsPerSecond: 500,
+  connections: 256,
+  handshakeMs: 5000,
   bufferedBytes: 4 << 20,
   eventBytes: 256 << 10,
 };

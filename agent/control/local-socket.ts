@@ -2,24 +2,32 @@
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { codeOf } from '../../linux/errors.js';
 import { BerthError } from '../errors.js';
+import { Connections } from './connections.js';
 import { PROTOCOL } from './rpc.js';
 
 export interface LocalSocketOptions {
   readonly path: string;
   /** Bytes of one message. */
   readonly maxPayload: number;
+  /** Open at once, handshakes included; more are turned away. */
+  readonly connections: number;
+  /** Milliseconds from the connection to the end of the handshake. */
+  readonly handshakeMs: number;
   readonly onConnection: (socket: WebSocket) => void;
 }
 
 export interface LocalSocket {
-  /** Takes no new connections; resolves when every old one has ended. Removes the file. */
-  close(): Promise<void>;
+  /**
+   * Takes no new connections, cuts those without a handshake, and removes the file. Resolves when every session has ended:
+   * when `signal` aborts, they are cut as well.
+   */
+  close(signal: AbortSignal): Promise<void>;
 }
 
 /** Listens. Throws `socket_in_use` when another agent answers there; a socket nobody answers on is replaced. */
@@ -38,10 +46,15 @@ export async function listenLocal(options: LocalSocketOptions): Promise<LocalSoc
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
     response.end(`This socket speaks ${PROTOCOL} over websocket.\n`);
   });
+  const connections = new Connections(options);
+  server.on('connection', (socket: Socket) => connections.opened(socket));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     if (!offers(request)) refuse(socket, 400, `the subprotocol ${PROTOCOL} is required`);
-    else websockets.handleUpgrade(request, socket, head, options.onConnection);
+    else {
+      connections.agreed(socket);
+      websockets.handleUpgrade(request, socket, head, options.onConnection);
+    }
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -49,7 +62,13 @@ export async function listenLocal(options: LocalSocketOptions): Promise<LocalSoc
   });
   await chmod(path, 0o660);
   return {
-    close: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    close: (signal) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      connections.cutHandshakes();
+      if (signal.aborted) connections.cutAll();
+      else signal.addEventListener('abort', () => connections.cutAll(), { once: true });
+      return closed;
+    },
   };
 }
 

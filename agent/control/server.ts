@@ -14,7 +14,10 @@ import { listenLocal } from './local-socket.js';
 import { NumberFile } from './number-file.js';
 import type { Session, SessionHost } from './session.js';
 import { type ControlStats, Counters } from './stats.js';
-import { serve } from './transport.js';
+import { serve, watchPeer } from './transport.js';
+
+/** For a peer to take the goodbye. */
+const HANG_UP_MS = 500;
 
 export interface ControlLog extends DialLog {
   error(fields: object, message: string): void;
@@ -79,7 +82,9 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
   const local = await listenLocal({
     path: socketPath,
     maxPayload: limits.messageBytes,
-    onConnection: (socket) => accept(socket, { kind: 'local' }),
+    connections: limits.connections,
+    handshakeMs: limits.handshakeMs,
+    onConnection: (socket) => watchPeer(socket, accept(socket, { kind: 'local' }), heartbeatMs),
   });
   const dialers = config.control.scheduler.map(
     (scheduler) =>
@@ -111,7 +116,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     },
     stop: async (graceMs = 5000) => {
       const signal = AbortSignal.timeout(graceMs);
-      const closed = local.close();
+      const closed = local.close(AbortSignal.timeout(graceMs + HANG_UP_MS));
       await Promise.all([
         ...dialers.map((dialer) => dialer.stop(signal)),
         ...[...sessions].map((session) => session.drain(signal)),

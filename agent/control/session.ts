@@ -1,4 +1,5 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
+import { setMaxListeners } from 'node:events';
 import { BerthError, type ErrorCode, reportOf } from '../errors.js';
 import type { AgentService, BerthEvent } from '../service.js';
 import { bytesOf } from './answer-size.js';
@@ -16,6 +17,7 @@ import { type Context, dispatch, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
 import type { MethodName, Results } from './methods.js';
+import { orAbort } from './or-abort.js';
 import {
   errorMessage,
   notificationMessage,
@@ -53,6 +55,7 @@ export class Session {
   readonly #transport: Transport;
   readonly #peer: Peer;
   readonly #bucket: TokenBucket;
+  readonly #ending = new AbortController();
   #grant: Grant | undefined;
   #subscription: Subscription | undefined;
   #inFlight = 0;
@@ -64,6 +67,8 @@ export class Session {
     this.#transport = transport;
     this.#peer = peer;
     this.#bucket = new TokenBucket(host.limits.requestsPerSecond, host.now());
+    // Each request under way listens to it.
+    setMaxListeners(0, this.#ending.signal);
     if (peer.kind === 'local') this.#grant = LOCAL_GRANT;
   }
 
@@ -96,6 +101,7 @@ export class Session {
   /** The connection has ended, from whichever side. */
   ended(): void {
     this.#open = false;
+    this.#ending.abort(new BerthError('shutting_down', 'the session has ended'));
     this.#subscription?.end();
     this.#host.fence.leave(this);
     this.#draining?.resolve();
@@ -129,7 +135,7 @@ export class Session {
       if (refusal !== undefined) throw refusal;
       if (!isMethod(method))
         throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
-      const value = await dispatch(method, params, this.#context());
+      const value = await orAbort(dispatch(method, params, this.#context()), this.#ending.signal);
       this.#requireShort(value);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
@@ -181,6 +187,7 @@ export class Session {
       service: this.#host.service,
       grant: this.#grant ?? { scheduler: null, tenants: new Set() },
       now: this.#host.now,
+      signal: this.#ending.signal,
       hello: (hello) => this.#hello(hello),
       subscribe: (since) => this.#subscribe(since),
       ack: (cursor) => this.#ack(cursor),

@@ -1,11 +1,12 @@
 // A session on a websocket: the only place where the two meet.
 import type { WebSocket } from 'ws';
 import type { Peer } from './authorise.js';
+import { Heartbeat } from './heartbeat.js';
 import { CLOSE } from './limits.js';
 import { Session, type SessionHost } from './session.js';
 
 /** How long a peer may take to answer a close before the socket is cut. */
-const CLOSE_MS = 2000;
+const CLOSE_MS = 500;
 
 /** Serves `peer` on an open websocket until it closes. `maxPayload` is the business of whoever made the socket. */
 export function serve(host: SessionHost, socket: WebSocket, peer: Peer): Session {
@@ -40,4 +41,19 @@ export function serve(host: SessionHost, socket: WebSocket, peer: Peer): Session
   });
   socket.on('close', () => session.close(CLOSE.normal, 'peer', ''));
   return session;
+}
+
+/** Pings the peer, and hangs up when it does not answer: a half-open connection ends. Returns the way to stop it. */
+export function watchPeer(socket: WebSocket, session: Session, intervalMs: number): () => void {
+  const peer = {
+    ping: () => socket.ping(),
+    dead: () => {
+      session.close(CLOSE.dead, 'dead', 'no answer to three pings');
+      socket.terminate();
+    },
+  };
+  const heartbeat = new Heartbeat(peer, intervalMs);
+  for (const sound of ['pong', 'ping', 'message'] as const) socket.on(sound, () => heartbeat.heard());
+  socket.once('close', () => heartbeat.stop());
+  return () => heartbeat.stop();
 }

@@ -1,7 +1,7 @@
 // The programs of others that berth can use, and where they are.
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
 export const BINARIES = ['crun', 'runc', 'qemu-system-x86_64', 'firecracker', 'nft'] as const;
@@ -12,15 +12,21 @@ export interface Binary {
   readonly path: string;
   /** As it says itself; undefined when it would not say. */
   readonly version?: string;
+  /** Which file it was that said so: inode, size and time of its last change. */
+  readonly file?: string;
 }
 
 export type Binaries = Readonly<Partial<Record<BinaryName, Binary>>>;
 
 const VERSION_TIMEOUT_MS = 5000;
 
-/** Looks along `path` (as $PATH) and asks each for its version, all at once. Never throws. */
-export async function findBinaries(path: string): Promise<Binaries> {
-  const found = await Promise.all(BINARIES.map(async (name) => [name, await findBinary(name, path)] as const));
+/**
+ * Looks along `path` (as $PATH) and asks each for its version, all at once. What is in `known` and has not changed since is
+ * not run again. Never throws.
+ */
+export async function findBinaries(path: string, known: Binaries = {}): Promise<Binaries> {
+  const find = async (name: BinaryName) => [name, await findBinary(name, path, known[name])] as const;
+  const found = await Promise.all(BINARIES.map(find));
   return Object.fromEntries(found.filter(([, binary]) => binary !== undefined));
 }
 
@@ -29,14 +35,23 @@ export function parseVersion(output: string): string | undefined {
   return /\bv?(\d+\.\d+(?:\.\d+)?\S*)/.exec(output.split('\n')[0] ?? '')?.[1];
 }
 
-async function findBinary(name: string, path: string): Promise<Binary | undefined> {
+async function findBinary(name: string, path: string, known: Binary | undefined): Promise<Binary | undefined> {
   for (const dir of path.split(delimiter)) {
-    const file = join(dir === '' ? '.' : dir, name);
-    if (!(await isExecutable(file))) continue;
-    const version = await askVersion(file);
-    return version === undefined ? { path: file } : { path: file, version };
+    const place = join(dir === '' ? '.' : dir, name);
+    if (!(await isExecutable(place))) continue;
+    const file = await identify(place);
+    if (known?.path === place && known.file === file) return known;
+    const version = await askVersion(place);
+    return { path: place, file, ...(version === undefined ? {} : { version }) };
   }
   return undefined;
+}
+
+async function identify(path: string): Promise<string> {
+  return stat(path).then(
+    ({ dev, ino, size, mtimeMs }) => [dev, ino, size, mtimeMs].join(),
+    () => '',
+  );
 }
 
 async function isExecutable(file: string): Promise<boolean> {

@@ -62,6 +62,8 @@ export interface ProbeOptions {
   readonly proc?: string;
   /** As $PATH. Default: the environment's, then the places where an administrator's programs are. */
   readonly path?: string;
+  /** Of an earlier look: a program that has not changed since is not run again. */
+  readonly binaries?: HostFacts['binaries'];
 }
 
 const SBIN = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -96,7 +98,7 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
     // Unknown is no finding.
     clockSynchronised: clockSynchronised() ?? true,
     limits: readLimits(proc),
-    binaries: await findBinaries(path),
+    binaries: await findBinaries(path, options.binaries),
     ...(modules === undefined ? {} : { modulesMissing: modules }),
   };
 }

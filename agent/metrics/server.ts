@@ -16,7 +16,7 @@ export interface WebOptions {
 export interface WebServer {
   readonly host: string;
   readonly port: number;
-  /** Stops listening, ends idle connections at once and the others after their answer or two seconds. */
+  /** Stops listening, ends idle connections at once and the others after their answer or a second. */
   close(): Promise<void>;
 }
 
@@ -24,13 +24,14 @@ export interface WebServer {
 export async function startWebServer(options: WebOptions): Promise<WebServer> {
   const { host, port } = parseListen(options.listen);
   const routes = new Routes(options);
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: CHECK_MS }, (request, response) => {
     routes.answer(request, response).catch((error: unknown) => {
       if (!(error instanceof ClientGone)) options.onError?.(error);
       if (response.headersSent) response.destroy();
       else send(response, 500, 'text/plain; charset=utf-8', 'internal error\n');
     });
   });
+  server.maxConnections = MOST_CONNECTIONS;
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
   // A reader that takes nothing for this long is dropped; its answer would be held in memory.
@@ -138,7 +139,11 @@ class Routes {
   }
 }
 
-const CLOSE_GRACE_MS = 2_000;
+const CLOSE_GRACE_MS = 1_000;
+/** Node looks only so often for requests that take too long to arrive. */
+const CHECK_MS = 1_000;
+/** Scrapers, probes and a few people; more are turned away. */
+const MOST_CONNECTIONS = 256;
 const PLAIN = 'text/plain; charset=utf-8';
 
 function head(response: ServerResponse, status: number, type: string, length?: number): void {

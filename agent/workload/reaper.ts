@@ -59,17 +59,18 @@ export class Reaper {
   }
 
   /** Finds and removes; `now` skips the guard age. Returns what was removed, as `kind name`. One sweep at a time. */
-  sweep(options: { readonly now: boolean }): Promise<readonly string[]> {
+  sweep({ now, signal }: { readonly now: boolean; readonly signal?: AbortSignal }): Promise<readonly string[]> {
     const before = this.#sweeping ?? Promise.resolve([]);
     const mine = before.then(
-      () => this.#sweep(options.now),
-      () => this.#sweep(options.now),
+      () => this.#sweep(now, signal),
+      () => this.#sweep(now, signal),
     );
     this.#sweeping = mine;
     return mine;
   }
 
-  async #sweep(now: boolean): Promise<readonly string[]> {
+  async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
+    signal?.throwIfAborted();
     const found = await this.#find();
     const at = Date.now();
     const present = new Set(found.map(keyOf));
@@ -80,7 +81,7 @@ export class Reaper {
       const key = keyOf(orphan);
       const since = this.#firstSeen.get(key) ?? at;
       this.#firstSeen.set(key, since);
-      const due = !orphan.inUse && (now || at - since >= this.#guardMs);
+      const due = signal?.aborted !== true && !orphan.inUse && (now || at - since >= this.#guardMs);
       // The removals before it took their time, in which a workload of this very name may have come.
       if (!this.#isNobodys(orphan)) continue;
       if (due && (await this.#remove(orphan))) removed.push(key);

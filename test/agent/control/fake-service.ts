@@ -12,6 +12,8 @@ export interface FakeService extends AgentService {
   readonly calls: string[];
   /** While it is set, `doctor` waits for it: a request that stays under way. */
   hold: Promise<void> | undefined;
+  /** Of the last call that took one. */
+  signal: AbortSignal | undefined;
 }
 
 const NO_SAMPLES = { latest: () => undefined, interval: () => undefined };
@@ -34,6 +36,7 @@ export function fakeService(): FakeService {
   const service: FakeService = {
     calls,
     hold: undefined,
+    signal: undefined,
     describe: () => describe(cordoned),
     capacity: () =>
       ['host', 'tenant/acme', 'tenant/globex'].map((scope) => ({
@@ -98,8 +101,10 @@ export function fakeService(): FakeService {
       await service.hold;
       return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];
     },
-    cleanup: async () => {
+    cleanup: async (signal) => {
       calls.push('cleanup');
+      service.signal = signal;
+      await service.hold;
       return ['netns/berth-old'];
     },
   };

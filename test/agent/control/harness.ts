@@ -21,6 +21,7 @@ export interface Harness {
 export interface HarnessOptions extends Partial<Pick<ControlOptions, 'limits' | 'backoff' | 'now'>> {
   readonly schedulers?: readonly Record<string, unknown>[];
   readonly log?: Partial<EventLogOptions>;
+  readonly heartbeat?: string;
 }
 
 /** Paths of unix sockets are limited to 107 bytes: hence the short names. */
@@ -38,7 +39,10 @@ export async function startHarness(t: ExecutionContext, options: HarnessOptions 
   const warnings: string[] = [];
   const config = configSchema.parse({
     paths: { state: directory, runtime: directory },
-    control: { scheduler: options.schedulers ?? [] },
+    control: {
+      scheduler: options.schedulers ?? [],
+      ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
+    },
   });
   const { limits, backoff, now } = options;
   const control = await startControl({

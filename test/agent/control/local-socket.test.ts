@@ -6,7 +6,11 @@ import { connect } from '../../../agent/control/client.js';
 import { listenLocal } from '../../../agent/control/local-socket.js';
 import { startHarness, temporaryDirectory } from './harness.js';
 
-const options = (path: string) => ({ path, maxPayload: 1 << 20, onConnection: () => undefined });
+const options = (path: string) => ({
+  path,
+  ...{ maxPayload: 1 << 20, connections: 10, handshakeMs: 5000 },
+  onConnection: () => undefined,
+});
 
 test('the socket is for root and its group', async (t) => {
   const { control } = await startHarness(t);
@@ -27,7 +31,7 @@ test('a socket whose owner was killed is replaced', async (t) => {
   await t.throwsAsync(connect(path), { code: 'cannot_connect' });
   const socket = await listenLocal({ ...options(path), onConnection: (peer) => peer.close(4242) });
   t.is((await (await connect(path)).closed).code, 4242);
-  await socket.close();
+  await socket.close(AbortSignal.abort());
 });
 
 test('a file that is no socket is left alone', async (t) => {
@@ -39,7 +43,7 @@ test('a file that is no socket is left alone', async (t) => {
 
 test('the file is gone after an orderly end', async (t) => {
   const path = join(temporaryDirectory(t), 'a', 'b', 's');
-  await (await listenLocal(options(path))).close();
+  await (await listenLocal(options(path))).close(AbortSignal.abort());
   t.false(existsSync(path));
 });
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,10 +38,26 @@ test('programs are found in the order of the path, with their version', async (t
   writeFileSync(join(dir, 'runc'), '#!/bin/sh\nexit 3\n');
   writeFileSync(join(dir, 'nft'), 'not executable');
   for (const name of ['crun', 'runc']) chmodSync(join(dir, name), 0o755);
-  t.deepEqual(await findBinaries(`/nowhere:${dir}`), {
-    crun: { path: join(dir, 'crun'), version: '1.21' },
-    runc: { path: join(dir, 'runc') },
-  });
+  const found = await findBinaries(`/nowhere:${dir}`);
+  t.deepEqual(
+    Object.entries(found).map(([name, { path, version }]) => [name, path, version]),
+    [
+      ['crun', join(dir, 'crun'), '1.21'],
+      ['runc', join(dir, 'runc'), undefined],
+    ],
+  );
+});
+
+test('a program that was asked for its version is not run again until it changes', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-host-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const program = join(dir, 'crun');
+  writeFileSync(program, `#!/bin/sh\necho run >> ${dir}/runs\necho "crun version 1.21"\n`, { mode: 0o755 });
+  const first = await findBinaries(dir);
+  t.deepEqual(await findBinaries(dir, first), first);
+  t.is(readFileSync(join(dir, 'runs'), 'utf8'), 'run\n');
+  writeFileSync(program, '#!/bin/sh\necho "crun version 1.22.1"\n');
+  t.is((await findBinaries(dir, first)).crun?.version, '1.22.1');
 });
 
 test('versions as programs print them', (t) => {

@@ -1,0 +1,178 @@
+// The real agent, asked for everything at once, and ended while its peers do nothing.
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+import { join } from 'node:path';
+import test from 'ava';
+import { type Client, connect } from '../../agent/control/client.js';
+import { METHODS, type MethodName } from '../../agent/control/methods.js';
+import { type ErrorCode, reportOf } from '../../agent/errors.js';
+import { rawConnect } from './control/raw.js';
+import { OwnAgent } from './own-agent.js';
+import { type OwnHost, openHost } from './own-host.js';
+
+const AT_ONCE = 40;
+const ROUNDS = 8;
+
+let host: OwnHost;
+let agent: OwnAgent;
+let clients: Client[] = [];
+
+test.before(async () => {
+  host = await openHost();
+  agent = new OwnAgent({
+    ...{ directory: host.directory, prefix: host.prefix, start: host.start },
+    cgroup: `berth-test-9-${process.pid}`,
+    env: {
+      BERTH_NETWORK_POOL: '10.219.0.0/24',
+      BERTH_NETWORK_TABLE: 'berth_test9',
+      BERTH_NETWORK_LINK_PREFIX: 'b9',
+      BERTH_NETWORK_SLOTS: '0',
+      BERTH_LICENCE: JSON.stringify({ db: { count: 1000 } }),
+      BERTH_WEB_LISTEN: '127.0.0.1:9464',
+      BERTH_LIFECYCLE_STOP_GRACE: '200ms',
+    },
+  });
+  await agent.start();
+});
+
+test.after.always(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  await agent.end();
+  host.end();
+});
+
+const spec = (id: string) => ({
+  ...{ id, tenant: 'storm', driver: 'exec', network: { mode: 'none' } },
+  exec: { command: ['/bin/sleep', '1000'], user: 'nobody' },
+});
+
+/** Parameters that are right in themselves; `at` chooses the object. */
+const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
+  'session.hello': () => ({ scheduler: 'central', epoch: 1 }),
+  'session.ping': () => ({}),
+  'node.describe': () => ({}),
+  'node.capacity': () => ({}),
+  'node.top': () => ({}),
+  'node.cordon': () => ({}),
+  'node.uncordon': () => ({}),
+  'node.reload': () => ({}),
+  'node.doctor': () => ({}),
+  'node.cleanup': () => ({}),
+  // Not `fix`: the ceilings are those of the machine that runs the tests.
+  'node.tune': () => ({ action: 'plan' }),
+  'workload.fits': (at) => ({ spec: spec(`w${at % 3}`) }),
+  'workload.create': (at) => ({ spec: spec(`w${at % 3}`) }),
+  'workload.reserve': (at) => ({ spec: spec(`r${at % 3}`), ttl: 5000 }),
+  'workload.release': (at) => ({ reservation: `r${at % 3}` }),
+  'workload.update': (at) => ({ id: `w${at % 3}`, spec: { ...spec(`w${at % 3}`), labels: { at: String(at % 2) } } }),
+  'workload.delete': (at) => ({ id: `w${at % 3}`, now: true }),
+  'workload.get': (at) => ({ id: `w${at % 3}` }),
+  'workload.list': () => ({}),
+  'workload.start': (at) => ({ id: `w${at % 3}` }),
+  'workload.stop': (at) => ({ id: `w${at % 3}` }),
+  'workload.restart': (at) => ({ id: `w${at % 3}` }),
+  'workload.freeze': (at) => ({ id: `w${at % 3}` }),
+  'workload.thaw': (at) => ({ id: `w${at % 3}` }),
+  'workload.logs': (at) => ({ id: `w${at % 3}` }),
+  'tenant.list': () => ({}),
+  'tenant.set': (at) => ({ tenant: 'other', create: true, settings: { quota: { workloads: 10 + (at % 2) } } }),
+  'tenant.delete': () => ({ tenant: 'other' }),
+  'licence.list': () => ({}),
+  'licence.lease': () => ({ licence: 'db', count: 5, ttl: 60_000 }),
+  'licence.audit': () => ({}),
+  'events.subscribe': () => ({}),
+  'events.ack': () => ({ cursor: 1 }),
+};
+
+/** These succeed however often and by however many they are asked for. */
+const IDEMPOTENT: readonly MethodName[] = [
+  ...(['session.hello', 'session.ping', 'node.describe', 'node.capacity', 'node.top', 'node.cordon'] as const),
+  ...(['node.uncordon', 'node.reload', 'node.doctor', 'node.cleanup', 'node.tune', 'workload.fits'] as const),
+  ...(['workload.create', 'workload.update', 'workload.get', 'workload.list', 'workload.start'] as const),
+  ...(['workload.logs', 'tenant.list', 'tenant.set', 'licence.list', 'licence.lease', 'licence.audit'] as const),
+  ...(['events.subscribe', 'events.ack', 'workload.stop'] as const),
+];
+
+/** Defects, and what a peer that does nothing wrong must not meet. */
+const NEVER: readonly (ErrorCode | 'ok')[] = ['internal', 'os_error', 'rate_limited', 'invalid_params', 'parse_error'];
+
+async function ask(method: MethodName, at: number): Promise<string> {
+  const client = clients[at % clients.length];
+  if (client === undefined) throw new Error('no client');
+  try {
+    await client.call(method, PARAMS[method](at) as never);
+    return 'ok';
+  } catch (error) {
+    const { code, message } = reportOf(error);
+    return code === 'internal' || code === 'os_error' ? `${code}: ${message}` : code;
+  }
+}
+
+/** New connections, so that the storm before does not count against the rate of this one. */
+async function reconnect(): Promise<void> {
+  await Promise.all(clients.map((client) => client.close()));
+  clients = await Promise.all(Array.from({ length: 8 }, () => connect(agent.socket)));
+  await Promise.all(clients.map((client) => client.call('session.hello', { scheduler: 'central', epoch: 1 })));
+}
+
+const isBad = (answer: string): boolean => NEVER.some((code) => answer.startsWith(code));
+
+test.serial('every method is in the table', (t) => {
+  t.deepEqual(Object.keys(PARAMS).sort(), Object.keys(METHODS).sort());
+});
+
+for (const method of Object.keys(METHODS) as MethodName[])
+  test.serial(`${method}, ${AT_ONCE} times at once: no defect, and what is idempotent succeeds`, async (t) => {
+    await reconnect();
+    if (method.startsWith('workload.')) {
+      await clients[0]?.call('node.uncordon');
+      for (const at of [0, 1, 2])
+        await clients[0]?.call('workload.create', { spec: spec(`w${at}`) }).catch(() => undefined);
+    }
+    const answers = await Promise.all(Array.from({ length: AT_ONCE }, (_, at) => ask(method, at)));
+    t.deepEqual(answers.filter(isBad), []);
+    if (IDEMPOTENT.includes(method)) t.deepEqual([...new Set(answers)], ['ok']);
+    else t.is(answers.length, AT_ONCE);
+  });
+
+test.serial('every method against every other at once: no defect', async (t) => {
+  await reconnect();
+  const methods = Object.keys(METHODS) as MethodName[];
+  const bad: string[] = [];
+  let succeeded = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    // All of them are under way together; each round begins with another one.
+    const turned = [...methods.slice(round * 4), ...methods.slice(0, round * 4)];
+    const order = round % 2 === 0 ? turned : turned.reverse();
+    const answers = await Promise.all(order.map(async (method, at) => `${await ask(method, at + round)} of ${method}`));
+    bad.push(...answers.filter(isBad));
+    succeeded += answers.filter((answer) => answer.startsWith('ok')).length;
+  }
+  t.deepEqual(bad, []);
+  t.true(succeeded > ROUNDS * 15, `${succeeded} succeeded`);
+});
+
+test.serial('SIGTERM ends the agent whatever its connections do, and the event log is closed', async (t) => {
+  const silent: Socket[] = [];
+  for (let at = 0; at < 3; at++) {
+    const socket = createConnection(agent.socket);
+    await once(socket, 'connect');
+    silent.push(socket);
+  }
+  silent[1]?.write('GET / HTTP/1.1\r\nHost: lo');
+  // A websocket that reads nothing any more, neither events nor the goodbye.
+  const deaf = await rawConnect(agent.socket);
+  deaf.socket.pause();
+  const { pid } = agent;
+  t.is(typeof pid, 'number');
+  await agent.kill('SIGTERM');
+  const lines = readFileSync(join(host.directory, 'state', 'events.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
+  t.regex(lines.at(-1) ?? '', /^\{"closed":\d+\}$/);
+  for (const socket of silent) socket.destroy();
+  deaf.socket.terminate();
+  await agent.start();
+  await reconnect();
+});
