@@ -10,7 +10,7 @@ import { knownDisks } from '../limits/io.js';
 import { Layers } from '../limits/layers.js';
 import type { LimitContext } from '../limits/limits.js';
 import { TenantGroups } from '../limits/tenants.js';
-import { isTaken } from '../network/published.js';
+import { portsTaken } from '../network/published.js';
 import { timed } from '../network/timed.js';
 import { Placement } from '../placement/placement.js';
 import { openKernelLog } from '../pressure/kernel-log.js';
@@ -49,7 +49,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     network: timed(rooms.network, observer),
     holder: rooms.holder,
     claims,
-    portTaken: isTaken,
+    portsTaken,
     density,
     governor,
     journal: new Journal(config.paths.state),

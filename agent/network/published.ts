@@ -1,8 +1,5 @@
 // Ports of the host that lead to workloads: one holder each, over all workloads of all tenants.
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { codeOf } from '../../linux/errors.js';
+import { type HostPort, servedPorts } from '../../netns/servers.js';
 import type { NetworkSpec } from '../workload/network-spec.js';
 
 export type Port = NetworkSpec['ports'][number];
@@ -43,40 +40,15 @@ export function keyOf({ protocol, host }: Pick<Port, 'protocol' | 'host'>): stri
 }
 
 /**
- * Whether a process of this host has the port, on any address. Asked by taking it for a moment, in both families apart:
- * what is published by the packet filter is no socket and does not count.
+ * Those of `ports` that a process of this host serves, on any address and in either family: a server on 127.0.0.1 alone
+ * would lose its clients to the workload as well. What the packet filter publishes is no socket and does not count. Asks
+ * and binds nothing, so that neither another program's bind nor a second question at the same time can fail for it.
  */
-export async function isTaken({ protocol, host }: Pick<Port, 'protocol' | 'host'>): Promise<boolean> {
-  const bind = protocol === 'tcp' ? bindTcp : bindUdp;
-  return (await refused(() => bind(host, 4))) || (await refused(() => bind(host, 6)));
+export function portsTaken(ports: readonly Port[]): readonly Port[] {
+  const served = new Set(servedPorts(ports.map(({ protocol, host }) => ({ protocol, port: host }))).map(textOf));
+  return ports.filter(({ protocol, host }) => served.has(textOf({ protocol, port: host })));
 }
 
-/** Any other refusal (no IPv6 on this host) says nothing about the port. */
-async function refused(bind: () => Promise<void>): Promise<boolean> {
-  try {
-    await bind();
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'EADDRINUSE';
-  }
-}
-
-async function bindTcp(port: number, family: 4 | 6): Promise<void> {
-  const server = createServer((socket) => socket.destroy());
-  const address = family === 4 ? { host: '0.0.0.0' } : { host: '::', ipv6Only: true };
-  server.listen({ port, exclusive: true, ...address });
-  await once(server, 'listening');
-  server.close();
-  await once(server, 'close');
-}
-
-async function bindUdp(port: number, family: 4 | 6): Promise<void> {
-  const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
-  const bound = once(socket, 'listening');
-  socket.bind({ port, exclusive: true });
-  try {
-    await bound;
-  } finally {
-    socket.close();
-  }
+function textOf({ protocol, port }: HostPort): string {
+  return `${protocol}/${port}`;
 }

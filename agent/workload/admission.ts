@@ -90,12 +90,11 @@ export class Admission {
   }
 
   /** Ports asked for, and not held already, that a process of this host listens on. */
-  async occupiedPorts({ id, network }: WorkloadSpec): Promise<readonly Refusal[]> {
-    const { claims, portTaken } = this.#world;
+  occupiedPorts({ id, network }: WorkloadSpec): readonly Refusal[] {
+    const { claims, portsTaken } = this.#world;
     const held = new Set(claims.portsOf(id).map(keyOf));
     const asked = network.ports.filter((port) => !held.has(keyOf(port)));
-    const taken = await Promise.all(asked.map((port) => portTaken(port)));
-    return asked.filter((_, at) => taken[at]).map((port) => portRefusal(port, null));
+    return portsTaken(asked).map((port) => portRefusal(port, null));
   }
 
   decide(spec: WorkloadSpec, occupied: readonly Refusal[]): Decision {
@@ -121,7 +120,7 @@ export class Admission {
   /** The dry run of `grant`. */
   async fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
     await this.check(spec);
-    const decision = this.decide(spec, await this.occupiedPorts(spec));
+    const decision = this.decide(spec, this.occupiedPorts(spec));
     const { demand, refusals, downgraded } = decision;
     const room = this.#room(spec, demand, refusals);
     return {

@@ -154,7 +154,7 @@ export class Manager {
     const known = this.#actors.get(spec.id);
     if (known) return this.#same(known, spec, claimant);
     await this.#admission.check(spec);
-    const occupied = await this.#admission.occupiedPorts(spec);
+    const occupied = this.#admission.occupiedPorts(spec);
     // From here to the registration nothing is awaited: two creates of one id cannot pass each other.
     const raced = this.#actors.get(spec.id);
     if (raced) return this.#same(raced, spec, claimant);
@@ -266,7 +266,7 @@ export class Manager {
     if (!isSettled(actor.record.state)) return;
     const { id, spec, createdAt, generation } = actor.record;
     await this.#admission.check(spec);
-    const occupied = await this.#admission.occupiedPorts(spec);
+    const occupied = this.#admission.occupiedPorts(spec);
     requireKept(actor);
     this.#reserving.expire();
     const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
@@ -361,7 +361,7 @@ export class Manager {
     const { id, state } = record;
     const live = !isSettled(state);
     await this.#admission.check(spec, live);
-    const occupied = live ? await this.#admission.occupiedPorts(spec) : [];
+    const occupied = live ? this.#admission.occupiedPorts(spec) : [];
     const downgraded = live ? this.#admission.grant(spec, occupied, waitsForRoom(record)) : (record.downgraded ?? []);
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;

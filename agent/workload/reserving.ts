@@ -61,7 +61,7 @@ export class Reserving {
       throw new BerthError('invalid_params', `ttl: must be from ${TTL_MS.least} to ${TTL_MS.most} ms`);
     this.#admission.requireOpen();
     await this.#admission.check(spec);
-    const occupied = await this.#admission.occupiedPorts(spec);
+    const occupied = this.#admission.occupiedPorts(spec);
     // From here to the write nothing is awaited.
     if (this.#exists(spec.id))
       throw new BerthError('conflict', `workload "${spec.id}" exists`, { data: { id: spec.id } });

@@ -9,7 +9,7 @@ import type { Layers } from '../limits/layers.js';
 import type { LimitContext } from '../limits/limits.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { Claims } from '../network/claims.js';
-import type { isTaken } from '../network/published.js';
+import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
 import type { KernelLog } from '../pressure/kernel-log.js';
 import type { Journal } from './journal.js';
@@ -29,8 +29,8 @@ export interface World {
   readonly network: NetworkPort;
   readonly holder: HolderPort;
   readonly claims: Claims;
-  /** Whether a process of the host has this port. */
-  readonly portTaken: typeof isTaken;
+  /** Those of some ports that a process of the host has. */
+  readonly portsTaken: typeof portsTaken;
   readonly density: Density;
   /** Without one every start begins at once. */
   readonly governor?: GovernorPort;

@@ -12,6 +12,8 @@ const ID_IN_ANSWER = 4;
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
 /** TCP_TIME_WAIT and TCP_NEW_SYN_RECV: no sockets, only memories of them. */
 const ALL_BUT_MEMORIES = 0xffffffff & ~(1 << 6) & ~(1 << 12);
+const TCP_CLOSE = 7;
+const TCP_LISTEN = 10;
 
 export type SocketProtocol = keyof typeof PROTOCOL;
 export type SocketFamily = 4 | 6;
@@ -26,6 +28,23 @@ export interface SocketId {
 
 export function dumpSockets(family: SocketFamily, protocol: SocketProtocol): Buffer {
   return message(SOCK_DIAG_BY_FAMILY, NLM_F.REQUEST | NLM_F.DUMP, request(family, protocol, undefined));
+}
+
+/**
+ * Dump of the sockets that a datagram or a connection of anybody to `port` would reach: listening ones of TCP, and of UDP
+ * those without a peer, which the kernel keeps in the state TCP_CLOSE. The kernel
+ * picks them, and walks no connections. Port 0 is any.
+ */
+export function dumpServers(family: SocketFamily, protocol: SocketProtocol, port: number): Buffer {
+  const id = Buffer.alloc(SOCKET_ID);
+  id.writeUInt16BE(port, 0);
+  const state = 1 << (protocol === 'tcp' ? TCP_LISTEN : TCP_CLOSE);
+  return message(SOCK_DIAG_BY_FAMILY, NLM_F.REQUEST | NLM_F.DUMP, request(family, protocol, id, state));
+}
+
+/** The port that a socket is bound to. */
+export function portOf({ id }: SocketId): number {
+  return id.readUInt16BE(0);
 }
 
 /** Aborts the socket as a reset would (CONFIG_INET_DIAG_DESTROY); ENOENT when it is gone. */
@@ -44,11 +63,16 @@ export function parseSocket(reply: Message, protocol: SocketProtocol): SocketId 
   };
 }
 
-function request(family: SocketFamily, protocol: SocketProtocol, id: Buffer | undefined): Buffer {
+function request(
+  family: SocketFamily,
+  protocol: SocketProtocol,
+  id: Buffer | undefined,
+  states = ALL_BUT_MEMORIES,
+): Buffer {
   const out = Buffer.alloc(REQUEST);
   out.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0);
   out.writeUInt8(PROTOCOL[protocol], 1);
-  out.writeUInt32LE(ALL_BUT_MEMORIES >>> 0, 4);
+  out.writeUInt32LE(states >>> 0, 4);
   id?.copy(out, ID_IN_REQUEST);
   return out;
 }

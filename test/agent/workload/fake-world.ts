@@ -168,7 +168,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     placement: new Placement(machine({ coresPerCache: 4 }), PLACEMENT, layers, { log: silent }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
     claims,
-    portTaken: async (port) => host.listening.has(keyOf(port)),
+    portsTaken: (ports) => ports.filter((port) => host.listening.has(keyOf(port))),
     density,
     journal,
     output: new OutputStore(config.paths.state, 1 << 20),
