@@ -2,8 +2,6 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import type { Host } from '../host.js';
-import { deleteConnections } from '../netlink/conntrack.js';
-import type { Request } from '../netlink-client.js';
 import type { SandboxNetwork } from '../types.js';
 import { type Entry, entriesOf, linkKey, placeOf, sameContent } from './entries.js';
 import { readEntries } from './read.js';
@@ -43,20 +41,6 @@ export function applyEntries(host: Host, table: string, change: Change): void {
   }
   const note = 'someone else changes the elements of the table at the same time, repeat the call';
   throw new SysError('NFT_MSG_NEWSETELEM', constants.errno.EAGAIN, { path: table, note });
-}
-
-/**
- * Forgets the tracked connections of addresses, e.g. of a removed workload, so that datagrams of others are not sent
- * to a later holder. Walks the whole table of connections for each. None is fine. Throws SysError.
- */
-export function forgetConnections(host: Host, addresses: readonly string[]): void {
-  const requests = addresses.flatMap((address) =>
-    (['origin', 'reply'] as const).map((side): Request => {
-      const message = deleteConnections(side, address);
-      return { message, op: 'IPCTNL_MSG_CT_DELETE', path: address, tolerate: [ENOENT] };
-    }),
-  );
-  host.nfnl.transact(requests);
 }
 
 function difference(

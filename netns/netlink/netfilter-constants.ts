@@ -65,7 +65,11 @@ export const NF_INET = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, LOCAL_OUT: 3, 
 export const NF_POLICY = { DROP: 0, ACCEPT: 1 } as const;
 
 export const IPCTNL_MSG_CT = { NEW: 0, GET: 1, DELETE: 2 } as const;
-export const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, FILTER: 25 } as const;
-export const CTA_TUPLE_IP = 1;
+export const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, PROTOINFO: 4, ID: 12, ZONE: 18, FILTER: 25 } as const;
+export const CTA_TUPLE = { IP: 1, PROTO: 2 } as const;
 export const CTA_IP = { V4_SRC: 1, V4_DST: 2, V6_SRC: 3, V6_DST: 4 } as const;
+export const CTA_PROTO = { NUM: 1, SRC_PORT: 2, DST_PORT: 3 } as const;
+export const CTA_PROTOINFO_TCP = 1;
+export const CTA_PROTOINFO_TCP_STATE = 1;
+export const TCP_CONNTRACK_ESTABLISHED = 3;
 export const CTA_FILTER = { ORIG_FLAGS: 1, REPLY_FLAGS: 2 } as const;

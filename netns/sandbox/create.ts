@@ -2,7 +2,7 @@
 // crash left and mends what someone changed.
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
-import { applyEntries } from '../firewall/index.js';
+import { applyEntries, type Before, forgetUntrue } from '../firewall/index.js';
 import type { Host } from '../host.js';
 import { openNamed, provideNamespace } from '../namespaces.js';
 import { isOurs } from '../ownership.js';
@@ -36,7 +36,7 @@ export function createSandbox(host: Host, network: SandboxNetwork, afterStep: Af
   afterStep('shaping');
   for (const way of layoutOf(network).host.routes) provideHostRoute(host, link, way);
   afterStep('host-route');
-  openFirewall(host, network, undefined);
+  openFirewall(host, network, fresh ? 'new' : 'unknown');
   afterStep('firewall');
 }
 
@@ -48,11 +48,13 @@ export function updateSandbox(host: Host, from: SandboxNetwork, to: SandboxNetwo
   openFirewall(host, to, from);
 }
 
-/** The elements of a sandbox, instead of those of `before`. Without settings there is no table yet. */
-export function openFirewall(host: Host, network: SandboxNetwork, before: SandboxNetwork | undefined): void {
+/** The elements of a sandbox, instead of what was before. Without settings there is no table yet. */
+export function openFirewall(host: Host, network: SandboxNetwork, before: Before): void {
   if (host.settings === undefined) return;
   if (network.firewall.ports.length > 0) routeLoopback(host.procfs, network.hostLink);
-  applyEntries(host, host.settings.table, { add: [network], remove: before === undefined ? [] : [before] });
+  const remove = typeof before === 'string' ? [] : [before];
+  applyEntries(host, host.settings.table, { add: [network], remove });
+  forgetUntrue(host, before, network);
 }
 
 /** Makes or completes a namespace with nothing but loopback. Throws SysError. */

@@ -58,7 +58,7 @@ export function assignSlot(
   afterStep('clone');
   applyBandwidth(host, { hostLink, owner, mtu, bandwidth }, { fresh: slot.hostIndex });
   afterStep('shaping');
-  openFirewall(host, network, undefined);
+  openFirewall(host, network, 'new');
   afterStep('firewall');
   return true;
 }
