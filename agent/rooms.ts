@@ -15,6 +15,7 @@ import type { Config } from './config/schema.js';
 import { BerthError } from './errors.js';
 import type { HostFacts } from './host/facts.js';
 import { enableForwarding } from './network/forwarding.js';
+import { rememberIn } from './network/forwarding-before.js';
 import { roomSettings } from './network/settings.js';
 import type { Log } from './workload/ports.js';
 
@@ -59,10 +60,10 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   return { holder, cgroups, cgroupFiles, network, signals };
 }
 
-function forward({ network }: Config, log: Log): void {
+function forward({ network, paths }: Config, log: Log): void {
   if (network.forwarding === 'leave') return;
   const ipv6 = poolsOf(network).some((pool) => pool.network.family === 6);
-  const changed = enableForwarding({ ipv6 });
+  const changed = enableForwarding({ ipv6, remember: rememberIn(paths.runtime) });
   if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
 }
 

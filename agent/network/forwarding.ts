@@ -2,25 +2,35 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sysErrorFrom } from '../../linux/errors.js';
+import type { Change } from './forwarding-before.js';
 
 const SYS = '/proc/sys/net';
 
+export interface ForwardingOptions {
+  readonly ipv6: boolean;
+  /** Told of each change before it is made. */
+  readonly remember?: (change: Change) => void;
+}
+
 /** What was changed, as `key = value`; nothing when all was on already. Throws SysError. */
-export function enableForwarding(options: { readonly ipv6: boolean }, root = SYS): string[] {
-  const changed = turnOn(root, 'ipv4/ip_forward', '1');
+export function enableForwarding(options: ForwardingOptions, root = SYS): string[] {
+  const turnOn = (key: string, value: string): string[] => set(root, key, value, options.remember);
+  const changed = turnOn('ipv4/ip_forward', '1');
   if (!options.ipv6 || read(join(root, 'ipv6/conf/all/forwarding')) !== '0') return changed;
   // A router does not take router advertisements unless accept_ra is 2: without this, a host that has its own default
   // route from them loses it minutes after forwarding was turned on.
   for (const link of readdirSync(join(root, 'ipv6/conf')))
     if (read(join(root, `ipv6/conf/${link}/accept_ra`)) === '1')
-      changed.push(...turnOn(root, `ipv6/conf/${link}/accept_ra`, '2'));
-  return [...changed, ...turnOn(root, 'ipv6/conf/all/forwarding', '1')];
+      changed.push(...turnOn(`ipv6/conf/${link}/accept_ra`, '2'));
+  return [...changed, ...turnOn('ipv6/conf/all/forwarding', '1')];
 }
 
-function turnOn(root: string, key: string, value: string): string[] {
+function set(root: string, key: string, value: string, remember: ForwardingOptions['remember']): string[] {
   const path = join(root, key);
-  if (read(path) === value) return [];
+  const before = read(path);
+  if (before === value) return [];
   try {
+    if (before !== undefined) remember?.({ path: `net/${key}`, before, after: value });
     writeFileSync(path, value);
   } catch (error) {
     throw sysErrorFrom(error, 'write', path, value);

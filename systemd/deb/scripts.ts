@@ -1,4 +1,5 @@
-// Maintainer scripts (Debian policy, chapter 6). The holder and the workloads are touched by none of them.
+// Maintainer scripts (Debian policy, chapter 6). None of them touches a workload, and only a purge without workloads ends the
+// holder.
 
 const HEAD = '#!/bin/sh\nset -e\n\n';
 
@@ -29,12 +30,74 @@ if [ "$1" = remove ]; then
 fi
 `;
 
-const POSTRM = `if [ "$1" = purge ]; then
-	rm -rf /var/lib/berth
-	# Without the records nobody knows whose the elements of the firewall are.
-	nft delete table inet berth 2>/dev/null || true
-	nft delete table bridge berth 2>/dev/null || true
-	rmdir --ignore-fail-on-non-empty /etc/berth/berth.d /etc/berth 2>/dev/null || true
+const POSTRM = String.raw`tree() {
+	for root in /sys/fs/cgroup/berth.slice/berth-workloads.service /sys/fs/cgroup/unified/berth.slice/berth-workloads.service; do
+		[ ! -d "$root" ] || echo "$root"
+	done
+}
+
+# Names of the workloads that have a living process.
+living() {
+	tree | while read -r root; do
+		for events in "$root"/*/*/cgroup.events; do
+			! grep -qs '^populated 1' "$events" || basename "$(dirname "$events")"
+		done
+	done
+}
+
+# restore PATH BEFORE AFTER: writes BEFORE, unless somebody else has changed the value since.
+restore() {
+	[ "$(cat "/proc/sys/$1" 2>/dev/null)" != "$3" ] || echo "$2" > "/proc/sys/$1" || true
+}
+
+# What berth doctor --fix lifted, and its file.
+restore_ceilings() {
+	conf=/etc/sysctl.d/60-berth.conf
+	kept=/var/lib/berth/sysctl.rollback.json
+	[ -e "$kept" ] || return 0
+	sed -n 's/^.*"values":{\([^}]*\)}}$/\1/p' "$kept" | tr -d '"' | tr ',' '\n' | while IFS=: read -r key value; do
+		restore "$(echo "$key" | tr . /)" "$value" "$(sed -n "s/^$key = //p" "$conf" 2>/dev/null | tail -n 1)"
+	done
+	if grep -q '"file":null' "$kept"; then
+		rm -f "$conf"
+	else
+		printf '%b' "$(sed -n 's/^{"version":1,"file":"\(.*\)","values":{.*$/\1/p' "$kept" | sed 's/\\"/"/g')" > "$conf"
+	fi
+}
+
+# What the agent turned on (agent/network/forwarding-before.ts), the last first.
+restore_forwarding() {
+	[ -e /run/berth/forwarding.before ] || return 0
+	if nft list ruleset 2>/dev/null | grep -q 'hook forward'; then
+		echo 'berth: forwarding stays on: other rules of this host hook into it'
+		return 0
+	fi
+	sed '1!G;h;$!d' /run/berth/forwarding.before | while read -r path before after; do
+		restore "$path" "$before" "$after"
+	done
+}
+
+if [ "$1" = purge ]; then
+	left=$(living)
+	if [ -n "$left" ]; then
+		# Their firewall is all that stands between them and the network; their records say whose it is.
+		echo "berth: workloads still run: $(echo $left)"
+		echo 'berth: they, their firewall, the holder and /var/lib/berth stay. To end them all:'
+		for root in $(tree); do
+			echo "berth:   for d in $root/*/*/; do echo 1 > \"$d/cgroup.kill\"; done"
+		done
+		echo 'berth: then install berth again and purge it.'
+	else
+		if [ -d /run/systemd/system ]; then
+			systemctl stop berth.service berth-workloads.service 2>/dev/null || true
+		fi
+		nft delete table inet berth 2>/dev/null || true
+		nft delete table bridge berth 2>/dev/null || true
+		restore_ceilings
+		restore_forwarding
+		rm -rf /var/lib/berth /run/berth
+		rmdir --ignore-fail-on-non-empty /etc/berth/berth.d /etc/berth 2>/dev/null || true
+	fi
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload || true

@@ -141,7 +141,8 @@ test.serial('cpu hogs are held to their quotas, the default burst included', asy
     { what: 'limit 0.3', counter: cpuUsage(`${TREE}/acme/third`), limit: 0.3e6 },
     { what: 'limit 0.5', counter: cpuUsage(`${TREE}/acme/half`), limit: 0.5e6 },
   ]);
-  for (const id of ['third', 'half']) t.true(((await counters(s.host, `acme/${id}/cpu.stat`)).nr_throttled ?? 0) > 0, id);
+  for (const id of ['third', 'half'])
+    t.true(((await counters(s.host, `acme/${id}/cpu.stat`)).nr_throttled ?? 0) > 0, id);
   await remove('third', 'half');
 });
 

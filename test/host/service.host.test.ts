@@ -2,7 +2,7 @@
 // anything. The pool of this host has two addresses, so that it can run out.
 import test from 'ava';
 import type { WorkloadView } from '../../agent/workload/record.js';
-import { create, reach } from './berth.js';
+import { create, reach, removeAll } from './berth.js';
 import {
   berthCommand,
   berthCommands,
@@ -318,4 +318,24 @@ rm /etc/berth/berth.d/99-wrong.toml; berth config check`,
   t.regex(text, /^exit 2$/m);
   t.regex(text, /^alive$/m);
   t.regex(text, /the configuration is valid/);
+});
+
+test.serial('purged with no workload left, it leaves no process, no files and no sysctl behind', async (t) => {
+  t.timeout(5 * MINUTES);
+  await removeAll(s.node);
+  const ceilings =
+    'cat /proc/sys/kernel/pid_max /proc/sys/fs/inotify/max_user_* /proc/sys/net/ipv4/neigh/default/gc_thresh*';
+  const was = await sh(s.host, ceilings);
+  await sh(s.host, 'berth doctor --fix > /dev/null');
+  t.is(
+    await sh(s.host, 'cat /proc/sys/net/ipv4/ip_forward /run/berth/forwarding.before'),
+    '1\nnet/ipv4/ip_forward 0 1',
+  );
+  await sh(s.host, 'dpkg --purge berth 2>&1');
+  t.is(await sh(s.host, 'pgrep -af /usr/lib/berth/ || true'), '');
+  t.is(await sh(s.host, 'cat /proc/sys/net/ipv4/ip_forward'), '0');
+  t.is(await sh(s.host, ceilings), was);
+  const left =
+    'ls -d /run/berth /var/lib/berth /etc/sysctl.d/60-berth.conf /run/netns/berth-* 2>/dev/null; nft list tables';
+  t.is(await sh(s.host, `${left} | grep berth || true`), '');
 });

@@ -132,7 +132,7 @@ export class NodeRecord implements NodeSession {
   }
 
   /** Resolves when `condition`, asked again at every change, holds. Throws `deadline_exceeded`. */
-  async until(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
+  async until(condition: () => boolean, what: string, timeoutMs = 120_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const finish = () => {

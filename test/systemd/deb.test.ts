@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { buildPackage } from '../../systemd/deb/build.js';
 import { ENTRIES } from '../../systemd/deb/bundle.js';
+import { maintainerScripts } from '../../systemd/deb/scripts.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -80,13 +81,82 @@ test('a missing source is named', async (t) => {
   });
 });
 
-test('the maintainer scripts never touch the holder, and restart the agent only on upgrade', async (t) => {
-  const { maintainerScripts } = await import('../../systemd/deb/scripts.js');
+test('only a purge touches the holder, and the agent is restarted only on upgrade', (t) => {
   for (const [name, text] of Object.entries(maintainerScripts)) {
-    t.notRegex(text, /berth-workloads/, name);
+    if (name !== 'postrm') t.notRegex(text, /berth-workloads/, name);
+    t.notRegex(text, /systemctl (restart|try-restart) .*berth-workloads/, name);
     t.notThrows(() => execFileSync('sh', ['-n'], { input: text }), name);
   }
   t.regex(maintainerScripts.postinst ?? '', /-n "\$2".*try-restart berth\.service/s);
+  t.regex(maintainerScripts.postrm ?? '', /"\$1" = purge.*living.*else.*systemctl stop/s);
+});
+
+/** Runs the text of postrm with `purge` on a host of plain files; its output. */
+function purge(host: string, commands: string): string {
+  const text = (maintainerScripts.postrm ?? '').replace(/\/(sys\/fs|proc\/sys|etc|var\/lib|run)\b/g, `${host}/$1`);
+  const quiet = 'systemctl() { echo "systemctl $*"; }; nft() { echo "nft $*"; }';
+  return execFileSync('sh', ['-s', 'purge'], { input: `${quiet}\n${commands}\n${text}`, encoding: 'utf8' });
+}
+
+function hostOf(t: ExecutionContext, files: Readonly<Record<string, string>>) {
+  const host = directory(t);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(host, name)), { recursive: true });
+    writeFileSync(join(host, name), text);
+  }
+  const read = (name: string): string => readFileSync(join(host, name), 'utf8').trim();
+  return { host, read, has: (name: string): boolean => existsSync(join(host, name)) };
+}
+
+const CHANGED = {
+  'run/systemd/system/this': '',
+  'proc/sys/net/ipv4/ip_forward': '1\n',
+  'proc/sys/net/ipv6/conf/eth0.7/accept_ra': '2\n',
+  'proc/sys/net/ipv6/conf/all/forwarding': '0\n',
+  'proc/sys/kernel/pid_max': '4194304\n',
+  'proc/sys/net/core/somaxconn': '9999\n',
+  'run/berth/forwarding.before':
+    'net/ipv4/ip_forward 0 1\nnet/ipv6/conf/eth0.7/accept_ra 1 2\nnet/ipv6/conf/all/forwarding 0 1\n',
+  'etc/sysctl.d/60-berth.conf': 'kernel.pid_max = 4194304\nnet.core.somaxconn = 8192\n',
+  'var/lib/berth/sysctl.rollback.json':
+    '{"version":1,"file":null,"values":{"kernel.pid_max":32768,"net.core.somaxconn":4096}}\n',
+};
+
+test('a purge puts sysctls back as they were, but none that somebody else has changed since', (t) => {
+  const { host, read, has } = hostOf(t, CHANGED);
+  const said = purge(host, '');
+  t.is(read('proc/sys/net/ipv4/ip_forward'), '0');
+  t.is(read('proc/sys/net/ipv6/conf/eth0.7/accept_ra'), '1');
+  t.is(read('proc/sys/kernel/pid_max'), '32768');
+  t.is(read('proc/sys/net/core/somaxconn'), '9999', 'somebody else set it');
+  for (const path of ['etc/sysctl.d/60-berth.conf', 'var/lib/berth', 'run/berth']) t.false(has(path), path);
+  t.regex(said, /systemctl stop berth\.service berth-workloads\.service.*nft delete table inet berth\n/s);
+});
+
+test('a purge gives a sysctl file of before back as it was, quotes and all', (t) => {
+  const file = '# the "big" one\nkernel.pid_max = 32768\n';
+  const rollback = JSON.stringify({ version: 1, file, values: { 'kernel.pid_max': 32768 } });
+  const { host, read } = hostOf(t, { ...CHANGED, 'var/lib/berth/sysctl.rollback.json': `${rollback}\n` });
+  purge(host, '');
+  t.is(read('etc/sysctl.d/60-berth.conf'), file.trim());
+});
+
+test('a purge leaves forwarding on where other rules need it', (t) => {
+  const { host, read } = hostOf(t, CHANGED);
+  t.regex(purge(host, 'nft() { echo "type filter hook forward"; }'), /forwarding stays on/);
+  t.is(read('proc/sys/net/ipv4/ip_forward'), '1');
+});
+
+test('a purge beside living workloads opens no firewall, ends nothing and says what to do', (t) => {
+  const events = 'sys/fs/cgroup/berth.slice/berth-workloads.service/acme/web-1/cgroup.events';
+  const { host, read, has } = hostOf(t, { ...CHANGED, [events]: 'populated 1\nfrozen 0\n' });
+  const said = purge(host, '');
+  t.regex(said, /workloads still run: web-1/);
+  t.notRegex(said, /nft delete|systemctl stop/);
+  t.is(read('proc/sys/net/ipv4/ip_forward'), '1');
+  t.true(has('var/lib/berth') && has('run/berth'));
+  writeFileSync(join(host, events), 'populated 0\nfrozen 0\n');
+  t.regex(purge(host, ''), /nft delete table inet berth/);
 });
 
 const analyze = has('systemd-analyze') ? test : test.skip;

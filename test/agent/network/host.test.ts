@@ -10,6 +10,7 @@ import { configSchema } from '../../../agent/config/schema.js';
 import type { BerthError } from '../../../agent/errors.js';
 import { hostNetworks, poolConflicts, requireFreePools } from '../../../agent/network/conflicts.js';
 import { enableForwarding } from '../../../agent/network/forwarding.js';
+import { rememberIn } from '../../../agent/network/forwarding-before.js';
 import { portsTaken } from '../../../agent/network/published.js';
 import { roomSettings } from '../../../agent/network/settings.js';
 import { listed } from '../../../netns/servers.js';
@@ -46,6 +47,23 @@ test('forwarding is turned on once, and told', (t) => {
   t.deepEqual(enableForwarding({ ipv6: false }, root), ['net.ipv4.ip_forward = 1']);
   t.is(read('ipv4/ip_forward'), '1');
   t.deepEqual(enableForwarding({ ipv6: true }, root), [], 'a kernel without IPv6 is left alone');
+});
+
+test('what was there before a change is remembered before it, the oldest value for good', (t) => {
+  const { root, read } = sysctls({ 'ipv4/ip_forward': '0' });
+  const runtime = temporaryDirectory('before');
+  const kept = (): string => readFileSync(join(runtime, 'forwarding.before'), 'utf8');
+  const remember = rememberIn(runtime);
+  const dying = (): never => {
+    throw new Error('killed');
+  };
+  t.throws(() => enableForwarding({ ipv6: false, remember: dying }, root), { message: 'killed' });
+  t.is(read('ipv4/ip_forward'), '0', 'not changed before it is remembered');
+  enableForwarding({ ipv6: false, remember }, root);
+  t.is(kept(), 'net/ipv4/ip_forward 0 1\n');
+  writeFileSync(join(root, 'ipv4/ip_forward'), '2');
+  enableForwarding({ ipv6: false, remember }, root);
+  t.is(kept(), 'net/ipv4/ip_forward 0 1\n');
 });
 
 test('a host that hears router advertisements goes on hearing them', (t) => {
