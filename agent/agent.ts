@@ -40,9 +40,10 @@ import type {
 import { Shared } from './shared.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
-import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
+import type { WorkloadState, WorkloadView } from './workload/record.js';
 import type { Claimant, Reach } from './workload/reserving.js';
 import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
+import type { LifeWish } from './workload/wishes.js';
 import type { World } from './workload/world.js';
 
 export interface AgentParts {
@@ -248,15 +249,11 @@ export class Agent implements AgentService {
   }
 
   delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView> {
-    return this.#parts.manager.setDesired(id, 'deleted', options);
+    return this.#parts.manager.wish(id, 'delete', options);
   }
 
-  setDesired(
-    id: string,
-    desired: Exclude<Desired, 'deleted'>,
-    options: { readonly restart?: boolean } = {},
-  ): Promise<WorkloadView> {
-    return this.#parts.manager.setDesired(id, desired, options);
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView> {
+    return this.#parts.manager.wish(id, wish);
   }
 
   async get(id: string): Promise<WorkloadView> {

@@ -14,9 +14,10 @@ import type { WindowState } from './density/windows.js';
 import type { TopDocument } from './metrics/top.js';
 import type { PlacementDescription } from './placement/describe.js';
 import type { PressureStatus } from './pressure/status.js';
-import type { Desired, WorkloadState, WorkloadView } from './workload/record.js';
+import type { WorkloadState, WorkloadView } from './workload/record.js';
 import type { Claimant, Reach } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
+import type { LifeWish } from './workload/wishes.js';
 
 /** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see density/dimensions.ts. */
 export interface CapacityRow {
@@ -227,12 +228,8 @@ export interface AgentService {
   update(id: string, spec: WorkloadSpec): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView>;
-  /** running: start a stopped one; stopped; frozen. `restart` stops and starts. */
-  setDesired(
-    id: string,
-    desired: Exclude<Desired, 'deleted'>,
-    options?: { readonly restart?: boolean },
-  ): Promise<WorkloadView>;
+  /** See WISHES in workload/lifecycle.ts for what follows in which state. Resolves with what is durable. */
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView>;
   get(id: string): Promise<WorkloadView>;
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[];
   logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk>;

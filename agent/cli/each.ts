@@ -7,6 +7,13 @@ import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import type { Progress } from './progress.js';
 import { startProgress } from './progress.js';
+import { endSentence } from './words.js';
+
+/** For people, beside the answer: the program was started, and has ended already. */
+export async function tellEnd({ host, json }: Context, { id, process, end }: WorkloadView): Promise<void> {
+  if (json || process !== null || end === null) return;
+  await host.err(`${id} has ended since: ${endSentence(end)}; see \`berth workload logs ${id}\`\n`);
+}
 
 /** One entry of `{"results": [...]}`. */
 export type Result =

@@ -5,7 +5,34 @@ import type { Judge } from './follow.js';
 import { endSentence } from './words.js';
 
 /** What is known from before a change, to tell an old end from a new one. */
-export type Before = Pick<WorkloadView, 'state' | 'since' | 'process'> | undefined;
+export type Before = Pick<WorkloadView, 'state' | 'since' | 'process' | 'end'> | undefined;
+
+/** The process of which the view tells last, alive or ended. */
+function lastProcess(view: Before): string | undefined {
+  const runs = view?.state === 'running' || view?.state === 'frozen';
+  const process = runs ? view.process : view?.end?.process;
+  return process == null ? undefined : `${process.pid}/${process.startTime}/${process.startedAt}`;
+}
+
+/** Whether a program was started since `before`, whatever became of it: how soon it ends must not decide about the answer. */
+export function hasRun(view: WorkloadView, before: Before): boolean {
+  const last = lastProcess(view);
+  return last !== undefined && last !== lastProcess(before);
+}
+
+/** What `create` and `start` ask for: the program was started, or all is over without one. */
+export const isStarted =
+  (before?: Before): Judge =>
+  (view) =>
+    hasRun(there(view), before) || isUp(before)(view);
+
+/** As `isStarted`, with another process than before. */
+export const isStartedAnew =
+  (before: Before): Judge =>
+  (view) => {
+    const now = there(view);
+    return now.restartRequested ? false : hasRun(now, before) || isUpAnew(before)(view);
+  };
 
 /** It runs, or has run to an end that is no failure. */
 export const isUp =

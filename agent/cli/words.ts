@@ -1,7 +1,15 @@
 // Quantities and states in the words of the tables.
 import { placeText, waitText } from '../density/governor/texts.js';
 import type { StartWait } from '../density/governor/types.js';
-import type { Desired, EndRecord, MemoryFigures, RoomWait, WorkloadState, WorkloadView } from '../workload/record.js';
+import type {
+  Desired,
+  EndRecord,
+  MemoryFigures,
+  RestartView,
+  RoomWait,
+  WorkloadState,
+  WorkloadView,
+} from '../workload/record.js';
 import { formatSize } from '../workload/units.js';
 import type { Colour } from './style.js';
 import type { Cell } from './table.js';
@@ -32,15 +40,21 @@ const COLOURS: Readonly<Record<WorkloadState, Colour>> = {
   failed: 'red',
 };
 
-/** `pending(3rd,~2s)` of what waits for its turn to start, `pending(room)` of what waits for others to go. */
+/**
+ * `pending(3rd,~2s)` of what waits for its turn to start, `pending(room)` of what waits for others to go, `pending(retry)`
+ * of what its restart policy starts again later, `failed(gave up)` of what it does not.
+ */
 export function stateCell({
   state,
   waiting,
+  restart,
 }: {
   readonly state: WorkloadState;
   readonly waiting?: StartWait | RoomWait | null;
+  readonly restart?: RestartView;
 }): Cell {
-  const place = waiting == null ? '' : waiting.reason === 'start_queue' ? `(${placeText(waiting)})` : '(room)';
+  const retries = restart?.gaveUp ? '(gave up)' : restart?.nextAt == null ? '' : '(retry)';
+  const place = waiting == null ? retries : waiting.reason === 'start_queue' ? `(${placeText(waiting)})` : '(room)';
   return { text: `${state}${place}`, colour: COLOURS[state] };
 }
 

@@ -144,7 +144,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'workload.start': {
-    does: 'Starts a stopped one, which is admitted anew.',
+    does: 'Starts a stopped one, which is admitted anew; thaws a frozen one; ends the pause before the next try of a restart policy. The answer is what is durable then, `pending` for a new start; events tell what becomes of it.',
     result: 'WorkloadView',
     errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
   },
@@ -159,12 +159,12 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
   },
   'workload.freeze': {
-    does: 'Suspends it where it stands.',
+    does: 'Suspends it where it stands. One that does not run yet starts first; one that has ended is `invalid_state`.',
     result: 'WorkloadView',
     errors: ['not_found', 'invalid_state'],
   },
   'workload.thaw': {
-    does: 'Lets a frozen one go on.',
+    does: 'Lets a frozen one go on. One that has ended is `invalid_state`.',
     result: 'WorkloadView',
     errors: ['not_found', 'invalid_state'],
   },

@@ -4,9 +4,10 @@ import { parseBounded } from '../bounds.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { AgentService } from '../service.js';
-import type { Desired, WorkloadState, WorkloadView } from '../workload/record.js';
+import type { WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
 import { parseSpec } from '../workload/spec.js';
+import type { LifeWish } from '../workload/wishes.js';
 import { type Problems, sentenceOf } from '../wrong-fields.js';
 import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
@@ -112,11 +113,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const seen = service.list(filter).filter(({ spec }) => permits(grant, spec.tenant));
     return { workloads: seen.map((view) => viewFor(grant, view)) };
   },
-  'workload.start': wish('running'),
-  'workload.stop': wish('stopped'),
-  'workload.restart': wish('running', { restart: true }),
-  'workload.freeze': wish('frozen'),
-  'workload.thaw': wish('running'),
+  'workload.start': wish('start'),
+  'workload.stop': wish('stop'),
+  'workload.restart': wish('restart'),
+  'workload.freeze': wish('freeze'),
+  'workload.thaw': wish('thaw'),
   'workload.logs': async ({ id, offset, limit }, { service, grant }) => {
     await requireWorkload(id, service, grant);
     return service.logs(id, offset === undefined ? { limit } : { offset, limit });
@@ -184,10 +185,10 @@ export async function dispatch(method: MethodName, params: unknown, context: Con
   return await handler(checked.data, context);
 }
 
-function wish(desired: Exclude<Desired, 'deleted'>, options?: { readonly restart: boolean }) {
+function wish(what: Exclude<LifeWish, 'delete'>) {
   return async ({ id }: { readonly id: string }, { service, grant }: Context): Promise<WorkloadView> => {
     await requireWorkload(id, service, grant);
-    return viewFor(grant, await service.setDesired(id, desired, options));
+    return viewFor(grant, await service.wish(id, what));
   };
 }
 

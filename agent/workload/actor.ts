@@ -5,7 +5,7 @@ import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { endUnstarted, explainEnd } from './end.js';
 import { LastWrite } from './last-write.js';
-import { isLeaving, isSettled, mayChange, restartDelay, restingState } from './lifecycle.js';
+import { actionFor, isSettled, mayChange, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
 import {
@@ -17,6 +17,7 @@ import {
   type WorkloadRecord,
   waitsForRoom,
 } from './record.js';
+import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
 import { Survived } from './survived.js';
@@ -43,8 +44,6 @@ export class Actor {
   #held: HeldProcess | undefined;
   #onHeld: (() => void) | undefined;
   #killNow = false;
-  /** On the clock that only goes forward. */
-  #notBefore = 0;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -59,6 +58,10 @@ export class Actor {
 
   get record(): WorkloadRecord {
     return this.#record;
+  }
+
+  get #clock(): BootClock {
+    return { clock: this.#world.density.clock, bootId: this.#world.bootId };
   }
 
   /** The end of what runs is known, and not dealt with yet. */
@@ -118,8 +121,7 @@ export class Actor {
 
   /** See Manager.evict. */
   async evict(evicted: Evicted): Promise<boolean> {
-    const { state } = this.#record;
-    if (isSettled(state) || isLeaving(this.#record)) return false;
+    if (actionFor('evict', this.#record) === 'keep') return false;
     await this.patch({ desired: 'stopped', restartRequested: false, evicted });
     this.#world.log.warn({ workload: this.#record.id, cause: evicted.cause, by: evicted.by }, evicted.detail);
     this.wake();
@@ -181,7 +183,7 @@ export class Actor {
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
-    if (state === 'running' && restartRequested) return this.#end();
+    if ((state === 'running' || state === 'frozen') && restartRequested) return this.#end();
     if (waitsForRoom(this.#record)) return this.#awaitRoom();
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
     if (state === 'running' && desired === 'frozen') return this.#freeze();
@@ -206,8 +208,8 @@ export class Actor {
   }
 
   async #start(): Promise<void> {
-    const wait = this.#notBefore - performance.now();
-    if (wait > 0) return this.#wakeIn(wait);
+    const wait = pauseLeft(this.#record, this.#clock);
+    if (wait > 0 && this.#record.state === 'pending') return this.#wakeIn(wait);
     let started = false;
     try {
       if (!this.#startTurn.take(this.#record)) return;
@@ -257,30 +259,27 @@ export class Actor {
   }
 
   async #handleEnd(): Promise<void> {
-    const { id, process, spec, desired, restarts, restartRequested, sandbox } = this.#record;
+    const { id, process, desired, restarts, restartRequested, sandbox } = this.#record;
     const held = this.#endOf(process);
     this.#held = undefined;
     const exit = held?.exit ?? { code: null, signal: null, at: Date.now() };
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
     const end = await explainEnd(this.#world, this.#record, exit, asked);
-    const wanted = restartRequested && desired === 'running';
-    const delay = wanted ? 0 : restartDelay(spec.restart, desired, end, restarts);
+    const again = againAfter(this.#record, end, exit, this.#clock);
     this.#world.observer.ended(end);
     const { cause, actor, victim } = end;
-    const gone = { end, process: null, killed: null, restartRequested: false };
+    const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart };
     if (actor === undefined) this.#world.log.info({ workload: id, cause }, end.detail);
     else this.#world.log.warn({ workload: id, cause, actor, victim }, end.detail);
-    if (delay === null) {
+    if (again.pauseMs === null) {
       await this.patch({ state: 'stopping', ...gone });
     } else {
       await this.#world.cgroups.kill(sandbox.cgroup);
       await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
       await this.#cleanup();
-      this.#notBefore = performance.now() + delay;
-      const count = wanted ? restarts : restarts + 1;
-      await this.patch({ state: 'pending', restarts: count, ...gone });
-      this.event('workload.restarting', { inMs: delay, restarts: count });
+      await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone });
     }
+    tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }

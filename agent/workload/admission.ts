@@ -19,6 +19,7 @@ import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
 import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from './record.js';
 import type { Claimant, Reach } from './reserving.js';
+import { NOT_TRIED } from './restart.js';
 import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
 
@@ -160,6 +161,7 @@ export class Admission {
       sandbox,
       ...NEVER_RUN,
       restartRequested: false,
+      restart: NOT_TRIED,
       end: null,
       error: null,
       ...{ downgraded, preemption, evicted: null },

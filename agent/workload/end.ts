@@ -39,12 +39,13 @@ export async function explainEnd(
     readEvidence(places, from, world.kernelLog),
     driver.explainEnd === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
   ]);
-  return describeEnd({
+  const described = describeEnd({
     ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, evicted, killed },
     need: driver.charged?.(spec) ?? null,
     guest: driver.explainEnd?.(spec, tail),
     pressure: world.history(id),
   });
+  return process === null ? described : { ...described, process };
 }
 
 /** What the kernel has killed in a workload since its `before`, and the `before` from which to count the next. */

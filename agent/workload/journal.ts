@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isExhausted, removeFile, replaceFile } from '../durable.js';
 import { NEVER_RUN, NO_NETWORK, type WorkloadRecord } from './record.js';
+import { withoutOldDefault } from './restart.js';
 import { parseSpec } from './spec.js';
 
 /** 2: sandboxes with IPv6 address, MTU, group and attachment. Entries of version 1 are read as well. */
@@ -117,7 +118,8 @@ export function decode(text: string): WorkloadRecord {
   if (!entry.record || entry.checksum !== checksum(JSON.stringify(entry.record))) throw new Error('wrong checksum');
   // Fields that an older agent did not know get their defaults.
   const { record } = entry;
-  return { ...NEVER_RUN, ...record, spec: parseSpec(record.spec), sandbox: { ...NO_NETWORK, ...record.sandbox } };
+  const spec = withoutOldDefault(record, parseSpec(record.spec));
+  return { ...NEVER_RUN, ...record, spec, sandbox: { ...NO_NETWORK, ...record.sandbox } };
 }
 
 function checksum(body: string): string {

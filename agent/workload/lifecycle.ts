@@ -23,8 +23,11 @@
 //            visible, for as long as something cannot be removed, with the reason in `error`.
 // exited     ended with code 0, or because it was told to. Holds no kernel object, no address, no share of the ledger.
 // failed     ended otherwise, or could not start; `end` or `error` says why. Holds nothing either.
-import type { Desired, EndRecord, WorkloadRecord, WorkloadState } from './record.js';
-import type { WorkloadSpec } from './spec.js';
+//
+// What may be asked of a workload in which situation, and what follows from it, is the table WISHES below. Nobody else
+// decides: wishes.ts carries out what it says.
+import { BerthError } from '../errors.js';
+import type { EndRecord, WorkloadRecord, WorkloadState } from './record.js';
 
 const EDGES: Readonly<Record<WorkloadState, readonly WorkloadState[]>> = {
   pending: ['preparing', 'stopping'],
@@ -55,22 +58,126 @@ export function isLeaving({ state, desired }: Pick<WorkloadRecord, 'state' | 'de
 /** Ends of those that were told to go. */
 const TOLD: readonly EndRecord['cause'][] = ['stopped', 'preempted', 'quota'];
 
+/** Whether it ended because berth or a person told it to. */
+export function wasTold({ cause }: EndRecord): boolean {
+  return TOLD.includes(cause);
+}
+
 /** Where a workload comes to rest after its end. */
 export function restingState(end: EndRecord | null): 'exited' | 'failed' {
-  const told = end !== null && TOLD.includes(end.cause);
+  const told = end !== null && wasTold(end);
   return told || (end?.cause === 'exit' && end.code === 0) ? 'exited' : 'failed';
 }
 
-/** Milliseconds to wait before the next try, or null when the policy asks for none. 1 s doubling to 60 s. */
-export function restartDelay(
-  restart: WorkloadSpec['restart'],
-  desired: Desired,
-  end: EndRecord,
-  restarts: number,
-): number | null {
-  if (desired !== 'running' && desired !== 'frozen') return null;
-  if (TOLD.includes(end.cause) || end.cause === 'start' || restart.policy === 'never') return null;
-  if (restart.policy === 'on-failure' && restingState(end) === 'exited') return null;
-  if (restarts >= restart.maxRetries) return null;
-  return Math.min(60_000, 1000 * 2 ** Math.min(restarts, 6));
+/** What may be asked of a workload that is there. */
+export type Wish = 'start' | 'stop' | 'restart' | 'freeze' | 'thaw' | 'delete' | 'update' | 'evict';
+
+/** A state as it is, or on the way to an end that was asked for: `leaving` by stop, `evicting` for others, `deleting`. */
+export type Situation = WorkloadState | 'leaving' | 'evicting' | 'deleting';
+
+export type Action =
+  /** Nothing changes: it is so, or on its way. */
+  | 'keep'
+  /** Admitted anew, as if it were created; it waits as `pending`. */
+  | 'admit'
+  /** It is to run; what is frozen is thawed. */
+  | 'run'
+  /** As `run`; a pause before the next try is over, and tries are counted from zero. */
+  | 'retry'
+  | 'stop'
+  /** Its process ends and another one starts, in the same sandbox. */
+  | 'restart'
+  /** What does not run yet starts first. */
+  | 'freeze'
+  | 'delete'
+  /** Live where it holds anything, else for its next start. */
+  | 'update'
+  | 'evict';
+
+/** Why not; the words are in WHY_NOT. */
+export interface Refused {
+  readonly no: 'finished' | 'stopping' | 'evicting' | 'deleting';
+}
+
+const FINISHED: Refused = { no: 'finished' };
+const STOPPING: Refused = { no: 'stopping' };
+const EVICTING: Refused = { no: 'evicting' };
+const DELETING: Refused = { no: 'deleting' };
+
+type Row = Readonly<Record<Wish, Action | Refused>>;
+
+const ON_ITS_WAY: Row = {
+  ...{ start: 'run', stop: 'stop', restart: 'run', freeze: 'freeze', thaw: 'run' },
+  ...{ delete: 'delete', update: 'update', evict: 'evict' },
+};
+const THERE: Row = { ...ON_ITS_WAY, restart: 'restart' };
+const AT_REST: Row = {
+  ...{ start: 'admit', stop: 'stop', restart: 'admit', freeze: FINISHED, thaw: FINISHED },
+  ...{ delete: 'delete', update: 'update', evict: 'keep' },
+};
+
+/** As with systemd and Docker, `start` thaws, and `restart` starts what does not run. Freeze and thaw never start anything. */
+export const WISHES: Readonly<Record<Situation, Row>> = {
+  pending: { ...ON_ITS_WAY, start: 'retry', restart: 'retry' },
+  preparing: ON_ITS_WAY,
+  starting: ON_ITS_WAY,
+  running: THERE,
+  frozen: THERE,
+  stopping: {
+    ...{ start: STOPPING, stop: 'stop', restart: STOPPING, freeze: STOPPING, thaw: STOPPING },
+    ...{ delete: 'delete', update: 'update', evict: 'keep' },
+  },
+  leaving: {
+    ...{ start: STOPPING, stop: 'keep', restart: STOPPING, freeze: STOPPING, thaw: STOPPING },
+    ...{ delete: 'delete', update: 'update', evict: 'keep' },
+  },
+  evicting: {
+    ...{ start: EVICTING, stop: 'keep', restart: EVICTING, freeze: EVICTING, thaw: EVICTING },
+    ...{ delete: 'delete', update: 'update', evict: 'keep' },
+  },
+  deleting: {
+    ...{ start: DELETING, stop: DELETING, restart: DELETING, freeze: DELETING, thaw: DELETING },
+    ...{ delete: 'keep', update: DELETING, evict: 'keep' },
+  },
+  exited: AT_REST,
+  failed: AT_REST,
+};
+
+const WHY_NOT: Readonly<Record<Refused['no'], (id: string, wish: Wish) => { message: string; hint: string }>> = {
+  finished: (id, wish) => ({
+    message: `workload "${id}" does not run: there is nothing to ${wish}`,
+    hint: `Start it first: \`berth workload start ${id}\`.`,
+  }),
+  stopping: (id, wish) => ({
+    message: `workload "${id}" is stopping; ${wish} it when it has stopped`,
+    hint: `Wait for its end with \`berth workload wait ${id}\`, then \`berth workload start ${id}\`.`,
+  }),
+  evicting: (id) => ({
+    message: `workload "${id}" is being evicted; start it when it has stopped`,
+    hint: `\`berth workload show ${id}\` says for whom. Then \`berth workload start ${id}\`, where there is room.`,
+  }),
+  deleting: (id) => ({
+    message: `workload "${id}" is being deleted`,
+    hint: `Wait until it is gone with \`berth workload wait ${id} --for deleted\`, then create it anew.`,
+  }),
+};
+
+export function situationOf({
+  state,
+  desired,
+  evicted,
+}: Pick<WorkloadRecord, 'state' | 'desired' | 'evicted'>): Situation {
+  if (desired === 'deleted') return 'deleting';
+  if (isSettled(state)) return state;
+  if (evicted) return 'evicting';
+  return desired === 'stopped' ? 'leaving' : state;
+}
+
+/** What follows from a wish. Throws `invalid_state`, with what to do instead. */
+export function actionFor(wish: Wish, record: Pick<WorkloadRecord, 'id' | 'state' | 'desired' | 'evicted'>): Action {
+  const situation = situationOf(record);
+  const answer = WISHES[situation][wish];
+  if (typeof answer === 'string') return answer;
+  const { message, hint } = WHY_NOT[answer.no](record.id, wish);
+  throw new BerthError('invalid_state', message, { hint, data: { id: record.id, situation, wish } });
 }

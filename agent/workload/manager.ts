@@ -11,7 +11,7 @@ import type { CapacityRow, FitsAnswer } from '../service.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
-import { isSettled } from './lifecycle.js';
+import { actionFor, isSettled } from './lifecycle.js';
 import { networkFor } from './plan.js';
 import { Preempting } from './preempting.js';
 import type { Known } from './quarantine.js';
@@ -26,7 +26,9 @@ import {
 } from './record.js';
 import { type Recovery, recover } from './recover.js';
 import { type Claimant, NOBODY, type Reach, Reserving } from './reserving.js';
+import { restartView } from './restart.js';
 import type { WorkloadSpec } from './spec.js';
+import { type LifeWish, Wishes } from './wishes.js';
 import { driverOf, type World } from './world.js';
 
 export class Manager {
@@ -35,12 +37,18 @@ export class Manager {
   readonly #admission: Admission;
   readonly #reserving: Reserving;
   readonly #preempting: Preempting;
+  readonly #wishes: Wishes;
 
   constructor(world: World) {
     this.#world = world;
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
     this.#preempting = new Preempting(world, this.#actors);
     this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
+    this.#wishes = new Wishes({
+      admission: this.#admission,
+      expire: () => this.#reserving.expire(),
+      giveBack: (sandbox) => this.#giveBack(sandbox),
+    });
   }
 
   /**
@@ -175,7 +183,8 @@ export class Manager {
     if (reservation !== undefined) this.#reserving.committed(reservation);
     actor.event('workload.created', { driver: spec.driver, generation: 1 });
     actor.wake({ cold: true });
-    return this.view(actor.record);
+    // As it was made durable: what becomes of it, however soon, is no part of the answer.
+    return this.view(record);
   }
 
   async update(id: string, spec: WorkloadSpec): Promise<WorkloadView> {
@@ -186,30 +195,27 @@ export class Manager {
     return this.view(actor.record);
   }
 
-  async setDesired(
-    id: string,
-    desired: Desired,
-    options: { readonly now?: boolean; readonly restart?: boolean } = {},
-  ): Promise<WorkloadView> {
-    const actor = this.actor(id);
-    const { state, desired: before, evicted } = actor.record;
-    if (desired !== 'deleted') requireKept(actor);
-    if (evicted && !isSettled(state) && (desired === 'running' || desired === 'frozen'))
-      throw new BerthError('invalid_state', `workload "${id}" is being evicted; start it when it has stopped`);
-    const again = isSettled(state) && (desired === 'running' || desired === 'frozen');
-    if (desired === 'running' && state === 'stopping')
-      throw new BerthError('invalid_state', `workload "${id}" is stopping; start it when it has`);
-    if (again) {
-      await actor.exclusive(() => this.#startAgain(actor, desired));
-    } else {
-      const restartRequested = options.restart === true && (state === 'running' || state === 'frozen');
-      if (before !== desired || restartRequested) await actor.patch({ desired, restartRequested });
-      else await actor.lastWrite.durable();
-    }
-    actor.wake({ killNow: options.now ?? false, cold: again });
+  /** See lifecycle.ts for what follows from a wish; the answer is what is durable when it is made. */
+  async wish(id: string, wish: LifeWish, options: { readonly now?: boolean } = {}): Promise<WorkloadView> {
+    const record = await this.#wishes.carryOut(this.actor(id), wish, options);
     // It may go now, or not any more.
     this.#preempting.changed(id);
-    return this.view(actor.record);
+    return this.view(record);
+  }
+
+  /** As `wish`, by what the workload is to be. */
+  setDesired(
+    id: string,
+    desired: Desired,
+    { restart = false, ...options }: { readonly now?: boolean; readonly restart?: boolean } = {},
+  ): Promise<WorkloadView> {
+    const wishes = {
+      running: restart ? 'restart' : 'start',
+      frozen: 'freeze',
+      stopped: 'stop',
+      deleted: 'delete',
+    } as const;
+    return this.wish(id, wishes[desired], options);
   }
 
   /**
@@ -238,13 +244,14 @@ export class Manager {
   view(record: WorkloadRecord, turn = this.#world.governor?.waiting(record.id)): WorkloadView {
     const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
-    const { cgroups, config } = this.#world;
+    const { bootId, cgroups, config, density } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);
     const { guestAddress } = rest.spec.external ?? {};
     const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
     const waiting = this.#preempting.waiting(record) ?? turn;
     return {
       ...rest,
+      restart: restartView(record, { clock: density.clock, bootId }),
       sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
       ...(waiting === undefined ? {} : { waiting }),
     };
@@ -259,22 +266,6 @@ export class Manager {
   close(): void {
     this.#reserving.close();
     for (const actor of this.#actors.values()) actor.close();
-  }
-
-  /** In the turn of its rounds and updates; another start may have been there first, and a delete waits for nobody. */
-  async #startAgain(actor: Actor, desired: Desired): Promise<void> {
-    if (!isSettled(actor.record.state)) return;
-    const { id, spec, createdAt, generation } = actor.record;
-    await this.#admission.check(spec);
-    const occupied = this.#admission.occupiedPorts(spec);
-    requireKept(actor);
-    this.#reserving.expire();
-    const admitted = this.#admission.admit(spec, occupied, { createdAt, generation, restarts: 0 });
-    await actor.patch({ ...admitted, desired }).catch((error: unknown) => {
-      this.#giveBack(admitted.sandbox);
-      this.#admission.release(id);
-      throw error;
-    });
   }
 
   #adopt(found: WorkloadRecord): Actor {
@@ -350,7 +341,7 @@ export class Manager {
 
   async #update(actor: Actor, spec: WorkloadSpec): Promise<void> {
     const { record } = actor;
-    requireKept(actor);
+    actionFor('update', record);
     const changed = fixedChanges(record.spec, spec);
     if (changed.length > 0)
       throw new BerthError('immutable_field', `${changed.join(', ')} cannot be changed while the workload exists`, {
@@ -381,8 +372,4 @@ export class Manager {
     const { resources, network } = spec;
     actor.event('workload.updated', { generation: record.generation + 1, resources, network });
   }
-}
-
-function requireKept({ record: { id, desired } }: Actor): void {
-  if (desired === 'deleted') throw new BerthError('invalid_state', `workload "${id}" is being deleted`);
 }

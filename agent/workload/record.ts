@@ -2,6 +2,7 @@
 
 import type { KsmStat } from '../../linux/ksm.js';
 import type { Attachment, LinkStats } from '../../netns/types.js';
+import type { Deadline } from '../density/clock.js';
 import type { StartWait } from '../density/governor/types.js';
 import type { ErrorReport } from '../errors.js';
 import type { Victim as Evictee } from '../service.js';
@@ -89,6 +90,8 @@ export interface EndRecord {
   readonly cause: EndCause;
   /** One sentence with the figures, e.g. `killed by the kernel at its memory limit (memory.max 64Mi, ...)`. */
   readonly detail: string;
+  /** What ended. Absent: no process of it ran. */
+  readonly process?: ProcessRecord;
   /** Absent: it was not killed. */
   readonly actor?: KillActor;
   /** Of one that was preempted: for whom. */
@@ -197,6 +200,21 @@ export interface ProcessRecord {
   readonly startedAt: number;
 }
 
+/** How its restart policy stands. */
+export interface RestartState {
+  /** Starts by the policy since the last good run, or since somebody started it. */
+  readonly attempts: number;
+  /** Before it the next one does not begin; null: none waits. */
+  readonly next: Deadline | null;
+  /** The policy would start it again, and `maxRetries` does not allow it. */
+  readonly gaveUp: boolean;
+}
+
+export interface RestartView extends Omit<RestartState, 'next'> {
+  /** When the next start begins, in Unix milliseconds; null: none waits. */
+  readonly nextAt: number | null;
+}
+
 /** The journal entry, one file per workload. */
 export interface WorkloadRecord {
   readonly id: string;
@@ -215,7 +233,10 @@ export interface WorkloadRecord {
   /** Written before the process is started, so that a crash in between takes nothing for its own. Null: never started. */
   readonly before: Before | null;
   readonly killed: Killed | null;
+  /** By its policy, ever: a counter for metrics. What the policy goes by is `restart`. */
   readonly restarts: number;
+  /** Absent: as nothing was tried yet. */
+  readonly restart?: RestartState;
   /** A restart was asked for and has not happened yet. */
   readonly restartRequested: boolean;
   readonly end: EndRecord | null;
@@ -249,7 +270,8 @@ export interface RoomWait {
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
-export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox'> {
+export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox' | 'restart'> {
+  readonly restart: RestartView;
   readonly sandbox: Sandbox & {
     readonly cgroupPath: string;
     readonly netnsPath: string | null;

@@ -7,6 +7,7 @@ import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
 import { NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from './record.js';
+import { NOT_TRIED } from './restart.js';
 import type { World } from './world.js';
 
 export interface Recovery {
@@ -96,7 +97,8 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
     const gone = { ...NEVER_RUN, restartRequested: false, bootId, since: Date.now() };
     // A stop or an end was under way: finish it. The boot has removed the objects; taking down finds nothing.
     if (state === 'stopping') return { ...record, ...gone };
-    return { ...record, ...gone, state: 'pending' };
+    // A boot ends every pause: what should run is started again.
+    return { ...record, ...gone, restart: NOT_TRIED, state: 'pending' };
   }
   const starting = state === 'starting' || state === 'preparing' || state === 'pending';
   if (!seen || seen.exit || !starting) return record;

@@ -128,7 +128,9 @@ const external = z
 
 const restart = z.strictObject({
   policy: z.enum(['never', 'on-failure', 'always']).default('never').meta({ description: 'after an end' }),
-  maxRetries: z.number().int().min(0).max(1000).default(5).meta({ description: 'then it stays failed' }),
+  maxRetries: z.number().int().min(0).max(1000).optional().meta({
+    description: 'starts in a row without a good run of 10 minutes, then it stays failed; absent: without end',
+  }),
 });
 
 export const workloadSpec = z

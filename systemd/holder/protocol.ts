@@ -41,6 +41,8 @@ export interface ExitRecord {
   readonly code: number | null;
   readonly signal: string | null;
   readonly at: number;
+  /** Clock ticks since boot, as `startTime`: nobody sets this clock. Absent: a holder that did not note it. */
+  readonly uptimeTicks?: number;
 }
 
 export interface HolderHello {

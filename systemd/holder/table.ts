@@ -198,7 +198,8 @@ export class ProcessTable {
   #end(live: Held, { code, signal }: ExitedChild): HeldProcess {
     const { id, pid, startTime, startedAt, token } = live;
     const ended: Ended = {
-      ...{ id, pid, startTime, startedAt, exit: { code, signal, at: Date.now() } },
+      ...{ id, pid, startTime, startedAt },
+      exit: { code, signal, at: Date.now(), uptimeTicks: this.#options.uptimeTicks() },
       ...(token === undefined ? {} : { token }),
     };
     try {

@@ -1,15 +1,15 @@
 // start, stop, restart, freeze, thaw: one method each, then wait until it is so.
 import type { Answer, Context } from '../command.js';
-import { forEach } from '../each.js';
+import { forEach, tellEnd } from '../each.js';
 import type { Judge } from '../follow.js';
 import { follow, timeoutOf } from '../follow.js';
 import type { Before } from '../judge.js';
-import { isDown, isIn, isUp, isUpAnew } from '../judge.js';
+import { hasRun, isDown, isIn, isStarted, isStartedAnew } from '../judge.js';
 
 const JUDGES: Readonly<Record<Verb, (before: Before) => Judge>> = {
-  start: isUp,
+  start: isStarted,
   stop: () => isDown,
-  restart: isUpAnew,
+  restart: isStartedAnew,
   freeze: () => isIn('frozen'),
   thaw: () => isIn('running'),
 };
@@ -33,7 +33,9 @@ export function changeCommand(verb: Verb): (context: Context) => Promise<Answer>
         signal: context.signal,
         onLook: (now) => progress.say(`${id} ${now?.state ?? 'gone'}`),
       });
-      const state = view?.state ?? 'gone';
+      const ran = (verb === 'start' || verb === 'restart') && view !== undefined && hasRun(view, before);
+      if (ran) await tellEnd(context, view);
+      const state = ran ? 'running' : (view?.state ?? 'gone');
       return { outcome: state, workload: view, line: `${id} ${state}` };
     });
   };

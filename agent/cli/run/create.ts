@@ -1,8 +1,8 @@
 import type { WorkloadView } from '../../workload/record.js';
 import type { Answer, Context } from '../command.js';
-import { forEach } from '../each.js';
+import { forEach, tellEnd } from '../each.js';
 import { follow, timeoutOf } from '../follow.js';
-import { isUp } from '../judge.js';
+import { hasRun, isStarted, isUp } from '../judge.js';
 import { readSpecs } from '../specs.js';
 import { endSentence, formatAge, waitOf } from '../words.js';
 
@@ -22,16 +22,21 @@ export async function run(context: Context): Promise<Answer> {
       const { id } = created;
       if (context.flag('detach'))
         return { outcome: 'accepted', workload: created, line: `${id} accepted (${created.state})` };
+      // The same spec as before, of one that has ended: nothing is started.
+      const rests = created.state === 'exited' || created.state === 'failed';
       progress.say(`${id} ${created.state}`);
-      const view = await follow(client, id, isUp(), {
+      const view = await follow(client, id, rests ? isUp() : isStarted(), {
         timeoutMs,
         signal: context.signal,
         onLook: (now) => progress.say(`${id} ${now === undefined ? 'gone' : standing(now)}`),
       });
+      const ran = !rests && view !== undefined && hasRun(view, undefined);
+      if (ran) await tellEnd(context, view);
+      const tookMs = context.host.now() - start;
       return {
-        outcome: view?.state ?? 'gone',
+        outcome: ran ? 'running' : (view?.state ?? 'gone'),
         workload: view,
-        line: lineOf(view ?? created, context.host.now() - start),
+        line: ran ? ranLine(created, view, tookMs) : lineOf(view ?? created, tookMs),
       };
     },
   );
@@ -40,6 +45,13 @@ export async function run(context: Context): Promise<Answer> {
 function standing(now: WorkloadView): string {
   const wait = waitOf(now);
   return `${now.state}${now.error ? `: ${now.error.message}` : ''}${wait === undefined ? '' : `, waits ${wait}`}`;
+}
+
+/** Of one whose program was started; what it holds is in the first answer, and no more in the last one when it has ended. */
+function ranLine(created: WorkloadView, view: WorkloadView, tookMs: number): string {
+  const process = view.process ?? view.end?.process ?? null;
+  const sandbox = view.sandbox.address === null ? created.sandbox : view.sandbox;
+  return lineOf({ ...view, state: 'running', process, sandbox }, tookMs);
 }
 
 /** `web-1 running, pid 4711, 10.133.0.5 (120ms)` */

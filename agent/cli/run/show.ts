@@ -52,6 +52,7 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Memory then', end === null ? undefined : memoryThen(end)],
     ['Worst then', end === null ? undefined : pressureThen(end)],
     ['Restarts', `${w.restarts}, policy ${spec.restart.policy}${restartLimit(w)}`],
+    ['Next try', nextTry(w, now)],
     ['Driver', spec.driver],
     ['Runs', command(w)],
     ['Class', `${spec.class}, priority ${spec.priority}`],
@@ -69,8 +70,17 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
   ];
 }
 
-function restartLimit({ spec }: WorkloadView): string {
-  return spec.restart.policy === 'never' ? '' : `, at most ${spec.restart.maxRetries}`;
+function restartLimit({ spec: { restart } }: WorkloadView): string {
+  if (restart.policy === 'never') return '';
+  return restart.maxRetries === undefined ? ', without end' : `, at most ${restart.maxRetries} without a good run`;
+}
+
+/** Undefined: its restart policy has nothing to do. */
+function nextTry({ id, restart: { attempts, nextAt, gaveUp } }: WorkloadView, now: number): Cell | undefined {
+  if (gaveUp)
+    return { colour: 'red', text: `gave up after ${attempts}; start it again with \`berth workload start ${id}\`` };
+  if (nextAt === null) return undefined;
+  return { text: `number ${attempts} at ${formatTime(nextAt)} (in ${formatAge(nextAt - now)})` };
 }
 
 /** What is run, in one line. */

@@ -40,6 +40,7 @@ export function view(id: string, over: Partial<WorkloadView> = {}): WorkloadView
     process: { pid: 4711, startTime: 99, startedAt: NOW - 93_000 },
     killed: null,
     restarts: 0,
+    restart: { attempts: 0, nextAt: null, gaveUp: false },
     restartRequested: false,
     end: null,
     error: null,

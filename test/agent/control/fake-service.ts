@@ -87,8 +87,9 @@ export function fakeService(): FakeService {
       workloads.delete(id);
       return { ...view, desired: 'deleted' };
     },
-    setDesired: async (id, desired, options) => {
-      calls.push(`${desired} ${id}${options?.restart ? ' restart' : ''}`);
+    wish: async (id, wish) => {
+      calls.push(`${wish} ${id}`);
+      const desired = wish === 'stop' ? 'stopped' : wish === 'freeze' ? 'frozen' : 'running';
       return put({ ...find(id), desired });
     },
     get: async (id) => find(id),
@@ -157,6 +158,7 @@ function viewOf(spec: WorkloadSpec): WorkloadView {
     },
     process: null,
     restarts: 0,
+    restart: { attempts: 0, nextAt: null, gaveUp: false },
     restartRequested: false,
     end: null,
     error: null,

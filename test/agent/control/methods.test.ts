@@ -68,11 +68,11 @@ test('every method makes the round trip', async (t) => {
     'lease db person 2 60000',
     'create web',
     'update web',
-    'stopped web',
-    'running web',
-    'frozen web',
-    'running web',
-    'running web restart',
+    'stop web',
+    'start web',
+    'freeze web',
+    'thaw web',
+    'restart web',
     'delete web now',
   ]);
 });

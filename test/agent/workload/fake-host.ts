@@ -91,10 +91,17 @@ export class FakeHost {
     return [...this.cgroups.keys(), ...this.netns, ...this.links.keys(), ...processes];
   }
 
-  end(id: string, exit: { code?: number; signal?: string }): void {
+  /** `ranMs`: for how long, by the clock since boot. */
+  end(id: string, exit: { code?: number; signal?: string; ranMs?: number }): void {
     const process = this.held.get(id);
     if (!process || process.exit) return;
-    const ended = { ...process, exit: { code: exit.code ?? null, signal: exit.signal ?? null, at: 5 } };
+    const ended = {
+      ...process,
+      exit: {
+        ...{ code: exit.code ?? null, signal: exit.signal ?? null, at: 5 },
+        uptimeTicks: process.startTime + (exit.ranMs ?? 0) / 10,
+      },
+    };
     this.held.set(id, ended);
     this.places.delete(id);
     this.onExit?.(ended);

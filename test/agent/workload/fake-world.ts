@@ -218,13 +218,18 @@ export async function nextLife(
   host = dead.host,
   bootId = 'boot-1',
   config?: Record<string, unknown>,
+  clock?: Clock,
 ): Promise<Life & { readonly directory: string }> {
   const { directory } = dead;
   await dead.journal.idle();
   await dead.journal.die();
   dead.manager.close();
   host.revive();
-  const life = newLife({ host, directory, bootId, ...(config === undefined ? {} : { config }) });
+  const life = newLife({
+    ...{ host, directory, bootId },
+    ...(config === undefined ? {} : { config }),
+    ...(clock === undefined ? {} : { clock }),
+  });
   await life.manager.recover();
   return life;
 }

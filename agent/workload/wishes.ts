@@ -1,0 +1,82 @@
+// Carries out what the table of lifecycle.ts says to a wish. What it resolves with is the record that is durable: whatever
+// becomes of the workload meanwhile is no part of the answer, so that the same wish is answered the same way each time.
+import { isDeepStrictEqual } from 'node:util';
+import type { Actor } from './actor.js';
+import type { Admission } from './admission.js';
+import { type Action, actionFor, type Wish } from './lifecycle.js';
+import type { Sandbox, WorkloadRecord } from './record.js';
+import { NOT_TRIED } from './restart.js';
+
+export interface WishPorts {
+  readonly admission: Pick<Admission, 'check' | 'occupiedPorts' | 'admit' | 'release'>;
+  /** Reservations whose time is over are no obstacle to a start. */
+  readonly expire: () => void;
+  /** Takes back a ready-made network of which nothing was made. */
+  readonly giveBack: (sandbox: Sandbox) => void;
+}
+
+/** What changes in the record; `admit` needs more than the record. */
+const CHANGES: Readonly<Partial<Record<Action, Partial<WorkloadRecord>>>> = {
+  run: { desired: 'running' },
+  retry: { desired: 'running', restart: NOT_TRIED },
+  stop: { desired: 'stopped', restartRequested: false },
+  restart: { desired: 'running', restartRequested: true },
+  freeze: { desired: 'frozen' },
+  delete: { desired: 'deleted', restartRequested: false },
+};
+
+export type LifeWish = Exclude<Wish, 'update' | 'evict'>;
+
+export class Wishes {
+  readonly #ports: WishPorts;
+
+  constructor(ports: WishPorts) {
+    this.#ports = ports;
+  }
+
+  /** Throws `invalid_state`, what admission throws, and what the disk does; then nothing has changed. `now`: without a grace period. */
+  async carryOut(
+    actor: Actor,
+    wish: LifeWish,
+    { now = false }: { readonly now?: boolean } = {},
+  ): Promise<WorkloadRecord> {
+    const admits = actionFor(wish, actor.record) === 'admit';
+    const record = admits ? await actor.exclusive(() => this.#again(actor, wish)) : await change(actor, wish);
+    actor.wake({ killNow: now, cold: admits });
+    return record;
+  }
+
+  /** In the turn of its rounds and updates. Another start may have been there first, and a stop or delete waits for nobody. */
+  async #again(actor: Actor, wish: LifeWish): Promise<WorkloadRecord> {
+    if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
+    const { admission, expire, giveBack } = this.#ports;
+    const { id, spec, createdAt, generation, restarts } = actor.record;
+    await admission.check(spec);
+    if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
+    const occupied = admission.occupiedPorts(spec);
+    expire();
+    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts });
+    const written = actor.patch(admitted);
+    const { record } = actor;
+    await written.catch((error: unknown) => {
+      giveBack(admitted.sandbox);
+      admission.release(id);
+      throw error;
+    });
+    return record;
+  }
+}
+
+/** Decided and in memory without a pause between, so that no other wish comes in between. */
+async function change(actor: Actor, wish: LifeWish): Promise<WorkloadRecord> {
+  const changes = Object.entries(CHANGES[actionFor(wish, actor.record)] ?? {});
+  const before: Readonly<Record<string, unknown>> = { ...actor.record };
+  const differing = changes.filter(([field, value]) => !isDeepStrictEqual(before[field] ?? NOT_SAID[field], value));
+  const written = differing.length === 0 ? actor.lastWrite.durable() : actor.patch(Object.fromEntries(differing));
+  const { record } = actor;
+  await written;
+  return record;
+}
+
+/** What absence means in records of earlier agents. */
+const NOT_SAID: Readonly<Record<string, unknown>> = { restart: NOT_TRIED };
