@@ -11,7 +11,9 @@ import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
 import { createLog } from './log.js';
 import { Reloading } from './reload.js';
+import { startedBySystemd, startHolder } from './rooms.js';
 import { Shutdown } from './shutdown.js';
+import { endLate, Supervision } from './supervision.js';
 import { endAll } from './workload/farewell.js';
 import type { Log } from './workload/ports.js';
 import { parseDuration } from './workload/units.js';
@@ -86,12 +88,14 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   log.info({ version, ...found, socket: control.socketPath, web: config.web.listen }, 'berth is ready');
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
   const watchdog = watch(notify, parts);
+  const supervision = supervise(parts);
 
   // What goes wrong is in the log: a signal has no other answer.
   process.on('SIGHUP', () => void reloading.run().catch(() => undefined));
   await untilSignal();
   notify.stopping();
   clearInterval(watchdog);
+  supervision.close();
   ending.abort();
   events.append({ type: 'agent.stopping', data: {} });
   const shutdown = new Shutdown({ log });
@@ -125,10 +129,14 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
   // Exits that happened while the connection was down are in the list, and only there.
   rooms.holder.onReconnect(() => {
     rooms.holder.list().then(
-      (all) => all.filter((held) => held.exit).forEach(tell),
+      (all) => {
+        all.filter((held) => held.exit).forEach(tell);
+        for (const held of all) endLate(held, manager, world.log);
+      },
       (error: unknown) => world.log.warn({ err: error }, 'the holder is back and does not answer'),
     );
   });
+  rooms.holder.onLate((held) => endLate(held, manager, world.log));
   events.onEvent(({ type, workload, data }) => {
     observation.metrics.recordEvent();
     if (type === 'workload.state') limits.sync();
@@ -139,6 +147,13 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
     observation.forget(workload);
     drift.forget(workload);
   });
+}
+
+function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
+  const { cgroup } = facts;
+  const { config, log } = world;
+  const launch = startedBySystemd() || cgroup === undefined ? undefined : () => startHolder(config, cgroup);
+  return new Supervision({ holder: rooms.holder, conditions, log, launch });
 }
 
 /** What orphans have is given to nobody, and counted for nobody. */

@@ -67,13 +67,23 @@ function forward({ network, paths }: Config, log: Log): void {
   if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
 }
 
+/** With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent. */
+export function startedBySystemd(): boolean {
+  return existsSync('/usr/lib/systemd/system/berth-workloads.service') && existsSync('/run/systemd/system');
+}
+
+/** Starts a holder where none listens. What lives it takes over from its records. */
+export async function startHolder(config: Config, hierarchy: Hierarchy): Promise<void> {
+  const { runtime } = config.paths;
+  const cgroup = join(ownRoot(config, hierarchy), HOLDER_GROUP);
+  await launchHolder({ runtime, socket: join(runtime, 'holder.sock'), cgroup });
+}
+
 async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promise<Holder> {
   const { runtime } = config.paths;
   const socket = join(runtime, 'holder.sock');
   try {
-    // With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent.
-    if (!existsSync('/usr/lib/systemd/system/berth-workloads.service') || !existsSync('/run/systemd/system'))
-      await launchHolder({ runtime, socket, cgroup: join(ownRoot(config, hierarchy), HOLDER_GROUP) });
+    if (!startedBySystemd()) await startHolder(config, hierarchy);
     // `connectHolder` keeps the signal for its whole life: only the first answer has a deadline.
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error(`no answer on ${socket}`)), HOLDER_TIMEOUT_MS);

@@ -18,6 +18,9 @@ export interface Orphan {
   readonly inUse: boolean;
 }
 
+/** For the answer of the supervisor. */
+const LIST_MS = 2000;
+
 /** What the reaper asks about workloads. */
 export type Workloads = Pick<Manager, 'has' | 'known' | 'networks'>;
 
@@ -110,11 +113,12 @@ export class Reaper {
     const [groups, net, held, directories] = await Promise.all([
       cgroups.list(),
       network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }),
-      holder.list(),
+      // What a supervisor that does not answer has is not known: everything counts as in use, and nothing is removed.
+      holder.list({ deadlineMs: LIST_MS }).catch(() => undefined),
       readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
     ]);
     const busy = new Set(groups.filter((group) => cgroups.populated(group.name)).map((group) => group.id));
-    for (const process of held) if (!process.exit) busy.add(process.id);
+    for (const process of held ?? []) if (!process.exit) busy.add(process.id);
     // A free slot is no leak, and one in use has the name of a number: its link says whose it is.
     const slots = new Set(network.slots().names);
     const owners = new Map(net.links.map(({ name, owner }) => [name, owner]));
@@ -122,12 +126,15 @@ export class Reaper {
       if (!netns.startsWith(SLOT_PREFIX)) return netns.slice(NETNS_PREFIX.length);
       return idOf(owners.get(linkNameFor(config.network.link_prefix, netns)) ?? `${OWNER_PREFIX}${netns}`);
     };
-    const make = (kind: OrphanKind, name: string, id: string): Orphan => ({ kind, name, id, inUse: busy.has(id) });
+    const make = (kind: OrphanKind, name: string, id: string): Orphan => ({
+      ...{ kind, name, id },
+      inUse: held === undefined || busy.has(id),
+    });
     const all = [
       ...groups.filter((g) => g.tag?.startsWith(OWNER_PREFIX)).map((g) => make('cgroup', g.name, g.id)),
       ...net.links.map((link) => make('link', link.name, idOf(link.owner))),
       ...net.netns.filter((name) => !slots.has(name)).map((name) => make('netns', name, ownerOf(name))),
-      ...held.map((process) => make('process', process.id, process.id)),
+      ...(held ?? []).map((process) => make('process', process.id, process.id)),
       ...directories.map((name) => make('directory', name, name)),
     ];
     const { netns } = this.#workloads.known();

@@ -63,17 +63,17 @@ export async function startWorkload(actor: Startable, world: World): Promise<voi
   } else {
     if (actor.record.state === 'preparing') {
       // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
-      await world.holder.forget(spec.id);
+      await inTime(world.holder.forget(spec.id, { signal: deadline }), deadline, ms);
       await actor.patch({ state: 'starting', before: await before(world, actor.record) });
     }
-    const held = await inTime(spawn(world, actor.record, launch), deadline, ms);
+    const held = await inTime(spawn(world, actor.record, launch, deadline), deadline, ms);
     const { pid, startTime, startedAt } = held;
     await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt } });
   }
   world.observer.started(spec.driver, (performance.now() - begun) / 1000);
 }
 
-async function spawn(world: World, record: WorkloadRecord, launch: Launch): Promise<HeldProcess> {
+async function spawn(world: World, record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess> {
   const { id, sandbox, spec } = record;
   const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
   const ksm = spec.driver !== 'qemu' && spec.resources.memory?.ksm === true;
@@ -89,7 +89,7 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch): Prom
     ...(ksm ? { memoryMerge: true } : {}),
   };
   try {
-    return await world.holder.spawn(request);
+    return await world.holder.spawn(request, { signal });
   } catch (error) {
     if (error instanceof BerthError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -11,6 +11,7 @@ import type { ProcessRecord, WorkloadRecord } from './record.js';
 
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
+const FORGET_MS = 2000;
 
 export interface StepPorts {
   readonly cgroups: CgroupPort;
@@ -73,7 +74,10 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   await cgroups.kill(cgroup);
   await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
   await world.cleanup();
-  await holder.forget(record.id);
+  // A supervisor that does not answer holds up no end: the next start forgets the exit before it asks for a process.
+  await holder.forget(record.id, { deadlineMs: FORGET_MS }).catch((error: unknown) => {
+    if (codeOf(error) !== 'ETIMEDOUT') throw error;
+  });
   if (netns !== null || hostLink !== null)
     await network.remove({
       ...{ netns, hostLink, owner: ownerTag(record.id) },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { SysError } from '../../linux/errors.js';
+import { ANSWER_MS, type RequestOptions, SPAWN_MS, tooLate } from './deadline.js';
 import { readLines } from './lines.js';
 import {
   type HeldProcess,
@@ -9,11 +10,14 @@ import {
   type HolderExitEvent,
   type HolderHello,
   type HolderReply,
+  type SpawnRequest,
 } from './protocol.js';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
 const RETRY_FACTOR = 1.5;
+/** For the first answer; the signal may end it sooner. */
+const CONNECT_MS = 60_000;
 const REPLY_LIMIT = 256 * 1024 * 1024;
 
 export interface ConnectOptions {
@@ -38,7 +42,10 @@ interface Waiting {
 export async function connectHolder(socketPath: string, options: ConnectOptions = {}): Promise<Holder> {
   options.signal?.throwIfAborted();
   const client = new HolderClient(socketPath, options);
-  const { protocol, version } = await client.hello();
+  const { protocol, version } = await client.hello({ deadlineMs: CONNECT_MS }).catch((error: unknown) => {
+    client.close();
+    throw error;
+  });
   if (protocol >= HOLDER_PROTOCOL) return client;
   client.close();
   throw new Error(`holder ${version} speaks protocol ${protocol}, ${HOLDER_PROTOCOL} is needed: restart it`);
@@ -50,6 +57,9 @@ class HolderClient implements Holder {
   readonly #waiting = new Map<number, Waiting>();
   readonly #exitListeners = new Set<(process: HeldProcess) => void>();
   readonly #reconnectListeners = new Set<() => void>();
+  readonly #lateListeners = new Set<(process: HeldProcess) => void>();
+  /** Spawns that were given up, and may be carried out yet. */
+  readonly #late = new Set<number>();
   #socket: Socket | undefined;
   #isUp = false;
   #wasUp = false;
@@ -65,20 +75,25 @@ class HolderClient implements Holder {
     this.#connect();
   }
 
-  async hello(): Promise<HolderHello> {
-    return (await this.#request({ op: 'hello' })) as HolderHello;
+  async hello(options?: RequestOptions): Promise<HolderHello> {
+    return (await this.#request({ op: 'hello' }, ANSWER_MS, options)) as HolderHello;
   }
 
-  async spawn(spawn: Parameters<Holder['spawn']>[0]): Promise<HeldProcess> {
-    return (await this.#request({ op: 'spawn', spawn, token: randomUUID() })) as HeldProcess;
+  async spawn(spawn: SpawnRequest, options?: RequestOptions): Promise<HeldProcess> {
+    return (await this.#request({ op: 'spawn', spawn, token: randomUUID() }, SPAWN_MS, options)) as HeldProcess;
   }
 
-  async list(): Promise<HeldProcess[]> {
-    return (await this.#request({ op: 'list' })) as HeldProcess[];
+  async list(options?: RequestOptions): Promise<HeldProcess[]> {
+    return (await this.#request({ op: 'list' }, ANSWER_MS, options)) as HeldProcess[];
   }
 
-  async forget(id: string): Promise<void> {
-    await this.#request({ op: 'forget', id });
+  async forget(id: string, options?: RequestOptions): Promise<void> {
+    await this.#request({ op: 'forget', id }, ANSWER_MS, options);
+  }
+
+  onLate(listener: (process: HeldProcess) => void): () => void {
+    this.#lateListeners.add(listener);
+    return () => this.#lateListeners.delete(listener);
   }
 
   onExit(listener: (process: HeldProcess) => void): () => void {
@@ -110,12 +125,41 @@ class HolderClient implements Holder {
     this.#waiting.clear();
   }
 
-  #request(request: object): Promise<unknown> {
+  #request(
+    request: { readonly op: string } & Readonly<Record<string, unknown>>,
+    usualMs: number,
+    { signal, deadlineMs = usualMs }: RequestOptions = {},
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) throw this.#closed;
+      signal?.throwIfAborted();
       this.#seq += 1;
-      const line = `${JSON.stringify({ seq: this.#seq, ...request })}\n`;
-      this.#waiting.set(this.#seq, { line, resolve, reject });
+      const seq = this.#seq;
+      const line = `${JSON.stringify({ seq, ...request })}\n`;
+      const giveUp = (reason: unknown): void => {
+        if (!this.#waiting.delete(seq)) return;
+        done();
+        if (request.op === 'spawn') this.#late.add(seq);
+        reject(reason);
+      };
+      const onAbort = (): void => giveUp(signal?.reason);
+      const timer = setTimeout(() => giveUp(tooLate(request.op, this.#path, deadlineMs)), deadlineMs);
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.set(seq, {
+        line,
+        resolve: (result) => {
+          done();
+          resolve(result);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      });
       if (this.#isUp) this.#socket?.write(line);
     });
   }
@@ -150,22 +194,40 @@ class HolderClient implements Holder {
   #onClose(): void {
     if (this.#isUp && this.#closed === undefined) this.#options.onLog?.('holder is gone, connecting again');
     this.#isUp = false;
+    // Their answers are lost with the connection: the caller lists what there is.
+    this.#late.clear();
     if (this.#closed !== undefined) return;
     this.#timer = setTimeout(() => this.#connect(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * RETRY_FACTOR, LAST_RETRY_MS);
   }
 
   #onLine(line: string): void {
-    const message = JSON.parse(line) as HolderReply | HolderExitEvent;
+    const message = parse(line);
+    if (message === undefined) {
+      this.#socket?.destroy();
+      return;
+    }
     if ('event' in message) {
       if (message.event === 'exit') for (const listener of this.#exitListeners) listener(message.process);
       return;
     }
     const waiting = this.#waiting.get(message.seq);
+    const late = this.#late.delete(message.seq);
+    if (late && message.ok) for (const listener of this.#lateListeners) listener(message.result as HeldProcess);
     if (waiting === undefined) return;
     this.#waiting.delete(message.seq);
     if (message.ok) waiting.resolve(message.result);
     else waiting.reject(sysErrorOf(message.error));
+  }
+}
+
+/** Undefined: it is not the holder that speaks, or not all of it has come. */
+function parse(line: string): HolderReply | HolderExitEvent | undefined {
+  try {
+    const message: unknown = JSON.parse(line);
+    return typeof message === 'object' && message !== null ? (message as HolderReply | HolderExitEvent) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,6 +2,8 @@
 // The holder outlives agents of many versions: fields are only ever added, and HOLDER_PROTOCOL is raised when an
 // old holder could no longer serve a new agent.
 
+import type { RequestOptions } from './deadline.js';
+
 export const HOLDER_PROTOCOL = 1;
 
 /** One process to start. `id` is the caller's key: a second spawn of an id that is still alive returns the first. */
@@ -81,13 +83,19 @@ export interface HolderExitEvent {
 
 /** The agent's view of the holder. */
 export interface Holder {
-  hello(): Promise<HolderHello>;
-  /** Rejects with SysError (ENOENT: no such executable, EACCES: not executable, ...) and then nothing was started. */
-  spawn(request: SpawnRequest): Promise<HeldProcess>;
+  /** Every request rejects with SysError ETIMEDOUT at its deadline, and with the reason of its signal. */
+  hello(options?: RequestOptions): Promise<HolderHello>;
+  /**
+   * Rejects with SysError (ENOENT: no such executable, EACCES: not executable, ...) and then nothing was started; after a
+   * deadline or an abort something may have been: then `onLate` tells of it.
+   */
+  spawn(request: SpawnRequest, options?: RequestOptions): Promise<HeldProcess>;
   /** All live processes, and the ended ones not yet forgotten. */
-  list(): Promise<HeldProcess[]>;
+  list(options?: RequestOptions): Promise<HeldProcess[]>;
   /** Drops the exit record of an ended process. Idempotent. */
-  forget(id: string): Promise<void>;
+  forget(id: string, options?: RequestOptions): Promise<void>;
+  /** Called with a process whose spawn was given up before its answer came. */
+  onLate(listener: (process: HeldProcess) => void): () => void;
   onExit(listener: (process: HeldProcess) => void): () => void;
   /** Called when the connection is lost; the client reconnects by itself and the caller should `list` again. */
   onReconnect(listener: () => void): () => void;

@@ -1,0 +1,94 @@
+// The agent while its supervisor is stopped or killed, on a host where no systemd starts it again.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { connectHolder } from '../../systemd/holder/client.js';
+import { OwnAgent } from './own-agent.js';
+
+const name = `berth-supervisor-${process.pid}`;
+const directory = mkdtempSync(join(tmpdir(), 'berth-supervisor-'));
+const agent = new OwnAgent({
+  ...{ directory, cgroup: name },
+  env: {
+    BERTH_NETWORK_POOL: '10.201.38.0/24',
+    BERTH_NETWORK_SLOTS: '0',
+    BERTH_NETWORK_TABLE: `bsup${process.pid}`,
+    BERTH_NETWORK_LINK_PREFIX: 'bs',
+    BERTH_NETWORK_FORWARDING: 'leave',
+    BERTH_WEB_LISTEN: '',
+    BERTH_LIFECYCLE_START_DEADLINE: '3s',
+  },
+});
+
+interface View {
+  readonly state: string;
+  readonly error: { readonly code: string } | null;
+  readonly process: { readonly pid: number } | null;
+}
+
+const spec = (id: string) => ({
+  ...{ id, driver: 'exec', network: { mode: 'none' } },
+  exec: { command: ['/bin/sleep', '1000'] },
+});
+const create = (id: string) => agent.berth(['workload', 'create', '-f', '-'], spec(id));
+const show = (id: string): View => JSON.parse(agent.berth(['workload', 'show', id, '--json']).stdout).workload;
+const doctor = (): string => agent.berth(['doctor', '--json']).stdout;
+
+async function holderPid(): Promise<number> {
+  const holder = await connectHolder(join(directory, 'run', 'holder.sock'));
+  try {
+    return (await holder.hello()).pid;
+  } finally {
+    holder.close();
+  }
+}
+
+async function until(is: () => boolean): Promise<void> {
+  while (!is()) await sleep(100);
+}
+
+test.before(() => agent.start());
+
+test.after.always(async () => {
+  await agent.end();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test.serial(
+  'stopped: a start fails at its deadline, everything else answers, and nothing of the start lives on',
+  async (t) => {
+    t.is(create('before').status, 0);
+    const pid = await holderPid();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const late = create('late');
+      t.is(late.status, 1);
+      t.regex(late.stderr, /start_deadline/);
+      await until(() => doctor().includes('supervisor_unavailable'));
+      t.true(doctor().includes(`pid ${pid}`));
+      t.is(agent.berth(['cleanup']).status, 0);
+      t.is(agent.berth(['workload', 'delete', 'before', '--now']).status, 0);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await until(() => !doctor().includes('supervisor_unavailable'));
+    t.is(show('late').state, 'failed');
+    t.is(agent.berth(['workload', 'start', 'late']).status, 0);
+    t.is(show('late').state, 'running');
+  },
+);
+
+test.serial('killed: it is started again and takes over what lives', async (t) => {
+  t.is(create('lives').status, 0);
+  const { process: before } = show('lives');
+  const pid = await holderPid();
+  process.kill(pid, 'SIGKILL');
+  const after = create('after');
+  t.true(after.status === 0 || /start_deadline/.test(after.stderr), after.stderr);
+  await until(() => !doctor().includes('supervisor_unavailable'));
+  t.not(await holderPid(), pid);
+  t.deepEqual(show('lives').process, before);
+  t.is(agent.berth(['workload', 'delete', 'lives']).status, 0);
+});
