@@ -36,7 +36,7 @@ export function auditSandboxes(host: Host, networks: readonly SandboxNetwork[]):
     const { owner } = network;
     const tell: Tell = (kind, detail) => void findings.push({ owner, kind, detail });
     auditHostEnd(host, view, network, tell);
-    if (network.netns !== null) auditInside(host, network, network.netns, tell);
+    if (network.netns !== null) auditInside(host, network, network.netns, view.links.get(network.hostLink), tell);
   }
   return [...findings, ...auditFirewall(host, networks)];
 }
@@ -66,13 +66,18 @@ function auditHostEnd(host: Host, view: View, network: SandboxNetwork, tell: Tel
   for (const detail of auditBandwidth(host, network)) tell('shaping', detail);
 }
 
-function auditInside(host: Host, network: SandboxNetwork, netns: string, tell: Tell): void {
+function auditInside(host: Host, network: SandboxNetwork, netns: string, outer: Link | undefined, tell: Tell): void {
   const inside = openNamed(host, netns);
   if (inside === undefined) {
     tell('netns', `${netns} is missing`);
     return;
   }
   try {
+    // What is in there is somebody else's, or nobody's.
+    if (outer?.alias === network.owner && outer.peerNetns !== host.rtnl.nsid(inside.fd)) {
+      tell('netns', `${netns} is not the namespace behind ${network.hostLink}`);
+      return;
+    }
     const view = look(inside.rtnl, network.address6 !== null);
     const layout = layoutOf(network);
     for (const [name, face] of [['eth0', layout.eth0] as const, [network.tap?.name, layout.tap] as const]) {

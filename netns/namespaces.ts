@@ -1,5 +1,5 @@
 // Named network namespaces in /run/netns, in the way of `ip netns` (ip-netns(8)), so that both see each other's.
-import { closeSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { bindMount, detachMount, makeShared } from '../linux/mount.js';
 import {
@@ -38,9 +38,7 @@ export function provideNamespace(
 ): OpenNamespace {
   const path = namespacePath(name);
   if (namespaceAt(path) === 'namespace') return enterNamed(host, path, prepare);
-  if (!host.directoryShared) provideDirectory();
-  host.directoryShared = true;
-  createFile(path);
+  provideFile(host, path);
   afterStep('netns-file');
   return visitNetwork(host.home, unshareNetwork, () =>
     hold((inside) => {
@@ -58,12 +56,33 @@ export function openNamed(host: Host, name: string): OpenNamespace | undefined {
   return namespaceAt(path) === 'namespace' ? enterNamed(host, path, () => {}) : undefined;
 }
 
+/** Inode of the namespace that has this name; undefined: none has. Throws SysError. */
+export function inodeOfName(name: string): number | undefined {
+  const path = namespacePath(name);
+  return namespaceAt(path) === 'namespace' ? statSync(path, { throwIfNoEntry: false })?.ino : undefined;
+}
+
+/** Opens the namespace by its name or by a path; undefined: it is gone. The caller closes it. */
+export function openName(name: string): number | undefined {
+  try {
+    return openNamespace(name.startsWith('/') ? name : namespacePath(name));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives the namespace behind `fd` this name, in place of any other that has it. Throws SysError. */
+export function bindName(host: Host, name: string, fd: number): void {
+  const path = namespacePath(name);
+  detachAll(path);
+  provideFile(host, path);
+  bindMount(`/proc/thread-self/fd/${fd}`, path);
+}
+
 /** Takes the name away; the kernel destroys the namespace when no process is left in it. Missing is fine. */
 export function removeNamespace(name: string): void {
   const path = namespacePath(name);
-  while (detachMount(path)) {
-    // A second mount may lie on the same file when someone else's `ip netns` raced with us.
-  }
+  detachAll(path);
   try {
     unlinkSync(path);
   } catch (error) {
@@ -115,6 +134,18 @@ function hold(prepare: (inside: Rtnl) => void): OpenNamespace {
     closeSync(fd);
     throw error;
   }
+}
+
+function detachAll(path: string): void {
+  while (detachMount(path)) {
+    // A second mount may lie on the same file when someone else's `ip netns` raced with us.
+  }
+}
+
+function provideFile(host: Host, path: string): void {
+  if (!host.directoryShared) provideDirectory();
+  host.directoryShared = true;
+  createFile(path);
 }
 
 // Shared, so that a name made or removed in another mount namespace (a service with its own) is made or removed in

@@ -14,12 +14,13 @@ import type {
   RoomSettings,
   SandboxNetwork,
   SlotKind,
+  Use,
 } from './types.js';
 
 /** A call and its parameters, as data. `configure` only remembers: what setup did outlives a thread. */
 export type Call =
   | { readonly method: 'setup' | 'configure' | 'teardown'; readonly settings: RoomSettings }
-  | { readonly method: 'create'; readonly network: SandboxNetwork }
+  | { readonly method: 'create'; readonly network: SandboxNetwork; readonly use: Use | undefined }
   | { readonly method: 'update'; readonly from: SandboxNetwork; readonly to: SandboxNetwork }
   | { readonly method: 'createIsolated'; readonly netns: string }
   | { readonly method: 'prepareSlot'; readonly netns: string; readonly kind: SlotKind }

@@ -79,7 +79,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     refillWhen: (condition) => {
       mayRefill = condition;
     },
-    create: async (network) => client.call({ method: 'create', network }),
+    create: async (network, use) => client.call({ method: 'create', network, use }),
     update: async (from, to) => client.call({ method: 'update', from, to }),
     createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
     remove,

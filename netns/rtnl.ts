@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { NetlinkSocket } from '../linux/netlink-socket.js';
 import { RTM } from './netlink/constants.js';
 import { dumpLinks, getLink, type Link, parseLink } from './netlink/link.js';
+import { getNsid, parseNsid } from './netlink/nsid.js';
 import { NetlinkClient, type Transport } from './netlink-client.js';
 
 export type { Request, Transport } from './netlink-client.js';
@@ -32,5 +33,14 @@ export class Rtnl extends NetlinkClient {
       const link = parseLink(reply);
       return keep(link) ? link : undefined;
     });
+  }
+
+  /** The number that the namespace of this socket has for the one behind `fd`; undefined: none. */
+  nsid(fd: number): number | undefined {
+    let found: number | undefined;
+    this.transact([{ message: getNsid(fd), op: 'RTM_GETNSID', path: `descriptor ${fd}` }], (reply) => {
+      found ??= parseNsid(reply);
+    });
+    return found;
   }
 }

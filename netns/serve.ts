@@ -24,7 +24,7 @@ import { assignSlot } from './slots/assign.js';
 import { fitsSlot } from './slots/held.js';
 import { findSlots, prepareSlot, removeSlots } from './slots/prepare.js';
 import { listOwned, readStats } from './stats.js';
-import type { RoomSettings, SandboxNetwork } from './types.js';
+import type { RoomSettings, SandboxNetwork, Use } from './types.js';
 import { assertSandbox } from './validate.js';
 
 /** Serves calls from `port` until `close`. The calling thread's network namespace counts as the host's. */
@@ -80,7 +80,7 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
     case 'teardown':
       return tearDown(host, call.settings);
     case 'create':
-      return create(host, call.network);
+      return create(host, call.network, call.use);
     case 'update':
       updateSandbox(host, call.from, call.to);
       return undefined;
@@ -156,18 +156,18 @@ function tearDown(host: Host, settings: RoomSettings): undefined {
 }
 
 /** The short way when the namespace is a ready slot; whatever is not as it should be there, the long way mends. */
-function create(host: Host, network: SandboxNetwork): undefined {
+function create(host: Host, network: SandboxNetwork, use: Use | undefined): undefined {
   assertSandbox(network);
   const { netns } = network;
   const slots = host.settings?.slots;
-  if (netns !== null && slots != null && fitsSlot(network, slots.mtu)) {
+  if (use === undefined && netns !== null && slots != null && fitsSlot(network, slots.mtu)) {
     try {
       if (assignSlot(host, { ...network, netns })) return;
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
     }
   }
-  createSandbox(host, network);
+  createSandbox(host, network, { use });
 }
 
 function settingsOf(host: Host): RoomSettings {

@@ -167,6 +167,11 @@ export interface Bridge {
   readonly vlanFiltering: boolean;
 }
 
+/** Something works in the sandbox. With its start time, as numbers of processes are given again; null: not known which. */
+export interface Use {
+  readonly process: { readonly pid: number; readonly startTime: number } | null;
+}
+
 /** What is to go of one sandbox; null: it has, or is meant to keep, no such thing. */
 export interface Removal {
   readonly netns: string | null;
@@ -231,8 +236,12 @@ export interface NetworkRoom {
   slots(): SlotCounts;
   /** Asked before each slot is made in the background. */
   refillWhen(mayRefill: () => boolean): void;
-  /** Idempotent: what exists already and fits is kept, what is half-made is completed, what differs is mended. */
-  create(network: SandboxNetwork): Promise<void>;
+  /**
+   * Idempotent: what exists already and fits is kept, what is half-made is completed, what differs is mended. A
+   * namespace that lives without its name is bound to it again. `use`: this is a repair; what somebody holds is not made
+   * anew then, and the call rejects with SysError EBUSY that says so.
+   */
+  create(network: SandboxNetwork, use?: Use): Promise<void>;
   /** Changes bandwidth and firewall of a sandbox live; the rest of both must be equal. Idempotent. */
   update(from: SandboxNetwork, to: SandboxNetwork): Promise<void>;
   /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */

@@ -26,6 +26,7 @@ import { Claims } from '../network/claims.js';
 import { hostNetworks, requireFreePools } from '../network/conflicts.js';
 import { Drift } from '../network/drift.js';
 import { conntrackUse, NetworkHealth } from '../network/health.js';
+import { ownView } from '../network/own-view.js';
 import { roomSettings } from '../network/settings.js';
 import { LateObserver, type Observation, observe } from '../observe.js';
 import { Pinning } from '../placement/pinning.js';
@@ -203,6 +204,7 @@ function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
   return new Drift({
     ...{ room, events: world.events, log: world.log },
     subjects: () => manager.subjects(),
+    ownView,
     repair: (subject) => manager.repairNetwork(subject),
     repairHost: () => room.setup(roomSettings(world.config.network)),
   });

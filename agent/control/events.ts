@@ -50,6 +50,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'cgroup.repaired': 'the limit was put back',
   'cgroup.contested': 'somebody else keeps writing a limit; it is left alone',
   'network.drift': 'a network is not as it was made',
-  'network.repaired': 'it was put right',
+  'network.repaired': 'berth repaired a network, and checked that the workload sees it as planned',
+  'network.repair_failed': 'berth could not repair a network, with the cause',
   'reaper.removed': 'an object that belonged to nobody was removed',
 };

@@ -1,7 +1,7 @@
 // What others change of the sandboxes: found by audit (after a hint, every minute, at the start of the agent), put right
 // a bounded number of times, then only told.
 import type { Hint } from '../../netns/index.js';
-import type { Finding, NetworkRoom, SandboxNetwork } from '../../netns/types.js';
+import type { Finding, NetworkRoom, SandboxNetwork, Use } from '../../netns/types.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
 import type { EventPort, Log } from '../workload/ports.js';
 
@@ -15,6 +15,8 @@ export interface Subject {
   readonly id: string;
   readonly tenant: string;
   readonly network: SandboxNetwork;
+  /** What runs in it; null: not known, or nothing of ours. */
+  readonly process: Use['process'];
   readonly version: object;
 }
 
@@ -25,6 +27,8 @@ export interface DriftWorld {
   readonly log: Log;
   /** All that run. */
   subjects(): readonly Subject[];
+  /** What is wrong with the network as the workload itself sees it; null: nothing, or it cannot be said. */
+  ownView(subject: Subject): Promise<string | null>;
   /** Makes the network of `subject` again between two rounds of its actor; false when it has changed meanwhile. */
   repair(subject: Subject): Promise<boolean>;
   /** Sets up again what all sandboxes share. */
@@ -119,24 +123,44 @@ export class Drift {
     if (this.#closed) return;
     const subjects = this.#world.subjects().filter(({ network }) => which(network));
     if (subjects.length === 0) return;
-    let findings = await this.#world.room.audit(subjects.map(({ network }) => network));
+    let findings = await this.#audit(subjects);
     const shared = findings.filter(({ owner }) => owner === null);
     const again = await this.#settle(HOST, undefined, shared, async () => {
       await this.#world.repairHost();
       return true;
     });
     // The tables are empty now: what is missing in them shows only in another look.
-    if (again) findings = await this.#world.room.audit(subjects.map(({ network }) => network));
-    const byOwner = new Map<string, Finding[]>();
-    for (const finding of findings)
-      if (finding.owner !== null) byOwner.set(finding.owner, [...(byOwner.get(finding.owner) ?? []), finding]);
+    if (again) findings = await this.#audit(subjects);
+    const repaired: [subject: Subject, findings: readonly Finding[]][] = [];
     for (const subject of subjects) {
-      const mine = byOwner.get(subject.network.owner) ?? [];
-      await this.#settle(subject.id, subject, mine, () => this.#world.repair(subject));
+      const mine = of(subject, findings);
+      if (await this.#settle(subject.id, subject, mine, () => this.#world.repair(subject)))
+        repaired.push([subject, mine]);
+    }
+    if (repaired.length === 0) return;
+    // What the kernel was told is not yet what the workload sees: one look at all that were repaired.
+    const left = await this.#audit(repaired.map(([subject]) => subject));
+    const current = new Set(this.#world.subjects().map(({ version }) => version));
+    for (const [subject, mine] of repaired) {
+      // It was changed or ended meanwhile: the look says nothing of it.
+      if (!current.has(subject.version)) continue;
+      const wrong = of(subject, left);
+      if (wrong.length === 0) this.#done(subject.id, subject, mine);
+      else this.#failed(subject.id, subject, mine, wrong.map(({ detail }) => detail).join('; '));
     }
   }
 
-  /** Tells, counts and repairs the findings of one; true when something was put right. */
+  /** What the kernel has, and what the workloads see. */
+  async #audit(subjects: readonly Subject[]): Promise<Finding[]> {
+    const findings = await this.#world.room.audit(subjects.map(({ network }) => network));
+    for (const subject of subjects) {
+      const detail = await this.#world.ownView(subject);
+      if (detail !== null) findings.push({ owner: subject.network.owner, kind: 'netns', detail });
+    }
+    return findings;
+  }
+
+  /** Tells, counts and repairs the findings of one; true when that was done, and is to be looked at. */
   async #settle(
     id: string,
     subject: Subject | undefined,
@@ -163,24 +187,38 @@ export class Drift {
     try {
       if (!(await repair())) return false;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#world.log.warn({ workload: id, detail, err: error }, 'network could not be put right');
-      this.#unrepaired.set(id, `${detail}; and it cannot be put right: ${why}`);
+      this.#failed(id, subject, findings, error instanceof Error ? error.message : String(error));
       return false;
     }
+    if (subject === undefined) this.#done(id, subject, findings);
+    return true;
+  }
+
+  #done(id: string, subject: Subject | undefined, findings: readonly Finding[]): void {
     for (const { kind } of findings) this.#repaired[kind] += 1;
     this.#standing.delete(id);
     this.#unrepaired.delete(id);
     this.#tell('network.repaired', subject, findings);
-    return true;
   }
 
-  #tell(type: string, subject: Subject | undefined, findings: readonly Finding[]): void {
+  /** Told once, and again when the cause is another; the condition of the node holds as long as it stands. */
+  #failed(id: string, subject: Subject | undefined, findings: readonly Finding[], cause: string): void {
+    const detail = `${findings.map((finding) => finding.detail).join('; ')}; not repaired: ${cause}`;
+    if (this.#unrepaired.get(id) === detail) return;
+    this.#unrepaired.set(id, detail);
+    this.#tell('network.repair_failed', subject, findings, { cause });
+  }
+
+  #tell(type: string, subject: Subject | undefined, findings: readonly Finding[], more: object = {}): void {
     const { events, log } = this.#world;
-    const data = { changes: findings.map(({ kind, detail }) => ({ kind, detail })) };
+    const data = { changes: findings.map(({ kind, detail }) => ({ kind, detail })), ...more };
     events.append({ type, data, ...(subject === undefined ? {} : { workload: subject.id, tenant: subject.tenant }) });
     log.warn({ workload: subject?.id, ...data }, type);
   }
+}
+
+function of({ network }: Subject, findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ owner }) => owner === network.owner);
 }
 
 function keyOf({ kind, detail }: Finding): string {

@@ -16,7 +16,7 @@ export function timed(network: NetworkPort, observer: Pick<Observer, 'network'>)
   };
   return {
     ...network,
-    create: (sandbox) => measure('create', () => network.create(sandbox)),
+    create: (sandbox, use) => measure('create', () => network.create(sandbox, use)),
     update: (from, to) => measure('update', () => network.update(from, to)),
     remove: (removal) => measure('remove', () => network.remove(removal)),
   };

@@ -124,18 +124,18 @@ export class Manager {
     const running = this.records().filter(({ state }) => state === 'running' || state === 'frozen');
     return running.flatMap((record) => {
       const network = this.#network(record);
-      const { id, spec } = record;
-      return network === null ? [] : [{ id, tenant: spec.tenant, network, version: record }];
+      const { id, spec, process } = record;
+      return network === null ? [] : [{ id, tenant: spec.tenant, network, process, version: record }];
     });
   }
 
   /** Makes the network of a workload again, unless it is another one by now. */
-  repairNetwork({ id, version, network }: Subject): Promise<boolean> {
+  repairNetwork({ id, version, network, process }: Subject): Promise<boolean> {
     const actor = this.#actors.get(id);
     if (actor === undefined) return Promise.resolve(false);
     return actor.exclusive(async () => {
       if (actor.record !== version) return false;
-      await this.#world.network.create(network);
+      await this.#world.network.create(network, { process });
       return true;
     });
   }

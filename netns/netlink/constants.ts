@@ -35,7 +35,11 @@ export const RTM = {
   NEWNEIGH: 28,
   DELNEIGH: 29,
   GETNEIGH: 30,
+  NEWNSID: 88,
+  GETNSID: 90,
 } as const;
+
+export const NETNSA = { NSID: 1, PID: 2, FD: 3 } as const;
 
 export const IFLA = {
   ADDRESS: 1,

@@ -4,12 +4,14 @@ import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { applyEntries, type Before, forgetUntrue } from '../firewall/index.js';
 import type { Host } from '../host.js';
+import { keepNamespace } from '../in-use.js';
 import { openNamed, provideNamespace } from '../namespaces.js';
 import { isOurs } from '../ownership.js';
 import { applyBandwidth } from '../shaping/index.js';
 import { slotTag } from '../slots/held.js';
 import { disableIpv6, routeLoopback } from '../sysctl.js';
-import type { SandboxNetwork } from '../types.js';
+import { keepTap } from '../tap-in-use.js';
+import type { SandboxNetwork, Use } from '../types.js';
 import { assertNetns, assertSandbox } from '../validate.js';
 import { type AfterStep, provideBase } from './base.js';
 import { translateGuest } from './clone.js';
@@ -19,15 +21,27 @@ import { layoutOf } from './layout.js';
 const LOOPBACK_INDEX = 1;
 const { EEXIST } = constants.errno;
 
+export interface CreateOptions {
+  readonly afterStep?: AfterStep;
+  /** Something runs in it: what that holds is mended, never made anew. */
+  readonly use?: Use | undefined;
+}
+
 /**
  * Makes, completes or mends the sandbox; must run on the thread that opened `host`. The firewall is closed to a link
  * of which it knows nothing, so it comes last: no packet passes a half-made sandbox. Throws SysError; EEXIST when the
- * link name, the tap name or the route belongs to someone else, ENODEV for a bridge that is not there.
+ * link name, the tap name or the route belongs to someone else, ENODEV for a bridge that is not there, EBUSY when
+ * something holds what would have to be made anew.
  */
-export function createSandbox(host: Host, network: SandboxNetwork, afterStep: AfterStep = () => {}): void {
+export function createSandbox(host: Host, network: SandboxNetwork, options: CreateOptions = {}): void {
+  const { afterStep = () => {}, use } = options;
   assertSandbox(network);
   refuseForeignLink(host, network);
-  const { hostLink, owner, mtu, bandwidth } = network;
+  const { hostLink, owner, mtu, bandwidth, netns } = network;
+  if (netns !== null) {
+    keepNamespace(host, { netns, hostLink, owner }, use);
+    keepTap(host, { ...network, netns }, use);
+  }
   const { link, fresh } = provideBase(host, network, afterStep, (inside) => {
     translateGuest(host, inside, network);
     afterStep('clone');

@@ -6,11 +6,11 @@ import type { Host } from '../host.js';
 import type { OpenNamespace } from '../namespaces.js';
 import { deleteLink, type Link, newVeth, setLink } from '../netlink/link.js';
 import { findPair } from '../ownership.js';
-import type { Request } from '../rtnl.js';
+import type { Request, Rtnl } from '../rtnl.js';
 import type { Base } from './base.js';
 import { settle } from './face.js';
 
-const { EEXIST, ENODEV } = constants.errno;
+const { EBUSY, EEXIST, ENODEV } = constants.errno;
 
 // Fixed, as it is on no shared segment: a random one would be replaced by udev (MACAddressPolicy=persistent in
 // systemd.link(5)) behind the back of a guest that has the gateway in its ARP table.
@@ -34,9 +34,10 @@ export function providePair(host: Host, inside: OpenNamespace, network: Base): H
       inside.rtnl.transact(adjustments(pair.inner, { mac, mtu, alias: owner }));
       return { link: existing, fresh: false };
     }
+    if (renamedInside(host, inside, existing)) return providePair(host, inside, network);
     // Half of an older pair whose namespace is gone or going.
     remove(host, existing);
-  }
+  } else if (renamedOutside(host, inside, network)) return providePair(host, inside, network);
   const peer = { name: 'eth0', mac, mtu, netnsFd: inside.fd };
   const make = (tolerate: readonly number[]) =>
     host.rtnl.transact([
@@ -56,9 +57,38 @@ export function providePair(host: Host, inside: OpenNamespace, network: Base): H
   return { link: found(host, hostLink), fresh: true };
 }
 
+/** The far end of `outer` is in the namespace under another name: it gets its own back, and connections go on. */
+function renamedInside(host: Host, inside: OpenNamespace, outer: Link): boolean {
+  if (outer.peer === undefined || host.rtnl.nsid(inside.fd) !== outer.peerNetns) return false;
+  const inner = inside.rtnl.link({ index: outer.peer });
+  if (inner?.peer !== outer.index || inner.name === 'eth0') return false;
+  const stray = inside.rtnl.link({ name: 'eth0' });
+  if (stray !== undefined)
+    inside.rtnl.transact([{ message: deleteLink(stray.index), op: 'RTM_DELLINK', path: 'eth0' }]);
+  rename(inside.rtnl, inner, 'eth0');
+  return true;
+}
+
+/** The same of the host end. */
+function renamedOutside(host: Host, inside: OpenNamespace, { hostLink, owner }: Base): boolean {
+  const inner = inside.rtnl.link({ name: 'eth0' });
+  const outer = inner?.peer === undefined ? undefined : host.rtnl.link({ index: inner.peer });
+  if (inner === undefined || outer?.peer !== inner.index || outer.alias !== owner) return false;
+  if (outer.peerNetns !== host.rtnl.nsid(inside.fd)) return false;
+  rename(host.rtnl, outer, hostLink);
+  return true;
+}
+
+/** Before Linux 6.2 a link must be down for that; its routes are lost with it, and come with the rest of the recipe. */
+function rename(rtnl: Rtnl, link: Link, name: string): void {
+  const to = (tolerate: readonly number[]): Request => ({ ...settle(link, { name }, link.name), tolerate });
+  if (rtnl.transact([to([EBUSY])])[0] === 0) return;
+  rtnl.transact([settle(link, { up: false }, link.name), to([]), settle(link, { up: true }, name)]);
+}
+
 /**
- * Somebody renamed the host end, or made an eth0 of their own inside: the name is wanted. Only a link of ours goes, or
- * one in the namespace, which is ours whole.
+ * Somebody made an eth0 of their own inside, or moved the host end away: the name is wanted. Only a link of ours goes,
+ * or one in the namespace, which is ours whole.
  */
 function removeStray(host: Host, inside: OpenNamespace, owner: string): void {
   const inner = inside.rtnl.link({ name: 'eth0' });

@@ -200,6 +200,23 @@ test.serial('what others change is found and put right', async (t) => {
   t.false(host.connects(sandbox.netns, other.sandbox.address ?? '', 80));
 });
 
+test.serial(
+  'a name that is deleted is bound to the namespace of the workload again, and traffic never stops',
+  async (t) => {
+    const { sandbox, process } = await until('one', ({ state }) => state === 'running');
+    const inode = () => host.run(`stat -Lc %i /run/netns/${sandbox.netns}`).trim();
+    const before = inode();
+    t.is(host.run(`readlink /proc/${process?.pid}/ns/net`).trim(), `net:[${before}]`);
+    const data = await told(['network.drift', 'network.repaired'], () => {
+      host.run(`ip netns delete ${sandbox.netns}`);
+      t.true(host.connects(null, sandbox.address ?? '', 80));
+    });
+    t.true(data.includes(`${sandbox.netns} is missing`), data);
+    t.is(inode(), before);
+    t.true(host.connects(null, sandbox.address ?? '', 80));
+  },
+);
+
 test.serial('a bridge port has the real network, and reaches the outside by its bridge', async (t) => {
   const { netns, sandbox } = await serve('bridged', { network: { mode: 'bridge', bridge: 'br8' } });
   t.regex(host.run(`nsenter --net=/run/netns/${netns} ip -4 -o addr show eth0`), /10\.209\.0\.\d+\/24/);

@@ -91,7 +91,7 @@ const KINDS: readonly [string, SandboxNetwork][] = [
 for (const [what, network] of KINDS) {
   test.serial(`making a ${what} is completed or removed after every step`, async (t) => {
     let step = 0;
-    const make = (host: Host, afterStep: (step: string) => void) => createSandbox(host, network, afterStep);
+    const make = (host: Host, afterStep: (step: string) => void) => createSandbox(host, network, { afterStep });
     for (; dies(step, make); step++) {
       lives((host) => remove(host, network));
       t.deepEqual([...(await remains(network)), ...elements()], [], `removed after step ${step}`);

@@ -64,8 +64,10 @@ test.serial('a tap belongs to its user and is up', async (t) => {
 /** Creates in this thread and fails right after `step`. Returns whether the step was reached. */
 function failAfter(host: Host, network: SandboxNetwork, step: string): boolean {
   try {
-    createSandbox(host, network, (done) => {
-      if (done === step) throw new RangeError('killed here');
+    createSandbox(host, network, {
+      afterStep: (done) => {
+        if (done === step) throw new RangeError('killed here');
+      },
     });
     return false;
   } catch (error) {

@@ -14,11 +14,17 @@ function networkOf(id: string): SandboxNetwork {
 /** Workloads by name, what is wrong with each, and whether a repair helps. */
 function world(options: DriftOptions = {}) {
   const wrong = new Map<string, Finding['kind'][]>();
-  const subjects: Subject[] = ['a', 'b'].map((id) => ({ id, tenant: 'acme', network: networkOf(id), version: {} }));
+  const subjects: Subject[] = ['a', 'b'].map((id) => ({
+    id,
+    tenant: 'acme',
+    network: networkOf(id),
+    process: null,
+    version: {},
+  }));
   const events: { type: string; workload?: string }[] = [];
   const audits: string[][] = [];
   const repairs: string[] = [];
-  const state = { helps: true, changed: false, shared: false, now: 0 };
+  const state = { helps: true, changed: false, shared: false, view: null as string | null, now: 0 };
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   const drift = new Drift(
     {
@@ -34,6 +40,7 @@ function world(options: DriftOptions = {}) {
       events: { append: (event) => events.push(event) },
       log,
       subjects: () => subjects,
+      ownView: async ({ id }) => (id === 'a' ? state.view : null),
       repair: async ({ id }) => {
         if (state.changed) return false;
         repairs.push(id);
@@ -69,9 +76,35 @@ test('a difference is told, put right and counted by kind', async (t) => {
   t.deepEqual(drift.unrepaired(), []);
 });
 
+test('a repair that does not help is told as failed, with what is still wrong, and once', async (t) => {
+  const { drift, wrong, repairs, state, events } = world();
+  state.helps = false;
+  wrong.set('berth:a', ['link']);
+  await drift.check();
+  await drift.check();
+  t.is(repairs.length, 2);
+  t.deepEqual(
+    events.map(({ type }) => type),
+    ['network.drift', 'network.repair_failed'],
+  );
+  t.like(events[1], { data: { cause: 'link is missing' } });
+  t.is(drift.counts().repaired.link, 0);
+  t.deepEqual(drift.unrepaired(), [{ workload: 'a', detail: 'link is missing; not repaired: link is missing' }]);
+});
+
+test('berth does not say repaired while the workload itself sees another namespace', async (t) => {
+  const { drift, wrong, state, types } = world();
+  state.view = 'process 7 is in another namespace than berth-a';
+  wrong.set('berth:a', ['netns']);
+  await drift.check();
+  t.deepEqual(types(), ['network.drift', 'network.repair_failed']);
+  state.view = null;
+  await drift.check();
+  t.deepEqual(drift.unrepaired(), []);
+});
+
 test('after five repairs in ten minutes it is only told, until it is right or time has passed', async (t) => {
   const { drift, wrong, repairs, state, types } = world();
-  state.helps = false;
   for (let round = 0; round < 8; round++) {
     wrong.set('berth:a', ['link']);
     state.now += 1000;
@@ -82,7 +115,6 @@ test('after five repairs in ten minutes it is only told, until it is right or ti
   t.is(types().filter((type) => type === 'network.drift').length, 6, 'and not with every look');
   t.is(drift.counts().found.link, 6);
   state.now += 600_000;
-  state.helps = true;
   await drift.check();
   t.is(repairs.length, 6);
   t.deepEqual(drift.unrepaired(), []);
@@ -103,7 +135,7 @@ test('a table that is gone comes first, and then what was in it', async (t) => {
   wrong.set('berth:a', ['firewall']);
   await drift.check();
   t.deepEqual(repairs, ['host', 'a']);
-  t.is(audits.length, 2);
+  t.is(audits.length, 3, 'and a look at what was repaired');
 });
 
 test('hints are collected, and only those they name are looked at; a lost one means everything', async (t) => {
