@@ -193,7 +193,12 @@ ${NAMES.map(methodSection).join('\n')}
 
 \`{ cursor, at, type, workload?, tenant?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
 connection. Cursors rise, with jumps where the host was booted. After a reconnect, subscribe from the last cursor seen
-(or from \`acked\` of \`session.hello\`); a gap is announced in the answer.
+(or from \`acked\` of \`session.hello\`); a gap is announced in the answer, and what is still kept behind it is sent.
+
+Equal refusals (same type, tenant, dimension and scope) are one event: the first is sent at once, those that follow are
+counted and sent as one with \`count\` after 10 s, then after twice as long, up to 5 min. Of 10,000 events in memory the
+newer half is whole; the older is shared equally by types and tenants, and ends, kills, restarts, drift and conditions have
+ten times the share of others, and a file of their own.
 
 | type | what happened |
 |---|---|

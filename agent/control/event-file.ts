@@ -31,35 +31,34 @@ export interface Recovered {
 }
 
 const NAME = 'events.jsonl';
-const OLD = 'events.jsonl.1';
 
 /** Appends lines to the current segment. All calls are synchronous and throw errors of node:fs. */
 export class EventFile {
-  readonly #directory: string;
+  readonly #path: string;
   #fd: number;
   #size: number;
 
-  private constructor(directory: string) {
-    this.#directory = directory;
-    this.#fd = openSegment(directory);
+  private constructor(path: string) {
+    this.#path = path;
+    this.#fd = openSegment(path);
     this.#size = fstatSync(this.#fd).size;
   }
 
   /** Reads both segments, cuts a torn last line off, and opens the newer one for appending. */
-  static open(directory: string): { file: EventFile; recovered: Recovered } {
-    const lines = [...readSegment(directory, OLD), ...readSegment(directory, NAME)];
-    const file = new EventFile(directory);
+  static open(directory: string, name = NAME): { file: EventFile; recovered: Recovered } {
+    const lines = [...readSegment(directory, `${name}.1`), ...readSegment(directory, name)];
+    const file = new EventFile(join(directory, name));
     const events: BerthEvent[] = [];
     const marks: BootMark[] = [];
     const damage: string[] = [];
     let closed = false;
-    for (const { name, value, problem } of lines) {
-      if (problem !== undefined) damage.push(`${name}: ${problem}`);
-      if (problem?.startsWith('a torn') && name === NAME) file.#cutLastLine(0);
+    for (const { name: segment, value, problem } of lines) {
+      if (problem !== undefined) damage.push(`${segment}: ${problem}`);
+      if (problem?.startsWith('a torn') && segment === name) file.#cutLastLine(0);
       closed = isObject(value) && 'closed' in value;
       if (isMark(value)) marks.push(value);
       else if (isEvent(value) && value.cursor > (events.at(-1)?.cursor ?? 0)) events.push(value);
-      else if (value !== undefined && !closed) damage.push(`${name}: a line that is no event was skipped`);
+      else if (value !== undefined && !closed) damage.push(`${segment}: a line that is no event was skipped`);
     }
     if (closed && file.#size > 0) file.#reopen();
     return { file, recovered: { events, marks, closed, damage } };
@@ -85,12 +84,12 @@ export class EventFile {
   /** Makes the current segment the old one; the previous old one is gone. */
   rotate(): void {
     try {
-      renameSync(join(this.#directory, NAME), join(this.#directory, OLD));
+      renameSync(this.#path, `${this.#path}.1`);
     } catch (error) {
       // A rotation that got this far and then found no room for the new segment.
       if (codeOf(error) !== 'ENOENT') throw error;
     }
-    const fd = openSegment(this.#directory);
+    const fd = openSegment(this.#path);
     closeSync(this.#fd);
     this.#fd = fd;
     this.#size = 0;
@@ -107,7 +106,7 @@ export class EventFile {
   }
 
   #cutLastLine(newlines: 0 | 1): void {
-    const text = readFileSync(join(this.#directory, NAME));
+    const text = readFileSync(this.#path);
     this.#size = text.lastIndexOf(10, text.length - 1 - newlines) + 1;
     ftruncateSync(this.#fd, this.#size);
   }
@@ -119,13 +118,13 @@ interface Line {
   readonly problem?: string;
 }
 
-function openSegment(directory: string): number {
+function openSegment(path: string): number {
   // Not 'a': O_APPEND would ignore the position, and with it the retry after a short write.
   try {
-    return openSync(join(directory, NAME), 'r+');
+    return openSync(path, 'r+');
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    return openSync(join(directory, NAME), 'w', 0o640);
+    return openSync(path, 'w', 0o640);
   }
 }
 

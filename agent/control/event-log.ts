@@ -1,10 +1,16 @@
 // The events of this host: numbered, kept (the newest in memory, all of two segments on disk), and told to listeners
 // only after write(2) took them. Readers pull with `since` and use listeners as a bell, so none can miss or reorder.
+//
+// Nobody fills it at the cost of others: equal refusals are counted (coalescer.ts), the older half in memory is shared by
+// types and tenants (shares.ts), and what lasts stands on disk a second time, in segments of its own (lasting-file.ts).
 import { join } from 'node:path';
 import { reportOf } from '../errors.js';
 import type { BerthEvent } from '../service.js';
+import { Coalescer } from './coalescer.js';
 import { type BootMark, EventFile, JUMP } from './event-file.js';
+import { LastingFile } from './lasting-file.js';
 import { NumberFile } from './number-file.js';
+import { thin } from './shares.js';
 
 export interface NewEvent {
   readonly type: string;
@@ -22,6 +28,8 @@ export interface EventLogOptions {
   readonly keep?: number;
   /** Bytes of one segment. Default 4 MiB. */
   readonly segmentBytes?: number;
+  /** Milliseconds before equal refusals are told again, as one event with their count. */
+  readonly coalesceMs?: number;
   /** Told when the disk refuses an event; it is written and delivered later. */
   readonly onError?: (error: unknown) => void;
   /** Unix ms. */
@@ -38,6 +46,8 @@ const RETRY_MS = 1000;
 
 export class EventLog {
   readonly #file: EventFile;
+  readonly #lasting: LastingFile;
+  readonly #coalescer: Coalescer;
   readonly #acks: NumberFile;
   readonly #keep: number;
   readonly #segmentBytes: number;
@@ -69,12 +79,19 @@ export class EventLog {
       onDamage: (_path, problem) => damage.push(`acks.json: set aside as acks.json.damaged: ${problem}`),
     });
     const { file, recovered } = EventFile.open(options.directory);
-    damage.unshift(...recovered.damage);
+    this.#lasting = new LastingFile(options.directory, this.#segmentBytes);
+    damage.unshift(...recovered.damage, ...this.#lasting.damage);
     this.#file = file;
-    this.#kept = [...recovered.events];
+    const first = recovered.events[0]?.cursor ?? recovered.marks[0]?.next ?? 1;
+    this.#kept = [...this.#lasting.take(first), ...recovered.events];
     this.#marks = [...recovered.marks];
     this.#floor = (this.#marks[0]?.next ?? 1) - 1;
     this.#last = Math.max(this.#kept.at(-1)?.cursor ?? 0, (this.#marks.at(-1)?.next ?? 1) - 1);
+    const { coalesceMs: firstMs } = options;
+    this.#coalescer = new Coalescer({
+      append: (event) => void this.#number(event),
+      ...(firstMs === undefined ? {} : { firstMs }),
+    });
     this.#trim();
     this.#enterBoot(recovered.closed);
     for (const problem of damage) this.append({ type: 'journal.damaged', data: { file: 'events', problem } });
@@ -85,7 +102,7 @@ export class EventLog {
     return this.#last;
   }
 
-  /** Events up to and including this cursor are no longer kept. */
+  /** Of the events up to and including this cursor some are no longer kept; all after it are. */
   get floor(): number {
     return this.#floor;
   }
@@ -94,8 +111,16 @@ export class EventLog {
     return { cursor: this.#last, kept: this.#kept.length, writeErrors: this.#writeErrors };
   }
 
-  /** Numbers, writes and tells an event. Never throws: what the disk refuses waits, in order, until it is written. */
-  append(event: NewEvent): BerthEvent {
+  /**
+   * Numbers, writes and tells an event. Never throws: what the disk refuses waits, in order, until it is written. A refusal
+   * that equals one of the last seconds is counted, and told with its equals. Gives back the newest cursor.
+   */
+  append(event: NewEvent): { readonly cursor: number } {
+    if (!this.#coalescer.takes(event)) this.#number(event);
+    return { cursor: this.#last };
+  }
+
+  #number(event: NewEvent): void {
     const { type, workload, tenant, data = {} } = event;
     const numbered: BerthEvent = {
       cursor: this.#last + 1,
@@ -108,7 +133,6 @@ export class EventLog {
     this.#last = numbered.cursor;
     this.#unwritten.push(numbered);
     this.#write();
-    return numbered;
   }
 
   /** Kept events with a higher cursor, oldest first, `limit` at most. A cursor from the future counts as a gap. */
@@ -144,6 +168,7 @@ export class EventLog {
 
   /** Ends the log in order, so that a reboot is not taken for a power cut. */
   async close(): Promise<void> {
+    this.#coalescer.close();
     clearTimeout(this.#retry);
     this.#listeners.clear();
     try {
@@ -152,17 +177,19 @@ export class EventLog {
       this.#onError(error);
     }
     this.#file.close();
+    this.#lasting.close();
     await this.#acks.flush().catch(this.#onError);
   }
 
   #enterBoot(closed: boolean): void {
-    // An acknowledged cursor beyond the log was once given out: the log has been cut or removed since.
-    const lost = this.#acks.max() > this.#last;
+    // A cursor beyond the log that was acknowledged, or stands beside it, was once given out: the log has been cut since.
+    const given = Math.max(this.#acks.max(), this.#lasting.last);
+    const lost = given > this.#last;
     const before = this.#marks.at(-1);
     if (before?.boot === this.#bootId && !lost) return;
     const fresh = before === undefined && this.#last === 0 && !lost;
     const prior = this.#last;
-    if (!fresh) this.#last = Math.max(this.#last, this.#acks.max()) + JUMP;
+    if (!fresh) this.#last = Math.max(this.#last, given) + JUMP;
     this.#mark({ next: this.#last + 1, prior, clean: fresh || (closed && !lost) });
   }
 
@@ -193,6 +220,7 @@ export class EventLog {
     const written = this.#unwritten;
     this.#unwritten = [];
     this.#kept.push(...written);
+    this.#keepLasting(written);
     this.#trim();
     this.#tell(written);
   }
@@ -206,11 +234,24 @@ export class EventLog {
   }
 
   #trim(): void {
-    // In steps: removing the first of ten thousand at every event would move all the others each time.
+    // In steps: to choose among ten thousand at every event would cost too much.
     if (this.#kept.length <= this.#keep + Math.ceil(this.#keep / 10)) return;
-    const dropped = this.#kept.splice(0, this.#kept.length - this.#keep);
-    this.#floor = Math.max(this.#floor, dropped.at(-1)?.cursor ?? 0);
+    const before = this.#kept;
+    this.#kept = thin(before, this.#keep);
+    const stays = new Set(this.#kept);
+    const dropped = before.findLast((event) => !stays.has(event));
+    this.#floor = Math.max(this.#floor, dropped?.cursor ?? 0);
     this.#marks = this.#marks.filter((m, i) => m.next - 1 > this.#floor || i === this.#marks.length - 1);
+  }
+
+  /** The log has them already: one that cannot be written a second time is only less well kept. */
+  #keepLasting(events: readonly BerthEvent[]): void {
+    try {
+      this.#lasting.write(events);
+    } catch (error) {
+      this.#writeErrors++;
+      this.#onError(error);
+    }
   }
 
   #tell(events: readonly BerthEvent[]): void {

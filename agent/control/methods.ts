@@ -140,7 +140,7 @@ export interface Results {
   'licence.list': { licences: readonly LicenceView[] };
   'licence.lease': LicenceView;
   'licence.audit': { entries: readonly AuditEntry[] };
-  /** `gap`: events between `since` and `from` are no longer kept. */
+  /** `gap`: some events after `since` are no longer kept; those that are will be sent. */
   'events.subscribe': { from: number; cursor: number; gap: boolean };
   'events.ack': { acked: number };
 }

@@ -211,7 +211,8 @@ export class Session {
     const cursor = events.cursor;
     this.#subscription?.end();
     const { gap } = events.since(since ?? cursor, 0);
-    const after = gap && (since ?? 0) > cursor ? events.floor : Math.max(since ?? cursor, events.floor);
+    // Behind a gap there may still be some that last.
+    const after = gap && (since ?? 0) > cursor ? 0 : (since ?? cursor);
     const sink = {
       transport: this.#transport,
       get bufferedAmount() {

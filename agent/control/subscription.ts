@@ -21,6 +21,8 @@ export class Subscription {
   readonly #sink: EventSink;
   readonly #maxBuffered: number;
   readonly #stopListening: () => void;
+  /** That some are missing up to here was said when it began. */
+  readonly #told: number;
   #sent: number;
   #waiting = true;
   #ended = false;
@@ -30,6 +32,7 @@ export class Subscription {
     this.#log = log;
     this.#sink = sink;
     this.#sent = options.after;
+    this.#told = log.floor;
     this.#maxBuffered = options.maxBuffered;
     this.#stopListening = log.onEvent(() => this.#pump());
   }
@@ -46,7 +49,7 @@ export class Subscription {
 
   #pump(): void {
     if (this.#ended) return;
-    if (this.#sent < this.#log.floor) {
+    if (this.#sent < this.#log.floor && this.#log.floor > this.#told) {
       this.end();
       this.#sink.fellBehind();
       return;
