@@ -10,6 +10,7 @@ import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
 import { createLog } from './log.js';
+import { Probe } from './probe.js';
 import { Reloading } from './reload.js';
 import { startedBySystemd, startHolder } from './rooms.js';
 import { Shutdown } from './shutdown.js';
@@ -198,11 +199,16 @@ async function housekeeping({
 }
 
 /** A ping only when the loop turns and holder, cgroup tree and network worker have answered since the last one. */
-function watch(notify: Notify, { manager, reaper, world }: Assembly): NodeJS.Timeout | undefined {
+function watch(notify: Notify, { manager, rooms, world }: Assembly): NodeJS.Timeout | undefined {
   const every = watchdogIntervalMs();
   if (every === undefined) return undefined;
+  const probe = new Probe({
+    holder: () => rooms.holder.hello(),
+    network: () => rooms.network.ping(),
+    cgroups: async () => rooms.cgroups.populated('holder'),
+  });
   const ping = async (): Promise<void> => {
-    await reaper.probe();
+    await probe.run();
     notify.watchdog();
     const { running, failed } = manager.counts();
     notify.status(`${running} workloads running, ${failed} failed`);

@@ -6,12 +6,15 @@ import { promisify } from 'node:util';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
 import { defaultAt, needOf } from './list.js';
 import { restoreValues } from './order.js';
+import type { SlowWrite } from './slow-writes.js';
 import type { Held, Value } from './types.js';
 import { isAchieved, isHeld, partOf, writable } from './values.js';
 
 export interface ApplyOptions {
   /** No process is in this cgroup yet: no write can wait for reclaim, and nothing was there that could be put back. */
   readonly fresh?: boolean;
+  /** For writes that wait in the kernel; default: the thread pool of libuv. */
+  readonly slowly?: SlowWrite;
 }
 
 /** Lowering these below the usage reclaims inside write(2), for as long as that takes (mm/memcontrol.c). */
@@ -29,9 +32,13 @@ const WAITS: readonly string[] = [
   'io.weight',
   'io.latency',
   'cgroup.subtree_control',
+  'cgroup.freeze',
 ];
 
-const writeInPool = promisify(write);
+const writeToFd = promisify(write);
+const writeInPool: SlowWrite = async (fd, text) => {
+  await writeToFd(fd, text);
+};
 
 /**
  * Writes `values` below the cgroup `dir` in order and gives back what the kernel made of each and, unless `fresh`, what it
@@ -44,26 +51,26 @@ const writeInPool = promisify(write);
  * A file that this kernel does not have is passed over when what was wanted is no limit.
  */
 export async function applyValues(dir: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Held[]> {
-  const { fresh = false } = options;
   const held: Held[] = [];
   try {
-    for (const value of values) await applyOne(dir, value, fresh, held);
+    for (const value of values) await applyOne(dir, value, options, held);
     return held;
   } catch (error) {
-    if (!fresh) await putBack(dir, held);
+    if (options.fresh !== true) await putBack(dir, held, options);
     throw error;
   }
 }
 
-async function putBack(dir: string, held: readonly Held[]): Promise<void> {
+async function putBack(dir: string, held: readonly Held[], options: ApplyOptions): Promise<void> {
   for (const value of restoreValues(held)) {
     // One that cannot be put back must not keep the others from it; the first error is the one to tell.
-    await applyOne(dir, value, true, []).catch(() => undefined);
+    await applyOne(dir, value, { ...options, fresh: true }, []).catch(() => undefined);
   }
 }
 
 /** Adds to `held` as soon as something has changed, also when it then throws. */
-async function applyOne(dir: string, wanted: Value, fresh: boolean, held: Held[]): Promise<void> {
+async function applyOne(dir: string, wanted: Value, options: ApplyOptions, held: Held[]): Promise<void> {
+  const { fresh = false, slowly = writeInPool } = options;
   const { file, value } = wanted;
   const path = join(dir, file);
   const slow = WAITS.includes(file) || (!fresh && MAY_RECLAIM.includes(file));
@@ -79,7 +86,7 @@ async function applyOne(dir: string, wanted: Value, fresh: boolean, held: Held[]
       const weight = !fresh && file === 'cpu.idle' ? readWeight(dir) : undefined;
       // An empty write(2) does not reach the kernel, an empty line does.
       const text = value === '' ? '\n' : value;
-      if (slow) await writeInPool(fd, text);
+      if (slow) await slowly(fd, text);
       else writeSync(fd, text);
       const got = partOf(wanted, read(fd));
       // Either way the weight is another one afterwards: an idle group has none, and one that wakes has the default.

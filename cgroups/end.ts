@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { words } from './keyed.js';
+import type { SlowWrite } from './slow-writes.js';
 import { isGone, readState } from './watch.js';
 
 const KILL_ROUNDS = 20;
@@ -14,10 +15,10 @@ const REMOVE_RETRIES = 10;
  * SIGKILL to every process in `dir` and below; one that is gone is fine. Returns before they are dead: wait for
  * `populated 0`. Throws SysError.
  */
-export async function killAll(dir: string): Promise<void> {
+export async function killAll(dir: string, slowly?: SlowWrite): Promise<void> {
   const path = join(dir, 'cgroup.kill');
   try {
-    writeOne(path);
+    await writeOne(path, slowly);
   } catch (error) {
     if (codeOf(error) === 'ENODEV') return;
     if (codeOf(error) !== 'ENOENT') throw sysErrorFrom(error, 'write', path, '1');
@@ -25,10 +26,11 @@ export async function killAll(dir: string): Promise<void> {
   }
 }
 
-function writeOne(path: string): void {
+async function writeOne(path: string, slowly: SlowWrite | undefined): Promise<void> {
   const fd = openSync(path, constants.O_WRONLY);
   try {
-    writeSync(fd, '1');
+    if (slowly === undefined) writeSync(fd, '1');
+    else await slowly(fd, '1');
   } finally {
     closeSync(fd);
   }

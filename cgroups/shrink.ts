@@ -12,6 +12,7 @@ import { parseMemoryEvents } from './memory.js';
 import { parsePressure } from './psi.js';
 import { reclaimMemory } from './reclaim.js';
 import { nextStep, type Reading, type ShrinkState, type Why } from './shrink-plan.js';
+import type { SlowWrite } from './slow-writes.js';
 import { isGone } from './watch.js';
 
 export interface ShrinkOptions {
@@ -27,6 +28,8 @@ export interface ShrinkOptions {
   readonly slackBytes?: number;
   /** Milliseconds between two steps, in which refaults show. Default 50. */
   readonly pauseMs?: number;
+  /** See ApplyOptions. */
+  readonly slowly?: SlowWrite;
 }
 
 export interface Shrink {
@@ -55,7 +58,8 @@ const PAUSE_MS = 50;
 
 /** Throws SysError when a file cannot be read or written, ENOENT when the cgroup is gone; the limit is put back then too. */
 export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise<Shrink> {
-  const { from, to, signal, stepBytes, slackBytes: slack = SLACK, pauseMs = PAUSE_MS } = options;
+  const { from, to, signal, stepBytes, slackBytes: slack = SLACK, pauseMs = PAUSE_MS, slowly } = options;
+  const how = slowly === undefined ? {} : { slowly };
   const first = read(dir);
   let state: ShrinkState = {
     target: to,
@@ -71,7 +75,7 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
   let least = first.current;
   let steps = 0;
   const end = async (limit: number | 'max', why?: Why): Promise<Shrink> => {
-    const [held] = await applyValues(dir, [{ file: 'memory.max', value: String(limit) }]);
+    const [held] = await applyValues(dir, [{ file: 'memory.max', value: String(limit) }], how);
     const last = read(dir);
     return {
       outcome: why === undefined ? 'done' : 'refused',
@@ -95,23 +99,24 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
       state = next;
       if (action.kind === 'done') return await end(action.limit);
       if (action.kind === 'refused') return await end(from, action.why);
-      if (action.limit !== undefined) await applyValues(dir, [{ file: 'memory.max', value: String(action.limit) }]);
-      if (!(await reclaim(dir, action.bytes))) return await end(from, 'unsupported');
+      if (action.limit !== undefined)
+        await applyValues(dir, [{ file: 'memory.max', value: String(action.limit) }], how);
+      if (!(await reclaim(dir, action.bytes, slowly))) return await end(from, 'unsupported');
       steps += 1;
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       reading = read(dir);
       least = Math.min(least, reading.current);
     }
   } catch (error) {
-    await applyValues(dir, [{ file: 'memory.max', value: String(from) }]).catch(() => undefined);
+    await applyValues(dir, [{ file: 'memory.max', value: String(from) }], how).catch(() => undefined);
     throw error;
   }
 }
 
 /** False where the kernel cannot. */
-async function reclaim(dir: string, bytes: number): Promise<boolean> {
+async function reclaim(dir: string, bytes: number, slowly: SlowWrite | undefined): Promise<boolean> {
   try {
-    await reclaimMemory(dir, bytes);
+    await reclaimMemory(dir, bytes, slowly);
     return true;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;

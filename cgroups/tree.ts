@@ -13,6 +13,7 @@ import { counter } from './keyed.js';
 import { Leaks } from './leaks.js';
 import { reclaimMemory } from './reclaim.js';
 import { type Shrink, shrinkMemory } from './shrink.js';
+import { type SlowWrite, SlowWrites } from './slow-writes.js';
 import { readTag, writeTag } from './tag.js';
 import type { Held, Value } from './types.js';
 import { differences, readLines, readValues } from './values.js';
@@ -65,9 +66,13 @@ export class Tree {
   readonly missing: readonly Missing[];
   /** What could not be removed, and is tried again. */
   readonly leaks: Leaks;
+  /** Threads for writes that wait: they must not take those of everybody else's files. */
+  readonly #slowly: SlowWrite;
 
   constructor(root: string, enabled: Enabled, signal?: AbortSignal) {
     this.root = root;
+    const writes = new SlowWrites();
+    this.#slowly = (fd, text) => writes.write(fd, text);
     this.leaks = new Leaks(signal === undefined ? {} : { signal });
     this.controllers = enabled.controllers;
     this.missing = enabled.missing;
@@ -107,7 +112,7 @@ export class Tree {
 
   /** See applyValues. */
   async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Held[]> {
-    return applyValues(this.path(name), values, options);
+    return applyValues(this.path(name), values, { slowly: this.#slowly, ...options });
   }
 
   /** See readValues; nothing of a cgroup that is gone. */
@@ -129,12 +134,12 @@ export class Tree {
   async shrinkMemory(name: string, to: number, signal: AbortSignal = NEVER): Promise<Shrink> {
     const [held] = this.read(name, [{ file: 'memory.max', value: String(to) }]);
     const from = held === undefined || held.value === 'max' ? 'max' : Number(held.value);
-    return shrinkMemory(this.path(name), { from, to, signal });
+    return shrinkMemory(this.path(name), { from, to, signal, slowly: this.#slowly });
   }
 
   /** See reclaimMemory in reclaim.ts. */
   reclaimMemory(name: string, bytes: number): Promise<void> {
-    return reclaimMemory(this.path(name), bytes);
+    return reclaimMemory(this.path(name), bytes, this.#slowly);
   }
 
   /** Process numbers directly in it. */
@@ -143,7 +148,7 @@ export class Tree {
   }
 
   async kill(name: string): Promise<void> {
-    await killAll(this.path(name));
+    await killAll(this.path(name), this.#slowly);
   }
 
   /** Whether any process is in it or below; false when it is gone. */
@@ -231,7 +236,7 @@ export class Tree {
 
   async #setFrozen(name: string, frozen: boolean, options: WaitOptions): Promise<void> {
     const dir = this.path(name);
-    await applyValues(dir, [{ file: 'cgroup.freeze', value: frozen ? '1' : '0' }]);
+    await applyValues(dir, [{ file: 'cgroup.freeze', value: frozen ? '1' : '0' }], { slowly: this.#slowly });
     await waitState(dir, (state) => state === undefined || state.frozen === frozen, options);
   }
 }

@@ -28,7 +28,7 @@ export type Call =
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
   | { readonly method: 'audit' | 'sweep'; readonly networks: readonly SandboxNetwork[] }
   | { readonly method: 'stats'; readonly linkPrefix: string }
-  | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'close' };
+  | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'ping' | 'close' };
 
 /** What each call answers with; `remove` has one entry for each removal. */
 export interface Results {
@@ -52,6 +52,7 @@ export interface Results {
   readonly drops: Drops[];
   readonly interference: Interference;
   readonly watch: undefined;
+  readonly ping: undefined;
   readonly close: undefined;
 }
 

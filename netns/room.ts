@@ -93,6 +93,9 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     },
     hostNetworks: async () => client.call({ method: 'hostNetworks' }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),
+    ping: async () => {
+      await client.call({ method: 'ping' });
+    },
     drops: async () => client.call({ method: 'drops' }),
     interference: async () => client.call({ method: 'interference' }),
     close: async () => {

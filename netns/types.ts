@@ -264,6 +264,8 @@ export interface NetworkRoom {
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */
   stats(linkPrefix: string): Promise<LinkStats[]>;
   /** What the firewall has dropped, only of links that it has dropped something of. */
+  /** Resolves when the worker has come to it: it turns. Does nothing, however much there is. */
+  ping(): Promise<void>;
   drops(): Promise<Drops[]>;
   interference(): Promise<Interference>;
   /** Removes the nft tables, the bridges that setup made, and ready slots. */

@@ -51,11 +51,6 @@ export class Reaper {
     return counts;
   }
 
-  /** Resolves when every room has answered: what the watchdog calls progress. */
-  async probe(): Promise<void> {
-    await this.#find();
-  }
-
   /** Removed since the start of the agent, by kind. */
   removed(): Readonly<Record<OrphanKind, number>> {
     return this.#removed;
