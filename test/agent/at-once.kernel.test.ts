@@ -116,19 +116,13 @@ async function reconnect(): Promise<void> {
   await Promise.all(clients.map((client) => client.call('session.hello', { scheduler: 'central', epoch: 1 })));
 }
 
-/** Creates it, or waits until one that is being deleted has gone. */
+/** Creates it; one that is being deleted is waited for first. */
 async function present(id: string): Promise<void> {
   for (;;) {
-    try {
-      await clients[0]?.call('workload.create', { spec: spec(id) });
-      return;
-    } catch (error) {
-      const { code } = reportOf(error);
-      // Its labels are others by now: it is there.
-      if (code === 'conflict') return;
-      if (code !== 'invalid_state' && code !== 'not_found') throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const found = await clients[0]?.call('workload.get', { id }).catch(() => undefined);
+    if (found !== undefined && found.desired !== 'deleted') return;
+    await clients[0]?.call('workload.create', { spec: spec(id) }).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
