@@ -5,12 +5,19 @@ import { join } from 'node:path';
 import { removeFile, replaceFile } from './durable.js';
 import { Serial } from './serial.js';
 
+export interface CordonRelief {
+  replace(path: string, text: string): Promise<void>;
+}
+
 export class Cordon {
   readonly #path: string;
   readonly #writes = new Serial();
+  readonly #write: CordonRelief['replace'];
 
-  constructor(stateDirectory: string) {
+  /** `relief`: to close a node whose disk is full. */
+  constructor(stateDirectory: string, relief?: CordonRelief) {
     this.#path = join(stateDirectory, 'cordoned');
+    this.#write = relief === undefined ? replaceFile : (path, text) => relief.replace(path, text);
   }
 
   get(): boolean {
@@ -19,6 +26,6 @@ export class Cordon {
 
   /** Durable when it resolves. Of several at once the last one stays. */
   set(cordoned: boolean): Promise<void> {
-    return this.#writes.run(() => (cordoned ? replaceFile(this.#path, '') : removeFile(this.#path)));
+    return this.#writes.run(() => (cordoned ? this.#write(this.#path, '') : removeFile(this.#path)));
   }
 }

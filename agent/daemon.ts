@@ -1,14 +1,12 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
-import { schedule } from 'node-cron';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notify.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
 import { startControl } from './control/server.js';
-import { roomForOutput } from './density/disk.js';
-import { findForeign } from './discovery/foreign.js';
 import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
+import { choresOf, keepOut } from './housekeeping.js';
 import { createLog } from './log.js';
 import { Probe } from './probe.js';
 import { Reloading } from './reload.js';
@@ -54,7 +52,7 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, drift, events, governor, late, limits, manager, overhead } = parts;
+  const { agent, chores, disk, drift, events, governor, late, limits, manager, overhead } = parts;
   const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
@@ -74,9 +72,10 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   late.schedulers = () => control.stats().schedulers;
   late.requests = () => control.stats().requests;
   events.append({ type: 'agent.started', data: { version, ...found, damaged: damaged.length } });
-  await housekeeping(parts);
-  const { reap_schedule: pattern } = config.lifecycle;
-  const task = schedule(pattern, () => housekeeping(parts), { noOverlap: true });
+  for (const chore of choresOf(parts)) chores.add(chore);
+  await chores.start();
+  disk.onWritable(() => manager.retry());
+  disk.start();
   const ending = new AbortController();
   followInventory(
     (inventory) => {
@@ -99,9 +98,10 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   supervision.close();
   ending.abort();
   events.append({ type: 'agent.stopping', data: {} });
+  chores.close();
+  disk.close();
   const shutdown = new Shutdown({ log });
   await shutdown.step('requests and connections', () => control.stop(REQUESTS_MS));
-  await shutdown.step('housekeeping', async () => task.stop());
   await shutdown.step('prediction', () => prediction.configure('off'));
   await shutdown.step('metrics', () => observation.stop());
   await shutdown.step('overhead', () => overhead.stop());
@@ -129,6 +129,7 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
   rooms.holder.onExit(tell);
   // Exits that happened while the connection was down are in the list, and only there.
   rooms.holder.onReconnect(() => {
+    // One that does not answer now is asked again by the look at missed ends (housekeeping.ts).
     rooms.holder.list().then(
       (all) => {
         all.filter((held) => held.exit).forEach(tell);
@@ -155,47 +156,6 @@ function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
   const { config, log } = world;
   const launch = startedBySystemd() || cgroup === undefined ? undefined : () => startHolder(config, cgroup);
   return new Supervision({ holder: rooms.holder, conditions, log, launch });
-}
-
-/** What orphans have is given to nobody, and counted for nobody. */
-async function keepOut({
-  manager,
-  quarantine,
-  world,
-}: Pick<Assembly, 'manager' | 'quarantine' | 'world'>): Promise<void> {
-  await quarantine.refresh(manager.known());
-  world.density.setHost({ vsockIds: world.claims.vsockIds });
-}
-
-async function housekeeping({
-  conditions,
-  drift,
-  facts,
-  health,
-  late,
-  limits,
-  manager,
-  quarantine,
-  reaper,
-  rooms,
-  world,
-}: Assembly): Promise<void> {
-  try {
-    if (facts.cgroup) late.foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
-    await reaper.sweep({ now: false });
-    await keepOut({ manager, quarantine, world });
-    // Also what a crash has cut short, and what others have changed while no agent was there.
-    await drift.check();
-    await limits.look();
-    await health.refresh();
-    for (const { id } of manager.records()) await world.output.cap(id);
-    const disk = await roomForOutput(world.config.paths.state);
-    if (disk !== undefined) world.density.setHost({ disk });
-    world.density.look();
-    conditions.announce();
-  } catch (error) {
-    world.log.warn({ err: error }, 'housekeeping failed');
-  }
 }
 
 /** A ping only when the loop turns and holder, cgroup tree and network worker have answered since the last one. */

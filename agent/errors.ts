@@ -1,5 +1,5 @@
 // Every error a person or a scheduler can meet. Codes are never reused or renamed; docs/errors.md is made from here.
-import { SysError } from '../linux/errors.js';
+import { hostErrorOf } from './host-errors.js';
 
 interface ErrorKind {
   /** Exit code of the command (design: 1 failed, 2 usage, 3 refused, 4 not found, 5 cannot connect, 6 not permitted). */
@@ -78,6 +78,11 @@ export const ERRORS = {
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   deadline_exceeded: { exit: 1, rpc: -32036, hint: 'The host is slow or stuck; see `berth doctor` and the journal.' },
   os_error: { exit: 1, rpc: -32037, hint: 'The kernel refused; the message names operation, object and errno.' },
+  disk_full: {
+    exit: 1,
+    rpc: -32090,
+    hint: 'Free space or inodes on the named file system. Stop and delete work meanwhile.',
+  },
   state_damaged: { exit: 1, rpc: -32038, hint: 'The file was set aside beside its place; nothing else was lost.' },
   holder_unavailable: { exit: 1, rpc: -32039, hint: 'Run `systemctl start berth-workloads`.' },
   not_root: { exit: 6, rpc: -32040, hint: 'Run the agent as root, or as the systemd service.' },
@@ -130,15 +135,17 @@ export interface ErrorReport {
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** Any thrown value as a report. System errors become `os_error`; what nobody foresaw becomes `internal`. */
+/** Any thrown value as a report. Errors of the host become `disk_full` or `os_error`; what nobody foresaw, `internal`. */
 export function reportOf(error: unknown): ErrorReport {
   if (isBerthError(error)) {
     const { code, message, hint, data } = error;
     return data === undefined ? { code, message, hint } : { code, message, hint, data };
   }
-  if (error instanceof SysError) {
-    const data = { op: error.op, path: error.path, value: error.value, errno: error.errnoName };
-    return { code: 'os_error', message: error.message, hint: ERRORS.os_error.hint, data };
+  const host = hostErrorOf(error);
+  if (host !== undefined) {
+    const { op, path, value, errno, message, hint, full } = host;
+    const code = full ? 'disk_full' : 'os_error';
+    return { code, message, hint: hint ?? ERRORS[code].hint, data: { op, path, value, errno } };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { code: 'internal', message, hint: ERRORS.internal.hint };

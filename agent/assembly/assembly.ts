@@ -5,6 +5,7 @@ import { readMemInfo } from '../../linux/proc.js';
 import { lockForLife } from '../../linux/self.js';
 import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
+import { Chores } from '../chores.js';
 import { Conditions } from '../conditions.js';
 import { vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
@@ -34,7 +35,9 @@ import { Pressure } from '../pressure/engine.js';
 import { handOf } from '../pressure/hand.js';
 import { systemClock } from '../pressure/ports.js';
 import { Subjects } from '../pressure/subjects.js';
+import { Relief } from '../relief.js';
 import { HOLDER_MEMORY, openRooms, type Rooms } from '../rooms.js';
+import { StateDisk } from '../state-disk.js';
 import { Manager } from '../workload/manager.js';
 import type { Log } from '../workload/ports.js';
 import { Quarantine } from '../workload/quarantine.js';
@@ -51,6 +54,8 @@ export interface Assembly {
   readonly world: World;
   readonly events: EventLog;
   readonly conditions: Conditions;
+  readonly chores: Chores;
+  readonly disk: StateDisk;
   readonly manager: Manager;
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
@@ -86,10 +91,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
+  const relief = new Relief(state);
+  await relief.refill();
+  const disk = new StateDisk({ state, runtime, conditions, refill: () => relief.refill() });
+  const chores = new Chores({ conditions, log });
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
-  const ground: Ground = { config, facts, rooms, claims, events, conditions, observer, late, log };
+  const ground: Ground = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
   const density = await openDensity(ground);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
@@ -111,7 +120,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const drift = makeDrift(world, rooms.network, manager);
   const health = new NetworkHealth(config.network, rooms.network, log);
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
-  const cordon = new Cordon(state);
+  const cordon = new Cordon(state, relief);
   manager.setCordoned(cordon.get());
   const schedulers = () => late.schedulers();
   const prediction = makePrediction(ground, world, manager);
@@ -153,6 +162,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     licences: () => density.licences.names().map((name) => ({ name, leases: density.licences.leases(name) })),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
+    housekeeping: () => chores.figures(),
     schedulers,
     network: () => ({
       ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },
@@ -183,7 +193,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, conditions, governor, overhead, prediction, agent, observation, late };
+  return { ...parts, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {

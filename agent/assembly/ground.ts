@@ -10,8 +10,10 @@ import type { Inventory } from '../host/inventory.js';
 import type { Latest } from '../metrics/sampler.js';
 import type { Claims } from '../network/claims.js';
 import type { LateObserver } from '../observe.js';
+import type { Relief } from '../relief.js';
 import type { Rooms } from '../rooms.js';
 import type { AgentService } from '../service.js';
+import type { StateDisk } from '../state-disk.js';
 import type { Log } from '../workload/ports.js';
 import type { World } from '../workload/world.js';
 
@@ -22,6 +24,8 @@ export interface Ground {
   readonly claims: Claims;
   readonly events: EventLog;
   readonly conditions: Conditions;
+  readonly relief: Relief;
+  readonly disk: StateDisk;
   readonly observer: LateObserver;
   readonly late: Late;
   readonly log: Log;

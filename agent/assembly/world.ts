@@ -21,7 +21,7 @@ import type { World } from '../workload/world.js';
 import type { Ground } from './ground.js';
 
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
-  const { claims, config, events, facts, late, log, observer, rooms } = ground;
+  const { claims, config, disk, events, facts, late, log, observer, relief, rooms } = ground;
   configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
   await output.setup();
@@ -52,7 +52,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     portsTaken,
     density,
     governor,
-    journal: new Journal(config.paths.state),
+    journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
     output,
     events,
     observer,

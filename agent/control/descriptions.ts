@@ -226,6 +226,8 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
   'message_too_large',
   'reply_too_large',
   'shutting_down',
+  'disk_full',
+  'os_error',
   'internal',
 ];
 

@@ -42,6 +42,7 @@ export class Dialer {
   #session: Session | undefined;
   #socket: WebSocket | undefined;
   #connections = 0;
+  /** On the clock that only goes forward. */
   #openedAt = 0;
   #since: number;
   #lastError: string | null = null;
@@ -79,7 +80,7 @@ export class Dialer {
   }
 
   async #run(): Promise<void> {
-    const { scheduler, log, now } = this.#options;
+    const { scheduler, log } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const connections = this.#connections;
@@ -91,7 +92,7 @@ export class Dialer {
         this.#lastError = reportOf(error).message;
       }
       if (signal.aborted) return;
-      const livedMs = this.#connections === connections ? 0 : now() - this.#openedAt;
+      const livedMs = this.#connections === connections ? 0 : performance.now() - this.#openedAt;
       const delayMs = this.#backoff.next(livedMs);
       log.warn({ scheduler: scheduler.id, url: scheduler.url, delayMs }, `no scheduler: ${this.#lastError}`);
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
@@ -133,8 +134,8 @@ export class Dialer {
     const session = this.#options.serve(socket);
     this.#connections++;
     this.#session = session;
-    this.#openedAt = now();
-    this.#since = this.#openedAt;
+    this.#openedAt = performance.now();
+    this.#since = now();
     log.info({ scheduler: scheduler.id, url: scheduler.url }, 'scheduler connected');
     events.append({ type: 'scheduler.connected', data: { scheduler: scheduler.id } });
     const unwatch = watchPeer(socket, session, this.#options.heartbeatMs);

@@ -6,6 +6,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { clearWay } from '../durable.js';
 import type { BerthEvent } from '../service.js';
 
 export const JUMP = 1_000_000;
@@ -30,6 +31,8 @@ export interface Recovered {
   readonly damage: readonly string[];
 }
 
+/** Far more than two segments, whatever their size was once. */
+const MOST_BYTES = 512 << 20;
 const NAME = 'events.jsonl';
 
 /** Appends lines to the current segment. All calls are synchronous and throw errors of node:fs. */
@@ -46,11 +49,12 @@ export class EventFile {
 
   /** Reads both segments, cuts a torn last line off, and opens the newer one for appending. */
   static open(directory: string, name = NAME): { file: EventFile; recovered: Recovered } {
+    const odd = [`${name}.1`, name].flatMap((one) => clearWay(join(directory, one), MOST_BYTES) ?? []);
     const lines = [...readSegment(directory, `${name}.1`), ...readSegment(directory, name)];
     const file = new EventFile(join(directory, name));
     const events: BerthEvent[] = [];
     const marks: BootMark[] = [];
-    const damage: string[] = [];
+    const damage: string[] = odd.map(({ path, problem }) => `${path}: ${problem}`);
     let closed = false;
     for (const { name: segment, value, problem } of lines) {
       if (problem !== undefined) damage.push(`${segment}: ${problem}`);

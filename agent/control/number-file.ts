@@ -2,7 +2,7 @@
 // under way share the next one, so a burst of acks costs two replacements, not one each.
 import { readFileSync, renameSync } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
-import { replaceFile } from '../durable.js';
+import { clearWay, isExhausted, replaceFile } from '../durable.js';
 import { reportOf } from '../errors.js';
 
 export interface NumberFileOptions {
@@ -16,13 +16,17 @@ export class NumberFile {
   readonly #path: string;
   readonly #fsync: boolean;
   readonly #values: Map<string, number>;
+  /** What a later version has written beside the numbers. */
+  readonly #others: Readonly<Record<string, unknown>>;
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
   constructor(path: string, options: NumberFileOptions) {
     this.#path = path;
     this.#fsync = options.fsync;
-    this.#values = load(path, options.onDamage);
+    const { values, others } = load(path, options.onDamage);
+    this.#values = values;
+    this.#others = others;
   }
 
   get(key: string): number | undefined {
@@ -61,28 +65,48 @@ export class NumberFile {
   }
 
   #write(): Promise<void> {
-    const text = `${JSON.stringify(Object.fromEntries(this.#values))}\n`;
+    const text = `${JSON.stringify({ ...this.#others, ...Object.fromEntries(this.#values) })}\n`;
     return replaceFile(this.#path, text, { fsync: this.#fsync });
   }
 }
 
-function load(path: string, onDamage: NumberFileOptions['onDamage']): Map<string, number> {
+interface Loaded {
+  readonly values: Map<string, number>;
+  readonly others: Readonly<Record<string, unknown>>;
+}
+
+function load(path: string, onDamage: NumberFileOptions['onDamage']): Loaded {
+  const nothing = { values: new Map<string, number>(), others: {} };
+  const odd = clearWay(path);
+  if (odd !== undefined) {
+    onDamage(path, odd.problem);
+    return nothing;
+  }
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return new Map();
-    throw error;
+    if (isExhausted(error)) throw error;
+    if (codeOf(error) !== 'ENOENT') onDamage(path, reportOf(error).message);
+    return nothing;
   }
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('not an object');
     const entries = Object.entries(parsed as Record<string, unknown>);
-    if (!entries.every((e): e is [string, number] => Number.isSafeInteger(e[1]))) throw new Error('not all numbers');
-    return new Map(entries);
+    const isNumber = (entry: readonly [string, unknown]): entry is [string, number] => Number.isSafeInteger(entry[1]);
+    if (entries.length > 0 && !entries.some(isNumber)) throw new Error('no numbers');
+    return {
+      values: new Map(entries.filter(isNumber)),
+      others: Object.fromEntries(entries.filter((entry) => !isNumber(entry))),
+    };
   } catch (error) {
-    renameSync(path, `${path}.damaged`);
+    try {
+      renameSync(path, `${path}.damaged`);
+    } catch {
+      // It is in nobody's way: the next write replaces it.
+    }
     onDamage(path, reportOf(error).message);
-    return new Map();
+    return nothing;
   }
 }

@@ -70,6 +70,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     counters,
     limits,
     now,
+    ...(options.now === undefined ? {} : { steady: options.now }),
     onDefect: (error, method) => log.error({ err: error, method }, 'a request failed unexpectedly'),
   };
   const accept = (socket: WebSocket, peer: Peer): Session => {

@@ -47,6 +47,8 @@ export interface SessionHost {
   readonly counters: Counters;
   readonly limits: Limits;
   readonly now: () => number;
+  /** Milliseconds that only rise; default: of the process. */
+  readonly steady?: () => number;
   readonly onDefect: (error: unknown, method: string) => void;
 }
 
@@ -54,6 +56,8 @@ export class Session {
   readonly #host: SessionHost;
   readonly #transport: Transport;
   readonly #peer: Peer;
+  /** Rates are not measured by a clock that somebody sets. */
+  readonly #steady: () => number;
   readonly #bucket: TokenBucket;
   readonly #ending = new AbortController();
   #grant: Grant | undefined;
@@ -66,7 +70,8 @@ export class Session {
     this.#host = host;
     this.#transport = transport;
     this.#peer = peer;
-    this.#bucket = new TokenBucket(host.limits.requestsPerSecond, host.now());
+    this.#steady = host.steady ?? (() => performance.now());
+    this.#bucket = new TokenBucket(host.limits.requestsPerSecond, this.#steady());
     // Each request under way listens to it.
     setMaxListeners(0, this.#ending.signal);
     if (peer.kind === 'local') this.#grant = LOCAL_GRANT;
@@ -166,9 +171,9 @@ export class Session {
   }
 
   #refusal(method: string): BerthError | undefined {
-    const { limits, now } = this.#host;
+    const { limits } = this.#host;
     if (this.#draining !== undefined) return new BerthError('shutting_down', 'the agent is stopping');
-    const retryAfterMs = this.#bucket.take(now());
+    const retryAfterMs = this.#bucket.take(this.#steady());
     if (retryAfterMs > 0)
       return new BerthError('rate_limited', `more than ${limits.requestsPerSecond} requests a second`, {
         data: { limit: limits.requestsPerSecond, retryAfterMs },

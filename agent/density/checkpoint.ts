@@ -1,10 +1,9 @@
 // What was learned, on disk. Losing it costs the time of learning and nothing else: whatever is wrong with the file, it is
 // set aside and learning begins anew.
-import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../../linux/errors.js';
-import { replaceFile } from '../durable.js';
+import { readState, replaceFile, setAside } from '../durable.js';
 
 /** Of HistogramRecord. */
 export const histogramSchema = z.object({
@@ -44,12 +43,11 @@ export class CheckpointFile<T extends object> {
   async load(): Promise<Loaded<T>> {
     const path = join(this.#directory, this.#name);
     try {
-      return { record: this.#schema.parse(JSON.parse(await readFile(path, 'utf8'))) };
+      return { record: this.#schema.parse(JSON.parse(await readState(path))) };
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return { record: this.#nothing };
       const movedTo = join(this.#directory, 'damaged', `${this.#name}.${Date.now()}`);
-      await mkdir(join(this.#directory, 'damaged'), { recursive: true, mode: 0o700 });
-      await rename(path, movedTo);
+      await setAside(path, movedTo);
       const problem = error instanceof Error ? error.message : String(error);
       return { record: this.#nothing, damaged: { path, problem, movedTo } };
     }

@@ -1,10 +1,10 @@
 // Pools of licences: those locked to this node, and those that schedulers lease to it for a time. A lease is durable
 // before the answer. One that has run out stops counting: nothing new starts on it, what runs goes on and is reported.
-import { mkdir, readFile, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import type { LicenceConfig } from '../config/density.js';
-import { type Damaged, isExhausted, replaceFile } from '../durable.js';
+import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../durable.js';
 import { BerthError } from '../errors.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
 
@@ -53,11 +53,11 @@ export class Licences {
   async load(): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     try {
-      this.#leases = new Map(decode(await readFile(this.#path, 'utf8')).map((lease) => [keyOf(lease), lease]));
+      this.#leases = new Map(decode(await readState(this.#path)).map((lease) => [keyOf(lease), lease]));
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return;
       if (isExhausted(error)) throw error;
-      await rename(this.#path, `${this.#path}.damaged`);
+      await setAside(this.#path);
       this.#onDamaged({ path: this.#path, problem: error instanceof Error ? error.message : String(error) });
     }
   }
@@ -165,9 +165,9 @@ function encode(leases: readonly Lease[]): string {
 }
 
 function decode(text: string): Lease[] {
-  const entry = JSON.parse(text) as { version?: unknown; leases?: Lease[] };
-  if (entry.version !== VERSION || !Array.isArray(entry.leases))
-    throw new Error(`version ${String(entry.version)} is not ${VERSION}`);
+  const entry = JSON.parse(text) as { version?: unknown; leases?: Lease[] } | null;
+  // Later versions only add to it.
+  if (!Number.isInteger(entry?.version) || !Array.isArray(entry?.leases)) throw new Error('holds no leases');
   for (const { licence, scheduler, count, deadline } of entry.leases) {
     const figures = [deadline.boot, deadline.wall, deadline.ttl];
     const right = typeof licence === 'string' && typeof scheduler === 'string' && figures.every(Number.isFinite);

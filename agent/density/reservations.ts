@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
-import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
+import type { WorkloadSpec } from '../workload/spec.js';
+import { storedSpec } from '../workload/stored-spec.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
 
 export interface Reservation {
@@ -156,11 +157,13 @@ function encode(reservation: Reservation): string {
 }
 
 function decode(text: string, file: string): Reservation {
-  const entry = JSON.parse(text) as { version?: unknown; reservation?: Reservation };
-  const { version, reservation } = entry;
-  if (version !== VERSION || reservation === undefined) throw new Error(`version ${String(version)} is not ${VERSION}`);
+  const entry = JSON.parse(text) as { version?: unknown; reservation?: Reservation } | null;
+  const { version, reservation } = entry ?? {};
+  // Later versions only add to it.
+  if (!Number.isInteger(version) || typeof reservation?.spec !== 'object' || reservation.spec === null)
+    throw new Error('holds no reservation');
   if (reservation.id !== file) throw new Error(`holds the reservation of ${reservation.id}`);
-  const { bootId, boot, wall, ttl } = reservation.deadline;
+  const { bootId, boot, wall, ttl } = reservation.deadline ?? {};
   if (typeof bootId !== 'string' || ![boot, wall, ttl].every(Number.isFinite)) throw new Error('has no deadline');
-  return { ...reservation, spec: parseSpec(reservation.spec) };
+  return { ...reservation, spec: storedSpec(reservation.spec) };
 }

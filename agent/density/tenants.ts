@@ -4,14 +4,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
-import { BerthError } from '../errors.js';
-import {
-  fromConfig,
-  NO_SETTINGS,
-  parseTenantChange,
-  type TenantChange,
-  type TenantSettings,
-} from './tenant-settings.js';
+import { fromConfig, NO_SETTINGS, type TenantChange, type TenantSettings } from './tenant-settings.js';
 
 /** Where a value comes from: the file, the protocol, a window of time, or density.max_workloads_per_tenant. */
 export type Source = 'file' | 'protocol' | 'window' | 'default';
@@ -159,6 +152,8 @@ function overlaid(own: TenantSettings = NO_SETTINGS, change: TenantChange): Tena
       Object.entries({ ...before, ...now }).filter(([, value]) => value !== null && value !== undefined),
     ) as T;
   return {
+    // What a later version has set stays.
+    ...own,
     quota: part(own.quota, change.quota),
     guaranteed: part(own.guaranteed, change.guaranteed),
     licences: part(own.licences, change.licences),
@@ -173,12 +168,12 @@ function encode(name: string, settings: TenantSettings): string {
 }
 
 function decode(text: string, file: string): [string, TenantSettings] {
-  const entry = JSON.parse(text) as { version?: unknown; name?: unknown; settings?: unknown };
-  if (entry.version !== VERSION) throw new Error(`version ${String(entry.version)} is not ${VERSION}`);
-  if (entry.name !== file) throw new Error(`holds the tenant ${String(entry.name)}`);
-  try {
-    return [file, overlaid(NO_SETTINGS, parseTenantChange(entry.settings))];
-  } catch (error) {
-    throw error instanceof BerthError ? new Error(error.message) : error;
-  }
+  const entry = JSON.parse(text) as { version?: unknown; name?: unknown; settings?: unknown } | null;
+  if (!Number.isInteger(entry?.version)) throw new Error('holds no tenant');
+  if (entry?.name !== file) throw new Error(`holds the tenant ${String(entry?.name)}`);
+  const { settings } = entry;
+  if (typeof settings !== 'object' || settings === null) throw new Error('has no settings');
+  // Accepted once, by whichever version: not judged by the rules for input of today, and kept as it is.
+  const sections = Object.entries(settings).filter(([, section]) => typeof section === 'object' && section !== null);
+  return [file, { ...NO_SETTINGS, ...Object.fromEntries(sections) }];
 }

@@ -105,7 +105,7 @@ export class Tuner {
     if (text === undefined) return undefined;
     try {
       const parsed = JSON.parse(text) as Rollback;
-      if (parsed.version === 1 && typeof parsed.values === 'object') return parsed;
+      if (Number.isInteger(parsed.version) && typeof parsed.values === 'object') return parsed;
     } catch {
       // Said below.
     }

@@ -176,10 +176,9 @@ function isOverlay(value: unknown): value is Overlay {
     typeof value === 'object' &&
     value !== null &&
     Object.entries(value).every(
-      ([name, values]) =>
-        (LAYERS as readonly string[]).includes(name) &&
-        Array.isArray(values) &&
-        values.every((one) => typeof one?.file === 'string' && typeof one.value === 'string'),
+      // A layer of a later version is kept as it is, and not applied.
+      ([, values]) =>
+        Array.isArray(values) && values.every((one) => typeof one?.file === 'string' && typeof one.value === 'string'),
     )
   );
 }

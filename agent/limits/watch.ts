@@ -66,7 +66,12 @@ export class CgroupWatch {
         else if (signal.kind === 'gone') this.#leave(subject.key);
         else this.#counted(subject, signal.events);
       });
-      this.#followed.set(subject.key, { watch, cgroup: subject.cgroup, events: watch.events, toldAt: 0 });
+      this.#followed.set(subject.key, {
+        watch,
+        cgroup: subject.cgroup,
+        events: watch.events,
+        toldAt: Number.NEGATIVE_INFINITY,
+      });
       return true;
     } catch (error) {
       if (this.#unwatched === 0) log.warn({ workload: subject.key, err: error }, 'a cgroup cannot be watched');
@@ -87,7 +92,7 @@ export class CgroupWatch {
   }
 
   #refused({ workload, tenant, cgroup }: LimitSubject, followed: Followed, refused: number): void {
-    const now = Date.now();
+    const now = performance.now();
     if (now - followed.toldAt < QUIET_MS) return;
     // The count of a tenant holds those of its workloads (since Linux 6.12): it is told only where the limit is its own.
     const [limit] = this.#world.cgroups.read(cgroup, [{ file: 'pids.max', value: 'max' }]);

@@ -1,6 +1,7 @@
 // Families whose values are asked for at the scrape, so that a label value that is gone never lingers. A collector
 // that fails is counted and leaves its families empty; the scrape itself goes on.
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ChoreFigures } from '../chores.js';
 import { METHODS } from '../control/methods.js';
 import type { Ceiling } from '../density/ceilings.js';
 import type { OverheadView } from '../density/overhead/count.js';
@@ -23,6 +24,7 @@ export interface MetricsSource {
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
   leaked(): Readonly<Record<string, number>>;
+  housekeeping(): readonly ChoreFigures[];
   schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
   totals(): Totals;
   network(): NetworkFigures;
@@ -149,6 +151,19 @@ export function addTotalFamilies(c: Collectors, source: MetricsSource): void {
   c.counter('berth_journal_writes_total', 'Journal entries made durable.', [], () => [
     [{}, source.totals().journalWrites],
   ]);
+}
+
+export function addHousekeepingFamilies(c: Collectors, source: Pick<MetricsSource, 'housekeeping'>): void {
+  const runs = 'Runs of the chores that the agent does each minute; result: ok, failed, or late at its deadline.';
+  c.counter('berth_housekeeping_runs_total', runs, ['chore', 'result'], () =>
+    source
+      .housekeeping()
+      .flatMap(({ name, runs }) => Object.entries(runs).map(([result, n]) => [{ chore: name, result }, n] as const)),
+  );
+  const age = 'Time since this chore last went well, by a clock that nobody sets; 60 at most while all is well.';
+  c.gauge('berth_housekeeping_age_seconds', age, ['chore'], () =>
+    source.housekeeping().map(({ name, ageSeconds }) => [{ chore: name }, ageSeconds] as const),
+  );
 }
 
 export function addSamplingFamilies(c: Collectors, sampling: SamplingSource): void {

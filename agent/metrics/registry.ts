@@ -12,6 +12,7 @@ import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
 import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../workload/spec.js';
 import { briefly } from './briefly.js';
 import {
+  addHousekeepingFamilies,
   addNodeFamilies,
   addSamplingFamilies,
   addTotalFamilies,
@@ -98,6 +99,7 @@ export class Metrics {
     addSamplingFamilies(collectors, options.sampling);
     addHostFamilies(collectors, options.sampling);
     addTotalFamilies(collectors, options.source);
+    addHousekeepingFamilies(collectors, options.source);
     addNetworkFamilies(collectors, options.source);
     addLimitFamilies(collectors, options.source);
 

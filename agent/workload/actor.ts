@@ -1,24 +1,18 @@
 // One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
-import { endUnstarted, explainEnd } from './end.js';
+import { endUnstarted } from './end.js';
+import { EndNews } from './end-news.js';
+import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
+import { Later } from './later.js';
 import { actionFor, isSettled, mayChange, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
-import {
-  type EndRecord,
-  type Evicted,
-  emptied,
-  type Killed,
-  type ProcessRecord,
-  type WorkloadRecord,
-  waitsForRoom,
-} from './record.js';
+import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from './record.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
-import { contextOf, startWorkload } from './start.js';
+import { contextOf, isHeldUp, startWorkload } from './start.js';
 import { dismantle, terminate } from './steps.js';
 import { Survived } from './survived.js';
 import { Turn } from './turn.js';
@@ -27,9 +21,6 @@ import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
-/** How long a decision to kill holds across a restart of the agent. */
-const KILL_STALE_MS = 60_000;
-const RETRY_MS = { first: 500, most: 30_000 };
 
 export class Actor {
   readonly lastWrite = new LastWrite();
@@ -41,11 +32,13 @@ export class Actor {
   #dirty = false;
   #looping = false;
   #turn: Promise<unknown> = Promise.resolve();
-  #held: HeldProcess | undefined;
-  #onHeld: (() => void) | undefined;
+  readonly #news = new EndNews();
+  readonly #later = new Later(() => this.wake());
+  /** The last write that failed. */
+  #unwritten: unknown;
+  /** The record is as it must be, and not on disk. */
+  #owed = false;
   #killNow = false;
-  #retries = 0;
-  #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(world: World, owner: Owner, record: WorkloadRecord) {
@@ -66,7 +59,7 @@ export class Actor {
 
   /** The end of what runs is known, and not dealt with yet. */
   get hasEnded(): boolean {
-    return this.#endOf(this.#record.process) !== undefined;
+    return this.#news.of(this.#record) !== undefined;
   }
 
   /** Changes the record; resolves when that is durable, and only then calls `durable` and tells of a new state. */
@@ -81,11 +74,24 @@ export class Actor {
       await this.lastWrite.begun(this.#world.journal.write(after));
     } catch (error) {
       if (this.#record === after) this.#record = before;
+      this.#unwritten = error;
       throw error;
     }
+    this.#owed = false;
     durable();
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
+  }
+
+  /** Writes the record as it was taken over. Where that fails it is tried again before anything is done about it. */
+  async writeDown(): Promise<void> {
+    try {
+      await this.lastWrite.begun(this.#world.journal.write(this.#record));
+      this.#owed = false;
+    } catch (err) {
+      this.#owed = true;
+      this.#world.log.error({ workload: this.#record.id, err }, 'record not written; will try again');
+    }
   }
 
   event(type: string, data: Readonly<Record<string, unknown>>): void {
@@ -97,7 +103,7 @@ export class Actor {
     if (options.cold) this.#startTurn.cold = true;
     if (options.killNow) {
       this.#killNow = true;
-      this.#onHeld?.();
+      this.#news.interrupt();
     }
     this.#dirty = true;
     if (this.#looping || this.#closed) return;
@@ -114,9 +120,13 @@ export class Actor {
 
   /** The holder says that a process of this id has ended. */
   ended(held: HeldProcess): void {
-    this.#held = held;
-    this.#onHeld?.();
+    this.#news.arrived(held);
     this.wake();
+  }
+
+  /** What has failed may work by now. */
+  retry(): void {
+    if (this.#later.failing) this.wake();
   }
 
   /** See Manager.evict. */
@@ -132,10 +142,9 @@ export class Actor {
   killForPressure(detail: string): Promise<boolean> {
     return this.exclusive(async () => {
       const { state, process, desired } = this.#record;
-      const runs = (state === 'running' || state === 'frozen') && process !== null && !this.#endOf(process);
+      const runs = (state === 'running' || state === 'frozen') && process !== null && !this.hasEnded;
       if (!runs || this.#closed || desired === 'stopped' || desired === 'deleted') return false;
-      const killed: Killed = { by: 'pressure', detail, at: Date.now() };
-      await this.patch({ killed });
+      await this.patch({ killed: killDecision(detail) });
       await this.#world.cgroups.kill(this.#record.sandbox.cgroup);
       return true;
     });
@@ -151,17 +160,17 @@ export class Actor {
     this.#closed = true;
     this.#survived.close();
     this.#startTurn.leave();
-    clearTimeout(this.#timer);
+    this.#later.cancel();
   }
 
   async #loop(): Promise<void> {
     while (this.#dirty && !this.#closed) {
       this.#dirty = false;
-      clearTimeout(this.#timer);
+      this.#later.cancel();
       const begun = performance.now();
       try {
         await this.exclusive(() => this.#round());
-        this.#retries = 0;
+        this.#later.worked();
       } catch (error) {
         await this.#trouble(error);
       }
@@ -173,12 +182,13 @@ export class Actor {
   async #round(): Promise<void> {
     // What is wanted, and why, is on disk before anything is done about it.
     await this.lastWrite.settled();
-    const { state, desired, process, restartRequested } = this.#record;
+    if (this.#owed) await this.patch({});
+    const { state, desired, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
     if (!starts || state === 'stopping' || isSettled(state)) this.#startTurn.leave();
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
-    if (alive && this.#endOf(process)) return this.#handleEnd();
+    if (alive && this.hasEnded) return this.#handleEnd();
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
@@ -193,7 +203,7 @@ export class Actor {
   async #awaitRoom(): Promise<void> {
     const room = await this.#owner.roomFor(this);
     if (room === 'free') this.#dirty = true;
-    else if (typeof room === 'number') this.#wakeIn(room);
+    else if (typeof room === 'number') this.#later.in(room);
     else await this.#failStart(room);
   }
 
@@ -209,7 +219,7 @@ export class Actor {
 
   async #start(): Promise<void> {
     const wait = pauseLeft(this.#record, this.#clock);
-    if (wait > 0 && this.#record.state === 'pending') return this.#wakeIn(wait);
+    if (wait > 0 && this.#record.state === 'pending') return this.#later.in(wait);
     let started = false;
     try {
       if (!this.#startTurn.take(this.#record)) return;
@@ -217,6 +227,7 @@ export class Actor {
       started = this.#record.state === 'running';
       this.#dirty = true;
     } catch (error) {
+      if (error === this.#unwritten || isHeldUp(this.#record, error)) throw error;
       await this.#failStart(error);
     } finally {
       this.#startTurn.over(started);
@@ -250,36 +261,27 @@ export class Actor {
     this.#dirty = true;
   }
 
-  /** The end we know of, if it is that of `process` (or of a start whose answer a crash has swallowed). */
-  #endOf(process: ProcessRecord | null): HeldProcess | undefined {
-    const held = this.#held;
-    if (!held?.exit) return undefined;
-    if (process === null) return this.#record.state === 'starting' ? held : undefined;
-    return held.pid === process.pid && held.startTime === process.startTime ? held : undefined;
-  }
-
   async #handleEnd(): Promise<void> {
-    const { id, process, desired, restarts, restartRequested, sandbox } = this.#record;
-    const held = this.#endOf(process);
-    this.#held = undefined;
-    const exit = held?.exit ?? { code: null, signal: null, at: Date.now() };
+    const { id, desired, restarts, restartRequested, sandbox } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
-    const end = await explainEnd(this.#world, this.#record, exit, asked);
+    const { end, exit } = await this.#news.explain(this.#world, this.#record, asked);
     const again = againAfter(this.#record, end, exit, this.#clock);
-    this.#world.observer.ended(end);
-    const { cause, actor, victim } = end;
     const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart };
-    if (actor === undefined) this.#world.log.info({ workload: id, cause }, end.detail);
-    else this.#world.log.warn({ workload: id, cause, actor, victim }, end.detail);
+    // Known until it is durable: what fails here is done again from the top, with the same end.
+    const durable = () => this.#news.forget();
     if (again.pauseMs === null) {
-      await this.patch({ state: 'stopping', ...gone });
+      await this.patch({ state: 'stopping', ...gone }, durable);
     } else {
       await this.#world.cgroups.kill(sandbox.cgroup);
       await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
       await this.#cleanup();
-      await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone });
+      await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone }, durable);
     }
     tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });
+    this.#world.observer.ended(end);
+    const { cause, actor, victim } = end;
+    if (actor === undefined) this.#world.log.info({ workload: id, cause }, end.detail);
+    else this.#world.log.warn({ workload: id, cause, actor, victim }, end.detail);
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }
@@ -288,7 +290,7 @@ export class Actor {
   async #resumeKill(): Promise<void> {
     const { killed, sandbox } = this.#record;
     if (killed === null) return;
-    if (Date.now() - killed.at > KILL_STALE_MS) return this.patch({ killed: null });
+    if (isStale(killed)) return this.patch({ killed: null });
     await this.#world.cgroups.kill(sandbox.cgroup);
   }
 
@@ -305,23 +307,12 @@ export class Actor {
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
       if (!polite) terminate(process);
-      await this.#untilEnded(grace);
+      await this.#news.within(grace, this.#record);
     }
     await cgroups.kill(sandbox.cgroup);
     await cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
-    if (process !== null && !this.#endOf(process)) await this.#untilEnded(EXIT_NEWS_MS);
+    if (process !== null) await this.#news.within(EXIT_NEWS_MS, this.#record);
     await this.#handleEnd();
-  }
-
-  async #untilEnded(ms: number): Promise<void> {
-    if (this.#endOf(this.#record.process)) return;
-    const timer = new AbortController();
-    const news = new Promise<void>((resolve) => {
-      this.#onHeld = resolve;
-    });
-    await Promise.race([news, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort();
-    this.#onHeld = undefined;
   }
 
   /** Told to go before anything ran. */
@@ -333,7 +324,7 @@ export class Actor {
   /** Takes the sandbox down; what was leased is free only after that. */
   async #finish(): Promise<void> {
     await this.#dismantle();
-    this.#held = undefined;
+    this.#news.forget();
     this.#killNow = false;
     const { end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
@@ -386,14 +377,18 @@ export class Actor {
   /** Something that must work did not: it is visible in the record, and tried again with a growing pause. */
   async #trouble(error: unknown): Promise<void> {
     this.#world.log.error({ workload: this.#record.id, state: this.#record.state, err: error }, 'will try again');
-    const pause = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#retries, 10));
-    this.#retries += 1;
-    this.#wakeIn(pause);
-    if (this.#record.error === null) await this.patch({ error: reportOf(error) }).catch(() => undefined);
-  }
-
-  #wakeIn(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.wake(), ms);
+    this.#later.failed();
+    if (this.#record.error !== null) return;
+    const report = reportOf(error);
+    if (
+      error !== this.#unwritten &&
+      (await this.patch({ error: report }).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
+    // Shown all the same, and on disk with the next write that works.
+    this.#record = { ...this.#record, error: report };
   }
 }

@@ -2,36 +2,43 @@
 // `write` resolves, and no one is told of a change before. Writes of one workload are queued and coalesced: the
 // promise of a write resolves once that snapshot, or a newer one, is on disk.
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isExhausted, removeFile, replaceFile } from '../durable.js';
-import { NEVER_RUN, NO_NETWORK, type WorkloadRecord } from './record.js';
-import { withoutOldDefault } from './restart.js';
-import { parseSpec } from './spec.js';
+import { isExhausted, readState, removeFile, removeTemporary, replaceFile, setAside } from '../durable.js';
+import type { WorkloadRecord } from './record.js';
+import { OfLaterVersion, readRecord } from './stored-record.js';
 
-/** 2: sandboxes with IPv6 address, MTU, group and attachment. Entries of version 1 are read as well. */
+/** 2: sandboxes with IPv6 address, MTU, group and attachment. stored-record.ts reads earlier and later ones as well. */
 const VERSION = 2;
-const READABLE: readonly unknown[] = [1, VERSION];
 
 interface Queue {
   next: WorkloadRecord | undefined;
   running: Promise<void> | undefined;
 }
 
-/** A file that could not be read as a record; it was moved to `movedTo`. */
+/** A file that could not be read as a record; null: it cannot be moved either, and was left in its place. */
 export interface DamagedEntry {
   readonly id: string;
   readonly problem: string;
-  readonly movedTo: string;
+  readonly movedTo: string | null;
+}
+
+export interface JournalOptions {
+  /** Writes what sets something free, where the disk has no room for it. Default: nothing does. */
+  readonly relief?: { replace(path: string, text: string): Promise<void> };
+  /** Told what became of each write; undefined: it worked. */
+  readonly outcome?: (error: unknown) => void;
 }
 
 export class Journal {
   readonly #directory: string;
   readonly #setAside: string;
+  readonly #options: JournalOptions;
   readonly #queues = new Map<string, Queue>();
   #writes = 0;
 
-  constructor(stateDirectory: string) {
+  constructor(stateDirectory: string, options: JournalOptions = {}) {
+    this.#options = options;
     this.#directory = join(stateDirectory, 'workloads');
     this.#setAside = join(stateDirectory, 'damaged');
   }
@@ -49,18 +56,17 @@ export class Journal {
     for (const name of (await readdir(this.#directory)).sort()) {
       const path = join(this.#directory, name);
       if (name.endsWith('.tmp')) {
-        await unlink(path);
+        await removeTemporary(path);
         continue;
       }
       try {
-        const record = decode(await readFile(path, 'utf8'));
+        const record = decode(await readState(path));
         if (`${record.id}.json` !== name) throw new Error(`holds the record of ${record.id}`);
         records.push(record);
       } catch (error) {
         if (isExhausted(error)) throw error;
-        const movedTo = join(this.#setAside, `${name}.${Date.now()}`);
-        await mkdir(this.#setAside, { recursive: true, mode: 0o700 });
-        await rename(path, movedTo);
+        const to = join(this.#setAside, `${name}.${Date.now()}`);
+        const movedTo = !(error instanceof OfLaterVersion) && (await setAside(path, to)) ? to : null;
         const problem = error instanceof Error ? error.message : String(error);
         damaged.push({ id: name.replace(/\.json$/, ''), problem, movedTo });
       }
@@ -93,7 +99,7 @@ export class Journal {
     if (!record) return;
     queue.next = undefined;
     try {
-      await replaceFile(join(this.#directory, `${id}.json`), encode(record));
+      await this.#replace(join(this.#directory, `${id}.json`), record);
     } catch (error) {
       // Another caller may wait for this same snapshot: leave it, so that its turn tries again instead of lying.
       queue.next ??= record;
@@ -101,6 +107,25 @@ export class Journal {
     }
     this.#writes += 1;
   }
+
+  async #replace(path: string, record: WorkloadRecord): Promise<void> {
+    const { relief, outcome } = this.#options;
+    const text = encode(record);
+    try {
+      await replaceFile(path, text);
+      outcome?.(undefined);
+    } catch (error) {
+      outcome?.(error);
+      if (relief === undefined || !relieves(record)) throw error;
+      await relief.replace(path, text);
+    }
+  }
+}
+
+/** Whether it sets something free, or is the news of an end: of which no full disk may make nothing. */
+function relieves({ desired, state, end }: WorkloadRecord): boolean {
+  if (desired === 'stopped' || desired === 'deleted') return true;
+  return end !== null && (state === 'pending' || state === 'stopping' || state === 'exited' || state === 'failed');
 }
 
 export function encode(record: WorkloadRecord): string {
@@ -108,18 +133,15 @@ export function encode(record: WorkloadRecord): string {
   return `{"version":${VERSION},"checksum":"${checksum(body)}","record":${body}}\n`;
 }
 
-/** Throws an Error that says what is wrong with the text. */
+/** Whatever its version: what this one needs of it is looked at. Throws an Error that says what is wrong with the text. */
 export function decode(text: string): WorkloadRecord {
   const parsed: unknown = JSON.parse(text);
   if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object');
-  const entry = parsed as { version?: unknown; checksum?: unknown; record?: WorkloadRecord };
-  if (!READABLE.includes(entry.version))
-    throw new Error(`version ${String(entry.version)} is not one of ${READABLE.join(', ')}`);
-  if (!entry.record || entry.checksum !== checksum(JSON.stringify(entry.record))) throw new Error('wrong checksum');
-  // Fields that an older agent did not know get their defaults.
-  const { record } = entry;
-  const spec = withoutOldDefault(record, parseSpec(record.spec));
-  return { ...NEVER_RUN, ...record, spec, sandbox: { ...NO_NETWORK, ...record.sandbox } };
+  const entry = parsed as { version?: unknown; checksum?: unknown; record?: unknown };
+  if (!Number.isInteger(entry.version)) throw new Error(`version ${String(entry.version)} is none`);
+  if (entry.record === undefined || entry.checksum !== checksum(JSON.stringify(entry.record)))
+    throw new Error('wrong checksum');
+  return readRecord(entry.record);
 }
 
 function checksum(body: string): string {

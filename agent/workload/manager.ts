@@ -97,6 +97,15 @@ export class Manager {
     return new Set([...this.#actors.values()].map(({ record }) => record.spec.tenant));
   }
 
+  all(): Iterable<Actor> {
+    return this.#actors.values();
+  }
+
+  /** What has failed may work by now: whoever waits for the next try does it at once. */
+  retry(): void {
+    for (const actor of this.#actors.values()) actor.retry();
+  }
+
   records(): WorkloadRecord[] {
     return [...this.#actors.values()].map((actor) => actor.record);
   }

@@ -65,7 +65,7 @@ export class Preempting {
     const left = preemption.waitingFor.flatMap((id) => this.#actors.get(id)?.record ?? []);
     return {
       reason: 'preemption',
-      waitedMs: Math.max(0, Date.now() - preemption.at),
+      waitedMs: this.#waited(record),
       for: left.map(({ id, spec, state, error }) => ({
         id,
         tenant: spec.tenant,
@@ -73,6 +73,13 @@ export class Preempting {
         problem: error?.message ?? null,
       })),
     };
+  }
+
+  /** In this life of the agent, whatever the clock on the wall is set to meanwhile. */
+  #waited({ id }: WorkloadRecord): number {
+    const actor = this.#actors.get(id);
+    const since = actor === undefined ? undefined : this.#since.get(actor);
+    return since === undefined ? 0 : Math.round(performance.now() - since);
   }
 
   /** Asks it to go where that was not done. False: it is gone, or there is room without its going. */

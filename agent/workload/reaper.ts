@@ -28,6 +28,7 @@ export class Reaper {
   readonly #world: World;
   readonly #workloads: Workloads;
   readonly #guardMs: number;
+  /** On the clock that only goes forward. */
   readonly #firstSeen = new Map<string, number>();
   #orphans: readonly Orphan[] = [];
   readonly #removed: Record<OrphanKind, number> = zeros();
@@ -70,7 +71,7 @@ export class Reaper {
   async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
     signal?.throwIfAborted();
     const found = await this.#find();
-    const at = Date.now();
+    const at = performance.now();
     const present = new Set(found.map(keyOf));
     for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
     const removed: string[] = [];

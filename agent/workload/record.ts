@@ -124,6 +124,8 @@ export interface Killed {
   /** One sentence with the figures that led to it. */
   readonly detail: string;
   readonly at: number;
+  /** Milliseconds since the boot; absent: made by an older agent. */
+  readonly bootMs?: number;
 }
 
 export interface Preemptor {

@@ -41,7 +41,7 @@ export async function recover(
     const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world.config.network.link_prefix);
     const actor = adopt(taken);
     actors.set(record.id, actor);
-    if (actor.record !== record) await world.journal.write(actor.record);
+    if (actor.record !== record) await actor.writeDown();
     if (taken.state !== record.state)
       actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });
     if (seen?.exit) begin.push(() => actor.ended(seen));

@@ -6,6 +6,7 @@ import { codeOf } from '../../linux/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
+import { isFull } from '../host-errors.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
 import { before } from './end.js';
@@ -99,6 +100,12 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch, signa
       ...(errno === undefined ? {} : { data: { errno } }),
     });
   }
+}
+
+/** A start that only a full disk has held up goes on when there is room; the first one of a workload is told as failed. */
+export function isHeldUp({ end }: WorkloadRecord, error: unknown): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return end !== null && isFull(codeOf(cause));
 }
 
 export function contextOf(record: WorkloadRecord, world: World): DriverContext {

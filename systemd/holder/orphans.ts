@@ -1,7 +1,7 @@
 import type { ExitedChild } from '../../linux/wait.js';
 
 export interface EndedOrphan extends ExitedChild {
-  /** Unix time in milliseconds. */
+  /** Clock ticks since boot: the clock on the wall may be set while a runtime starts. */
   readonly at: number;
 }
 

@@ -15,7 +15,7 @@ export type RuntimeResult =
   | { readonly kind: 'ended'; readonly pid: number; readonly exit: EndedOrphan | undefined }
   | { readonly kind: 'failed' };
 
-/** `since`: Unix ms before which an orphan's exit belongs to another process. */
+/** `since`: clock ticks since boot before which an orphan's exit belongs to another process. */
 export function runtimeResult(pidFile: string, orphans: Orphans, since: number): RuntimeResult {
   const pid = readPidFile(pidFile);
   if (pid === undefined) return { kind: 'failed' };

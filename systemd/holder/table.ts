@@ -75,7 +75,7 @@ export class ProcessTable {
     for (let child = peekExitedChild(); child !== undefined; child = peekExitedChild()) {
       const onExit = this.#onChildExit.get(child.pid);
       this.#onChildExit.delete(child.pid);
-      if (onExit === undefined) this.#orphans.add(child, Date.now());
+      if (onExit === undefined) this.#orphans.add(child, this.#options.uptimeTicks());
       else onExit(child);
       reapChild(child.pid);
     }
@@ -164,7 +164,7 @@ export class ProcessTable {
   // without having been put on record.
   #runtimeEnded(intent: Held, pidFile: string, exited: ExitedChild, request: SpawnRequest): Outcome {
     const failed = exited.signal !== null || (exited.code !== null && exited.code !== 0);
-    const result = failed ? undefined : runtimeResult(pidFile, this.#orphans, intent.startedAt);
+    const result = failed ? undefined : runtimeResult(pidFile, this.#orphans, intent.uptimeTicks);
     if (result === undefined || result.kind === 'failed') {
       killLeftovers(exited.pid, pidFile);
       return { error: runtimeFailure(request, exited) };

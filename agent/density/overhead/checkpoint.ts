@@ -6,7 +6,7 @@ import { type LearnedRecord, NOTHING_LEARNED } from './learned.js';
 
 const VERSION = 1;
 const schema = z.object({
-  version: z.literal(VERSION),
+  version: z.number().int().min(1),
   sizes: z.array(
     z.object({
       ...{ driver: z.enum(DRIVER_NAMES), size: z.string() },

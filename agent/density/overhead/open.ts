@@ -3,6 +3,7 @@
 import type { Manager } from '../../workload/manager.js';
 import { driverOf, type World } from '../../workload/world.js';
 import type { DamagedCheckpoint } from '../checkpoint.js';
+import { steadyWall } from '../steady-wall.js';
 import { OverheadCheckpoint } from './checkpoint.js';
 import { measureVmm } from './measure.js';
 import { type Candidate, OverheadService } from './overhead.js';
@@ -13,17 +14,18 @@ export function openOverhead(
   onDamaged: (damaged: DamagedCheckpoint) => void,
 ): OverheadService {
   const { cgroups, config, log } = world;
+  const clock = steadyWall();
   return new OverheadService({
     checkpoint: new OverheadCheckpoint(config.paths.state),
     candidates: () =>
       manager.records().flatMap(({ id, spec, state, process, sandbox }): Candidate[] => {
         const driver = driverOf(world, spec.driver);
         if (state !== 'running' || process === null || driver.ownMemory === undefined) return [];
-        const { pid, startTime, startedAt } = process;
+        const { pid, startTime } = process;
         const vmm = { spec, pid, startTime, directory: cgroups.path(sandbox.cgroup) };
-        return [{ id, spec, startedAt, measure: () => measureVmm(driver, vmm) }];
+        return [{ id, spec, startedAt: clock.ofProcess(startTime), measure: () => measureVmm(driver, vmm) }];
       }),
-    now: () => Date.now(),
+    now: () => clock.now(),
     setTimer: (ms, run) => {
       const timer = setTimeout(run, ms).unref();
       return () => clearTimeout(timer);

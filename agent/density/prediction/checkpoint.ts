@@ -5,7 +5,7 @@ import type { PredictorRecord } from './predictor.js';
 
 const VERSION = 1;
 const schema = z.object({
-  version: z.literal(VERSION),
+  version: z.number().int().min(1),
   shapes: z.array(
     z.object({
       ...{ shape: z.string(), samples: z.number(), since: z.number() },

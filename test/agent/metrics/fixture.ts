@@ -1,5 +1,6 @@
 // A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
 
+import type { ChoreFigures } from '../../../agent/chores.js';
 import type { StartWait } from '../../../agent/density/governor/types.js';
 import type { OverheadView } from '../../../agent/density/overhead/count.js';
 import { advise } from '../../../agent/density/prediction/advise.js';
@@ -266,6 +267,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   leaked(): Readonly<Record<string, number>> {
     return { cgroup: 0, netns: 0, link: 0 };
+  }
+
+  housekeeping(): readonly ChoreFigures[] {
+    return [{ name: 'reaper', runs: { ok: 3, failed: 1, late: 0 }, ageSeconds: 12 }];
   }
 
   totals(): Totals {

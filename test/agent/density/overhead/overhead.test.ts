@@ -188,7 +188,7 @@ test('a day of it counts, and outlives the agent', async (t) => {
 });
 
 test('a damaged checkpoint is set aside, one that cannot be written is told', async (t) => {
-  for (const text of ['', '{', 'null', '{"version":2,"sizes":[]}', '{"version":1,"sizes":[{"driver":"qemu"}]}']) {
+  for (const text of ['', '{', 'null', '{"version":"x","sizes":[]}', '{"version":1,"sizes":[{"driver":"qemu"}]}']) {
     const directory = stateDirectory();
     writeFileSync(join(directory, 'overhead.json'), text);
     const { record, damaged } = await new OverheadCheckpoint(directory).load();

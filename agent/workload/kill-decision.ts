@@ -1,0 +1,17 @@
+// A decision to kill for pressure, which is durable before it is carried out. How old it is, is measured by the clock of
+// the boot, in which it was made: the one on the wall may be set, and the agent may have been away.
+import { uptime } from 'node:os';
+import type { Killed } from './record.js';
+
+/** How long it holds. What was to be relieved may be long over, then. */
+const STALE_MS = 60_000;
+
+export function killDecision(detail: string, bootMs = uptime() * 1000): Killed {
+  return { by: 'pressure', detail, at: Date.now(), bootMs };
+}
+
+export function isStale({ at, bootMs }: Killed, now = { boot: uptime() * 1000, wall: Date.now() }): boolean {
+  // One of an agent that did not write it down; set back, the wall says nothing.
+  if (bootMs === undefined) return Math.abs(now.wall - at) > STALE_MS;
+  return now.boot - bootMs > STALE_MS;
+}

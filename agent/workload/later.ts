@@ -1,0 +1,36 @@
+// When an actor looks again by itself: at a moment that it knows, or with a growing pause after what did not work.
+const RETRY_MS = { first: 500, most: 30_000 } as const;
+
+export class Later {
+  readonly #wake: () => void;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(wake: () => void) {
+    this.#wake = wake;
+  }
+
+  /** Something failed, and nothing has worked since. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Instead of any moment before. */
+  in(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#wake, ms);
+  }
+
+  failed(): void {
+    this.in(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures, 10)));
+    this.#failures += 1;
+  }
+
+  worked(): void {
+    this.#failures = 0;
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+  }
+}
