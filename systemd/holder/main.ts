@@ -104,6 +104,10 @@ async function main(): Promise<void> {
   });
   // A new version takes over in place: same pid, so the workloads stay its children and no exit code is lost.
   process.on('SIGHUP', () => {
+    if (!table.flush()) {
+      log(4, 'not replaced: the run directory has no room for what is only in memory');
+      return;
+    }
     notify.reloading();
     server?.close();
     replaceProgram(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], process.env);

@@ -14,6 +14,7 @@ import type { HeldProcess, SpawnRequest } from './protocol.js';
 import type { EndedRecord, HeldRecord, RecordStore } from './records.js';
 import { killLeftovers, readPidFile, runtimeFailure, runtimeResult } from './runtime.js';
 import { findSpawned } from './search.js';
+import { Unwritten } from './unwritten.js';
 import { Watch } from './watch.js';
 
 type Held = Omit<HeldRecord, 'boot'>;
@@ -40,9 +41,16 @@ export class ProcessTable {
   readonly #onChildExit = new Map<number, (exited: ExitedChild) => void>();
   readonly #orphans = new Orphans();
   readonly #watch = new Watch(() => this.reap());
+  readonly #unwritten: Unwritten;
 
   constructor(options: TableOptions) {
     this.#options = options;
+    this.#unwritten = new Unwritten(options.onProblem);
+  }
+
+  /** Whether a holder that takes over now finds everything on disk. Tries what could not be written before. */
+  flush(): boolean {
+    return this.#unwritten.flush();
   }
 
   get liveCount(): number {
@@ -66,6 +74,7 @@ export class ProcessTable {
   }
 
   forget(id: string): void {
+    this.#unwritten.drop(id);
     this.#options.store.removeExit(id);
     this.#ended.delete(id);
   }
@@ -177,7 +186,8 @@ export class ProcessTable {
 
   #register(held: Held): Held {
     const live: Held = { ...held, phase: 'live' };
-    this.#options.store.writeHeld(live);
+    // It runs: what cannot be written of it must not make the caller believe that it does not. The intent is on disk.
+    this.#unwritten.write(`process of ${held.id}`, held.id, () => this.#options.store.writeHeld(live));
     this.#live.set(held.id, live);
     this.#ended.delete(held.id);
     this.#options.store.removeExit(held.id);
@@ -202,13 +212,11 @@ export class ProcessTable {
       exit: { code, signal, at: Date.now(), uptimeTicks: this.#options.uptimeTicks() },
       ...(token === undefined ? {} : { token }),
     };
-    try {
+    // A full /run must not keep the exit from the agents that are connected.
+    this.#unwritten.write(`exit of ${id}`, id, () => {
       this.#options.store.writeExit(ended);
       this.#options.store.removeHeld(id);
-    } catch (error) {
-      // A full /run must not keep the exit from the agents that are connected.
-      this.#options.onProblem(`exit of ${id} is only in memory: ${String(error)}`);
-    }
+    });
     this.#live.delete(id);
     this.#onChildExit.delete(pid);
     this.#watch.remove(pid);
