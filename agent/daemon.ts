@@ -1,4 +1,5 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
+import { every, type Timer } from '../linux/timers.js';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notify.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
@@ -94,7 +95,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   process.on('SIGHUP', () => void reloading.run().catch(() => undefined));
   await untilSignal();
   notify.stopping();
-  clearInterval(watchdog);
+  watchdog?.cancel();
   supervision.close();
   ending.abort();
   events.append({ type: 'agent.stopping', data: {} });
@@ -159,9 +160,9 @@ function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
 }
 
 /** A ping only when the loop turns and holder, cgroup tree and network worker have answered since the last one. */
-function watch(notify: Notify, { manager, rooms, world }: Assembly): NodeJS.Timeout | undefined {
-  const every = watchdogIntervalMs();
-  if (every === undefined) return undefined;
+function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | undefined {
+  const interval = watchdogIntervalMs();
+  if (interval === undefined) return undefined;
   const probe = new Probe({
     holder: () => rooms.holder.hello(),
     network: () => rooms.network.ping(),
@@ -174,7 +175,7 @@ function watch(notify: Notify, { manager, rooms, world }: Assembly): NodeJS.Time
     notify.status(`${running} workloads running, ${failed} failed`);
   };
   const fail = (error: unknown): void => world.log.error({ err: error }, 'a room does not answer');
-  return setInterval(() => void ping().catch(fail), every / 2);
+  return every(interval / 2, () => void ping().catch(fail));
 }
 
 async function farewell({ manager, world }: Assembly, notify: Notify): Promise<void> {

@@ -4,6 +4,7 @@ import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import { after } from '../linux/timers.js';
 import { counter } from './keyed.js';
 
 export interface WaitOptions {
@@ -56,7 +57,7 @@ export async function waitState(
   const watcher = tryWatch(join(dir, 'cgroup.events'), look);
   const poll = setInterval(look, SAFETY_POLL_MS);
   const late = (): void => reject(new SysError('wait', os.errno.ETIMEDOUT, { path: dir, note: `${timeoutMs} ms` }));
-  const deadline = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+  const deadline = timeoutMs === undefined ? undefined : after(timeoutMs, late);
   signal?.addEventListener('abort', abort, { once: true });
   try {
     // The change may have come between the first look and the watch.
@@ -65,7 +66,7 @@ export async function waitState(
   } finally {
     watcher?.close();
     clearInterval(poll);
-    clearTimeout(deadline);
+    deadline?.cancel();
     signal?.removeEventListener('abort', abort);
   }
 }

@@ -1,5 +1,6 @@
 // Waits until a workload is where it should be. Events say when to look, `workload.get` says what is true: a lost or
 // reordered event costs time, never correctness.
+import { after } from '../../linux/timers.js';
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
@@ -84,9 +85,9 @@ function orTimeout(promise: Promise<Step> | undefined, ms: number, signal: Abort
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     if (signal.aborted) return stop();
-    const timer = setTimeout(() => done(() => resolve(undefined)), Math.max(1, ms));
+    const timer = after(Math.max(1, ms), () => done(() => resolve(undefined)));
     const done = (act: () => void) => {
-      clearTimeout(timer);
+      timer.cancel();
       signal.removeEventListener('abort', stop);
       act();
     };

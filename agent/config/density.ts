@@ -2,18 +2,19 @@
 import { parse } from 'node-cron';
 import * as z from 'zod';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../density/dimensions.js';
+import { cores as coresOf, duration, sizeText } from '../values/amounts.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
-import { parseDuration, parseSize } from '../workload/units.js';
+import { parseSize } from '../workload/units.js';
 
 /** Above any machine: what is more is a slip of the finger, and would drift in floating point. */
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
 
 /** Bytes. Below this limit a slip of the finger (`1` for `1Gi`) would have the kernel kill everything of a tenant. */
 export const LEAST_MEMORY = 2 ** 20;
-const size = z.string().refine((s) => parseSize(s) !== undefined, 'must be a size such as "512Mi"');
+const size = sizeText();
 const count = z.number().int().min(0).max(MOST.pieces);
-const cores = z.number().min(0).max(MOST.cores);
+const cores = coresOf(0, MOST.cores);
 const ratio = z.number().min(0.1).max(20);
 export const tenantId = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 
@@ -41,7 +42,7 @@ const kernelLimits = z
       .optional()
       .meta({ description: 'memory.max' }),
     swap: size.optional().meta({ description: 'memory.swap.max' }),
-    cpu: z.number().min(0.01).max(4096).optional().meta({ description: 'cores: cpu.max' }),
+    cpu: coresOf(0.01, 4096).optional().meta({ description: 'cores: cpu.max' }),
     cpu_weight: z
       .number()
       .int()
@@ -107,13 +108,7 @@ const windowSchema = z.strictObject({
     .refine(isTimezone, 'must be a time zone such as "Europe/Berlin"')
     .default('UTC')
     .meta({ description: 'of the cron expression' }),
-  duration: z
-    .string()
-    .refine(
-      (s) => (parseDuration(s) ?? 0) >= 60_000 && (parseDuration(s) ?? 0) <= 7 * 86_400_000,
-      'must be from 1m to 168h',
-    )
-    .meta({ description: 'how long it lasts' }),
+  duration: duration({ least: '1m', most: '168h' }).meta({ description: 'how long it lasts' }),
   max_workloads: count.optional().meta({ description: 'meanwhile, instead of density.max_workloads' }),
   cpu_overcommit: ratio.optional().meta({ description: 'meanwhile' }),
   memory_overcommit: ratio.optional().meta({ description: 'meanwhile' }),
@@ -140,18 +135,13 @@ export const densitySchema = z
       .max(1000)
       .default(10)
       .meta({ description: 'bytes of output promised per free byte of paths.state' }),
-    reserved_cpu: z.number().min(0).default(0.5).meta({ description: 'cores kept for the host' }),
+    reserved_cpu: cores.default(0.5).meta({ description: 'cores kept for the host' }),
     reserved_memory: z
       .string()
       .refine((s) => s === '' || parseSize(s) !== undefined, 'must be a size such as "512Mi"')
       .default('')
       .meta({ description: 'kept for the host; empty: 5 % of memory + 256Mi' }),
-    default_cpu_request: z
-      .number()
-      .positive()
-      .max(4096)
-      .default(0.1)
-      .meta({ description: 'counted when a spec names none' }),
+    default_cpu_request: coresOf(0.001, 4096).default(0.1).meta({ description: 'counted when a spec names none' }),
     default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
     overhead: z.enum(['configured', 'measured']).default('configured').meta({
       description:

@@ -1,12 +1,7 @@
 // Section [governor]: how fast workloads may start, and what slows that down.
 import * as z from 'zod';
-import { parseDuration } from '../workload/units.js';
+import { duration } from '../values/amounts.js';
 
-const duration = (text: string) =>
-  z
-    .string()
-    .refine((s) => parseDuration(s) !== undefined, 'must be a duration such as "500ms", "30s" or "5m"')
-    .default(text);
 const perCore = (most: number) => z.number().positive().max(most);
 const share = z.number().positive().max(1);
 
@@ -24,11 +19,15 @@ export const governorSchema = z
     in_flight: z.number().int().min(0).max(100_000).default(0).meta({
       description: 'starts under way at once at most; 0: half the cores, at least 2',
     }),
-    settle: duration('0s').meta({ description: 'a start counts as under way for this long after its process runs' }),
+    settle: duration({ most: '1d' })
+      .default('0s')
+      .meta({ description: 'a start counts as under way for this long after its process runs' }),
     max_queue: z.number().int().min(0).max(1_000_000).default(0).meta({
       description: 'longer than this, new workloads are refused; 0: a minute of the rate',
     }),
-    max_wait: duration('5m').meta({ description: 'a new workload that waited longer has failed; others wait' }),
+    max_wait: duration({ least: '1s' })
+      .default('5m')
+      .meta({ description: 'a new workload that waited longer has failed; others wait' }),
     cpu_pressure: share.default(0.6).meta({ description: 'share of time that tasks wait for a cpu, above it: slower' }),
     io_pressure: share
       .default(0.4)
@@ -36,7 +35,9 @@ export const governorSchema = z
     memory_pressure: share
       .default(0.1)
       .meta({ description: 'share of time that tasks wait for memory, above it: slower' }),
-    network_latency: duration('100ms').meta({ description: 'of one network operation, above it: slower' }),
+    network_latency: duration({ least: '1ms' })
+      .default('100ms')
+      .meta({ description: 'of one network operation, above it: slower' }),
     start_latency_factor: z
       .number()
       .min(1.5)

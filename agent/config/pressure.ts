@@ -4,22 +4,13 @@
 // who has seen these, until its steps have been shown on hosts under real pressure. The rungs that hurt come last and late:
 // guaranteed workloads are spared, freezing needs five seconds of act-level pressure, killing twenty and nothing gentler left.
 import * as z from 'zod';
-import { parseDuration, parseSize } from '../workload/units.js';
+import { duration } from '../values/amounts.js';
+import { parseSize } from '../workload/units.js';
 
 export const STEPS = ['suppress', 'reclaim', 'balloon', 'freeze', 'kill'] as const;
 
-const duration = (text: string) =>
-  z
-    .string()
-    .refine((s) => parseDuration(s) !== undefined, 'must be a duration such as "500ms", "30s" or "5m"')
-    .default(text);
-
 /** Stall per second. The kernel's window for it is 1 s, so no more than that can be asked. */
-const stall = (text: string) =>
-  z
-    .string()
-    .refine((s) => (parseDuration(s) ?? Number.POSITIVE_INFINITY) <= 1000, 'must be a duration of at most "1s"')
-    .default(text);
+const stall = (text: string) => duration({ most: '1s' }).default(text);
 
 const steps = (all: readonly (typeof STEPS)[number][]) => z.array(z.enum(STEPS)).default([...all]);
 const share = (value: number) => z.number().min(0).max(1).default(value);
@@ -46,12 +37,16 @@ export const pressureSchema = z.strictObject({
     .default(['guaranteed'])
     .meta({ description: 'classes that are never frozen and never killed' }),
   release: share(0.5).meta({ description: 'pressure is over below this share of the thresholds' }),
-  release_after: duration('10s').meta({
+  release_after: duration().default('10s').meta({
     description: 'and when it has been so for this long, things are undone; twice as long each time that it comes back',
   }),
-  freeze_after: duration('5s').meta({ description: 'of act-level pressure, before anything is frozen' }),
-  freeze_max: duration('60s').meta({ description: 'then a frozen workload is thawed, and not frozen again soon' }),
-  kill_after: duration('20s').meta({ description: 'of act-level pressure with nothing gentler left, before a kill' }),
+  freeze_after: duration().default('5s').meta({ description: 'of act-level pressure, before anything is frozen' }),
+  freeze_max: duration({ least: '1s' })
+    .default('60s')
+    .meta({ description: 'then a frozen workload is thawed, and not frozen again soon' }),
+  kill_after: duration()
+    .default('20s')
+    .meta({ description: 'of act-level pressure with nothing gentler left, before a kill' }),
   min_available: floor.default('').meta({
     description: 'less available memory than this is act-level, too; empty: 4 % of memory, at most 1Gi',
   }),
@@ -66,13 +61,15 @@ export const pressureSchema = z.strictObject({
     .meta({
       description: 'run before a freeze or kill, with JSON on its stdin; exit code 75 puts it off once; empty: none',
     }),
-  hook_timeout: duration('5s').meta({ description: 'then the hook is killed, and the action goes on' }),
+  hook_timeout: duration({ least: '10ms', most: '1h' })
+    .default('5s')
+    .meta({ description: 'then the hook is killed, and the action goes on' }),
   cooldown: z
     .strictObject({
-      memory: duration('4s').meta({ description: 'between two steps because of memory' }),
-      cpu: duration('20s').meta({ description: 'between two steps because of cpu' }),
-      io: duration('4s').meta({ description: 'between two steps because of io' }),
-      kill: duration('15s').meta({ description: 'after a kill, until anything more is done' }),
+      memory: duration().default('4s').meta({ description: 'between two steps because of memory' }),
+      cpu: duration().default('20s').meta({ description: 'between two steps because of cpu' }),
+      io: duration().default('4s').meta({ description: 'between two steps because of io' }),
+      kill: duration().default('15s').meta({ description: 'after a kill, until anything more is done' }),
     })
     .prefault({}),
   host: z
@@ -100,7 +97,7 @@ export const pressureSchema = z.strictObject({
         description:
           'for a cgroup that memory.high stalls and reclaim cannot help: memory.high = max, a kill, or only told',
       }),
-      window: duration('6s').meta({ description: 'of stall before it is found' }),
+      window: duration({ least: '1s', most: '1h' }).default('6s').meta({ description: 'of stall before it is found' }),
       stalled: share(0.4).meta({ description: 'share of the window in which all tasks of the cgroup stand still' }),
       efficiency: share(0.1).meta({ description: 'pages reclaimed per page scanned, below which reclaim is futile' }),
       watch: z

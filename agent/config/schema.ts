@@ -1,8 +1,8 @@
 // Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
+import { duration, sizeText } from '../values/amounts.js';
 import { tenantName } from '../workload/spec.js';
-import { parseDuration, parseSize } from '../workload/units.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
 import { governorSchema } from './governor.js';
@@ -10,12 +10,7 @@ import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
 
-const duration = (text: string) =>
-  z
-    .string()
-    .refine((s) => parseDuration(s) !== undefined, 'must be a duration such as "500ms", "30s" or "5m"')
-    .default(text);
-const size = z.string().refine((s) => parseSize(s) !== undefined, 'must be a size such as "512Mi"');
+const size = sizeText();
 const path = z.string().regex(/^\//, 'must be an absolute path');
 const scheduler = z.strictObject({
   url: z.string().regex(/^wss?:\/\//, 'must start with ws:// or wss://'),
@@ -56,7 +51,9 @@ export const configSchema = z.strictObject({
         description:
           'local socket; empty: PATHS.RUNTIME/berth.sock. Another than /run/berth/berth.sock is to be named in BERTH_CONNECT for commands, and for `systemctl reload` in /etc/default/berth',
       }),
-      heartbeat: duration('10s').meta({ description: 'between pings to a scheduler; dead after three' }),
+      heartbeat: duration({ least: '100ms', most: '1h' })
+        .default('10s')
+        .meta({ description: 'between pings to a scheduler; dead after three' }),
       scheduler: z.array(scheduler).default([]).meta({ description: 'schedulers to dial' }),
     })
     .prefault({}),
@@ -81,16 +78,20 @@ export const configSchema = z.strictObject({
     .prefault({}),
   lifecycle: z
     .strictObject({
-      stop_grace: duration('10s').meta({ description: 'between SIGTERM and the kill' }),
-      start_deadline: duration('120s').meta({ description: 'a start that takes longer has failed' }),
+      stop_grace: duration().default('10s').meta({ description: 'between SIGTERM and the kill' }),
+      start_deadline: duration({ least: '10ms' })
+        .default('120s')
+        .meta({ description: 'a start that takes longer has failed' }),
       reap_schedule: z.string().default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
-      reap_age: duration('5m').meta({ description: 'an orphan younger than this is left alone' }),
+      reap_age: duration().default('5m').meta({ description: 'an orphan younger than this is left alone' }),
       log_max: size.default('16Mi').meta({ description: 'output kept of one workload, twice' }),
     })
     .prefault({}),
   metrics: z
     .strictObject({
-      interval: duration('5s').meta({ description: 'between samples; a scrape serves the last one' }),
+      interval: duration({ least: '100ms', most: '1h' })
+        .default('5s')
+        .meta({ description: 'between samples; a scrape serves the last one' }),
       max_series: z.number().int().min(1000).default(100_000).meta({ description: 'series at most' }),
     })
     .prefault({}),

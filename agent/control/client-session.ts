@@ -1,6 +1,6 @@
 // Calls and events over an open websocket, whoever opened it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
+import { pause } from '../../linux/timers.js';
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
 import { EventQueue } from './event-queue.js';
@@ -180,7 +180,7 @@ class PatientClient extends SocketClient {
           return await super.call(method, ...args);
         } catch (error) {
           if (!(error instanceof BerthError) || error.code !== 'rate_limited') throw error;
-          await sleep(Number(error.data?.retryAfterMs ?? AGAIN_MS));
+          await pause(Number(error.data?.retryAfterMs ?? AGAIN_MS));
         }
       }
     } finally {

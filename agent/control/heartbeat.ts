@@ -1,5 +1,7 @@
 // Finds out that a peer is gone when TCP does not say so: a ping each interval, dead after three without a sound.
 
+import { every, type Timer } from '../../linux/timers.js';
+
 export interface Pingable {
   ping(): void;
   /** Called once. */
@@ -9,11 +11,11 @@ export interface Pingable {
 const MISSED = 3;
 
 export class Heartbeat {
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: Timer;
   #silent = 0;
 
   constructor(peer: Pingable, intervalMs: number) {
-    this.#timer = setInterval(() => {
+    this.#timer = every(intervalMs, () => {
       if (this.#silent >= MISSED) {
         this.stop();
         peer.dead();
@@ -21,7 +23,7 @@ export class Heartbeat {
       }
       this.#silent++;
       peer.ping();
-    }, intervalMs);
+    });
   }
 
   /** A pong, or anything else, has come from the peer. */
@@ -30,6 +32,6 @@ export class Heartbeat {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer.cancel();
   }
 }

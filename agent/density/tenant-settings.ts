@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { boundedMap, parseBounded } from '../bounds.js';
 import { figure, LEAST_MEMORY, type TenantConfig } from '../config/density.js';
 import { BerthError } from '../errors.js';
+import { cores, size } from '../values/amounts.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
@@ -35,12 +36,6 @@ export const NO_SETTINGS: TenantSettings = { quota: {}, guaranteed: {}, licences
 
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
 
-const size = z.union([z.string().max(64), z.number()]).transform((value, ctx) => {
-  const bytes = typeof value === 'string' ? parseSize(value) : value;
-  if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-  ctx.addIssue({ code: 'custom', message: 'must be a size such as "512Mi", below 8192Ti' });
-  return z.NEVER;
-});
 const count = z.number().int().min(0).max(MOST.pieces);
 const name = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-]');
 
@@ -49,7 +44,7 @@ const amounts = z.strictObject(
   Object.fromEntries(
     DIMENSION_NAMES.map((dimension) => {
       const { unit } = DIMENSIONS[dimension];
-      const value = unit === 'bytes' ? size : unit === 'cores' ? z.number().min(0).max(MOST.cores) : count;
+      const value = unit === 'bytes' ? size : unit === 'cores' ? cores(0, MOST.cores) : count;
       return [dimension, (value as z.ZodType<number, number | string>).nullable().optional()];
     }),
   ) as Readonly<Record<DimensionName, z.ZodOptional<z.ZodNullable<z.ZodType<number, number | string>>>>>,
@@ -61,7 +56,7 @@ const limits = z.strictObject({
     .nullable()
     .optional(),
   swap: size.nullable().optional(),
-  cpu: z.number().min(0.01).max(4096).nullable().optional(),
+  cpu: cores(0.01, 4096).nullable().optional(),
   cpuWeight: z.number().int().min(1).max(10_000).nullable().optional(),
   pids: z.number().int().min(1).max(4_194_304).nullable().optional(),
   descendants: z.number().int().min(1).max(1_000_000).nullable().optional(),

@@ -2,6 +2,7 @@
 // milliseconds, and a scrape never waits for the kernel.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CgroupStats } from '../../cgroups/types.js';
+import { after, type Timer } from '../../linux/timers.js';
 import type { Drops, LinkStats } from '../../netns/types.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSample } from './families.js';
@@ -70,7 +71,7 @@ const SLICE_MS = 4;
 export class Sampler {
   readonly #options: SamplerOptions;
   readonly #known = new Map<string, Known>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = true;
   #ticks = 0;
@@ -92,7 +93,7 @@ export class Sampler {
   /** Resolves when no reading is under way any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#running;
   }
 
@@ -142,8 +143,7 @@ export class Sampler {
       const now = performance.now();
       const missed = Math.max(0, Math.floor((now - due) / intervalMs));
       const next = due + (missed + 1) * intervalMs;
-      this.#timer = setTimeout(() => this.#loop(next), next - now);
-      this.#timer.unref();
+      this.#timer = after(next - now, () => this.#loop(next)).unref();
     });
   }
 

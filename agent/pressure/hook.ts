@@ -2,6 +2,7 @@
 // to be lost or to put it off. It has no power to block: what takes too long is killed, and the action goes on.
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { after } from '../../linux/timers.js';
 import { DEFAULT_PATH } from '../drivers/environment.js';
 
 export interface HookOutcome {
@@ -36,14 +37,13 @@ export function runHook(
       if (child.pid !== undefined) killGroup(child.pid);
     };
     // A turn later: after a loop that stood still, timers come before the news that the hook ended long ago.
-    const timer = setTimeout(
-      () => setImmediate(() => exited || end(`killed after ${options.timeoutMs} ms`)),
-      options.timeoutMs,
+    const timer = after(options.timeoutMs, () =>
+      setImmediate(() => exited || end(`killed after ${options.timeoutMs} ms`)),
     );
     const abort = (): void => end('killed because the agent stops');
     options.signal?.addEventListener('abort', abort, { once: true });
     const settle = (verdict: HookOutcome['verdict'], how: string): void => {
-      clearTimeout(timer);
+      timer.cancel();
       clearTimeout(last);
       options.signal?.removeEventListener('abort', abort);
       child.stderr.destroy();

@@ -1,5 +1,6 @@
 // What the ladder needs of the rest of the agent, as small as it is used.
 import type { Value } from '../../cgroups/types.js';
+import { every } from '../../linux/timers.js';
 import type { EventPort, Log } from '../workload/ports.js';
 import type { Resource, ScopeName, Subject } from './types.js';
 
@@ -81,8 +82,8 @@ export function systemClock(): Clock {
     now: () => performance.now(),
     unix: () => Date.now(),
     every: (ms, call) => {
-      const timer = setInterval(call, ms).unref();
-      return { close: () => clearInterval(timer) };
+      const timer = every(ms, call).unref();
+      return { close: () => timer.cancel() };
     },
   };
 }

@@ -1,6 +1,6 @@
 // What is known of the end of a workload's process, and is not on disk yet. It is kept until the record that says so is
 // durable: whoever asks twice, because the first answer could not be written, is told the same.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../linux/timers.js';
 import type { ExitRecord, HeldProcess } from '../../systemd/holder/protocol.js';
 import { explainEnd } from './end.js';
 import type { EndRecord, WorkloadRecord } from './record.js';
@@ -55,7 +55,7 @@ export class EndNews {
     const news = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    await Promise.race([news, sleep(ms, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    await Promise.race([news, pause(ms, { signal: timer.signal }).catch(() => undefined)]);
     timer.abort();
     this.#wake = undefined;
   }

@@ -1,10 +1,12 @@
 // When an actor looks again by itself: at a moment that it knows, or with a growing pause after what did not work.
+import { after, type Timer } from '../../linux/timers.js';
+
 const RETRY_MS = { first: 500, most: 30_000 } as const;
 
 export class Later {
   readonly #wake: () => void;
   #failures = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(wake: () => void) {
     this.#wake = wake;
@@ -17,8 +19,8 @@ export class Later {
 
   /** Instead of any moment before. */
   in(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#wake, ms);
+    this.#timer?.cancel();
+    this.#timer = after(ms, this.#wake);
   }
 
   failed(): void {
@@ -31,6 +33,6 @@ export class Later {
   }
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 }

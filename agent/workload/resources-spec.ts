@@ -2,61 +2,32 @@
 // units those people write; agent/limits turns them into the kernel's files.
 import * as z from 'zod';
 import { boundedMap } from '../bounds.js';
-import { parseDuration, parseSize } from './units.js';
+import { cores, microseconds, size } from '../values/amounts.js';
+import { cpuList } from '../values/cpu-list.js';
 
-/** Characters of a size or a duration, with blanks; entries of what goes by names of the kernel or of pools. */
-const MOST_UNIT = 64;
+/** Entries of what goes by names of the kernel or of pools. */
 const MOST_NAMES = 64;
 
-export const size = z
-  .union([z.string().max(MOST_UNIT), z.number().int().nonnegative()])
-  .transform((value, ctx) => {
-    const bytes = typeof value === 'number' ? value : parseSize(value);
-    if (bytes !== undefined) return bytes;
-    ctx.addIssue({ code: 'custom', message: 'must be a size such as "128Mi" or "1G"' });
-    return z.NEVER;
-  })
-  .meta({ description: 'bytes, or a string with Ki Mi Gi Ti (binary) or K M G T (decimal)' });
-
-/** Microseconds: what the kernel's files take. A checked spec holds the number. */
-const micros = (least: number, most: number) =>
-  z.union([z.string().max(MOST_UNIT), z.number().int().nonnegative()]).transform((value, ctx) => {
-    const ms = typeof value === 'number' ? value / 1000 : parseDuration(value);
-    const usec = ms === undefined ? undefined : Math.round(ms * 1000);
-    if (usec !== undefined && usec >= least && usec <= most) return usec;
-    const bounds = `${least / 1000}ms to ${most / 1000}ms`;
-    ctx.addIssue({
-      code: 'custom',
-      message: `must be a duration of ${bounds}, such as "20ms" (a number: microseconds)`,
-    });
-    return z.NEVER;
-  });
-
-const cores = (least: number) => z.number().min(least).max(4096);
 const weight = z.number().int().min(1).max(10_000);
 const percent = z.number().min(0).max(100);
-/** cpuset.cpus and cpuset.mems: numbers and ranges (cpuset(7), "List format"). */
-const list = (what: string) =>
-  z
-    .string()
-    .max(4096)
-    .regex(/^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*$/, `must be a list of ${what} such as "0-1,4"`);
 
 const cpu = z
   .strictObject({
-    request: z.number().positive().max(4096).optional().meta({ description: 'cores promised; counts in the ledger' }),
-    limit: cores(0.01).optional().meta({ description: 'cores at most: cpu.max' }),
+    request: cores(0.001, 4096).optional().meta({ description: 'cores promised; counts in the ledger' }),
+    limit: cores(0.01, 4096).optional().meta({ description: 'cores at most: cpu.max' }),
     weight: weight.optional().meta({ description: 'cpu.weight; without it 100 for each core requested' }),
-    period: micros(1000, 1_000_000).optional().meta({ description: 'of the limit; "100ms" where nothing is said' }),
-    burst: micros(0, 1_000_000).optional().meta({
+    period: microseconds(1000, 1_000_000)
+      .optional()
+      .meta({ description: 'of the limit; "100ms" where nothing is said' }),
+    burst: microseconds(0, 1_000_000).optional().meta({
       description:
         'saved-up time that may be used above the limit: cpu.max.burst; the node has a default (cgroups.cpu_burst)',
     }),
     idle: z.boolean().optional().meta({ description: 'runs only when nothing else wants to: cpu.idle' }),
     uclampMin: percent.optional().meta({ description: 'cpu.uclamp.min, percent' }),
     uclampMax: percent.optional().meta({ description: 'cpu.uclamp.max, percent' }),
-    cpus: list('cpus').optional().meta({ description: 'cpus it may run on: cpuset.cpus' }),
-    mems: list('memory nodes').optional().meta({ description: 'memory nodes it may use: cpuset.mems' }),
+    cpus: cpuList('cpus').optional().meta({ description: 'cpus it may run on: cpuset.cpus' }),
+    mems: cpuList('memory nodes').optional().meta({ description: 'memory nodes it may use: cpuset.mems' }),
   })
   .refine((c) => c.request === undefined || c.limit === undefined || c.request <= c.limit, {
     message: 'request must not exceed limit',
@@ -118,7 +89,7 @@ export const ioDevice = z
     readIops: operations.optional().meta({ description: 'reads a second at most' }),
     writeIops: operations.optional().meta({ description: 'writes a second at most' }),
     weight: weight.optional().meta({ description: 'io.weight on this device' }),
-    latency: micros(1, 60_000_000).optional().meta({ description: 'latency to protect: io.latency' }),
+    latency: microseconds(1, 60_000_000).optional().meta({ description: 'latency to protect: io.latency' }),
   })
   .refine(({ device: _device, ...limits }) => Object.values(limits).some((value) => value !== undefined), {
     message: 'limits nothing',

@@ -4,9 +4,10 @@ import * as z from 'zod';
 import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
 import { boundedMap, parseBounded } from '../bounds.js';
 import { BerthError } from '../errors.js';
+import { size } from '../values/amounts.js';
 import { sentenceOf } from '../wrong-fields.js';
 import { networkSpec } from './network-spec.js';
-import { resources, size } from './resources-spec.js';
+import { resources } from './resources-spec.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
+import { timeLimit } from '../../linux/timers.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
@@ -27,9 +28,17 @@ export interface Startable {
  * taken down by the caller.
  */
 export async function startWorkload(actor: Startable, world: World): Promise<void> {
-  const begun = performance.now();
   const ms = parseDuration(world.config.lifecycle.start_deadline) ?? 120_000;
-  const deadline = AbortSignal.timeout(ms);
+  const limit = timeLimit(ms);
+  try {
+    await startWithin(limit.signal, ms, actor, world);
+  } finally {
+    limit.done();
+  }
+}
+
+async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, world: World): Promise<void> {
+  const begun = performance.now();
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
   const { spec, sandbox, state, end } = actor.record;
   const driver = driverOf(world, spec.driver);

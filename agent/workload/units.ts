@@ -13,12 +13,16 @@ const FACTORS: Readonly<Record<string, number>> = {
   Ti: 2 ** 40,
 };
 
-/** `"128Mi"` -> 134217728, or undefined when it is not a size. Fractions are allowed and rounded down to a byte. */
+/**
+ * `"128Mi"` -> 134217728, or undefined when it is not a size. Fractions of a unit are allowed and rounded down to a byte;
+ * there are no fractions of a byte, and what is more than nothing does not become 0.
+ */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|K|M|G|T)?$/.exec(text);
+  const match = /^(\d+)(?:(\.\d+)?(Ki|Mi|Gi|Ti|K|M|G|T))?$/.exec(text);
   if (!match) return undefined;
-  const bytes = Math.floor(Number(match[1]) * (FACTORS[match[2] ?? ''] ?? 1));
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
+  const amount = Number(`${match[1]}${match[2] ?? ''}`);
+  const bytes = Math.floor(amount * (FACTORS[match[3] ?? ''] ?? 1));
+  return Number.isSafeInteger(bytes) && (bytes > 0 || amount === 0) ? bytes : undefined;
 }
 
 /** 134217728 -> `"128Mi"`: the largest binary unit that needs at most one decimal, for people and refusals. */
@@ -34,7 +38,7 @@ export function formatSize(bytes: number): string {
 
 /** `"100Mbit"` -> 100000000 bits a second, or undefined when it is not a rate. Decimal, as tc(8) and every NIC count. */
 export function parseRate(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)([KMG])bit$/.exec(text);
+  const match = /^(\d+(?:\.\d+)?)([KMGT])bit$/.exec(text);
   if (!match) return undefined;
   return Math.round(Number(match[1]) * (FACTORS[match[2] ?? ''] ?? 1));
 }
@@ -45,10 +49,31 @@ export function formatRate(bitsPerSecond: number): string {
   return `${Number((bitsPerSecond / (FACTORS[unit] ?? 1)).toFixed(3))}${unit}bit`;
 }
 
-/** `"50ms"`, `"30s"`, `"5m"`, `"2h"` -> milliseconds, or undefined. */
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** `"1.5ms"` -> 1.5: milliseconds as written, not rounded; undefined when it is not a duration. */
+export function exactDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)$/.exec(text);
+  return match ? Number(match[1]) * (MILLISECONDS[match[2] ?? ''] ?? 1) : undefined;
+}
+
+/** `"50ms"`, `"30s"`, `"5m"`, `"2h"`, `"7d"`, `"2w"` -> whole milliseconds, or undefined. Only zero becomes 0. */
 export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  if (!match) return undefined;
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
-  return Math.round(Number(match[1]) * factor);
+  const ms = exactDuration(text);
+  if (ms === undefined) return undefined;
+  return ms > 0 ? Math.max(1, Math.round(ms)) : 0;
+}
+
+/** `"500m"` -> 0.5, `"2"` -> 2: cores as Kubernetes writes them; undefined for anything else. */
+export function parseCores(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(text);
+  return match ? Number(match[1]) / (match[2] === 'm' ? 1000 : 1) : undefined;
 }

@@ -72,6 +72,68 @@ test('native code and build tools are loaded only where they belong', (t) => {
   t.deepEqual(wrong, []);
 });
 
+/** A delay that is written down in the source: a number, a constant, or no more than one. */
+const FIXED = /^(?:[\d_]+|[A-Z][A-Z0-9_]*(?:\.\w+)?|Math\.min\((?:[\d_]+|[A-Z][A-Z0-9_]*),.*\))?$/s;
+/** Delays under other names, each at most as long as said. */
+const BOUNDED: Readonly<Record<string, string>> = {
+  'agent/control/dial.ts: delayMs': 'two minutes, the longest back-off',
+  'agent/control/server.ts: graceMs': 'five seconds',
+  'agent/control/server.ts: graceMs + HANG_UP_MS': 'six seconds',
+  'agent/control/connections.ts: this.#limits.handshakeMs': 'a constant of limits.ts',
+  'agent/shutdown.ts: ms': 'what a step of the shutdown may take, a constant',
+  'agent/limits/protection.ts: this.#options.collectMs ?? COLLECT_MS': 'given by tests only',
+  'agent/network/drift.ts: this.#debounceMs': 'given by tests only',
+  'agent/drivers/qemu/qmp.ts: this.#timeoutMs': 'a constant of its callers',
+  'agent/host/inventory.ts: timeoutMs': 'a constant of its caller',
+  'agent/host/inventory.ts: intervalMs': 'a constant of its caller',
+  'agent/placement/rebalance.ts: time': 'a minute, the longest back-off',
+  'agent/pressure/perform.ts: ms': 'constants of the same file',
+  'agent/density/overhead/open.ts: ms': 'constants of overhead.ts',
+  'agent/density/prediction/open.ts: ms': 'a constant of prediction.ts',
+  'agent/workload/reserving.ts: wait': 'a minute',
+  'cgroups/leaks.ts: delay': 'the longest back-off',
+  'cgroups/shrink.ts: pauseMs': 'a constant of the same file',
+  'netns/slots/pool.ts: ms': 'the longest back-off',
+  'netns/monitor/monitor.ts: options.intervalMs ?? INTERVAL_MS': 'given by tests only',
+  'systemd/holder/watch.ts: this.#periodMs': 'given by tests only',
+  'systemd/holder/client.ts: this.#retryMs': 'the longest back-off',
+};
+
+/** The arguments of the call that begins at `at`, which is behind its parenthesis. */
+function argumentsAt(text: string, at: number): string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let from = at;
+  for (let i = at; i < text.length; i++) {
+    const char = text[i] ?? '';
+    if (depth === 0 && (char === ',' || char === ')')) {
+      found.push(text.slice(from, i).trim());
+      from = i + 1;
+      if (char === ')') return found;
+    } else if ('([{'.includes(char)) depth++;
+    else if (')]}'.includes(char)) depth--;
+  }
+  return found;
+}
+
+test('no delay of a configuration, a person or a peer reaches a timer of Node, which counts to 24 days only', (t) => {
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const { path, text } of sources()) {
+    if (!/^(?:agent|cgroups|netns|systemd)\//.test(path)) continue;
+    for (const match of text.matchAll(/(?<![.\w])(setTimeout|setInterval|sleep|AbortSignal\.timeout)\(/g)) {
+      const given = argumentsAt(text, match.index + match[0].length);
+      const promised =
+        /import \{[^}]*setTimeout[^}]*\} from 'node:timers\/promises'/.test(text) && match[1] === 'setTimeout';
+      const delay = match[1] === 'sleep' || match[1] === 'AbortSignal.timeout' || promised ? given[0] : given[1];
+      seen++;
+      if (!FIXED.test(delay ?? '') && !Object.hasOwn(BOUNDED, `${path}: ${delay}`)) wrong.push(`${path}: ${delay}`);
+    }
+  }
+  t.deepEqual(wrong, [], 'linux/timers.ts has timers for any length');
+  t.true(seen > 10);
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = sources()
     .filter(({ text }) => text.split('\n').length > 401)

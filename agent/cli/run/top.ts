@@ -1,4 +1,4 @@
-import { setInterval } from 'node:timers/promises';
+import { pause } from '../../../linux/timers.js';
 import { BerthError } from '../../errors.js';
 import type { TopDocument } from '../../metrics/top.js';
 import { parseDuration } from '../../workload/units.js';
@@ -48,7 +48,8 @@ async function live(terminal: Terminal, client: Client, start: Start, { style, s
     if (!over.signal.aborted) terminal.draw(lines).catch(fail);
   };
   const refresh = async (): Promise<void> => {
-    for await (const _ of setInterval(start.intervalMs, undefined, { signal: over.signal })) {
+    for (;;) {
+      await pause(start.intervalMs, { signal: over.signal });
       top = await client.call('node.top', {});
       draw();
     }

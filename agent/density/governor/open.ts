@@ -1,4 +1,5 @@
 // The governor of this host: the monotonic clock, real timers, /proc/pressure, and the event journal.
+import { after } from '../../../linux/timers.js';
 import type { GovernorConfig } from '../../config/governor.js';
 import type { EventPort } from '../../workload/ports.js';
 import { Governor } from './governor.js';
@@ -21,8 +22,8 @@ export function openGovernor(config: GovernorConfig, world: GovernorWorld): Gove
     {
       now: () => performance.now(),
       setTimer: (ms, run) => {
-        const timer = setTimeout(run, ms).unref();
-        return () => clearTimeout(timer);
+        const timer = after(ms, run).unref();
+        return () => timer.cancel();
       },
       pressure: () => someOf(hostStalls()),
       event: (type, data) => {

@@ -148,16 +148,19 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
   ['density.max_workloads = 1.5', 'berth.toml:1: density.max_workloads must be a whole number (it is 1.5)'],
   ['density = 5', 'berth.toml:1: density must be a table (it is 5)'],
   ['[density]\ncpu_overcommit = 100', 'berth.toml:2: density.cpu_overcommit must be at most 20 (it is 100)'],
-  ['[density]\ndefault_cpu_request = 0', 'berth.toml:2: density.default_cpu_request must be more than 0 (it is 0)'],
+  ['[density]\ndefault_cpu_request = 0', 'berth.toml:2: density.default_cpu_request must be at least 0.001 (it is 0)'],
   [
     '[log]\nlevel = "loud"',
     'berth.toml:2: log.level must be one of "trace", "debug", "info", "warn", "error" (it is "loud")',
   ],
   [
     '[metrics]\ninterval = "5"',
-    'berth.toml:2: metrics.interval must be a duration such as "500ms", "30s" or "5m" (it is "5")',
+    'berth.toml:2: metrics.interval must be a duration such as "500ms", "30s", "5m" or "7d" (it is "5")',
   ],
-  ['[tenant.acme]\nmemory = "much"', 'berth.toml:2: tenant.acme.memory must be a size such as "512Mi" (it is "much")'],
+  [
+    '[tenant.acme]\nmemory = "much"',
+    'berth.toml:2: tenant.acme.memory must be a size such as "512Mi" or "1G", below 8192Ti (it is "much")',
+  ],
   ['[tenant.Acme]\ncpu = 1', 'berth.toml:1: tenant.Acme must be 1-63 of [a-z0-9-], not starting or ending with "-"'],
   [
     '[tenant.holder]\ncpu = 1',

@@ -209,3 +209,30 @@ test('a cordoned node takes nothing new and keeps what it has', async (t) => {
     ['web-1 running'],
   );
 });
+
+test('a grace of a month is a month: no kill comes before', async (t) => {
+  const driver = newLife().world.drivers.get('exec');
+  if (driver === undefined) return t.fail('no driver');
+  let ask = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
+  });
+  const stop = async () => {
+    ask();
+    return true;
+  };
+  const life = newLife({
+    config: { lifecycle: { stop_grace: '720h' } },
+    world: { drivers: new Map([['exec', { ...driver, stop }]]) },
+  });
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  await life.manager.setDesired('web-1', 'stopped');
+  await asked;
+  // A timer of Node that overflows fires after 1 ms; one that was set later fires after it.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.false(life.host.calls.includes('cgroup.kill'));
+  life.host.end('web-1', { code: 0 });
+  await life.until(state('exited'));
+});

@@ -1,0 +1,96 @@
+// Timers for waits of any length. Those of Node are 32 bits wide: above 2^31-1 ms (24 days) a timer fires at once, so a
+// wait that a person, a peer or a configuration names must never reach one directly. test/architecture holds that.
+
+/** TIMEOUT_MAX of Node. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
+export interface Timer {
+  cancel(): void;
+  /** Does not keep the process alive. */
+  unref(): Timer;
+}
+
+/** Calls `run` once after `ms` milliseconds, however many; a wait without end never calls it. */
+export function after(ms: number, run: () => void): Timer {
+  // Without Math.max a NaN would be a wait without end.
+  let left = ms > 0 ? ms : 0;
+  let holds = true;
+  let timer: NodeJS.Timeout;
+  const arm = (): void => {
+    const step = Math.min(left, LONGEST_MS);
+    left -= step;
+    timer = setTimeout(left > 0 ? arm : run, step);
+    if (!holds) timer.unref();
+  };
+  arm();
+  const handle: Timer = {
+    cancel: () => clearTimeout(timer),
+    unref: () => {
+      holds = false;
+      timer.unref();
+      return handle;
+    },
+  };
+  return handle;
+}
+
+/** Calls `run` every `ms` milliseconds, at least one millisecond apart. */
+export function every(ms: number, run: () => void): Timer {
+  const period = ms >= 1 ? ms : 1;
+  let holds = true;
+  let timer: Timer;
+  const arm = (): void => {
+    timer = after(period, () => {
+      arm();
+      run();
+    });
+    if (!holds) timer.unref();
+  };
+  arm();
+  const handle: Timer = {
+    cancel: () => timer.cancel(),
+    unref: () => {
+      holds = false;
+      timer.unref();
+      return handle;
+    },
+  };
+  return handle;
+}
+
+export interface PauseOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** False: does not keep the process alive. */
+  readonly ref?: boolean;
+}
+
+/** Resolves after `ms` milliseconds; rejects with the reason of the signal. */
+export function pause(ms: number, { signal, ref = true }: PauseOptions = {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason);
+    const timer = after(ms, () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    const abort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    if (!ref) timer.unref();
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+export interface TimeLimit {
+  /** Aborts with a TimeoutError. */
+  readonly signal: AbortSignal;
+  /** Gives the timer back; the signal does not abort any more. */
+  done(): void;
+}
+
+/** For AbortSignal.timeout, which aborts at once above 2^31-1 ms and throws above 2^32-1. */
+export function timeLimit(ms: number): TimeLimit {
+  const late = new AbortController();
+  const timer = after(ms, () => late.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError'))).unref();
+  return { signal: late.signal, done: () => timer.cancel() };
+}
