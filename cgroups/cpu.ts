@@ -7,7 +7,7 @@ import type { CgroupStats, Limits, Value } from './types.js';
 export const PERIOD_USEC = 100_000;
 
 /** kernel/sched/core.c, min_cfs_quota_period: below 1 ms the write fails with EINVAL. */
-const MIN_QUOTA_USEC = 1000;
+export const MIN_QUOTA_USEC = 1000;
 
 export const cpu: Controller = {
   name: 'cpu',
@@ -27,9 +27,10 @@ export const cpu: Controller = {
     'cpu.uclamp.max': 'CONFIG_UCLAMP_TASK_GROUP',
   },
   values(limits: Limits): Value[] {
-    const { max, period = PERIOD_USEC, burst, weight, idle, uclampMin, uclampMax } = limits.cpu ?? {};
+    const { max, burst, weight, idle, uclampMin, uclampMax } = limits.cpu ?? {};
+    const period = periodOf(limits);
     const values: Value[] = [];
-    const quota = max === undefined ? undefined : Math.max(MIN_QUOTA_USEC, Math.round(max * period));
+    const quota = max === undefined ? undefined : Math.round(max * period);
     if (quota !== undefined || limits.cpu?.period !== undefined) {
       values.push({ file: 'cpu.max', value: `${quota ?? 'max'} ${period}` });
     }
@@ -44,6 +45,11 @@ export const cpu: Controller = {
     return values;
   },
 };
+
+/** As asked for; longer where the quota would be too short for the kernel, so that the share stays what it is. */
+function periodOf({ cpu: { max, period = PERIOD_USEC } = {} }: Limits): number {
+  return max !== undefined && max * period < MIN_QUOTA_USEC ? Math.ceil(MIN_QUOTA_USEC / max) : period;
+}
 
 /** Two digits after the point are all that the kernel keeps. */
 function percent(value: number): string {

@@ -2,6 +2,7 @@
 // be JSON objects.
 import { readFile } from 'node:fs/promises';
 import { BerthError } from '../errors.js';
+import { duplicateKey } from '../json.js';
 import type { Context } from './command.js';
 import { jsonErrorOffset } from './json-position.js';
 
@@ -54,18 +55,29 @@ async function readText(file: string): Promise<string> {
 
 function parseJson(input: string, place: string): unknown {
   const text = input.replace(/^\uFEFF/, '');
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     const offset = jsonErrorOffset(text);
-    const before = text.slice(0, offset);
-    const line = before.split('\n').length;
-    const column = before.length - before.lastIndexOf('\n');
     const rest = text.slice(offset, offset + 12).split('\n')[0] ?? '';
     const what =
       text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
-    throw new BerthError('invalid_spec', `${place}:${line}:${column}: not valid JSON: ${what}`, {
+    throw new BerthError('invalid_spec', `${place}:${positionOf(text, offset)}: not valid JSON: ${what}`, {
       hint: 'Specifications are JSON; `berth help spec` shows one.',
     });
   }
+  const twice = duplicateKey(text);
+  if (twice === undefined) return value;
+  throw new BerthError(
+    'invalid_spec',
+    `${place}:${positionOf(text, twice.at)}: duplicate key ${JSON.stringify(twice.key)}: the same object has it already`,
+    { hint: 'Remove one of the two.' },
+  );
+}
+
+/** LINE:COLUMN, both from 1. */
+function positionOf(text: string, offset: number): string {
+  const before = text.slice(0, offset);
+  return `${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
 }

@@ -1,8 +1,8 @@
 // Sections [density], [tenant.NAME] and [licence.NAME], and what their keys must be to each other.
-import { parse } from 'node-cron';
 import * as z from 'zod';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../density/dimensions.js';
 import { cores as coresOf, duration, sizeText } from '../values/amounts.js';
+import { cronExpression } from '../values/cron.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
@@ -99,10 +99,7 @@ const kind = z
 
 const windowSchema = z.strictObject({
   name: tenantId.meta({ description: 'in `berth node capacity` and events' }),
-  cron: z
-    .string()
-    .refine((s) => isCron(s), 'must be a cron expression such as "0 22 * * 1-5"')
-    .meta({ description: 'when it begins' }),
+  cron: cronExpression.meta({ description: 'when it begins' }),
   timezone: z
     .string()
     .refine(isTimezone, 'must be a time zone such as "Europe/Berlin"')
@@ -231,16 +228,6 @@ function isTimezone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en-US', { timeZone: name });
     return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Five fields: a window that opens at some second of a minute is none that anybody plans. */
-function isCron(text: string): boolean {
-  try {
-    parse(text);
-    return text.trim().split(/\s+/).length === 5;
   } catch {
     return false;
   }

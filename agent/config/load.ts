@@ -6,6 +6,7 @@ import { problemOf, shown } from '../wrong-fields.js';
 import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
 import { networkProblems } from './network.js';
+import { controlProblems } from './references.js';
 import type { Config } from './schema.js';
 import { configSchema } from './schema.js';
 import type { ConfigFlag, Layer, Problem } from './sources.js';
@@ -29,6 +30,8 @@ export interface Loaded {
   readonly config: Config;
   /** Dotted key -> the source that set it; keys that are not in here have their default. */
   readonly origins: ReadonlyMap<string, string>;
+  /** The source that set a key, with its line. */
+  readonly where: (path: Path) => string;
   /** Files that were read, in order. */
   readonly files: readonly string[];
 }
@@ -60,13 +63,30 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   if (problems.length > 0) throw invalid(problems);
   const result = configSchema.safeParse(tree);
   // Each source is right by itself, but not all of them together.
-  const origin = (path: Path) => originAt(origins, path) ?? 'all sources together';
+  const origin = (path: Path): string =>
+    layers.findLast((layer) => has(layer.tree, path))?.origin(path) ??
+    originAt(origins, path) ??
+    'all sources together';
   if (result.success) {
-    const together = [...networkProblems(result.data.network), ...densityProblems(result.data)];
-    if (together.length === 0) return { config: result.data, origins, files };
+    const together = [
+      ...networkProblems(result.data.network),
+      ...densityProblems(result.data),
+      ...controlProblems(result.data),
+    ];
+    if (together.length === 0) return { config: result.data, origins, files, where: origin };
     throw invalid(together.map(({ path, problem }) => ({ origin: origin(path), key: dotted(path), problem })));
   }
   throw invalid(result.error.issues.flatMap((issue) => problemsOf(issue, { tree, origin })));
+}
+
+/** Whether a source has set exactly this key, an entry of a list included. */
+function has(tree: Tree, path: Path): boolean {
+  let at: unknown = tree;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return false;
+    at = (at as Readonly<Record<PropertyKey, unknown>>)[part];
+  }
+  return true;
 }
 
 /** Where a key, or the first below it, was set. */
@@ -87,7 +107,11 @@ function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
     return [{ origin: layer.origin(path), key: dotted(path), problem: issue.issues[0]?.message ?? issue.message }];
   const value = path.reduce<unknown>((at, part) => (at as Tree | undefined)?.[String(part)], layer.tree);
   return [
-    { origin: layer.origin(path), key: dotted(path), problem: `${problemOf(issue, value, WORDS)}${shown(value)}` },
+    {
+      origin: layer.origin(path),
+      key: dotted(path),
+      problem: `${problemOf(issue, value, WORDS)}${path.at(-1) === 'url' ? '' : shown(value)}`,
+    },
   ];
 }
 
@@ -105,7 +129,7 @@ function suggestion(path: Path, key: string): string {
   return close === undefined ? '' : `; did you mean ${dotted([...path, close])}?`;
 }
 
-function invalid(problems: readonly Problem[]): BerthError {
+export function invalid(problems: readonly Problem[]): BerthError {
   const lines = problems.map((p) => `${p.origin}: ${p.key === '' ? '' : `${p.key} `}${p.problem}`);
   const message =
     lines.length === 1 ? (lines[0] ?? '') : `the configuration has ${lines.length} problems:\n  ${lines.join('\n  ')}`;

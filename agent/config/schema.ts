@@ -2,6 +2,8 @@
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
 import { duration, sizeText } from '../values/amounts.js';
+import { cronExpression } from '../values/cron.js';
+import { headerText, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
@@ -11,9 +13,12 @@ import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
 
 const size = sizeText();
-const path = z.string().regex(/^\//, 'must be an absolute path');
+const path = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path');
 const scheduler = z.strictObject({
-  url: z.string().regex(/^wss?:\/\//, 'must start with ws:// or wss://'),
+  url: schedulerUrl,
   id: z.string().min(1).max(63).default('scheduler').meta({ description: 'name in logs and metrics' }),
   token_file: path.optional().meta({ description: 'file with a bearer token' }),
   ca_file: path.optional().meta({ description: 'PEM certificates that sign the scheduler' }),
@@ -26,7 +31,7 @@ export const configSchema = z.strictObject({
   version: z.literal(1).default(1).meta({ description: 'of this file format' }),
   node: z
     .strictObject({
-      name: z.string().max(253).default('').meta({ description: 'name of this node; empty: the host name' }),
+      name: headerText.default('').meta({ description: 'name of this node; empty: the host name' }),
       labels: z.record(z.string(), z.string()).default({}).meta({ description: 'told to schedulers' }),
     })
     .prefault({}),
@@ -42,12 +47,14 @@ export const configSchema = z.strictObject({
     .prefault({}),
   web: z
     .strictObject({
-      listen: z.string().default('127.0.0.1:9464').meta({ description: 'address of /metrics and health; empty: none' }),
+      listen: listenAddress
+        .default('127.0.0.1:9464')
+        .meta({ description: 'address of /metrics and health; empty: none' }),
     })
     .prefault({}),
   control: z
     .strictObject({
-      socket: z.string().default('').meta({
+      socket: socketPath.default('').meta({
         description:
           'local socket; empty: PATHS.RUNTIME/berth.sock. Another than /run/berth/berth.sock is to be named in BERTH_CONNECT for commands, and for `systemctl reload` in /etc/default/berth',
       }),
@@ -82,7 +89,7 @@ export const configSchema = z.strictObject({
       start_deadline: duration({ least: '10ms' })
         .default('120s')
         .meta({ description: 'a start that takes longer has failed' }),
-      reap_schedule: z.string().default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
+      reap_schedule: cronExpression.default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
       reap_age: duration().default('5m').meta({ description: 'an orphan younger than this is left alone' }),
       log_max: size.default('16Mi').meta({ description: 'output kept of one workload, twice' }),
     })

@@ -2,6 +2,7 @@
 // checked elsewhere.
 
 import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../errors.js';
+import { duplicateKey } from '../json.js';
 import { boundedReport } from './answer-size.js';
 
 export const PROTOCOL = 'berth.v1';
@@ -32,12 +33,18 @@ export function parseRequest(text: string): Incoming {
   } catch (error) {
     return { kind: 'refused', id: null, error: new BerthError('parse_error', `not JSON: ${reportOf(error).message}`) };
   }
+  const twice = duplicateKey(text);
+  if (twice !== undefined)
+    return refused(
+      null,
+      `${JSON.stringify(twice.key.slice(0, 64))} stands twice in one object, at character ${twice.at + 1}`,
+    );
   if (Array.isArray(message)) return refused(null, 'batches are not accepted');
   if (!isObject(message)) return refused(null, 'a request is an object');
   if (message.method === undefined && ('result' in message || 'error' in message)) return { kind: 'ignored' };
   const { id, jsonrpc, method, params = {} } = message;
   if (id !== undefined && !isId(id))
-    return refused(null, `id must be a number, or a string of at most ${MOST_ID} characters`);
+    return refused(null, `id must be a number of at most 15 digits, or a string of at most ${MOST_ID} characters`);
   if (jsonrpc !== '2.0') return refused(id ?? null, 'jsonrpc must be "2.0"');
   if (typeof method !== 'string') return refused(id ?? null, 'method must be a string');
   return { kind: 'request', request: id === undefined ? { method, params } : { id, method, params } };
@@ -74,8 +81,15 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isId(value: unknown): value is RequestId {
+  return (typeof value === 'string' && value.length <= MOST_ID) || (typeof value === 'number' && isExact(value));
+}
+
+/** Comes back as it came: what has more digits than a number holds would come back as another one. */
+function isExact(value: number): boolean {
   return (
-    (typeof value === 'string' && value.length <= MOST_ID) || (typeof value === 'number' && Number.isFinite(value))
+    Number.isFinite(value) &&
+    Math.abs(value) <= Number.MAX_SAFE_INTEGER &&
+    String(value).replace(/\D/g, '').length <= 16
   );
 }
 

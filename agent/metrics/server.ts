@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { BerthError } from '../errors.js';
+import { type ListenAddress, parseListenAddress } from '../values/places.js';
 import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from './exposition.js';
 import { type StatusSource, statusDocument, statusPage } from './status.js';
 
@@ -53,15 +54,13 @@ export async function startWebServer(options: WebOptions): Promise<WebServer> {
   };
 }
 
-/** `[::1]:9464` -> host and port. Throws `config_invalid`. */
-export function parseListen(listen: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(listen);
-  const port = Number(match?.[3]);
-  if (!match || port > 65_535)
-    throw new BerthError('config_invalid', `web.listen ${JSON.stringify(listen)} is not an address with a port`, {
-      hint: 'Write web.listen as "127.0.0.1:9464" or "[::1]:9464"; empty for none.',
-    });
-  return { host: (match[1] ?? match[2]) || '::', port };
+/** Throws `config_invalid`. */
+export function parseListen(listen: string): ListenAddress {
+  const found = parseListenAddress(listen);
+  if (found !== undefined) return found;
+  throw new BerthError('config_invalid', `web.listen ${JSON.stringify(listen)} is not an address with a port`, {
+    hint: 'Write web.listen as "127.0.0.1:9464" or "[::1]:9464"; empty for none.',
+  });
 }
 
 async function listen(server: Server, host: string, port: number, text: string): Promise<void> {

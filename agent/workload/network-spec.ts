@@ -1,6 +1,7 @@
 // The network of a workload as asked for. A field that the mode or the driver cannot carry out is an error, never ignored.
 import * as z from 'zod';
 import { contains } from '../../netns/addresses/cidr.js';
+import { MAX_BURST_SECONDS } from '../../netns/shaping/rate.js';
 import { METADATA, parseAddress, parseNetwork } from '../network/cidr.js';
 import { parseRate, parseSize } from './units.js';
 
@@ -44,7 +45,11 @@ const limit = z
     packets: z.number().int().min(1).max(100_000_000).optional().meta({ description: 'packets a second at most' }),
   })
   .refine((l) => l.rate !== undefined || l.packets !== undefined, 'needs a rate or a number of packets')
-  .refine((l) => l.burst === undefined || l.rate !== undefined, { message: 'goes with a rate', path: ['burst'] });
+  .refine((l) => l.burst === undefined || l.rate !== undefined, { message: 'goes with a rate', path: ['burst'] })
+  .refine((l) => l.burst === undefined || l.rate === undefined || l.burst <= (l.rate / 8) * MAX_BURST_SECONDS, {
+    message: `must be at most ${MAX_BURST_SECONDS} s of the rate`,
+    path: ['burst'],
+  });
 
 /** `"100Mbit"` is short for `{"rate": "100Mbit"}`, which is also what is kept. */
 const bandwidth = (towards: string) =>

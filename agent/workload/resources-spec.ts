@@ -1,9 +1,11 @@
 // What a workload may ask of cpu, memory, io and the rest: section `resources` of its spec. The names are the field's, the
 // units those people write; agent/limits turns them into the kernel's files.
 import * as z from 'zod';
+import { MIN_QUOTA_USEC, PERIOD_USEC } from '../../cgroups/cpu.js';
 import { boundedMap } from '../bounds.js';
 import { cores, microseconds, size } from '../values/amounts.js';
 import { cpuList } from '../values/cpu-list.js';
+import { parseSize } from './units.js';
 
 /** Entries of what goes by names of the kernel or of pools. */
 const MOST_NAMES = 64;
@@ -44,6 +46,18 @@ const cpu = z
   .refine((c) => c.limit !== undefined || (c.burst === undefined && c.period === undefined), {
     message: 'is needed with burst and period',
     path: ['limit'],
+  })
+  .superRefine(({ limit, period = PERIOD_USEC, burst = 0 }, ctx) => {
+    if (limit === undefined) return;
+    const say = (path: string, message: string): void => ctx.addIssue({ code: 'custom', path: [path], message });
+    const quota = Math.round(limit * period);
+    if (quota < MIN_QUOTA_USEC)
+      say(
+        'limit',
+        `is a quota of ${quota / 1000}ms in a period of ${period / 1000}ms, and the kernel takes no less than 1ms: with this period the smallest limit is ${MIN_QUOTA_USEC / period}, with this limit the shortest period is ${Math.ceil(MIN_QUOTA_USEC / limit) / 1000}ms`,
+      );
+    else if (burst > quota)
+      say('burst', `must not exceed the quota, which is ${quota / 1000}ms in a period of ${period / 1000}ms`);
   });
 
 const memory = z
@@ -111,6 +125,11 @@ export const resources = z.strictObject({
   ioWeight: weight.optional().meta({ description: 'io.weight on all devices' }),
   hugepages: z
     .partialRecord(z.enum(['64Ki', '2Mi', '32Mi', '512Mi', '1Gi', '16Gi']), size)
+    .superRefine((pages, ctx) => {
+      for (const [page, bytes] of Object.entries(pages))
+        if (bytes !== undefined && bytes % (parseSize(page) ?? 1) !== 0)
+          ctx.addIssue({ code: 'custom', path: [page], message: `must be a multiple of the page size ${page}` });
+    })
     .optional()
     .meta({ description: 'bytes of huge pages at most, by their size: hugetlb.SIZE.max' }),
   misc: boundedMap(name, z.number().int().nonnegative(), MOST_NAMES)

@@ -45,7 +45,9 @@ const exec = z
     env,
     user: z
       .string()
-      .regex(/^[a-z_][a-z0-9_-]{0,31}$|^\d{1,10}$/, 'must be a user name or id')
+      .max(256)
+      // As login.defs and useradd(8) let in: the system knows the name, or the driver refuses it.
+      .regex(/^[^-+:,/\s\0][^:,/\s\0]*$/, 'must be a user name or id')
       .default('root'),
     cwd: absolutePath.default('/'),
   })
@@ -56,7 +58,10 @@ const exec = z
 
 const oci = z
   .strictObject({
-    bundle: absolutePath.optional().meta({ description: 'a directory with config.json and rootfs' }),
+    bundle: absolutePath.optional().meta({
+      description:
+        'a directory with config.json and rootfs; limits in its linux.resources must stand in resources, too',
+    }),
     rootfs: absolutePath.optional().meta({ description: 'a root filesystem; berth writes the config.json' }),
     command: z.array(argument).min(1).max(1024).optional(),
     env,

@@ -1,5 +1,6 @@
 import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.js';
-import { loadConfig } from '../../config/load.js';
+import { invalid, loadConfig } from '../../config/load.js';
+import { missingFiles } from '../../config/references.js';
 import type { Config } from '../../config/schema.js';
 import type { Answer, Context } from '../command.js';
 
@@ -25,6 +26,9 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
     const { config, files } = loaded;
     if (verb === 'dump')
       return { document: { config, origins: Object.fromEntries(loaded.origins), files }, text: dumpToml(loaded) };
+    const missing = await missingFiles(config);
+    if (missing.length > 0)
+      throw invalid(missing.map(({ path, problem }) => ({ origin: loaded.where(path), key: path.join('.'), problem })));
     await requireFreePools(config);
     const read = files.length === 0 ? 'no file, defaults only' : files.join(', ');
     return { document: { valid: true, files }, text: `the configuration is valid (${read})\n` };

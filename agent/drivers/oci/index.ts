@@ -6,6 +6,7 @@ import type { WorkloadSpec } from '../../workload/spec.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
+import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
 import { type NameFiles, writeNames } from './names.js';
@@ -33,7 +34,9 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
       refuseOverrides(oci);
       const bundle = oci.bundle ?? '';
-      await requireDirectory(bundleRoot(await readBundle(bundle), bundle), 'oci.bundle');
+      const config = await readBundle(bundle);
+      await requireDirectory(bundleRoot(config, bundle), 'oci.bundle');
+      refuseUnheld(unheldLimits(config, spec));
     },
     overhead: () => 0,
     // A bundle says itself what its process may do.
@@ -70,6 +73,12 @@ function refuseOverrides(oci: Oci): void {
   if (Object.keys(oci.env).length > 0) throw invalidField('oci.env', problem);
   if (oci.user.uid !== 0 || oci.user.gid !== 0) throw invalidField('oci.user', problem);
   if (oci.readonly) throw invalidField('oci.readonly', problem);
+}
+
+/** Of a bundle whose limits would not hold. */
+function refuseUnheld(unheld: readonly string[]): void {
+  if (unheld.length > 0)
+    throw invalidField('oci.bundle', `berth does not carry out these limits of its config.json: ${unheld.join('; ')}`);
 }
 
 async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciConfig> {

@@ -21,6 +21,18 @@ const refused: readonly [over: object, field: string, problem: RegExp][] = [
     'resources.cpu.request',
     /^must be a number of cores such as 0.5 or "500m" \(it is "two"\)$/,
   ],
+  [
+    cpu({ limit: 0.05, period: '1ms' }),
+    'resources.cpu.limit',
+    /with this period the smallest limit is 1, with this limit the shortest period is 20ms \(it is 0.05\)$/,
+  ],
+  [cpu({ limit: 1, burst: '200ms' }), 'resources.cpu.burst', /^must not exceed the quota, which is 100ms/],
+  [
+    { resources: { hugepages: { '2Mi': '3Mi' } } },
+    'resources.hugepages.2Mi',
+    /^must be a multiple of the page size 2Mi/,
+  ],
+  [{ exec: { command: ['/x'], user: '-x' } }, 'exec.user', /^must be a user name or id/],
   [cpu({ cpus: '3-1' }), 'resources.cpu.cpus', /^must be a list of cpus .*each range ascending/],
   [cpu({ limit: 1, burst: '0.0001ms' }), 'resources.cpu.burst', /whole microseconds/],
   [memory({ request: '-5' }), 'resources.memory.request', /must be a size such as "128Mi".*\(it is "-5"\)$/],
@@ -47,4 +59,9 @@ for (const [over, field, problem] of refused)
 test('what is no object, and a driver that is none, are named', (t) => {
   t.throws(() => parseSpec(null), { code: 'invalid_spec', message: /\(spec\): must be an object/ });
   t.throws(() => parseSpec(spec({ driver: 'docker' })), { code: 'unknown_driver' });
+});
+
+test('a user is named as the system names its own', (t) => {
+  for (const user of ['Debian-exim', 'first.last', '0', '65534', 'host$', '_apt'])
+    t.is(parseSpec(spec({ exec: { command: ['/x'], user } })).exec?.user, user);
 });
