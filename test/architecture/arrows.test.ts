@@ -96,6 +96,7 @@ const BOUNDED: Readonly<Record<string, string>> = {
   'netns/slots/pool.ts: ms': 'the longest back-off',
   'netns/monitor/monitor.ts: options.intervalMs ?? INTERVAL_MS': 'given by tests only',
   'systemd/holder/watch.ts: this.#periodMs': 'given by tests only',
+  'systemd/holder/client.ts: deadlineMs': 'constants of its callers',
   'systemd/holder/client.ts: this.#retryMs': 'the longest back-off',
 };
 
