@@ -13,13 +13,14 @@ import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting, Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
-import { diagnose } from './host/doctor.js';
+import { diagnose, evaluate } from './host/doctor.js';
 import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import type { LimitStatus } from './host/limit-checks.js';
-import type { NetworkStatus } from './host/network-checks.js';
+import { NETWORK_CHECKS, type NetworkStatus } from './host/network-checks.js';
 import type { HostUse } from './metrics/host-load.js';
 import { type SampleView, type TopDocument, topRow } from './metrics/top.js';
+import type { PoolConflict } from './network/conflicts.js';
 import type { Drift } from './network/drift.js';
 import type { NetworkHealth } from './network/health.js';
 import { conditions, describe, type PlacementDescription } from './placement/describe.js';
@@ -64,7 +65,7 @@ export interface AgentParts {
   readonly prediction: () => PredictionView | null;
   readonly samples: () => Samples;
   readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
-  /** As probed at the start. */
+  /** As they are when asked (host/live-facts.ts). */
   readonly facts: HostFacts;
   readonly missingControllers: World['cgroups']['missing'];
   readonly inventory: () => Inventory | undefined;
@@ -303,6 +304,11 @@ export class Agent implements AgentService {
     return this.#diagnose({ ...facts, ...(kvm === undefined ? {} : { kvm }) });
   }
 
+  /** What of the host's network keeps workloads from working, evaluated now: a source of the node's conditions. */
+  networkConditions(): readonly Condition[] {
+    return evaluate(NETWORK_CHECKS, this.#parts.facts, { network: this.#network() });
+  }
+
   #ready(): boolean {
     return this.#parts.ready() && this.#parts.conditions.ready;
   }
@@ -345,7 +351,8 @@ export class Agent implements AgentService {
     const { traffic, conflicts } = health;
     return {
       ...(traffic === undefined ? {} : { traffic }),
-      poolConflicts: conflicts.map(({ key, pool, detail }) => `${key} ${pool}: ${detail}`),
+      poolConflicts: said(conflicts.filter(({ covers }) => !covers)),
+      poolsCovered: said(conflicts.filter(({ covers }) => covers)),
       unrepaired: drift.unrepaired(),
       bridges: Object.keys(bridge).length > 0,
       ipv6: pool6 !== '',
@@ -368,4 +375,8 @@ export class Agent implements AgentService {
       return { name, usable: true, reason: name === 'qemu' ? accelerator : 'ready' };
     });
   }
+}
+
+function said(conflicts: readonly PoolConflict[]): string[] {
+  return conflicts.map(({ key, pool, detail }) => `${key} ${pool}: ${detail}`);
 }

@@ -11,6 +11,7 @@ type Parts = Pick<
   | 'conditions'
   | 'drift'
   | 'facts'
+  | 'follow'
   | 'health'
   | 'late'
   | 'limits'
@@ -23,7 +24,7 @@ type Parts = Pick<
 
 /** In the order in which they are done at the start. */
 export function choresOf(parts: Parts): readonly Chore[] {
-  const { conditions, drift, facts, health, late, limits, manager, reaper, rooms, world } = parts;
+  const { conditions, drift, facts, follow, health, late, limits, manager, reaper, rooms, world } = parts;
   const sweeps = new Calendar(world.config.lifecycle.reap_schedule);
   const ends = new MissedEnds({ holder: world.holder, actors: () => manager.all() });
   return [
@@ -42,6 +43,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
     { ...{ name: 'quarantine', does: 'keep what orphans hold from others' }, work: () => keepOut(parts) },
     // Also what a crash has cut short, and what others have changed while no agent was there.
     { ...{ name: 'network', does: 'audit the networks of workloads' }, work: () => drift.check() },
+    { ...{ name: 'host', does: 'follow what the host changes' }, work: () => follow() },
     { ...{ name: 'limits', does: 'audit the limits of workloads' }, work: () => limits.look() },
     { ...{ name: 'forwarding', does: 'look at the network of the host' }, work: () => health.refresh() },
     {

@@ -78,7 +78,14 @@ export async function observe(parts: Observed): Promise<Observation> {
   const buffer = sampleBuffer();
   const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
   const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
-  const load = new HostLoad({ cpus: facts.cpusOnline, memoryBytes: facts.memoryBytes });
+  const load = new HostLoad({
+    get cpus() {
+      return facts.cpusOnline;
+    },
+    get memoryBytes() {
+      return facts.memoryBytes;
+    },
+  });
   const savings = new KsmSavings({
     asked: () =>
       manager

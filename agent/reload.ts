@@ -68,11 +68,12 @@ export class Reloading {
   }
 
   async #take(config: Config): Promise<Reloaded> {
-    const { facts, governor, limits, prediction, pressure, world } = this.#parts;
+    const { facts, governor, late, limits, prediction, pressure, world } = this.#parts;
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
     // Whoever has just raised a sysctl need not wait a minute for it.
     world.density.look();
+    late.governor = config.governor;
     governor.configure(governorSettings(config.governor, facts.cpusOnline));
     try {
       await prediction.configure(density.prediction);

@@ -63,8 +63,13 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
 function forward({ network, paths }: Config, log: Log): void {
   if (network.forwarding === 'leave') return;
   const ipv6 = poolsOf(network).some((pool) => pool.network.family === 6);
-  const changed = enableForwarding({ ipv6, remember: rememberIn(paths.runtime) });
-  if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
+  try {
+    const changed = enableForwarding({ ipv6, remember: rememberIn(paths.runtime) });
+    if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
+  } catch (error) {
+    // A read-only /proc/sys: the condition ip_forward_off says so for as long as it lasts, and workloads are taken over.
+    log.error({ err: error }, 'forwarding could not be turned on');
+  }
 }
 
 /** With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent. */

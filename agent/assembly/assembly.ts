@@ -7,12 +7,13 @@ import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
 import { Chores } from '../chores.js';
 import { Conditions } from '../conditions.js';
-import { vsockRange } from '../config/network.js';
+import { poolsOf, vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { EventLog } from '../control/event-log.js';
 import { Cordon } from '../cordon.js';
 import { coresOf } from '../density/cores.js';
 import type { Governor } from '../density/governor/governor.js';
+import { governorSettings } from '../density/governor/settings.js';
 import type { OverheadService } from '../density/overhead/overhead.js';
 import type { LivePrediction } from '../density/prediction/live.js';
 import { TenantAdmin } from '../density/tenant-admin.js';
@@ -21,12 +22,15 @@ import { Usage } from '../density/usage.js';
 import { BerthError } from '../errors.js';
 import { type HostFacts, probeHost } from '../host/facts.js';
 import { probeKvm } from '../host/kvm.js';
+import { liveFacts } from '../host/live-facts.js';
 import { LimitRoom } from '../limits/room.js';
 import { briefly } from '../metrics/briefly.js';
 import { Claims } from '../network/claims.js';
 import { hostNetworks, requireFreePools } from '../network/conflicts.js';
 import { Drift } from '../network/drift.js';
+import { rememberIn } from '../network/forwarding-before.js';
 import { conntrackUse, NetworkHealth } from '../network/health.js';
+import { keepForwarding } from '../network/keep-forwarding.js';
 import { ownView } from '../network/own-view.js';
 import { roomSettings } from '../network/settings.js';
 import { LateObserver, type Observation, observe } from '../observe.js';
@@ -38,6 +42,7 @@ import { Subjects } from '../pressure/subjects.js';
 import { Relief } from '../relief.js';
 import { HOLDER_MEMORY, openRooms, type Rooms } from '../rooms.js';
 import { StateDisk } from '../state-disk.js';
+import { hasRecords } from '../workload/journal.js';
 import { Manager } from '../workload/manager.js';
 import type { Log } from '../workload/ports.js';
 import { Quarantine } from '../workload/quarantine.js';
@@ -46,6 +51,7 @@ import { parseDuration } from '../workload/units.js';
 import type { World } from '../workload/world.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
 import { type Ground, type Late, nothingYet } from './ground.js';
+import { HostFollow } from './host-follow.js';
 import { makeWorld } from './world.js';
 
 export interface Assembly {
@@ -61,6 +67,8 @@ export interface Assembly {
   readonly quarantine: Quarantine;
   readonly drift: Drift;
   readonly health: NetworkHealth;
+  /** What the host itself has changed, each minute. */
+  readonly follow: () => Promise<void>;
   readonly limits: LimitRoom;
   readonly pinning: Pinning;
   readonly pressure: Pressure;
@@ -86,7 +94,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   await mkdir(state, { recursive: true, mode: 0o700 });
   await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
   claim(join(runtime, 'agent.lock'));
-  requireFreePools(config.network, hostNetworks());
+  if (!(await hasRecords(state))) requireFreePools(config.network, hostNetworks());
   const rooms = await openRooms(config, facts, log);
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
@@ -118,7 +126,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const pressure = makePressure(world, manager, rooms, facts);
   late.history = (id) => pressure.history.last(id);
   const drift = makeDrift(world, rooms.network, manager);
-  const health = new NetworkHealth(config.network, rooms.network, log);
+  const health = new NetworkHealth(config.network, rooms.network, log, claims);
+  await health.compare();
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state, relief);
   manager.setCordoned(cordon.get());
@@ -193,7 +202,22 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
   const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
-  return { ...parts, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
+  const hostFollow = new HostFollow({
+    ...{ placement: world.placement, density, events, log, facts },
+    governor: { setCores: (count) => governor.configure(governorSettings(late.governor ?? config.governor, count)) },
+  });
+  const forwarding = keepForwarding({
+    ...{ mode: config.network.forwarding, events, log, remember: rememberIn(runtime) },
+    ipv6: poolsOf(config.network).some((pool) => pool.network.family === 6),
+  });
+  conditions.add(() => [...agent.networkConditions(), ...hostFollow.conditions()]);
+  const follow = async (): Promise<void> => {
+    // What is cured below is told as well: it came, and it went.
+    conditions.announce();
+    forwarding();
+    await hostFollow.look();
+  };
+  return { ...parts, follow, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
@@ -204,7 +228,9 @@ function makePressure(world: World, manager: Manager, { signals }: Rooms, facts:
       ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
       subjects: () => subjects.all(),
       cgroupMount: facts.cgroup?.mount ?? '',
-      cores: facts.cpusOnline,
+      get cores() {
+        return facts.cpusOnline;
+      },
     },
     world.config.pressure,
   );
@@ -233,5 +259,5 @@ async function hostFacts(): Promise<HostFacts> {
       'not_root',
       'the agent makes cgroups and network namespaces and needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN',
     );
-  return { ...facts, kvm: await probeKvm() };
+  return liveFacts({ ...facts, kvm: await probeKvm() });
 }

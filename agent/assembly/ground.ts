@@ -43,13 +43,15 @@ export interface Late {
   /** Its last minute of pressure. */
   history: World['history'];
   reload: AgentService['reload'];
+  /** As of the last reload; undefined before one. */
+  governor: Config['governor'] | undefined;
   /** Its cpus were written. */
   placed: (id: string) => void;
 }
 
 export function nothingYet(): Late {
   return {
-    ...{ ready: false, inventory: undefined, foreign: {} },
+    ...{ ready: false, inventory: undefined, foreign: {}, governor: undefined },
     ...{
       schedulers: () => [],
       requests: () => [],

@@ -6,7 +6,7 @@ import { createDrivers } from '../drivers/index.js';
 import { configureKsm, readKsm } from '../host/ksm.js';
 import { readTopology } from '../host/topology.js';
 import { which } from '../host/which.js';
-import { knownDisks } from '../limits/io.js';
+import { diskOf } from '../limits/io.js';
 import { Layers } from '../limits/layers.js';
 import type { LimitContext } from '../limits/limits.js';
 import { TenantGroups } from '../limits/tenants.js';
@@ -28,7 +28,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {
     files: cgroupFiles,
-    device: knownDisks(),
+    device: (path) => diskOf(path),
     config: config.cgroups,
     defaultCpu: config.density.default_cpu_request,
   };

@@ -1,6 +1,6 @@
 // The programs of others that berth can use, and where they are.
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
@@ -28,6 +28,31 @@ export async function findBinaries(path: string, known: Binaries = {}): Promise<
   const find = async (name: BinaryName) => [name, await findBinary(name, path, known[name])] as const;
   const found = await Promise.all(BINARIES.map(find));
   return Object.fromEntries(found.filter(([, binary]) => binary !== undefined));
+}
+
+/**
+ * The same without starting anything: a program that is where it was keeps the version that it told, any other has none until
+ * the agent starts again.
+ */
+export function locateBinaries(path: string, known: Binaries): Binaries {
+  const found = BINARIES.flatMap((name) => {
+    const file = path
+      .split(delimiter)
+      .map((directory) => join(directory === '' ? '.' : directory, name))
+      .find((candidate) => existsExecutable(candidate));
+    if (file === undefined) return [];
+    return [[name, known[name]?.path === file ? known[name] : { path: file }] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function existsExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Pure. The first version number in the first line, `crun version 1.21` -> `1.21`. */

@@ -1,4 +1,5 @@
-// What this host can do, probed at start: nothing here changes it. Data only, so that the doctor can be tested anywhere.
+// What this host is and can do, as data, so that the doctor can be tested anywhere. Most of it changes while an agent runs:
+// live-facts.ts reads it again.
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
@@ -73,13 +74,27 @@ const CAP = { kill: 5, netAdmin: 12, sysAdmin: 21 } as const;
 
 /** About 100 ms, most of it asking programs for their version. Throws SysError only when proc itself is unreadable. */
 export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> {
-  const { proc = '/proc', path = `${process.env.PATH ?? ''}:${SBIN}` } = options;
+  const { proc = '/proc', path = searchPath() } = options;
+  const modules = missingModules();
+  return {
+    ...readFacts(proc),
+    binaries: await findBinaries(path, options.binaries),
+    ...(modules === undefined ? {} : { modulesMissing: modules }),
+  };
+}
+
+/** As $PATH: the environment's, then the places where an administrator's programs are. */
+export function searchPath(): string {
+  return `${process.env.PATH ?? ''}:${SBIN}`;
+}
+
+/** What some thirty small files say now; nothing is started. Throws SysError when proc itself is unreadable. */
+export function readFacts(proc = '/proc'): Omit<HostFacts, 'binaries'> {
   const held = effectiveCapabilities(proc);
   const has = (bit: number): boolean => ((held >> BigInt(bit)) & 1n) === 1n;
   const memory = readMemInfo(proc);
   const glibc = glibcVersion();
   const cgroup = findHierarchy(proc);
-  const modules = missingModules();
   return {
     hostname: hostname(),
     kernel: release(),
@@ -98,8 +113,6 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
     // Unknown is no finding.
     clockSynchronised: clockSynchronised() ?? true,
     limits: readLimits(proc),
-    binaries: await findBinaries(path, options.binaries),
-    ...(modules === undefined ? {} : { modulesMissing: modules }),
   };
 }
 

@@ -9,8 +9,9 @@ import type { ModuleUse } from './modules.js';
 export interface NetworkStatus {
   /** New connections of workloads in the last minute in which there were any. */
   readonly traffic?: Traffic;
-  /** One sentence for each pool that the host uses, too. */
+  /** One sentence for each pool that the host uses, too; and for each that lies within a network of the host. */
   readonly poolConflicts?: readonly string[];
+  readonly poolsCovered?: readonly string[];
   readonly unrepaired?: readonly Unrepaired[];
   /** Whether anything of the configuration is for bridges. */
   readonly bridges?: boolean;
@@ -66,9 +67,17 @@ export const NETWORK_CHECKS: readonly Check[] = [
     code: 'pool_conflict',
     severity: 'error',
     title: 'A pool of workloads is in use on this host',
-    why: 'Whoever has such an address on the host’s side cannot be reached once a workload gets it.',
-    fix: 'Choose another network for the named key of section [network], or take the other one off the host.',
+    why: 'Whoever has such an address on the host’s side cannot be reached once a workload gets it. Workloads that run go on; berth gives out no address of the part that collides.',
+    fix: 'Choose another network for the named key of section [network], or take the other one off the host: `ip route del NETWORK dev LINK`, or `ip addr del ADDRESS dev LINK`.',
     when: (_, { network }) => sentence(network?.poolConflicts ?? []),
+  },
+  {
+    code: 'pool_covered',
+    severity: 'warning',
+    title: 'A pool of workloads is part of a larger network of this host',
+    why: 'The routes of workloads are more specific and win. A machine of the larger network that has an address of a workload cannot be reached from here.',
+    fix: 'Nothing, if no machine there uses addresses of the pool; otherwise choose another network for the named key of section [network].',
+    when: (_, { network }) => sentence(network?.poolsCovered ?? []),
   },
   {
     code: 'network_changed',

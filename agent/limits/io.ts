@@ -36,17 +36,10 @@ export function requireDevices({ resources }: Pick<WorkloadSpec, 'resources'>, d
       });
 }
 
-/** As diskOf, asked once for each that is there: limits are looked at often, and disks do not change their numbers. */
-export function knownDisks(): DiskOf {
-  const known = new Map<string, string>();
-  return (path) => {
-    const numbers = known.get(path) ?? diskOf(path);
-    if (numbers !== undefined) known.set(path, numbers);
-    return numbers;
-  };
-}
-
-/** `/dev/vda1` -> `254:0`, the disk's; undefined for what is no block device of this host. */
+/**
+ * `/dev/vda1` -> `254:0`, the disk's; undefined for what is no block device of this host. Asked anew each time, which is three
+ * system calls: a name such as /dev/disk/by-id/X points to another device after a hot-plug, and a device may be gone.
+ */
 export function diskOf(path: string, sys = '/sys'): string | undefined {
   const numbers = path.includes('/') ? numbersOf(path) : path;
   if (numbers === undefined) return undefined;

@@ -27,16 +27,20 @@ interface Sample {
   readonly stalls: HostStalls | undefined;
 }
 
+interface HostSize {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
 export class HostLoad {
-  readonly #cpus: number;
-  readonly #memoryBytes: number;
+  readonly #host: HostSize;
   readonly #proc: string;
   #before: Sample | undefined;
   #last: Sample | undefined;
 
-  constructor(host: { readonly cpus: number; readonly memoryBytes: number }, proc = '/proc') {
-    this.#cpus = host.cpus;
-    this.#memoryBytes = host.memoryBytes;
+  /** `host` is asked each time. */
+  constructor(host: HostSize, proc = '/proc') {
+    this.#host = host;
     this.#proc = proc;
   }
 
@@ -55,9 +59,9 @@ export class HostLoad {
     const last = this.#last;
     const available = last?.memory.get('MemAvailable');
     return {
-      cpus: this.#cpus,
+      cpus: this.#host.cpus,
       cpu: this.#cores(),
-      memoryBytes: this.#memoryBytes,
+      memoryBytes: this.#host.memoryBytes,
       memoryUsedBytes: available === undefined ? null : (last?.memory.get('MemTotal') ?? 0) - available,
       pressure: this.#pressure(),
     };
@@ -73,7 +77,7 @@ export class HostLoad {
     if (before === undefined || last === undefined || last.total <= before.total) return null;
     const [total, idle] = [last.total - before.total, last.idle - before.idle];
     // iowait may go back (proc_stat(5)).
-    return this.#cpus * Math.min(1, Math.max(0, 1 - idle / total));
+    return this.#host.cpus * Math.min(1, Math.max(0, 1 - idle / total));
   }
 
   #pressure(): PressureShares {

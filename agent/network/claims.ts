@@ -1,5 +1,6 @@
 // What workloads hold of the node's network: addresses, ports of the host, a group number for their tenant. In memory;
 // durable as part of each workload's record, from which it is rebuilt at every start.
+import type { Cidr } from '../../netns/addresses/cidr.js';
 import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
 import type { VsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
@@ -144,6 +145,11 @@ export class Claims {
   forget(id: string): void {
     this.release(id);
     this.#groups.forget(id);
+  }
+
+  /** Leases nothing out of these networks, which the host uses; see AddressPool. */
+  avoid(networks: readonly Cidr[]): void {
+    for (const pool of this.#pools.values()) pool.avoid(networks);
   }
 
   /** Keeps an address out of use under `key`, which no workload id can be; false when someone has it. */

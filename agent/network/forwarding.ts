@@ -25,6 +25,12 @@ export function enableForwarding(options: ForwardingOptions, root = SYS): string
   return [...changed, ...turnOn('ipv6/conf/all/forwarding', '1')];
 }
 
+/** Whether workloads cannot be reached: what `enableForwarding` would turn on is off. */
+export function isForwardingOff(options: { readonly ipv6: boolean }, root = SYS): boolean {
+  if (read(join(root, 'ipv4/ip_forward')) === '0') return true;
+  return options.ipv6 && read(join(root, 'ipv6/conf/all/forwarding')) === '0';
+}
+
 function set(root: string, key: string, value: string, remember: ForwardingOptions['remember']): string[] {
   const path = join(root, key);
   const before = read(path);

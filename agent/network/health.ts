@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Interference, NetworkRoom } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import type { Log } from '../workload/ports.js';
-import { type PoolConflict, poolConflicts } from './conflicts.js';
+import type { Claims } from './claims.js';
+import { clashes, type PoolConflict, poolConflicts } from './conflicts.js';
 
 /** New connections of workloads between two looks: how many left our chain, and how many of them others let pass. */
 export interface Traffic {
@@ -20,16 +21,24 @@ export class NetworkHealth {
   readonly #log: Log;
   #last: Interference | undefined;
   #traffic: Traffic | undefined;
+  readonly #claims: Pick<Claims, 'avoid'>;
   #conflicts: readonly PoolConflict[] = [];
 
-  constructor(config: Config['network'], room: Pick<NetworkRoom, 'interference' | 'hostNetworks'>, log: Log) {
+  constructor(
+    config: Config['network'],
+    room: Pick<NetworkRoom, 'interference' | 'hostNetworks'>,
+    log: Log,
+    claims: Pick<Claims, 'avoid'>,
+  ) {
     this.#config = config;
+    this.#claims = claims;
     this.#room = room;
     this.#log = log;
   }
 
   /** Never rejects. */
   async refresh(): Promise<void> {
+    await this.compare();
     try {
       const now = await this.#room.interference();
       // The counters begin anew with the tables, and with a window in which nobody asked nothing is learnt.
@@ -38,9 +47,18 @@ export class NetworkHealth {
       const lost = Math.max(0, offered - (now.passed - before.passed));
       this.#last = now;
       if (offered > 0) this.#traffic = { offered, lost, suspects: now.suspects };
-      this.#conflicts = poolConflicts(this.#config, await this.#room.hostNetworks());
     } catch (error) {
       this.#log.warn({ err: error }, 'the network of the host could not be looked at');
+    }
+  }
+
+  /** Pools with what the host uses today; before anything is leased, and each minute. Never rejects. */
+  async compare(): Promise<void> {
+    try {
+      this.#conflicts = poolConflicts(this.#config, await this.#room.hostNetworks());
+      this.#claims.avoid(clashes(this.#conflicts).map(({ network }) => network));
+    } catch (error) {
+      this.#log.warn({ err: error }, 'routes and addresses of the host could not be read');
     }
   }
 

@@ -30,6 +30,12 @@ export interface JournalOptions {
   readonly outcome?: (error: unknown) => void;
 }
 
+/** Whether an agent has kept workloads here: then this start is a return. A directory that cannot be read says no. */
+export async function hasRecords(stateDirectory: string): Promise<boolean> {
+  const names = await readdir(join(stateDirectory, 'workloads')).catch(() => []);
+  return names.some((name) => name.endsWith('.json'));
+}
+
 export class Journal {
   readonly #directory: string;
   readonly #setAside: string;

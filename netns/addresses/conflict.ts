@@ -2,7 +2,7 @@
 // routes would take single addresses out of it, and whoever lives there loses a neighbour at a time.
 import type { Route } from '../netlink/route.js';
 import { type Cidr, contains, formatCidr, overlap, parseCidr } from './cidr.js';
-import { type Family, parseIp } from './ip.js';
+import { BITS, type Family, parseIp } from './ip.js';
 
 export interface HostRoute extends Pick<Route, 'destination' | 'prefix' | 'type'> {
   /** Name of the link; null when the route names none. */
@@ -20,6 +20,8 @@ export interface Conflict {
   readonly kind: 'route' | 'address';
   readonly network: string;
   readonly link: string | null;
+  /** Shorter than the pool and around it: the longer routes of workloads win, and only neighbours there may be lost. */
+  readonly covers: boolean;
   /** One sentence that names network and link. */
   readonly detail: string;
 }
@@ -54,13 +56,15 @@ export function conflictsWithHost(
   for (const { address, prefix, link } of addresses) {
     if (isOurs(link) || !overlap(networkOf(address, prefix), pool)) continue;
     const network = `${address}/${prefix}`;
-    conflicts.push({ kind: 'address', network, link, detail: `${link} has the address ${network}` });
+    const covers = prefix < pool.prefix && !overlap(networkOf(address, BITS[pool.family]), pool);
+    conflicts.push({ kind: 'address', network, link, covers, detail: `${link} has the address ${network}` });
   }
   for (const { destination, prefix, link, type } of routes) {
     if (destination === undefined || link === null || type !== undefined || isOurs(link)) continue;
     const network = networkOf(destination, prefix);
     if (prefix <= LONGEST_DEFAULT[network.family] || !overlap(network, pool)) continue;
-    conflicts.push({ kind: 'route', network: formatCidr(network), link, detail: routed(pool, network, link) });
+    const covers = network.prefix < pool.prefix;
+    conflicts.push({ kind: 'route', network: formatCidr(network), link, covers, detail: routed(pool, network, link) });
   }
   return conflicts;
 }

@@ -1,5 +1,6 @@
 // Who holds which address, in memory. The ledger is the caller's journal: after a restart it restores every lease, and
 // there is no file per address that a crash could leave behind.
+import type { Cidr } from './cidr.js';
 import { formatIp, parseIp } from './ip.js';
 import { addressAt, type Leasable, leasable, numberOf } from './ranges.js';
 
@@ -39,6 +40,9 @@ export class AddressPool {
   readonly #leases = new Map<string, number>();
   /** Released addresses and when, the oldest first. */
   readonly #released = new Map<number, number>();
+  /** Nobody's, and met by a lease while they were to be avoided. */
+  readonly #aside = new Set<number>();
+  #avoided: readonly Cidr[] = [];
   // Kept, as a new iterator walks over all that was deleted at the front since the map was last rehashed.
   #oldest: Iterator<number>;
   #fresh = 0;
@@ -59,7 +63,7 @@ export class AddressPool {
 
   /** How many more leases there can be; those that rest are among them. */
   get free(): number {
-    return this.total - this.#holders.size;
+    return this.total - this.#holders.size - this.#aside.size;
   }
 
   /** Walks over the released addresses: for a scrape, not for every lease. */
@@ -72,8 +76,18 @@ export class AddressPool {
 
   /** The address of `id`; the same one when it holds one already. Undefined when none is free. */
   lease(id: string): string | undefined {
-    const number = this.#leases.get(id) ?? this.#takeFresh(id) ?? this.#takeReleased(id);
+    const number = this.#leases.get(id) ?? this.#take(id, this.#next());
     return number === undefined ? undefined : this.#text(number);
+  }
+
+  /** Leases no address of `networks` from now on, until it is called again. Leases that are there stay. */
+  avoid(networks: readonly Cidr[]): void {
+    this.#avoided = networks;
+    for (const number of this.#aside) {
+      if (this.#isAvoided(number)) continue;
+      this.#aside.delete(number);
+      this.#released.set(number, Number.NEGATIVE_INFINITY);
+    }
   }
 
   /** Gives the address of `id` back; false when it held none. */
@@ -97,6 +111,7 @@ export class AddressPool {
     const held = this.#leases.get(id);
     if ((holder !== undefined && holder !== id) || (held !== undefined && held !== number)) return false;
     this.#released.delete(number);
+    this.#aside.delete(number);
     this.#take(id, number);
     return true;
   }
@@ -107,16 +122,32 @@ export class AddressPool {
     return number === undefined ? undefined : this.#holders.get(number);
   }
 
+  #next(): number | undefined {
+    for (;;) {
+      const number = this.#takeFresh() ?? this.#takeReleased();
+      if (number === undefined || !this.#isAvoided(number)) return number;
+      this.#aside.add(number);
+    }
+  }
+
+  #isAvoided(number: number): boolean {
+    if (this.#avoided.length === 0) return false;
+    const value = addressAt(this.#space, number);
+    return this.#avoided.some(({ family, first, size }) => {
+      return family === this.#space.family && value >= first && value < first + size;
+    });
+  }
+
   // Passes over what was restored, or restored and released again; each number once in the life of the pool.
-  #takeFresh(id: string): number | undefined {
+  #takeFresh(): number | undefined {
     while (this.#fresh < this.total) {
       const number = this.#fresh++;
-      if (!this.#holders.has(number) && !this.#released.has(number)) return this.#take(id, number);
+      if (!this.#holders.has(number) && !this.#released.has(number)) return number;
     }
     return undefined;
   }
 
-  #takeReleased(id: string): number | undefined {
+  #takeReleased(): number | undefined {
     let next = this.#oldest.next();
     if (next.done === true) {
       // An iterator that has come to the end stays there, whatever is added later.
@@ -127,10 +158,11 @@ export class AddressPool {
     const number = next.value;
     if ((this.#released.get(number) ?? 0) + this.#restMs > this.#now()) this.#early++;
     this.#released.delete(number);
-    return this.#take(id, number);
+    return number;
   }
 
-  #take(id: string, number: number): number {
+  #take(id: string, number: number | undefined): number | undefined {
+    if (number === undefined) return undefined;
     this.#leases.set(id, number);
     this.#holders.set(number, id);
     return number;

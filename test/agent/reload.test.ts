@@ -27,6 +27,7 @@ function reloading(
     },
     events: { append: ({ type }: { type: string }) => heard.words.push(type) },
     governor: { configure: () => {} },
+    late: {},
     prediction: { configure: async () => {} },
     limits: { reload: limits },
     pressure: { configure: async () => {} },

@@ -5,8 +5,10 @@ import type { Config } from '../../config/schema.js';
 import type { Answer, Context } from '../command.js';
 
 /** Against the routes and addresses of the host this runs on; the agent asks the same at its start. */
-async function requireFreePools({ network }: Config): Promise<void> {
+async function requireFreePools({ network, paths }: Config): Promise<void> {
   const { hostNetworks, requireFreePools: check } = await import('../../network/conflicts.js');
+  const { hasRecords } = await import('../../workload/journal.js');
+  if (await hasRecords(paths.state)) return;
   check(network, hostNetworks());
 }
 

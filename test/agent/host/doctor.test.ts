@@ -64,6 +64,7 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   ],
   bridge_nf_call: [limits({ bridgeNfCall: 1 }), { network: { bridges: true } }],
   pool_conflict: [HEALTHY, { network: { poolConflicts: ['network.pool 10.133.0.0/16: wg0 has it'] } }],
+  pool_covered: [HEALTHY, { network: { poolsCovered: ['network.pool 10.133.0.0/16: wg0 has more'] } }],
   network_changed: [HEALTHY, { network: { unrepaired: [{ workload: 'web-1', detail: 'btabc is down' }] } }],
   shaping_module_missing: [{ ...HEALTHY, modulesMissing: { shaping: ['sch_tbf'] } }],
   nat_module_missing: [{ ...HEALTHY, modulesMissing: { nat: ['nft_masq'] } }],

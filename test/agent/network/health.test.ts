@@ -15,7 +15,7 @@ test('what counts is what was lost since the last look; a window without traffic
   let now: Interference = { offered: 10, passed: 10, suspects: [] };
   const host = { routes: [{ destination: '10.133.4.0', prefix: 24, link: 'wg0' }], addresses: [] };
   const room = { interference: async () => now, hostNetworks: async () => host };
-  const health = new NetworkHealth(configSchema.parse({}).network, room, quiet);
+  const health = new NetworkHealth(configSchema.parse({}).network, room, quiet, { avoid: () => undefined });
   t.is(health.traffic, undefined);
   await health.refresh();
   t.like(health.traffic, { offered: 10, lost: 0 });

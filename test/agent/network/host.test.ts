@@ -31,6 +31,9 @@ test('a pool that the host uses is refused with both names; a bridge of ours is 
   });
   t.deepEqual(poolConflicts(bridged, host), []);
   t.notThrows(() => hostNetworks());
+  const around = { routes: [{ destination: '10.0.0.0', prefix: 8, link: 'wg0' }], addresses: [] };
+  t.notThrows(() => requireFreePools(config({}), around), 'a larger network is no clash');
+  t.is(poolConflicts(config({}), around)[0]?.covers, true);
 });
 
 function sysctls(values: Record<string, string>): { root: string; read: (key: string) => string } {

@@ -62,3 +62,16 @@ test('addresses of the host are told, also of links that are down and have no ro
   const [conflict] = conflictsWithHost('10.133.0.0/16', [], addresses, OWN);
   t.like(conflict, { kind: 'address', network: '10.133.0.1/16', link: 'docker0' });
 });
+
+test('what lies around the pool only covers it; what is as long or longer, or an address in it, collides', (t) => {
+  const covers = (routes: HostRoute[], addresses: HostAddress[] = []) =>
+    conflictsWithHost('10.133.0.0/16', routes, addresses, OWN).map((one) => one.covers);
+  t.deepEqual(covers([route('10.0.0.0/8', 'eth0'), route('10.133.0.0/16', 'a'), route('10.133.9.0/24', 'b')]), [
+    true,
+    false,
+    false,
+  ]);
+  const at = (address: string) => [{ address, prefix: 8, link: 'eth0' }];
+  t.deepEqual(covers([], at('10.1.0.1')), [true]);
+  t.deepEqual(covers([], at('10.133.0.1')), [false]);
+});

@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { parseCidr } from '../../../netns/addresses/cidr.js';
 import { formatIp, parseIp } from '../../../netns/addresses/ip.js';
 import { AddressPool } from '../../../netns/addresses/pool.js';
 import { LARGEST_POOL } from '../../../netns/addresses/ranges.js';
@@ -178,4 +179,29 @@ test('a nearly full pool leases as fast as an empty one', (t) => {
     });
     t.log(`${network}: lease of 65,000 ${fill} each; release and lease with one free address ${churn}`);
   }
+});
+
+test('nothing is leased out of what is to be avoided, leases there stay, and it comes back afterwards', (t) => {
+  const pool = new AddressPool('10.0.0.0/29', { now: () => 0 });
+  const held = pool.lease('before') ?? '';
+  const { total } = pool;
+  pool.avoid([parseCidr('10.0.0.0/30'), parseCidr('fd00::/64')]);
+  t.is(pool.lease('before'), held);
+  const leased = Array.from({ length: total }, (_, at) => pool.lease(`w${at}`));
+  t.true(leased.every((address) => address === undefined || Number(address.split('.')[3]) >= 4));
+  t.is(pool.lease('one more'), undefined);
+  t.is(pool.free, 0);
+  t.true(pool.release('before'));
+  t.is(pool.lease('one more'), undefined, 'what is given back is avoided as well');
+  pool.avoid([]);
+  t.true(Number(pool.lease('one more')?.split('.')[3]) < 4);
+});
+
+test('what is avoided can be restored: a workload that runs there keeps it', (t) => {
+  const pool = new AddressPool('10.0.0.0/30');
+  pool.avoid([parseCidr('10.0.0.0/30')]);
+  t.is(pool.lease('new'), undefined);
+  t.true(pool.restore('old', '10.0.0.2'));
+  t.is(pool.lease('old'), '10.0.0.2');
+  t.is(pool.holder('10.0.0.2'), 'old');
 });
