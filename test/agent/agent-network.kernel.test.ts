@@ -252,9 +252,13 @@ test.serial(
   },
 );
 
-test.serial('a pool that the host uses keeps the agent from starting, with both names', async (t) => {
+test.serial('a pool that the host uses keeps a new installation from starting, with both names', async (t) => {
   const [program = '', ...args] = host.prefix;
-  const other = { ...agent.env, BERTH_NETWORK_POOL: '192.0.2.0/25', BERTH_PATHS_RUNTIME: join(host.directory, 'run2') };
+  const state = join(host.directory, 'state2');
+  const other = {
+    ...{ ...agent.env, BERTH_NETWORK_POOL: '192.0.2.0/25' },
+    ...{ BERTH_PATHS_STATE: state, BERTH_PATHS_RUNTIME: join(host.directory, 'run2') },
+  };
   const child = spawn(program, [...args, process.execPath, MAIN, 'agent'], {
     env: other,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -266,7 +270,7 @@ test.serial('a pool that the host uses keeps the agent from starting, with both 
   const [code] = await once(child, 'exit');
   t.is(code, 1);
   t.regex(log, /pool_conflict.*network\.pool 192\.0\.2\.0\/25/);
-  const check = berth('config', 'check', '--network.pool', '192.0.2.0/25');
+  const check = berth('config', 'check', '--network.pool', '192.0.2.0/25', '--paths.state', state);
   t.not(check.status, 0);
   t.regex(check.stderr, /uplink/);
 });
