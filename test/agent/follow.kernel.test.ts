@@ -75,6 +75,7 @@ test.before(async () => {
 });
 
 test.after.always(async () => {
+  agent.berth(['workload', 'delete', '--all', '--now']);
   await client?.close();
   await agent.end();
   host.end();
