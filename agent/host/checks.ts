@@ -236,7 +236,7 @@ function low(
     severity: 'warning',
     title,
     why: fix.why,
-    fix: `Run \`sysctl -w ${fix.key}=${fix.value}\`; to keep it: \`echo ${fix.key}=${fix.value} >> /etc/sysctl.d/60-berth.conf\`.`,
+    fix: `Run \`sysctl -w ${fix.key}=${fix.value}\`; to keep it: \`echo ${fix.key}=${fix.value} >> /etc/sysctl.d/61-local.conf\`.`,
     when: ({ limits }, status) => below(limits[limit], need(workloadsOf(status))),
   };
 }

@@ -31,7 +31,7 @@ export const NETWORK_CHECKS: readonly Check[] = [
     severity: 'warning',
     title: 'IPv4 forwarding is off',
     why: 'Workloads reach only this host, and nobody outside reaches them.',
-    fix: 'Leave network.forwarding at "enable" and restart the agent, or run `sysctl -w net.ipv4.ip_forward=1`; to keep it: `echo net.ipv4.ip_forward=1 > /etc/sysctl.d/60-berth.conf`.',
+    fix: 'Leave network.forwarding at "enable" and restart the agent, or run `sysctl -w net.ipv4.ip_forward=1`; to keep it: `echo net.ipv4.ip_forward=1 > /etc/sysctl.d/61-forwarding.conf`.',
     when: ({ limits }) => (limits.ipForward === 0 ? '' : undefined),
   },
   {
