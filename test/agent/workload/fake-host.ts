@@ -20,6 +20,7 @@ export function shrunk(limit: number): Shrink {
 
 /** A file that was never written holds whatever is asked for; of one with lines that one is missing. */
 function unset(wanted: Value): string | undefined {
+  if (wanted.file === 'cgroup.freeze') return '0';
   return keyOf(wanted) === undefined ? wanted.value : defaultAt(wanted);
 }
 
@@ -123,6 +124,13 @@ export class FakeHost {
     return result;
   }
 
+  /** The files of a cgroup; the kernel's ENOENT where there is none. */
+  #files(name: string, op: string): Map<string, string> {
+    const files = this.cgroups.get(name);
+    if (files === undefined) throw new SysError(op, 2, { path: name });
+    return files;
+  }
+
   #never(): Promise<never> {
     this.#die();
     return new Promise<never>(() => undefined);
@@ -145,18 +153,20 @@ export class FakeHost {
           return `${this.root}/${name}`;
         }),
       tag: (name, owner) => {
+        this.#files(name, 'setxattr');
         this.tags.set(name, owner);
       },
       apply: (name, values) =>
         call('cgroup.apply', () => {
-          const files = this.cgroups.get(name);
-          if (!files) throw new SysError('write', 2, { path: name });
+          const files = this.#files(name, 'write');
           for (const value of values) files.set(placeOf(value), value.value);
           return [...values];
         }),
       read: (name, values) =>
         values.flatMap((wanted) => {
-          const value = this.cgroups.get(name)?.get(placeOf(wanted));
+          const files = this.cgroups.get(name);
+          const isFreeze = files !== undefined && wanted.file === 'cgroup.freeze';
+          const value = files?.get(placeOf(wanted)) ?? (isFreeze ? '0' : undefined);
           return value === undefined ? [] : [{ file: wanted.file, value }];
         }),
       lines: (name, files) =>
@@ -175,14 +185,15 @@ export class FakeHost {
           return shrunk(limit);
         }),
       reclaimMemory: () => call('cgroup.reclaimMemory', () => undefined),
-      freeze: (name) => call('cgroup.freeze', () => void this.cgroups.get(name)?.set('cgroup.freeze', '1')),
-      thaw: (name) => call('cgroup.thaw', () => void this.cgroups.get(name)?.set('cgroup.freeze', '0')),
+      freeze: (name) => call('cgroup.freeze', () => void this.#files(name, 'write').set('cgroup.freeze', '1')),
+      thaw: (name) => call('cgroup.thaw', () => void this.#files(name, 'write').set('cgroup.freeze', '0')),
       kill: (name) =>
         call('cgroup.kill', () => {
           for (const [id, place] of [...this.places]) if (place === name) this.end(id, { signal: 'SIGKILL' });
         }),
       populated,
-      processes: () => [],
+      processes: (name) =>
+        [...this.places].flatMap(([id, place]) => (place === name ? (this.held.get(id)?.pid ?? []) : [])),
       leaks: new Leaks(),
       dying: () => 0,
       waitFrozen: async () => undefined,
@@ -193,12 +204,16 @@ export class FakeHost {
         call('cgroup.remove', () => {
           if (populated(name)) throw new SysError('rmdir', 16, { path: name });
           for (const key of [...this.cgroups.keys()])
-            if (key === name || key.startsWith(`${name}/`)) this.cgroups.delete(key);
+            if (key === name || key.startsWith(`${name}/`)) {
+              this.cgroups.delete(key);
+              this.tags.delete(key);
+            }
         }),
       removeTenant: (tenant) =>
         call('cgroup.removeTenant', () => {
           const inUse = [...this.cgroups.keys()].some((key) => key.startsWith(`${tenant}/`));
-          return inUse ? false : this.cgroups.delete(tenant);
+          if (!inUse) this.cgroups.delete(tenant);
+          return !inUse;
         }),
       list: async () =>
         [...this.cgroups.keys()]
@@ -266,10 +281,12 @@ export class FakeHost {
           this.spawned.push(request);
           const living = this.held.get(request.id);
           if (living && !living.exit) return living;
+          const cgroup = request.cgroup.replace(`${this.root}/`, '');
+          this.#files(cgroup, 'spawn');
           this.#pids += 1;
           const process = { id: request.id, pid: this.#pids, startTime: this.#pids, startedAt: 1 };
           this.held.set(request.id, process);
-          this.places.set(request.id, request.cgroup.replace(`${this.root}/`, ''));
+          this.places.set(request.id, cgroup);
           return process;
         }),
       list: async () => [...this.held.values()],
