@@ -51,6 +51,7 @@ export class FakeHost {
   readonly triggers = new Map<string, () => void>();
   readonly watches = new Map<string, () => void>();
   readonly did: string[] = [];
+  readonly #written = new Map<string, string>();
   readonly kills: KillReason[] = [];
   readonly events: { type: string; workload?: string; tenant?: string; data: Readonly<Record<string, unknown>> }[] = [];
   held: readonly Held[] = [];
@@ -107,6 +108,7 @@ export class FakeHost {
     this.subjects.delete(id);
     this.cgroups.delete(`${one.tenant}/${id}`);
     rmSync(one.dir, { recursive: true });
+    for (const path of this.#written.keys()) if (path.startsWith(`${one.dir}/`)) this.#written.delete(path);
   }
 
   /** A second after the other, with whatever that sets off. */
@@ -137,7 +139,12 @@ export class FakeHost {
   }
 
   write(): void {
-    const put = (path: string, text: string | number): void => writeFileSync(path, `${text}\n`);
+    // Most files say the same each second, and a test plays hundreds of seconds.
+    const put = (path: string, text: string | number): void => {
+      if (this.#written.get(path) === String(text)) return;
+      writeFileSync(path, `${text}\n`);
+      this.#written.set(path, String(text));
+    };
     const psi = ({ some, full }: Stalls): string =>
       ['some', 'full']
         .map((kind) => `${kind} avg10=0.00 avg60=0.00 avg300=0.00 total=${(kind === 'some' ? some : full) * 1000}`)
