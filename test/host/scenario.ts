@@ -14,11 +14,11 @@ export interface Scenario extends BerthOnTarget {
   close(): Promise<void>;
 }
 
-export async function openScenario(name: string, toml = ''): Promise<Scenario> {
+export async function openScenario(name: string, toml = '', unit = ''): Promise<Scenario> {
   const host = await freshHost({ name });
   try {
     // Under emulation beside other work a start takes minutes; how patient systemd is with it is not what is tested.
-    await host.write('/etc/systemd/system/berth.service.d/60-lab.conf', '[Service]\nTimeoutStartSec=15min\n');
+    await host.write('/etc/systemd/system/berth.service.d/60-lab.conf', `[Service]\nTimeoutStartSec=15min\n${unit}`);
     const berth = await installBerth(labTarget(host), { toml });
     const close = async (): Promise<void> => {
       await berth.scheduler.stop();

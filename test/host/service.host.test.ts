@@ -332,7 +332,7 @@ test.serial('purged with no workload left, it leaves no process, no files and no
     '1\nnet/ipv4/ip_forward 0 1',
   );
   await sh(s.host, 'dpkg --purge berth 2>&1');
-  t.is(await sh(s.host, 'pgrep -af /usr/lib/berth/ || true'), '');
+  t.is(await sh(s.host, "pgrep -af '[/]usr/lib/berth/' || true"), '');
   t.is(await sh(s.host, 'cat /proc/sys/net/ipv4/ip_forward'), '0');
   t.is(await sh(s.host, ceilings), was);
   const left =
