@@ -97,11 +97,21 @@ test('what does not run gets its layer at the start, and nothing is written befo
 test('a file that is no overlay is removed and harms nobody', (t) => {
   const directory = temporaryDirectory('layers');
   writeFileSync(join(directory, 'web.json'), '{"pressure": [{"file"');
-  writeFileSync(join(directory, 'box.json'), '{"elsewhere": []}');
+  writeFileSync(join(directory, 'box.json'), '{"elsewhere": "x"}');
   writeFileSync(join(directory, 'vm.json.new'), '');
   t.deepEqual(new Layers(directory, silent).holders('pressure'), []);
   t.false(existsSync(join(directory, 'web.json')));
   t.deepEqual(readdirSync(directory), []);
+});
+
+test('a layer of a later version is kept, and takes nothing from those beside it', (t) => {
+  const directory = temporaryDirectory('layers');
+  const value = { file: 'cpu.weight', value: '1' };
+  writeFileSync(join(directory, 'web.json'), JSON.stringify({ pressure: [value], later: [value] }));
+  const layers = new Layers(directory, silent);
+  t.deepEqual(layers.of('web', 'pressure'), [value]);
+  t.deepEqual(layers.over('web', []), [value]);
+  t.deepEqual(readdirSync(directory), ['web.json']);
 });
 
 test('of a workload that is not there nothing is kept, and of those that have gone nothing stays', async (t) => {
