@@ -75,7 +75,7 @@ test('a handshake has a deadline from its first byte on', async (t) => {
 });
 
 test('a half-open session is found by its silence', async (t) => {
-  const { control } = await startHarness(t, { heartbeat: '20ms' });
+  const { control } = await startHarness(t, { heartbeat: '100ms' });
   const { closed } = await halfOpen(t, control.socketPath);
   await closed;
   t.deepEqual(control.stats().closed, [{ reason: 'dead', count: 1 }]);

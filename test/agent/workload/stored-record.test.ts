@@ -82,7 +82,7 @@ test('values that the rules for input refuse today are kept, and what lacks besi
   const changes: Tree[] = [
     { priority: 5000 },
     { labels: { 'what ever?': 'x' } },
-    { exec: { command: ['relative'], user: 'First.Last', env: {} } },
+    { exec: { command: ['relative'], user: 'two words', env: {} } },
     { resources: { cpu: { limit: 0.0001 }, memory: { limit: 1 } } },
     { network: { mode: 'of tomorrow' } },
     { class: 'platinum' },
