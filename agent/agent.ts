@@ -30,6 +30,7 @@ import { Serial } from './serial.js';
 import type {
   AgentService,
   CapacityRow,
+  CleanupStep,
   Condition,
   FitsAnswer,
   LicenceView,
@@ -302,6 +303,10 @@ export class Agent implements AgentService {
     const facts = await probeHost({ binaries: this.#binaries });
     this.#binaries = facts.binaries;
     return this.#diagnose({ ...facts, ...(kvm === undefined ? {} : { kvm }) });
+  }
+
+  cleanupPlan(): Promise<readonly CleanupStep[]> {
+    return this.#parts.reaper.plan();
   }
 
   /** What of the host's network keeps workloads from working, evaluated now: a source of the node's conditions. */

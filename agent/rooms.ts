@@ -80,7 +80,7 @@ export function startedBySystemd(): boolean {
 /** Starts a holder where none listens. What lives it takes over from its records. */
 export async function startHolder(config: Config, hierarchy: Hierarchy): Promise<void> {
   const { runtime } = config.paths;
-  const cgroup = join(ownRoot(config, hierarchy), HOLDER_GROUP);
+  const cgroup = join(ownRoot(config, hierarchy.mount), HOLDER_GROUP);
   await launchHolder({ runtime, socket: join(runtime, 'holder.sock'), cgroup });
 }
 
@@ -105,13 +105,13 @@ async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promi
 }
 
 /** Where berth would work without systemd. */
-function ownRoot(config: Config, hierarchy: Hierarchy): string {
-  return join(hierarchy.mount, config.paths.cgroup_root === '' ? 'berth' : config.paths.cgroup_root);
+export function ownRoot(config: Config, mount: string): string {
+  return join(mount, config.paths.cgroup_root === '' ? 'berth' : config.paths.cgroup_root);
 }
 
 /** The holder is told by its service manager where to live, so it is the one who knows: its cgroup's parent. */
 function rootOf(config: Config, hierarchy: Hierarchy, holderPid: number): string {
-  if (config.paths.cgroup_root !== '') return ownRoot(config, hierarchy);
+  if (config.paths.cgroup_root !== '') return ownRoot(config, hierarchy.mount);
   const path = cgroupOf(holderPid);
-  return path?.endsWith(`/${HOLDER_GROUP}`) ? join(hierarchy.mount, dirname(path)) : ownRoot(config, hierarchy);
+  return path?.endsWith(`/${HOLDER_GROUP}`) ? join(hierarchy.mount, dirname(path)) : ownRoot(config, hierarchy.mount);
 }

@@ -19,6 +19,15 @@ import type { Claimant, Reach } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 import type { LifeWish } from './workload/wishes.js';
 
+/** What a cleanup would do with one object that no record explains. */
+export interface CleanupStep {
+  /** `cgroup`, `netns`, `link`, `process`, `directory`. */
+  readonly kind: string;
+  readonly name: string;
+  readonly action: 'remove' | 'keep';
+  readonly why: string;
+}
+
 /** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see density/dimensions.ts. */
 export interface CapacityRow {
   /** `host`, `tenant/NAME`, `kind/DRIVER`, `bridge/NAME`, `licence/NAME`, `tenant/NAME/licence/NAME`. */
@@ -236,4 +245,6 @@ export interface AgentService {
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal): Promise<readonly string[]>;
+  /** The dry run of `cleanup`. */
+  cleanupPlan(): Promise<readonly CleanupStep[]>;
 }

@@ -1,5 +1,5 @@
 // What a process changes about itself: limits, OOM score, image, and a lock that dies with it.
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { SysError, sysErrorFrom } from './errors.js';
 import { check, errno, func } from './libc.js';
@@ -45,9 +45,14 @@ export function setOomScoreAdj(value: number): void {
   }
 }
 
-/** Takes an exclusive lock until this process ends, however it ends; false when another process has it. */
+/**
+ * Takes an exclusive lock until this process ends, however it ends; false when another process has it. The file is made
+ * when it is missing; of a directory the lock is on the directory itself, which takes no room on a full disk.
+ */
 export function lockForLife(path: string): boolean {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const directory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const flags = directory ? constants.O_RDONLY | constants.O_DIRECTORY : constants.O_RDWR | constants.O_CREAT;
+  const fd = openSync(path, flags, 0o600);
   if (flock(fd, LOCK_EX | LOCK_NB) >= 0) return true;
   const error = errno();
   closeSync(fd);

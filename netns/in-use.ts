@@ -67,14 +67,11 @@ export function keepNamespace(host: Host, sandbox: Named, use: Use | undefined):
   }
 }
 
-/** Whether anybody but this process is in the namespace, or holds it otherwise than by its name. */
-export function inUse(inode: number): boolean {
-  return holderOf(inode) !== undefined;
-}
-
-export function holderOf(inode: number): NamespaceHolder | undefined {
-  for (const holder of namespaceHolders({ except: new Set([process.pid]) })) if (holder.inode === inode) return holder;
-  return undefined;
+/** Whether anybody but this process is in the namespace. A mount elsewhere is only a copy of the name. */
+function inUse(inode: number): boolean {
+  for (const holder of namespaceHolders({ except: new Set([process.pid]) }))
+    if (holder.inode === inode && holder.kind !== 'mount') return true;
+  return false;
 }
 
 /** The namespace at the other end of the veth, or that of the process where there is no veth any more. */

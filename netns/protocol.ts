@@ -14,6 +14,7 @@ import type {
   RoomSettings,
   SandboxNetwork,
   SlotKind,
+  Stray,
   Use,
 } from './types.js';
 
@@ -26,6 +27,7 @@ export type Call =
   | { readonly method: 'prepareSlot'; readonly netns: string; readonly kind: SlotKind }
   | { readonly method: 'remove'; readonly removals: readonly PatientRemoval[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
+  | { readonly method: 'held'; readonly strays: readonly Stray[] }
   | { readonly method: 'audit' | 'sweep'; readonly networks: readonly SandboxNetwork[] }
   | { readonly method: 'stats'; readonly linkPrefix: string }
   | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'ping' | 'close' };
@@ -45,6 +47,7 @@ export interface Results {
   };
   readonly remove: readonly RemovedData[];
   readonly list: OwnedNetwork;
+  readonly held: (string | null)[];
   readonly audit: Finding[];
   readonly sweep: number;
   readonly hostNetworks: HostNetworks;

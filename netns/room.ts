@@ -84,6 +84,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
     remove,
     list: async (prefixes) => client.call({ method: 'list', prefixes }),
+    held: async (strays) => client.call({ method: 'held', strays }),
     audit: async (networks) => client.call({ method: 'audit', networks }),
     sweep: async (networks) => client.call({ method: 'sweep', networks }),
     watch: async (onHints) => {

@@ -13,6 +13,7 @@ import {
   setupFirewall,
   teardownFirewall,
 } from './firewall/index.js';
+import { heldBy } from './held-by.js';
 import { type Host, openHost } from './host.js';
 import { type Monitor, openMonitor } from './monitor/monitor.js';
 import { linkNameFor } from './names.js';
@@ -100,6 +101,8 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
       }));
     case 'list':
       return listOwned(host, call.prefixes);
+    case 'held':
+      return heldBy(host, call.strays);
     case 'audit':
       return auditSandboxes(host, call.networks);
     case 'sweep':

@@ -183,6 +183,12 @@ export interface Removal {
   readonly recycle: boolean;
 }
 
+/** Something that nobody explains, of which it is asked whether somebody is in it; null: it has no such part. */
+export interface Stray {
+  readonly netns: string | null;
+  readonly hostLink: string | null;
+}
+
 /** What exists in the kernel and carries our tags; for the reaper. */
 export interface OwnedNetwork {
   readonly netns: readonly string[];
@@ -250,6 +256,11 @@ export interface NetworkRoom {
   remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
   list(prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string }): Promise<OwnedNetwork>;
+  /**
+   * For each, who is in the namespace behind it, as a sentence: a process, a descriptor or a socket; null: nobody.
+   * One walk through all processes: for removals, not for a timer.
+   */
+  held(strays: readonly Stray[]): Promise<(string | null)[]>;
   /** Compares sandboxes with the kernel. Changes nothing. */
   audit(networks: readonly SandboxNetwork[]): Promise<Finding[]>;
   /** Removes elements of the firewall that belong to none of `networks`; returns how many. */

@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMemInfo } from '../../linux/proc.js';
-import { lockForLife } from '../../linux/self.js';
 import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
 import { Chores } from '../chores.js';
@@ -40,7 +39,7 @@ import { handOf } from '../pressure/hand.js';
 import { systemClock } from '../pressure/ports.js';
 import { Subjects } from '../pressure/subjects.js';
 import { Relief } from '../relief.js';
-import { HOLDER_MEMORY, openRooms, type Rooms } from '../rooms.js';
+import { HOLDER_MEMORY, openRooms, ownRoot, type Rooms } from '../rooms.js';
 import { StateDisk } from '../state-disk.js';
 import { hasRecords } from '../workload/journal.js';
 import { Manager } from '../workload/manager.js';
@@ -52,6 +51,7 @@ import type { World } from '../workload/world.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
 import { type Ground, type Late, nothingYet } from './ground.js';
 import { HostFollow } from './host-follow.js';
+import { claimAlone, sharedPools } from './sole.js';
 import { makeWorld } from './world.js';
 
 export interface Assembly {
@@ -93,7 +93,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const { state, runtime } = config.paths;
   await mkdir(state, { recursive: true, mode: 0o700 });
   await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
-  claim(join(runtime, 'agent.lock'));
+  const tenure = claimAlone(config, ownRoot(config, facts.cgroup?.mount ?? ''));
   if (!(await hasRecords(state))) requireFreePools(config.network, hostNetworks());
   const rooms = await openRooms(config, facts, log);
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
@@ -103,6 +103,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   await relief.refill();
   const disk = new StateDisk({ state, runtime, conditions, refill: () => relief.refill() });
   const chores = new Chores({ conditions, log });
+  conditions.add(() => sharedPools(tenure));
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
@@ -244,12 +245,6 @@ function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
     repair: (subject) => manager.repairNetwork(subject),
     repairHost: () => room.setup(roomSettings(world.config.network)),
   });
-}
-
-/** Before anything is read or written: two agents on one journal would each undo what the other does. */
-function claim(path: string): void {
-  if (lockForLife(path)) return;
-  throw new BerthError('socket_in_use', `another agent runs on this host and holds ${path}`, { data: { path } });
 }
 
 async function hostFacts(): Promise<HostFacts> {

@@ -56,8 +56,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireHost(grant, 'node.doctor');
     return { conditions: await service.doctor() };
   },
-  'node.cleanup': async (_params, { service, grant, signal }) => {
+  'node.cleanup': async ({ dryRun }, { service, grant, signal }) => {
     requireHost(grant, 'node.cleanup');
+    if (dryRun) return { removed: [], plan: await service.cleanupPlan() };
     return { removed: await service.cleanup(signal) };
   },
   'node.tune': async ({ action }, { service, grant }) => {

@@ -11,6 +11,7 @@ import type { PlacementDescription } from '../placement/describe.js';
 import type {
   BerthEvent,
   CapacityRow,
+  CleanupStep,
   Condition,
   FitsAnswer,
   LicenceView,
@@ -46,7 +47,7 @@ export const METHODS = {
   'node.uncordon': none,
   'node.reload': none,
   'node.doctor': none,
-  'node.cleanup': none,
+  'node.cleanup': z.strictObject({ dryRun: z.boolean().default(false) }),
   'node.tune': z.strictObject({ action: z.enum(['plan', 'fix', 'rollback']).default('plan') }),
   /** `preempt`: what would be if others of a lower class or priority may be evicted, see density.preemption. */
   'workload.fits': z.strictObject({ spec, preempt: z.boolean().default(false) }),
@@ -118,7 +119,7 @@ export interface Results {
   'node.uncordon': { cordoned: false };
   'node.reload': Reloaded;
   'node.doctor': { conditions: readonly Condition[] };
-  'node.cleanup': { removed: readonly string[] };
+  'node.cleanup': { removed: readonly string[]; plan?: readonly CleanupStep[] };
   'node.tune': { settings: readonly Setting[] };
   'workload.fits': FitsAnswer;
   'workload.create': WorkloadView;

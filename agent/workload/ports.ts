@@ -38,7 +38,7 @@ export type CgroupPort = Pick<
 >;
 export type NetworkPort = Pick<
   NetworkRoom,
-  'acquire' | 'giveBack' | 'slots' | 'create' | 'update' | 'createIsolated' | 'remove' | 'list' | 'sweep'
+  'acquire' | 'giveBack' | 'slots' | 'create' | 'update' | 'createIsolated' | 'remove' | 'list' | 'held' | 'sweep'
 >;
 export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
 

@@ -4,6 +4,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linkNameFor } from '../../netns/names.js';
+import type { CleanupStep } from '../service.js';
 import type { Manager } from './manager.js';
 import { NETNS_PREFIX, OWNER_PREFIX, SLOT_PREFIX } from './plan.js';
 import type { World } from './world.js';
@@ -16,6 +17,8 @@ export interface Orphan {
   readonly id: string;
   /** A process is in it: reported, never removed. */
   readonly inUse: boolean;
+  /** Who, as far as it is known. */
+  readonly heldBy?: string;
 }
 
 /** For the answer of the supervisor. */
@@ -68,9 +71,18 @@ export class Reaper {
     return mine;
   }
 
+  /** What a sweep that skips the guard age would do now. Changes nothing. */
+  async plan(): Promise<readonly CleanupStep[]> {
+    const found = await this.#withHolders(await this.#find());
+    return found.map(({ kind, name, id, inUse, heldBy }) => {
+      if (!inUse) return { kind, name, action: 'remove', why: `no workload "${id}" is known, and nobody uses it` };
+      return { kind, name, action: 'keep', why: heldBy ?? `a process of "${id}" runs` };
+    });
+  }
+
   async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
     signal?.throwIfAborted();
-    const found = await this.#find();
+    const found = await this.#withHolders(await this.#find());
     const at = performance.now();
     const present = new Set(found.map(keyOf));
     for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
@@ -135,6 +147,23 @@ export class Reaper {
     ];
     const { netns } = this.#workloads.known();
     return all.filter((orphan) => this.#isNobodys(orphan, netns));
+  }
+
+  /** A namespace may be in use by somebody of whom neither the holder nor a cgroup of ours knows. */
+  async #withHolders(orphans: readonly Orphan[]): Promise<readonly Orphan[]> {
+    const strays = orphans.filter(({ kind }) => kind === 'netns' || kind === 'link');
+    if (strays.length === 0) return orphans;
+    const held = await this.#world.network.held(
+      strays.map(({ kind, name }) => ({
+        netns: kind === 'netns' ? name : null,
+        hostLink: kind === 'link' ? name : null,
+      })),
+    );
+    const sentences = new Map(strays.map((orphan, at) => [orphan, held[at] ?? null]));
+    return orphans.map((orphan) => {
+      const heldBy = sentences.get(orphan) ?? null;
+      return heldBy === null ? orphan : { ...orphan, inUse: true, heldBy };
+    });
   }
 
   /** The netns of a settled workload is none of its sandbox any more. */

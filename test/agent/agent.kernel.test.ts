@@ -205,7 +205,7 @@ test.serial('a sandbox for others: namespace, cgroup and tap, and all of it goes
 test.serial('deletion of all leaves nothing in the kernel and on disk', async (t) => {
   t.is(berth(['workload', 'delete', '--all', '--now']).status, 0);
   await client?.call('node.cleanup', {});
-  t.is((await client?.call('node.describe', {}))?.leaked, 0);
+  t.is((await client?.call('node.describe', {}))?.leaked, 0, berth(['cleanup', '--dry-run']).stdout);
   t.deepEqual(existing(), []);
   t.deepEqual(readdirSync(join(directory, 'state', 'workloads')), []);
   t.deepEqual(readdirSync(join(directory, 'run', 'workloads')), []);

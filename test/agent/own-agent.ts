@@ -1,6 +1,7 @@
 // The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own holder.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
@@ -26,6 +27,7 @@ export class OwnAgent {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly #settings: Settings;
   #process: ChildProcess | undefined;
+  #turn: ChildProcess | undefined;
 
   constructor(settings: Settings) {
     const { directory, cgroup, env } = settings;
@@ -42,6 +44,7 @@ export class OwnAgent {
 
   /** Resolves once it serves; rejects with its log when it ends before. */
   async start(): Promise<void> {
+    if (this.#settings.start === undefined) this.#turn ??= await takeTurn();
     const { args = [], start = ([program = '', ...rest], options) => spawn(program, rest, options) } = this.#settings;
     const options: SpawnOptions = { env: this.env, stdio: ['ignore', 'pipe', 'inherit'] };
     const child = start([process.execPath, MAIN, 'agent', ...args], options);
@@ -87,6 +90,7 @@ export class OwnAgent {
   /** Stops it and takes away what outlives it on purpose: the holder and the cgroups. */
   async end(): Promise<void> {
     await this.kill('SIGTERM');
+    this.#turn?.stdin?.end();
     const mount = findHierarchy()?.mount;
     if (mount === undefined) return;
     const root = join(mount, this.#settings.cgroup);
@@ -96,4 +100,15 @@ export class OwnAgent {
     await tree.remove('holder');
     spawnSync('find', [root, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }
+}
+
+/**
+ * A network namespace has one agent. Those of tests that start theirs in the namespace of the runner wait for each other,
+ * also across runs on one machine; the turn ends with `end`, or with this process.
+ */
+async function takeTurn(): Promise<ChildProcess> {
+  const file = join(tmpdir(), 'berth-test-agent.lock');
+  const turn = spawn('flock', [file, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(turn.stdout, 'data');
+  return turn;
 }

@@ -115,10 +115,12 @@ export const NODE_COMMANDS: readonly Command[] = [
     path: ['cleanup'],
     group: 'Node',
     summary: 'Remove what berth owns and nothing is attached to',
-    details: ['What belongs to a workload, and what berth did not make, is left alone.'],
+    details: [
+      'What belongs to a workload, what berth did not make, and what a process or a socket is in, is left alone.',
+    ],
     args: [],
-    options: [],
-    examples: ['berth cleanup'],
+    options: [{ name: 'dry-run', about: 'only say what would be removed, what not, and why' }],
+    examples: ['berth cleanup', 'berth cleanup --dry-run'],
     load: () => import('../run/cleanup.js'),
   },
 ];

@@ -30,6 +30,8 @@ export class FakeHost {
   readonly cgroups = new Map<string, Map<string, string>>();
   readonly tags = new Map<string, string>();
   readonly netns = new Set<string>();
+  /** Who is in a namespace that no record explains. */
+  readonly heldNetns = new Map<string, string>();
   readonly links = new Map<string, string>();
   /** Networks as the kernel has them, by owner. */
   readonly networks = new Map<string, SandboxNetwork>();
@@ -265,6 +267,7 @@ export class FakeHost {
           if (hostLink !== null) this.links.delete(hostLink);
           this.networks.delete(owner);
         }),
+      held: async (strays) => strays.map(({ netns }) => (netns === null ? null : (this.heldNetns.get(netns) ?? null))),
       list: async () => ({
         netns: [...this.netns],
         links: [...this.links].map(([name, owner], index) => ({ name, owner, index })),

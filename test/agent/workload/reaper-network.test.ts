@@ -42,6 +42,20 @@ test('a slot in use without a record belongs to whom its link names, and is spar
   t.is(host.swept.length, 1);
 });
 
+test('a namespace with a process in it is planned to stay, with its holder, and stays; an empty one goes', async (t) => {
+  const { host, reaper } = await running();
+  host.netns.add('berth-used').add('berth-empty');
+  host.heldNetns.set('berth-used', 'process 7 is in it');
+  t.deepEqual(await reaper.plan(), [
+    { kind: 'netns', name: 'berth-used', action: 'keep', why: 'process 7 is in it' },
+    { kind: 'netns', name: 'berth-empty', action: 'remove', why: 'no workload "empty" is known, and nobody uses it' },
+  ]);
+  t.true(host.netns.has('berth-empty'), 'a plan changes nothing');
+  t.deepEqual(await reaper.sweep({ now: true }), ['netns berth-empty']);
+  t.true(host.netns.has('berth-used'));
+  t.is(reaper.counts().netns, 1);
+});
+
 test('a namespace that a settled workload has left behind is one', async (t) => {
   const { host, reaper, manager, until } = await running();
   await manager.setDesired('web-1', 'stopped');

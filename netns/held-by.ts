@@ -1,0 +1,48 @@
+// Who is in the namespaces of what nobody explains: it must not be removed under them.
+import { closeSync } from 'node:fs';
+import { type NamespaceHolder, namespaceHolders } from '../linux/namespace-holders.js';
+import type { Host } from './host.js';
+import { inodeOfName } from './namespaces.js';
+import type { Stray } from './types.js';
+
+/** For each a sentence, or null. Throws SysError. */
+export function heldBy(host: Host, strays: readonly Stray[]): (string | null)[] {
+  if (strays.length === 0) return [];
+  const holders = new Map<number, NamespaceHolder>();
+  // A mount is only a name: every mount namespace made meanwhile has a copy of /run/netns.
+  for (const holder of namespaceHolders({ except: new Set([process.pid]) }))
+    if (holder.kind !== 'mount' && !holders.has(holder.inode)) holders.set(holder.inode, holder);
+  const byNumber = numbered(host, strays, holders);
+  return strays.map(({ netns, hostLink }) => {
+    const inode = netns === null ? undefined : inodeOfName(netns);
+    const far = hostLink === null ? undefined : host.rtnl.link({ name: hostLink })?.peerNetns;
+    const holder =
+      (inode === undefined ? undefined : holders.get(inode)) ?? (far === undefined ? far : byNumber.get(far));
+    return holder === undefined ? null : wordsOf(holder);
+  });
+}
+
+/** By the number that the host has for the namespace, which is how a veth names that of its far end. */
+function numbered(
+  host: Host,
+  strays: readonly Stray[],
+  holders: ReadonlyMap<number, NamespaceHolder>,
+): ReadonlyMap<number, NamespaceHolder> {
+  const found = new Map<number, NamespaceHolder>();
+  if (strays.every(({ hostLink }) => hostLink === null)) return found;
+  for (const holder of holders.values()) {
+    const fd = holder.open();
+    if (fd === undefined) continue;
+    try {
+      const nsid = host.rtnl.nsid(fd);
+      if (nsid !== undefined) found.set(nsid, holder);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return found;
+}
+
+function wordsOf({ kind, pid }: NamespaceHolder): string {
+  return kind === 'process' ? `process ${pid} is in it` : `process ${pid} holds a ${kind} of it`;
+}

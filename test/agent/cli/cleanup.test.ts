@@ -1,0 +1,19 @@
+import test from 'ava';
+import type { CleanupStep } from '../../../agent/service.js';
+import { berth, fakeAgent } from './fake.js';
+
+const planned = (plan: readonly CleanupStep[]) => ({
+  agent: fakeAgent({ 'node.cleanup': () => ({ removed: [], plan }) }),
+});
+
+test('a dry run says for each object what would be done and why', async (t) => {
+  const plan: CleanupStep[] = [
+    { kind: 'netns', name: 'berth-old', action: 'keep', why: 'process 7 is in it' },
+    { kind: 'link', name: 'bt1', action: 'remove', why: 'no workload "old" is known, and nobody uses it' },
+  ];
+  t.is(
+    (await berth('cleanup --dry-run', planned(plan))).out,
+    'would keep netns berth-old: process 7 is in it\nwould remove link bt1: no workload "old" is known, and nobody uses it\n',
+  );
+  t.is((await berth('cleanup --dry-run', planned([]))).out, 'nothing to remove\n');
+});
