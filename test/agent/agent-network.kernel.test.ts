@@ -1,5 +1,5 @@
 // The whole agent and the real network room: what tenants, ports, policies and limits mean in packets.
-import { spawn } from 'node:child_process';
+import { type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -253,24 +253,35 @@ test.serial(
 );
 
 test.serial('a pool that the host uses keeps a new installation from starting, with both names', async (t) => {
-  const [program = '', ...args] = host.prefix;
-  const state = join(host.directory, 'state2');
-  const other = {
-    ...{ ...agent.env, BERTH_NETWORK_POOL: '192.0.2.0/25' },
-    ...{ BERTH_PATHS_STATE: state, BERTH_PATHS_RUNTIME: join(host.directory, 'run2') },
-  };
-  const child = spawn(program, [...args, process.execPath, MAIN, 'agent'], {
-    env: other,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let log = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    log += chunk;
-  });
-  const [code] = await once(child, 'exit');
-  t.is(code, 1);
-  t.regex(log, /pool_conflict.*network\.pool 192\.0\.2\.0\/25/);
-  const check = berth('config', 'check', '--network.pool', '192.0.2.0/25', '--paths.state', state);
+  // On a host of its own, as one network namespace has one agent.
+  const elsewhere = await openHost();
+  try {
+    const [program = '', ...args] = elsewhere.prefix;
+    const env = {
+      ...{ ...agent.env, BERTH_NETWORK_POOL: '192.0.2.0/25', BERTH_PATHS_CGROUP_ROOT: `berth-test-8b-${process.pid}` },
+      BERTH_PATHS_STATE: join(elsewhere.directory, 'state'),
+      BERTH_PATHS_RUNTIME: join(elsewhere.directory, 'run'),
+    };
+    const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'inherit'];
+    const child = spawn(program, [...args, process.execPath, MAIN, 'agent'], { env, stdio });
+    let log = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+    });
+    const [code] = await once(child, 'exit');
+    t.is(code, 1);
+    t.regex(log, /pool_conflict.*network\.pool 192\.0\.2\.0\/25/);
+  } finally {
+    elsewhere.end();
+  }
+  const check = berth(
+    'config',
+    'check',
+    '--network.pool',
+    '192.0.2.0/25',
+    '--paths.state',
+    join(host.directory, 'state2'),
+  );
   t.not(check.status, 0);
   t.regex(check.stderr, /uplink/);
 });
