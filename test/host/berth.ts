@@ -54,9 +54,25 @@ export async function installBerth(target: Target, options: BerthOptions = {}): 
   }
 }
 
+/**
+ * Where the target reaches the scheduler on a loopback address: an agent sends a token over ws:// to no other. On the lab, whose
+ * way to the test is 10.0.2.2, systemd relays the port, and after a reboot as well.
+ */
+async function loopback(target: Target, port: number): Promise<string> {
+  const outer = target.reverse(port);
+  if (outer.startsWith('127.')) return outer;
+  const here = `127.0.0.1:${port}`;
+  const units = '/etc/systemd/system/scheduler-relay';
+  const socket = `[Socket]\nListenStream=${here}\n\n[Install]\nWantedBy=sockets.target\n`;
+  await target.write(`${units}.socket`, socket);
+  await target.write(`${units}.service`, `[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd ${outer}\n`);
+  await target.ssh('systemctl daemon-reload && systemctl enable --now scheduler-relay.socket', { timeoutMs: MINUTES });
+  return here;
+}
+
 async function connectBerth(target: Target, scheduler: TestScheduler, more: string): Promise<BerthOnTarget> {
   const toml = `[[control.scheduler]]
-url = "ws://${target.reverse(scheduler.port)}"
+url = "ws://${await loopback(target, scheduler.port)}"
 token_file = "/etc/berth/scheduler.token"
 
 ${more}`;
