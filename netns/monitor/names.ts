@@ -1,6 +1,7 @@
 // Names that vanish from /run/netns. A stat at each look and not inotify: it costs a few microseconds, needs none of the
 // user's 128 inotify instances, and works on before the directory exists and after something was mounted over it.
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../../linux/errors.js';
 import type { HintSet } from './hints.js';
 
@@ -30,9 +31,15 @@ export class NameReader {
     this.#names = names;
   }
 
-  /** These have gone through ourselves, or will be met again. */
+  /**
+   * What became of these is our own doing. One that is there is known from now on: a ready-made namespace that is handed
+   * out does not change the directory, so that no later look would meet it before somebody takes it away.
+   */
   forget(names: readonly string[]): void {
-    for (const name of names) this.#names.delete(name);
+    for (const name of names) {
+      if (name.startsWith(this.#prefix) && existsSync(join(this.#directory, name))) this.#names.add(name);
+      else this.#names.delete(name);
+    }
   }
 
   /** What tells this state of the directory from a later one; undefined: it changed just now and may again. */

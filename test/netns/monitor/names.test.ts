@@ -40,6 +40,19 @@ test('names with the prefix that vanish are told once, whether just now or long 
   rmSync(path, { recursive: true });
 });
 
+test('a name that was handed out without a change of the directory is told when it vanishes', async (t) => {
+  const path = directory();
+  writeFileSync(join(path, 'b-1'), '');
+  const reader = new NameReader(path, 'b-');
+  await setTimeout(SETTLED_MS);
+  t.deepEqual(vanished(reader), []);
+  reader.forget(['b-1', 'link0']);
+  t.deepEqual(vanished(reader), []);
+  unlinkSync(join(path, 'b-1'));
+  t.deepEqual(vanished(reader), ['netns null b-1']);
+  rmSync(path, { recursive: true });
+});
+
 test('the directory may be absent, come, and be another one', async (t) => {
   const parent = directory();
   const path = join(parent, 'netns');
