@@ -35,11 +35,13 @@ import type {
   FitsAnswer,
   LicenceView,
   LogChunk,
+  LogOptions,
   NodeDescription,
   Outlook,
   Reloaded,
 } from './service.js';
 import { Shared } from './shared.js';
+import { logChunk } from './workload/log-chunk.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
 import type { WorkloadState, WorkloadView } from './workload/record.js';
@@ -283,9 +285,9 @@ export class Agent implements AgentService {
       .map((record) => manager.view(record, waiting.get(record.id)));
   }
 
-  logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk> {
+  async logs(id: string, options: LogOptions): Promise<LogChunk> {
     this.#parts.manager.actor(id);
-    return this.#parts.world.output.read(id, options);
+    return logChunk(await this.#parts.world.output.read(id, options), options.encoding);
   }
 
   doctor(): Promise<readonly Condition[]> {

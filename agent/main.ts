@@ -5,7 +5,7 @@ import { runCli } from './cli/cli.js';
 import type { Host } from './cli/command.js';
 import type { Condition } from './service.js';
 
-function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+function write(stream: NodeJS.WriteStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     stream.write(text, () => resolve());
   });

@@ -193,10 +193,21 @@ export interface BerthEvent {
 }
 
 export interface LogChunk {
-  /** Bytes from the start of the current output file; pass back as `offset` to go on. */
+  /** Position in bytes in all that was ever written, counted on over rotations; pass back as `offset` to go on. */
   readonly next: number;
+  /** UTF-8, whole characters only; what is no UTF-8 becomes U+FFFD. Empty with `encoding: "base64"`. */
   readonly text: string;
+  /** The bytes as they were written, with `encoding: "base64"`. */
+  readonly base64?: string;
   readonly end: boolean;
+  /** Bytes from `offset` on that are no longer kept; absent: none. What follows is the oldest that is. */
+  readonly missing?: number;
+}
+
+export interface LogOptions {
+  readonly offset?: number;
+  readonly limit: number;
+  readonly encoding: 'text' | 'base64';
 }
 
 /** All methods throw BerthError; those that change something resolve when the journal is durable. */
@@ -241,7 +252,7 @@ export interface AgentService {
   wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView>;
   get(id: string): Promise<WorkloadView>;
   list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[];
-  logs(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk>;
+  logs(id: string, options: LogOptions): Promise<LogChunk>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal): Promise<readonly string[]>;

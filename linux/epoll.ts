@@ -1,7 +1,7 @@
 // epoll(7). The set is made and changed by one thread and may be waited for by another: descriptors belong to the process.
 import { constants } from 'node:os';
 import { closeDescriptor } from './fd.js';
-import { check, errno, func } from './libc.js';
+import { check, errno, func, pooledFunc } from './libc.js';
 
 const libc = {
   create: func('int epoll_create1(int flags)'),
@@ -93,6 +93,28 @@ export class EpollWaiter {
     const count = libc.wait(epollFd, this.#events, this.#room, timeoutMs);
     if (count < 0 && errno() === constants.errno.EINTR) return [];
     return readEpollEvents(this.#events, check(count, 'epoll_wait'), this.#layout);
+  }
+}
+
+/**
+ * Waits in an epoll set on a thread of libuv's pool: the event loop goes on, and no thread has to be made. The process cannot
+ * exit while one waits, so the set must hold a descriptor by which it can be woken.
+ */
+export class PooledEpollWaiter {
+  readonly #layout = epollLayout();
+  readonly #room: number;
+  readonly #events: Buffer;
+  readonly #wait = pooledFunc('int epoll_wait(int epfd, void *events, int maxevents, int timeout)');
+
+  constructor(room: number) {
+    this.#room = room;
+    this.#events = Buffer.from(new ArrayBuffer(room * this.#layout.size));
+  }
+
+  /** One call at a time. Empty when a signal interrupted it. */
+  async wait(epollFd: number): Promise<EpollEvent[]> {
+    const count = await this.#wait(epollFd, this.#events, this.#room, -1);
+    return readEpollEvents(this.#events, Math.max(0, count), this.#layout);
   }
 }
 

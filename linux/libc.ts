@@ -20,6 +20,18 @@ export function optionalFunc(prototype: string): ((...args: unknown[]) => number
   }
 }
 
+/**
+ * As `func`, but called on a thread of libuv's pool, which it holds until it returns. Only for functions that do not act on the
+ * calling thread. What it points at must stay where it is. errno(3) is lost.
+ */
+export function pooledFunc(prototype: string): (...args: unknown[]) => Promise<number> {
+  const call = libc.func(prototype);
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      call.async(...args, (error: Error | null, result: number) => (error === null ? resolve(result) : reject(error)));
+    });
+}
+
 /** errno(3) of the last call; only valid directly after it, before any other call on this thread. */
 export function errno(): number {
   return koffi.errno();

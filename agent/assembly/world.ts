@@ -23,7 +23,7 @@ import type { Ground } from './ground.js';
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
   const { claims, config, disk, events, facts, late, log, observer, relief, rooms } = ground;
   configureKsm(config.cgroups.ksm, log);
-  const output = new OutputStore(config.paths.state, parseSize(config.lifecycle.log_max) ?? 16 << 20);
+  const output = new OutputStore({ ...config.paths, maxBytes: parseSize(config.lifecycle.log_max) ?? 16 << 20 });
   await output.setup();
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {

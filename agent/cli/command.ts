@@ -79,7 +79,7 @@ export interface Host {
   readonly errIsTerminal: boolean;
   /** Milliseconds, Unix. */
   now(): number;
-  out(text: string): Promise<void>;
+  out(text: string | Uint8Array): Promise<void>;
   err(text: string): Promise<void>;
   /** All of standard input. */
   stdin(): Promise<string>;

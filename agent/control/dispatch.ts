@@ -119,9 +119,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.restart': wish('restart'),
   'workload.freeze': wish('freeze'),
   'workload.thaw': wish('thaw'),
-  'workload.logs': async ({ id, offset, limit }, { service, grant }) => {
+  'workload.logs': async ({ id, offset, limit, encoding }, { service, grant }) => {
     await requireWorkload(id, service, grant);
-    return service.logs(id, offset === undefined ? { limit } : { offset, limit });
+    return service.logs(id, offset === undefined ? { limit, encoding } : { offset, limit, encoding });
   },
   'tenant.list': (_params, { service, grant }) => ({
     tenants: service.tenants().filter(({ name }) => permits(grant, name)),

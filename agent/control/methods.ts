@@ -78,6 +78,7 @@ export const METHODS = {
       .min(1)
       .max(1 << 20)
       .default(64 << 10),
+    encoding: z.enum(['text', 'base64']).default('text'),
   }),
   'tenant.list': none,
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */

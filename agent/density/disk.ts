@@ -12,10 +12,10 @@ export async function roomForOutput(stateDirectory: string): Promise<number | un
   }
 }
 
-/** Blocks, not length: a file that was cut while it is written to is sparse. */
+/** Blocks, not length: a file that was cut while it is written to is sparse. With the older parts, which have a directory each. */
 async function sizeOf(directory: string): Promise<number> {
   let bytes = 0;
-  for (const name of await readdir(directory))
+  for (const name of await readdir(directory, { recursive: true }))
     bytes += await stat(join(directory, name)).then(
       ({ blocks }) => blocks * 512,
       () => 0,

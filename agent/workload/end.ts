@@ -12,7 +12,7 @@ export async function before(world: World, { id, spec, sandbox }: WorkloadRecord
   const [counters, kernelLog, output] = await Promise.all([
     readCounters(placesOf(world, spec.tenant, sandbox.cgroup)),
     world.kernelLog.position(),
-    world.output.size(id),
+    world.output.position(id),
   ]);
   return { ...counters, kernelLog, output };
 }

@@ -1,16 +1,42 @@
-// stdout and stderr of workloads: the holder opens the file O_APPEND, so that it can be cut while it is written to.
-import { constants, copyFile, mkdir, open, rm, stat, truncate } from 'node:fs/promises';
+// stdout and stderr of workloads, as the holder writes them: the current part, and one older part (systemd/holder/output-file.ts).
+// Positions count the bytes of the whole stream, over rotations.
+import {
+  constants,
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import type { LogChunk } from '../service.js';
+import { endsOf, LEAST_OUTPUT_LIMIT, olderOf } from '../../systemd/holder/output-file.js';
+import { outputPipeOf } from '../../systemd/holder/outputs.js';
+
+/** Bytes of an output. */
+export interface OutputPiece {
+  readonly bytes: Buffer;
+  /** The position after `bytes`. */
+  readonly next: number;
+  readonly end: boolean;
+  /** Bytes between the asked position and the first that is kept. */
+  readonly missing: number;
+}
 
 export class OutputStore {
   readonly #directory: string;
-  readonly #maxBytes: number;
+  readonly #runtime: string;
+  /** Bytes at most in each part. */
+  readonly limit: number;
 
-  constructor(stateDirectory: string, maxBytes: number) {
-    this.#directory = join(stateDirectory, 'logs');
-    this.#maxBytes = maxBytes;
+  constructor(options: { readonly state: string; readonly runtime: string; readonly maxBytes: number }) {
+    this.#directory = join(options.state, 'logs');
+    this.#runtime = options.runtime;
+    this.limit = Math.max(LEAST_OUTPUT_LIMIT, options.maxBytes);
   }
 
   async setup(): Promise<void> {
@@ -21,62 +47,122 @@ export class OutputStore {
     return join(this.#directory, `${id}.log`);
   }
 
-  /** `offset` absent: the last `limit` bytes. A file cut since makes an offset beyond its end start over. */
-  async read(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<LogChunk> {
-    const file = await open(this.path(id), constants.O_RDONLY).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (!file) return { next: 0, text: '', end: true };
+  /** `offset` absent: the last `limit` bytes. One beyond the end is of an output that was removed since, and starts over. */
+  async read(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<OutputPiece> {
+    const parts = await openParts(this.path(id));
     try {
-      const { size } = await file.stat();
-      const wanted = options.offset ?? Math.max(0, size - options.limit);
-      const from = wanted > size ? 0 : wanted;
-      const buffer = Buffer.alloc(Math.min(options.limit, size - from));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-      const kept = wholeCharacters(buffer.subarray(0, bytesRead));
-      return { next: from + kept.length, text: kept.toString('utf8'), end: from + kept.length >= size };
+      const { start, base, end } = parts;
+      const wanted = options.offset ?? Math.max(start, end - options.limit);
+      const from = wanted > end ? start : Math.max(wanted, start);
+      const file = from < base ? parts.older : parts.current;
+      const at = from < base ? from - start : from - base;
+      const length = Math.min(options.limit, (from < base ? base : end) - from);
+      const buffer = Buffer.alloc(length);
+      const bytes = buffer.subarray(0, file === undefined ? 0 : (await file.read(buffer, 0, length, at)).bytesRead);
+      const next = from + bytes.length;
+      return { bytes, next, end: next >= end, missing: Math.max(0, start - wanted) };
     } finally {
-      await file.close();
+      await closeParts(parts);
     }
   }
 
-  /** Bytes in the current file. */
-  async size(id: string): Promise<number> {
-    return stat(this.path(id)).then(
-      ({ size }) => size,
-      () => 0,
-    );
+  /** The position of the next byte that will be written. */
+  async position(id: string): Promise<number> {
+    const parts = await openParts(this.path(id));
+    await closeParts(parts);
+    return parts.end;
   }
 
-  /** The last `limit` bytes of what was written from `since` on; a file cut meanwhile counts from its beginning. */
+  /** The last `limit` bytes of what was written from `since` on. */
   async tail(id: string, since: number, limit: number): Promise<string> {
-    const size = await this.size(id);
-    const from = since > size ? 0 : since;
-    return (await this.read(id, { offset: Math.max(from, size - limit), limit })).text;
+    const last = await this.read(id, { limit });
+    if (last.next - last.bytes.length >= since || since > last.next) return last.bytes.toString('utf8');
+    return last.bytes.subarray(last.bytes.length - (last.next - since)).toString('utf8');
   }
 
-  /** Keeps at most the last full file beside the current one. What is written between copy and cut is lost. */
+  /**
+   * Only of a process that writes to the file itself, as those that a holder of version 0.1.0 has started do. What is written
+   * between copy and cut is lost.
+   */
   async cap(id: string): Promise<void> {
     const path = this.path(id);
-    if ((await this.size(id)) <= this.#maxBytes) return;
-    await copyFile(path, `${path}.1`);
+    if ((await sizeOf(path)) <= this.limit || (await isThere(outputPipeOf(this.#runtime, id)))) return;
+    const older = olderOf(path);
+    const position = await this.position(id);
+    const former = await endsIn(older);
+    await mkdir(older, { recursive: true, mode: 0o700 });
+    await copyFile(path, join(older, 'copy'));
+    await rename(join(older, 'copy'), join(older, String(position)));
     await truncate(path, 0);
+    for (const end of former) await rm(join(older, String(end)), { force: true });
+    await rm(`${path}.1`, { force: true });
   }
 
   async remove(id: string): Promise<void> {
-    await rm(this.path(id), { force: true });
-    await rm(`${this.path(id)}.1`, { force: true });
+    const path = this.path(id);
+    await rm(path, { force: true });
+    await rm(olderOf(path), { force: true, recursive: true });
+    await rm(`${path}.1`, { force: true });
   }
 }
 
-/** Cuts an incomplete UTF-8 sequence off the end; it comes with the next chunk. */
-function wholeCharacters(bytes: Buffer): Buffer {
-  for (let back = 1; back <= Math.min(4, bytes.length); back++) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if ((byte & 0xc0) === 0x80) continue;
-    const need = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return need > back && bytes.length > back ? bytes.subarray(0, bytes.length - back) : bytes;
+/** The stream from `start` to `end`; the current part begins at `base`. */
+interface Parts {
+  readonly older: FileHandle | undefined;
+  readonly current: FileHandle | undefined;
+  readonly start: number;
+  readonly base: number;
+  readonly end: number;
+}
+
+async function openParts(path: string): Promise<Parts> {
+  for (;;) {
+    const base = await lastEnd(path);
+    const older = base === 0 ? undefined : await openPart(join(olderOf(path), String(base)));
+    const current = await openPart(path);
+    const parts = {
+      ...{ older, current, base },
+      start: base - (await lengthOf(older)),
+      end: base + (await lengthOf(current)),
+    };
+    // A rotation in between would have put the wrong position on the file.
+    if ((await lastEnd(path)) === base) return parts;
+    await closeParts(parts);
   }
-  return bytes;
+}
+
+async function closeParts({ older, current }: Parts): Promise<void> {
+  await older?.close();
+  await current?.close();
+}
+
+async function lastEnd(path: string): Promise<number> {
+  return (await endsIn(olderOf(path))).at(-1) ?? 0;
+}
+
+async function endsIn(directory: string): Promise<number[]> {
+  return readdir(directory).then(endsOf, orIfMissing<number[]>([]));
+}
+
+function openPart(path: string): Promise<FileHandle | undefined> {
+  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(orIfMissing(undefined));
+}
+
+async function lengthOf(file: FileHandle | undefined): Promise<number> {
+  return file === undefined ? 0 : (await file.stat()).size;
+}
+
+function sizeOf(path: string): Promise<number> {
+  return stat(path).then(({ size }) => size, orIfMissing(0));
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(() => true, orIfMissing(false));
+}
+
+function orIfMissing<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (codeOf(error) === 'ENOENT') return instead;
+    throw error;
+  };
 }

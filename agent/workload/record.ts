@@ -114,7 +114,7 @@ export interface Before {
   readonly tenantOom: number;
   /** Newest record of the kernel's log; null: it cannot be read. */
   readonly kernelLog: number | null;
-  /** Length of the output file in bytes. */
+  /** Position in the stream of its output, in bytes. */
   readonly output: number;
 }
 

@@ -93,6 +93,7 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch, signa
     env: launch.env,
     cgroup: world.cgroups.path(sandbox.cgroup),
     output: world.output.path(id),
+    outputLimit: world.output.limit,
     ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
     ...(netns === undefined ? {} : { netns }),
     ...(launch.pidFile === undefined ? {} : { pidFile: launch.pidFile }),

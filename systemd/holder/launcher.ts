@@ -6,6 +6,7 @@ import { withMemoryMerge } from '../../linux/ksm.js';
 import { oomScoreAdj, setOomScoreAdj, withSoftFileLimit } from '../../linux/self.js';
 import { canSpawnIntoCgroup, inNetworkNamespace, type SpawnOptions, spawnProcess } from '../../linux/spawn.js';
 import { HolderFailure } from './failure.js';
+import type { Outputs } from './outputs.js';
 import type { SpawnRequest } from './protocol.js';
 
 // What systemd gives a service: programs that use select(2) break above it. Node raises its own soft limit to the
@@ -32,7 +33,7 @@ export interface Launcher {
  * alone waits 20 to 40 ms for RCU (moves in a row share one wait), and a program whose interpreter is missing ends with 127 instead of
  * being refused.
  */
-export function createLauncher(intoCgroup: boolean = canSpawnIntoCgroup): Launcher {
+export function createLauncher(outputs: Outputs, intoCgroup: boolean = canSpawnIntoCgroup): Launcher {
   // Opened here and not by the child: the child's lowered file limit may be below the holder's open descriptors.
   const devNull = openSync('/dev/null', constants.O_RDWR);
   const launch = (request: SpawnRequest, output: number): Launched => {
@@ -52,7 +53,7 @@ export function createLauncher(intoCgroup: boolean = canSpawnIntoCgroup): Launch
       checkExecutable(program(request));
       if (request.cwd !== undefined) accessSync(request.cwd, constants.X_OK);
       accessSync(`${request.cgroup}/cgroup.procs`, constants.W_OK);
-      const output = openSync(request.output, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+      const output = openOutput(request, outputs);
       try {
         return launch(request, output);
       } finally {
@@ -108,6 +109,13 @@ function silenceOf(fd: number, cgroup: string): Promise<void> {
         );
     });
   });
+}
+
+// Without a bound, which agents before it do not send, the process writes to the file itself.
+function openOutput({ id, output, outputLimit }: SpawnRequest, outputs: Outputs): number {
+  return outputLimit === undefined
+    ? openSync(output, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600)
+    : outputs.open(id, { path: output, limit: outputLimit });
 }
 
 function checkExecutable(path: string): void {

@@ -14,6 +14,7 @@ import { becomeSubreaper } from '../../linux/wait.js';
 import { connectNotify } from '../notify.js';
 import { enterCgroup, enterHolderCgroup, ownCgroup } from './cgroup.js';
 import { createLauncher } from './launcher.js';
+import { Outputs } from './outputs.js';
 import { HOLDER_PROTOCOL } from './protocol.js';
 import { RecordStore } from './records.js';
 import { type HolderServer, listen } from './server.js';
@@ -21,6 +22,8 @@ import { ProcessTable } from './table.js';
 
 const OOM_SCORE_ADJ = -900;
 const CLOCK_TICKS = 100;
+// The descriptors of outputs that the program before has kept for this one.
+const KEPT_OUTPUTS = 'BERTH_HOLDER_OUTPUTS';
 const USAGE = 'usage: holder [--runtime DIR] [--socket PATH] [--cgroup DIR|auto] [--no-spawn-into-cgroup]';
 
 interface Arguments {
@@ -83,15 +86,19 @@ async function main(): Promise<void> {
 
   const notify = connectNotify();
   let server: HolderServer | undefined;
+  const outputs = new Outputs({ runtime, onProblem: (problem) => log(4, problem) });
+  process.once('exit', () => outputs.close());
   const table = new ProcessTable({
+    outputs,
     store: new RecordStore(runtime, readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()),
-    launcher: createLauncher(intoCgroup),
+    launcher: createLauncher(outputs, intoCgroup),
     ownCgroup: own,
     uptimeTicks,
     onExit: (process) => server?.announce(process),
     onProblem: (problem) => log(4, problem),
   });
   table.recover();
+  Outputs.closeKept(process.env[KEPT_OUTPUTS] ?? '');
   process.on('SIGCHLD', () => table.reap());
   table.reap();
 
@@ -110,7 +117,8 @@ async function main(): Promise<void> {
     }
     notify.reloading();
     server?.close();
-    replaceProgram(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], process.env);
+    const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+    replaceProgram(process.execPath, argv, { ...process.env, [KEPT_OUTPUTS]: outputs.keepOnExec() });
   });
   notify.ready(`${table.liveCount} processes taken over`);
   log(6, `listening on ${socket}, ${table.liveCount} processes taken over`);

@@ -20,6 +20,11 @@ export interface SpawnRequest {
   /** Absolute path of a file that receives stdout and stderr, opened O_APPEND|O_CREAT, mode 0600. */
   readonly output: string;
   /**
+   * Bytes at most in each of its two parts, at least 4096: the holder reads what the process writes from a FIFO, and writes it to
+   * `output` with this bound. Absent, or unknown to an older holder: the process writes to the file itself, without a bound.
+   */
+  readonly outputLimit?: number;
+  /**
    * The process started is a runtime that detaches and leaves the pid of the real workload in this file (crun
    * --pid-file). The holder, being a subreaper, inherits that pid and reports its exit under `id`.
    */

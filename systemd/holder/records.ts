@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OutputTarget } from './output-file.js';
 import type { HeldProcess } from './protocol.js';
 
 /**
@@ -17,6 +18,8 @@ export interface HeldRecord {
   readonly cgroup: string;
   readonly pidFile?: string;
   readonly uptimeTicks: number;
+  /** Where the holder writes what comes from its FIFO; absent: the process writes to the file itself. */
+  readonly output?: OutputTarget;
 }
 
 export interface EndedRecord extends HeldProcess {

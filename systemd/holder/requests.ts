@@ -1,3 +1,4 @@
+import { LEAST_OUTPUT_LIMIT } from './output-file.js';
 import type { HolderRequest, SpawnRequest } from './protocol.js';
 
 const MAX_ID_BYTES = 200;
@@ -49,7 +50,10 @@ function spawnOf(seq: number, value: unknown): SpawnRequest {
     throw new MalformedRequest(seq, `spawn.${name} is not an absolute path`);
   };
   const optional = (name: 'cwd' | 'netns' | 'pidFile') => (value[name] === undefined ? {} : { [name]: path(name) });
-  const { argv, env, memoryMerge } = value;
+  const { argv, env, memoryMerge, outputLimit } = value;
+  if (outputLimit !== undefined && !isOutputLimit(outputLimit)) {
+    throw new MalformedRequest(seq, `spawn.outputLimit is not an integer of at least ${LEAST_OUTPUT_LIMIT}`);
+  }
   if (memoryMerge !== undefined && typeof memoryMerge !== 'boolean') {
     throw new MalformedRequest(seq, 'spawn.memoryMerge is not a boolean');
   }
@@ -70,6 +74,7 @@ function spawnOf(seq: number, value: unknown): SpawnRequest {
     ...optional('netns'),
     ...optional('pidFile'),
     ...(memoryMerge === undefined ? {} : { memoryMerge }),
+    ...(outputLimit === undefined ? {} : { outputLimit }),
   };
 }
 
@@ -89,6 +94,10 @@ function encodedLength(value: string): number {
 
 function isArgument(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0');
+}
+
+function isOutputLimit(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= LEAST_OUTPUT_LIMIT;
 }
 
 function isVariableName(name: string): boolean {

@@ -10,6 +10,7 @@ import { readStat } from '../../linux/proc.js';
 import { type ExitedChild, peekExitedChild, reapChild } from '../../linux/wait.js';
 import type { Launcher } from './launcher.js';
 import { Orphans } from './orphans.js';
+import type { Outputs } from './outputs.js';
 import type { HeldProcess, SpawnRequest } from './protocol.js';
 import type { EndedRecord, HeldRecord, RecordStore } from './records.js';
 import { killLeftovers, readPidFile, runtimeFailure, runtimeResult } from './runtime.js';
@@ -24,6 +25,7 @@ type Outcome = { readonly process: HeldProcess } | { readonly error: Error };
 export interface TableOptions {
   readonly store: RecordStore;
   readonly launcher: Launcher;
+  readonly outputs: Pick<Outputs, 'recover' | 'end' | 'forget'>;
   /** The holder's own cgroup directory, where a process on its way into its cgroup may be found. */
   readonly ownCgroup: string | undefined;
   /** Clock ticks since boot. */
@@ -77,6 +79,7 @@ export class ProcessTable {
     this.#unwritten.drop(id);
     this.#options.store.removeExit(id);
     this.#ended.delete(id);
+    this.#options.outputs.forget(id);
   }
 
   /** Takes in every child that has ended. To be called on SIGCHLD, which does not count: one may stand for many. */
@@ -94,14 +97,15 @@ export class ProcessTable {
   recover(): void {
     const { held, ended, damaged } = this.#options.store.load();
     for (const problem of damaged) this.#options.onProblem(problem);
+    this.#options.outputs.recover(held);
     for (const record of ended) this.#ended.set(record.id, record);
     for (const record of held.filter(({ phase }) => phase === 'live')) this.#recoverLive(record);
     for (const record of held.filter(({ phase }) => phase === 'intent')) this.#recoverIntent(record);
   }
 
   #start(request: SpawnRequest, token: string | undefined): Promise<HeldProcess> | HeldProcess {
-    const { store, launcher, uptimeTicks } = this.#options;
-    const { id, cgroup, pidFile } = request;
+    const { store, launcher, outputs, uptimeTicks } = this.#options;
+    const { id, cgroup, pidFile, output, outputLimit } = request;
     const intent: Held = {
       id,
       cgroup,
@@ -112,6 +116,7 @@ export class ProcessTable {
       uptimeTicks: uptimeTicks(),
       ...(token === undefined ? {} : { token }),
       ...(pidFile === undefined ? {} : { pidFile }),
+      ...(outputLimit === undefined ? {} : { output: { path: output, limit: outputLimit } }),
     };
     if (pidFile !== undefined) rmSync(pidFile, { force: true });
     store.writeHeld(intent);
@@ -122,6 +127,7 @@ export class ProcessTable {
       return entered === undefined ? this.#hold(held) : this.#holdOnce(held, entered);
     } catch (error) {
       store.removeHeld(id);
+      outputs.end(id);
       throw error;
     }
   }
@@ -145,6 +151,7 @@ export class ProcessTable {
       await entered;
     } catch (error) {
       this.#options.store.removeHeld(held.id);
+      this.#options.outputs.end(held.id);
       throw error;
     }
     return exited === undefined ? this.#hold(held) : this.#end(this.#register(held), exited);
@@ -166,6 +173,7 @@ export class ProcessTable {
     );
     if ('process' in settled) return settled.process;
     this.#options.store.removeHeld(intent.id);
+    this.#options.outputs.end(intent.id);
     throw settled.error;
   }
 
@@ -176,6 +184,7 @@ export class ProcessTable {
     const result = failed ? undefined : runtimeResult(pidFile, this.#orphans, intent.uptimeTicks);
     if (result === undefined || result.kind === 'failed') {
       killLeftovers(exited.pid, pidFile);
+      this.#options.outputs.end(intent.id);
       return { error: runtimeFailure(request, exited) };
     }
     const { pid } = result;
@@ -212,6 +221,8 @@ export class ProcessTable {
       exit: { code, signal, at: Date.now(), uptimeTicks: this.#options.uptimeTicks() },
       ...(token === undefined ? {} : { token }),
     };
+    // First: after the exit record nobody looks for what is still in the pipe.
+    this.#options.outputs.end(id);
     // A full /run must not keep the exit from the agents that are connected.
     this.#unwritten.write(`exit of ${id}`, id, () => {
       this.#options.store.writeExit(ended);
@@ -231,6 +242,7 @@ export class ProcessTable {
     if (ended !== undefined && ended.pid === record.pid && ended.startTime === record.startTime) {
       // Killed between the two files of one exit.
       this.#options.store.removeHeld(record.id);
+      this.#options.outputs.end(record.id);
       return;
     }
     const stat = readStat(record.pid);
@@ -250,8 +262,10 @@ export class ProcessTable {
       return;
     }
     const found = findSpawned(record, this.#options.ownCgroup, (pid) => this.#onChildExit.has(pid));
-    if (found === undefined) this.#options.store.removeHeld(id);
-    else if (pidFile === undefined) this.#hold({ ...record, ...found });
+    if (found === undefined) {
+      this.#options.store.removeHeld(id);
+      this.#options.outputs.end(id);
+    } else if (pidFile === undefined) this.#hold({ ...record, ...found });
     else this.#recoverRuntime(record, pidFile, found.pid, found.startTime);
   }
 

@@ -1,38 +1,58 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError } from '../../errors.js';
+import type { LogChunk } from '../../service.js';
 import type { Answer, Client, Context } from '../command.js';
 
 const POLL_MS = 250;
 
-/** Text as it came; with --json one document, or with --json --follow one line of JSON for each piece. */
+/** Bytes as they came; with --json one document, or with --json --follow one line of JSON for each piece. */
 export async function run(context: Context): Promise<Answer> {
   const id = context.args[0] ?? '';
   const follow = context.flag('follow');
+  const encoding = context.json ? 'text' : 'base64';
   const client = await context.client();
   let text = '';
-  let offset = 0;
+  let offset: number | undefined;
   for (;;) {
     // Before the output, so that an end seen here means that nothing can come after what is read next.
     const ended = follow ? await hasEnded(client, id) : true;
     for (let end = false; !end; ) {
-      const chunk = await read(client, id, offset, follow && offset > 0);
+      const chunk = await read(client, { id, offset: offset ?? 0, encoding }, follow && offset !== undefined);
       if (chunk === undefined) return { document: undefined, text: '' };
+      // What was rotated away before the first look is not missed.
+      const missing = offset === undefined ? 0 : (chunk.missing ?? 0);
       end = chunk.end || chunk.next === offset;
       offset = chunk.next;
-      if (chunk.text === '') continue;
-      if (!context.json) await context.host.out(chunk.text);
-      else if (follow) await context.host.out(`${JSON.stringify({ text: chunk.text, next: chunk.next })}\n`);
-      else text += chunk.text;
+      if (!context.json) await print(context, chunk, missing);
+      else if (!follow) text += chunk.text;
+      else if (chunk.text !== '') await context.host.out(`${JSON.stringify(lineOf(chunk, missing))}\n`);
     }
-    if (ended) return { document: follow ? undefined : { id, text, next: offset }, text: '' };
+    if (ended) return { document: follow ? undefined : { id, text, next: offset ?? 0 }, text: '' };
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
 }
 
+async function print({ host }: Context, { base64 = '' }: LogChunk, missing: number): Promise<void> {
+  if (missing > 0) {
+    await host.out(
+      `\nberth: ${missing} bytes of output are missing here: they were rotated away before they were read\n`,
+    );
+  }
+  if (base64 !== '') await host.out(Buffer.from(base64, 'base64'));
+}
+
+function lineOf({ text, next }: LogChunk, missing: number): object {
+  return missing > 0 ? { text, next, missing } : { text, next };
+}
+
 /** Undefined when the workload went away while it was followed, which is an end like any other. */
-async function read(client: Client, id: string, offset: number, mayBeGone: boolean) {
+async function read(
+  client: Client,
+  params: { readonly id: string; readonly offset: number; readonly encoding: 'text' | 'base64' },
+  mayBeGone: boolean,
+): Promise<LogChunk | undefined> {
   try {
-    return await client.call('workload.logs', { id, offset });
+    return await client.call('workload.logs', params);
   } catch (error) {
     if (mayBeGone && error instanceof BerthError && error.code === 'not_found') return undefined;
     throw error;

@@ -111,6 +111,8 @@ export function fakeAgent(answers: Answers, kept: readonly BerthEvent[] = []): F
 export interface Outcome {
   readonly exit: number;
   readonly out: string;
+  /** The same, byte by byte. */
+  readonly bytes: Buffer;
   readonly err: string;
 }
 
@@ -122,7 +124,7 @@ export interface RunOptions extends Partial<Host> {
 /** Runs one command line. Without an agent the connection is refused. */
 export async function berth(line: string | readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { agent, input, ...over } = options;
-  let out = '';
+  const written: Buffer[] = [];
   let err = '';
   const host: Host = {
     env: {},
@@ -130,7 +132,7 @@ export async function berth(line: string | readonly string[], options: RunOption
     errIsTerminal: false,
     now: () => NOW,
     out: async (text) => {
-      out += text;
+      written.push(typeof text === 'string' ? Buffer.from(text) : Buffer.from(text));
     },
     err: async (text) => {
       err += text;
@@ -148,7 +150,8 @@ export async function berth(line: string | readonly string[], options: RunOption
   };
   const argv = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;
   const exit = await runCli(host, argv);
-  return { exit, out, err };
+  const bytes = Buffer.concat(written);
+  return { exit, out: bytes.toString('utf8'), bytes, err };
 }
 
 /** An agent where a workload goes through these views, one step for each event. */

@@ -171,7 +171,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     portsTaken: (ports) => ports.filter((port) => host.listening.has(keyOf(port))),
     density,
     journal,
-    output: new OutputStore(config.paths.state, 1 << 20),
+    output: new OutputStore({ ...config.paths, maxBytes: 1 << 20 }),
     events: { append },
     observer: {
       started: () => undefined,

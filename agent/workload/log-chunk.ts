@@ -1,0 +1,23 @@
+// A piece of output as the protocol carries it.
+import type { LogChunk, LogOptions } from '../service.js';
+import type { OutputPiece } from './output.js';
+
+export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): LogChunk {
+  const { bytes, end, missing, next } = piece;
+  const more = missing > 0 ? { missing } : {};
+  if (encoding === 'base64') return { next, text: '', base64: bytes.toString('base64'), end, ...more };
+  const kept = wholeCharacters(bytes);
+  const cut = bytes.length - kept.length;
+  return { next: next - cut, text: kept.toString('utf8'), end: end && cut === 0, ...more };
+}
+
+/** Cuts an incomplete UTF-8 sequence off the end; it comes with the next chunk. */
+function wholeCharacters(bytes: Buffer): Buffer {
+  for (let back = 1; back <= Math.min(4, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const need = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return need > back && bytes.length > back ? bytes.subarray(0, bytes.length - back) : bytes;
+  }
+  return bytes;
+}
