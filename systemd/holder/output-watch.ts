@@ -29,12 +29,13 @@ export class OutputWatch {
   }
 
   arm(fd: number, token: number): void {
+    if (this.#closed) return;
     this.#epoll.modify(fd, { token, events: EPOLLIN | EPOLLONESHOT });
   }
 
   /** To be called before `fd` is closed. */
   remove(fd: number): void {
-    this.#epoll.remove(fd);
+    if (!this.#closed) this.#epoll.remove(fd);
   }
 
   /** Synchronous: a process that exits would wait for the thread for ever. */
@@ -48,7 +49,7 @@ export class OutputWatch {
     while (!this.#closed) {
       const events = await this.#waiter.wait(this.#epoll.fd);
       const tokens = events.map(({ token }) => token).filter((token) => token !== WAKE);
-      if (tokens.length > 0) this.#onReady(tokens);
+      if (tokens.length > 0 && !this.#closed) this.#onReady(tokens);
     }
     this.#epoll.close();
     closeDescriptor(this.#wake.read);

@@ -132,6 +132,8 @@ export class Outputs {
     clearTimeout(this.#turn);
     clearTimeout(this.#retry);
     this.#watch?.close();
+    for (const { pipe } of this.#byId.values()) pipe.close();
+    this.#byId.clear();
   }
 
   #add(id: string, target: OutputTarget, lost: LostOutput | undefined): Entry {
