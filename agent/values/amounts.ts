@@ -1,6 +1,6 @@
 // Amounts as people write them: sizes, durations, cores. One zod type each, for specs, configuration and protocol alike.
 import * as z from 'zod';
-import { exactDuration, parseCores, parseDuration, parseSize } from '../workload/units.js';
+import { exactDuration, formatSize, parseCores, parseDuration, parseSize } from '../workload/units.js';
 
 /** Ten years. Longer waits are a slip of the finger, and dates beyond the year 275760 do not exist. */
 export const LONGEST = '3650d';
@@ -50,9 +50,13 @@ export function microseconds(least: number, most: number) {
 
 const SIZE_RULE = 'must be a size such as "512Mi" or "1G", below 8192Ti';
 
-/** Kept as text, for the configuration. Read it with parseSize. */
-export function sizeText() {
-  return z.string().refine((text) => parseSize(text) !== undefined, SIZE_RULE);
+/** Kept as text, for the configuration. Read it with parseSize. `least` in bytes. */
+export function sizeText(least = 0) {
+  const tooSmall = `must be at least ${formatSize(least)}`;
+  return z
+    .string()
+    .refine((text) => parseSize(text) !== undefined, SIZE_RULE)
+    .refine((text) => (parseSize(text) ?? least) >= least, tooSmall);
 }
 
 /** A checked value is the number of bytes. */

@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { endsOf, LEAST_OUTPUT_LIMIT, olderOf } from '../../systemd/holder/output-file.js';
+import { endsOf, olderOf } from '../../systemd/holder/output-file.js';
 import { outputPipeOf } from '../../systemd/holder/outputs.js';
 
 /** Bytes of an output. */
@@ -36,7 +36,7 @@ export class OutputStore {
   constructor(options: { readonly state: string; readonly runtime: string; readonly maxBytes: number }) {
     this.#directory = join(options.state, 'logs');
     this.#runtime = options.runtime;
-    this.limit = Math.max(LEAST_OUTPUT_LIMIT, options.maxBytes);
+    this.limit = options.maxBytes;
   }
 
   async setup(): Promise<void> {

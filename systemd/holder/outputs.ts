@@ -1,7 +1,7 @@
 // Output of all workloads, read from their FIFOs and written with a bound as it comes.
 //
 // A process has its FIFO open for reading and writing: with no holder alive it blocks when the pipe is full, and gets no SIGPIPE.
-// Each pipe has at most one turn of 64 KiB in 8 ms, which bounds one writer to about 8 MiB/s, and all pipes together have 512 KiB
+// Each pipe has at most one turn of 64 KiB in 8 ms (8 MiB/s is the most one writer can get), and all pipes together have 512 KiB
 // and 32 turns, in the order in which they became readable. The writer is held back by its pipe. An idle workload costs nothing.
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
