@@ -36,6 +36,15 @@ export const agent: readonly PanelRow[] = [
     [rate('berth_control_events_total', HOST), 'events'],
     [rate('berth_journal_writes_total', HOST), 'journal entries'],
   ]),
+  graph(
+    'Housekeeping',
+    'Time since each chore of the agent last went well; above 60 s it fails or is late: `journalctl -u berth -p warning`.',
+    's',
+    [[`max by (instance, chore) (berth_housekeeping_age_seconds{${HOST}})`, '{{instance}} {{chore}}']],
+  ),
+  graph('Housekeeping runs', 'Runs of chores by result.', 'short', [
+    [events('berth_housekeeping_runs_total', HOST, 'chore, result'), '{{chore}} {{result}}'],
+  ]),
   graph('Reconciler', 'Time of one pass over a workload.', 's', [
     [quantile(0.5, 'berth_reconcile_duration_seconds'), 'p50'],
     [quantile(0.99, 'berth_reconcile_duration_seconds'), 'p99'],

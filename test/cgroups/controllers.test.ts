@@ -24,8 +24,8 @@ test('no limits need no controller and no write', (t) => {
   t.deepEqual(controllersNeeded({ cpu: {} }), []);
 });
 
-test('a sliver of cpu is raised to the smallest quota the kernel takes', (t) => {
-  t.deepEqual(planValues({ cpu: { max: 0.001 } }), [{ file: 'cpu.max', value: '1000 100000' }]);
+test('a sliver of cpu has the longest period, as the kernel takes no quota below 1 ms', (t) => {
+  t.deepEqual(planValues({ cpu: { max: 0.001 } }), [{ file: 'cpu.max', value: '1000 1000000' }]);
 });
 
 test('oom.group can be refused', (t) => {

@@ -1,4 +1,4 @@
-// 100,000 random operations against a model that adds everything up anew: the running sums are never wrong, nothing is
+// Tens of thousands of random operations against a model that adds everything up anew: the running sums are never wrong, nothing is
 // granted that does not fit, and a crash at any moment loses and invents nothing.
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
@@ -10,7 +10,8 @@ import { temporaryDirectory } from '../../runner/temporary.js';
 import { specOf } from '../workload/fake-world.js';
 import { FakeClock } from './fake-clock.js';
 
-const OPERATIONS = 100_000;
+/** BERTH_LEDGER_STEPS=100000 tries more of them. */
+const OPERATIONS = Number(process.env.BERTH_LEDGER_STEPS ?? 25_000);
 const TENANTS = ['a', 'b', 'c', 'd'];
 const CLASSES = ['guaranteed', 'burstable', 'besteffort'] as const;
 const MINUTE = 60_000;
@@ -222,7 +223,7 @@ class Model {
   }
 }
 
-test('a hundred thousand operations with crashes, changed tenants and clocks that jump keep the ledger right', (t) => {
+test('thousands of operations with crashes, changed tenants and clocks that jump keep the ledger right', (t) => {
   const model = new Model(20_261_127);
   for (let n = 0; n < OPERATIONS; n++) {
     model.step();
@@ -233,7 +234,7 @@ test('a hundred thousand operations with crashes, changed tenants and clocks tha
   }
   t.deepEqual(model.mismatches(), []);
   t.log(`${model.granted} granted, ${model.refused} refused, ${model.crashes} crashes`);
-  t.true(model.granted > 10_000 && model.refused > 5000 && model.crashes > 1000);
+  t.true(model.granted > OPERATIONS / 10 && model.refused > OPERATIONS / 20 && model.crashes > OPERATIONS / 100);
   for (const id of [...model.durable.keys()]) model.density.release(id);
   t.true(
     model.density.ledger.rows().every(({ committed, reserved }) => committed === 0 && reserved === 0),

@@ -96,6 +96,7 @@ async function hangUp(prediction: LivePrediction, mode: string): Promise<string[
     ...{ prediction, world, facts: { cpusOnline: 2 } },
     events: { append: ({ type }: { type: string }) => events.push(type) },
     governor: { configure: () => {} },
+    late: { governor: undefined },
     limits: { reload: async () => new Map() },
     pressure: { configure: async () => {} },
   };
