@@ -111,8 +111,6 @@ export function fakeAgent(answers: Answers, kept: readonly BerthEvent[] = []): F
 export interface Outcome {
   readonly exit: number;
   readonly out: string;
-  /** The same, byte by byte. */
-  readonly bytes: Buffer;
   readonly err: string;
 }
 
@@ -132,7 +130,7 @@ export async function berth(line: string | readonly string[], options: RunOption
     errIsTerminal: false,
     now: () => NOW,
     out: async (text) => {
-      written.push(typeof text === 'string' ? Buffer.from(text) : Buffer.from(text));
+      written.push(Buffer.from(text));
     },
     err: async (text) => {
       err += text;
@@ -150,8 +148,7 @@ export async function berth(line: string | readonly string[], options: RunOption
   };
   const argv = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;
   const exit = await runCli(host, argv);
-  const bytes = Buffer.concat(written);
-  return { exit, out: bytes.toString('utf8'), bytes, err };
+  return { exit, out: Buffer.concat(written).toString('utf8'), err };
 }
 
 /** An agent where a workload goes through these views, one step for each event. */
