@@ -159,12 +159,14 @@ function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
   return new Supervision({ holder: rooms.holder, conditions, log, launch });
 }
 
-/** A ping only when the loop turns and holder, cgroup tree and network worker have answered since the last one. */
+/**
+ * A ping only when the loop turns, and cgroup tree and network worker have answered since the last one. Not the supervisor:
+ * a restart of the agent does not mend that one, and its condition (supervision.ts) needs an agent that tells it.
+ */
 function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | undefined {
   const interval = watchdogIntervalMs();
   if (interval === undefined) return undefined;
   const probe = new Probe({
-    holder: () => rooms.holder.hello(),
     network: () => rooms.network.ping(),
     cgroups: async () => rooms.cgroups.populated('holder'),
   });
