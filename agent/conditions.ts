@@ -1,5 +1,6 @@
 // Standing problems of the node: what node.describe, readyz, doctor, metrics and the status page show alike. A part of
 // the agent either raises a condition and clears it, or is a source that is evaluated whenever somebody asks.
+import { reportOf } from './errors.js';
 import type { Condition } from './service.js';
 import type { EventPort, Log } from './workload/ports.js';
 
@@ -17,8 +18,10 @@ export class Conditions {
 
   /** Holds until `clear`. Raising it again replaces its text and is not announced again. */
   raise(condition: Condition): void {
+    const isNew = !this.#raised.has(condition.code);
     this.#raised.set(condition.code, condition);
-    this.announce();
+    // Each write that fails raises it again: the sources are not all asked for that.
+    if (isNew) this.announce();
   }
 
   /** Nothing where it was not raised. */
@@ -26,13 +29,13 @@ export class Conditions {
     if (this.#raised.delete(code)) this.announce();
   }
 
-  /** `source` is called each time that somebody asks: it must be cheap and must not throw. */
+  /** `source` is called each time that somebody asks: it must be cheap. One that throws is a condition itself. */
   add(source: () => readonly Condition[]): void {
     this.#sources.push(source);
   }
 
   all(): readonly Condition[] {
-    return [...this.#raised.values(), ...this.#sources.flatMap((source) => source())];
+    return [...this.#raised.values(), ...this.#sources.flatMap(evaluated)];
   }
 
   /** Whether no condition keeps the node from its work. */
@@ -56,5 +59,21 @@ export class Conditions {
       this.#log.info({ condition: code, severity }, `no longer: ${title}`);
       this.#events.append({ type: 'condition.cleared', data: { code, severity, title } });
     }
+  }
+}
+
+function evaluated(source: () => readonly Condition[]): readonly Condition[] {
+  try {
+    return source();
+  } catch (error) {
+    const { message, hint } = reportOf(error);
+    return [
+      {
+        ...{ code: 'condition_unreadable', severity: 'warning' },
+        title: 'A condition of the node cannot be evaluated',
+        why: message,
+        fix: hint,
+      },
+    ];
   }
 }

@@ -47,3 +47,27 @@ test('only a condition that says so blocks readiness', (t) => {
   conditions.raise(FULL);
   t.false(conditions.ready);
 });
+
+test('a source that throws is a condition, and hides no other', (t) => {
+  const { conditions } = build();
+  conditions.add(() => {
+    throw new Error('no such directory');
+  });
+  conditions.add(() => [FULL]);
+  const [unreadable, full] = conditions.all();
+  t.like(unreadable, { code: 'condition_unreadable', why: 'no such directory' });
+  t.is(full?.code, 'disk_full');
+});
+
+test('raising what holds already asks no source', (t) => {
+  const { conditions } = build();
+  let asked = 0;
+  conditions.add(() => {
+    asked += 1;
+    return [];
+  });
+  conditions.raise(FULL);
+  const once = asked;
+  conditions.raise({ ...FULL, why: 'EDQUOT' });
+  t.is(asked, once);
+});
