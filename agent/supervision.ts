@@ -62,8 +62,10 @@ export class Supervision {
     if (dead && this.#ports.launch !== undefined)
       return { title, why: `${who} has ended`, fix: 'berth starts it again; its log is holder.log in paths.runtime.' };
     if (dead) return { title, why: `${who} has ended`, fix: 'Run `systemctl start berth-workloads`.' };
-    const why = state === 'T' ? 'is stopped by a signal' : `has not answered for ${ANSWER_MS} ms`;
-    return { title, why: `${who} ${why}`, fix: `Let it go on: \`kill -CONT ${this.#pid}\`.` };
+    if (state === 'T')
+      return { title, why: `${who} is stopped by a signal`, fix: `Let it go on: \`kill -CONT ${this.#pid}\`.` };
+    const fix = `See what it waits for: \`cat /proc/${this.#pid}/stack\`. Workloads run on meanwhile.`;
+    return { title, why: `${who} has not answered for ${ANSWER_MS} ms`, fix };
   }
 }
 
