@@ -95,7 +95,7 @@ if [ "$1" = purge ]; then
 		nft delete table bridge berth 2>/dev/null || true
 		restore_ceilings
 		restore_forwarding
-		rm -rf /var/lib/berth /run/berth
+		rm -rf /var/lib/berth /run/berth /run/berth-agents
 		rmdir --ignore-fail-on-non-empty /etc/berth/berth.d /etc/berth 2>/dev/null || true
 	fi
 fi
