@@ -92,7 +92,11 @@ export const ERRORS = {
   cannot_connect: { exit: 5, rpc: -32044, hint: 'Is the agent running? `systemctl status berth`, or pass --connect.' },
   rate_limited: { exit: 1, rpc: -32045, hint: 'Send fewer requests at once.' },
   message_too_large: { exit: 2, rpc: -32046, hint: 'Split the request.' },
-  reply_too_large: { exit: 2, rpc: -32080, hint: 'Ask for less at once: one tenant, one state, or entries since a later moment.' },
+  reply_too_large: {
+    exit: 2,
+    rpc: -32080,
+    hint: 'Ask for less at once: one tenant, one state, or entries since a later moment.',
+  },
   shutting_down: { exit: 1, rpc: -32047, hint: 'Try again when the agent is back.' },
   internal: {
     exit: 1,
