@@ -79,7 +79,7 @@ export class OwnAgent {
   berth(
     args: readonly string[],
     input?: unknown,
-    options: { env?: NodeJS.ProcessEnv; uid?: number; gid?: number } = {},
+    options: { env?: NodeJS.ProcessEnv; uid?: number; gid?: number; timeout?: number } = {},
   ) {
     const [program = '', ...rest] = [...(this.#settings.prefix ?? []), process.execPath, MAIN, ...args];
     const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
@@ -87,9 +87,14 @@ export class OwnAgent {
     return spawnSync(program, rest, { env, encoding: 'utf8', ...stdin, ...options });
   }
 
-  /** Stops it and takes away what outlives it on purpose: the holder and the cgroups. */
+  /** Stops it and takes away what outlives it on purpose: workloads, the holder, the cgroups and the tables. */
   async end(): Promise<void> {
+    if (this.#process?.exitCode === null && this.#process.signalCode === null)
+      this.berth(['workload', 'delete', '--all', '--now'], undefined, { timeout: 30_000 });
     await this.kill('SIGTERM');
+    const table = this.env.BERTH_NETWORK_TABLE;
+    if (table !== undefined)
+      for (const family of ['inet', 'bridge']) this.#host(['/usr/sbin/nft', 'delete', 'table', family, table]);
     this.#turn?.stdin?.end();
     const mount = findHierarchy()?.mount;
     if (mount === undefined) return;
@@ -99,6 +104,12 @@ export class OwnAgent {
     await tree.waitEmpty('holder', { timeoutMs: 10_000 });
     await tree.remove('holder');
     spawnSync('find', [root, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
+  }
+
+  /** On the host of the agent; what fails there had nothing to do. */
+  #host(command: readonly string[]): void {
+    const [program = '', ...rest] = [...(this.#settings.prefix ?? []), ...command];
+    spawnSync(program, rest);
   }
 }
 
