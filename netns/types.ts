@@ -206,7 +206,16 @@ export interface LinkStats {
   readonly txDropped: number;
 }
 
-export const DROP_REASONS = ['spoofed', 'egress', 'metadata', 'isolation', 'host', 'connections', 'packets'] as const;
+export const DROP_REASONS = [
+  'spoofed',
+  'egress',
+  'metadata',
+  'isolation',
+  'host',
+  'connections',
+  'packets',
+  'midstream',
+] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Packets that the firewall has dropped of one sandbox, by its host link. */

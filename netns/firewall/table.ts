@@ -61,6 +61,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
       ...REASONS.inet.flatMap((reason) => dropChain(`drop_${reason}`, reason, 'iifname')),
       ...dropChain('drop_connections_in', 'connections', 'oifname'),
       ...dropChain('drop_packets_in', 'packets', 'oifname'),
+      ...dropChain('drop_midstream_in', 'midstream', 'oifname'),
 
       // Before connection tracking: what is forged or too much costs no entry there.
       ...base('prerouting', 'type filter hook prerouting priority raw', [
@@ -91,6 +92,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         'ct state established,related accept',
         // Where br_netfilter is loaded, as Docker does, frames between ports come by here as well.
         ...bridges.map(({ name }) => `iifname "${name}" oifname "${name}" accept`),
+        'ct state new tcp flags & (fin | syn | rst | ack) != syn jump midstream',
         `iifname ${ours} jump leaving`,
         'ip saddr @bridged jump leaving',
         'ip6 saddr @bridged6 jump leaving',
@@ -109,6 +111,15 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         `oifname ${ours} iifgroup . oifgroup != @groups goto drop_isolation`,
         'ip daddr @bridged goto drop_isolation',
         'ip6 daddr @bridged6 goto drop_isolation',
+      ]),
+      // A connection that was forgotten, because its workload may not have it any more, comes back with its other end's next
+      // packet (nf_conntrack_tcp_loose), as one that the other end has opened. Only the workload's own packets are asked.
+      // What came to a published port goes on: the workload itself ends what it does not know.
+      ...chain('midstream', [
+        'ct status dnat return',
+        `oifname ${ours} goto drop_midstream_in`,
+        'ip daddr @bridged goto drop_midstream_in',
+        'ip6 daddr @bridged6 goto drop_midstream_in',
       ]),
       ...chain('offered', [`ct state new add @${TRAFFIC.offered} { meta nfproto counter }`]),
 

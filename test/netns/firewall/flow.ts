@@ -1,7 +1,8 @@
 // Flows that go on while the rules change, as a process. `client` takes one question a line, as JSON; those with the same
 // `from` are one flow: the same port, and for TCP the same connection for as long as it lasts. It prints who answered,
 // `silence`, or `ended` for a connection that carries no more. `server NAME PORT...` answers
-// everything with its name, and on all but the first port with `NAME-PORT`.
+// everything with its name, and on all but the first port with `NAME-PORT`. Over TCP it also speaks unasked, blanks, as
+// whoever streams does: a packet of the other end is not to bring back what is forgotten.
 import { createSocket } from 'node:dgram';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -64,14 +65,19 @@ function connections(address: string, port: number, from: number): Ask {
       };
       const timer = setTimeout(() => settle(fresh ? 'silence' : 'ended'), waitMs);
       for (const end of ['error', 'close']) socket.once(end, () => settle(fresh ? 'silence' : 'ended'));
-      socket.once('data', (data) => settle(String(data).split(' ')[0] ?? ''));
+      socket.on('data', (data) => {
+        const [who = ''] = String(data).trim().split(' ');
+        if (who !== '') settle(who);
+      });
       socket.write('1');
     });
 }
 
 function serve(name: string, port: number): void {
   createServer((socket) => {
+    const speaking = setInterval(() => socket.write(' '), 50);
     socket.on('error', () => undefined);
+    socket.on('close', () => clearInterval(speaking));
     socket.on('data', (data) => socket.write(`${name} ${data}`));
   }).listen(port, '::', () => {
     const socket = createSocket({ type: 'udp6' });
