@@ -18,6 +18,7 @@ import { type HostFacts, probeHost } from './host/facts.js';
 import type { Inventory } from './host/inventory.js';
 import type { LimitStatus } from './host/limit-checks.js';
 import { NETWORK_CHECKS, type NetworkStatus } from './host/network-checks.js';
+import { lookAtHost } from './host-look.js';
 import type { HostUse } from './metrics/host-load.js';
 import { type SampleView, type TopDocument, topRow } from './metrics/top.js';
 import type { PoolConflict } from './network/conflicts.js';
@@ -300,7 +301,8 @@ export class Agent implements AgentService {
   }
 
   async #examine(): Promise<readonly Condition[]> {
-    await Promise.all([this.#parts.reaper.sweep({ now: false }), this.#parts.health.refresh()]);
+    const { reaper, health, world } = this.#parts;
+    await lookAtHost({ reaper, health, log: world.log });
     const { kvm } = this.#parts.facts;
     const facts = await probeHost({ binaries: this.#binaries });
     this.#binaries = facts.binaries;

@@ -160,14 +160,14 @@ function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
 }
 
 /**
- * A ping only when the loop turns, and cgroup tree and network worker have answered since the last one. Not the supervisor:
- * a restart of the agent does not mend that one, and its condition (supervision.ts) needs an agent that tells it.
+ * A ping only when the loop turns, and the cgroup tree has answered since the last one. Not the supervisor and not the
+ * network worker, which waits in the kernel: a restart of the agent mends neither, and their conditions need an agent that
+ * tells them.
  */
 function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | undefined {
   const interval = watchdogIntervalMs();
   if (interval === undefined) return undefined;
   const probe = new Probe({
-    network: () => rooms.network.ping(),
     cgroups: async () => rooms.cgroups.populated('holder'),
   });
   const ping = async (): Promise<void> => {

@@ -85,6 +85,11 @@ export const ERRORS = {
   },
   state_damaged: { exit: 1, rpc: -32038, hint: 'The file was set aside beside its place; nothing else was lost.' },
   holder_unavailable: { exit: 1, rpc: -32039, hint: 'Run `systemctl start berth-workloads`.' },
+  network_unavailable: {
+    exit: 1,
+    rpc: -32058,
+    hint: 'Try again when `berth doctor` no longer has the condition network_unavailable.',
+  },
   not_root: { exit: 6, rpc: -32040, hint: 'Run the agent as root, or as the systemd service.' },
   not_permitted: { exit: 6, rpc: -32041, hint: 'Use credentials whose scope covers this tenant.' },
   stale_epoch: { exit: 6, rpc: -32042, hint: 'A newer instance of this scheduler is connected; step back.' },

@@ -38,7 +38,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
     },
     {
       ...{ name: 'reaper', does: 'look for orphans' },
-      work: () => (sweeps.due() ? reaper.sweep({ now: false }) : undefined),
+      work: (signal) => (sweeps.due() ? reaper.sweep({ now: false, signal }) : undefined),
     },
     { ...{ name: 'quarantine', does: 'keep what orphans hold from others' }, work: () => keepOut(parts) },
     // Also what a crash has cut short, and what others have changed while no agent was there.

@@ -30,7 +30,7 @@ export type Call =
   | { readonly method: 'held'; readonly strays: readonly Stray[] }
   | { readonly method: 'audit' | 'sweep'; readonly networks: readonly SandboxNetwork[] }
   | { readonly method: 'stats'; readonly linkPrefix: string }
-  | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'ping' | 'close' };
+  | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'close' };
 
 /** What each call answers with; `remove` has one entry for each removal. */
 export interface Results {
@@ -55,7 +55,6 @@ export interface Results {
   readonly drops: Drops[];
   readonly interference: Interference;
   readonly watch: undefined;
-  readonly ping: undefined;
   readonly close: undefined;
 }
 

@@ -1,5 +1,6 @@
 // The room itself: a face for the worker that never blocks the caller's thread.
 import { Worker } from 'node:worker_threads';
+import type { Deadlines } from './deadlines.js';
 import type { Hint } from './monitor/hints.js';
 import type { Call } from './protocol.js';
 import { RemovalQueue } from './removal-queue.js';
@@ -14,6 +15,8 @@ export interface NetworkRoomOptions {
   readonly onCrash?: (error: Error) => void;
   /** Told when a slot could not be made (it is tried again after a while) or not be used again (it is deleted). */
   readonly onSlotError?: (error: unknown) => void;
+  /** For tests. */
+  readonly deadlines?: Partial<Deadlines>;
 }
 
 const NO_SLOTS: SlotCounts = { ready: { veth: 0, tap: 0 }, handedOut: 0, recycled: 0, discarded: 0, names: [] };
@@ -23,13 +26,22 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
   let settings: RoomSettings | undefined;
   let pool: SlotPool | undefined;
   let mayRefill = () => true;
+  const listeners: (() => void)[] = [];
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
   const watchers: ((hints: readonly Hint[]) => void)[] = [];
   const client = new WorkerClient({
     start: () =>
       options.workerUrl === undefined
         ? new Worker(new URL('./worker.js', import.meta.url))
         : new Worker(options.workerUrl),
-    onCrash: options.onCrash ?? (() => {}),
+    onCrash: (error) => {
+      tell();
+      options.onCrash?.(error);
+    },
+    onOverdue: tell,
+    ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines }),
     greeting: () => (settings === undefined ? [] : memory(settings, watchers.length > 0)),
     onHints: (hints) => {
       for (const watcher of watchers) watcher(hints);
@@ -79,12 +91,12 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     refillWhen: (condition) => {
       mayRefill = condition;
     },
-    create: async (network, use) => client.call({ method: 'create', network, use }),
-    update: async (from, to) => client.call({ method: 'update', from, to }),
-    createIsolated: async (netns) => client.call({ method: 'createIsolated', netns }),
+    create: async (network, use, call) => client.call({ method: 'create', network, use }, call),
+    update: async (from, to, call) => client.call({ method: 'update', from, to }, call),
+    createIsolated: async (netns, call) => client.call({ method: 'createIsolated', netns }, call),
     remove,
-    list: async (prefixes) => client.call({ method: 'list', prefixes }),
-    held: async (strays) => client.call({ method: 'held', strays }),
+    list: async (prefixes, call) => client.call({ method: 'list', prefixes }, call),
+    held: async (strays, call) => client.call({ method: 'held', strays }, call),
     audit: async (networks) => client.call({ method: 'audit', networks }),
     sweep: async (networks) => client.call({ method: 'sweep', networks }),
     watch: async (onHints) => {
@@ -94,11 +106,12 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     },
     hostNetworks: async () => client.call({ method: 'hostNetworks' }),
     stats: async (linkPrefix) => client.call({ method: 'stats', linkPrefix }),
-    ping: async () => {
-      await client.call({ method: 'ping' });
-    },
     drops: async () => client.call({ method: 'drops' }),
     interference: async () => client.call({ method: 'interference' }),
+    overdue: () => client.overdue,
+    onOverdue: (listener) => {
+      listeners.push(listener);
+    },
     close: async () => {
       await pool?.close();
       await removals.drained();

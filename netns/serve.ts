@@ -111,8 +111,6 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
       return readHostNetworks(host);
     case 'stats':
       return readStats(host, call.linkPrefix);
-    case 'ping':
-      return undefined;
     case 'drops':
       return readDrops(host, settingsOf(host).table);
     case 'interference':

@@ -241,7 +241,21 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Everything runs on one worker thread; errors are SysError with the kernel's extended acknowledgement text. */
+export interface CallOptions {
+  /** Gives the call up. One that the worker does not have yet is not carried out then. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A call on which the worker has been for longer than it may. */
+export interface Overdue {
+  readonly operation: string;
+  readonly ageMs: number;
+}
+
+/**
+ * Everything runs on one worker thread; errors are SysError with the kernel's extended acknowledgement text. Each call has a
+ * deadline (deadlines.ts): when the worker hangs, calls reject with ETIMEDOUT, new ones at once, until it answers again.
+ */
 export interface NetworkRoom {
   /** Loads the static nft tables, makes the bridges, begins to fill the slots. Idempotent; elements of sets survive. */
   setup(settings: RoomSettings): Promise<void>;
@@ -256,20 +270,23 @@ export interface NetworkRoom {
    * namespace that lives without its name is bound to it again. `use`: this is a repair; what somebody holds is not made
    * anew then, and the call rejects with SysError EBUSY that says so.
    */
-  create(network: SandboxNetwork, use?: Use): Promise<void>;
+  create(network: SandboxNetwork, use?: Use, options?: CallOptions): Promise<void>;
   /** Changes bandwidth and firewall of a sandbox live; the rest of both must be equal. Idempotent. */
-  update(from: SandboxNetwork, to: SandboxNetwork): Promise<void>;
+  update(from: SandboxNetwork, to: SandboxNetwork, options?: CallOptions): Promise<void>;
   /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */
-  createIsolated(netns: string): Promise<void>;
+  createIsolated(netns: string, options?: CallOptions): Promise<void>;
   /** Idempotent: removes links and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
   remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
-  list(prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string }): Promise<OwnedNetwork>;
+  list(
+    prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string },
+    options?: CallOptions,
+  ): Promise<OwnedNetwork>;
   /**
    * For each, who is in the namespace behind it, as a sentence: a process, a descriptor or a socket; null: nobody.
    * One walk through all processes: for removals, not for a timer.
    */
-  held(strays: readonly Stray[]): Promise<(string | null)[]>;
+  held(strays: readonly Stray[], options?: CallOptions): Promise<(string | null)[]>;
   /** Compares sandboxes with the kernel. Changes nothing. */
   audit(networks: readonly SandboxNetwork[]): Promise<Finding[]>;
   /** Removes elements of the firewall that belong to none of `networks`; returns how many. */
@@ -284,11 +301,14 @@ export interface NetworkRoom {
   /** One RTM_GETLINK dump on the host, only links whose name starts with `linkPrefix`. */
   stats(linkPrefix: string): Promise<LinkStats[]>;
   /** What the firewall has dropped, only of links that it has dropped something of. */
-  /** Resolves when the worker has come to it: it turns. Does nothing, however much there is. */
-  ping(): Promise<void>;
   drops(): Promise<Drops[]>;
   interference(): Promise<Interference>;
   /** Removes the nft tables, the bridges that setup made, and ready slots. */
   teardown(settings: RoomSettings): Promise<void>;
+  /** The call that the worker hangs on; undefined: it answers. */
+  overdue(): Overdue | undefined;
+  /** Calls back when `overdue` has come or gone. */
+  onOverdue(listener: () => void): void;
+  /** Finishes what is under way. A worker that hangs is not waited for. */
   close(): Promise<void>;
 }

@@ -25,6 +25,7 @@ import { liveFacts } from '../host/live-facts.js';
 import { LimitRoom } from '../limits/room.js';
 import { briefly } from '../metrics/briefly.js';
 import { Claims } from '../network/claims.js';
+import { workerConditions } from '../network/coded.js';
 import { hostNetworks, requireFreePools } from '../network/conflicts.js';
 import { Drift } from '../network/drift.js';
 import { rememberIn } from '../network/forwarding-before.js';
@@ -104,6 +105,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const disk = new StateDisk({ state, runtime, conditions, refill: () => relief.refill() });
   const chores = new Chores({ conditions, log });
   conditions.add(() => sharedPools(tenure));
+  conditions.add(() => workerConditions(rooms.network));
+  rooms.network.onOverdue(() => conditions.announce());
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();

@@ -10,6 +10,7 @@ import { diskOf } from '../limits/io.js';
 import { Layers } from '../limits/layers.js';
 import type { LimitContext } from '../limits/limits.js';
 import { TenantGroups } from '../limits/tenants.js';
+import { coded } from '../network/coded.js';
 import { portsTaken } from '../network/published.js';
 import { timed } from '../network/timed.js';
 import { Placement } from '../placement/placement.js';
@@ -46,7 +47,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     layers,
     placement: new Placement(readTopology(), settings, layers, { log, written: (id) => late.placed(id) }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
-    network: timed(rooms.network, observer),
+    network: timed(coded(rooms.network), observer),
     holder: rooms.holder,
     claims,
     portsTaken,

@@ -16,8 +16,8 @@ export function timed(network: NetworkPort, observer: Pick<Observer, 'network'>)
   };
   return {
     ...network,
-    create: (sandbox, use) => measure('create', () => network.create(sandbox, use)),
-    update: (from, to) => measure('update', () => network.update(from, to)),
+    create: (...args) => measure('create', () => network.create(...args)),
+    update: (...args) => measure('update', () => network.update(...args)),
     remove: (removal) => measure('remove', () => network.remove(removal)),
   };
 }

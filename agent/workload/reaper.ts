@@ -82,7 +82,7 @@ export class Reaper {
 
   async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
     signal?.throwIfAborted();
-    const found = await this.#withHolders(await this.#find());
+    const found = await this.#withHolders(await this.#find(signal), signal);
     const at = performance.now();
     const present = new Set(found.map(keyOf));
     for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
@@ -115,14 +115,14 @@ export class Reaper {
     }
   }
 
-  async #find(): Promise<Orphan[]> {
+  async #find(signal?: AbortSignal): Promise<Orphan[]> {
     const { cgroups, network, holder, config } = this.#world;
     // The objects are listed before the journal is asked: a workload created in between is then known.
     const [groups, net, held, directories] = await Promise.all([
       cgroups.list(),
-      network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }),
+      network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }, { signal }),
       // What a supervisor that does not answer has is not known: everything counts as in use, and nothing is removed.
-      holder.list({ deadlineMs: LIST_MS }).catch(() => undefined),
+      holder.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
       readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
     ]);
     const busy = new Set(groups.filter((group) => cgroups.populated(group.name)).map((group) => group.id));
@@ -150,7 +150,7 @@ export class Reaper {
   }
 
   /** A namespace may be in use by somebody of whom neither the holder nor a cgroup of ours knows. */
-  async #withHolders(orphans: readonly Orphan[]): Promise<readonly Orphan[]> {
+  async #withHolders(orphans: readonly Orphan[], signal?: AbortSignal): Promise<readonly Orphan[]> {
     const strays = orphans.filter(({ kind }) => kind === 'netns' || kind === 'link');
     if (strays.length === 0) return orphans;
     const held = await this.#world.network.held(
@@ -158,6 +158,7 @@ export class Reaper {
         netns: kind === 'netns' ? name : null,
         hostLink: kind === 'link' ? name : null,
       })),
+      { signal },
     );
     const sentences = new Map(strays.map((orphan, at) => [orphan, held[at] ?? null]));
     return orphans.map((orphan) => {

@@ -63,7 +63,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     world.config.network,
   )) {
     if (!wanted()) return;
-    await inTime(applyStep(step, world), deadline, ms);
+    await inTime(applyStep(step, world, deadline), deadline, ms);
   }
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
   const launch = await inTime(driver.prepare(spec, context), deadline, ms);

@@ -19,7 +19,12 @@ export interface StepPorts {
   readonly tenants: Pick<TenantGroups, 'apply'>;
 }
 
-export async function applyStep(step: Step, { cgroups, network, tenants }: StepPorts): Promise<void> {
+/** `signal`: of the start. */
+export async function applyStep(
+  step: Step,
+  { cgroups, network, tenants }: StepPorts,
+  signal: AbortSignal,
+): Promise<void> {
   switch (step.kind) {
     case 'cgroup':
       await createCgroup(cgroups, step.path);
@@ -28,10 +33,10 @@ export async function applyStep(step: Step, { cgroups, network, tenants }: StepP
       await cgroups.apply(step.path, step.values, { fresh: !cgroups.populated(step.path) });
       return;
     case 'namespace':
-      return network.createIsolated(step.netns);
+      return network.createIsolated(step.netns, { signal });
     case 'network':
       try {
-        await network.create(step.network);
+        await network.create(step.network, undefined, { signal });
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error;
         throw new BerthError('address_in_use', error instanceof Error ? error.message : String(error), {
