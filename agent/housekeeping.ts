@@ -16,6 +16,7 @@ type Parts = Pick<
   | 'late'
   | 'limits'
   | 'manager'
+  | 'observation'
   | 'quarantine'
   | 'reaper'
   | 'rooms'
@@ -24,7 +25,7 @@ type Parts = Pick<
 
 /** In the order in which they are done at the start. */
 export function choresOf(parts: Parts): readonly Chore[] {
-  const { conditions, drift, facts, follow, health, late, limits, manager, reaper, rooms, world } = parts;
+  const { conditions, drift, facts, follow, health, late, limits, manager, observation, reaper, rooms, world } = parts;
   const sweeps = new Calendar(world.config.lifecycle.reap_schedule);
   const ends = new MissedEnds({ holder: world.holder, actors: () => manager.all() });
   return [
@@ -66,6 +67,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
         world.density.look();
       },
     },
+    { ...{ name: 'web', does: 'read web.config_file again' }, work: () => observation.web?.follow() },
     {
       ...{ name: 'conditions', does: 'announce what has changed of its conditions' },
       work: () => conditions.announce(),

@@ -14,8 +14,8 @@ import { Page } from './metrics/page.js';
 import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
 import { Sampler } from './metrics/sampler.js';
-import { startWebServer, type WebServer } from './metrics/server.js';
 import type { Pressure } from './pressure/engine.js';
+import { type Listener, openListener } from './web/listener.js';
 import { isSettled } from './workload/lifecycle.js';
 import type { Manager } from './workload/manager.js';
 import type { Observer } from './workload/ports.js';
@@ -27,7 +27,7 @@ export interface Observation {
   readonly sampler: Sampler;
   readonly samples: Samples;
   /** Undefined when web.listen is empty. */
-  readonly web: WebServer | undefined;
+  readonly web: Listener | undefined;
   /** A workload is deleted: its descriptors and series go at once. */
   forget(id: string): void;
   stop(): Promise<void>;
@@ -142,20 +142,16 @@ export async function observe(parts: Observed): Promise<Observation> {
   };
   const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
   sampler.start();
-  const web =
-    config.web.listen === ''
-      ? undefined
-      : await startWebServer({
-          listen: config.web.listen,
-          exposition: { page, registry: metrics, sampler },
-          status: {
-            metrics: source,
-            workloads: () => manager.records(),
-            latest: (id) => sampler.latest(id),
-            waiting: () => governor.allWaiting(),
-          },
-          onError: (error) => log.warn({ err: error }, 'web request failed'),
-        });
+  const web = await openListener(config, {
+    exposition: { page, registry: metrics, sampler },
+    status: {
+      metrics: source,
+      workloads: () => manager.records(),
+      latest: (id) => sampler.latest(id),
+      waiting: () => governor.allWaiting(),
+    },
+    onError: (error) => log.warn({ err: error }, 'web request failed'),
+  });
   return {
     metrics,
     sampler,

@@ -25,7 +25,23 @@ export function optionalFunc(prototype: string): ((...args: unknown[]) => number
  * calling thread. What it points at must stay where it is. errno(3) is lost.
  */
 export function pooledFunc(prototype: string): (...args: unknown[]) => Promise<number> {
-  const call = libc.func(prototype);
+  return pooled(libc, prototype);
+}
+
+/** As `pooledFunc`, of the first of `libraries` that is installed. Throws the error of the last when none is. */
+export function pooledFuncOf(libraries: readonly string[], prototype: string): (...args: unknown[]) => Promise<number> {
+  let missing: unknown;
+  for (const name of libraries)
+    try {
+      return pooled(koffi.load(name), prototype);
+    } catch (error) {
+      missing = error;
+    }
+  throw missing;
+}
+
+function pooled(library: typeof libc, prototype: string): (...args: unknown[]) => Promise<number> {
+  const call = library.func(prototype);
   return (...args) =>
     new Promise((resolve, reject) => {
       call.async(...args, (error: Error | null, result: number) => (error === null ? resolve(result) : reject(error)));

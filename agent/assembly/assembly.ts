@@ -9,6 +9,7 @@ import { Conditions } from '../conditions.js';
 import { poolsOf, vsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { EventLog } from '../control/event-log.js';
+import { insecureSchedulers } from '../control/insecure.js';
 import { Cordon } from '../cordon.js';
 import { coresOf } from '../density/cores.js';
 import type { Governor } from '../density/governor/governor.js';
@@ -107,6 +108,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   conditions.add(() => sharedPools(tenure));
   conditions.add(() => workerConditions(rooms.network));
   rooms.network.onOverdue(() => conditions.announce());
+  conditions.add(() => insecureSchedulers(config.control.scheduler));
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();

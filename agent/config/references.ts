@@ -22,12 +22,15 @@ export function controlProblems({ control, paths }: Checked): ReferenceProblem[]
       path: ['paths', 'runtime'],
       problem: `is too long: a socket below it, berth.sock, would have ${length} bytes, and the kernel takes ${MOST_SOCKET_PATH}`,
     });
-  for (const [at, { url, token_file }] of control.scheduler.entries())
-    if (token_file !== undefined && isReadable(url))
-      found.push({
-        path: ['control', 'scheduler', String(at), 'url'],
-        problem: 'would send the token where others can read it: use wss://, or a loopback address',
-      });
+  for (const [at, { url, token_file, insecure }] of control.scheduler.entries()) {
+    if (!isReadable(url)) continue;
+    const problem =
+      token_file !== undefined
+        ? 'would send the token where others can read it: use wss://, or a loopback address'
+        : 'is not encrypted: whoever is on the way could command this node. Use wss://, a loopback address, or insecure = true';
+    if (token_file !== undefined || !insecure)
+      found.push({ path: ['control', 'scheduler', String(at), 'url'], problem });
+  }
   return found;
 }
 

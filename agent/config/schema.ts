@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { duration, sizeText } from '../values/amounts.js';
 import { cronExpression } from '../values/cron.js';
-import { headerText, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
+import { headerText, hostName, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
@@ -20,6 +20,9 @@ const path = z
 const scheduler = z.strictObject({
   url: schedulerUrl,
   id: z.string().min(1).max(63).default('scheduler').meta({ description: 'name in logs and metrics' }),
+  insecure: z.boolean().default(false).meta({
+    description: 'allows ws:// to another address than loopback: whoever is on the way can read, and command this node',
+  }),
   token_file: path.optional().meta({ description: 'file with a bearer token' }),
   ca_file: path.optional().meta({ description: 'PEM certificates that sign the scheduler' }),
   cert_file: path.optional().meta({ description: 'PEM client certificate, for mutual TLS' }),
@@ -50,6 +53,13 @@ export const configSchema = z.strictObject({
       listen: listenAddress
         .default('127.0.0.1:9464')
         .meta({ description: 'address of /metrics and health; empty: none' }),
+      hosts: z.array(hostName).default([]).meta({
+        description:
+          'names that clients may call this node by, beside its addresses, localhost, its host name and node.name',
+      }),
+      config_file: path.or(z.literal('')).default('').meta({
+        description: "TLS and basic authentication, as in the web-config.yml of Prometheus' exporters; empty: none",
+      }),
     })
     .prefault({}),
   control: z

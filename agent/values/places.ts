@@ -25,6 +25,13 @@ export const listenAddress = z
     'must be an address with a port up to 65535, such as "127.0.0.1:9464" or "[::1]:9464"; empty for none',
   );
 
+/** RFC 1123, as a Host header has it; compared in lower case. */
+export const hostName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z\d](?:[\w.-]*[a-z\d])?$/i, 'must be a host name without a port, such as "node-1.example.com"')
+  .transform((name) => name.toLowerCase());
+
 /** sun_path holds 108 bytes with its final NUL (unix(7)); Node cuts off what is longer. */
 export const MOST_SOCKET_PATH = 107;
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { startWebServer } from '../../agent/metrics/server.js';
+import { startWebServer } from '../../agent/web/server.js';
 import { panelQueries } from '../../dashboards/queries.js';
 import { MadeUpNode } from '../agent/metrics/fixture.js';
 import { startPrometheus } from './prometheus.js';

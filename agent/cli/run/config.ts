@@ -2,6 +2,7 @@ import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.j
 import { invalid, loadConfig } from '../../config/load.js';
 import { missingFiles } from '../../config/references.js';
 import type { Config } from '../../config/schema.js';
+import { readWebConfig } from '../../web/web-config.js';
 import type { Answer, Context } from '../command.js';
 
 /** Against the routes and addresses of the host this runs on; the agent asks the same at its start. */
@@ -31,6 +32,7 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
     const missing = await missingFiles(config);
     if (missing.length > 0)
       throw invalid(missing.map(({ path, problem }) => ({ origin: loaded.where(path), key: path.join('.'), problem })));
+    if (config.web.config_file !== '') await readWebConfig(config.web.config_file);
     await requireFreePools(config);
     const read = files.length === 0 ? 'no file, defaults only' : files.join(', ');
     return { document: { valid: true, files }, text: `the configuration is valid (${read})\n` };

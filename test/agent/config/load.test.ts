@@ -92,13 +92,13 @@ test('file < drop-ins in name order < environment < flag, with origins', async (
 
 test('tables are merged, lists replaced', async (t) => {
   const { config } = await load(t, {
-    file: '[node.labels]\na = "1"\nb = "1"\n[[control.scheduler]]\nurl = "ws://a"\n[[control.scheduler]]\nurl = "ws://b"\n',
-    dropIns: { 'x.toml': 'node.labels.b = "2"\n[[control.scheduler]]\nurl = "ws://c"\n' },
+    file: '[node.labels]\na = "1"\nb = "1"\n[[control.scheduler]]\nurl = "wss://a"\n[[control.scheduler]]\nurl = "wss://b"\n',
+    dropIns: { 'x.toml': 'node.labels.b = "2"\n[[control.scheduler]]\nurl = "wss://c"\n' },
   });
   t.deepEqual(config.node.labels, { a: '1', b: '2' });
   t.deepEqual(
     config.control.scheduler.map(({ url }) => url),
-    ['ws://c'],
+    ['wss://c'],
   );
 });
 
@@ -170,8 +170,12 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
     'berth.toml:2: control.scheduler.0.url must not hold a secret in its query: name a file in token_file',
   ],
   [
-    '[[control.scheduler]]\nurl = "ws://192.0.2.1"\ntoken_file = "/t"',
+    '[[control.scheduler]]\nurl = "ws://192.0.2.1"\ninsecure = true\ntoken_file = "/t"',
     'berth.toml:2: control.scheduler.0.url would send the token where others can read it: use wss://',
+  ],
+  [
+    '[[control.scheduler]]\nurl = "ws://192.0.2.1"',
+    'berth.toml:2: control.scheduler.0.url is not encrypted: whoever is on the way could command this node',
   ],
   [
     '[density]\nmax_workload = 5',
@@ -203,11 +207,11 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
   ],
   ['[tenant.acme.limits]\nmemory = "1"', 'berth.toml:2: tenant.acme.limits.memory must be at least 1Mi (it is "1")'],
   [
-    '[[control.scheduler]]\nurl = "ws://a"\n[[control.scheduler]]\nid = "b"',
+    '[[control.scheduler]]\nurl = "wss://a"\n[[control.scheduler]]\nid = "b"',
     'berth.toml:3: control.scheduler.1.url is missing',
   ],
   [
-    '[[control.scheduler]]\nurl = "ws://a"\n[[control.scheduler]]\nid = "b"\nurl = "http://b"',
+    '[[control.scheduler]]\nurl = "wss://a"\n[[control.scheduler]]\nid = "b"\nurl = "http://b"',
     'berth.toml:5: control.scheduler.1.url must start with ws:// or wss://',
   ],
   [

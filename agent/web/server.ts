@@ -1,14 +1,24 @@
 // The web listener: metrics, health and the status page. Read-only, so only GET and HEAD.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { BerthError } from '../errors.js';
+import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from '../metrics/exposition.js';
+import { type StatusSource, statusDocument, statusPage } from '../metrics/status.js';
 import { type ListenAddress, parseListenAddress } from '../values/places.js';
-import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from './exposition.js';
-import { type StatusSource, statusDocument, statusPage } from './status.js';
+import { head, PLAIN, send } from './answer.js';
+import { Door } from './door.js';
+import { admits, httpsOptions, secureContext } from './tls.js';
+import { OPEN, type WebConfig } from './web-config.js';
 
 export interface WebOptions {
   /** `web.listen`: `127.0.0.1:9464`, `[::1]:9464`, `:9464`; port 0 takes a free one. */
   readonly listen: string;
+  /** Names of this node that a request may be for, in lower case, beside its addresses and `localhost`. */
+  readonly names?: readonly string[];
+  /** Default: no TLS, everybody is let in. */
+  readonly config?: WebConfig;
   readonly exposition: ExpositionSource;
   readonly status: StatusSource;
   readonly onError?: (error: unknown) => void;
@@ -17,21 +27,33 @@ export interface WebOptions {
 export interface WebServer {
   readonly host: string;
   readonly port: number;
+  /**
+   * Certificates, users and headers from now on. Whether there is TLS, and whom it asks for a certificate, stays. Throws what is
+   * wrong with a certificate.
+   */
+  configure(config: WebConfig): void;
   /** Stops listening, ends idle connections at once and the others after their answer or a second. */
   close(): Promise<void>;
 }
 
-/** Throws `config_invalid` for an address that is none, `socket_in_use` for a taken one, `os_error` for the rest. */
+/**
+ * Throws `config_invalid` for an address that is none and for a certificate or users that cannot be served, `socket_in_use` for
+ * a taken address, `os_error` for the rest.
+ */
 export async function startWebServer(options: WebOptions): Promise<WebServer> {
   const { host, port } = parseListen(options.listen);
+  const door = new Door(options.names ?? [], options.config ?? OPEN);
   const routes = new Routes(options);
-  const server = createServer({ connectionsCheckingInterval: CHECK_MS }, (request, response) => {
-    routes.answer(request, response).catch((error: unknown) => {
+  const server = createListener(options.config ?? OPEN, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
       if (!(error instanceof ClientGone)) options.onError?.(error);
       if (response.headersSent) response.destroy();
-      else send(response, 500, 'text/plain; charset=utf-8', 'internal error\n');
+      else send(response, 500, PLAIN, 'internal error\n');
     });
   });
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (await door.opens(request, response)) await routes.answer(request, response);
+  };
   server.maxConnections = MOST_CONNECTIONS;
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
@@ -43,6 +65,11 @@ export async function startWebServer(options: WebOptions): Promise<WebServer> {
   return {
     host: address.address,
     port: address.port,
+    configure: (config) => {
+      if (config.tls !== undefined && 'setSecureContext' in server)
+        (server as ReturnType<typeof createTlsServer>).setSecureContext(secureContext(config.tls));
+      door.configure(config);
+    },
     close: async () => {
       const closed = once(server, 'close');
       server.close();
@@ -73,6 +100,25 @@ async function listen(server: Server, host: string, port: number, text: string):
     if (code === 'EADDRINUSE')
       throw new BerthError('socket_in_use', `${text} is in use by another program`, { hint, cause: error });
     throw new BerthError('os_error', `cannot listen on ${text}: ${code}`, { hint, cause: error });
+  }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+function createListener({ tls }: WebConfig, handler: Handler): Server {
+  const common = { connectionsCheckingInterval: CHECK_MS };
+  if (tls === undefined) return createServer(common, handler);
+  try {
+    const server = createTlsServer({ ...common, ...httpsOptions(tls) }, handler);
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (!admits(tls, socket)) socket.destroy();
+    });
+    return server;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new BerthError('config_invalid', `the TLS settings of web.config_file cannot be used: ${problem}`, {
+      cause: error,
+    });
   }
 }
 
@@ -143,23 +189,6 @@ const CLOSE_GRACE_MS = 1_000;
 const CHECK_MS = 1_000;
 /** Scrapers, probes and a few people; more are turned away. */
 const MOST_CONNECTIONS = 256;
-const PLAIN = 'text/plain; charset=utf-8';
-
-function head(response: ServerResponse, status: number, type: string, length?: number): void {
-  response.writeHead(status, {
-    'Content-Type': type,
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    ...(length === undefined ? {} : { 'Content-Length': length }),
-  });
-}
-
-/** Node leaves out the body of an answer to HEAD by itself. */
-function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
-  head(response, status, type, Buffer.byteLength(body));
-  response.end(body);
-}
 
 /** Resolves when the kernel has the piece; rejects when the client has gone. */
 function write(response: ServerResponse, piece: Buffer): Promise<void> {

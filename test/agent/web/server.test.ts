@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { BerthError } from '../../../agent/errors.js';
-import { parseListen, startWebServer, type WebServer } from '../../../agent/metrics/server.js';
-import { MadeUpNode } from './fixture.js';
-import { parseText } from './text.js';
+import { parseListen, startWebServer, type WebServer } from '../../../agent/web/server.js';
+import { MadeUpNode } from '../metrics/fixture.js';
+import { parseText } from '../metrics/text.js';
 
 interface Answer {
   readonly status: number;
@@ -162,4 +162,24 @@ test('a taken port and a wrong address are explained', async (t) => {
   t.deepEqual(parseListen('[::1]:9464'), { host: '::1', port: 9464 });
   t.deepEqual(parseListen('localhost:80'), { host: 'localhost', port: 80 });
   t.deepEqual(parseListen(':9464'), { host: '::', port: 9464 });
+});
+
+test('who asks for another node, or for a page of somebody else, is told nothing', async (t) => {
+  const node = new MadeUpNode(1);
+  const server = await serve(node);
+  const refused: readonly (readonly [Record<string, string>, number])[] = [
+    [{ Host: 'attacker.example' }, 421],
+    [{ Origin: 'http://attacker.example' }, 403],
+    [{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' }, 403],
+  ];
+  for (const path of ['/', '/metrics', '/status.json', '/healthz', '/readyz?verbose'])
+    for (const [headers, status] of refused) {
+      const answer = await ask(server, path, 'GET', headers);
+      t.is(answer.status, status, path);
+      t.false(answer.body.toString().includes('berth_'));
+      t.is(answer.headers['access-control-allow-origin'], undefined);
+      t.is(answer.headers['cross-origin-resource-policy'], 'same-origin');
+    }
+  t.is((await ask(server, '/healthz', 'GET', { Host: 'localhost:9464' })).status, 200);
+  await server.close();
 });
