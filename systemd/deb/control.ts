@@ -58,7 +58,7 @@ License: Apache-2.0
 License: MIT
  The full text is in /usr/lib/berth/node_modules/koffi/LICENSE.txt.
 Comment: usr/lib/berth/berth.js also contains the production dependencies named
- in package.json (node-cron, pino, prom-client, smol-toml, systeminformation, ws,
+ in package.json (node-cron, pino, prom-client, smol-toml, systeminformation, ws, yaml,
  zod), each under the MIT, ISC, BSD-3-Clause or Apache-2.0 license.
 `;
 }
