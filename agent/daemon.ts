@@ -90,6 +90,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
   const watchdog = watch(notify, parts);
   const supervision = supervise(parts);
+  late.droppedBytes = () => supervision.droppedBytes;
 
   // What goes wrong is in the log: a signal has no other answer.
   process.on('SIGHUP', () => void reloading.run().catch(() => undefined));

@@ -93,7 +93,7 @@ async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promi
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error(`no answer on ${socket}`)), HOLDER_TIMEOUT_MS);
     const onLog = (message: string): void => log.warn({}, message);
-    const holder = await connectHolder(socket, { signal: late.signal, onLog });
+    const holder = await connectHolder(socket, { signal: late.signal, onLog, keepOutputsIn: runtime });
     clearTimeout(timer);
     return holder;
   } catch (error) {

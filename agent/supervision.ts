@@ -23,10 +23,16 @@ export class Supervision {
   readonly #ending = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #pid: number | undefined;
+  #droppedBytes: number | undefined;
 
   constructor(ports: SupervisionPorts) {
     this.#ports = ports;
     void this.#watch();
+  }
+
+  /** Bytes of output that the supervisor had dropped at its last answer; undefined: it does not count them. */
+  get droppedBytes(): number | undefined {
+    return this.#droppedBytes;
   }
 
   close(): void {
@@ -38,8 +44,9 @@ export class Supervision {
   async look(): Promise<void> {
     const { holder, conditions, launch, log } = this.#ports;
     try {
-      const { pid } = await holder.hello({ deadlineMs: ANSWER_MS, signal: this.#ending.signal });
+      const { pid, droppedBytes } = await holder.hello({ deadlineMs: ANSWER_MS, signal: this.#ending.signal });
       this.#pid = pid;
+      this.#droppedBytes = droppedBytes;
       conditions.clear(CODE);
     } catch {
       if (this.#ending.signal.aborted) return;

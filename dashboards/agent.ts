@@ -45,6 +45,12 @@ export const agent: readonly PanelRow[] = [
   graph('Housekeeping runs', 'Runs of chores by result.', 'short', [
     [events('berth_housekeeping_runs_total', HOST, 'chore, result'), '{{chore}} {{result}}'],
   ]),
+  graph(
+    'Output dropped',
+    'Output of workloads that a full disk refused; a line in each output says how much of it is missing.',
+    'bytes',
+    [[events('berth_output_dropped_bytes_total', HOST, 'instance'), '{{instance}}']],
+  ),
   graph('Reconciler', 'Time of one pass over a workload.', 's', [
     [quantile(0.5, 'berth_reconcile_duration_seconds'), 'p50'],
     [quantile(0.99, 'berth_reconcile_duration_seconds'), 'p99'],

@@ -191,7 +191,10 @@ export async function assemble(config: Config, version: string, log: Log): Promi
         violations: agent.placement().violations.length,
       },
     })),
-    totals: () => ({ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes }),
+    totals: () => ({
+      ...{ reaped: reaper.removed(), requests: late.requests(), journalWrites: world.journal.writes },
+      outputDropped: late.droppedBytes(),
+    }),
   };
   const observation = await observe({
     ...{ world, manager, source, version, facts, pressure, governor },

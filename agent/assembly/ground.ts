@@ -38,6 +38,8 @@ export interface Late {
   foreign: Foreign;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
+  /** Of the output of workloads, by the supervisor. */
+  droppedBytes: () => number | undefined;
   /** The last sample of a workload. */
   latest: (id: string) => Latest | undefined;
   /** Its last minute of pressure. */
@@ -55,6 +57,7 @@ export function nothingYet(): Late {
     ...{
       schedulers: () => [],
       requests: () => [],
+      droppedBytes: () => undefined,
       latest: () => undefined,
       history: () => [],
       reload: () => Promise.reject(new Error('the agent is starting')),

@@ -31,12 +31,14 @@ export interface MetricsSource {
   limits(): LimitFigures;
 }
 
-/** Counts since the start of the agent that others keep. */
+/** Counts that others keep: since the start of the agent where nothing else is said. */
 export interface Totals {
   /** By kind of object; every kind always, zeros included. */
   readonly reaped: Readonly<Record<string, number>>;
   readonly requests: readonly { readonly method: string; readonly result: string; readonly count: number }[];
   readonly journalWrites: number;
+  /** Bytes, since the start of the supervisor; undefined: it has not answered yet, or does not count them. */
+  readonly outputDropped: number | undefined;
 }
 
 /** The state of sampling in seconds, and what it has seen of the host. */
@@ -151,6 +153,12 @@ export function addTotalFamilies(c: Collectors, source: MetricsSource): void {
   c.counter('berth_journal_writes_total', 'Journal entries made durable.', [], () => [
     [{}, source.totals().journalWrites],
   ]);
+  const dropped =
+    'Bytes that workloads wrote to stdout and stderr and that were dropped because their file could not be written.';
+  c.counter('berth_output_dropped_bytes_total', dropped, [], () => {
+    const { outputDropped } = source.totals();
+    return outputDropped === undefined ? [] : [[{}, outputDropped]];
+  });
 }
 
 export function addHousekeepingFamilies(c: Collectors, source: Pick<MetricsSource, 'housekeeping'>): void {

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { SysError } from '../../linux/errors.js';
 import { ANSWER_MS, type RequestOptions, SPAWN_MS, tooLate } from './deadline.js';
 import { readLines } from './lines.js';
+import { OutputKeep } from './output-keep.js';
 import {
   type HeldProcess,
   HOLDER_PROTOCOL,
@@ -24,6 +25,8 @@ export interface ConnectOptions {
   /** Ends the connection: what is waiting rejects with its reason. */
   readonly signal?: AbortSignal;
   readonly onLog?: (message: string) => void;
+  /** The holder's runtime directory: this process keeps the FIFOs in it open, so that a holder's death loses no output. */
+  readonly keepOutputsIn?: string;
 }
 
 interface Waiting {
@@ -57,6 +60,7 @@ class HolderClient implements Holder {
   readonly #waiting = new Map<number, Waiting>();
   readonly #exitListeners = new Set<(process: HeldProcess) => void>();
   readonly #reconnectListeners = new Set<() => void>();
+  readonly #outputs: OutputKeep | undefined;
   readonly #lateListeners = new Set<(process: HeldProcess) => void>();
   /** Spawns that were given up, and may be carried out yet. */
   readonly #late = new Set<number>();
@@ -71,6 +75,7 @@ class HolderClient implements Holder {
   constructor(path: string, options: ConnectOptions) {
     this.#path = path;
     this.#options = options;
+    this.#outputs = options.keepOutputsIn === undefined ? undefined : new OutputKeep(options.keepOutputsIn);
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#connect();
   }
@@ -80,14 +85,19 @@ class HolderClient implements Holder {
   }
 
   async spawn(spawn: SpawnRequest, options?: RequestOptions): Promise<HeldProcess> {
-    return (await this.#request({ op: 'spawn', spawn, token: randomUUID() }, SPAWN_MS, options)) as HeldProcess;
+    const held = (await this.#request({ op: 'spawn', spawn, token: randomUUID() }, SPAWN_MS, options)) as HeldProcess;
+    if (spawn.outputLimit !== undefined) this.#outputs?.started(spawn.id);
+    return held;
   }
 
   async list(options?: RequestOptions): Promise<HeldProcess[]> {
-    return (await this.#request({ op: 'list' }, ANSWER_MS, options)) as HeldProcess[];
+    const all = (await this.#request({ op: 'list' }, ANSWER_MS, options)) as HeldProcess[];
+    this.#outputs?.only(all.map(({ id }) => id));
+    return all;
   }
 
   async forget(id: string, options?: RequestOptions): Promise<void> {
+    this.#outputs?.release(id);
     await this.#request({ op: 'forget', id }, ANSWER_MS, options);
   }
 
@@ -121,6 +131,7 @@ class HolderClient implements Holder {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     clearTimeout(this.#timer);
     this.#socket?.destroy();
+    this.#outputs?.close();
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
   }
@@ -208,7 +219,9 @@ class HolderClient implements Holder {
       return;
     }
     if ('event' in message) {
-      if (message.event === 'exit') for (const listener of this.#exitListeners) listener(message.process);
+      if (message.event !== 'exit') return;
+      this.#outputs?.ended(message.process.id);
+      for (const listener of this.#exitListeners) listener(message.process);
       return;
     }
     const waiting = this.#waiting.get(message.seq);

@@ -102,7 +102,8 @@ async function main(): Promise<void> {
   process.on('SIGCHLD', () => table.reap());
   table.reap();
 
-  const hello = { protocol: HOLDER_PROTOCOL, pid: process.pid, version: process.env.BERTH_VERSION ?? 'development' };
+  const who = { protocol: HOLDER_PROTOCOL, pid: process.pid, version: process.env.BERTH_VERSION ?? 'development' };
+  const hello = () => ({ ...who, droppedBytes: outputs.droppedBytes });
   server = await listen(socket, table, hello, (problem) => log(3, problem));
   process.on('SIGTERM', () => {
     notify.stopping();

@@ -29,6 +29,8 @@ export interface OutputPipeOptions {
   readonly now: () => number;
   /** Output begins to be dropped. */
   readonly onLoss: (id: string, error: unknown) => void;
+  /** So many bytes were dropped. */
+  readonly onDropped: (bytes: number) => void;
 }
 
 /**
@@ -128,7 +130,9 @@ export class OutputPipe {
     const count = Math.min(length, pendingBytes(fd));
     if (count > 0) this.#note(this.#lost + count);
     const moved = moveFromPipe(fd, this.#options.nowhere, undefined, count === 0 ? 1 : count);
-    const missing = this.#lost - count + (typeof moved === 'number' ? moved : 0);
+    const dropped = typeof moved === 'number' ? moved : 0;
+    if (dropped > 0) this.#options.onDropped(dropped);
+    const missing = this.#lost - count + dropped;
     if (missing !== this.#lost) this.#note(missing);
     return moved;
   }

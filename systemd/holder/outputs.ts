@@ -3,7 +3,17 @@
 // A process has its FIFO open for reading and writing: with no holder alive it blocks when the pipe is full, and gets no SIGPIPE.
 // Each pipe has at most one turn of 64 KiB in 8 ms (8 MiB/s is the most one writer can get), and all pipes together have 512 KiB
 // and 32 turns, in the order in which they became readable. The writer is held back by its pipe. An idle workload costs nothing.
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { closeDescriptor } from '../../linux/fd.js';
@@ -21,6 +31,12 @@ const PIPE = '.pipe';
 const LOST = '.lost';
 // Whoever has the descriptor may open it again as /dev/stdout, under any uid. The directory keeps everybody else out.
 const PIPE_MODE = 0o622;
+
+/** A process as the table has it on disk. */
+interface WithOutput {
+  readonly id: string;
+  readonly output?: OutputTarget;
+}
 
 /** What is held of one output. */
 interface Entry {
@@ -50,11 +66,17 @@ export class Outputs {
   #turn: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #lastToken = 0;
+  #droppedBytes = 0;
 
   constructor(options: OutputsOptions) {
     this.#options = options;
     this.#directory = join(options.runtime, DIRECTORY);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Bytes of all outputs that were dropped, by this process. */
+  get droppedBytes(): number {
+    return this.#droppedBytes;
   }
 
   /** A new FIFO; gives back the descriptor that the process is to have, which the caller closes. Throws SysError. */
@@ -75,19 +97,26 @@ export class Outputs {
     return writer;
   }
 
-  /** Goes on where a former holder has left off. To be called once, with what is held. */
-  recover(held: readonly { readonly id: string; readonly output?: OutputTarget }[]): void {
+  /** Goes on where a former holder has left off. To be called once, with what is held and what has ended. */
+  recover(held: readonly WithOutput[], ended: readonly WithOutput[] = []): void {
     const lost = this.#readLost();
     const known = new Set<string>();
-    for (const { id, output } of held) {
-      if (output === undefined) continue;
-      known.add(`${encodeURIComponent(id)}${PIPE}`);
+    const goOn = ({ id, output }: WithOutput): void => {
+      if (output === undefined || known.has(pipeName(id))) return;
+      known.add(pipeName(id));
       try {
         tidyOutput(output);
         this.#read(this.#add(id, output, lost.get(id)));
       } catch (error) {
         this.#options.onProblem(`output of ${id}: ${String(error)}`);
       }
+    };
+    for (const one of held) goOn(one);
+    // The FIFO is there as long as a process has it open that the ended one has left.
+    for (const one of ended) {
+      if (known.has(pipeName(one.id)) || !existsSync(this.#path(one.id, PIPE))) continue;
+      goOn(one);
+      this.end(one.id);
     }
     for (const [id, missing] of lost) if (!this.#byId.has(id)) this.#add(id, missing.target, missing).ended = true;
     for (const name of readdirSync(this.#directory)) {
@@ -142,6 +171,9 @@ export class Outputs {
         ...{ id, target, nowhere: this.#nowhere, lostFile: this.#path(id, LOST) },
         now: this.#options.now ?? (() => performance.now()),
         onLoss: (name, error) => this.#options.onProblem(`output of ${name} is dropped: ${String(error)}`),
+        onDropped: (bytes) => {
+          this.#droppedBytes += bytes;
+        },
       },
       lost,
     );
@@ -240,9 +272,13 @@ export class Outputs {
   }
 }
 
+function pipeName(id: string): string {
+  return `${encodeURIComponent(id)}${PIPE}`;
+}
+
 /** The FIFO of a process whose output the holder writes. */
 export function outputPipeOf(runtime: string, id: string): string {
-  return join(runtime, DIRECTORY, `${encodeURIComponent(id)}${PIPE}`);
+  return join(runtime, DIRECTORY, pipeName(id));
 }
 
 /** A place that cannot be written is told at once, except a full one: there output is dropped, and the process runs. */

@@ -56,6 +56,8 @@ export interface HolderHello {
   readonly protocol: number;
   readonly pid: number;
   readonly version: string;
+  /** Bytes of output that this holder has dropped since its program started; absent: one that does not count them. */
+  readonly droppedBytes?: number;
 }
 
 export type HolderRequest =

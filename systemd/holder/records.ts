@@ -25,6 +25,8 @@ export interface HeldRecord {
 export interface EndedRecord extends HeldProcess {
   readonly boot: string;
   readonly token?: string;
+  /** As in `HeldRecord`: processes that the ended one has left may still write. */
+  readonly output?: OutputTarget;
 }
 
 export interface LoadedRecords {

@@ -19,7 +19,7 @@ export interface HolderServer {
 export function listen(
   path: string,
   table: ProcessTable,
-  hello: HolderHello,
+  hello: () => HolderHello,
   onProblem: (problem: string) => void,
 ): Promise<HolderServer> {
   const clients = new Set<Socket>();
@@ -56,7 +56,7 @@ function serverOf(server: Server, clients: ReadonlySet<Socket>): HolderServer {
   };
 }
 
-function serve(socket: Socket, table: ProcessTable, hello: HolderHello): void {
+function serve(socket: Socket, table: ProcessTable, hello: () => HolderHello): void {
   const refuse = (seq: number, note: string) => {
     const reply: HolderReply = { seq, ok: false, error: { op: 'parse', errno: constants.errno.EINVAL, note } };
     socket.end(`${JSON.stringify(reply)}\n`);
@@ -79,10 +79,10 @@ function serve(socket: Socket, table: ProcessTable, hello: HolderHello): void {
   readLines(socket, MAX_LINE, onLine, () => refuse(0, `line longer than ${MAX_LINE} bytes`));
 }
 
-async function answer(request: ParsedRequest, table: ProcessTable, hello: HolderHello): Promise<unknown> {
+async function answer(request: ParsedRequest, table: ProcessTable, hello: () => HolderHello): Promise<unknown> {
   switch (request.op) {
     case 'hello':
-      return hello;
+      return hello();
     case 'list':
       return table.list();
     case 'spawn':

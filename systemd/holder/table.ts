@@ -97,7 +97,7 @@ export class ProcessTable {
   recover(): void {
     const { held, ended, damaged } = this.#options.store.load();
     for (const problem of damaged) this.#options.onProblem(problem);
-    this.#options.outputs.recover(held);
+    this.#options.outputs.recover(held, ended);
     for (const record of ended) this.#ended.set(record.id, record);
     for (const record of held.filter(({ phase }) => phase === 'live')) this.#recoverLive(record);
     for (const record of held.filter(({ phase }) => phase === 'intent')) this.#recoverIntent(record);
@@ -215,11 +215,12 @@ export class ProcessTable {
   }
 
   #end(live: Held, { code, signal }: ExitedChild): HeldProcess {
-    const { id, pid, startTime, startedAt, token } = live;
+    const { id, pid, startTime, startedAt, token, output } = live;
     const ended: Ended = {
       ...{ id, pid, startTime, startedAt },
       exit: { code, signal, at: Date.now(), uptimeTicks: this.#options.uptimeTicks() },
       ...(token === undefined ? {} : { token }),
+      ...(output === undefined ? {} : { output }),
     };
     // First: after the exit record nobody looks for what is still in the pipe.
     this.#options.outputs.end(id);

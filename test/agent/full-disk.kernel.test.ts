@@ -1,6 +1,9 @@
 // The whole agent on a state disk that fills up: a tmpfs of 8 MiB in a mount namespace of its own.
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/workload/record.js';
@@ -8,6 +11,7 @@ import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
 
 const PORT = 19_466;
+const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 let host: OwnHost;
 let agent: OwnAgent;
 let client: Client;
@@ -108,3 +112,66 @@ test.serial(
     for (const id of ['stops', 'new']) await client.call('workload.delete', { id, now: true });
   },
 );
+
+/** All that is kept of an output, as the command gives it. */
+function logs(id: string): Buffer {
+  const file = join(host.directory, `${id}.logs`);
+  host.run(`BERTH_CONNECT=${agent.socket} ${process.execPath} ${MAIN} workload logs ${id} > ${file}`);
+  return readFileSync(file);
+}
+
+const droppedBytes = (): number => {
+  const get = `import urllib.request as u; print(u.urlopen("http://127.0.0.1:${PORT}/metrics").read().decode())`;
+  const page = host.run(`python3 -c '${get}'`);
+  return Number(/^berth_output_dropped_bytes_total (\d+)$/m.exec(page)?.[1]);
+};
+
+test.serial('logs give the bytes that a workload wrote, any bytes, over a rotation', async (t) => {
+  const source = join(host.directory, 'random');
+  for (const [id, length] of [
+    ['whole', 60_000],
+    ['rotated', 200_000],
+  ] as const) {
+    const written = randomBytes(length);
+    t.is(new Set(written).size, 256);
+    writeFileSync(source, written);
+    await client.call('workload.create', { spec: spec(id, `cat ${source}`) });
+    await until(id, ({ end }) => end !== null);
+    const kept = logs(id);
+    t.true(kept.length === length || kept.length > 64 << 10, `${kept.length}`);
+    t.true(kept.equals(written.subarray(length - kept.length)));
+    const { missing } = await client.call('workload.logs', { id, offset: 0, encoding: 'base64' });
+    t.is(missing ?? 0, length - kept.length);
+    await client.call('workload.delete', { id, now: true });
+  }
+});
+
+test.serial('output that a full disk refuses is counted: in its place, and in the metrics', async (t) => {
+  const [written, gate] = [join(host.directory, 'written'), join(host.directory, 'gate')];
+  const wait = (file: string) => `while [ ! -e ${file} ]; do sleep 0.05; done`;
+  // Without an end of a line: berth begins one of its own, and the bytes can be told apart.
+  const script = `printf before; ${wait(gate)}; head -c 40000 /dev/zero | tr '\\0' x; echo > ${written}; ${wait(`${gate}2`)}; printf after`;
+  await client.call('workload.create', { spec: spec('drops', script) });
+  await until('drops', ({ state: now }) => now === 'running');
+  const before = droppedBytes();
+  // Twice: the agent gives up its reserve at the first.
+  fill();
+  await untilCondition('journal_unwritable', true);
+  t.regex(fill(), /\b0\b/);
+  writeFileSync(gate, '');
+  while (host.status(`test -e ${written}`) !== 0) await sleep(20);
+  while (droppedBytes() === before) await sleep(100);
+  empty();
+  while (!logs('drops').includes('are missing here')) await sleep(100);
+  writeFileSync(`${gate}2`, '');
+  await until('drops', ({ end }) => end !== null);
+  const text = logs('drops').toString();
+  const gaps = [...text.matchAll(/^berth: (\d+) bytes of output are missing here: no space left on device$/gm)];
+  const missing = gaps.reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+  t.true(missing > 0);
+  while (droppedBytes() - before < missing) await sleep(100);
+  t.is(droppedBytes() - before, missing);
+  const kept = text.replace(/\nberth: \d+ bytes .*\n/g, '');
+  t.is(kept, `before${'x'.repeat(40_000 - missing)}after`);
+  await client.call('workload.delete', { id: 'drops', now: true });
+});

@@ -52,7 +52,7 @@ export async function startBench(t: ExecutionContext): Promise<Bench> {
       await gone;
     },
     async connect() {
-      const holder = await connectHolder(socket, { onLog: (line) => t.log(line) });
+      const holder = await connectHolder(socket, { onLog: (line) => t.log(line), keepOutputsIn: runtime });
       t.teardown(() => holder.close());
       return holder;
     },

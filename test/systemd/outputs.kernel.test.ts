@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { readStat } from '../../linux/proc.js';
 import { olderOf } from '../../systemd/holder/output-file.js';
 import { outputPipeOf } from '../../systemd/holder/outputs.js';
 import { type Bench, exitOf, startBench, until, whyNot } from './fixture.js';
@@ -13,6 +15,19 @@ function parts(bench: Bench, id: string): string[] {
   const path = join(bench.runtime, `${id}.log`);
   const older = existsSync(olderOf(path)) ? readdirSync(olderOf(path)).map((end) => join(olderOf(path), end)) : [];
   return [...older, path];
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+/** Descriptors of this process for files of a directory. */
+function keptIn(directory: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`).startsWith(directory)).length;
 }
 
 kernel('the last line is in the output when the end is told, and /dev/stdout can be opened again', async (t) => {
@@ -40,6 +55,65 @@ kernel('lines are neither lost nor torn when the holder is killed, and replaced,
   bench.child.kill('SIGHUP');
   await until(() => bench.output('count').endsWith('\n60000\n') || undefined);
   t.is(bench.output('count'), Array.from({ length: 60_000 }, (_, line) => `${line + 1}\n`).join(''));
+});
+
+kernel('what a process writes last is not lost when no holder runs at its end', async (t) => {
+  const bench = await startBench(t);
+  const first = await bench.connect();
+  const gate = join(bench.runtime, 'gate');
+  execFileSync('mkfifo', [gate]);
+  const script = `read x < ${gate}; echo last words`;
+  const { pid } = await first.spawn(bench.request('a', script, { outputLimit: LIMIT }));
+  // An agent that comes later keeps it as well as the one that has asked for the process.
+  const second = await bench.connect();
+  await second.list();
+  await until(() => keptIn(bench.runtime) === 2 || undefined);
+  first.close();
+  await bench.stop('SIGKILL');
+  writeFileSync(gate, '\n');
+  await until(() => [undefined, 'Z'].includes(readStat(pid)?.state) || undefined);
+  t.is(bench.output('a'), '');
+  await bench.start();
+  await until(async () => (await second.list()).find(({ id }) => id === 'a')?.exit);
+  t.is(bench.output('a'), 'last words\n');
+  await until(() => !existsSync(outputPipeOf(bench.runtime, 'a')) || undefined);
+});
+
+kernel('what an ended process has left is read by the next holder, too', async (t) => {
+  const bench = await startBench(t);
+  const holder = await bench.connect();
+  const gate = join(bench.runtime, 'gate');
+  execFileSync('mkfifo', [gate]);
+  const ended = exitOf(holder, 'a');
+  await holder.spawn(bench.request('a', `(read x < ${gate}; echo late) & echo first`, { outputLimit: LIMIT }));
+  await ended;
+  await bench.stop('SIGKILL');
+  await bench.start();
+  bench.child.kill('SIGHUP');
+  t.is((await holder.list()).length, 1);
+  writeFileSync(gate, '\n');
+  await until(() => bench.output('a') === 'first\nlate\n' || undefined);
+  await until(() => !existsSync(outputPipeOf(bench.runtime, 'a')) || undefined);
+});
+
+kernel('no descriptor is left of outputs that are over', async (t) => {
+  const bench = await startBench(t);
+  const holder = await bench.connect();
+  const open = () => keptIn(bench.runtime);
+  const ids = ['a', 'b', 'c'];
+  for (const id of ids) await holder.spawn(bench.request(id, 'exec sleep 60', { outputLimit: LIMIT }));
+  await until(() => open() === ids.length || undefined);
+  const ended = exitOf(holder, 'a');
+  process.kill((await holder.list()).find(({ id }) => id === 'a')?.pid ?? 0, 'SIGKILL');
+  await ended;
+  await until(() => open() === 2 || undefined);
+  await holder.forget('b');
+  await until(() => open() === 1 || undefined);
+  await holder.spawn(bench.request('a', 'exec sleep 60', { outputLimit: LIMIT }));
+  await until(() => open() === 2 || undefined);
+  holder.close();
+  await until(() => open() === 0 || undefined);
+  t.is(open(), 0);
 });
 
 kernel('a flood stays within twice the limit at any time', async (t) => {

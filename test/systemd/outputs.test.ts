@@ -110,6 +110,29 @@ test.serial('the end of a process does not wait for others that still have its o
   await until(() => !existsSync(outputPipeOf(runtime, 'w')) || undefined);
 });
 
+test.serial(
+  'what others of an ended process write is read by the next reader, too, until it is forgotten',
+  async (t) => {
+    const { outputs: make, path, runtime, kept } = place(t);
+    const target = { path, limit: LIMIT };
+    const first = make();
+    const fd = first.open('w', target);
+    await write(fd, 'of the process');
+    first.end('w');
+    first.close();
+    await write(fd, ', of a grandchild');
+    const second = make();
+    second.recover([], [{ id: 'w', output: target }]);
+    t.is(kept(), 'of the process, of a grandchild');
+    await write(fd, ', later');
+    await until(() => kept().endsWith(', later') || undefined);
+    closeSync(fd);
+    await until(() => !existsSync(outputPipeOf(runtime, 'w')) || undefined);
+    make().recover([], [{ id: 'w', output: target }]);
+    t.is(kept(), 'of the process, of a grandchild, later');
+  },
+);
+
 test.serial('an output that is forgotten while others write is written no more', async (t) => {
   const { outputs: make, path, runtime, kept } = place(t);
   const outputs = make();

@@ -106,7 +106,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   drops: readonly Drops[] = [];
   /** Bytes, by workload. */
   savings: ReadonlyMap<string, number> = new Map();
-  counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0 };
+  counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0, outputDropped: 0 };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
     this.list = Array.from({ length: count }, (_, n) => workloadOf(n));

@@ -17,6 +17,7 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
       { method: 'unknown', result: 'unknown_method', count: 1 },
     ],
     journalWrites: 1,
+    outputDropped: 4096,
   };
   registry.recordAdmission('admitted', 'none', 0.002);
   registry.recordAdmission('refused', 'memory', 0.0004);
