@@ -264,11 +264,14 @@ export class Actor {
   async #handleEnd(): Promise<void> {
     const { id, desired, restarts, restartRequested, sandbox } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
-    const { end, exit } = await this.#news.explain(this.#world, this.#record, asked);
+    const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);
     const again = againAfter(this.#record, end, exit, this.#clock);
     const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart };
     // Known until it is durable: what fails here is done again from the top, with the same end.
-    const durable = () => this.#news.forget();
+    const durable = () => {
+      this.#news.forget();
+      this.#survived.tell();
+    };
     if (again.pauseMs === null) {
       await this.patch({ state: 'stopping', ...gone }, durable);
     } else {

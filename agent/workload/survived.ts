@@ -1,10 +1,12 @@
-// Kills by the kernel inside a workload that goes on: told once they are over, and counted from there.
+// Kills by the kernel inside a workload that goes on: told once they are over and the record counts from there. Until that is
+// durable they are kept, and an end of the workload takes them along.
 import { kernelKillsOf } from './end.js';
 import type { WorkloadRecord } from './record.js';
 import type { World } from './world.js';
 
 /** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
 const SETTLES_MS = 1000;
+const MOST_MS = 30_000;
 
 /** The actor, as far as this needs it. */
 export interface Survivor {
@@ -12,14 +14,19 @@ export interface Survivor {
   /** Whether the end of its process is known. */
   readonly hasEnded: boolean;
   exclusive<T>(work: () => Promise<T>): Promise<T>;
-  patch(change: Partial<WorkloadRecord>): Promise<void>;
+  patch(change: Partial<WorkloadRecord>, durable: () => void): Promise<void>;
   event(type: string, data: Readonly<Record<string, unknown>>): void;
 }
+
+type Found = NonNullable<Awaited<ReturnType<typeof kernelKillsOf>>>;
 
 export class Survived {
   readonly #world: World;
   readonly #actor: Survivor;
   #timer: NodeJS.Timeout | undefined;
+  /** Not durable yet. The kernel's log may not have the victim any more at the next try. */
+  #owed: Found | undefined;
+  #failures = 0;
 
   constructor(world: World, actor: Survivor) {
     this.#world = world;
@@ -28,29 +35,54 @@ export class Survived {
 
   /** memory.events have changed. */
   changed(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      void this.#actor
-        .exclusive(() => this.#tell())
-        .catch((error: unknown) =>
-          this.#world.log.warn({ workload: this.#actor.record.id, err: error }, 'a kill inside it could not be told'),
-        );
-    }, SETTLES_MS);
+    this.#lookIn(SETTLES_MS);
+  }
+
+  /** The record to explain its end from: what it survived is no cause of that. */
+  counted(record: WorkloadRecord): WorkloadRecord {
+    return this.#owed === undefined ? record : { ...record, before: this.#owed.before };
+  }
+
+  /** The record no longer counts what is owed, and that is durable. */
+  tell(): void {
+    const owed = this.#owed;
+    if (owed === undefined) return;
+    this.#owed = undefined;
+    this.#failures = 0;
+    const { count, level, victim, detail } = owed.kills;
+    const { id } = this.#actor.record;
+    this.#world.log.warn({ workload: id, cause: level, victim }, `a process of it was killed by the kernel ${detail}`);
+    this.#actor.event('workload.oom', { cause: level, kills: count, ...(victim ? { victim } : {}), detail });
   }
 
   close(): void {
     clearTimeout(this.#timer);
   }
 
+  #lookIn(ms: number): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.#actor.exclusive(() => this.#look()).catch((error: unknown) => this.#tryAgain(error));
+      },
+      Math.min(MOST_MS, ms),
+    );
+  }
+
+  #tryAgain(err: unknown): void {
+    this.#failures += 1;
+    this.#world.log.warn({ workload: this.#actor.record.id, err }, 'a kill inside it is not recorded; will try again');
+    this.#lookIn(SETTLES_MS * 2 ** this.#failures);
+  }
+
   /** Counted from here, so that its own end is not mistaken for this. */
-  async #tell(): Promise<void> {
-    const { id, state } = this.#actor.record;
+  async #look(): Promise<void> {
+    const { state } = this.#actor.record;
     if ((state !== 'running' && state !== 'frozen') || this.#actor.hasEnded) return;
     const found = await kernelKillsOf(this.#world, this.#actor.record);
-    if (found === undefined || found.kills.main === 'surely') return;
-    const { count, level, victim, detail } = found.kills;
-    await this.#actor.patch({ before: found.before });
-    this.#world.log.warn({ workload: id, cause: level, victim }, `a process of it was killed by the kernel ${detail}`);
-    this.#actor.event('workload.oom', { cause: level, kills: count, ...(victim ? { victim } : {}), detail });
+    // That end is under way, and takes along what is owed.
+    if (found?.kills.main === 'surely') return;
+    if (found !== undefined && found.kills.count > (this.#owed?.kills.count ?? 0)) this.#owed = found;
+    if (this.#owed !== undefined) await this.#actor.patch({ before: this.#owed.before }, () => this.tell());
   }
 }
