@@ -8,8 +8,6 @@ import { removeAll } from './end.js';
 export interface Leak {
   /** Absolute. */
   readonly dir: string;
-  /** Unix ms of the first failure. */
-  readonly since: number;
   /** Retries that failed. */
   readonly attempts: number;
   /** Of the last attempt. */
@@ -29,7 +27,6 @@ export interface LeaksOptions {
 }
 
 interface Entry {
-  readonly since: number;
   readonly inode: bigint | undefined;
   attempts: number;
   error: string;
@@ -49,8 +46,8 @@ export class Leaks {
   }
 
   list(): Leak[] {
-    return [...this.#entries].map(([dir, { since, attempts, error }]) => {
-      return { dir, since, attempts, error, dying: dyingBelow(dir) };
+    return [...this.#entries].map(([dir, { attempts, error }]) => {
+      return { dir, attempts, error, dying: dyingBelow(dir) };
     });
   }
 
@@ -58,7 +55,6 @@ export class Leaks {
   add(dir: string, error: unknown): void {
     if (this.#entries.has(dir)) return;
     const entry: Entry = {
-      since: Date.now(),
       inode: inodeOf(dir),
       attempts: 0,
       error: messageOf(error),

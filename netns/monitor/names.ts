@@ -6,13 +6,16 @@ import { codeOf, sysErrorFrom } from '../../linux/errors.js';
 import type { HintSet } from './hints.js';
 
 /** Time stamps of directories are as coarse as the tick: a change within it may leave the stamp as it is. */
-const COARSE_NS = 20_000_000n;
+const COARSE_MS = 20;
 
 export class NameReader {
   readonly #directory: string;
   readonly #prefix: string;
   #names: Set<string>;
   #stamp = '';
+  /** When a look first met this stamp, and when the names were last read: by a clock that nobody sets. */
+  #metAt = 0;
+  #readAt = 0;
 
   /** Names that start with `prefix` count. Throws SysError. */
   constructor(directory: string, prefix: string) {
@@ -24,8 +27,12 @@ export class NameReader {
   /** Reads the directory only when it has changed. Throws SysError. */
   read(hints: HintSet): void {
     const stamp = this.#look();
-    if (stamp !== undefined && stamp === this.#stamp) return;
-    this.#stamp = stamp ?? '';
+    const now = performance.now();
+    if (stamp !== this.#stamp) {
+      this.#stamp = stamp;
+      this.#metAt = now;
+    } else if (this.#readAt - this.#metAt > COARSE_MS) return;
+    this.#readAt = now;
     const names = this.#list();
     for (const name of this.#names) if (!names.has(name)) hints.add('netns', null, name);
     this.#names = names;
@@ -42,12 +49,11 @@ export class NameReader {
     }
   }
 
-  /** What tells this state of the directory from a later one; undefined: it changed just now and may again. */
-  #look(): string | undefined {
+  /** What tells this state of the directory from a later one, but for a change within the same tick. */
+  #look(): string {
     try {
       const { dev, ino, mtimeNs } = statSync(this.#directory, { bigint: true });
-      const settled = BigInt(Date.now()) * 1_000_000n - mtimeNs > COARSE_NS;
-      return settled ? `${dev} ${ino} ${mtimeNs}` : undefined;
+      return `${dev} ${ino} ${mtimeNs}`;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return 'absent';
       throw sysErrorFrom(error, 'stat', this.#directory);

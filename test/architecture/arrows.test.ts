@@ -139,6 +139,42 @@ test('no delay of a configuration, a person or a peer reaches a timer of Node, w
   t.true(seen > 10);
 });
 
+/** Who may ask for the time on the wall, which anybody may set: for a time stamp, or to follow a calendar. */
+const WALL_CLOCK: Readonly<Record<string, string>> = {
+  'agent/agent.ts': 'stamps an answer and an eviction',
+  'agent/assembly/assembly.ts': 'stamps the start of the agent',
+  'agent/calendar.ts': 'chores at a time of day; a jump of the clock is noticed by the steady one',
+  'agent/control/event-log.ts': 'stamps events',
+  'agent/control/server.ts': 'stamps answers',
+  'agent/density/checkpoint.ts': 'names a damaged file',
+  'agent/density/clock.ts': 'deadlines across a boot, which are never longer than what was asked for',
+  'agent/density/steady-wall.ts': 'where the steady clock starts',
+  'agent/main.ts': 'ages that a person reads in a table',
+  'agent/metrics/status.ts': 'ages that a person reads on a page',
+  'agent/pressure/ports.ts': 'stamps figures',
+  'agent/workload/actor.ts': 'stamps states and ends',
+  'agent/workload/admission.ts': 'stamps a record',
+  'agent/workload/end-news.ts': 'stamps an end',
+  'agent/workload/end.ts': 'stamps an end',
+  'agent/workload/eviction.ts': 'stamps an eviction',
+  'agent/workload/journal.ts': 'names a damaged file',
+  'agent/workload/kill-decision.ts': 'stamps a kill; whether it is stale is asked of the clock since boot first',
+  'agent/workload/manager.ts': 'stamps a record',
+  'agent/workload/missed-ends.ts': 'stamps an end',
+  'agent/workload/preempting.ts': 'stamps an eviction',
+  'agent/workload/recover.ts': 'stamps states and ends',
+  'systemd/deb/build.ts': 'stamps the package',
+  'systemd/holder/table.ts': 'stamps a start and an end, beside the clock since boot',
+};
+
+test('no interval is measured with the clock on the wall', (t) => {
+  const found = new Set<string>();
+  for (const { path, text } of sources())
+    if (/^(?:agent|cgroups|linux|netns|systemd)\//.test(path) && /\bDate\.now\b|\bnew Date\(\)/.test(text))
+      found.add(path);
+  t.deepEqual([...found].sort(), Object.keys(WALL_CLOCK).sort(), 'performance.now() is set by nobody');
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = sources()
     .filter(({ text }) => text.split('\n').length > 401)

@@ -3,6 +3,7 @@ import type { WorkloadRecord } from '../../workload/record.js';
 import type { DamagedCheckpoint } from '../checkpoint.js';
 import { indexOf, outward } from '../dimensions.js';
 import type { Ledger } from '../ledger.js';
+import { steadyWall } from '../steady-wall.js';
 import type { Measured } from '../usage.js';
 import { Checkpoint } from './checkpoint.js';
 import { LivePrediction } from './live.js';
@@ -24,17 +25,19 @@ export interface PredictionWorld {
 
 type PredictionClock = Pick<PredictionPorts, 'now' | 'setTimer'>;
 
-const SYSTEM: PredictionClock = {
-  now: () => Date.now(),
-  setTimer: (ms, run) => {
-    const timer = setTimeout(run, ms).unref();
-    return () => clearTimeout(timer);
-  },
-};
+function systemClock(): PredictionClock {
+  return {
+    now: steadyWall().now,
+    setTimer: (ms, run) => {
+      const timer = setTimeout(run, ms).unref();
+      return () => clearTimeout(timer);
+    },
+  };
+}
 
 /** It is off until it is configured. */
 export function openPrediction(world: PredictionWorld): LivePrediction {
-  const { state, onDamaged, onError, clock = SYSTEM } = world;
+  const { state, onDamaged, onError, clock = systemClock() } = world;
   return new LivePrediction(
     () =>
       new PredictionService({

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -50,6 +50,27 @@ test('a name that was handed out without a change of the directory is told when 
   t.deepEqual(vanished(reader), []);
   unlinkSync(join(path, 'b-1'));
   t.deepEqual(vanished(reader), ['netns null b-1']);
+  rmSync(path, { recursive: true });
+});
+
+test('a directory with a time to come, as a clock that was set back leaves it, is read no more than any other', async (t) => {
+  const path = directory();
+  const change = (what: () => void): void => {
+    what();
+    // The same stamp each time: only a look that reads the names notices the change.
+    utimesSync(path, 4e9, 4e9);
+  };
+  change(() => writeFileSync(join(path, 'b-1'), ''));
+  const reader = new NameReader(path, 'b-');
+  t.deepEqual(vanished(reader), []);
+  change(() => unlinkSync(join(path, 'b-1')));
+  t.deepEqual(vanished(reader), ['netns null b-1'], 'within a tick of the first look');
+  await setTimeout(SETTLED_MS);
+  t.deepEqual(vanished(reader), []);
+  change(() => writeFileSync(join(path, 'b-2'), ''));
+  t.deepEqual(vanished(reader), []);
+  change(() => unlinkSync(join(path, 'b-2')));
+  t.deepEqual(vanished(reader), []);
   rmSync(path, { recursive: true });
 });
 
