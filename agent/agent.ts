@@ -165,6 +165,13 @@ export class Agent implements AgentService {
     };
   }
 
+  ownerOf(name: string): string | undefined {
+    const { manager, world } = this.#parts;
+    const { reservations, tenants, ledger } = world.density;
+    const spec = manager.has(name) ? manager.actor(name).record.spec : reservations.get(name)?.spec;
+    return spec?.tenant ?? (tenants.known(name) || ledger.tenantInUse(name) ? name : undefined);
+  }
+
   tenants(): readonly TenantView[] {
     return this.#parts.tenants.list();
   }

@@ -131,6 +131,14 @@ export class BerthError extends Error {
   }
 }
 
+export function noWorkload(id: string): BerthError {
+  return new BerthError('not_found', `there is no workload "${id}"`, { data: { id } });
+}
+
+export function noReservation(name: string): BerthError {
+  return new BerthError('reservation_not_found', `there is no reservation "${name}"`, { data: { reservation: name } });
+}
+
 /** By name: the command and the daemon are two bundles, and a class is another one in each. */
 function isBerthError(error: unknown): error is BerthError {
   return error instanceof Error && error.name === 'BerthError' && 'code' in error && String(error.code) in ERRORS;

@@ -220,6 +220,8 @@ export interface AgentService {
   placement(): PlacementDescription;
   outlook(): Outlook;
   tenants(): readonly TenantView[];
+  /** Whose a name is: of a workload or of a reservation its tenant, of a tenant itself; undefined: nobody's. Cheap. */
+  ownerOf(name: string): string | undefined;
   /** `evict`: stops workloads of the tenant, lowest promise first, until its quotas hold. */
   setTenant(
     name: string,

@@ -2,6 +2,7 @@
 // tenants of its configuration, narrowed by what it asks for in session.hello, and must be the newest of its kind.
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
+import { FOR_EVERYONE } from './events.js';
 import type { NumberFile } from './number-file.js';
 
 /** The far end of a connection, before it has said anything. `scopes` are tenants; empty: all. */
@@ -63,10 +64,11 @@ export function requireHost(grant: Grant, method: string): void {
   });
 }
 
-/** Events of the host itself are for everyone; those of a tenant for those whose scope covers it. */
+/** Events of a tenant are for those whose scope covers it; of the host itself everyone sees what names nobody. */
 export function sees(grant: Grant, event: BerthEvent): boolean {
   if (grant.tenants === null) return true;
-  return event.tenant === undefined ? event.workload === undefined : grant.tenants.has(event.tenant);
+  if (event.tenant !== undefined) return grant.tenants.has(event.tenant);
+  return event.workload === undefined && FOR_EVERYONE.has(event.type);
 }
 
 /** Without the name of a workload of another tenant, for whom this one had to go. */

@@ -2,7 +2,7 @@
 import type * as z from 'zod';
 import { parseBounded } from '../bounds.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
-import { BerthError } from '../errors.js';
+import { BerthError, noReservation, noWorkload } from '../errors.js';
 import type { AgentService } from '../service.js';
 import type { WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
@@ -79,29 +79,27 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       ...(reservation === undefined ? {} : { reservation }),
       ...(reach === undefined ? {} : { reach }),
     };
-    return viewFor(grant, await service.create(specFor(grant, params.spec), claimant));
+    return viewFor(grant, await service.create(newSpecFor(grant, params.spec, service), claimant));
   },
   'workload.reserve': (params, { service, grant }) =>
-    service.reserve(specFor(grant, params.spec), grant.scheduler, params.ttl),
+    service.reserve(newSpecFor(grant, params.spec, service), grant.scheduler, params.ttl),
   'workload.release': ({ reservation }, { service, grant }) => {
-    const [id] = reservation.split('.');
-    const found = service.outlook().reservations.find((one) => one.id === id);
-    if (found !== undefined) requireTenant(grant, found.tenant);
+    const [id = ''] = reservation.split('.');
+    if (isForeign(grant, service, id)) throw noReservation(reservation);
     return service.release(reservation, grant.scheduler);
   },
   'workload.update': async (params, { service, grant }) => {
     const spec = specFor(grant, params.spec);
-    await requireWorkload(params.id, service, grant);
+    requireWorkload(params.id, service, grant);
     return viewFor(grant, await service.update(params.id, spec));
   },
   'workload.delete': async (params, { service, grant }) => {
-    await requireWorkload(params.id, service, grant);
+    requireWorkload(params.id, service, grant);
     return viewFor(grant, await service.delete(params.id, { now: params.now }));
   },
-  'workload.get': async (params, { service, grant }) => {
-    const view = await service.get(params.id);
-    requireTenant(grant, view.spec.tenant);
-    return viewFor(grant, view);
+  'workload.get': async ({ id }, { service, grant }) => {
+    requireWorkload(id, service, grant);
+    return viewFor(grant, await service.get(id));
   },
   'workload.list': ({ tenant, state }, { service, grant }) => {
     if (tenant !== undefined) requireTenant(grant, tenant);
@@ -120,7 +118,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.freeze': wish('freeze'),
   'workload.thaw': wish('thaw'),
   'workload.logs': async ({ id, offset, limit, encoding }, { service, grant }) => {
-    await requireWorkload(id, service, grant);
+    requireWorkload(id, service, grant);
     return service.logs(id, offset === undefined ? { limit, encoding } : { offset, limit, encoding });
   },
   'tenant.list': (_params, { service, grant }) => ({
@@ -139,6 +137,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     licences: service.licences().map((licence) => ({
       ...licence,
       holders: licence.holders.filter(({ tenant }) => permits(grant, tenant)),
+      leases: licence.leases.filter(({ scheduler }) => grant.tenants === null || scheduler === grant.scheduler),
     })),
   }),
   'licence.lease': ({ licence, count, ttl }, { service, grant }) => {
@@ -188,7 +187,7 @@ export async function dispatch(method: MethodName, params: unknown, context: Con
 
 function wish(what: Exclude<LifeWish, 'delete'>) {
   return async ({ id }: { readonly id: string }, { service, grant }: Context): Promise<WorkloadView> => {
-    await requireWorkload(id, service, grant);
+    requireWorkload(id, service, grant);
     return viewFor(grant, await service.wish(id, what));
   };
 }
@@ -199,10 +198,27 @@ function specFor(grant: Grant, input: unknown): ReturnType<typeof parseSpec> {
   return spec;
 }
 
-async function requireWorkload(id: string, service: AgentService, grant: Grant): Promise<void> {
-  if (grant.tenants === null) return;
-  const view = await service.get(id);
-  requireTenant(grant, view.spec.tenant);
+/** Of a tenant that the session does not cover. */
+export function isForeign(grant: Grant, service: AgentService, name: string): boolean {
+  if (grant.tenants === null) return false;
+  const owner = service.ownerOf(name);
+  return owner !== undefined && !grant.tenants.has(owner);
+}
+
+/** Of one of another tenant it is not told that it is there. */
+function requireWorkload(id: string, service: AgentService, grant: Grant): void {
+  if (isForeign(grant, service, id)) throw noWorkload(id);
+}
+
+/** Ids are one for the whole node: that one is taken cannot be hidden, by whom and for what can. */
+function newSpecFor(grant: Grant, input: unknown, service: AgentService): ReturnType<typeof parseSpec> {
+  const spec = specFor(grant, input);
+  if (isForeign(grant, service, spec.id))
+    throw new BerthError('conflict', `the id "${spec.id}" is taken`, {
+      hint: 'Choose another id.',
+      data: { id: spec.id },
+    });
+  return spec;
 }
 
 function isState(text: string): text is WorkloadState {

@@ -55,3 +55,15 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'host.resized': 'processors or memory of the host have come or gone, with what was before',
   'reaper.removed': 'an object that belonged to nobody was removed',
 };
+
+/** Events of no tenant that sessions with scopes see, too: those whose data can name nobody. */
+export const FOR_EVERYONE: ReadonlySet<string> = new Set([
+  'agent.started',
+  'agent.stopping',
+  'condition.raised',
+  'condition.cleared',
+  'node.cordoned',
+  'node.uncordoned',
+  'governor.slowed',
+  'host.resized',
+]);

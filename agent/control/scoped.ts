@@ -2,12 +2,29 @@
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import type { NodeDescription, Outlook } from '../service.js';
+import type { BerthEvent, NodeDescription, Outlook } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { forSession, type Grant, permits } from './authorise.js';
 
 export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
-  return { ...node, starts: startsFor(grant, node.starts) };
+  if (grant.tenants === null) return node;
+  const { pressure, conditions } = node;
+  return {
+    ...node,
+    starts: startsFor(grant, node.starts),
+    pressure: { ...pressure, scopes: pressure.scopes.filter(({ scope }) => seesScope(grant, scope)) },
+    conditions: conditions.map((condition) => ({ ...condition, ...UNTOLD })),
+  };
+}
+
+/** Reasons name objects of the host and of anybody on it, and who has scopes cannot do what they ask for. */
+const UNTOLD = { why: 'Told to sessions without scopes.', fix: 'Ask whoever runs this node: `berth doctor`.' } as const;
+
+/** As `nodeFor` has it, in `condition.raised`. */
+export function eventFor(grant: Grant, event: BerthEvent): BerthEvent {
+  if (grant.tenants === null) return event;
+  const data = event.type === 'condition.raised' ? { ...event.data, ...UNTOLD } : forSession(grant, event.data);
+  return { ...event, data };
 }
 
 export function topFor(grant: Grant, top: TopDocument): TopDocument {

@@ -3,17 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { BerthError, type ErrorCode, reportOf } from '../errors.js';
 import type { AgentService, BerthEvent } from '../service.js';
 import { bytesOf } from './answer-size.js';
-import {
-  type EpochFence,
-  forSession,
-  type Grant,
-  grantOf,
-  type Hello,
-  LOCAL_GRANT,
-  type Peer,
-  sees,
-} from './authorise.js';
-import { type Context, dispatch, isMethod } from './dispatch.js';
+import { type EpochFence, type Grant, grantOf, type Hello, LOCAL_GRANT, type Peer, sees } from './authorise.js';
+import { type Context, dispatch, isForeign, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
 import type { MethodName, Results } from './methods.js';
@@ -27,10 +18,11 @@ import {
   type RequestId,
   resultMessage,
 } from './rpc.js';
-import { nodeFor } from './scoped.js';
+import { eventFor, nodeFor } from './scoped.js';
 import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
 import { Subscription } from './subscription.js';
+import { veil } from './veil.js';
 
 /** What a session needs of a connection. `sent` is called once the kernel has the text, or never will. */
 export interface Transport {
@@ -140,14 +132,14 @@ export class Session {
       if (refusal !== undefined) throw refusal;
       if (!isMethod(method))
         throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
-      const value = await orAbort(dispatch(method, params, this.#context()), this.#ending.signal);
+      const value = this.#veiled(await orAbort(dispatch(method, params, this.#context()), this.#ending.signal), params);
       this.#requireShort(value);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
       const report = reportOf(error);
       result = report.code;
       if (report.code === 'internal') this.#host.onDefect(error, name);
-      if (id !== undefined) reply = errorMessage(id, report);
+      if (id !== undefined) reply = errorMessage(id, this.#veiled(report, params));
     }
     if (refusal === undefined) this.#inFlight--;
     this.#host.counters.request(name, result);
@@ -233,9 +225,14 @@ export class Session {
   }
 
   #told(event: BerthEvent): BerthEvent {
-    return this.#grant === undefined || !('by' in event.data)
-      ? event
-      : { ...event, data: forSession(this.#grant, event.data) };
+    return this.#grant === undefined ? event : this.#veiled(eventFor(this.#grant, event));
+  }
+
+  /** What leaves for a session with scopes; `asked`: the parameters of the request that it answers. */
+  #veiled<T>(value: T, asked?: unknown): T {
+    const grant = this.#grant;
+    if (grant === undefined || grant.tenants === null) return value;
+    return veil(value, (name) => isForeign(grant, this.#host.service, name), JSON.stringify(asked));
   }
 
   async #ack(cursor: number): Promise<number> {

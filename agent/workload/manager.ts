@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { SandboxNetwork } from '../../netns/types.js';
 import type { ReservationView } from '../density/reservations.js';
-import { BerthError } from '../errors.js';
+import { BerthError, noWorkload } from '../errors.js';
 import { givenResolver } from '../network/dns.js';
 import type { Subject } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
@@ -88,7 +88,7 @@ export class Manager {
 
   actor(id: string): Actor {
     const actor = this.#actors.get(id);
-    if (!actor) throw new BerthError('not_found', `there is no workload "${id}"`, { data: { id } });
+    if (!actor) throw noWorkload(id);
     return actor;
   }
 

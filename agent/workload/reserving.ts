@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Demand } from '../density/demand.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
-import { BerthError } from '../errors.js';
+import { BerthError, noReservation } from '../errors.js';
 import type { Admission } from './admission.js';
 import type { WorkloadSpec } from './spec.js';
 import type { World } from './world.js';
@@ -159,7 +159,7 @@ export class Reserving {
       });
     if (name.includes('.') && this.#world.density.reservations.isLate(name))
       return new BerthError('reservation_expired', `the time of reservation "${name}" is over`, { data });
-    return new BerthError('reservation_not_found', `there is no reservation "${name}"`, { data });
+    return noReservation(name);
   }
 
   /** Frees what has run out. Called before every decision about a reservation, so that no timer has to be exact. */
