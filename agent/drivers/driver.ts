@@ -16,6 +16,8 @@ export interface DriverContext {
   readonly kvmUsable: boolean;
   /** Something that does not keep the workload from starting, in one sentence. */
   readonly warn: (message: string) => void;
+  /** Of who asks: what the driver waits for ends with it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A process for the holder: see SpawnRequest. No process at all (external): `null` from `prepare`. */
@@ -61,7 +63,7 @@ export interface Driver {
    * The thread of each vCPU of a running VM by its index, as the host numbers them; drivers without VMs have no such
    * method. Rejects when the VMM does not answer.
    */
-  vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory'>): Promise<readonly number[]>;
+  vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory' | 'signal'>): Promise<readonly number[]>;
   /** Takes so many bytes of the guest's memory away while it runs; 0 gives all back. What the guest really gives shows later. */
   balloon?(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
   /** Why the guest came to its end, from the last output of this run; undefined when the output does not tell. Pure. */

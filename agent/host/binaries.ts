@@ -1,8 +1,8 @@
 // The programs of others that berth can use, and where they are.
-import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { runProgram } from '../../linux/run-program.js';
 
 export const BINARIES = ['crun', 'runc', 'qemu-system-x86_64', 'firecracker', 'nft'] as const;
 
@@ -87,9 +87,8 @@ async function isExecutable(file: string): Promise<boolean> {
 }
 
 async function askVersion(file: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(file, ['--version'], { timeout: VERSION_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, stdout) => {
-      resolve(error === null ? parseVersion(stdout) : undefined);
-    });
-  });
+  return runProgram(file, ['--version'], { deadlineMs: VERSION_TIMEOUT_MS }).then(
+    ({ code, stdout }) => (code === 0 ? parseVersion(stdout) : undefined),
+    () => undefined,
+  );
 }

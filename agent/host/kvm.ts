@@ -1,11 +1,11 @@
 // Whether KVM can run a real guest. /dev/kvm that opens, and even a guest that halts, do not prove it: under a
 // paravirtual nested KVM (kvm_pvm) both work, and an ordinary Linux spins for ever.
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { arch } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '../../linux/errors.js';
 import { apiVersion, type CpuidLeaf, supportedCpuid, withKvm } from '../../linux/kvm.js';
+import { runProgram } from '../../linux/run-program.js';
 
 export interface KvmFacts {
   readonly usable: boolean;
@@ -73,14 +73,17 @@ function unfit(fd: number): string | undefined {
 
 async function tryGuest(timeoutMs: number): Promise<KvmFacts> {
   const child = fileURLToPath(new URL('./kvm-guest.js', import.meta.url));
-  return new Promise((resolve) => {
-    execFile(process.execPath, [child], { timeout: timeoutMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-      if (error === null && stdout === 'out') resolve({ usable: true, reason: 'a 64-bit test guest ran' });
-      else if (error?.killed === true)
-        resolve({ usable: false, reason: `a 64-bit test guest hung for ${timeoutMs} ms` });
-      else resolve({ usable: false, reason: `a 64-bit test guest failed: ${stdout || lastLine(stderr)}` });
-    });
-  });
+  try {
+    const { code, stdout, stderr } = await runProgram(process.execPath, [child], { deadlineMs: timeoutMs });
+    if (code === 0 && stdout === 'out') return { usable: true, reason: 'a 64-bit test guest ran' };
+    return { usable: false, reason: `a 64-bit test guest failed: ${stdout || lastLine(stderr)}` };
+  } catch (error) {
+    const hung = codeOf(error) === 'ETIMEDOUT';
+    return {
+      usable: false,
+      reason: hung ? `a 64-bit test guest hung for ${timeoutMs} ms` : `a 64-bit test guest failed: ${String(error)}`,
+    };
+  }
 }
 
 function lastLine(text: string): string {

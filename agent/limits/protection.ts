@@ -1,12 +1,11 @@
 // What the workloads are promised must also be in memory.min and memory.low of the unit and the slice above them, and those
 // are systemd's: it would put back what it knows at the next daemon-reload. So it is told, for this boot, and not often:
 // changes are collected, and the call is no part of anybody's start.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { constants } from 'node:os';
+import { SysError } from '../../linux/errors.js';
+import { runProgram } from '../../linux/run-program.js';
 import type { Log } from '../workload/ports.js';
 import type { Protection } from './tenants.js';
-
-const run = promisify(execFile);
 
 /** How long changes are collected. */
 const COLLECT_MS = 2000;
@@ -57,6 +56,9 @@ export class UnitProtection {
   }
 }
 
-function systemctl(unit: string, properties: readonly string[]): Promise<unknown> {
-  return run('systemctl', ['set-property', '--runtime', unit, ...properties], { timeout: TIMEOUT_MS });
+async function systemctl(unit: string, properties: readonly string[]): Promise<void> {
+  const args = ['set-property', '--runtime', unit, ...properties];
+  const { code, stderr } = await runProgram('systemctl', args, { deadlineMs: TIMEOUT_MS });
+  if (code !== 0)
+    throw new SysError('systemctl set-property', constants.errno.EIO, { path: unit, note: stderr.trim() });
 }

@@ -66,7 +66,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     await inTime(applyStep(step, world, deadline), deadline, ms);
   }
   await mkdir(context.directory, { recursive: true, mode: 0o700 });
-  const launch = await inTime(driver.prepare(spec, context), deadline, ms);
+  const launch = await inTime(driver.prepare(spec, { ...context, signal: deadline }), deadline, ms);
   if (!wanted()) return;
   if (launch === null) {
     await actor.patch({ state: 'running', error: null });

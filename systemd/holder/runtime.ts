@@ -1,6 +1,7 @@
 // A runtime (crun --detach --pid-file F) starts the real process, leaves its pid in a file and ends.
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants as flags, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { readStat } from '../../linux/proc.js';
 import type { ExitedChild } from '../../linux/wait.js';
 import { HolderFailure } from './failure.js';
@@ -8,6 +9,7 @@ import type { EndedOrphan, Orphans } from './orphans.js';
 import type { SpawnRequest } from './protocol.js';
 
 const TAIL_BYTES = 2048;
+const PID_BYTES = 32;
 
 /** What a runtime that ended well left behind. */
 export type RuntimeResult =
@@ -15,25 +17,46 @@ export type RuntimeResult =
   | { readonly kind: 'ended'; readonly pid: number; readonly exit: EndedOrphan | undefined }
   | { readonly kind: 'failed' };
 
-/** `since`: clock ticks since boot before which an orphan's exit belongs to another process. */
-export function runtimeResult(pidFile: string, orphans: Orphans, since: number): RuntimeResult {
+/**
+ * `since`: clock ticks since boot before which an orphan's exit belongs to another process. A process that is not in `cgroup`
+ * is none of the runtime's, whatever its file says.
+ */
+export function runtimeResult(pidFile: string, cgroup: string, orphans: Orphans, since: number): RuntimeResult {
   const pid = readPidFile(pidFile);
   if (pid === undefined) return { kind: 'failed' };
   const ended = orphans.take(pid, since);
   if (ended !== undefined) return { kind: 'ended', pid, exit: ended };
   const stat = readStat(pid);
-  return stat === undefined
-    ? { kind: 'ended', pid, exit: undefined }
-    : { kind: 'running', pid, startTime: stat.startTime };
+  if (stat === undefined) return { kind: 'ended', pid, exit: undefined };
+  return isIn(pid, cgroup) ? { kind: 'running', pid, startTime: stat.startTime } : { kind: 'failed' };
 }
 
-/** The pid in a file, or undefined when there is none. */
+/** The pid in a file, or undefined when there is none: the file is another program's, and may be anything, a pipe too. */
 export function readPidFile(file: string): number | undefined {
   try {
-    const pid = Number(readFileSync(file, 'latin1').trim());
-    return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+    const fd = openSync(file, flags.O_RDONLY | flags.O_NONBLOCK | flags.O_NOFOLLOW);
+    try {
+      const bytes = Buffer.alloc(PID_BYTES);
+      const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, null)).trim();
+      const pid = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a process is in a cgroup or below it. */
+export function isIn(pid: number, cgroup: string): boolean {
+  try {
+    let path = /^0::(\/.*?)(?: \(deleted\))?$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1] ?? '/';
+    // The path of proc begins at the mount of cgroup v2, that of the request at the root of the file system.
+    for (; path !== '/'; path = dirname(path)) if (cgroup.endsWith(path)) return true;
+    return false;
+  } catch {
+    return false;
   }
 }
 
@@ -51,7 +74,7 @@ export function killLeftovers(runtimePid: number, pidFile: string): void {
 
 export function runtimeFailure(request: SpawnRequest, exited: ExitedChild): HolderFailure {
   const how = exited.signal === null ? `exit code ${exited.code}` : `signal ${exited.signal}`;
-  const why = exited.code === 0 ? `left no pid in ${request.pidFile}` : how;
+  const why = exited.code === 0 ? `left no pid of a process of its own in ${request.pidFile}` : how;
   const note = `${why}: ${tailOf(request.output)}`;
   return new HolderFailure({ op: 'runtime', path: request.argv[0] ?? '', errno: constants.errno.EIO, note });
 }

@@ -13,7 +13,7 @@ import { Orphans } from './orphans.js';
 import type { Outputs } from './outputs.js';
 import type { HeldProcess, SpawnRequest } from './protocol.js';
 import type { EndedRecord, HeldRecord, RecordStore } from './records.js';
-import { killLeftovers, readPidFile, runtimeFailure, runtimeResult } from './runtime.js';
+import { isIn, killLeftovers, readPidFile, runtimeFailure, runtimeResult } from './runtime.js';
 import { findSpawned } from './search.js';
 import { Unwritten } from './unwritten.js';
 import { Watch } from './watch.js';
@@ -181,7 +181,7 @@ export class ProcessTable {
   // without having been put on record.
   #runtimeEnded(intent: Held, pidFile: string, exited: ExitedChild, request: SpawnRequest): Outcome {
     const failed = exited.signal !== null || (exited.code !== null && exited.code !== 0);
-    const result = failed ? undefined : runtimeResult(pidFile, this.#orphans, intent.uptimeTicks);
+    const result = failed ? undefined : runtimeResult(pidFile, intent.cgroup, this.#orphans, intent.uptimeTicks);
     if (result === undefined || result.kind === 'failed') {
       killLeftovers(exited.pid, pidFile);
       this.#options.outputs.end(intent.id);
@@ -255,10 +255,10 @@ export class ProcessTable {
   }
 
   #recoverIntent(record: HeldRecord): void {
-    const { id, pidFile } = record;
+    const { id, cgroup, pidFile } = record;
     const main = pidFile === undefined ? undefined : readPidFile(pidFile);
     const stat = main === undefined ? undefined : readStat(main);
-    if (main !== undefined && stat !== undefined && stat.startTime >= record.uptimeTicks) {
+    if (main !== undefined && stat !== undefined && stat.startTime >= record.uptimeTicks && isIn(main, cgroup)) {
       this.#hold({ ...record, pid: main, startTime: stat.startTime });
       return;
     }

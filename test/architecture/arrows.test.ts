@@ -87,7 +87,6 @@ const BOUNDED: Readonly<Record<string, string>> = {
   'agent/shutdown.ts: ms': 'what a step of the shutdown may take, a constant',
   'agent/limits/protection.ts: this.#options.collectMs ?? COLLECT_MS': 'given by tests only',
   'agent/network/drift.ts: this.#debounceMs': 'given by tests only',
-  'agent/drivers/qemu/qmp.ts: this.#timeoutMs': 'a constant of its callers',
   'agent/host/inventory.ts: timeoutMs': 'a constant of its caller',
   'agent/host/inventory.ts: intervalMs': 'a constant of its caller',
   'agent/placement/rebalance.ts: time': 'a minute, the longest back-off',

@@ -47,7 +47,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       const { directory, which } = context;
       const binary = requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
       const { id } = spec;
-      if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id);
+      if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id, context);
       const names = await writeNames(spec, context, dns);
       const config =
         oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context, names);
@@ -60,8 +60,9 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
         joinNetns: false,
       };
     },
-    async cleanup(spec, { directory, which }) {
-      if (await exists(stateDirectory(directory))) await deleteContainer(which(runtime), directory, spec.id);
+    async cleanup(spec, context) {
+      const { directory, which } = context;
+      if (await exists(stateDirectory(directory))) await deleteContainer(which(runtime), directory, spec.id, context);
     },
   };
 }

@@ -1,9 +1,8 @@
 // How crun is called, and what it keeps. Its state lies in the workload's own directory, so that nothing is shared.
-import { execFile } from 'node:child_process';
 import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { readStat } from '../../../linux/proc.js';
+import { runProgram } from '../../../linux/run-program.js';
 import { DEFAULT_PATH } from '../environment.js';
 
 const CGROUP_MOUNT = '/sys/fs/cgroup';
@@ -49,13 +48,31 @@ export async function hasEnded(directory: string, id: string): Promise<boolean> 
   }
 }
 
-/** Kills what is left, runs the bundle's poststop hooks, and removes all state. Idempotent. `runtime`: undefined when gone. */
-export async function deleteContainer(runtime: string | undefined, directory: string, id: string): Promise<void> {
+export interface DeleteOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlineMs?: number;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Kills what is left, runs the bundle's poststop hooks, and removes all state. Idempotent. `runtime`: undefined when gone. One
+ * that hangs is killed at its deadline, and its state is removed all the same: nothing of the container runs by then.
+ */
+export async function deleteContainer(
+  runtime: string | undefined,
+  directory: string,
+  id: string,
+  { signal, deadlineMs = DELETE_TIMEOUT_MS, warn }: DeleteOptions,
+): Promise<void> {
   if (runtime !== undefined) {
     const [program = '', ...args] = [...base(runtime, directory), 'delete', '--force', id];
-    const options = { env: { PATH: DEFAULT_PATH }, timeout: DELETE_TIMEOUT_MS };
-    // Without a container of that name crun fails or not, by version; what matters is the directory.
-    await promisify(execFile)(program, args, options).catch(() => undefined);
+    try {
+      // Without a container of that name crun fails or not, by version; what matters is the directory.
+      await runProgram(program, args, { env: { PATH: DEFAULT_PATH }, deadlineMs, signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      warn(`the runtime did not delete the container: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   await rm(stateDirectory(directory), { recursive: true, force: true });
 }

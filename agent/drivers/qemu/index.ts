@@ -27,12 +27,17 @@ export interface QemuOptions {
 
 const BINARY = 'qemu-system-x86_64';
 const VHOST_VSOCK = '/dev/vhost-vsock';
-const QMP_TIMEOUT_MS = 2000;
+/** For one question, its connection included. */
+const QMP_MS = 2000;
 const MIB = 2 ** 20;
 
 /** One question to the monitor, which serves one client at a time. Rejects when it does not answer. */
-async function ask(directory: string, command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
-  const qmp = await connectQmp(qmpSocket(directory), { timeoutMs: QMP_TIMEOUT_MS });
+async function ask(
+  { directory, signal }: Pick<DriverContext, 'directory' | 'signal'>,
+  command: string,
+  args?: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  const qmp = await connectQmp(qmpSocket(directory), { deadlineMs: QMP_MS, signal });
   try {
     return await qmp.execute(command, args);
   } finally {
@@ -110,19 +115,19 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
       };
     },
     // The guest's power button. SIGTERM, the caller's other way, ends QEMU under the guest's feet.
-    async stop(_spec, { directory }) {
+    async stop(_spec, context) {
       try {
-        await ask(directory, 'system_powerdown');
+        await ask(context, 'system_powerdown');
         return true;
       } catch {
         return false;
       }
     },
-    vcpuThreads: async (_spec, { directory }) => threadsOf(await ask(directory, 'query-cpus-fast')),
+    vcpuThreads: async (_spec, context) => threadsOf(await ask(context, 'query-cpus-fast')),
     // QEMU takes the size that the guest is to have, and its balloon never blows the guest up beyond what it booted with.
-    async balloon(spec, { directory }, bytes) {
+    async balloon(spec, context, bytes) {
       const { memory } = sectionOf(spec, 'qemu');
-      await ask(directory, 'balloon', { value: Math.max(MIB, memory - bytes) });
+      await ask(context, 'balloon', { value: Math.max(MIB, memory - bytes) });
     },
     explainEnd: (_spec, tail) => guestEnd(tail),
     // The socket and the jail lie in `directory`; the tap goes with the network namespace.

@@ -1,22 +1,32 @@
-// QEMU's monitor: JSON lines over a unix socket; the server greets, and takes commands after qmp_capabilities.
+// QEMU's monitor: JSON lines over a unix socket; the server greets, and takes commands after qmp_capabilities. The other end is
+// a guest's process: it may hang, or say anything.
 import { connect, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { SysError, sysErrorFrom } from '../../../linux/errors.js';
+import { PendingCalls } from '../../../linux/pending-calls.js';
 
-const MAX_LINE = 1024 * 1024;
+/** A hundred times what QEMU says of a guest with 256 vCPUs. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const { ECONNRESET, EMSGSIZE, EPROTO, EINVAL, ETIMEDOUT } = constants.errno;
 
 export interface Qmp {
-  /** The command's `return`. Rejects with QEMU's description, on timeout, or when the connection ends. */
+  /**
+   * The command's `return`. Rejects with SysError: EINVAL with QEMU's description, ETIMEDOUT, ECONNRESET when the
+   * connection ends, EPROTO and EMSGSIZE when it says nonsense or too much; and with the reason of the signal.
+   */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
   close(): void;
 }
 
-interface Waiting {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
+export interface QmpOptions {
+  /** For all of the conversation, from the connection on. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Connects and negotiates. `timeoutMs` holds for this and for every command. */
-export async function connectQmp(path: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<Qmp> {
-  const client = new QmpClient(path, timeoutMs);
+/** Connects and negotiates. The caller closes. */
+export async function connectQmp(path: string, options: QmpOptions): Promise<Qmp> {
+  const client = new QmpClient(path, options);
   try {
     await client.greeted();
     await client.execute('qmp_capabilities');
@@ -28,20 +38,25 @@ export async function connectQmp(path: string, { timeoutMs }: { readonly timeout
 }
 
 class QmpClient implements Qmp {
+  readonly #path: string;
+  readonly #options: QmpOptions;
+  readonly #until: number;
   readonly #socket: Socket;
-  readonly #timeoutMs: number;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new PendingCalls<unknown>();
   #unread = '';
+  #bytesLeft = MAX_BYTES;
   #lastId = 0;
-  #failure: Error | undefined;
+  #failure: unknown;
 
-  constructor(path: string, timeoutMs: number) {
-    this.#timeoutMs = timeoutMs;
+  constructor(path: string, options: QmpOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#until = performance.now() + options.deadlineMs;
     this.#socket = connect(path);
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#onText(text));
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => this.#fail(new Error('qmp: the connection ended')));
+    this.#socket.on('error', (error) => this.#fail(sysErrorFrom(error, 'qmp', path)));
+    this.#socket.on('close', () => this.#fail(this.#error(ECONNRESET, 'the connection ended')));
   }
 
   /** Resolves with the greeting. */
@@ -58,42 +73,38 @@ class QmpClient implements Qmp {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#fail(this.#error(ECONNRESET, 'it is closed'));
   }
 
-  #answer(id: number, what: string): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(this.#failure);
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new Error(`qmp: no answer to ${what} in ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      this.#waiting.set(id, {
-        resolve: (result) => {
-          clearTimeout(timer);
-          resolve(result);
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      });
-    });
+  async #answer(id: number, what: string): Promise<unknown> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const { deadlineMs, signal } = this.#options;
+    const tooLate = (): Error => this.#error(ETIMEDOUT, `no answer to ${what} within ${deadlineMs} ms`);
+    const left = Math.max(0, this.#until - performance.now());
+    return await this.#pending.wait(id, { signal, deadlineMs: left, tooLate });
   }
 
-  #fail(error: Error): void {
+  #error(errno: number, note: string): SysError {
+    return new SysError('qmp', errno, { path: this.#path, note });
+  }
+
+  #fail(error: unknown): void {
     this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
-    this.#waiting.clear();
+    this.#socket.destroy();
+    this.#pending.rejectAll(this.#failure);
   }
 
   #onText(text: string): void {
-    const lines = (this.#unread + text).split('\n');
-    this.#unread = lines.pop() ?? '';
-    if (this.#unread.length > MAX_LINE) this.#socket.destroy(new Error('qmp: line too long'));
-    for (const line of lines) {
-      if (line.trim() !== '') this.#onLine(line);
+    this.#bytesLeft -= text.length;
+    if (this.#bytesLeft < 0) {
+      this.#fail(this.#error(EMSGSIZE, `it has said more than ${MAX_BYTES} bytes`));
+      return;
     }
+    // A line of megabytes is not searched again with each piece of it.
+    const whole = this.#unread + text;
+    const lines = text.includes('\n') ? whole.split('\n') : [whole];
+    this.#unread = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '' && this.#failure === undefined) this.#onLine(line);
   }
 
   #onLine(line: string): void {
@@ -101,16 +112,13 @@ class QmpClient implements Qmp {
     try {
       message = JSON.parse(line);
     } catch {
-      this.#socket.destroy(new Error(`qmp: not JSON: ${line.slice(0, 80)}`));
+      this.#fail(this.#error(EPROTO, `not JSON: ${line.slice(0, 80)}`));
       return;
     }
     if (typeof message !== 'object' || message === null || 'event' in message) return;
     const id = 'QMP' in message ? 0 : 'id' in message ? Number(message.id) : -1;
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
-    this.#waiting.delete(id);
-    if ('error' in message) waiting.reject(new Error(`qmp: ${describe(message.error)}`));
-    else waiting.resolve('return' in message ? message.return : message);
+    if ('error' in message) this.#pending.reject(id, this.#error(EINVAL, describe(message.error)));
+    else this.#pending.resolve(id, 'return' in message ? message.return : message);
   }
 }
 

@@ -1,7 +1,6 @@
 // QEMU renames options; which ones it takes is known by its version only.
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { runProgram } from '../../../linux/run-program.js';
 import { DEFAULT_PATH } from '../environment.js';
 
 export type QemuVersion = readonly [number, number];
@@ -27,8 +26,8 @@ export function versionReader(): (binary: string) => Promise<QemuVersion> {
 }
 
 async function ask(binary: string): Promise<QemuVersion> {
-  const options = { env: { PATH: DEFAULT_PATH }, timeout: TIMEOUT_MS };
-  const { stdout } = await promisify(execFile)(binary, ['--version'], options);
+  const options = { env: { PATH: DEFAULT_PATH }, deadlineMs: TIMEOUT_MS };
+  const { stdout } = await runProgram(binary, ['--version'], options);
   const version = parseVersion(stdout);
   if (version === undefined) throw new Error(`${binary} --version says ${JSON.stringify(stdout.slice(0, 80))}`);
   return version;

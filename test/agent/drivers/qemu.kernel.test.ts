@@ -18,7 +18,7 @@ const MIB = 2 ** 20;
 /** Until the guest has, or has given back, what its balloon was told. */
 async function balloonIs(directory: string, actual: number): Promise<void> {
   await eventually(async () => {
-    const qmp = await connectQmp(join(directory, 'qmp.sock'), { timeoutMs: 5000 });
+    const qmp = await connectQmp(join(directory, 'qmp.sock'), { deadlineMs: 5000 });
     const answer = (await qmp.execute('query-balloon')) as { readonly actual: number };
     qmp.close();
     return answer.actual === actual ? true : undefined;
@@ -60,7 +60,7 @@ test.serial('a guest boots in its network as a user of its own, answers, and end
   t.log(`QEMU's own: ${Math.round(own / MIB)} MiB, the guest's: ${Math.round(guest / MIB)} MiB`);
   t.true(guest > 16 * MIB && guest <= (spec.qemu?.memory ?? 0), `${guest} bytes of the guest, which has booted`);
 
-  const qmp = await connectQmp(join(running.context.directory, 'qmp.sock'), { timeoutMs: 5000 });
+  const qmp = await connectQmp(join(running.context.directory, 'qmp.sock'), { deadlineMs: 5000 });
   t.like(await qmp.execute('query-status'), { status: 'running' });
   t.like(await qmp.execute('query-kvm'), { enabled: false });
   qmp.close();

@@ -1,61 +1,134 @@
+// A monitor that does everything wrong: each conversation ends with a code, its socket is closed, and the next one works.
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { connectQmp } from '../../../agent/drivers/qemu/qmp.js';
+import { SysError } from '../../../linux/errors.js';
 import { temporary } from './fixture.js';
 
-type Answer = (request: { execute: string; id: number }, socket: Socket) => void;
+type Say = (socket: Socket, line: string) => void;
+/** Where in the conversation the fault is. */
+const PLACES = ['greeting', 'qmp_capabilities', 'query-status'] as const;
+type Place = (typeof PLACES)[number];
 
-async function serve(t: ExecutionContext, answer: Answer): Promise<string> {
+const LATE = 300;
+const NEVER = 600_000;
+
+const FAULTS: Readonly<Record<string, { readonly say: Say; readonly deadlineMs: number; readonly code: string }>> = {
+  'is silent': { say: () => undefined, deadlineMs: LATE, code: 'ETIMEDOUT' },
+  'stops in the middle': { say: (socket, line) => socket.write(line.slice(0, 9)), deadlineMs: LATE, code: 'ETIMEDOUT' },
+  'trickles events': { say: (socket) => trickle(socket), deadlineMs: LATE, code: 'ETIMEDOUT' },
+  'answers another question': {
+    say: (socket) => socket.write('{"id": 4711, "return": {}}\n{"return": {}}\n7\nnull\n[]\n'),
+    ...{ deadlineMs: LATE, code: 'ETIMEDOUT' },
+  },
+  'says nonsense': { say: (socket) => socket.write('}{\n}{\n'), deadlineMs: NEVER, code: 'EPROTO' },
+  'floods events': { say: (socket) => flood(socket, '{"event": "NOISE"}\n'), deadlineMs: NEVER, code: 'EMSGSIZE' },
+  'floods one line': { say: (socket) => flood(socket, 'x'), deadlineMs: NEVER, code: 'EMSGSIZE' },
+  closes: { say: (socket) => socket.destroy(), deadlineMs: NEVER, code: 'ECONNRESET' },
+  'closes in the middle': {
+    say: (socket, line) => socket.end(line.slice(0, 9)),
+    deadlineMs: NEVER,
+    code: 'ECONNRESET',
+  },
+  refuses: {
+    say: (socket, line) =>
+      socket.write(`{"id": ${JSON.parse(line).id ?? 0}, "error": {"class": "X", "desc": "no such thing"}}\n`),
+    ...{ deadlineMs: NEVER, code: 'EINVAL' },
+  },
+};
+
+function trickle(socket: Socket): void {
+  const timer = setInterval(() => socket.write('{"event": "NOISE"}\n'), 5);
+  socket.once('close', () => clearInterval(timer));
+}
+
+function flood(socket: Socket, text: string): void {
+  const piece = text.repeat(65_536 / text.length);
+  const go = (): void => void (socket.destroyed || socket.write(piece, go));
+  go();
+}
+
+/** A monitor that is good but for what `fault` says at `place`. */
+async function monitor(t: ExecutionContext) {
   const path = join(await temporary(t), 'qmp.sock');
-  const sockets: Socket[] = [];
+  let fault: { readonly place: Place; readonly say: Say } | undefined;
+  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    sockets.push(socket);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
-    socket.write('{"QMP": {"version": {}, "capabil');
-    setTimeout(() => socket.write('ities": []}}\r\n'), 5);
-    socket.on('data', (data) => {
-      for (const line of data.toString().trim().split('\n')) answer(JSON.parse(line), socket);
+    const speak = (place: string, line: string): void => {
+      if (fault?.place === place) fault.say(socket, line);
+      // In two pieces: a line may be cut anywhere.
+      else for (const piece of [line.slice(0, 7), line.slice(7)]) socket.write(piece);
+    };
+    speak('greeting', '{"QMP": {"version": {}, "capabilities": []}}\r\n');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = `${text}${chunk}`.split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        const { execute, id } = JSON.parse(line);
+        speak(execute, `${JSON.stringify({ id, return: { was: execute } })}\r\n`);
+      }
     });
   });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  server.listen(path);
+  await once(server, 'listening');
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return path;
+  return {
+    ...{ path, sockets },
+    set: (next: typeof fault) => {
+      fault = next;
+    },
+    /** One question, as the driver asks it. */
+    ask: async (deadlineMs: number, signal?: AbortSignal): Promise<unknown> => {
+      const qmp = await connectQmp(path, { deadlineMs, signal });
+      try {
+        return await qmp.execute('query-status');
+      } finally {
+        qmp.close();
+      }
+    },
+  };
 }
 
-const agreeable: Answer = ({ execute, id }, socket) => {
-  socket.write(`{"event": "NOISE"}\r\n${JSON.stringify({ id, return: { was: execute } })}\r\n`);
-};
+for (const [title, { say, deadlineMs, code }] of Object.entries(FAULTS))
+  test(`a monitor that ${title}, wherever, is ${code}, and the next question is answered`, async (t) => {
+    const { ask, set, sockets } = await monitor(t);
+    for (const place of PLACES) {
+      set({ place, say });
+      const error = await t.throwsAsync(ask(deadlineMs), { instanceOf: SysError }, place);
+      t.like(error, { op: 'qmp', errnoName: code }, place);
+      while (sockets.size > 0) await new Promise(setImmediate);
+      set(undefined);
+      t.deepEqual(await ask(NEVER), { was: 'query-status' }, place);
+    }
+  });
 
-test('greets, negotiates and matches answers with commands', async (t) => {
-  const qmp = await connectQmp(await serve(t, agreeable), { timeoutMs: 1000 });
-  const answers = await Promise.all([qmp.execute('a'), qmp.execute('b', { x: 1 })]);
-  t.deepEqual(answers, [{ was: 'a' }, { was: 'b' }]);
-  qmp.close();
-  await t.throwsAsync(qmp.execute('c'), { message: /ended|timeout|no answer/ });
+test('a signal ends a conversation with its reason', async (t) => {
+  const { ask, set, sockets } = await monitor(t);
+  for (const place of PLACES) {
+    const stop = new AbortController();
+    set({ place, say: () => stop.abort(new Error('enough')) });
+    await t.throwsAsync(ask(NEVER, stop.signal), { message: 'enough' }, place);
+    while (sockets.size > 0) await new Promise(setImmediate);
+  }
 });
 
-test("QEMU's description becomes the error", async (t) => {
-  const path = await serve(t, (request, socket) => {
-    if (request.execute === 'qmp_capabilities') agreeable(request, socket);
-    else socket.write(`${JSON.stringify({ id: request.id, error: { class: 'X', desc: 'no such thing' } })}\n`);
-  });
-  const qmp = await connectQmp(path, { timeoutMs: 1000 });
-  await t.throwsAsync(qmp.execute('x'), { message: 'qmp: no such thing' });
+test('answers find their commands, and after the close there are none', async (t) => {
+  const { path } = await monitor(t);
+  const qmp = await connectQmp(path, { deadlineMs: NEVER });
+  t.deepEqual(await Promise.all([qmp.execute('a'), qmp.execute('b', { x: 1 })]), [{ was: 'a' }, { was: 'b' }]);
   qmp.close();
+  await t.throwsAsync(qmp.execute('c'), { message: /closed/ });
 });
 
-test('silence, rubbish, an end and nobody there are errors', async (t) => {
-  const silent = await serve(t, () => undefined);
-  await t.throwsAsync(connectQmp(silent, { timeoutMs: 50 }), {
-    message: /no answer to (greeting|qmp_capabilities) in 50 ms/,
-  });
-  const rubbish = await serve(t, (_request, socket) => socket.write('rubbish\n'));
-  await t.throwsAsync(connectQmp(rubbish, { timeoutMs: 1000 }), { message: /not JSON/ });
-  const ending = await serve(t, (_request, socket) => socket.destroy());
-  await t.throwsAsync(connectQmp(ending, { timeoutMs: 1000 }));
-  await t.throwsAsync(connectQmp('/nonexistent/qmp.sock', { timeoutMs: 1000 }), { code: 'ENOENT' });
+test('nobody there is ENOENT', async (t) => {
+  await t.throwsAsync(connectQmp('/nonexistent/qmp.sock', { deadlineMs: NEVER }), { message: /^qmp .*ENOENT/ });
 });

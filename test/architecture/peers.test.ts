@@ -1,0 +1,37 @@
+// Whoever waits for another process or thread may wait for ever. Each file that begins such a wait is here, with how it ends.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOMS = ['agent', 'cgroups', 'netns', 'systemd', 'linux'];
+
+/** What begins a wait: a program, a connection, a thread. */
+const BEGINS = /from 'node:child_process'|\bnew (?:Worker|WebSocket)\(|= connect\(|\bfetch\(/;
+
+const ENDS: Readonly<Record<string, string>> = {
+  'linux/run-program.ts': 'deadline and signal, required by its type; test/linux/run-program.test.ts',
+  'agent/pressure/hook.ts': 'deadline and signal; test/agent/pressure/hook.test.ts',
+  'netns/firewall/nft.ts': 'a deadline of its own, in the worker; netns/deadlines.ts has a longer one',
+  'netns/room.ts': 'netns/deadlines.ts, by operation; test/netns/worker-client.test.ts',
+  'systemd/holder/client.ts': 'systemd/holder/deadline.ts; test/systemd/deadline.test.ts',
+  'systemd/holder/launch.ts': 'a deadline and the signal; test/systemd/launch.test.ts',
+  'systemd/deb/build.ts': 'run by a person',
+  'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
+  'agent/control/dial.ts': 'deadline of the handshake, then heartbeats; test/agent/control/dial.test.ts',
+  'agent/control/client.ts': 'the signal of the command',
+  'agent/host/inventory.ts': 'a deadline and the signal; test/agent/host/inventory.test.ts',
+  'cgroups/slow-writes.ts': 'the kernel; the caller goes on by its signal',
+  'cgroups/signals/poller.ts': 'nobody waits for it',
+};
+
+test('each file that begins a wait for a process, a connection or a thread says how the wait ends', (t) => {
+  const found = ROOMS.flatMap((room) =>
+    readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${room}/${name}`)
+      .filter((path) => BEGINS.test(readFileSync(join(root, path), 'utf8'))),
+  );
+  t.deepEqual(found.sort(), Object.keys(ENDS).sort());
+});
