@@ -7,12 +7,12 @@ import { headerText, hostName, listenAddress, schedulerUrl, socketPath } from '.
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
+import { driversSchema } from './drivers.js';
 import { governorSchema } from './governor.js';
 import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
 
-const size = sizeText();
 const path = z
   .string()
   .max(4096)
@@ -82,17 +82,7 @@ export const configSchema = z.strictObject({
   placement: placementSchema.prefault({}),
   pressure: pressureSchema.prefault({}),
   network: networkSchema.prefault({}),
-  drivers: z
-    .strictObject({
-      qemu: z
-        .strictObject({
-          accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
-          overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
-        })
-        .prefault({}),
-      oci: z.strictObject({ runtime: z.string().default('crun').meta({ description: 'OCI runtime' }) }).prefault({}),
-    })
-    .prefault({}),
+  drivers: driversSchema.prefault({}),
   lifecycle: z
     .strictObject({
       stop_grace: duration().default('10s').meta({ description: 'between SIGTERM and the kill' }),

@@ -1,4 +1,5 @@
 // The door of this room: all drivers of this version, configured.
+import { parseUids } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
 import type { DriverName } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
@@ -8,11 +9,17 @@ import { externalDriver } from './external/index.js';
 import { ociDriver } from './oci/index.js';
 import { qemuDriver } from './qemu/index.js';
 
-export function createDrivers(config: Pick<Config, 'drivers' | 'network'>): ReadonlyMap<DriverName, Driver> {
-  const { oci, qemu } = config.drivers;
+export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'paths'>): ReadonlyMap<DriverName, Driver> {
+  const { exec, oci, qemu } = config.drivers;
+  const { state, runtime } = config.paths;
+  const uids = parseUids(exec.uids);
+  if (uids === undefined) throw new RangeError(`drivers.exec.uids: ${exec.uids}`);
   const { dns } = config.network;
   const drivers = [
-    execDriver(),
+    execDriver({
+      ...{ runtime: oci.runtime, dns, allow: exec.allow, uids },
+      ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime] },
+    }),
     ociDriver({ runtime: oci.runtime, dns }),
     qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns }),
     externalDriver(),

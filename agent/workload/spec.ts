@@ -43,12 +43,17 @@ const exec = z
   .strictObject({
     command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
     env,
+    isolation: z.enum(['sandbox', 'none']).default('none').meta({
+      description:
+        "sandbox: namespaces of its own, the host's files read-only, seccomp; none: a process of the host in its own network",
+    }),
     user: z
       .string()
       .max(256)
       // As login.defs and useradd(8) let in: the system knows the name, or the driver refuses it.
       .regex(/^[^-+:,/\s\0][^:,/\s\0]*$/, 'must be a user name or id')
-      .default('root'),
+      .optional()
+      .meta({ description: 'of the host; absent: in a sandbox a uid of its own, otherwise root' }),
     cwd: absolutePath.default('/'),
   })
   .refine(({ env: { PATH = '' } }) => PATH.length <= 4096 && PATH.split(':').length <= MOST_DIRECTORIES, {
@@ -184,11 +189,11 @@ export const workloadSpec = z
     const { mode, dns } = spec.network;
     if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
       ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });
-    if (spec.driver === 'exec' && dns !== undefined)
+    if (spec.exec?.isolation === 'none' && dns !== undefined)
       ctx.addIssue({
         code: 'custom',
         path: ['network', 'dns'],
-        message: `does not go with driver "exec": a process reads the host's /etc/resolv.conf`,
+        message: `does not go with exec.isolation "none": such a process reads the host's /etc/resolv.conf`,
       });
     if (spec.class === 'guaranteed' && spec.driver !== 'qemu' && spec.resources.memory?.limit === undefined)
       ctx.addIssue({

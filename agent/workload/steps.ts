@@ -1,6 +1,7 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
 import { rm } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
+import { isShieldedFrom } from '../../linux/init-signals.js';
 import { isSameProcess } from '../../linux/proc.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError } from '../errors.js';
@@ -97,7 +98,8 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
 export function terminate(target: ProcessRecord): void {
   if (!isSameProcess(target.pid, target.startTime)) return;
   try {
-    process.kill(target.pid, 'SIGTERM');
+    // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
+    process.kill(target.pid, isShieldedFrom(target.pid, 'SIGTERM') ? 'SIGKILL' : 'SIGTERM');
   } catch {
     // It ended in between.
   }

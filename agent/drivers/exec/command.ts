@@ -1,5 +1,5 @@
-// Finding the program of a command, and the setpriv(1) in front of it. setpriv replaces itself with the program, so the
-// process the holder started is the workload.
+// Finding the program of a command, and, without a sandbox, the setpriv(1) in front of it. setpriv replaces itself with the
+// program, so the process the holder started is the workload.
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { BerthError } from '../../errors.js';
@@ -39,7 +39,7 @@ export function setprivArguments(user: ExecUser, ownNetwork: boolean): string[] 
   return [
     `--reuid=${user.uid}`,
     `--regid=${user.gid}`,
-    user.known ? '--init-groups' : '--clear-groups',
+    user.name !== undefined ? '--init-groups' : '--clear-groups',
     '--no-new-privs',
     `--inh-caps=${kept}`,
     `--ambient-caps=${kept}`,

@@ -1,47 +1,121 @@
-// A plain process of the host, with fewer privileges.
-import type { Driver } from '../driver.js';
-import { workloadEnvironment } from '../environment.js';
+// A program of the host's file system: in a sandbox, or as a plain process with fewer privileges.
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecGrant, UidRange } from '../../config/drivers.js';
+import type { Config } from '../../config/schema.js';
+import type { WorkloadSpec } from '../../workload/spec.js';
+import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
+import type { Driver, DriverContext, Launch } from '../driver.js';
+import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
+import { writeNames } from '../names.js';
 import { findProgram, setprivArguments } from './command.js';
-import { findUser } from './user.js';
+import { grantsNeeded, requireGrants } from './grants.js';
+import { hostRoot, isOutOfSight } from './host-root.js';
+import { claimUid, releaseUid } from './identity.js';
+import { nameMounts, sandboxConfig } from './sandbox.js';
+import { findUser, groupsOf } from './user.js';
 
 export interface ExecOptions {
+  /** Name or absolute path of crun. */
+  readonly runtime: string;
+  /** What the node says of name servers (network.dns). */
+  readonly dns: Config['network']['dns'];
+  readonly allow: readonly ExecGrant[];
+  readonly uids: UidRange;
+  /** Size of each directory for temporary files of a sandbox. */
+  readonly temporaryBytes: number;
+  /** The runtime directory of the agent, for what sandboxes share. */
+  readonly shared: string;
+  /** Directories of the host that no sandbox shows. */
+  readonly hidden: readonly string[];
   /** Default: /etc/passwd. */
   readonly passwdFile?: string;
 }
 
-export function execDriver(options: ExecOptions = {}): Driver {
+type Exec = NonNullable<WorkloadSpec['exec']>;
+
+const SETPRIV = 'takes privileges away (package util-linux)';
+const CRUN = 'makes the sandbox of a process (package crun; drivers.oci.runtime)';
+
+export function execDriver(options: ExecOptions): Driver {
+  const { runtime, shared, hidden, passwdFile } = options;
+  const claims = join(shared, 'uids');
+
+  /** Of the host; undefined: the sandbox gets one of its own. */
+  const hostUser = async ({ user, isolation }: Exec) =>
+    user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwdFile);
+
+  const plain = async (spec: WorkloadSpec, exec: Exec, { sandbox, which }: DriverContext): Promise<Launch> => {
+    const [program = '', ...rest] = exec.command;
+    const user = await findUser(exec.user ?? 'root', passwdFile);
+    const setpriv = [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)];
+    return {
+      argv: [...setpriv, '--', await findProgram(program, exec.env.PATH), ...rest],
+      env: workloadEnvironment(spec, sandbox, exec.env, user.home),
+      cwd: exec.cwd,
+      joinNetns: sandbox.netns !== null,
+    };
+  };
+
+  const sandboxed = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {
+    const { directory, sandbox, which } = context;
+    const { id } = spec;
+    const [program = '', ...rest] = exec.command;
+    const user = await hostUser(exec);
+    const uid = user === undefined ? await claimUid(id, directory, claims, options.uids) : user.uid;
+    const skeleton = join(shared, 'exec-root');
+    const config = sandboxConfig({
+      ...{ id, skeleton, cwd: exec.cwd, netns: sandbox.netns },
+      argv: [await findProgram(program, exec.env.PATH), ...rest],
+      env: workloadEnvironment(spec, sandbox, exec.env, user?.home ?? '/tmp'),
+      user: { uid, gid: user?.gid ?? uid, groups: user === undefined ? [] : await groupsOf(user) },
+      root: await hostRoot(skeleton, hidden, options.temporaryBytes),
+      names: await nameMounts(await writeNames(spec, context, options.dns)),
+      maxFiles: await maxFiles(),
+    });
+    // Nothing runs, and the runtime refuses an id that it remembers.
+    await rm(stateDirectory(directory), { recursive: true, force: true });
+    await writeFile(join(directory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    const unshare = requireUnshare(which);
+    return {
+      argv: await runCommand({ runtime: requireBinary(runtime, which, CRUN), unshare, directory, id }),
+      env: { PATH: DEFAULT_PATH },
+      cwd: '/',
+      pidFile: join(directory, 'pid'),
+      joinNetns: false,
+    };
+  };
+
   return {
     name: 'exec',
-    async check(spec, { which }) {
+    async check(spec, { which, live }) {
       const exec = sectionOf(spec, 'exec');
-      requireBinary('setpriv', which, 'takes privileges away (package util-linux)');
-      await findProgram(exec.command[0] ?? '', exec.env.PATH);
-      await findUser(exec.user, options.passwdFile);
+      const user = await hostUser(exec);
+      if (live !== true) requireGrants(grantsNeeded(spec, user), options.allow);
+      const program = await findProgram(exec.command[0] ?? '', exec.env.PATH);
       if ((await kindOf(exec.cwd)) !== 'directory') throw invalidField('exec.cwd', `${exec.cwd} is not a directory`);
+      if (exec.isolation === 'none') return void requireBinary('setpriv', which, SETPRIV);
+      requireBinary(runtime, which, CRUN);
+      requireUnshare(which);
+      if (await isOutOfSight(program, hidden)) throw invalidField('exec.command', outOfSight(program));
+      if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));
     },
     overhead: () => 0,
     confined: () => true,
     tap: () => null,
-    async prepare(spec, { sandbox, which }) {
+    async prepare(spec, context) {
       const exec = sectionOf(spec, 'exec');
-      const setpriv = requireBinary('setpriv', which, 'takes privileges away (package util-linux)');
-      const [program = '', ...rest] = exec.command;
-      const user = await findUser(exec.user, options.passwdFile);
-      return {
-        argv: [
-          setpriv,
-          ...setprivArguments(user, sandbox.netns !== null),
-          '--',
-          await findProgram(program, exec.env.PATH),
-          ...rest,
-        ],
-        env: workloadEnvironment(spec, sandbox, exec.env, user.home),
-        cwd: exec.cwd,
-        joinNetns: sandbox.netns !== null,
-      };
+      return exec.isolation === 'none' ? plain(spec, exec, context) : sandboxed(spec, exec, context);
     },
-    // Everything a process leaves is in its cgroup and its network namespace, which are not the driver's.
-    async cleanup() {},
+    // Its processes are in its cgroup, its mounts in a namespace that ended with them: neither is the driver's.
+    async cleanup(spec, { directory }) {
+      await releaseUid(spec.id, directory, claims);
+      await rm(stateDirectory(directory), { recursive: true, force: true });
+    },
   };
+}
+
+function outOfSight(path: string): string {
+  return `${path} is not seen in a sandbox: put it below /usr, /opt or /srv, or ask for exec.isolation "none"`;
 }

@@ -1,4 +1,5 @@
-// Users from /etc/passwd. Read, not asked of NSS: that would need a process, and a start must not wait for LDAP.
+// Users from /etc/passwd and their groups from /etc/group. Read, not asked of NSS: that would need a process, and a start
+// must not wait for LDAP.
 import { readFile } from 'node:fs/promises';
 import { invalidField } from '../files.js';
 
@@ -6,12 +7,12 @@ export interface ExecUser {
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-  /** False for a bare number that no account has: it gets no supplementary groups. */
-  readonly known: boolean;
+  /** Undefined for a bare number that no account has: it gets no supplementary groups. */
+  readonly name: string | undefined;
 }
 
 /** (uid_t) -1 means "leave as it is" to setresuid(2). */
-const MAX_ID = 2 ** 32 - 2;
+export const MAX_ID = 2 ** 32 - 2;
 /** For a number without an account; the group of the same number could be any group, `disk` for one. */
 const NOGROUP = 65_534;
 
@@ -22,16 +23,30 @@ export async function findUser(user: string, passwdFile = '/etc/passwd'): Promis
   const found = parsePasswd(await readFile(passwdFile, 'utf8')).find((account) =>
     isNumber ? account.uid === Number(user) : account.name === user,
   );
-  if (found !== undefined) return { uid: found.uid, gid: found.gid, home: found.home, known: true };
+  if (found !== undefined) return found;
   if (!isNumber) throw invalidField('exec.user', `there is no user ${JSON.stringify(user)} in ${passwdFile}`);
-  return { uid: Number(user), gid: Number(user) === 0 ? 0 : NOGROUP, home: '/', known: false };
+  return { uid: Number(user), gid: Number(user) === 0 ? 0 : NOGROUP, home: '/', name: undefined };
 }
 
 /** passwd(5); lines that do not fit are passed over, as glibc does. */
-export function parsePasswd(text: string): { name: string; uid: number; gid: number; home: string }[] {
+export function parsePasswd(text: string): (ExecUser & { readonly name: string })[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
     if (!/^[^+-]/.test(name) || !/^\d+$/.test(uid) || !/^\d+$/.test(gid)) return [];
     return [{ name, uid: Number(uid), gid: Number(gid), home: home.startsWith('/') ? home : '/' }];
+  });
+}
+
+/** The groups beside its own that group(5) gives to a user. */
+export async function groupsOf({ name, gid }: ExecUser, groupFile = '/etc/group'): Promise<number[]> {
+  if (name === undefined) return [];
+  return parseGroups(await readFile(groupFile, 'utf8'), name).filter((group) => group !== gid);
+}
+
+export function parseGroups(text: string, member: string): number[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', , gid = '', members = ''] = line.split(':');
+    if (!/^[^+-]/.test(name) || !/^\d+$/.test(gid)) return [];
+    return members.split(',').includes(member) ? [Number(gid)] : [];
   });
 }

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../../../linux/errors.js';
 import { BerthError } from '../../errors.js';
+import { networkNamespace } from '../containment.js';
 import { invalidField } from '../files.js';
 
 const mount = z.looseObject({
@@ -78,11 +79,6 @@ export function adaptBundle(config: OciConfig, bundle: string, netns: string | n
       namespaces: [...namespaces.filter(({ type }) => type !== 'network'), ...networkNamespace(netns)],
     },
   };
-}
-
-/** As an element of `linux.namespaces`; none at all means the host's. */
-export function networkNamespace(netns: string | null): { type: string; path: string }[] {
-  return netns === null ? [] : [{ type: 'network', path: join('/run/netns', netns) }];
 }
 
 type Mount = z.output<typeof mount>;

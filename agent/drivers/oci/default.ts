@@ -1,10 +1,20 @@
-// The config.json berth writes for a bare root filesystem: what `docker run` would have made of it. No seccomp profile.
+// The config.json berth writes for a bare root filesystem: what `docker run` would have made of it.
 import type { Sandbox } from '../../workload/record.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
+import {
+  fileMount,
+  KERNEL_MOUNTS,
+  MASKED_PATHS,
+  networkNamespace,
+  OWN_NAMESPACES,
+  OWN_NETWORK_SYSCTL,
+  READONLY_PATHS,
+} from '../containment.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
-import { networkNamespace, type OciConfig } from './config.js';
-import type { NameFiles } from './names.js';
+import type { NameFiles } from '../names.js';
+import { seccompProfile } from '../seccomp.js';
+import type { OciConfig } from './config.js';
 
 export interface DefaultOptions {
   readonly spec: WorkloadSpec;
@@ -19,53 +29,6 @@ export interface DefaultOptions {
   /** Hard limit of open files. */
   readonly maxFiles: number;
 }
-
-const MOUNTS = [
-  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  {
-    destination: '/dev',
-    type: 'tmpfs',
-    source: 'tmpfs',
-    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
-  },
-  {
-    destination: '/dev/pts',
-    type: 'devpts',
-    source: 'devpts',
-    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-  },
-  {
-    destination: '/dev/shm',
-    type: 'tmpfs',
-    source: 'shm',
-    options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
-  },
-  { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-  { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-];
-
-const MASKED = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-
-const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-
-/** With a network of its own a user other than root may listen below port 1024 and send pings, as under Docker. */
-const OWN_NETWORK_SYSCTL = {
-  'net.ipv4.ip_unprivileged_port_start': '0',
-  'net.ipv4.ping_group_range': '0 2147483647',
-};
 
 export function defaultConfig(options: DefaultOptions): OciConfig {
   const { spec, oci, sandbox } = options;
@@ -88,19 +51,17 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
     hostname: spec.id,
     hooks: { createContainer: [withoutDevices(options)] },
     mounts: [
-      ...MOUNTS,
+      ...KERNEL_MOUNTS,
       fileMount('/etc/resolv.conf', options.names.resolvConf),
       fileMount('/etc/hosts', options.names.hosts),
       fileMount('/etc/hostname', options.names.hostname),
     ],
     linux: {
-      namespaces: [
-        ...['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
-        ...networkNamespace(sandbox.netns),
-      ],
+      namespaces: [...OWN_NAMESPACES.map((type) => ({ type })), ...networkNamespace(sandbox.netns)],
       ...(sandbox.netns === null ? {} : { sysctl: OWN_NETWORK_SYSCTL }),
-      maskedPaths: MASKED,
-      readonlyPaths: READONLY,
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
+      seccomp: seccompProfile(true),
     },
   };
 }
@@ -110,9 +71,4 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
 function withoutDevices({ mount, rootfs, oci }: DefaultOptions) {
   const flags = `remount,bind,nodev,nosuid${oci.readonly ? ',ro' : ''}`;
   return { path: mount, args: ['mount', '-o', flags, rootfs], env: [`PATH=${DEFAULT_PATH}`] };
-}
-
-// Read only: they are in the runtime directory, a tmpfs that a workload must not be able to fill.
-function fileMount(destination: string, source: string) {
-  return { destination, type: 'bind', source, options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec'] };
 }

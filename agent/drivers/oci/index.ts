@@ -1,16 +1,16 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
-import { access, readFile, realpath, writeFile } from 'node:fs/promises';
+import { access, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
+import { deleteContainer, hasEnded, maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
+import { type NameFiles, writeNames } from '../names.js';
 import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
-import { type NameFiles, writeNames } from './names.js';
-import { deleteContainer, hasEnded, runCommand, stateDirectory } from './runtime.js';
 
 export interface OciOptions {
   /** Name or absolute path of crun. */
@@ -20,8 +20,6 @@ export interface OciOptions {
 }
 
 type Oci = NonNullable<WorkloadSpec['oci']>;
-
-const MAX_FILES = 524_288;
 
 export function ociDriver({ runtime, dns }: OciOptions): Driver {
   return {
@@ -103,17 +101,6 @@ async function rootfsConfig(
     maxFiles: await maxFiles(),
     names,
   });
-}
-
-/** No more than this host gives, which a runtime without CAP_SYS_RESOURCE could not raise. */
-async function maxFiles(): Promise<number> {
-  const limits = await readFile('/proc/self/limits', 'latin1');
-  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? MAX_FILES);
-  return Math.min(hard, MAX_FILES);
-}
-
-function requireUnshare(which: DriverContext['which']): string {
-  return requireBinary('unshare', which, 'separates the mounts of a container (package util-linux)');
 }
 
 function requireMount(which: DriverContext['which']): string {

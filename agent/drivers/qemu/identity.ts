@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import { setprivSet } from '../capabilities.js';
 
-/** Start of a range that systemd keeps free of any use (UIDS-GIDS.md: 1879048192 to 2147483647). */
+/** Start of a range that systemd keeps free of any use (UIDS-GIDS.md: 1879048192 to 2147483647). Its upper half is left to exec. */
 const FIRST_UID = 0x7000_0000;
 
-/** The same for the same id, for ever; of 2^28. */
+/** The same for the same id, for ever; of 2^27. */
 export function uidFor(id: string): number {
-  return FIRST_UID + (createHash('sha256').update(`berth-qemu:${id}`).digest().readUInt32BE(0) >>> 4);
+  return FIRST_UID + (createHash('sha256').update(`berth-qemu:${id}`).digest().readUInt32BE(0) >>> 5);
 }
 
 /**

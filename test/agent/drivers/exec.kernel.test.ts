@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { execDriver } from '../../../agent/drivers/exec/index.js';
 import { makeNames } from '../../netns/lab.js';
-import { specOf } from './fixture.js';
+import { specOf, testExec } from './fixture.js';
 import { eventually, startHost } from './host.js';
 
 const names = makeNames(7);
 const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: section });
-const driver = execDriver();
+const driver = testExec();
 
 test.serial('runs in its network and cgroup as nobody, with nothing but what the spec says', async (t) => {
   const host = await startHost(t);

@@ -2,15 +2,14 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { setprivArguments } from '../../../agent/drivers/exec/command.js';
-import { execDriver } from '../../../agent/drivers/exec/index.js';
 import { findUser, parsePasswd } from '../../../agent/drivers/exec/user.js';
 import { conformance } from './conformance.js';
-import { contextFor, HOST, specOf, temporary } from './fixture.js';
+import { contextFor, HOST, specOf, temporary, testExec } from './fixture.js';
 
 const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: section });
 
 conformance({
-  driver: () => execDriver(),
+  driver: () => testExec(),
   spec: () => exec({ command: ['sh', '-c', 'true'], env: { COLOUR: 'red' } }),
   missing: [
     {
@@ -58,7 +57,7 @@ conformance({
 
 test('the environment is what the spec says and berth adds, no more', async (t) => {
   const spec = exec({ command: ['sh'], env: { COLOUR: 'red', HOME: '/x', BERTH_TENANT: 'forged' } });
-  const launch = await execDriver().prepare(spec, await contextFor(t));
+  const launch = await testExec().prepare(spec, await contextFor(t));
   t.deepEqual(launch?.env, {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/x',
@@ -67,7 +66,7 @@ test('the environment is what the spec says and berth adds, no more', async (t) 
     BERTH_TENANT: 'default',
     BERTH_ADDRESS: '10.9.8.7',
   });
-  const onHost = await execDriver().prepare(spec, await contextFor(t, { sandbox: HOST }));
+  const onHost = await testExec().prepare(spec, await contextFor(t, { sandbox: HOST }));
   t.false('BERTH_ADDRESS' in (onHost?.env ?? {}));
 });
 
@@ -76,28 +75,28 @@ test('the program is looked up on the PATH of the spec', async (t) => {
   const program = join(directory, 'tool');
   await writeFile(program, '#!/bin/sh\n');
   const spec = exec({ command: ['tool', '-v'], env: { PATH: `relative:${directory}` } });
-  await t.throwsAsync(execDriver().check(spec, await contextFor(t)), { message: /not executable/ });
+  await t.throwsAsync(testExec().check(spec, await contextFor(t)), { message: /not executable/ });
   await chmod(program, 0o755);
-  const launch = await execDriver().prepare(spec, await contextFor(t));
+  const launch = await testExec().prepare(spec, await contextFor(t));
   t.deepEqual(launch?.argv.slice(-3), ['--', program, '-v']);
 });
 
 test('root keeps a fixed set of capabilities, others one or none', (t) => {
-  const root = setprivArguments({ uid: 0, gid: 0, home: '/root', known: true }, true).join(' ');
+  const root = setprivArguments({ uid: 0, gid: 0, home: '/root', name: 'x' }, true).join(' ');
   t.regex(root, /--bounding-set=-all,\+audit_write,/);
   for (const name of ['sys_admin', 'net_admin', 'mknod', 'sys_ptrace', 'sys_module']) t.false(root.includes(name));
-  const nobody = { uid: 65534, gid: 65534, home: '/', known: true };
+  const nobody = { uid: 65534, gid: 65534, home: '/', name: 'x' };
   t.true(setprivArguments(nobody, false).includes('--bounding-set=-all'));
   t.true(setprivArguments(nobody, true).includes('--bounding-set=-all,+net_bind_service'));
-  t.true(setprivArguments({ ...nobody, known: false }, true).includes('--clear-groups'));
+  t.true(setprivArguments({ ...nobody, name: undefined }, true).includes('--clear-groups'));
 });
 
 test('users by name and number', async (t) => {
   const file = join(await temporary(t), 'passwd');
   await writeFile(file, 'root:x:0:0:root:/root:/bin/sh\n+nis\n\nweb:x:33:44::/var/www:/bin/sh\nodd:x:y:1::/:/\n');
-  t.deepEqual(await findUser('web', file), { uid: 33, gid: 44, home: '/var/www', known: true });
-  t.deepEqual(await findUser('33', file), { uid: 33, gid: 44, home: '/var/www', known: true });
-  t.deepEqual(await findUser('6', file), { uid: 6, gid: 65534, home: '/', known: false });
+  t.deepEqual(await findUser('web', file), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
+  t.deepEqual(await findUser('33', file), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
+  t.deepEqual(await findUser('6', file), { uid: 6, gid: 65534, home: '/', name: undefined });
   await t.throwsAsync(findUser('odd', file), { message: /exec\.user/ });
   t.is(parsePasswd('').length, 0);
 });

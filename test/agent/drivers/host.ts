@@ -27,6 +27,10 @@ export interface TestHost {
   readonly holder: Holder;
   /** Of the cgroup every workload is born into, from the mount of cgroup v2. */
   readonly cgroup: string;
+  /** The same as a directory. */
+  readonly cgroupDirectory: string;
+  /** The holder's runtime directory. */
+  readonly runtime: string;
   /** check, network, prepare, spawn. A workload of the same id uses the same directory and network again. */
   run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null): Promise<Running>;
   remove(driver: Driver, spec: WorkloadSpec, running: Running, network: SandboxNetwork | null): Promise<void>;
@@ -50,6 +54,8 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
   });
   return {
     holder,
+    cgroupDirectory: bench.cgroup,
+    runtime: bench.runtime,
     cgroup: bench.cgroup.replace(/^.*(?=\/berth-test-)/, ''),
     async run(driver, spec, network) {
       const context = contextOf(driver, spec, network);

@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { runCommand } from '../../../agent/drivers/crun.js';
 import { adaptBundle, readBundle } from '../../../agent/drivers/oci/config.js';
 import { ociDriver } from '../../../agent/drivers/oci/index.js';
-import { runCommand } from '../../../agent/drivers/oci/runtime.js';
 import { conformance } from './conformance.js';
 import { contextFor, HOST, NO_DNS, ROUTED, specOf, temporary } from './fixture.js';
 

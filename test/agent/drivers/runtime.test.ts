@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { deleteContainer, stateDirectory } from '../../../agent/drivers/oci/runtime.js';
+import { deleteContainer, stateDirectory } from '../../../agent/drivers/crun.js';
 import { temporary } from './fixture.js';
 
 const FAULTS: Readonly<Record<string, { readonly script: string; readonly says: RegExp | undefined }>> = {

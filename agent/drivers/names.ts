@@ -2,11 +2,11 @@
 // from there.
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../../config/schema.js';
-import { formatResolvConf, NO_SERVERS, resolverFor, sharedResolvConf } from '../../network/dns.js';
-import type { Sandbox } from '../../workload/record.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
-import type { DriverContext } from '../driver.js';
+import type { Config } from '../config/schema.js';
+import { formatResolvConf, NO_SERVERS, resolverFor, sharedResolvConf } from '../network/dns.js';
+import type { Sandbox } from '../workload/record.js';
+import type { WorkloadSpec } from '../workload/spec.js';
+import type { DriverContext } from './driver.js';
 
 export interface NameFiles {
   /** Absolute paths. */

@@ -1,13 +1,16 @@
 // How crun is called, and what it keeps. Its state lies in the workload's own directory, so that nothing is shared.
 import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readStat } from '../../../linux/proc.js';
-import { runProgram } from '../../../linux/run-program.js';
-import { DEFAULT_PATH } from '../environment.js';
+import { readStat } from '../../linux/proc.js';
+import { runProgram } from '../../linux/run-program.js';
+import type { DriverContext } from './driver.js';
+import { DEFAULT_PATH } from './environment.js';
+import { requireBinary } from './files.js';
 
 const CGROUP_MOUNT = '/sys/fs/cgroup';
 const CGROUP2_MAGIC = 0x63677270;
 const DELETE_TIMEOUT_MS = 30_000;
+const MAX_FILES = 524_288;
 
 // $1: where to show cgroup v2 alone. The mount is in a namespace that ends with the container.
 const WRAPPER = 'mount -t cgroup2 cgroup2 "$1" && shift && exec "$@"';
@@ -79,6 +82,17 @@ export async function deleteContainer(
 
 export function stateDirectory(directory: string): string {
   return join(directory, 'crun');
+}
+
+/** No more than this host gives, which a runtime without CAP_SYS_RESOURCE could not raise. */
+export async function maxFiles(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'latin1');
+  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? MAX_FILES);
+  return Math.min(hard, MAX_FILES);
+}
+
+export function requireUnshare(which: DriverContext['which']): string {
+  return requireBinary('unshare', which, 'separates the mounts of a container (package util-linux)');
 }
 
 function base(runtime: string, directory: string): string[] {

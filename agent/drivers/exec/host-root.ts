@@ -1,0 +1,76 @@
+// What a sandbox shows of the host's file system: every directory of `/` read-only, but for those that belong to the running
+// host. The root itself is a skeleton in the runtime directory, of empty directories and links, shared by all sandboxes.
+import { mkdir, readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../../../linux/errors.js';
+import type { Mount } from '../containment.js';
+
+/** Each sandbox has its own of these, or an empty directory. /run holds the sockets of the host's services. */
+const OWN_DIRECTORIES = ['dev', 'proc', 'run', 'sys', 'tmp'];
+const EMPTY_DIRECTORIES = ['boot', 'root'];
+const NOT_SHOWN = new Set([...OWN_DIRECTORIES, ...EMPTY_DIRECTORIES, 'lost+found']);
+const OWN_TEMPORARY = ['/tmp', '/var/tmp'];
+
+/** Files that only root can read, for a sandbox whose user is root. */
+const SECRETS = ['/etc/berth', '/etc/gshadow', '/etc/gshadow-', '/etc/shadow', '/etc/shadow-', '/etc/ssl/private'];
+
+export interface HostRoot {
+  readonly mounts: readonly Mount[];
+  readonly masked: readonly string[];
+}
+
+/**
+ * Makes the skeleton at `skeleton` (idempotent) and says what to mount into it. `hidden`: directories of the host that no
+ * workload may see. `temporaryBytes`: size of each of its directories for temporary files.
+ */
+export async function hostRoot(skeleton: string, hidden: readonly string[], temporaryBytes: number): Promise<HostRoot> {
+  const directory = (name: string) => mkdir(join(skeleton, name), { recursive: true, mode: 0o755 });
+  await directory('');
+  const shown: string[] = [];
+  const showing = (await readdir('/', { withFileTypes: true })).map(async (entry) => {
+    if (NOT_SHOWN.has(entry.name)) return;
+    if (entry.isSymbolicLink()) return linkAs(await readlink(`/${entry.name}`), join(skeleton, entry.name));
+    if (!entry.isDirectory()) return;
+    shown.push(`/${entry.name}`);
+    await directory(entry.name);
+  });
+  await Promise.all([...[...OWN_DIRECTORIES, ...EMPTY_DIRECTORIES].map(directory), ...showing]);
+  return {
+    mounts: [...shown.sort().map(showReadOnly), ...temporaryMounts(temporaryBytes)],
+    masked: [...SECRETS, ...hidden],
+  };
+}
+
+/** Whether a path of the host, or what it links to, is not seen in a sandbox. `hidden` as for `hostRoot`. */
+export async function isOutOfSight(path: string, hidden: readonly string[]): Promise<boolean> {
+  const places = [path, await realpath(path)];
+  const without = [...[...NOT_SHOWN].map((name) => `/${name}`), ...OWN_TEMPORARY, ...SECRETS, ...hidden];
+  return places.some((place) => without.some((top) => place.startsWith(`${top}/`)));
+}
+
+// `rro`: read-only with all that is mounted below it, in one call (mount_setattr(2)).
+function showReadOnly(directory: string): Mount {
+  return { destination: directory, type: 'bind', source: directory, options: ['rbind', 'rro', 'nosuid', 'nodev'] };
+}
+
+function temporaryMounts(bytes: number): Mount[] {
+  const own = (destination: string, ...options: string[]): Mount => {
+    return { destination, type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', ...options] };
+  };
+  return [
+    ...OWN_TEMPORARY.map((path) => own(path, 'mode=1777', `size=${bytes}`)),
+    own('/run', 'mode=755', 'size=1048576'),
+  ];
+}
+
+async function linkAs(target: string, place: string): Promise<void> {
+  try {
+    await symlink(target, place);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    if ((await readlink(place).catch(() => undefined)) === target) return;
+    // The host's root was laid out anew. No mount is seen here: those of sandboxes are in their own namespaces.
+    await rm(place, { recursive: true });
+    await symlink(target, place);
+  }
+}
