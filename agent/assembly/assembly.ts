@@ -101,6 +101,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
+  conditions.add(() => events.conditions());
   const relief = new Relief(state);
   await relief.refill();
   const disk = new StateDisk({ state, runtime, conditions, refill: () => relief.refill() });

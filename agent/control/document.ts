@@ -192,13 +192,18 @@ ${NAMES.map(methodSection).join('\n')}
 ## Notification \`event\`
 
 \`{ cursor, at, type, workload?, tenant?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
-connection. Cursors rise, with jumps where the host was booted. After a reconnect, subscribe from the last cursor seen
+connection. Cursors rise, with jumps where the host was booted or the agent killed. After a reconnect, subscribe from the last cursor seen
 (or from \`acked\` of \`session.hello\`); a gap is announced in the answer, and what is still kept behind it is sent.
 
 Equal refusals (same type, tenant, dimension and scope) are one event: the first is sent at once, those that follow are
 counted and sent as one with \`count\` after 10 s, then after twice as long, up to 5 min. Of 10,000 events in memory the
-newer half is whole; the older is shared equally by types and tenants, and ends, kills, restarts, drift and conditions have
-ten times the share of others, and a file of their own.
+newer half is whole. Of the older half, ends, kills, restarts, drift and conditions of the last day come first; types and
+tenants have equal shares. These events have a file of their own that holds a day; if their share is too small for a day,
+the condition \`events_short_retention\` says so.
+
+An event is sent when it happens and written to disk in the background. If the agent is killed or power fails, the events of
+the last write may be lost: the next agent announces a gap to every reader, and gives no cursor out twice. While the disk
+refuses events, readers still get them, and the condition \`events_unwritable\` holds.
 
 | type | what happened |
 |---|---|

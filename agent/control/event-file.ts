@@ -1,15 +1,18 @@
-// The events on disk: two segments of JSON lines, events.jsonl and the older events.jsonl.1. A line is an event, or
-// a mark: `{"boot","next",...}` opens every segment and every new boot, `{"closed"}` ends an orderly run.
+// The events on disk: segments of JSON lines, events.jsonl and the older events.jsonl.1, .2 and so on. A line is an event,
+// or a mark: `{"boot","next",...}` opens every segment and every life of the agent, `{"closed"}` ends an orderly one.
 //
-// Nothing is synced: what write(2) took survives the death of the agent, and a power cut may take a tail. Cursors of
-// that tail may be known outside, so a new boot goes on JUMP further.
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+// Nothing is synced: what write(2) took survives the death of the agent, and a power cut may take a tail. Cursors of a
+// lost tail may be known outside, so a life after one that did not end in order goes on JUMP further.
+import { fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { clearWay } from '../durable.js';
 import type { BerthEvent } from '../service.js';
+import { type EventIo, nodeIo } from './event-io.js';
 
 export const JUMP = 1_000_000;
+/** Cursors for each millisecond since the last event on disk: more than any agent gives out. */
+export const RATE = 10;
 
 /** Cursors between `prior` and `next` (both exclusive of it) belong to no event kept here. */
 export interface BootMark {
@@ -24,6 +27,8 @@ export interface BootMark {
 
 export interface Recovered {
   readonly events: readonly BerthEvent[];
+  /** Those of them in the newest segment. */
+  readonly newest: readonly BerthEvent[];
   readonly marks: readonly BootMark[];
   /** The last run ended with `close`. */
   readonly closed: boolean;
@@ -35,24 +40,43 @@ export interface Recovered {
 const MOST_BYTES = 512 << 20;
 const NAME = 'events.jsonl';
 
-/** Appends lines to the current segment. All calls are synchronous and throw errors of node:fs. */
+export interface EventFileOptions {
+  readonly name?: string;
+  /** Beside the newest. Default 1. */
+  readonly older?: number;
+  /** For tests. */
+  readonly io?: EventIo;
+}
+
+/** Appends lines to the current segment, one call at a time. Calls throw errors of node:fs. */
 export class EventFile {
   readonly #path: string;
+  readonly #older: number;
+  readonly #io: EventIo;
   #fd: number;
   #size: number;
+  /** Bytes behind `#size` that a failed write has left. */
+  #torn = false;
+  /** A rotation has moved all segments, and found no room for the new one. */
+  #shifted = false;
 
-  private constructor(path: string) {
+  private constructor(path: string, older: number, io: EventIo) {
     this.#path = path;
+    this.#older = older;
+    this.#io = io;
     this.#fd = openSegment(path);
     this.#size = fstatSync(this.#fd).size;
   }
 
-  /** Reads both segments, cuts a torn last line off, and opens the newer one for appending. */
-  static open(directory: string, name = NAME): { file: EventFile; recovered: Recovered } {
-    const odd = [`${name}.1`, name].flatMap((one) => clearWay(join(directory, one), MOST_BYTES) ?? []);
-    const lines = [...readSegment(directory, `${name}.1`), ...readSegment(directory, name)];
-    const file = new EventFile(join(directory, name));
+  /** Reads all segments, cuts a torn last line off, and opens the newest one for appending. Synchronous: for a start. */
+  static open(directory: string, options: EventFileOptions = {}): { file: EventFile; recovered: Recovered } {
+    const { name = NAME, older = 1, io = nodeIo } = options;
+    const names = [...Array.from({ length: older }, (_, at) => `${name}.${older - at}`), name];
+    const odd = names.flatMap((one) => clearWay(join(directory, one), MOST_BYTES) ?? []);
+    const lines = names.flatMap((one) => [...readSegment(directory, one)]);
+    const file = new EventFile(join(directory, name), older, io);
     const events: BerthEvent[] = [];
+    const newest: BerthEvent[] = [];
     const marks: BootMark[] = [];
     const damage: string[] = odd.map(({ path, problem }) => `${path}: ${problem}`);
     let closed = false;
@@ -61,23 +85,24 @@ export class EventFile {
       if (problem?.startsWith('a torn') && segment === name) file.#cutLastLine(0);
       closed = isObject(value) && 'closed' in value;
       if (isMark(value)) marks.push(value);
-      else if (isEvent(value) && value.cursor > (events.at(-1)?.cursor ?? 0)) events.push(value);
-      else if (value !== undefined && !closed) damage.push(`${segment}: a line that is no event was skipped`);
+      else if (isEvent(value) && value.cursor > (events.at(-1)?.cursor ?? 0)) {
+        events.push(value);
+        if (segment === name) newest.push(value);
+      } else if (value !== undefined && !closed) damage.push(`${segment}: a line that is no event was skipped`);
     }
     if (closed && file.#size > 0) file.#reopen();
-    return { file, recovered: { events, marks, closed, damage } };
+    return { file, recovered: { events, newest, marks, closed, damage } };
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Whole or not at all: after a failure the file ends where it ended before. */
-  write(text: string): void {
-    const bytes = Buffer.from(text);
-    let done = 0;
+  /** At a start, before anybody waits: one line, whole or not at all. Synchronous. */
+  writeNow(line: string): void {
+    const bytes = Buffer.from(line);
     try {
-      while (done < bytes.length) done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#size + done);
+      if (writeSync(this.#fd, bytes, 0, bytes.length, this.#size) < bytes.length) throw new Error('a short write');
     } catch (error) {
       ftruncateSync(this.#fd, this.#size);
       throw error;
@@ -85,22 +110,43 @@ export class EventFile {
     this.#size += bytes.length;
   }
 
-  /** Makes the current segment the old one; the previous old one is gone. */
-  rotate(): void {
-    try {
-      renameSync(this.#path, `${this.#path}.1`);
-    } catch (error) {
-      // A rotation that got this far and then found no room for the new segment.
-      if (codeOf(error) !== 'ENOENT') throw error;
-    }
-    const fd = openSegment(this.#path);
-    closeSync(this.#fd);
-    this.#fd = fd;
-    this.#size = 0;
+  /** Whole or not at all: after a failure the next write takes the place of what this one has left. */
+  async write(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    // Else a shorter text would leave the end of a longer one behind itself.
+    if (this.#torn) await this.#io.truncate(this.#fd, this.#size);
+    this.#torn = true;
+    for (let done = 0; done < bytes.length; )
+      done += await this.#io.write(this.#fd, bytes.subarray(done), this.#size + done);
+    this.#torn = false;
+    this.#size += bytes.length;
   }
 
-  close(): void {
-    closeSync(this.#fd);
+  /** Makes the current segment the newest of the older ones; the oldest is gone. May be called again after a failure. */
+  async rotate(): Promise<void> {
+    if (!this.#shifted) await this.#shift();
+    this.#shifted = true;
+    const before = this.#fd;
+    this.#fd = await this.#io.open(this.#path);
+    this.#shifted = false;
+    this.#size = 0;
+    this.#torn = false;
+    await this.#io.close(before);
+  }
+
+  async #shift(): Promise<void> {
+    for (let at = this.#older; at > 0; at--) {
+      try {
+        await this.#io.rename(at === 1 ? this.#path : `${this.#path}.${at - 1}`, `${this.#path}.${at}`);
+      } catch (error) {
+        // There were not so many yet.
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#io.close(this.#fd);
   }
 
   /** Takes back the mark of an orderly end, durably: else it would vouch for a tail that this run is yet to write. */

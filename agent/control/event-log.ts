@@ -1,16 +1,22 @@
-// The events of this host: numbered, kept (the newest in memory, all of two segments on disk), and told to listeners
-// only after write(2) took them. Readers pull with `since` and use listeners as a bell, so none can miss or reorder.
+// The events of this host: numbered, kept in memory and told at once, written behind that (event-writer.ts). Readers pull
+// with `since`, which sees what waits for the disk as well, and use listeners as a bell: none can miss or reorder.
+//
+// The death of the agent may cost the events of the last write. A life that did not end in order is followed by a gap, which
+// every reader is told, and by cursors beyond all that can have been given out.
 //
 // Nobody fills it at the cost of others: equal refusals are counted (coalescer.ts), the older half in memory is shared by
 // types and tenants (shares.ts), and what lasts stands on disk a second time, in segments of its own (lasting-file.ts).
 import { join } from 'node:path';
 import { reportOf } from '../errors.js';
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent, Condition } from '../service.js';
 import { Coalescer } from './coalescer.js';
-import { type BootMark, EventFile, JUMP } from './event-file.js';
+import { type BootMark, EventFile, JUMP, RATE } from './event-file.js';
+import type { EventIo } from './event-io.js';
+import { EventWriter, linesOf } from './event-writer.js';
 import { LastingFile } from './lasting-file.js';
 import { NumberFile } from './number-file.js';
-import { thin } from './shares.js';
+import { Retention } from './retention.js';
+import { isLasting, thin } from './shares.js';
 
 export interface NewEvent {
   readonly type: string;
@@ -30,8 +36,14 @@ export interface EventLogOptions {
   readonly segmentBytes?: number;
   /** Milliseconds before equal refusals are told again, as one event with their count. */
   readonly coalesceMs?: number;
-  /** Told when the disk refuses an event; it is written and delivered later. */
+  /** Told when the disk refuses an event; it is written later. */
   readonly onError?: (error: unknown) => void;
+  /** Milliseconds until what the disk has refused is tried again. */
+  readonly retryMs?: number;
+  /** Milliseconds that an end waits for the disk. */
+  readonly closeMs?: number;
+  /** For tests. */
+  readonly io?: EventIo;
   /** Unix ms. */
   readonly now?: () => number;
 }
@@ -42,58 +54,58 @@ export interface EventsSince {
   readonly gap: boolean;
 }
 
-const RETRY_MS = 1000;
+/** For the last write of a life. */
+const CLOSE_MS = 600;
 
 export class EventLog {
-  readonly #file: EventFile;
-  readonly #lasting: LastingFile;
+  readonly #writer: EventWriter;
+  readonly #retention: Retention;
   readonly #coalescer: Coalescer;
   readonly #acks: NumberFile;
   readonly #keep: number;
-  readonly #segmentBytes: number;
-  readonly #bootId: string;
+  readonly #closeMs: number;
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<(event: BerthEvent) => void>();
   #kept: BerthEvent[];
   #marks: BootMark[];
   #floor: number;
-  #unwrittenMark: BootMark | undefined;
   #last: number;
-  #unwritten: BerthEvent[] = [];
   #untold: BerthEvent[] = [];
   #telling = false;
-  #retry: NodeJS.Timeout | undefined;
-  #writeErrors = 0;
 
   /** Reads what is there; damage is reported as events `journal.damaged`. Throws errors of node:fs. */
   constructor(options: EventLogOptions) {
-    this.#keep = options.keep ?? 10_000;
-    this.#segmentBytes = options.segmentBytes ?? 4 << 20;
-    this.#bootId = options.bootId;
-    this.#now = options.now ?? Date.now;
-    this.#onError = options.onError ?? (() => undefined);
+    const { bootId, io, retryMs, coalesceMs: firstMs } = options;
+    const { directory, keep = 10_000, segmentBytes = 4 << 20, now = Date.now, onError = () => undefined } = options;
+    this.#keep = keep;
+    this.#closeMs = options.closeMs ?? CLOSE_MS;
+    this.#now = now;
+    this.#onError = onError;
+    this.#retention = new Retention(now);
     const damage: string[] = [];
-    this.#acks = new NumberFile(join(options.directory, 'acks.json'), {
+    this.#acks = new NumberFile(join(directory, 'acks.json'), {
       fsync: false,
       onDamage: (_path, problem) => damage.push(`acks.json: set aside as acks.json.damaged: ${problem}`),
     });
-    const { file, recovered } = EventFile.open(options.directory);
-    this.#lasting = new LastingFile(options.directory, this.#segmentBytes);
-    damage.unshift(...recovered.damage, ...this.#lasting.damage);
-    this.#file = file;
+    const ports = io === undefined ? {} : { io };
+    const { file, recovered } = EventFile.open(directory, ports);
+    const half = segmentBytes / 2;
+    const lasting = new LastingFile(directory, { segmentBytes: half, retention: this.#retention, now, ...ports });
+    damage.unshift(...recovered.damage, ...lasting.damage);
     const first = recovered.events[0]?.cursor ?? recovered.marks[0]?.next ?? 1;
-    this.#kept = [...this.#lasting.take(first), ...recovered.events];
+    this.#kept = [...lasting.take(first), ...recovered.events];
     this.#marks = [...recovered.marks];
     this.#floor = (this.#marks[0]?.next ?? 1) - 1;
     this.#last = Math.max(this.#kept.at(-1)?.cursor ?? 0, (this.#marks.at(-1)?.next ?? 1) - 1);
-    const { coalesceMs: firstMs } = options;
     this.#coalescer = new Coalescer({
       append: (event) => void this.#number(event),
       ...(firstMs === undefined ? {} : { firstMs }),
     });
+    const retry = retryMs === undefined ? {} : { retryMs };
+    this.#writer = new EventWriter({ file, lasting, bootId, segmentBytes, keep, onError, ...retry });
     this.#trim();
-    this.#enterBoot(recovered.closed);
+    this.#begin({ file, bootId, closed: recovered.closed, given: Math.max(this.#acks.max(), lasting.last) });
     for (const problem of damage) this.append({ type: 'journal.damaged', data: { file: 'events', problem } });
   }
 
@@ -108,16 +120,25 @@ export class EventLog {
   }
 
   get figures(): { readonly cursor: number; readonly kept: number; readonly writeErrors: number } {
-    return { cursor: this.#last, kept: this.#kept.length, writeErrors: this.#writeErrors };
+    return { cursor: this.#last, kept: this.#kept.length, writeErrors: this.#writer.errors };
   }
 
   /**
-   * Numbers, writes and tells an event. Never throws: what the disk refuses waits, in order, until it is written. A refusal
-   * that equals one of the last seconds is counted, and told with its equals. Gives back the newest cursor.
+   * Numbers and tells an event, and has it written. Never throws: what the disk refuses waits, in order, until it is written.
+   * A refusal that equals one of the last seconds is counted, and told with its equals. Gives back the newest cursor.
    */
   append(event: NewEvent): { readonly cursor: number } {
     if (!this.#coalescer.takes(event)) this.#number(event);
     return { cursor: this.#last };
+  }
+
+  /** Resolves when the disk has all that was appended before, or has refused it. */
+  settled(): Promise<void> {
+    return this.#writer.settled();
+  }
+
+  conditions(): readonly Condition[] {
+    return [...this.#writer.conditions(), ...this.#retention.conditions()];
   }
 
   #number(event: NewEvent): void {
@@ -131,8 +152,10 @@ export class EventLog {
       data,
     };
     this.#last = numbered.cursor;
-    this.#unwritten.push(numbered);
-    this.#write();
+    this.#kept.push(numbered);
+    this.#writer.put(numbered);
+    this.#trim();
+    this.#tell(numbered);
   }
 
   /** Kept events with a higher cursor, oldest first, `limit` at most. A cursor from the future counts as a gap. */
@@ -148,7 +171,7 @@ export class EventLog {
     return this.#kept.length - this.#indexAfter(cursor);
   }
 
-  /** Calls `listener` after every written event, in cursor order; returns the way to stop it. */
+  /** Calls `listener` with every event, in cursor order; returns the way to stop it. */
   onEvent(listener: (event: BerthEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -166,101 +189,56 @@ export class EventLog {
     return acked;
   }
 
-  /** Ends the log in order, so that a reboot is not taken for a power cut. */
+  /** Ends the log in order, so that the next life knows that it has all. One that the disk holds up ends without that. */
   async close(): Promise<void> {
     this.#coalescer.close();
-    clearTimeout(this.#retry);
     this.#listeners.clear();
-    try {
-      this.#file.write(`${linesOf(this.#unwritten)}${JSON.stringify({ closed: this.#last })}\n`);
-    } catch (error) {
-      this.#onError(error);
-    }
-    this.#file.close();
-    this.#lasting.close();
-    await this.#acks.flush().catch(this.#onError);
+    const acks = this.#acks.flush().catch(this.#onError);
+    await this.#writer.close(this.#last, this.#closeMs);
+    await acks;
   }
 
-  #enterBoot(closed: boolean): void {
+  /** Synchronous where it writes: the mark is on disk before a cursor behind it is given out. */
+  #begin({ file, bootId, closed, given }: Begin): void {
     // A cursor beyond the log that was acknowledged, or stands beside it, was once given out: the log has been cut since.
-    const given = Math.max(this.#acks.max(), this.#lasting.last);
     const lost = given > this.#last;
     const before = this.#marks.at(-1);
-    if (before?.boot === this.#bootId && !lost) return;
     const fresh = before === undefined && this.#last === 0 && !lost;
     const prior = this.#last;
-    if (!fresh) this.#last = Math.max(this.#last, given) + JUMP;
-    this.#mark({ next: this.#last + 1, prior, clean: fresh || (closed && !lost) });
-  }
-
-  #mark(mark: Omit<BootMark, 'boot'>): void {
-    this.#unwrittenMark = { boot: this.#bootId, ...mark };
-    this.#marks.push(this.#unwrittenMark);
-  }
-
-  #write(): void {
+    if (before?.boot === bootId && closed && !lost) return;
+    const away = Math.max(0, this.#now() - (this.#kept.at(-1)?.at ?? this.#now()));
+    // Cursors go on being given out while the disk refuses events.
+    if (!fresh) this.#last = Math.max(prior, given) + JUMP + (closed ? 0 : Math.ceil(away * RATE));
+    const mark = { next: this.#last + 1, prior, clean: fresh || (closed && !lost) };
+    this.#marks.push({ boot: bootId, ...mark });
     try {
-      const next = this.#unwritten[0];
-      if (next === undefined) return;
-      if (this.#file.size > this.#segmentBytes) this.#file.rotate();
-      if (this.#file.size === 0 && this.#unwrittenMark === undefined)
-        this.#mark({ next: next.cursor, prior: next.cursor - 1, clean: true });
-      this.#file.write(`${linesOf([this.#unwrittenMark])}${linesOf(this.#unwritten)}`);
-      this.#unwrittenMark = undefined;
+      file.writeNow(linesOf([{ boot: bootId, ...mark }]));
     } catch (error) {
-      this.#writeErrors++;
       this.#onError(error);
-      this.#shed();
-      this.#retry ??= setTimeout(() => {
-        this.#retry = undefined;
-        this.#write();
-      }, RETRY_MS).unref();
-      return;
+      this.#writer.mark(mark);
     }
-    const written = this.#unwritten;
-    this.#unwritten = [];
-    this.#kept.push(...written);
-    this.#keepLasting(written);
-    this.#trim();
-    this.#tell(written);
-  }
-
-  /** A disk that stays full must not fill the memory too: the older half goes, as an announced gap. */
-  #shed(): void {
-    if (this.#unwritten.length <= this.#keep) return;
-    this.#unwritten.splice(0, this.#unwritten.length >> 1);
-    const prior = this.#kept.at(-1)?.cursor ?? this.#floor;
-    this.#mark({ next: this.#unwritten[0]?.cursor ?? this.#last + 1, prior, clean: false });
   }
 
   #trim(): void {
     // In steps: to choose among ten thousand at every event would cost too much.
     if (this.#kept.length <= this.#keep + Math.ceil(this.#keep / 10)) return;
     const before = this.#kept;
-    this.#kept = thin(before, this.#keep);
+    this.#kept = thin(before, this.#keep, this.#now());
     const stays = new Set(this.#kept);
-    const dropped = before.findLast((event) => !stays.has(event));
+    const gone = before.filter((event) => !stays.has(event));
+    for (const event of gone) if (isLasting(event)) this.#retention.lost(event);
+    const dropped = gone.at(-1);
     this.#floor = Math.max(this.#floor, dropped?.cursor ?? 0);
     this.#marks = this.#marks.filter((m, i) => m.next - 1 > this.#floor || i === this.#marks.length - 1);
   }
 
-  /** The log has them already: one that cannot be written a second time is only less well kept. */
-  #keepLasting(events: readonly BerthEvent[]): void {
-    try {
-      this.#lasting.write(events);
-    } catch (error) {
-      this.#writeErrors++;
-      this.#onError(error);
-    }
-  }
-
-  #tell(events: readonly BerthEvent[]): void {
-    this.#untold.push(...events);
+  #tell(event: BerthEvent): void {
+    this.#untold.push(event);
     // A listener that appends must not let its event overtake the one being told.
     if (this.#telling) return;
     this.#telling = true;
-    for (let event = this.#untold.shift(); event !== undefined; event = this.#untold.shift())
-      for (const listener of [...this.#listeners]) this.#tellOne(listener, event);
+    for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift())
+      for (const listener of [...this.#listeners]) this.#tellOne(listener, next);
     this.#telling = false;
   }
 
@@ -284,6 +262,9 @@ export class EventLog {
   }
 }
 
-function linesOf(records: readonly (BerthEvent | BootMark | undefined)[]): string {
-  return records.map((record) => (record === undefined ? '' : `${JSON.stringify(record)}\n`)).join('');
+interface Begin {
+  readonly file: EventFile;
+  readonly bootId: string;
+  readonly closed: boolean;
+  readonly given: number;
 }

@@ -2,13 +2,22 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { type EventIo, nodeIo } from '../../../agent/control/event-io.js';
 import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
 import { temporaryDirectory } from './harness.js';
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}) =>
-  new EventLog({ directory, bootId: 'boot-1', now: () => 1, ...options });
+  new EventLog({ directory, bootId: 'boot-1', now: () => 1, closeMs: 60_000, ...options });
+
+/** Nothing of a log that only reads is written. */
+const DEAD: EventIo = { ...nodeIo, write: () => new Promise(() => undefined) };
 
 const cursors = (log: EventLog, since = 0) => log.since(since).events.map(({ cursor }) => cursor);
+
+/** As a process that is killed leaves it: all is written, and no end is. */
+async function killed(log: EventLog): Promise<void> {
+  await log.settled();
+}
 
 function fill(log: EventLog, count: number): void {
   for (let i = 0; i < count; i++) log.append({ type: 'workload.state', workload: 'web', tenant: 'acme', data: { i } });
@@ -44,24 +53,29 @@ test('a listener that appends, or throws, does not disturb the order of the othe
   t.is(errors.length, 2);
 });
 
-test('an event is on disk before anyone hears of it', (t) => {
+test('what waits for the disk can be read, and is on disk when the log has settled', async (t) => {
   const directory = temporaryDirectory(t);
   const log = open(directory);
-  let found = false;
-  log.onEvent(({ cursor }) => {
-    found = readFileSync(join(directory, 'events.jsonl'), 'utf8').includes(`{"cursor":${cursor},`);
-  });
-  fill(log, 1);
-  t.true(found);
+  fill(log, 3);
+  const text = () => readFileSync(join(directory, 'events.jsonl'), 'utf8');
+  t.false(text().includes('"cursor":1'));
+  t.deepEqual(cursors(log), [1, 2, 3]);
+  await log.settled();
+  t.true(text().endsWith(`${JSON.stringify(log.since(2).events[0])}\n`));
 });
 
-test('another life in the same boot goes on where the last one was killed, without a gap', (t) => {
-  const directory = temporaryDirectory(t);
-  fill(open(directory), 3);
-  const log = open(directory);
-  fill(log, 1);
-  t.deepEqual(cursors(log), [1, 2, 3, 4]);
-  t.false(log.since(0).gap);
+test('another life in the same boot goes on without a gap after an orderly end, and behind one after any other', async (t) => {
+  for (const orderly of [true, false]) {
+    const directory = temporaryDirectory(t);
+    const before = open(directory);
+    fill(before, 3);
+    await (orderly ? before.close() : killed(before));
+    const log = open(directory);
+    fill(log, 1);
+    t.deepEqual(cursors(log), [1, 2, 3, orderly ? 4 : 1_000_004]);
+    t.is(log.since(3).gap, !orderly, 'there may have been a fourth');
+    t.false(log.since(log.cursor).gap);
+  }
 });
 
 test('a new boot skips cursors; after an orderly end that is no gap, after any other it is', async (t) => {
@@ -69,13 +83,14 @@ test('a new boot skips cursors; after an orderly end that is no gap, after any o
     const directory = temporaryDirectory(t);
     const before = open(directory);
     fill(before, 3);
-    if (orderly) await before.close();
+    await (orderly ? before.close() : killed(before));
     const log = open(directory, { bootId: 'boot-2' });
     fill(log, 1);
     t.deepEqual(cursors(log), [1, 2, 3, 1_000_004]);
     t.is(log.since(3).gap, !orderly);
     t.true(log.since(4).gap, 'a cursor of the lost tail');
     t.false(log.since(1_000_003).gap);
+    await log.close();
     t.deepEqual(cursors(open(directory, { bootId: 'boot-2' })), [1, 2, 3, 1_000_004]);
   }
 });
@@ -85,7 +100,9 @@ test('an orderly end does not vouch for a later life of the same boot', async (t
   const first = open(directory);
   fill(first, 1);
   await first.close();
-  fill(open(directory), 1);
+  const second = open(directory);
+  fill(second, 1);
+  await killed(second);
   const log = open(directory, { bootId: 'boot-2' });
   t.true(log.since(2).gap);
 });
@@ -103,31 +120,38 @@ test('the log removed under a scheduler that had acknowledged: cursors do not st
   t.true(log.since(7).gap);
 });
 
-test('a torn last line is dropped, reported, and its cursor used again', (t) => {
+async function filled(t: ExecutionContext, count: number): Promise<string> {
   const directory = temporaryDirectory(t);
-  fill(open(directory), 2);
+  const log = open(directory);
+  fill(log, count);
+  await killed(log);
+  return directory;
+}
+
+test('a torn last line is dropped and reported, and its cursor is not given out again', async (t) => {
+  const directory = await filled(t, 2);
   appendFileSync(join(directory, 'events.jsonl'), '{"cursor":3,"at":1,"ty');
   const log = open(directory);
   t.deepEqual(
     log.since(1).events.map(({ cursor, type }) => ({ cursor, type })),
     [
       { cursor: 2, type: 'workload.state' },
-      { cursor: 3, type: 'journal.damaged' },
+      { cursor: 1_000_003, type: 'journal.damaged' },
     ],
   );
   t.regex(String(log.since(2).events[0]?.data.problem), /torn last line was dropped \(22 characters\)/);
-  t.deepEqual(cursors(open(directory)), [1, 2, 3], 'and reported once');
+  await log.close();
+  t.deepEqual(cursors(open(directory)), [1, 2, 1_000_003], 'and reported once');
 });
 
-test('cut anywhere, the file yields a prefix of its events', (t) => {
-  const directory = temporaryDirectory(t);
-  fill(open(directory), 12);
+test('cut anywhere, the file yields a prefix of its events', async (t) => {
+  const directory = await filled(t, 12);
   const path = join(directory, 'events.jsonl');
   const whole = readFileSync(path);
   fc.assert(
     fc.property(fc.nat(whole.length), (length) => {
       writeFileSync(path, whole.subarray(0, length));
-      const kept = cursors(open(directory)).length;
+      const kept = cursors(new EventLog({ directory, bootId: 'boot-1', io: DEAD })).length;
       const lines = whole.subarray(0, length).toString().split('\n').length - 2;
       const torn = length > 0 && whole[length - 1] !== 10 ? 1 : 0;
       t.is(kept, Math.max(0, lines) + torn);
@@ -135,20 +159,23 @@ test('cut anywhere, the file yields a prefix of its events', (t) => {
   );
 });
 
-test('a damaged line in the middle costs that line only', (t) => {
-  const directory = temporaryDirectory(t);
-  fill(open(directory), 3);
+test('a damaged line in the middle costs that line only', async (t) => {
+  const directory = await filled(t, 3);
   const path = join(directory, 'events.jsonl');
   writeFileSync(path, readFileSync(path, 'utf8').replace('{"cursor":2', '\u0000"cursor":2'));
-  t.deepEqual(cursors(open(directory)), [1, 3, 4]);
+  t.deepEqual(cursors(open(directory)), [1, 3, 1_000_004]);
 });
 
-test('segments rotate by size, and what went with the older one is a gap', (t) => {
+test('segments rotate by size, and what went with the older one is a gap', async (t) => {
   const directory = temporaryDirectory(t);
   const log = open(directory, { segmentBytes: 1000 });
-  fill(log, 100);
+  for (let i = 0; i < 100; i++) {
+    fill(log, 1);
+    await log.settled();
+  }
+  await log.close();
   t.true(existsSync(join(directory, 'events.jsonl.1')));
-  t.true(readFileSync(join(directory, 'events.jsonl')).length < 1200);
+  t.true(readFileSync(join(directory, 'events.jsonl')).length < 1300);
   t.is(cursors(log).length, 100, 'memory still has them');
   const again = open(directory, { segmentBytes: 1000 });
   const kept = cursors(again);
@@ -192,9 +219,12 @@ test('any sequence of lives, boots and rotations keeps cursors rising and what i
         if (reboot) boot++;
         const log = open(directory, { bootId: `boot-${boot}`, segmentBytes: 1500, keep: 20 });
         log.onEvent(({ cursor }) => given.push(cursor));
-        fill(log, count);
+        // More than the queue holds at once is another matter (event-writer.test.ts).
+        fill(log, Math.min(count, 15));
+        await log.settled();
+        fill(log, Math.max(0, count - 15));
         t.deepEqual(cursors(log), given.slice(given.length - cursors(log).length));
-        if (orderly) await log.close();
+        await (orderly ? log.close() : killed(log));
       }
       t.deepEqual(
         given,

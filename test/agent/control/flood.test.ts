@@ -9,7 +9,7 @@ import type { BerthEvent } from '../../../agent/service.js';
 import { temporaryDirectory } from './harness.js';
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}) =>
-  new EventLog({ directory, bootId: 'boot-1', now: () => 1, ...options });
+  new EventLog({ directory, bootId: 'boot-1', now: () => 1, closeMs: 60_000, ...options });
 
 const refused = (at: number, over: object = {}): NewEvent => ({
   ...{ type: 'admission.refused', workload: `w${at}`, tenant: 'acme' },
@@ -64,6 +64,7 @@ test('a flood of refusals, creations and states leaves the ends of the day, in m
   }
   log.append({ type: 'condition.raised', data: { code: 'disk' } });
   for (let at = 0; at < 10_500; at++) {
+    if (at % 500 === 0) await log.settled();
     log.append(refused(at));
     log.append({ type: 'workload.created', workload: `c${at}`, tenant: `t${at % 7}`, data: {} });
     log.append({ type: 'workload.state', workload: `c${at}`, tenant: `t${at % 7}`, data: { to: 'failed' } });
