@@ -117,6 +117,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   if (await hostGoesDown()) await farewell(parts, notify);
   else log.info({}, 'stopping; workloads go on');
   const last = new Shutdown({ log, allMs: LAST_MS });
+  await last.step('licence audit', () => world.density.audit.settled());
   await last.step('event log', () => events.close());
   rooms.holder.close();
   await last.step('signals', () => rooms.signals.close());

@@ -16,9 +16,9 @@ import { type Ground, tellDamaged } from './ground.js';
 const DEFAULT_WEIGHT = 100;
 
 export async function openDensity(ground: Ground): Promise<Density> {
-  const { claims, config, events, facts, log, rooms } = ground;
+  const { claims, conditions, config, events, facts, log, relief, rooms } = ground;
   const disk = await roomForOutput(config.paths.state);
-  return new Density({
+  const density = new Density({
     config,
     host: {
       ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes },
@@ -34,7 +34,10 @@ export async function openDensity(ground: Ground): Promise<Density> {
     onEvent: (event) => events.append(event),
     onDamaged: tellDamaged(ground),
     onError: (error) => log.error({ err: error }, 'licences or their audit not written'),
+    relief,
   });
+  conditions.add(() => density.audit.conditions());
+  return density;
 }
 
 export function makeGovernor({ config, events, facts, observer, rooms }: Ground, { tenants }: Density): Governor {

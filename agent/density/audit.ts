@@ -1,9 +1,14 @@
 // Who had which licence from when to when: a file that is only appended to, one JSON object a line. Bounded: at its limit
-// it becomes the older of two, and the one before that is gone.
-import { appendFile, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+// it becomes the older of two, and the one before that is gone. What the disk refuses waits in memory and is written when
+// there is room; a start after a kill finds grants and returns of workloads anew (Density.reconcileAudit).
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { syncDirectory } from '../durable.js';
+import { reportOf } from '../errors.js';
+import { Serial } from '../serial.js';
+import type { Condition } from '../service.js';
+import { sliced } from '../sliced.js';
 
 export interface AuditEntry {
   /** Unix milliseconds. */
@@ -19,38 +24,86 @@ export interface AuditEntry {
   readonly note?: string;
 }
 
-const MAX_BYTES = 8 << 20;
+export interface AuditOptions {
+  readonly onError: (error: unknown) => void;
+  /** Of each of the two files. */
+  readonly maxBytes?: number;
+  /** Entries that may wait for the disk. */
+  readonly maxPending?: number;
+  readonly retryMs?: number;
+  /** For tests. */
+  readonly write?: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
+}
+
+const DEFAULTS = { maxBytes: 8 << 20, maxPending: 10_000, retryMs: 1000, write: writeAll } as const;
 
 export class Audit {
   readonly #path: string;
-  readonly #maxBytes: number;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: Required<AuditOptions>;
   #pending: AuditEntry[] = [];
+  /** Entries that there was no room for in memory either. */
+  #lost = 0;
+  #problem: unknown;
   #writing: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Where the next line begins; undefined: to be looked up. */
   #size: number | undefined;
+  /** A reader finds an entry in the file or in memory, and not in both. */
+  readonly #turn = new Serial();
+  #waiting: (() => void)[] = [];
 
-  constructor(directory: string, onError: (error: unknown) => void, maxBytes = MAX_BYTES) {
+  constructor(directory: string, options: AuditOptions) {
     this.#path = join(directory, 'licences.audit.jsonl');
-    this.#onError = onError;
-    this.#maxBytes = maxBytes;
+    this.#options = { ...DEFAULTS, ...options };
   }
 
-  /** Written in the background, in order; `settled` waits for it. */
+  /** Written in the background, in order; `written` waits for it. */
   append(entry: AuditEntry): void {
     this.#pending.push(entry);
-    this.#writing ??= this.#drain();
+    // The file says how many are missing, and where.
+    if (this.#pending.length > this.#options.maxPending) {
+      this.#pending.shift();
+      this.#lost++;
+    }
+    if (this.#retry === undefined) this.#begun();
   }
 
-  /** Everything appended so far is on disk. */
+  /** Everything appended so far is on disk, or the disk has refused it just now. */
   async settled(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  /** Everything appended so far is on disk, however long that takes. */
+  written(): Promise<void> {
+    if (this.#pending.length === 0 && this.#writing === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  conditions(): readonly Condition[] {
+    if (this.#problem === undefined) return [];
+    const lost = this.#lost > 0 ? `, and ${this.#lost} were lost` : '';
+    return [
+      {
+        ...{ code: 'licence_audit_unwritable', severity: 'warning' },
+        title: 'the licence audit is not written to disk',
+        why: `${reportOf(this.#problem).message}; ${this.#pending.length} entries wait in memory${lost}`,
+        fix: 'Make room on the file system of the state directory: berth tries again each second.',
+      },
+    ];
   }
 
   /** Oldest first; a line torn by a crash is left out. */
   async read(since = 0): Promise<AuditEntry[]> {
     await this.settled();
-    const texts = await Promise.all([`${this.#path}.1`, this.#path].map(readText));
-    return texts.flatMap((text) => text.split('\n').flatMap(parseLine)).filter(({ at }) => at >= since);
+    return this.#turn.run(async () => {
+      this.#size ??= await this.#begin();
+      const [older, newer] = await Promise.all([`${this.#path}.1`, this.#path].map(readBytes));
+      const found: AuditEntry[] = [];
+      // Behind the size stands what a refused write has left, which is pending still.
+      for (const text of [older?.toString() ?? '', newer?.toString('utf8', 0, this.#size) ?? ''])
+        for await (const line of sliced(text.split('\n'))) found.push(...parseLine(line));
+      return [...found, ...this.#pending].filter(({ at }) => at >= since);
+    });
   }
 
   /** Licences that were granted and not returned, by workload. */
@@ -65,54 +118,87 @@ export class Audit {
     return held;
   }
 
+  #begun(): void {
+    this.#writing ??= this.#turn.run(() => this.#drain());
+  }
+
   async #drain(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const lines = this.#pending.map((entry) => `${JSON.stringify(entry)}\n`).join('');
-      this.#pending = [];
-      try {
-        await this.#write(lines);
-      } catch (error) {
-        this.#onError(error);
-        // It may have ended within a line: looked at again before the next one.
-        this.#size = undefined;
-      }
+    try {
+      while (this.#pending.length > 0) await this.#next();
+      this.#problem = undefined;
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    } catch (error) {
+      this.#problem = error;
+      this.#options.onError(error);
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined;
+        this.#begun();
+      }, this.#options.retryMs).unref();
     }
     // In the same turn as the look at what is pending: what comes after it begins a new round.
     this.#writing = undefined;
   }
 
+  /** What is pending stays so until it is on disk: a reader sees it there, or here. */
+  async #next(): Promise<void> {
+    const [first, ...others] = this.#pending;
+    if (first === undefined) return;
+    const lost = this.#lost;
+    const note = `${lost} entries before this one were lost: the disk was full`;
+    const batch = [lost > 0 ? { ...first, note } : first, ...others];
+    await this.#write(batch.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    // Those of this batch that made room for later ones meanwhile have been written all the same.
+    const made = this.#lost - lost;
+    this.#pending.splice(0, Math.max(0, batch.length - made));
+    this.#lost = Math.max(0, made - batch.length);
+  }
+
   async #write(lines: string): Promise<void> {
-    if (this.#size === undefined) {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      const text = await readText(this.#path);
-      // What follows a torn line must not be lost with it.
-      if (text !== '' && !text.endsWith('\n')) await appendFile(this.#path, '\n');
-      this.#size = await stat(this.#path).then(
-        ({ size }) => size,
-        () => 0,
-      );
-    }
-    if (this.#size > 0 && this.#size + lines.length > this.#maxBytes) {
+    this.#size ??= await this.#begin();
+    if (this.#size > 0 && this.#size + lines.length > this.#options.maxBytes) {
       await rename(this.#path, `${this.#path}.1`);
       this.#size = 0;
     }
-    const file = await open(this.#path, 'a', 0o600);
+    const bytes = Buffer.from(lines);
+    const file = await openToWrite(this.#path);
     try {
-      await file.writeFile(lines);
+      // What a refused write has left would stand there twice.
+      await file.truncate(this.#size);
+      await this.#options.write(file, bytes, this.#size);
       await file.datasync();
     } finally {
       await file.close();
     }
     if (this.#size === 0) await syncDirectory(dirname(this.#path));
-    this.#size += Buffer.byteLength(lines);
+    this.#size += bytes.length;
+  }
+
+  /** Behind the last whole line: what a kill has torn is dropped. */
+  async #begin(): Promise<number> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    return (await readBytes(this.#path)).lastIndexOf(10) + 1;
   }
 }
 
-async function readText(path: string): Promise<string> {
+async function openToWrite(path: string): Promise<FileHandle> {
   try {
-    return await readFile(path, 'utf8');
+    return await open(path, 'r+');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return '';
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return open(path, 'wx', 0o600);
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+}
+
+async function readBytes(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw error;
   }
 }

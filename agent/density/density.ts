@@ -52,6 +52,8 @@ export interface DensityOptions {
   readonly onEvent: (event: DensityEvent) => void;
   readonly onDamaged: (damaged: Damaged) => void;
   readonly onError: (error: unknown) => void;
+  /** Writes what gives licences back, where the disk has no room for it. */
+  readonly relief?: { replace(path: string, text: string): Promise<void> };
 }
 
 /** The host at the last look. */
@@ -89,11 +91,12 @@ export class Density {
     const { config, host, bootId, clock = SYSTEM_CLOCK, files, onEvent, onDamaged, onError } = options;
     const directory = config.paths.state;
     const place = { directory, bootId, clock, onDamaged };
+    const relief = options.relief === undefined ? {} : { relief: options.relief };
     this.clock = clock;
     this.tenants = new Tenants({ directory, config, onDamaged });
-    this.licences = new Licences({ ...place, config: config.licence });
+    this.licences = new Licences({ ...place, ...relief, config: config.licence });
     this.reservations = new Reservations(place);
-    this.audit = new Audit(directory, onError);
+    this.audit = new Audit(directory, { onError });
     this.#files = files;
     this.#onEvent = onEvent;
     this.#onError = onError;
@@ -307,7 +310,7 @@ export class Density {
     // After the word about it: a crash between the two tells twice, and never not at all.
     if (gone.length > 0)
       this.audit
-        .settled()
+        .written()
         .then(() => this.licences.save())
         .catch(this.#onError);
   }

@@ -28,6 +28,8 @@ export interface LicencesOptions {
   readonly clock: Clock;
   readonly config: Readonly<Record<string, LicenceConfig>>;
   readonly onDamaged: (damaged: Damaged) => void;
+  /** Writes what gives licences back, where the disk has no room for it. Default: nothing does. */
+  readonly relief?: { replace(path: string, text: string): Promise<void> };
 }
 
 const MOST = 1_000_000_000;
@@ -37,17 +39,19 @@ export class Licences {
   readonly #bootId: string;
   readonly #clock: Clock;
   readonly #onDamaged: (damaged: Damaged) => void;
+  readonly #relieve: (path: string, text: string) => Promise<void>;
   #config: Readonly<Record<string, LicenceConfig>>;
   /** `LICENCE SCHEDULER` -> lease, those that have run out not among them. */
   #leases = new Map<string, Lease>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ directory, bootId, clock, config, onDamaged }: LicencesOptions) {
+  constructor({ directory, bootId, clock, config, onDamaged, relief }: LicencesOptions) {
     this.#path = join(directory, 'licences.json');
     this.#bootId = bootId;
     this.#clock = clock;
     this.#config = config;
     this.#onDamaged = onDamaged;
+    this.#relieve = relief === undefined ? replaceFile : (path, text) => relief.replace(path, text);
   }
 
   async load(): Promise<void> {
@@ -125,7 +129,7 @@ export class Licences {
         else leases.set(keyOf(lease), lease);
         return leases;
       };
-      await this.#write(change(new Map(this.#leases)));
+      await this.#write(change(new Map(this.#leases)), count === 0);
       // Not the copy: another one may have run out meanwhile, and been told.
       change(this.#leases);
       return lease;
@@ -134,11 +138,11 @@ export class Licences {
 
   /** So that those that were taken are not found, and told, by the next agent. Durable when it resolves. */
   save(): Promise<void> {
-    return this.#inTurn(() => this.#write(this.#leases));
+    return this.#inTurn(() => this.#write(this.#leases, true));
   }
 
-  #write(leases: ReadonlyMap<string, Lease>): Promise<void> {
-    return replaceFile(this.#path, encode([...leases.values()]));
+  #write(leases: ReadonlyMap<string, Lease>, givesBack: boolean): Promise<void> {
+    return (givesBack ? this.#relieve : replaceFile)(this.#path, encode([...leases.values()]));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
