@@ -1,6 +1,7 @@
 // What the doctor is told of limits, in sentences.
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { LimitStatus } from '../host/limit-checks.js';
+import { sliced } from '../sliced.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import type { Contested } from './drift.js';
@@ -32,10 +33,10 @@ export class ThrottlingWatch {
   }
 
   /** Best once a minute: shorter times show bursts, not habits. */
-  look(records: readonly WorkloadRecord[], latest: (id: string) => Sampled | undefined): void {
+  async look(records: readonly WorkloadRecord[], latest: (id: string) => Sampled | undefined): Promise<void> {
     const known = new Set(records.map(({ id }) => id));
     for (const id of this.#before.keys()) if (!known.has(id)) this.#forget(id);
-    for (const { id, spec } of records) {
+    for await (const { id, spec } of sliced(records)) {
       const sample = latest(id);
       const cpu = sample?.stats?.cpu;
       const cores = spec.resources.cpu?.limit;

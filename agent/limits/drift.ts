@@ -1,10 +1,10 @@
 // The second writer: somebody else has changed a file of a cgroup that is berth's. Noticed when it is written (inotify on
 // the directory), and by an audit each minute and at the start of the agent; put back a bounded number of times, then only
 // reported. Writes of our own look the same to inotify: what counts is whether the kernel holds what it should.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
+import { sliced } from '../sliced.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import { shrinkTo } from './shrink.js';
 
@@ -39,6 +39,7 @@ export interface Contested {
 
 /** A start writes its own limits and those of its tenant in several turns: all of them are looked at once. */
 const DEBOUNCE_MS = 1000;
+/** Each is a dozen reads, which begin when its turn has come: in a slice of their own time cannot be seen. */
 const SLICE = 20;
 
 export class LimitDrift {
@@ -88,11 +89,7 @@ export class LimitDrift {
 
   async #lookAt(subjects: readonly LimitSubject[]): Promise<void> {
     const looks: Promise<void>[] = [];
-    for (const [at, subject] of subjects.entries()) {
-      // Each is a dozen reads: the loop gets its turn between slices.
-      if (at % SLICE === SLICE - 1) await nextTurn();
-      looks.push(this.#look(subject));
-    }
+    for await (const subject of sliced(subjects, { most: SLICE })) looks.push(this.#look(subject));
     await Promise.all(looks);
   }
 

@@ -101,7 +101,7 @@ export class LimitRoom {
   async look(): Promise<void> {
     const { manager, world, latest } = this.#options;
     this.sync();
-    this.#throttling.look(manager.records(), latest);
+    await this.#throttling.look(manager.records(), latest);
     for (const tenant of world.tenants.refused().keys()) await world.tenants.apply(tenant);
     // Not waited for: a workload whose turn lasts holds up its own audit and nobody else's.
     void this.#drift.check();

@@ -1,9 +1,9 @@
 // Reads all workloads at a fixed pace and patches the page, in slices: the main loop gets a turn at least every few
 // milliseconds, and a scrape never waits for the kernel.
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CgroupStats } from '../../cgroups/types.js';
 import { after, type Timer } from '../../linux/timers.js';
 import type { Drops, LinkStats } from '../../netns/types.js';
+import { sliced } from '../sliced.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSample } from './families.js';
 import type { Page } from './page.js';
@@ -64,9 +64,6 @@ interface Known {
   before: Latest | undefined;
   labels: string;
 }
-
-const SLICE_WORKLOADS = 100;
-const SLICE_MS = 4;
 
 export class Sampler {
   readonly #options: SamplerOptions;
@@ -157,18 +154,8 @@ export class Sampler {
     // First, so that those who waited for room on the page find it.
     const ids = new Set(workloads.map((workload) => workload.id));
     for (const id of this.#known.keys()) if (!ids.has(id)) this.forget(id);
-    let sliceStart = performance.now();
-    let inSlice = 0;
     rollup.begin();
-    for (const workload of workloads) {
-      if (inSlice >= SLICE_WORKLOADS || performance.now() - sliceStart > SLICE_MS) {
-        await nextTurn();
-        sliceStart = performance.now();
-        inSlice = 0;
-      }
-      inSlice += 1;
-      this.#one(workload, source, links, drops);
-    }
+    for await (const workload of sliced(workloads)) this.#one(workload, source, links, drops);
     rollup.end();
     this.#finishedAt = performance.now();
     this.#durationMs = this.#finishedAt - startedAt;

@@ -3,6 +3,7 @@
 import type { Hint } from '../../netns/index.js';
 import type { Finding, NetworkRoom, SandboxNetwork, Use } from '../../netns/types.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
+import { sliced } from '../sliced.js';
 import type { EventPort, Log } from '../workload/ports.js';
 
 export type DriftKind = Finding['kind'];
@@ -132,8 +133,9 @@ export class Drift {
     // The tables are empty now: what is missing in them shows only in another look.
     if (again) findings = await this.#audit(subjects);
     const repaired: [subject: Subject, findings: readonly Finding[]][] = [];
-    for (const subject of subjects) {
-      const mine = of(subject, findings);
+    const byOwner = groupsOf(findings);
+    for await (const subject of sliced(subjects)) {
+      const mine = byOwner.get(subject.network.owner) ?? [];
       if (await this.#settle(subject.id, subject, mine, () => this.#world.repair(subject)))
         repaired.push([subject, mine]);
     }
@@ -141,10 +143,11 @@ export class Drift {
     // What the kernel was told is not yet what the workload sees: one look at all that were repaired.
     const left = await this.#audit(repaired.map(([subject]) => subject));
     const current = new Set(this.#world.subjects().map(({ version }) => version));
-    for (const [subject, mine] of repaired) {
+    const wrongOf = groupsOf(left);
+    for await (const [subject, mine] of sliced(repaired)) {
       // It was changed or ended meanwhile: the look says nothing of it.
       if (!current.has(subject.version)) continue;
-      const wrong = of(subject, left);
+      const wrong = wrongOf.get(subject.network.owner) ?? [];
       if (wrong.length === 0) this.#done(subject.id, subject, mine);
       else this.#failed(subject.id, subject, mine, wrong.map(({ detail }) => detail).join('; '));
     }
@@ -153,7 +156,7 @@ export class Drift {
   /** What the kernel has, and what the workloads see. */
   async #audit(subjects: readonly Subject[]): Promise<Finding[]> {
     const findings = await this.#world.room.audit(subjects.map(({ network }) => network));
-    for (const subject of subjects) {
+    for await (const subject of sliced(subjects)) {
       const detail = await this.#world.ownView(subject);
       if (detail !== null) findings.push({ owner: subject.network.owner, kind: 'netns', detail });
     }
@@ -217,8 +220,14 @@ export class Drift {
   }
 }
 
-function of({ network }: Subject, findings: readonly Finding[]): Finding[] {
-  return findings.filter(({ owner }) => owner === network.owner);
+function groupsOf(findings: readonly Finding[]): Map<string | null, Finding[]> {
+  const groups = new Map<string | null, Finding[]>();
+  for (const finding of findings) {
+    const group = groups.get(finding.owner);
+    if (group === undefined) groups.set(finding.owner, [finding]);
+    else group.push(finding);
+  }
+  return groups;
 }
 
 function keyOf({ kind, detail }: Finding): string {

@@ -2,6 +2,7 @@
 // asked once a minute; whatever was lost on the way, by a full disk, a cut connection or a defect, is found by it.
 import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import { sliced } from '../sliced.js';
 import type { HolderPort } from './ports.js';
 import type { WorkloadRecord } from './record.js';
 
@@ -32,11 +33,12 @@ export class MissedEnds {
   async look(): Promise<string[]> {
     const { holder, actors, isAlive = isSameProcess } = this.#ports;
     // Before the holder is asked: an end in between is told by its event, with the exit status.
-    const dead = [...actors()].flatMap((actor) => {
+    const dead: { readonly actor: Watched; readonly process: NonNullable<WorkloadRecord['process']> }[] = [];
+    for await (const actor of sliced(actors())) {
       const { process } = actor.record;
-      const isDead = process !== null && !actor.hasEnded && !isAlive(process.pid, process.startTime);
-      return isDead ? [{ actor, process }] : [];
-    });
+      if (process !== null && !actor.hasEnded && !isAlive(process.pid, process.startTime))
+        dead.push({ actor, process });
+    }
     if (dead.length === 0) {
       this.#doubtful.clear();
       return [];
@@ -44,7 +46,7 @@ export class MissedEnds {
     const held = new Map((await holder.list()).map((one) => [one.id, one]));
     const doubtful = new Set<string>();
     const missed: string[] = [];
-    for (const { actor, process } of dead) {
+    for await (const { actor, process } of sliced(dead)) {
       const { id, process: now } = actor.record;
       const { pid, startTime } = process;
       // Meanwhile it was told, or another run has begun.

@@ -5,6 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { linkNameFor } from '../../netns/names.js';
 import type { CleanupStep } from '../service.js';
+import { sliced } from '../sliced.js';
 import type { Manager } from './manager.js';
 import { NETNS_PREFIX, OWNER_PREFIX, SLOT_PREFIX } from './plan.js';
 import type { World } from './world.js';
@@ -88,7 +89,7 @@ export class Reaper {
     for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
     const removed: string[] = [];
     const left: Orphan[] = [];
-    for (const orphan of found) {
+    for await (const orphan of sliced(found)) {
       const key = keyOf(orphan);
       const since = this.#firstSeen.get(key) ?? at;
       this.#firstSeen.set(key, since);
@@ -125,7 +126,8 @@ export class Reaper {
       holder.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
       readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
     ]);
-    const busy = new Set(groups.filter((group) => cgroups.populated(group.name)).map((group) => group.id));
+    const busy = new Set<string>();
+    for await (const { id, name } of sliced(groups)) if (cgroups.populated(name)) busy.add(id);
     for (const process of held ?? []) if (!process.exit) busy.add(process.id);
     // A free slot is no leak, and one in use has the name of a number: its link says whose it is.
     const slots = new Set(network.slots().names);
@@ -145,8 +147,8 @@ export class Reaper {
       ...(held ?? []).map((process) => make('process', process.id, process.id)),
       ...directories.map((name) => make('directory', name, name)),
     ];
-    const { netns } = this.#workloads.known();
-    return all.filter((orphan) => this.#isNobodys(orphan, netns));
+    const known = this.#workloads.known();
+    return all.filter((orphan) => this.#isNobodys(orphan, () => known));
   }
 
   /** A namespace may be in use by somebody of whom neither the holder nor a cgroup of ours knows. */
@@ -168,8 +170,8 @@ export class Reaper {
   }
 
   /** The netns of a settled workload is none of its sandbox any more. */
-  #isNobodys({ kind, id, name }: Orphan, netns = this.#workloads.known().netns): boolean {
-    return kind === 'netns' ? !netns.has(name) : !this.#workloads.has(id);
+  #isNobodys({ kind, id, name }: Orphan, known = () => this.#workloads.known()): boolean {
+    return kind === 'netns' ? !known().netns.has(name) : !this.#workloads.has(id);
   }
 
   async #remove(orphan: Orphan): Promise<boolean> {

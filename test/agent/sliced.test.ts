@@ -1,0 +1,156 @@
+// How long a sweep holds the main loop, counted in items and not in time: with 5,000 workloads every timer of the agent gives
+// the loop its turn.
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { ThrottlingWatch } from '../../agent/limits/conditions.js';
+import { LimitDrift } from '../../agent/limits/drift.js';
+import { Drift } from '../../agent/network/drift.js';
+import { sliced } from '../../agent/sliced.js';
+import { MissedEnds } from '../../agent/workload/missed-ends.js';
+import { Reaper } from '../../agent/workload/reaper.js';
+
+const COUNT = 5000;
+
+test('every item once, in order, with a turn of the loop within the budget and the bound', (t) =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(6), { maxLength: 200 }),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 1, max: 20 }),
+      async (costs, most, budgetMs) => {
+        let clock = 0;
+        let inSlice = 0;
+        let spent = 0;
+        const turn = async (): Promise<void> => {
+          inSlice = 0;
+          spent = 0;
+        };
+        const seen: number[] = [];
+        for await (const at of sliced(costs.keys(), { most, budgetMs, now: () => clock, turn })) {
+          t.true(spent < budgetMs, 'begun only while there is budget');
+          seen.push(at);
+          clock += costs[at] ?? 0;
+          spent += costs[at] ?? 0;
+          inSlice++;
+          t.true(inSlice <= most);
+        }
+        t.deepEqual(seen, [...costs.keys()]);
+      },
+    ),
+  ));
+
+test('what is added or removed between slices changes nothing', async (t) => {
+  const items = new Set([1, 2, 3]);
+  const seen: number[] = [];
+  for await (const item of sliced(items, { most: 1 })) {
+    items.clear();
+    items.add(item + 10);
+    seen.push(item);
+  }
+  t.deepEqual(seen, [1, 2, 3]);
+});
+
+/** The most calls of the counted function between two turns of the loop while `work` runs. */
+async function longest(work: (count: () => void) => Promise<unknown>): Promise<{ most: number; all: number }> {
+  let most = 0;
+  let all = 0;
+  let now = 0;
+  let running = true;
+  const tick = (): void => {
+    now = 0;
+    if (running) setImmediate(tick);
+  };
+  setImmediate(tick);
+  await work(() => {
+    all++;
+    now++;
+    most = Math.max(most, now);
+  });
+  running = false;
+  return { most, all };
+}
+
+/** Slices of at most 100, and those of two turns where one ends as the other begins. */
+const MOST = 200;
+
+const nothing = { append: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const ids = Array.from({ length: COUNT }, (_, at) => `w${at}`);
+
+const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> = {
+  'missed ends': (count) =>
+    new MissedEnds({
+      holder: { list: async () => [] },
+      actors: () =>
+        ids.map((id) => ({
+          record: { id, process: { pid: 1, startTime: 1, startedAt: 1 } } as never,
+          hasEnded: false,
+          ended: () => undefined,
+        })),
+      isAlive: () => {
+        count();
+        return true;
+      },
+    }).look(),
+  'audit of limits': (count) =>
+    new LimitDrift({
+      cgroups: {
+        differences: () => {
+          count();
+          return [];
+        },
+      } as never,
+      ...{ events: nothing as never, log: nothing as never },
+      subjects: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
+      desired: () => [{ file: 'pids.max', value: '1' }] as never,
+      exclusive: (_key, work) => work(),
+    }).check(),
+  'audit of networks': (count) =>
+    new Drift({
+      room: { audit: async () => [] } as never,
+      ...{ events: nothing as never, log: nothing as never },
+      subjects: () => ids.map((id) => ({ id, tenant: 'a', network: { owner: id } }) as never),
+      ownView: async () => {
+        count();
+        return null;
+      },
+      repair: async () => true,
+      repairHost: async () => undefined,
+    }).check(),
+  'advice on throttling': (count) =>
+    new ThrottlingWatch({} as never).look(
+      ids.map((id) => ({ id, spec: { resources: {} } }) as never),
+      () => {
+        count();
+        return undefined;
+      },
+    ),
+  reaper: (count) =>
+    new Reaper(
+      {
+        cgroups: {
+          list: async () => ids.map((id) => ({ tenant: 'a', id, name: `a/${id}`, tag: 'berth:x' })),
+          populated: () => {
+            count();
+            return true;
+          },
+        },
+        network: {
+          list: async () => ({ links: [], netns: [] }),
+          slots: () => ({ names: [] }),
+          sweep: async () => 0,
+        },
+        holder: { list: async () => [] },
+        config: { paths: { runtime: '/nonexistent' }, network: { link_prefix: 'b' } },
+        ...{ events: nothing, log: nothing },
+      } as never,
+      { has: () => true, known: () => ({ netns: new Set() }) as never, networks: () => [] },
+      0,
+    ).sweep({ now: false }),
+};
+
+for (const [name, sweep] of Object.entries(SWEEPS))
+  test(`${name}: a sweep over ${COUNT} gives the loop its turn`, async (t: ExecutionContext) => {
+    const { most, all } = await longest(sweep);
+    t.is(all, COUNT);
+    t.true(most <= MOST, `${most} items in one turn`);
+  });
