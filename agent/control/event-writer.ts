@@ -1,6 +1,7 @@
 // The way of events to the disk: a queue with group commit. What comes while a write is under way is the next write; the
 // main loop never waits for the disk. A disk that is slow or full costs memory up to a bound, then the shares of events
 // (shares.ts) say which of the queue are dropped from the file; readers find a gap there after a restart.
+import { after, type Timer } from '../../linux/timers.js';
 import { reportOf } from '../errors.js';
 import type { BerthEvent, Condition } from '../service.js';
 import type { BootMark, EventFile } from './event-file.js';
@@ -32,7 +33,7 @@ export class EventWriter {
   #logged = false;
   #mark: BootMark | undefined;
   #running: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #retry: Timer | undefined;
   #closed = false;
   #problem: unknown;
   /** Monotonic ms, of the oldest event that is not written. */
@@ -81,14 +82,14 @@ export class EventWriter {
   /** Writes what waits, and the mark of an orderly end; false: the disk refused one of them, or `ms` were over. */
   async close(last: number, ms: number): Promise<boolean> {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#retry?.cancel();
     this.#retry = undefined;
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms);
+      timer = after(ms, () => resolve(false));
     });
     const done = await Promise.race([this.#end(last), late]);
-    clearTimeout(timer);
+    timer?.cancel();
     return done;
   }
 
@@ -156,10 +157,10 @@ export class EventWriter {
     this.#problem = error;
     this.#options.onError(error);
     if (this.#closed) return;
-    this.#retry = setTimeout(() => {
+    this.#retry = after(this.#options.retryMs ?? RETRY_MS, () => {
       this.#retry = undefined;
       void this.#start();
-    }, this.#options.retryMs ?? RETRY_MS).unref();
+    }).unref();
   }
 
   /** A disk that stays full must not fill the memory too. */

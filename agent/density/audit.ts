@@ -4,6 +4,7 @@
 import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { after, type Timer } from '../../linux/timers.js';
 import { syncDirectory } from '../durable.js';
 import { reportOf } from '../errors.js';
 import { Serial } from '../serial.js';
@@ -45,7 +46,7 @@ export class Audit {
   #lost = 0;
   #problem: unknown;
   #writing: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #retry: Timer | undefined;
   /** Where the next line begins; undefined: to be looked up. */
   #size: number | undefined;
   /** A reader finds an entry in the file or in memory, and not in both. */
@@ -130,10 +131,10 @@ export class Audit {
     } catch (error) {
       this.#problem = error;
       this.#options.onError(error);
-      this.#retry = setTimeout(() => {
+      this.#retry = after(this.#options.retryMs, () => {
         this.#retry = undefined;
         this.#begun();
-      }, this.#options.retryMs).unref();
+      }).unref();
     }
     // In the same turn as the look at what is pending: what comes after it begins a new round.
     this.#writing = undefined;
