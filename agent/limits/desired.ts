@@ -15,9 +15,20 @@ const EVERYTHING: Limits = {
   pids: { max: 1 },
 };
 
-/** `files`: those that this kernel has. */
-export function desiredValues(limits: Limits, frozen: boolean, files: ReadonlySet<string>): Value[] {
-  const wanted = withDefaults(limits, EVERYTHING);
+/** These have a line for each device, and no default but to name those that are limited. */
+export const BY_DEVICE: readonly string[] = ['io.max', 'io.weight', 'io.latency'];
+
+/**
+ * `files`: those that this kernel has. `lines`: what the cgroup holds in those by device; a name of the spec may have meant
+ * another device when it was written.
+ */
+export function desiredValues(
+  limits: Limits,
+  frozen: boolean,
+  files: ReadonlySet<string>,
+  lines: readonly Value[] = [],
+): Value[] {
+  const wanted = withDefaults(limits, EVERYTHING, lines);
   const freeze: Value = { file: 'cgroup.freeze', value: frozen ? '1' : '0' };
   // The weight of an idle group reads 0 and cannot be written (kernel/sched/core.c).
   const idle = limits.cpu?.idle === true;

@@ -3,7 +3,7 @@ import type { Value } from '../../cgroups/types.js';
 import type { Manager } from '../workload/manager.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import { driverOf, type World } from '../workload/world.js';
-import { desiredValues } from './desired.js';
+import { BY_DEVICE, desiredValues } from './desired.js';
 import type { LimitDriftWorld, LimitSubject } from './drift.js';
 import type { LayerSubject, LayerWorld } from './layers.js';
 import { limitsOf } from './limits.js';
@@ -56,9 +56,10 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
 }
 
 /** Frozen only while that is wanted, too: a thaw on the way to a stop is no change by others. */
-function specValues(world: World, { spec, state, desired }: WorkloadRecord): readonly Value[] {
+function specValues(world: World, { spec, state, desired, sandbox }: WorkloadRecord): readonly Value[] {
   const limits = limitsOf(spec, driverOf(world, spec.driver).overhead(spec), world.limits);
-  return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files);
+  const lines = world.cgroups.lines(sandbox.cgroup, BY_DEVICE);
+  return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files, lines);
 }
 
 function runs({ state }: WorkloadRecord): boolean {

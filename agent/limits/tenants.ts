@@ -5,7 +5,7 @@ import type { Limits, Value } from '../../cgroups/types.js';
 import type { TenantKernelLimits } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { CgroupPort } from '../workload/ports.js';
-import { withDefaults } from './desired.js';
+import { BY_DEVICE, withDefaults } from './desired.js';
 import { ioLimits } from './io.js';
 import type { LimitContext } from './limits.js';
 import { shrinkTo } from './shrink.js';
@@ -32,9 +32,6 @@ const EVERYTHING: Limits = {
   pids: { max: 1 },
   tree: { maxDescendants: 1 },
 };
-
-/** These have a line for each device, and no default but to name those that are limited. */
-const BY_DEVICE: readonly string[] = ['io.max', 'io.weight', 'io.latency'];
 
 export class TenantGroups {
   readonly #options: TenantGroupsOptions;

@@ -97,6 +97,18 @@ test('an idle workload has no weight, and nobody is asked to keep one', (t) => {
   t.false(desiredValues(idle, false, ALL_FILES).some(({ file }) => file.startsWith('cpu.weight')));
 });
 
+test('a device that the names of the spec do not mean any more is not limited any more', (t) => {
+  const io = { devices: [{ device: '7:6', readBps: 1 << 20 }] };
+  const lines = ['7:5 rbps=1048576 wbps=max riops=max wiops=max', '7:6 rbps=5 wbps=max riops=max wiops=max'].map(
+    (value) => ({ file: 'io.max', value }),
+  );
+  const values = desiredValues({ io }, false, ALL_FILES, lines).filter(({ file }) => file === 'io.max');
+  t.deepEqual(values.map(({ value }) => value).sort(), [
+    '7:5 rbps=max wbps=max riops=max wiops=max',
+    '7:6 rbps=1048576 wbps=max riops=max wiops=max',
+  ]);
+});
+
 test('desired is every file berth may have set: the spec, else the kernel default, as far as the kernel has it', (t) => {
   const some = new Set(['cpu.max', 'cpu.weight', 'memory.max', 'memory.high', 'pids.max', 'cgroup.freeze']);
   const values = desiredValues({ cpu: { weight: 1 }, memory: { max: 4096 } }, true, some);
