@@ -85,8 +85,8 @@ export class Preempting {
   /** Asks it to go where that was not done. False: it is gone, or there is room without its going. */
   async #mustWaitFor(actor: Actor, name: string, leaving: readonly string[]): Promise<boolean> {
     const victim = this.#actors.get(name);
-    if (victim === undefined || isSettled(victim.record.state)) return false;
-    if (isLeaving(victim.record)) return true;
+    if (victim === undefined || this.#isGone(victim)) return false;
+    if (isSettled(victim.record.state) || isLeaving(victim.record)) return true;
     // Not asked yet, or it was started anew, which admission allows only with room of its own.
     if (!this.#isShort(actor.record.id, leaving)) return false;
     const { id, spec, preemption } = actor.record;
@@ -96,11 +96,16 @@ export class Preempting {
       detail: `stopped for a ${spec.class} workload of priority ${spec.priority}: ${preemption?.why}`,
       at: Date.now(),
     };
-    if (!(await victim.evict(evicted))) return !isSettled(victim.record.state);
+    if (!(await victim.evict(evicted))) return !this.#isGone(victim);
     const { class: of, priority } = victim.record.spec;
     this.#world.observer.preempted(of);
     victim.event('workload.preempted', { by: evicted.by, detail: evicted.detail, class: of, priority });
     return true;
+  }
+
+  /** At rest, and its share is free: that comes with the durable record, and before that both would count. */
+  #isGone({ record: { id, state } }: Actor): boolean {
+    return isSettled(state) && this.#density.ledger.hold(id)?.phase !== 'committed';
   }
 
   /** Whether it lacks anything once those are gone that are on their way. */

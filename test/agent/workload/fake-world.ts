@@ -35,6 +35,9 @@ export class TrackedJournal extends Journal {
   readonly asked: string[] = [];
   /** A write that cannot be done, by `ID DESIRED`. */
   failing: string | undefined;
+  /** How many turns of the loop a write waits before it begins, by its number; those of one record follow each other. */
+  delay: ((write: number) => number) | undefined;
+  readonly #turns = new Map<string, Promise<unknown>>();
   /** The agent is to die now. */
   onDeath: () => void = () => undefined;
   #last: { readonly write: number; readonly arrives: boolean } | undefined;
@@ -47,8 +50,9 @@ export class TrackedJournal extends Journal {
   override write(record: WorkloadRecord): Promise<void> {
     this.asked.push(`${record.id} ${record.state}`);
     if (this.failing === `${record.id} ${record.desired}`) return Promise.reject(new Error('no space left'));
-    if (this.asked.length !== this.#last?.write) return this.#track(() => super.write(record));
-    if (this.#last.arrives) void this.#track(() => super.write(record));
+    const write = () => this.#delayed(record.id, () => super.write(record));
+    if (this.asked.length !== this.#last?.write) return this.#track(write);
+    if (this.#last.arrives) void this.#track(write);
     this.#dead = true;
     this.onDeath();
     return new Promise<never>(() => undefined);
@@ -74,6 +78,20 @@ export class TrackedJournal extends Journal {
   async die(): Promise<void> {
     this.#dead = true;
     await Promise.allSettled(this.#pending);
+  }
+
+  #delayed(id: string, write: () => Promise<void>): Promise<void> {
+    if (this.delay === undefined) return write();
+    const turns = this.delay(this.asked.length);
+    const wait = async (): Promise<void> => {
+      for (let left = turns; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const written = (this.#turns.get(id) ?? Promise.resolve()).then(wait).then(write);
+    this.#turns.set(
+      id,
+      written.catch(() => undefined),
+    );
+    return written;
   }
 
   #track(work: () => Promise<void>): Promise<void> {

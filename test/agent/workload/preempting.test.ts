@@ -1,5 +1,6 @@
 // Workloads that go for others: what is planned, done and recorded, and that a death of the agent between loses nothing.
 import test from 'ava';
+import fc from 'fast-check';
 import { FakeHost } from './fake-host.js';
 import { type Life, type LifeOptions, newLife, nextLife, specOf, state } from './fake-world.js';
 
@@ -271,6 +272,46 @@ test('after a boot in between it goes on as well', async (t) => {
     await preempts(life);
     await comesOut(t, life, `booted after write ${n + 1}`, 'boot-2');
   }
+});
+
+/** Looks at the ledger in every turn of the loop; gives the most cores that were committed at once. */
+function watchCommitted(life: Pick<Life, 'manager'>): () => number {
+  let most = 0;
+  let over = false;
+  const look = (): void => {
+    most = Math.max(most, row(life, 'cpu')?.committed ?? 0);
+    if (!over) setImmediate(look);
+  };
+  look();
+  return () => {
+    over = true;
+    return most;
+  };
+}
+
+test('no room is counted twice, however slowly records reach the disk, and over a boot in between', async (t) => {
+  const turns = fc.array(fc.nat(12), { minLength: 3, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(turns, fc.option(fc.nat(11)), async (delays, death) => {
+      const life = await crowded();
+      const slow = (journal: Life['journal']): void => {
+        journal.delay = (write) => delays[write % delays.length] ?? 0;
+      };
+      slow(life.journal);
+      const before = watchCommitted(life);
+      if (death !== null) life.journal.dieAfter(death, true);
+      await preempts(life);
+      t.true(before() <= 4, 'in the first life');
+      const next = await nextLife(life, death === null ? life.host : new FakeHost(), 'boot-2', CONFIG);
+      slow(next.journal);
+      const after = watchCommitted(next);
+      if (next.manager.has('high') && next.manager.actor('high').record.state !== 'running')
+        await next.until(state('running', 'high'));
+      await next.journal.idle();
+      t.true(after() <= 4, 'after the boot');
+    }),
+    { numRuns: 15 },
+  );
 });
 
 test('a licence of one that is changed while it waits is in the audit once', async (t) => {
