@@ -77,13 +77,16 @@ export function fakeService(): FakeService {
     create: async (spec, claimant) => {
       calls.push(`create ${spec.id}${preempting(claimant?.reach)}`);
       const existing = workloads.get(spec.id);
+      if (existing === undefined && cordoned) throw new BerthError('cordoned', 'this node is cordoned');
       if (existing === undefined) return put(viewOf(spec));
       if (JSON.stringify(existing.spec) === JSON.stringify(spec)) return existing;
       throw new BerthError('conflict', `workload "${spec.id}" exists with another spec`);
     },
     update: async (id, spec) => {
       calls.push(`update ${id}`);
-      return put({ ...find(id), spec, generation: find(id).generation + 1 });
+      const before = find(id);
+      if (JSON.stringify(before.spec) === JSON.stringify(spec)) return before;
+      return put({ ...before, spec, generation: before.generation + 1 });
     },
     delete: async (id, { now }) => {
       calls.push(`delete ${id}${now ? ' now' : ''}`);
@@ -98,9 +101,9 @@ export function fakeService(): FakeService {
     },
     get: async (id) => find(id),
     list: ({ tenant, state }) =>
-      [...workloads.values()].filter(
-        (view) => (tenant ?? view.spec.tenant) === view.spec.tenant && (state ?? view.state) === view.state,
-      ),
+      [...workloads.values()]
+        .filter((view) => (tenant ?? view.spec.tenant) === view.spec.tenant && (state ?? view.state) === view.state)
+        .sort((a, b) => (a.id < b.id ? -1 : 1)),
     logs: async (id, { offset = 0, limit }) => ({ next: offset + 5, text: `${find(id).id}:${limit}`, end: true }),
     doctor: async () => {
       await service.hold;
