@@ -309,7 +309,8 @@ export class Agent implements AgentService {
 
   async #examine(): Promise<readonly Condition[]> {
     const { reaper, health, world } = this.#parts;
-    await lookAtHost({ reaper, health, log: world.log });
+    // Before the workloads are known, everything of theirs looks like an orphan.
+    if (this.#parts.ready()) await lookAtHost({ reaper, health, log: world.log });
     const { kvm } = this.#parts.facts;
     const facts = await probeHost({ binaries: this.#binaries });
     this.#binaries = facts.binaries;

@@ -1,9 +1,10 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
 import { every, type Timer } from '../linux/timers.js';
+import { greetHolder } from '../systemd/holder/client.js';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../systemd/notify.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import type { Config } from './config/schema.js';
-import { startControl } from './control/server.js';
+import { type ControlServer, startControl } from './control/server.js';
 import { ERRORS, reportOf } from './errors.js';
 import { followInventory } from './host/inventory.js';
 import { hostGoesDown } from './host/shutdown.js';
@@ -13,6 +14,7 @@ import { Probe } from './probe.js';
 import { Reloading } from './reload.js';
 import { startedBySystemd, startHolder } from './rooms.js';
 import { Shutdown } from './shutdown.js';
+import { StartGate } from './start-gate.js';
 import { endLate, Supervision } from './supervision.js';
 import { endAll } from './workload/farewell.js';
 import type { Log } from './workload/ports.js';
@@ -57,6 +59,22 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
+  const supervision = supervise(parts);
+  late.droppedBytes = () => supervision.droppedBytes;
+  const gate = new StartGate(rooms.holderAnswers);
+  const node = { name: agent.describe().name, version };
+  const open = (): Promise<ControlServer> =>
+    startControl({ service: agent, events, config, log, node, refusal: (method) => gate.refusal(method) });
+  let control = rooms.holderAnswers ? undefined : await open();
+  let watchdog: Timer | undefined;
+  if (control !== undefined) {
+    log.warn({ socket: control.socketPath, web: config.web.listen }, 'berth serves, and waits for the supervisor');
+    // To systemd the start is over: it would end one that takes too long, and the next agent would wait as this one does.
+    notify.ready('waits for the supervisor of the workloads');
+    watchdog = watch(notify, parts);
+    await supervision.answering;
+    await greetHolder(rooms.holder, {});
+  }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
   limits.adopt();
   await rooms.network
@@ -68,10 +86,11 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await prediction.configure(config.density.prediction);
   const reloading = new Reloading(parts, load, notify);
   late.reload = () => reloading.run();
-  const node = { name: agent.describe().name, version };
-  const control = await startControl({ service: agent, events, config, log, node });
-  late.schedulers = () => control.stats().schedulers;
-  late.requests = () => control.stats().requests;
+  control ??= await open();
+  gate.open();
+  const { stats, stop, socketPath } = control;
+  late.schedulers = () => stats().schedulers;
+  late.requests = () => stats().requests;
   events.append({ type: 'agent.started', data: { version, ...found, damaged: damaged.length } });
   for (const chore of choresOf(parts)) chores.add(chore);
   await chores.start();
@@ -86,11 +105,9 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     { signal: ending.signal },
   ).catch((error: unknown) => log.warn({ err: error }, 'inventory failed'));
   late.ready = true;
-  log.info({ version, ...found, socket: control.socketPath, web: config.web.listen }, 'berth is ready');
+  log.info({ version, ...found, socket: socketPath, web: config.web.listen }, 'berth is ready');
   notify.ready(`${found.adopted} workloads adopted, ${found.resumed} to start`);
-  const watchdog = watch(notify, parts);
-  const supervision = supervise(parts);
-  late.droppedBytes = () => supervision.droppedBytes;
+  watchdog ??= watch(notify, parts);
 
   // What goes wrong is in the log: a signal has no other answer.
   process.on('SIGHUP', () => void reloading.run().catch(() => undefined));
@@ -103,7 +120,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   chores.close();
   disk.close();
   const shutdown = new Shutdown({ log });
-  await shutdown.step('requests and connections', () => control.stop(REQUESTS_MS));
+  await shutdown.step('requests and connections', () => stop(REQUESTS_MS));
   await shutdown.step('prediction', () => prediction.configure('off'));
   await shutdown.step('metrics', () => observation.stop());
   await shutdown.step('overhead', () => overhead.stop());
@@ -158,7 +175,7 @@ function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
   const { cgroup } = facts;
   const { config, log } = world;
   const launch = startedBySystemd() || cgroup === undefined ? undefined : () => startHolder(config, cgroup);
-  return new Supervision({ holder: rooms.holder, conditions, log, launch });
+  return new Supervision({ holder: rooms.holder, pid: rooms.holderPid, conditions, log, launch });
 }
 
 /**

@@ -6,8 +6,10 @@ import { cgroupOf, type Hierarchy } from '../cgroups/hierarchy.js';
 import { support } from '../cgroups/probe.js';
 import { openSignals, type Signals } from '../cgroups/signals/index.js';
 import { openTree, type Tree } from '../cgroups/tree.js';
+import { codeOf } from '../linux/errors.js';
+import { listenerPid } from '../linux/unix-peer.js';
 import { type NetworkRoom, openNetworkRoom } from '../netns/index.js';
-import { connectHolder } from '../systemd/holder/client.js';
+import { attachHolder, greetHolder } from '../systemd/holder/client.js';
 import { launchHolder } from '../systemd/holder/launch.js';
 import type { Holder } from '../systemd/holder/protocol.js';
 import { poolsOf } from './config/network.js';
@@ -21,6 +23,9 @@ import type { Log } from './workload/ports.js';
 
 export interface Rooms {
   readonly holder: Holder;
+  readonly holderPid: number;
+  /** False: it is there and has not answered; what needs it waits (supervision.ts). */
+  readonly holderAnswers: boolean;
   readonly cgroups: Tree;
   /** Files that a workload's cgroup has on this host. */
   readonly cgroupFiles: ReadonlySet<string>;
@@ -30,6 +35,8 @@ export interface Rooms {
 
 /** The cgroup in which the holder sits, below berth's own root. */
 const HOLDER_GROUP = 'holder';
+/** For the first answer of a holder that listens, and for one that is about to listen. */
+const FIRST_ANSWER_MS = 5000;
 const HOLDER_TIMEOUT_MS = 20_000;
 /** Bytes; MemoryMin= of berth-workloads.service. */
 export const HOLDER_MEMORY = 64 * 2 ** 20;
@@ -41,8 +48,8 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
     throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
       hint: 'Mount one: `mount -t cgroup2 none /sys/fs/cgroup`, or boot with systemd.unified_cgroup_hierarchy=1.',
     });
-  const holder = await openHolder(config, hierarchy, log);
-  const root = rootOf(config, hierarchy, (await holder.hello()).pid);
+  const { holder, holderPid, holderAnswers } = await openHolder(config, hierarchy, log);
+  const root = rootOf(config, hierarchy, holderPid);
   const from = facts.systemd ? root : hierarchy.mount;
   const cgroups = await openTree(root, { from });
   for (const { controller, reason } of cgroups.missing) log.warn({ controller, reason }, 'controller cannot be used');
@@ -57,7 +64,7 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
   await network.setup(roomSettings(config.network));
   forward(config, log);
   const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
-  return { holder, cgroups, cgroupFiles, network, signals };
+  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, signals };
 }
 
 function forward({ network, paths }: Config, log: Log): void {
@@ -84,18 +91,32 @@ export async function startHolder(config: Config, hierarchy: Hierarchy): Promise
   await launchHolder({ runtime, socket: join(runtime, 'holder.sock'), cgroup });
 }
 
-async function openHolder(config: Config, hierarchy: Hierarchy, log: Log): Promise<Holder> {
+/** One that listens and does not answer is stopped or slow: the agent serves meanwhile. */
+async function openHolder(
+  config: Config,
+  hierarchy: Hierarchy,
+  log: Log,
+): Promise<Pick<Rooms, 'holder' | 'holderPid' | 'holderAnswers'>> {
   const { runtime } = config.paths;
   const socket = join(runtime, 'holder.sock');
   try {
     if (!startedBySystemd()) await startHolder(config, hierarchy);
-    // `connectHolder` keeps the signal for its whole life: only the first answer has a deadline.
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error(`no answer on ${socket}`)), HOLDER_TIMEOUT_MS);
     const onLog = (message: string): void => log.warn({}, message);
-    const holder = await connectHolder(socket, { signal: late.signal, onLog, keepOutputsIn: runtime });
-    clearTimeout(timer);
-    return holder;
+    const holder = attachHolder(socket, { onLog, keepOutputsIn: runtime });
+    try {
+      const answered = async (deadlineMs: number) => {
+        const { pid } = await greetHolder(holder, { deadlineMs });
+        return { holder, holderPid: pid, holderAnswers: true };
+      };
+      return await answered(FIRST_ANSWER_MS).catch((error: unknown) => {
+        if (codeOf(error) !== 'ETIMEDOUT') throw error;
+        const pid = listenerPid(socket);
+        return pid === undefined ? answered(HOLDER_TIMEOUT_MS) : { holder, holderPid: pid, holderAnswers: false };
+      });
+    } catch (error) {
+      holder.close();
+      throw error;
+    }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new BerthError('holder_unavailable', `the holder of the workloads cannot be reached: ${why}`, {

@@ -16,6 +16,8 @@ export interface SupervisionPorts {
   readonly log: Log;
   /** Starts one where none listens; undefined: its service manager does. */
   readonly launch: (() => Promise<void>) | undefined;
+  /** Of the one that listens, where it has not answered yet. */
+  readonly pid?: number;
 }
 
 export class Supervision {
@@ -24,9 +26,15 @@ export class Supervision {
   #timer: NodeJS.Timeout | undefined;
   #pid: number | undefined;
   #droppedBytes: number | undefined;
+  #answered: () => void = () => undefined;
+  /** Resolves with its first answer. */
+  readonly answering = new Promise<void>((resolve) => {
+    this.#answered = resolve;
+  });
 
   constructor(ports: SupervisionPorts) {
     this.#ports = ports;
+    this.#pid = ports.pid;
     void this.#watch();
   }
 
@@ -48,6 +56,7 @@ export class Supervision {
       this.#pid = pid;
       this.#droppedBytes = droppedBytes;
       conditions.clear(CODE);
+      this.#answered();
     } catch {
       if (this.#ending.signal.aborted) return;
       const state = this.#pid === undefined ? undefined : readStat(this.#pid)?.state;

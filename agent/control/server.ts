@@ -30,6 +30,8 @@ export interface ControlOptions {
   readonly config: Pick<Config, 'control' | 'paths'>;
   readonly log: ControlLog;
   readonly node: { readonly name: string; readonly version: string };
+  /** Why a method is not served at this moment. */
+  readonly refusal?: SessionHost['refusal'];
   readonly limits?: Partial<Limits>;
   readonly backoff?: BackoffOptions;
   /** Unix ms. */
@@ -70,6 +72,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     counters,
     limits,
     now,
+    refusal: options.refusal,
     ...(options.now === undefined ? {} : { steady: options.now }),
     onDefect: (error, method) => log.error({ err: error, method }, 'a request failed unexpectedly'),
   };

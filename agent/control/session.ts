@@ -41,6 +41,8 @@ export interface SessionHost {
   readonly now: () => number;
   /** Milliseconds that only rise; default: of the process. */
   readonly steady?: () => number;
+  /** Why a method is not served at this moment; undefined: it is. */
+  readonly refusal?: ((method: string) => BerthError | undefined) | undefined;
   readonly onDefect: (error: unknown, method: string) => void;
 }
 
@@ -176,7 +178,7 @@ export class Session {
       });
     if (this.#grant === undefined && method !== 'session.hello' && method !== 'session.ping')
       return new BerthError('not_permitted', `${method} before session.hello`, { hint: 'Send session.hello first.' });
-    return undefined;
+    return this.#host.refusal?.(method);
   }
 
   #context(): Context {

@@ -43,15 +43,29 @@ interface Waiting {
  * restarted one that finds the process, answers with that process instead of running the program a second time.
  */
 export async function connectHolder(socketPath: string, options: ConnectOptions = {}): Promise<Holder> {
-  options.signal?.throwIfAborted();
-  const client = new HolderClient(socketPath, options);
-  const { protocol, version } = await client.hello({ deadlineMs: CONNECT_MS }).catch((error: unknown) => {
-    client.close();
+  const holder = attachHolder(socketPath, options);
+  try {
+    await greetHolder(holder, { deadlineMs: CONNECT_MS });
+    return holder;
+  } catch (error) {
+    holder.close();
     throw error;
-  });
-  if (protocol >= HOLDER_PROTOCOL) return client;
-  client.close();
-  throw new Error(`holder ${version} speaks protocol ${protocol}, ${HOLDER_PROTOCOL} is needed: restart it`);
+  }
+}
+
+/** Begins to connect and waits for nothing: requests wait for the connection, each until its deadline. */
+export function attachHolder(socketPath: string, options: ConnectOptions = {}): Holder {
+  options.signal?.throwIfAborted();
+  return new HolderClient(socketPath, options);
+}
+
+/** The first answer of a holder. Rejects when it is too old. */
+export async function greetHolder(holder: Pick<Holder, 'hello'>, options: RequestOptions): Promise<HolderHello> {
+  const hello = await holder.hello(options);
+  if (hello.protocol >= HOLDER_PROTOCOL) return hello;
+  throw new Error(
+    `holder ${hello.version} speaks protocol ${hello.protocol}, ${HOLDER_PROTOCOL} is needed: restart it`,
+  );
 }
 
 class HolderClient implements Holder {

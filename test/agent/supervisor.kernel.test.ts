@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { connect } from '../../agent/control/client.js';
 import { connectHolder } from '../../systemd/holder/client.js';
 import { OwnAgent } from './own-agent.js';
 
 const name = `berth-supervisor-${process.pid}`;
 const directory = mkdtempSync(join(tmpdir(), 'berth-supervisor-'));
+const web = `127.0.0.1:${19_000 + (process.pid % 1000)}`;
 const agent = new OwnAgent({
   ...{ directory, cgroup: name },
   env: {
@@ -17,7 +19,7 @@ const agent = new OwnAgent({
     BERTH_NETWORK_TABLE: `bsup${process.pid}`,
     BERTH_NETWORK_LINK_PREFIX: 'bs',
     BERTH_NETWORK_FORWARDING: 'leave',
-    BERTH_WEB_LISTEN: '',
+    BERTH_WEB_LISTEN: web,
     BERTH_LIFECYCLE_START_DEADLINE: '3s',
   },
 });
@@ -77,6 +79,49 @@ test.serial(
     t.is(show('late').state, 'failed');
     t.is(agent.berth(['workload', 'start', 'late']).status, 0);
     t.is(show('late').state, 'running');
+  },
+);
+
+test.serial(
+  'stopped while the agent starts: it serves and says why it is not ready, and adopts once it answers',
+  async (t) => {
+    t.is(create('adopted').status, 0);
+    const { process: before } = show('adopted');
+    const pid = await holderPid();
+    await agent.kill('SIGKILL');
+    process.kill(pid, 'SIGSTOP');
+    const ended = await t.throwsAsync(async () => {
+      const first = agent.start();
+      while (!doctor().includes('supervisor_unavailable')) await sleep(100);
+      await agent.kill('SIGTERM');
+      await first;
+    });
+    t.regex(ended?.message ?? '', /waits for the supervisor/);
+    const started = agent.start();
+    try {
+      while (!doctor().includes('supervisor_unavailable')) await sleep(100);
+      t.true(doctor().includes(`pid ${pid}`));
+      const client = await connect(agent.socket);
+      t.is((await client.call('node.describe')).ready, false);
+      await client.close();
+      const readyz = await fetch(`http://${web}/readyz?verbose`);
+      t.is(readyz.status, 503);
+      t.regex(await readyz.text(), /supervisor_unavailable/);
+      t.is((await fetch(`http://${web}/livez`)).status, 200);
+      t.regex(await (await fetch(`http://${web}/metrics`)).text(), /^berth_/m);
+      for (const args of [['cleanup'], ['workload', 'list'], ['workload', 'delete', 'adopted']]) {
+        const refused = agent.berth(args);
+        t.is(refused.status, 1, args.join(' '));
+        t.regex(refused.stderr, /has not taken over the workloads yet/);
+      }
+    } finally {
+      process.kill(pid, 'SIGCONT');
+      await started;
+    }
+    t.is(show('adopted').state, 'running');
+    t.deepEqual(show('adopted').process, before);
+    while (doctor().includes('supervisor_unavailable')) await sleep(100);
+    t.is(agent.berth(['workload', 'delete', 'adopted', '--now']).status, 0);
   },
 );
 
