@@ -22,7 +22,7 @@ export class OutputKeep {
   /** A process was started: its FIFO is not that of the last process with this id. */
   started(id: string): void {
     this.release(id);
-    this.#open(id);
+    void this.#openAll([id]);
   }
 
   /** The holder has written the output of an ended process, and removed its FIFO unless other processes still write. */
@@ -34,7 +34,7 @@ export class OutputKeep {
   only(ids: Iterable<string>): void {
     const known = new Set(ids);
     for (const id of [...this.#byId.keys()]) if (!known.has(id)) this.release(id);
-    for (const id of known) if (!this.#byId.has(id)) this.#open(id);
+    void this.#openAll([...known].filter((id) => !this.#byId.has(id)));
   }
 
   release(id: string): void {
@@ -47,15 +47,23 @@ export class OutputKeep {
     for (const id of [...this.#byId.keys()]) this.release(id);
   }
 
-  #open(id: string): void {
-    const kept: Kept = {};
-    this.#byId.set(id, kept);
-    open(outputPipeOf(this.#runtime, id), FLAGS, (error, fd) => {
-      const wanted = this.#byId.get(id) === kept;
-      // Without a FIFO the process writes to its file itself, or all of its output is written.
-      if (error === null && wanted) kept.fd = fd;
-      else if (error === null) close(fd);
-      else if (wanted) this.#byId.delete(id);
+  /** One after the other: a thousand at once, after a start of the agent, would hold up its loop. */
+  async #openAll(ids: readonly string[]): Promise<void> {
+    const added = ids.map((id): [string, Kept] => [id, {}]);
+    for (const [id, kept] of added) this.#byId.set(id, kept);
+    for (const [id, kept] of added) if (this.#byId.get(id) === kept) await this.#open(id, kept);
+  }
+
+  #open(id: string, kept: Kept): Promise<void> {
+    return new Promise((resolve) => {
+      open(outputPipeOf(this.#runtime, id), FLAGS, (error, fd) => {
+        const wanted = this.#byId.get(id) === kept;
+        // Without a FIFO the process writes to its file itself, or all of its output is written.
+        if (error === null && wanted) kept.fd = fd;
+        else if (error === null) close(fd);
+        else if (wanted) this.#byId.delete(id);
+        resolve();
+      });
     });
   }
 }
