@@ -5,6 +5,7 @@ const CALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   x64: {
     ptrace: 101,
     mount: 165,
+    umount2: 166,
     mknodat: 259,
     unshare: 272,
     clone: 56,
@@ -17,6 +18,7 @@ const CALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   arm64: {
     ptrace: 117,
     mount: 40,
+    umount2: 39,
     mknodat: 33,
     unshare: 97,
     clone: 220,
@@ -68,7 +70,7 @@ const ATTACKS: Readonly<Record<string, string>> = {
   'write to /sys': 'again("/sys/kernel/mm/transparent_hugepage/enabled", qr/\\[(.*)\\]/)',
   'read memory of the kernel': 'length(get("/proc/kcore")) > 0',
   'see keys of the host': 'get("/proc/keys") ne ""',
-  'mount a file system': 'call("mount", "none", $T{dir}, "tmpfs", 0, 0)',
+  'mount a file system': 'call("mount", "none", $T{dir}, "tmpfs", 0, 0) && (call("umount2", $T{dir}, 2) || 1)',
   'open a file system': 'call("fsopen", "tmpfs", 0)',
   'make a device node': 'call("mknodat", -100, "$T{dir}/node", 0060600, 7 << 8)',
   'open a device of the host': 'open(F, "<", "/dev/kmsg")',
