@@ -42,10 +42,11 @@ import type {
   Reloaded,
 } from './service.js';
 import { Shared } from './shared.js';
+import { type ListFilter, listed } from './workload/listed.js';
 import { logChunk } from './workload/log-chunk.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
-import type { WorkloadState, WorkloadView } from './workload/record.js';
+import type { WorkloadView } from './workload/record.js';
 import type { Claimant, Reach } from './workload/reserving.js';
 import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
 import type { LifeWish } from './workload/wishes.js';
@@ -282,15 +283,10 @@ export class Agent implements AgentService {
     return { ...manager.view(record), limits, ...(ksm === undefined ? {} : { ksm }) };
   }
 
-  list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[] {
+  list(filter: ListFilter): readonly WorkloadView[] {
     const { manager, governor } = this.#parts;
     const waiting = governor.allWaiting();
-    return manager
-      .records()
-      .filter(({ spec }) => filter.tenant === undefined || spec.tenant === filter.tenant)
-      .filter(({ state }) => filter.state === undefined || state === filter.state)
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((record) => manager.view(record, waiting.get(record.id)));
+    return listed(manager.records(), filter).map((record) => manager.view(record, waiting.get(record.id)));
   }
 
   async logs(id: string, options: LogOptions): Promise<LogChunk> {

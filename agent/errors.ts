@@ -100,7 +100,7 @@ export const ERRORS = {
   reply_too_large: {
     exit: 2,
     rpc: -32080,
-    hint: 'Ask for less at once: one tenant, one state, or entries since a later moment.',
+    hint: 'Ask for less at once: a `limit` (workload.list), one tenant, one state, or entries since a later moment.',
   },
   shutting_down: { exit: 1, rpc: -32047, hint: 'Try again when the agent is back.' },
   internal: {

@@ -14,6 +14,7 @@ import type { WindowState } from './density/windows.js';
 import type { TopDocument } from './metrics/top.js';
 import type { PlacementDescription } from './placement/describe.js';
 import type { PressureStatus } from './pressure/status.js';
+import type { ListFilter } from './workload/listed.js';
 import type { WorkloadState, WorkloadView } from './workload/record.js';
 import type { Claimant, Reach } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
@@ -253,7 +254,8 @@ export interface AgentService {
   /** See WISHES in workload/lifecycle.ts for what follows in which state. Resolves with what is durable. */
   wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView>;
   get(id: string): Promise<WorkloadView>;
-  list(filter: { readonly tenant?: string; readonly state?: WorkloadState }): readonly WorkloadView[];
+  /** By id. */
+  list(filter: ListFilter): readonly WorkloadView[];
   logs(id: string, options: LogOptions): Promise<LogChunk>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */

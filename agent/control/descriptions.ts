@@ -139,8 +139,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found'],
   },
   'workload.list': {
-    does: 'All workloads in scope, or those of one tenant or state.',
-    result: '{ workloads: WorkloadView[] }',
+    does: 'All workloads in scope, or those of one tenant or state, by id. With `limit` a page of them: `next` is the `cursor` of the next page, and absent on the last one. A workload that is there all the while is on one page, whatever comes and goes meanwhile.',
+    result: '{ workloads: WorkloadView[], next? }',
     errors: [],
   },
   'workload.start': {

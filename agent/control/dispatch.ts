@@ -101,16 +101,25 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireWorkload(id, service, grant);
     return viewFor(grant, await service.get(id));
   },
-  'workload.list': ({ tenant, state }, { service, grant }) => {
+  'workload.list': ({ tenant, state, limit, cursor }, { service, grant }) => {
     if (tenant !== undefined) requireTenant(grant, tenant);
     if (state !== undefined && !isState(state))
       throw invalidParams({
         fields: [{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }],
         count: 1,
       });
-    const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
-    const seen = service.list(filter).filter(({ spec }) => permits(grant, spec.tenant));
-    return { workloads: seen.map((view) => viewFor(grant, view)) };
+    const filter = {
+      sees: (of: string) => permits(grant, of),
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(state === undefined ? {} : { state }),
+      ...(cursor === undefined ? {} : { after: cursor }),
+      // One more than is told says whether there is another page.
+      ...(limit === undefined ? {} : { most: limit + 1 }),
+    };
+    const found = service.list(filter);
+    const workloads = found.slice(0, limit).map((view) => viewFor(grant, view));
+    const next = found.length > workloads.length ? workloads.at(-1)?.id : undefined;
+    return next === undefined ? { workloads } : { workloads, next };
   },
   'workload.start': wish('start'),
   'workload.stop': wish('stop'),

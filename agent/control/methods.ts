@@ -28,6 +28,8 @@ const byId = z.strictObject({ id });
 const none = z.strictObject({});
 /** Fields of an object that another schema checks in detail. */
 const MOST_FIELDS = 64;
+/** Workloads of one page. */
+const MOST_ON_PAGE = 1000;
 /** Tenants that one session may name. */
 const MOST_SCOPES = 256;
 /** Checked by parseSpec, so that its errors are the same on every way in. */
@@ -63,7 +65,13 @@ export const METHODS = {
   'workload.update': z.strictObject({ id, spec }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
-  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().max(64).optional() }),
+  /** `cursor`: what the page before has told as `next`. */
+  'workload.list': z.strictObject({
+    tenant: id.optional(),
+    state: z.string().max(64).optional(),
+    limit: z.number().int().min(1).max(MOST_ON_PAGE).optional(),
+    cursor: id.optional(),
+  }),
   'workload.start': byId,
   'workload.stop': byId,
   'workload.restart': byId,
@@ -129,7 +137,7 @@ export interface Results {
   'workload.update': WorkloadView;
   'workload.delete': WorkloadView;
   'workload.get': WorkloadView;
-  'workload.list': { workloads: readonly WorkloadView[] };
+  'workload.list': { workloads: readonly WorkloadView[]; next?: string };
   'workload.start': WorkloadView;
   'workload.stop': WorkloadView;
   'workload.restart': WorkloadView;

@@ -4,16 +4,25 @@ import type { Column } from '../table.js';
 import { table } from '../table.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../words.js';
 
+/** Far below the longest answer of an agent, whatever the specifications say. */
+const PAGE = 100;
+
 export async function run(context: Context): Promise<Answer> {
   const tenant = context.option('tenant');
   const state = context.option('state');
   const client = await context.client();
-  const answer = await client.call('workload.list', {
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(state === undefined ? {} : { state }),
-  });
+  const found: WorkloadView[] = [];
+  for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+    const answer = await client.call('workload.list', {
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(state === undefined ? {} : { state }),
+      ...{ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) },
+    });
+    found.push(...answer.workloads);
+    cursor = answer.next;
+  }
   const order = (a: WorkloadView, b: WorkloadView) => compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id);
-  const workloads = [...answer.workloads].sort(order);
+  const workloads = found.sort(order);
   const text =
     workloads.length === 0 ? 'No workloads.\n' : table(columns(context.host.now()), workloads, context.style);
   return { document: { workloads }, text };

@@ -42,7 +42,7 @@ test('list: colours only on a terminal, and not with NO_COLOR or --no-color', as
 test('list: filters, nothing, --json, closes the connection', async (t) => {
   const agent = fakeAgent({ 'workload.list': () => ({ workloads: [] }) });
   t.is((await berth('workload list --tenant acme --state running', { agent })).out, 'No workloads.\n');
-  t.deepEqual(agent.calls[0]?.params, { tenant: 'acme', state: 'running' });
+  t.deepEqual(agent.calls[0]?.params, { tenant: 'acme', state: 'running', limit: 100 });
   t.deepEqual(JSON.parse((await berth('workload list --json', { agent })).out), { workloads: [] });
   t.is(agent.closed, 2);
 });

@@ -1,6 +1,7 @@
 import { BerthError } from '../../../agent/errors.js';
 import { topRow } from '../../../agent/metrics/top.js';
 import type { AgentService, NodeDescription } from '../../../agent/service.js';
+import { listed } from '../../../agent/workload/listed.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
 import type { Reach } from '../../../agent/workload/reserving.js';
 import type { WorkloadSpec } from '../../../agent/workload/spec.js';
@@ -100,10 +101,7 @@ export function fakeService(): FakeService {
       return put({ ...find(id), desired });
     },
     get: async (id) => find(id),
-    list: ({ tenant, state }) =>
-      [...workloads.values()]
-        .filter((view) => (tenant ?? view.spec.tenant) === view.spec.tenant && (state ?? view.state) === view.state)
-        .sort((a, b) => (a.id < b.id ? -1 : 1)),
+    list: (filter) => listed([...workloads.values()], filter),
     logs: async (id, { offset = 0, limit }) => ({ next: offset + 5, text: `${find(id).id}:${limit}`, end: true }),
     doctor: async () => {
       await service.hold;

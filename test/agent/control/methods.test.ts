@@ -123,3 +123,22 @@ test('requests are counted by method and result', async (t) => {
   ]);
   t.deepEqual(control.stats().sessions, { local: 1, scheduler: 0 });
 });
+
+test('workload.list in pages: each says where the next begins, the last one does not, and without `limit` all come', async (t) => {
+  const client = await (await startHarness(t)).connect();
+  for (const id of ['e', 'b', 'd', 'a', 'c']) await client.call('workload.create', { spec: specOf(id) });
+  const idsOf = ({ workloads }: { readonly workloads: readonly { readonly id: string }[] }) =>
+    workloads.map(({ id }) => id);
+  const first = await client.call('workload.list', { limit: 2 });
+  t.deepEqual([idsOf(first), first.next], [['a', 'b'], 'b']);
+  // What the cursor names need not be there any more.
+  await client.call('workload.delete', { id: 'b', now: true });
+  const second = await client.call('workload.list', { limit: 2, cursor: 'b' });
+  t.deepEqual([idsOf(second), second.next], [['c', 'd'], 'd']);
+  const third = await client.call('workload.list', { limit: 2, cursor: 'd' });
+  t.deepEqual([idsOf(third), third.next], [['e'], undefined]);
+  const all = await client.call('workload.list');
+  t.deepEqual([idsOf(all), 'next' in all], [['a', 'c', 'd', 'e'], false]);
+  for (const limit of [0, 1001, 1.5])
+    await t.throwsAsync(client.call('workload.list', { limit }), { code: 'invalid_params' });
+});

@@ -1,0 +1,54 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { type ListFilter, listed } from '../../../agent/workload/listed.js';
+
+const record = (id: string, tenant = 'acme', state: 'running' | 'failed' = 'running') => ({
+  ...{ id, state },
+  spec: { tenant },
+});
+
+const ids = fc.uniqueArray(fc.stringMatching(/^[a-z0-9]{1,4}$/), { maxLength: 40 });
+
+test('pages together are the whole list, by id, and each is as long as asked', (t) =>
+  fc.assert(
+    fc.property(ids, fc.integer({ min: 1, max: 10 }), (all, most) => {
+      const records = all.map((id) => record(id));
+      const found: string[] = [];
+      for (let after = ''; ; ) {
+        const page = listed(records, { after, most });
+        t.true(page.length <= most);
+        found.push(...page.map(({ id }) => id));
+        if (page.length < most) break;
+        after = page.at(-1)?.id ?? after;
+      }
+      t.deepEqual(found, [...all].sort());
+    }),
+  ));
+
+test('what is there all the while is listed once, whatever comes and goes between pages', (t) =>
+  fc.assert(
+    fc.property(ids, fc.array(ids, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), (stay, others, most) => {
+      const found: string[] = [];
+      for (let after = '', turn = 0; ; turn++) {
+        const now = [...new Set([...stay, ...(others[turn] ?? [])])].map((id) => record(id));
+        const page = listed(now, { after, most });
+        found.push(...page.map(({ id }) => id));
+        if (page.length < most) break;
+        after = page.at(-1)?.id ?? after;
+      }
+      t.deepEqual(
+        found.filter((id) => stay.includes(id)),
+        [...stay].sort(),
+      );
+      t.is(new Set(found).size, found.length);
+    }),
+  ));
+
+test('a page is counted after the filters', (t) => {
+  const records = [record('a', 'x'), record('b', 'y'), record('c', 'x', 'failed'), record('d', 'x'), record('e', 'z')];
+  const of = (filter: ListFilter) => listed(records, filter).map(({ id }) => id);
+  t.deepEqual(of({ tenant: 'x', most: 2 }), ['a', 'c']);
+  t.deepEqual(of({ tenant: 'x', state: 'running', most: 2 }), ['a', 'd']);
+  t.deepEqual(of({ sees: (tenant) => tenant !== 'x', most: 1 }), ['b']);
+  t.deepEqual(of({ after: 'b', sees: (tenant) => tenant !== 'x' }), ['e']);
+});
