@@ -38,6 +38,11 @@ export const ERRORS = {
   image_missing: { exit: 1, rpc: -32032, hint: 'Put the file where the spec says, readable by root.' },
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
+  owned_by_another: {
+    exit: 1,
+    rpc: -32091,
+    hint: 'Choose another id, or end the workload in the named installation; `berth cleanup --dry-run` lists what is whose.',
+  },
   shrink_refused: { exit: 1, rpc: -32048, hint: 'Free memory inside the workload first, or choose a higher limit.' },
   network_missing: { exit: 1, rpc: -32049, hint: 'See section [network] of the configuration of this node.' },
   pool_conflict: {

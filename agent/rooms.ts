@@ -18,8 +18,9 @@ import { BerthError } from './errors.js';
 import type { HostFacts } from './host/facts.js';
 import { enableForwarding } from './network/forwarding.js';
 import { rememberIn } from './network/forwarding-before.js';
-import { roomSettings } from './network/settings.js';
+import { ownSettings } from './network/settings.js';
 import type { Log } from './workload/ports.js';
+import type { Installation } from './workload/tags.js';
 
 export interface Rooms {
   readonly holder: Holder;
@@ -31,7 +32,11 @@ export interface Rooms {
   readonly cgroupFiles: ReadonlySet<string>;
   readonly network: NetworkRoom;
   readonly signals: Signals;
+  readonly installation: Installation;
 }
+
+/** Which installation this is, by the state directory and by what there is below this cgroup root. */
+export type Identify = (cgroupRoot: string) => Promise<Installation>;
 
 /** The cgroup in which the holder sits, below berth's own root. */
 const HOLDER_GROUP = 'holder';
@@ -42,7 +47,7 @@ const HOLDER_TIMEOUT_MS = 20_000;
 export const HOLDER_MEMORY = 64 * 2 ** 20;
 
 /** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError. */
-export async function openRooms(config: Config, facts: HostFacts, log: Log): Promise<Rooms> {
+export async function openRooms(config: Config, facts: HostFacts, log: Log, identify: Identify): Promise<Rooms> {
   const { cgroup: hierarchy } = facts;
   if (hierarchy === undefined)
     throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
@@ -61,10 +66,11 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log): Pro
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
     onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
   });
-  await network.setup(roomSettings(config.network));
+  const installation = await identify(root);
+  await network.setup(ownSettings(config.network, installation));
   forward(config, log);
   const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
-  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, signals };
+  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, signals, installation };
 }
 
 function forward({ network, paths }: Config, log: Log): void {

@@ -20,11 +20,13 @@ import type { Claimant, Reach } from './workload/reserving.js';
 import type { DriverName, WorkloadSpec } from './workload/spec.js';
 import type { LifeWish } from './workload/wishes.js';
 
-/** What a cleanup would do with one object that no record explains. */
+/** What a cleanup would do with one object that no record of this agent explains. */
 export interface CleanupStep {
   /** `cgroup`, `netns`, `link`, `process`, `directory`. */
   readonly kind: string;
   readonly name: string;
+  /** Id of the installation whose tag it carries; null: no tag, or one of a version without ids. */
+  readonly installation: string | null;
   readonly action: 'remove' | 'keep';
   readonly why: string;
 }

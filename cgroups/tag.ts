@@ -1,17 +1,19 @@
-// Who made a cgroup, written on the cgroup itself, so that a lost journal costs nothing.
+// Who made a directory, written on the directory itself, so that a lost journal costs nothing. For cgroups, and for any
+// other directory of a file system with extended attributes.
 import { codeOf } from '../linux/errors.js';
 import { getXattr, setXattr } from '../linux/xattr.js';
 
-// kernfs takes user.* since Linux 5.7 (128 of them, 128 KiB in all, per cgroup); before only trusted.*, which
-// needs CAP_SYS_ADMIN. Delegated users may write user.* themselves: the tag says who made it, not who may.
-const NAMES = ['user.berth', 'trusted.berth'] as const;
+// trusted.* needs CAP_SYS_ADMIN in the first user namespace: nobody to whom a cgroup is delegated writes it. An agent in a
+// container may not have that either; user.* (kernfs: since Linux 5.7) is what is left to it, and what versions before
+// this one wrote. The first that is there counts.
+const NAMES = ['trusted.berth', 'user.berth'] as const;
 
 /** Writes `owner` on the directory `dir`, replacing what was there. Throws SysError. */
 export function writeTag(dir: string, owner: string): void {
   try {
     setXattr(dir, NAMES[0], owner);
   } catch (error) {
-    if (codeOf(error) !== 'EOPNOTSUPP') throw error;
+    if (codeOf(error) !== 'EOPNOTSUPP' && codeOf(error) !== 'EPERM') throw error;
     setXattr(dir, NAMES[1], owner);
   }
 }

@@ -1,12 +1,13 @@
-// Who is in the namespaces of what nobody explains: it must not be removed under them.
+// Who is in the namespaces of what nobody explains, and who made them: they must not be removed under either.
 import { closeSync } from 'node:fs';
 import { type NamespaceHolder, namespaceHolders } from '../linux/namespace-holders.js';
+import { tagInside } from './foreign.js';
 import type { Host } from './host.js';
-import { inodeOfName } from './namespaces.js';
-import type { Stray } from './types.js';
+import { inodeOfName, openNamed } from './namespaces.js';
+import type { Stray, StrayState } from './types.js';
 
-/** For each a sentence, or null. Throws SysError. */
-export function heldBy(host: Host, strays: readonly Stray[]): (string | null)[] {
+/** Throws SysError. */
+export function heldBy(host: Host, strays: readonly Stray[]): StrayState[] {
   if (strays.length === 0) return [];
   const holders = new Map<number, NamespaceHolder>();
   // A mount is only a name: every mount namespace made meanwhile has a copy of /run/netns.
@@ -18,7 +19,8 @@ export function heldBy(host: Host, strays: readonly Stray[]): (string | null)[] 
     const far = hostLink === null ? undefined : host.rtnl.link({ name: hostLink })?.peerNetns;
     const holder =
       (inode === undefined ? undefined : holders.get(inode)) ?? (far === undefined ? far : byNumber.get(far));
-    return holder === undefined ? null : wordsOf(holder);
+    const tag = netns === null ? null : tagOf(host, netns);
+    return { heldBy: holder === undefined ? null : wordsOf(holder), tag };
   });
 }
 
@@ -41,6 +43,15 @@ function numbered(
     }
   }
   return found;
+}
+
+function tagOf(host: Host, netns: string): string | null {
+  const inside = openNamed(host, netns);
+  try {
+    return inside === undefined ? null : (tagInside(inside.rtnl) ?? null);
+  } finally {
+    inside?.close();
+  }
 }
 
 function wordsOf({ kind, pid }: NamespaceHolder): string {

@@ -11,10 +11,12 @@ import type {
   LinkStats,
   OwnedNetwork,
   Removal,
+  Retag,
   RoomSettings,
   SandboxNetwork,
   SlotKind,
   Stray,
+  StrayState,
   Use,
 } from './types.js';
 
@@ -28,6 +30,7 @@ export type Call =
   | { readonly method: 'remove'; readonly removals: readonly PatientRemoval[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
   | { readonly method: 'held'; readonly strays: readonly Stray[] }
+  | { readonly method: 'retag'; readonly sandboxes: readonly Retag[] }
   | { readonly method: 'audit' | 'sweep'; readonly networks: readonly SandboxNetwork[] }
   | { readonly method: 'stats'; readonly linkPrefix: string }
   | { readonly method: 'findSlots' | 'hostNetworks' | 'drops' | 'interference' | 'watch' | 'close' };
@@ -47,7 +50,8 @@ export interface Results {
   };
   readonly remove: readonly RemovedData[];
   readonly list: OwnedNetwork;
-  readonly held: (string | null)[];
+  readonly held: StrayState[];
+  readonly retag: undefined;
   readonly audit: Finding[];
   readonly sweep: number;
   readonly hostNetworks: HostNetworks;

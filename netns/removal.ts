@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
 import { applyEntries, forgetConnections } from './firewall/index.js';
+import { foreignTag } from './foreign.js';
 import type { Host } from './host.js';
 import { openNamed, removeNamespace } from './namespaces.js';
 import { deleteGroup, deleteLink, setLink } from './netlink/link.js';
@@ -88,6 +89,8 @@ function deleteSandboxes(host: Host, removals: readonly Removal[], afterStep: Af
     }),
   );
   const valid = removals.filter((_, position) => failures[position] === undefined);
+  // Before the links go, which may be what shows that a namespace is ours.
+  const foreign = new Set(valid.filter((removal) => isForeign(host, removal)));
   const linkFailure = attempt(() => {
     for (const index of shapingLinks(host, valid)) if (index !== undefined) indices.push(index);
     deleteLinks(host, indices);
@@ -96,14 +99,19 @@ function deleteSandboxes(host: Host, removals: readonly Removal[], afterStep: Af
   const networks = valid.flatMap(({ network }) => (network === null ? [] : [network]));
   const rulesFailure = attempt(() => closeFirewall(host, networks));
   afterStep('firewall');
-  return removals.map(({ netns }, position) => {
+  return removals.map((removal, position) => {
+    const { netns } = removal;
     const failure = failures[position] ?? linkFailure ?? rulesFailure;
-    if (failure !== undefined || netns === null) return failure;
+    if (failure !== undefined || netns === null || foreign.has(removal)) return failure;
     return attempt(() => {
       letGo(host, netns);
       removeNamespace(netns);
     });
   });
+}
+
+function isForeign(host: Host, { netns, hostLink, owner }: Removal): boolean {
+  return netns !== null && foreignTag(host, { netns, hostLink, owner }) !== undefined;
 }
 
 function closeFirewall(host: Host, networks: readonly SandboxNetwork[]): void {

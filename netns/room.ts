@@ -97,6 +97,9 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     remove,
     list: async (prefixes, call) => client.call({ method: 'list', prefixes }, call),
     held: async (strays, call) => client.call({ method: 'held', strays }, call),
+    retag: async (sandboxes, call) => {
+      await client.call({ method: 'retag', sandboxes }, call);
+    },
     audit: async (networks) => client.call({ method: 'audit', networks }),
     sweep: async (networks) => client.call({ method: 'sweep', networks }),
     watch: async (onHints) => {

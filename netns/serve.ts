@@ -19,6 +19,7 @@ import { type Monitor, openMonitor } from './monitor/monitor.js';
 import { linkNameFor } from './names.js';
 import { type Call, encodeError, type FromWorker, type Result, type ToWorker } from './protocol.js';
 import { removeSandboxes } from './removal.js';
+import { retagSandboxes } from './retag.js';
 import { provideBridges, removeBridges } from './sandbox/bridge.js';
 import { createIsolated, createSandbox, updateSandbox } from './sandbox/create.js';
 import { assignSlot } from './slots/assign.js';
@@ -103,6 +104,9 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
       return listOwned(host, call.prefixes);
     case 'held':
       return heldBy(host, call.strays);
+    case 'retag':
+      retagSandboxes(host, call.sandboxes);
+      return undefined;
     case 'audit':
       return auditSandboxes(host, call.networks);
     case 'sweep':
@@ -135,6 +139,8 @@ function namesOf(host: Host, call: Call): string[] {
       return [call.netns, linkNameFor(settingsOf(host).linkPrefix, call.netns)];
     case 'remove':
       return call.removals.flatMap(of);
+    case 'retag':
+      return call.sandboxes.flatMap(of);
     case 'setup':
     case 'teardown':
       return call.settings.bridges.map(({ name }) => name);

@@ -7,6 +7,8 @@ import type { Hint } from './monitor/hints.js';
 export const GATEWAY = '169.254.1.1';
 /** The same for IPv6. */
 export const GATEWAY6 = 'fe80::1';
+/** `op` of the SysError EEXIST that says that another caller has a namespace of this name; its `value` is their tag. */
+export const CLAIM = 'claim namespace';
 
 /**
  * One sandbox network. All names are the caller's. `netns` with a veth pair (container), with a tap behind it (microVM),
@@ -23,7 +25,7 @@ export interface SandboxNetwork {
   readonly address6: string | null;
   /** Address of eth0 or of the guest's NIC, aa:bb:cc:dd:ee:ff. */
   readonly mac: string;
-  /** Written to ifalias of every link as the owner tag, e.g. `berth:web-1`. */
+  /** Written to ifalias of every link as the owner tag, e.g. `berth:1a2b3c4d:web-1`. */
   readonly owner: string;
   readonly mtu: number;
   /** IFLA_GROUP of the host end, 1 to 2^31-1: routed traffic passes only between links of one group. */
@@ -121,6 +123,21 @@ export interface RoomSettings {
   readonly hostAccess: boolean;
   /** Namespaces made ahead; null: none. */
   readonly slots: SlotSettings | null;
+  readonly tags: OwnTags;
+}
+
+/** Whose the things are that no sandbox has alone. Another caller on this host has others, and none are changed that carry those. */
+export interface OwnTags {
+  /** What all tags of all callers begin with, e.g. `berth:`. */
+  readonly prefix: string;
+  /** ifalias of `lo` in each namespace that is made here, e.g. `berth:1a2b3c4d`; below 256 bytes, as all of these. */
+  readonly namespace: string;
+  /** ifalias of the host link of a ready slot. */
+  readonly slot: string;
+  /** ifalias of bridges made at setup. */
+  readonly bridge: string;
+  /** What an earlier version wrote instead: taken over as ours. Null: left alone, as it may be somebody else's. */
+  readonly former: { readonly slot: string; readonly bridge: string } | null;
 }
 
 /** Slots are routed and without IPv6: with it, each of thousands of ready links would join MLD groups for nobody. */
@@ -187,6 +204,20 @@ export interface Removal {
 export interface Stray {
   readonly netns: string | null;
   readonly hostLink: string | null;
+}
+
+/** `heldBy`: a sentence, null: nobody uses it. `tag`: ifalias of `lo` in the namespace; null: none, or there is no namespace. */
+export interface StrayState {
+  readonly heldBy: string | null;
+  readonly tag: string | null;
+}
+
+/** A sandbox whose tags an earlier version wrote: `from` becomes `to` where it is found, and nothing else changes. */
+export interface Retag {
+  readonly netns: string | null;
+  readonly hostLink: string | null;
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What exists in the kernel and carries our tags; for the reaper. */
@@ -275,7 +306,10 @@ export interface NetworkRoom {
   update(from: SandboxNetwork, to: SandboxNetwork, options?: CallOptions): Promise<void>;
   /** A namespace with nothing but loopback, for workloads without a network. Idempotent. */
   createIsolated(netns: string, options?: CallOptions): Promise<void>;
-  /** Idempotent: removes links and namespace; missing ones are fine. Only links whose ifalias is `owner` go. */
+  /**
+   * Idempotent: removes links and namespace; missing ones are fine. Only links whose ifalias is `owner` go, and no
+   * namespace that another caller has tagged.
+   */
   remove(removal: Removal): Promise<void>;
   /** Objects whose netns name starts with `netnsPrefix` or whose ifalias starts with `ownerPrefix`. */
   list(
@@ -283,10 +317,12 @@ export interface NetworkRoom {
     options?: CallOptions,
   ): Promise<OwnedNetwork>;
   /**
-   * For each, who is in the namespace behind it, as a sentence: a process, a descriptor or a socket; null: nobody.
+   * For each, who is in the namespace behind it: a process, a descriptor or a socket; and whose tag it has.
    * One walk through all processes: for removals, not for a timer.
    */
-  held(strays: readonly Stray[], options?: CallOptions): Promise<(string | null)[]>;
+  held(strays: readonly Stray[], options?: CallOptions): Promise<StrayState[]>;
+  /** Gives links and namespaces of sandboxes the tags of this version. Idempotent; what others have is left alone. */
+  retag(sandboxes: readonly Retag[], options?: CallOptions): Promise<void>;
   /** Compares sandboxes with the kernel. Changes nothing. */
   audit(networks: readonly SandboxNetwork[]): Promise<Finding[]>;
   /** Removes elements of the firewall that belong to none of `networks`; returns how many. */

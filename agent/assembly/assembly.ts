@@ -33,7 +33,7 @@ import { rememberIn } from '../network/forwarding-before.js';
 import { conntrackUse, NetworkHealth } from '../network/health.js';
 import { keepForwarding } from '../network/keep-forwarding.js';
 import { ownView } from '../network/own-view.js';
-import { roomSettings } from '../network/settings.js';
+import { ownSettings } from '../network/settings.js';
 import { LateObserver, type Observation, observe } from '../observe.js';
 import { Pinning } from '../placement/pinning.js';
 import { Pressure } from '../pressure/engine.js';
@@ -53,7 +53,8 @@ import type { World } from '../workload/world.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
 import { type Ground, type Late, nothingYet } from './ground.js';
 import { HostFollow } from './host-follow.js';
-import { claimAlone, sharedPools } from './sole.js';
+import { installationId } from './installation.js';
+import { claimAlone, register, sharedPools } from './sole.js';
 import { makeWorld } from './world.js';
 
 export interface Assembly {
@@ -97,7 +98,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
   const tenure = claimAlone(config, ownRoot(config, facts.cgroup?.mount ?? ''));
   if (!(await hasRecords(state))) requireFreePools(config.network, hostNetworks());
-  const rooms = await openRooms(config, facts, log);
+  const rooms = await openRooms(config, facts, log, async (root) =>
+    register(tenure, await installationId(state, root, log)),
+  );
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
@@ -178,6 +181,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     licences: () => density.licences.names().map((name) => ({ name, leases: density.licences.leases(name) })),
     workloads: () => manager.records(),
     leaked: () => reaper.counts(),
+    apart: () => reaper.apart(),
     housekeeping: () => chores.figures(),
     schedulers,
     network: () => ({
@@ -252,7 +256,7 @@ function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
     subjects: () => manager.subjects(),
     ownView,
     repair: (subject) => manager.repairNetwork(subject),
-    repairHost: () => room.setup(roomSettings(world.config.network)),
+    repairHost: () => room.setup(ownSettings(world.config.network, world.installation)),
   });
 }
 

@@ -1,6 +1,6 @@
 // One agent for each state directory, runtime directory, network namespace and cgroup root: two on one of these would each
 // undo what the other does. The locks live as long as the process, however it ends; what is in the files says who it is.
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { namespaceInode } from '../../linux/namespace-holders.js';
 import { isSameProcess, readStat } from '../../linux/proc.js';
@@ -10,9 +10,11 @@ import { poolsOf } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { Condition } from '../service.js';
+import type { Installation, OtherInstallation } from '../workload/tags.js';
 
 /** Not in the runtime directory, which two agents may have each: only root writes here. */
 const DIRECTORY = '/run/berth-agents';
+const INSTALLATION = 'installation-';
 
 /** An agent as its lock files tell of it. */
 export interface Tenure {
@@ -22,6 +24,8 @@ export interface Tenure {
   readonly runtime: string;
   readonly netns: number;
   readonly pools: readonly string[];
+  /** Id of the installation; null: not known yet, or of a version that has none. */
+  readonly installation: string | null;
 }
 
 /** Throws socket_in_use, naming the agent that has one of them. Called before anything is read or written. */
@@ -32,6 +36,7 @@ export function claimAlone(config: Config, cgroupRoot: string, directory = DIREC
   const me: Tenure = {
     ...{ pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0, state, runtime, netns },
     pools: poolsOf(config.network).map(({ network }) => formatCidr(network)),
+    installation: null,
   };
   const locks = [
     ['state directory', state, state],
@@ -45,6 +50,42 @@ export function claimAlone(config: Config, cgroupRoot: string, directory = DIREC
     if (path !== state) note(path, me);
   }
   return me;
+}
+
+/**
+ * Makes the installation known on this host until it is taken off. Throws socket_in_use where an agent with a copy of
+ * the state directory runs: each would take the other's objects for its own.
+ */
+export function register(me: Tenure, id: string, directory = DIRECTORY): Installation {
+  const path = join(directory, `${INSTALLATION}${id}`);
+  if (!lockForLife(path)) throw taken('installation', id, read(path));
+  note(path, { ...me, installation: id });
+  forgetGone(directory);
+  return { id, others: () => otherInstallations(me, id, directory) };
+}
+
+/** Those that neither run nor have a state directory any more. */
+function forgetGone(directory: string): void {
+  for (const name of readdirSync(directory).filter((file) => file.startsWith(INSTALLATION))) {
+    const tenure = read(join(directory, name));
+    if (tenure === undefined || isSameProcess(tenure.pid, tenure.startTime) || existsSync(tenure.state)) continue;
+    rmSync(join(directory, name), { force: true });
+  }
+}
+
+function otherInstallations(me: Tenure, id: string, directory: string): OtherInstallation[] {
+  const known = readdirSync(directory)
+    .filter((name) => name.startsWith(INSTALLATION) && name !== `${INSTALLATION}${id}`)
+    .flatMap((name) => read(join(directory, name)) ?? [])
+    .map((tenure): OtherInstallation => {
+      const pid = isSameProcess(tenure.pid, tenure.startTime) ? tenure.pid : null;
+      return { id: tenure.installation, state: tenure.state, pid };
+    })
+    // One without an agent and without a state directory has been taken off this host.
+    .filter(({ state, pid }) => pid !== null || existsSync(state));
+  const states = new Set([me.state, ...known.map(({ state }) => state)]);
+  const older = living(directory).filter(({ pid, state }) => pid !== me.pid && !states.has(state));
+  return [...known, ...older.map(({ state, pid }): OtherInstallation => ({ id: null, state, pid }))];
 }
 
 function taken(what: string, name: string, other: Tenure | undefined): BerthError {
@@ -103,9 +144,19 @@ function living(directory: string): Tenure[] {
 function read(path: string): Tenure | undefined {
   try {
     if (!statSync(path).isFile()) return undefined;
-    const { pid, startTime, state, runtime, netns, pools }: Partial<Tenure> = JSON.parse(readFileSync(path, 'utf8'));
+    const { pid, startTime, state, runtime, netns, pools, installation }: Partial<Tenure> = JSON.parse(
+      readFileSync(path, 'utf8'),
+    );
     if (typeof pid !== 'number' || typeof startTime !== 'number' || typeof state !== 'string') return undefined;
-    return { pid, startTime, state, runtime: runtime ?? '', netns: netns ?? 0, pools: pools ?? [] };
+    return {
+      pid,
+      startTime,
+      state,
+      runtime: runtime ?? '',
+      netns: netns ?? 0,
+      pools: pools ?? [],
+      installation: installation ?? null,
+    };
   } catch {
     return undefined;
   }

@@ -42,6 +42,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
   return {
     config,
     bootId: facts.bootId,
+    installation: rooms.installation,
     cgroups,
     limits,
     layers,

@@ -74,8 +74,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     hostOnly: true,
   },
   'node.cleanup': {
-    does: 'Removes what berth owns and nothing is attached to; with `dryRun` it removes nothing, and `plan` says for each object what would be done and why.',
-    result: '{ removed: string[], plan?: { kind, name, action: remove | keep, why }[] }',
+    does: 'Removes what this installation owns and nothing is attached to; with `dryRun` it removes nothing, and `plan` says for each object whose it is, what would be done and why.',
+    result: '{ removed: string[], plan?: { kind, name, installation: string | null, action: remove | keep, why }[] }',
     errors: [],
     hostOnly: true,
   },

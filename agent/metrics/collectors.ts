@@ -24,6 +24,8 @@ export interface MetricsSource {
   workloads(): Iterable<Pick<WorkloadRecord, 'state'> & { readonly spec: Pick<WorkloadRecord['spec'], 'driver'> }>;
   /** Objects of berth in the kernel that belong to no workload, by kind; every kind always, zeros included. */
   leaked(): Readonly<Record<string, number>>;
+  /** Objects with a tag of berth that are left alone, as they are, or may be, of another installation. */
+  apart(): readonly { readonly kind: string; readonly whose: string }[];
   housekeeping(): readonly ChoreFigures[];
   schedulers(): readonly { readonly id: string; readonly connected: boolean }[];
   totals(): Totals;
@@ -126,6 +128,19 @@ export function addNodeFamilies(c: Collectors, source: MetricsSource): void {
   );
   c.gauge('berth_leaked_objects', 'Kernel objects of berth that belong to no workload.', ['kind'], () =>
     Object.entries(source.leaked()).map(([kind, count]) => [{ kind }, count] as const),
+  );
+  c.gauge(
+    'berth_foreign_objects',
+    'Kernel objects with a tag of berth that berth leaves alone: of another installation, or of an unknown one.',
+    ['kind', 'whose'],
+    () => {
+      const counts = new Map<string, readonly [{ kind: string; whose: string }, number]>();
+      for (const { kind, whose } of source.apart()) {
+        const key = `${kind} ${whose}`;
+        counts.set(key, [{ kind, whose }, (counts.get(key)?.[1] ?? 0) + 1]);
+      }
+      return [...counts.values()];
+    },
   );
   c.gauge('berth_control_connected', '1 when the connection to this scheduler stands.', ['scheduler'], () =>
     source.schedulers().map((s) => [{ scheduler: s.id }, Number(s.connected)] as const),

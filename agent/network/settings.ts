@@ -4,8 +4,10 @@ import type { OwnLinks } from '../../netns/addresses/conflict.js';
 import type { RoomSettings, SlotSettings } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
 import { NETNS_PREFIX, SLOT_PREFIX } from '../workload/plan.js';
+import { type Installation, roomTags } from '../workload/tags.js';
 
-export function roomSettings(config: Config['network']): RoomSettings {
+/** `takesFormer`: what earlier versions tagged can only be ours. */
+export function roomSettings(config: Config['network'], installation: string, takesFormer: boolean): RoomSettings {
   const bridges = Object.entries(config.bridge);
   const own = bridges.filter(([, { addresses }]) => addresses.length > 0);
   return {
@@ -17,7 +19,13 @@ export function roomSettings(config: Config['network']): RoomSettings {
     bridges: bridges.map(([name, { addresses, vlan }]) => ({ name, addresses, vlanFiltering: vlan !== undefined })),
     hostAccess: config.host_access,
     slots: slotSettings(config),
+    tags: roomTags(installation, config.table, takesFormer),
   };
+}
+
+/** What earlier versions tagged is ours where no other installation is known. */
+export function ownSettings(config: Config['network'], { id, others }: Installation): RoomSettings {
+  return roomSettings(config, id, others().length === 0);
 }
 
 /** A microVM host has few of the other kind: a quarter of the slots have a tap. */

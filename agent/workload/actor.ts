@@ -347,13 +347,13 @@ export class Actor {
 
   async #dismantle(): Promise<void> {
     const { id, spec, sandbox } = this.#record;
-    const { cgroups, config, holder, network } = this.#world;
+    const { cgroups, holder, installation, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     await dismantle(this.#record, {
-      ...{ cgroups, network, holder },
+      ...{ cgroups, network, holder, installation: installation.id },
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
-      made: networkFor(spec, sandbox, driver, config.network),
+      made: networkFor(spec, sandbox, driver, this.#world),
       recycle: sandbox.baseline !== null && driver.confined(spec),
     });
     this.#world.layers.forget(id);

@@ -46,11 +46,11 @@ export async function changeLive(
   record: WorkloadRecord,
   spec: WorkloadSpec,
 ): Promise<() => Promise<void>> {
-  const { cgroups, network, config, layers, tenants } = world;
+  const { cgroups, network, layers, tenants } = world;
   const driver = driverOf(world, spec.driver);
   const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), world.limits);
-  const from = networkFor(record.spec, record.sandbox, driver, config.network);
-  const to = networkFor(spec, record.sandbox, driver, config.network);
+  const from = networkFor(record.spec, record.sandbox, driver, world);
+  const to = networkFor(spec, record.sandbox, driver, world);
   const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);
   const changeNetwork = async (a: typeof from, b: typeof to): Promise<void> => {
     if (reachable && a !== null && b !== null) await network.update(a, b);

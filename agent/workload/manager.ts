@@ -150,7 +150,7 @@ export class Manager {
   }
 
   #network({ spec, sandbox }: WorkloadRecord): SandboxNetwork | null {
-    return networkFor(spec, sandbox, driverOf(this.#world, spec.driver), this.#world.config.network);
+    return networkFor(spec, sandbox, driverOf(this.#world, spec.driver), this.#world);
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */

@@ -12,6 +12,7 @@ import type { Claim } from '../network/claims.js';
 import { sandboxNetwork } from '../network/sandbox-network.js';
 import type { Sandbox } from './record.js';
 import type { WorkloadSpec } from './spec.js';
+import { type Installation, ownerTag } from './tags.js';
 
 /** One thing that must exist; the executors are in steps.ts. Order is order of creation. */
 export type Step =
@@ -25,12 +26,12 @@ export type Step =
   | { readonly kind: 'namespace'; readonly netns: string }
   | { readonly kind: 'network'; readonly network: SandboxNetwork };
 
-/** The tag every object of a workload carries. */
-export function ownerTag(id: string): string {
-  return `berth:${id}`;
+/** The agent that plans, as far as a plan needs it. */
+export interface Planner {
+  readonly config: Pick<Config, 'network'>;
+  readonly installation: Pick<Installation, 'id'>;
 }
 
-export const OWNER_PREFIX = 'berth:';
 export const NETNS_PREFIX = 'berth-';
 
 /** Of ready-made namespaces; no id begins with `-`, so that no name of a workload begins with this. */
@@ -85,9 +86,9 @@ export function networkFor(
   spec: WorkloadSpec,
   sandbox: Sandbox,
   driver: Driver,
-  config: Config['network'],
+  { config, installation }: Planner,
 ): SandboxNetwork | null {
-  return sandboxNetwork(spec, sandbox, ownerTag(spec.id), driver.tap(spec), config);
+  return sandboxNetwork(spec, sandbox, ownerTag(installation.id, spec.id), driver.tap(spec), config.network);
 }
 
 /** Throws `controller_missing` naming the first controller that a limit of the spec needs and the host lacks. */
@@ -116,12 +117,12 @@ export function planSandbox(
   sandbox: Sandbox,
   driver: Driver,
   values: readonly Value[],
-  config: Config['network'],
+  planner: Planner,
 ): readonly Step[] {
-  const owner = ownerTag(spec.id);
+  const owner = ownerTag(planner.installation.id, spec.id);
   const { tenant } = spec;
   const cgroup: Step = { kind: 'cgroup', path: sandbox.cgroup, tenant, owner, values };
-  const network = networkFor(spec, sandbox, driver, config);
+  const network = networkFor(spec, sandbox, driver, planner);
   if (network !== null) return [cgroup, { kind: 'network', network }];
   return sandbox.netns === null ? [cgroup] : [cgroup, { kind: 'namespace', netns: sandbox.netns }];
 }

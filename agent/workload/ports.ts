@@ -17,6 +17,7 @@ export type CgroupPort = Pick<
   | 'path'
   | 'create'
   | 'tag'
+  | 'readTag'
   | 'apply'
   | 'read'
   | 'lines'
@@ -38,7 +39,17 @@ export type CgroupPort = Pick<
 >;
 export type NetworkPort = Pick<
   NetworkRoom,
-  'acquire' | 'giveBack' | 'slots' | 'create' | 'update' | 'createIsolated' | 'remove' | 'list' | 'held' | 'sweep'
+  | 'acquire'
+  | 'giveBack'
+  | 'slots'
+  | 'create'
+  | 'update'
+  | 'createIsolated'
+  | 'remove'
+  | 'list'
+  | 'held'
+  | 'retag'
+  | 'sweep'
 >;
 export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
 

@@ -5,8 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatIp } from '../../netns/addresses/ip.js';
 import type { Claims } from '../network/claims.js';
-import { OWNER_PREFIX } from './plan.js';
 import type { CgroupPort, Log } from './ports.js';
+import { OWNER_PREFIX } from './tags.js';
 
 const LINKS = '/sys/class/net';
 

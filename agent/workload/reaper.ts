@@ -1,16 +1,17 @@
 // Objects that carry our tag but belong to no workload: left by a crash, or by someone who removed the journal. They are
 // counted at once and removed when they have been seen for longer than the guard age. Anything with a living process is
-// only reported: a lost journal entry must not cost a running workload.
-import { readdir, rm } from 'node:fs/promises';
+// only reported: a lost journal entry must not cost a running workload. Those of other installations are counted apart.
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { linkNameFor } from '../../netns/names.js';
 import type { CleanupStep } from '../service.js';
 import { sliced } from '../sliced.js';
 import type { Manager } from './manager.js';
-import { NETNS_PREFIX, OWNER_PREFIX, SLOT_PREFIX } from './plan.js';
+import { judge, type Kept, type Verdict } from './reaping.js';
+import { findStrays, type Stray, type StrayKind } from './strays.js';
+import { type OtherInstallation, ownerTag } from './tags.js';
 import type { World } from './world.js';
 
-export type OrphanKind = 'cgroup' | 'netns' | 'link' | 'firewall' | 'process' | 'directory';
+export type OrphanKind = StrayKind | 'firewall';
 
 export interface Orphan {
   readonly kind: OrphanKind;
@@ -22,11 +23,13 @@ export interface Orphan {
   readonly heldBy?: string;
 }
 
-/** For the answer of the supervisor. */
-const LIST_MS = 2000;
-
 /** What the reaper asks about workloads. */
 export type Workloads = Pick<Manager, 'has' | 'known' | 'networks'>;
+
+/** Kept for good, and no leak of this installation: `another` has it, or nobody says whose it is. */
+export type Apart = 'another' | 'unknown';
+
+const APART: Readonly<Partial<Record<Kept, Apart>>> = { foreign: 'another', unclear: 'unknown' };
 
 export class Reaper {
   readonly #world: World;
@@ -35,6 +38,7 @@ export class Reaper {
   /** On the clock that only goes forward. */
   readonly #firstSeen = new Map<string, number>();
   #orphans: readonly Orphan[] = [];
+  #apart: readonly { readonly kind: StrayKind; readonly whose: Apart }[] = [];
   readonly #removed: Record<OrphanKind, number> = zeros();
   #sweeping: Promise<readonly string[]> | undefined;
 
@@ -56,6 +60,11 @@ export class Reaper {
     return counts;
   }
 
+  /** Objects that the last sweep has left because they are, or may be, of another installation. */
+  apart(): readonly { readonly kind: StrayKind; readonly whose: Apart }[] {
+    return this.#apart;
+  }
+
   /** Removed since the start of the agent, by kind. */
   removed(): Readonly<Record<OrphanKind, number>> {
     return this.#removed;
@@ -72,41 +81,67 @@ export class Reaper {
     return mine;
   }
 
-  /** What a sweep that skips the guard age would do now. Changes nothing. */
+  /** What a sweep that skips the guard age would do now, and what the guard age still spares. Changes nothing. */
   async plan(): Promise<readonly CleanupStep[]> {
-    const found = await this.#withHolders(await this.#find());
-    return found.map(({ kind, name, id, inUse, heldBy }) => {
-      if (!inUse) return { kind, name, action: 'remove', why: `no workload "${id}" is known, and nobody uses it` };
-      return { kind, name, action: 'keep', why: heldBy ?? `a process of "${id}" runs` };
+    const found = await findStrays(this.#world, this.#workloads);
+    const others = this.#world.installation.others();
+    return found.flatMap((stray) => {
+      const { kind, name, installation } = stray;
+      const verdict = this.#judge(stray, others, true);
+      if (verdict.action === 'keep' && verdict.reason === 'recorded') return [];
+      const alone = this.#judge(stray, others, false);
+      const spared =
+        verdict.action === 'remove' && alone.action === 'keep' ? `; without this command ${alone.why}` : '';
+      return [{ kind, name, installation, action: verdict.action, why: `${verdict.why}${spared}` }];
     });
   }
 
   async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
     signal?.throwIfAborted();
-    const found = await this.#withHolders(await this.#find(signal), signal);
-    const at = performance.now();
-    const present = new Set(found.map(keyOf));
-    for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
+    const found = await findStrays(this.#world, this.#workloads, signal);
+    const others = this.#world.installation.others();
+    this.#note(found);
     const removed: string[] = [];
     const left: Orphan[] = [];
-    for await (const orphan of sliced(found)) {
-      const key = keyOf(orphan);
-      const since = this.#firstSeen.get(key) ?? at;
-      this.#firstSeen.set(key, since);
-      const due = signal?.aborted !== true && !orphan.inUse && (now || at - since >= this.#guardMs);
+    const apart: { readonly kind: StrayKind; readonly whose: Apart }[] = [];
+    for await (const stray of sliced(found)) {
       // The removals before it took their time, in which a workload of this very name may have come.
-      if (!this.#isNobodys(orphan)) continue;
-      if (due && (await this.#remove(orphan))) removed.push(key);
-      else left.push(orphan);
+      const verdict = this.#judge(stray, others, now);
+      if (verdict.action === 'remove' && signal?.aborted !== true && (await this.#remove(stray))) {
+        removed.push(keyOf(stray));
+        continue;
+      }
+      const whose = verdict.action === 'keep' ? APART[verdict.reason] : undefined;
+      if (whose !== undefined) apart.push({ kind: stray.kind, whose });
+      else if (verdict.action === 'remove' || verdict.reason !== 'recorded') left.push(orphanOf(stray));
     }
     this.#orphans = left;
-    await this.#sweepFirewall(left);
+    this.#apart = apart;
+    await this.#sweepFirewall([...left, ...apart]);
     return removed;
   }
 
+  /** When each was first seen; what is gone is forgotten. */
+  #note(found: readonly Stray[]): void {
+    const at = performance.now();
+    const present = new Set(found.map(keyOf));
+    for (const key of this.#firstSeen.keys()) if (!present.has(key)) this.#firstSeen.delete(key);
+    for (const key of present) if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, at);
+  }
+
+  #judge(stray: Stray, others: readonly OtherInstallation[], now: boolean): Verdict {
+    const { id, kind, name } = stray;
+    const since = this.#firstSeen.get(keyOf(stray));
+    // The netns of a settled workload is none of its sandbox any more.
+    const recorded = kind === 'netns' ? this.#workloads.known().netns.has(name) : this.#workloads.has(id);
+    const ageMs = since === undefined ? 0 : performance.now() - since;
+    const rules = { ours: this.#world.installation.id, others, guardMs: this.#guardMs, now };
+    return judge({ ...stray, recorded, ageMs }, rules);
+  }
+
   /** Not while there are links nobody explains: their elements look as if they were left over, and are not. */
-  async #sweepFirewall(orphans: readonly Orphan[]): Promise<void> {
-    if (orphans.some(({ kind }) => kind === 'link')) return;
+  async #sweepFirewall(kept: readonly { readonly kind: OrphanKind }[]): Promise<void> {
+    if (kept.some(({ kind }) => kind === 'link')) return;
     try {
       const count = await this.#world.network.sweep(this.#workloads.networks());
       this.#removed.firewall += count;
@@ -116,105 +151,49 @@ export class Reaper {
     }
   }
 
-  async #find(signal?: AbortSignal): Promise<Orphan[]> {
-    const { cgroups, network, holder, config } = this.#world;
-    // The objects are listed before the journal is asked: a workload created in between is then known.
-    const [groups, net, held, directories] = await Promise.all([
-      cgroups.list(),
-      network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }, { signal }),
-      // What a supervisor that does not answer has is not known: everything counts as in use, and nothing is removed.
-      holder.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
-      readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
-    ]);
-    const busy = new Set<string>();
-    for await (const { id, name } of sliced(groups)) if (cgroups.populated(name)) busy.add(id);
-    for (const process of held ?? []) if (!process.exit) busy.add(process.id);
-    // A free slot is no leak, and one in use has the name of a number: its link says whose it is.
-    const slots = new Set(network.slots().names);
-    const owners = new Map(net.links.map(({ name, owner }) => [name, owner]));
-    const ownerOf = (netns: string): string => {
-      if (!netns.startsWith(SLOT_PREFIX)) return netns.slice(NETNS_PREFIX.length);
-      return idOf(owners.get(linkNameFor(config.network.link_prefix, netns)) ?? `${OWNER_PREFIX}${netns}`);
-    };
-    const make = (kind: OrphanKind, name: string, id: string): Orphan => ({
-      ...{ kind, name, id },
-      inUse: held === undefined || busy.has(id),
-    });
-    const all = [
-      ...groups.filter((g) => g.tag?.startsWith(OWNER_PREFIX)).map((g) => make('cgroup', g.name, g.id)),
-      ...net.links.map((link) => make('link', link.name, idOf(link.owner))),
-      ...net.netns.filter((name) => !slots.has(name)).map((name) => make('netns', name, ownerOf(name))),
-      ...(held ?? []).map((process) => make('process', process.id, process.id)),
-      ...directories.map((name) => make('directory', name, name)),
-    ];
-    const known = this.#workloads.known();
-    return all.filter((orphan) => this.#isNobodys(orphan, () => known));
-  }
-
-  /** A namespace may be in use by somebody of whom neither the holder nor a cgroup of ours knows. */
-  async #withHolders(orphans: readonly Orphan[], signal?: AbortSignal): Promise<readonly Orphan[]> {
-    const strays = orphans.filter(({ kind }) => kind === 'netns' || kind === 'link');
-    if (strays.length === 0) return orphans;
-    const held = await this.#world.network.held(
-      strays.map(({ kind, name }) => ({
-        netns: kind === 'netns' ? name : null,
-        hostLink: kind === 'link' ? name : null,
-      })),
-      { signal },
-    );
-    const sentences = new Map(strays.map((orphan, at) => [orphan, held[at] ?? null]));
-    return orphans.map((orphan) => {
-      const heldBy = sentences.get(orphan) ?? null;
-      return heldBy === null ? orphan : { ...orphan, inUse: true, heldBy };
-    });
-  }
-
-  /** The netns of a settled workload is none of its sandbox any more. */
-  #isNobodys({ kind, id, name }: Orphan, known = () => this.#workloads.known()): boolean {
-    return kind === 'netns' ? !known().netns.has(name) : !this.#workloads.has(id);
-  }
-
-  async #remove(orphan: Orphan): Promise<boolean> {
-    const { cgroups, network, holder, config, events, log } = this.#world;
-    const owner = `${OWNER_PREFIX}${orphan.id}`;
+  async #remove(stray: Stray): Promise<boolean> {
+    const { cgroups, network, holder, config, events, installation, log } = this.#world;
+    const { kind, name, id } = stray;
+    const owner = kind === 'link' && stray.tag !== null ? stray.tag : ownerTag(installation.id, id);
+    const orphan = orphanOf(stray);
     try {
-      switch (orphan.kind) {
+      switch (kind) {
         case 'cgroup':
-          await cgroups.remove(orphan.name);
-          await cgroups.removeTenant(orphan.name.split('/')[0] ?? '');
+          await cgroups.remove(name);
+          await cgroups.removeTenant(name.split('/')[0] ?? '');
           break;
         case 'link':
-          await network.remove({ netns: null, hostLink: orphan.name, owner, network: null, recycle: false });
+          await network.remove({ netns: null, hostLink: name, owner, network: null, recycle: false });
           break;
         case 'netns':
-          await network.remove({ netns: orphan.name, hostLink: null, owner, network: null, recycle: false });
+          await network.remove({ netns: name, hostLink: null, owner, network: null, recycle: false });
           break;
         case 'process':
-          await holder.forget(orphan.id);
+          await holder.forget(id);
           break;
         case 'directory':
-          await rm(join(config.paths.runtime, 'workloads', orphan.name), { recursive: true, force: true });
+          await rm(join(config.paths.runtime, 'workloads', name), { recursive: true, force: true });
           break;
       }
     } catch (error) {
       log.warn({ ...orphan, err: error }, 'orphan could not be removed');
       return false;
     }
-    this.#removed[orphan.kind] += 1;
+    this.#removed[kind] += 1;
     events.append({ type: 'reaper.removed', data: { ...orphan } });
     log.warn({ ...orphan }, 'orphan removed');
     return true;
   }
 }
 
+function orphanOf({ kind, name, id, heldBy }: Stray): Orphan {
+  return { kind, name, id, inUse: heldBy !== null, ...(heldBy === null ? {} : { heldBy }) };
+}
+
 function zeros(): Record<OrphanKind, number> {
   return { cgroup: 0, netns: 0, link: 0, firewall: 0, process: 0, directory: 0 };
 }
 
-function idOf(owner: string): string {
-  return owner.slice(OWNER_PREFIX.length);
-}
-
-function keyOf(orphan: Orphan): string {
-  return `${orphan.kind} ${orphan.name}`;
+function keyOf({ kind, name }: Stray): string {
+  return `${kind} ${name}`;
 }

@@ -5,9 +5,11 @@ import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { limitsOf } from '../limits/limits.js';
 import type { Actor } from './actor.js';
 import type { DamagedEntry } from './journal.js';
-import { NETNS_PREFIX, OWNER_PREFIX, ownerTag, withoutSlot } from './plan.js';
+import { type Planner, withoutSlot } from './plan.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from './record.js';
 import { NOT_TRIED } from './restart.js';
+import { retag } from './retag.js';
+import { ownerTag } from './tags.js';
 import type { World } from './world.js';
 
 export interface Recovery {
@@ -31,14 +33,14 @@ export async function recover(
   const held = new Map((await world.holder.list()).map((process) => [process.id, process]));
   // Before any number is given out anew: a tenant keeps its own.
   world.claims.restoreGroups(records);
-  const tags = await ownerTags(world);
+  const tags = await retag(world, records);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
   const begin: (() => void)[] = [];
   const actors = new Map<string, Actor>();
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
     const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
-    const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world.config.network.link_prefix);
+    const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world);
     const actor = adopt(taken);
     actors.set(record.id, actor);
     if (actor.record !== record) await actor.writeDown();
@@ -70,12 +72,6 @@ function endedUnseen(actor: Actor, process: ProcessRecord): () => void {
   return () => actor.ended({ ...process, id, exit: { code: null, signal: null, at: Date.now() } });
 }
 
-/** Host link -> owner tag. */
-async function ownerTags(world: World): Promise<ReadonlyMap<string, string>> {
-  const { links } = await world.network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX });
-  return new Map(links.map(({ name, owner }) => [name, owner]));
-}
-
 /**
  * A slot that does not carry the workload's tag is not its own: the boot took it away, or the agent died before the
  * hand-out, or after the flush. The pool has it or will make it, for somebody else. What runs is in it, process of ours
@@ -84,13 +80,13 @@ async function ownerTags(world: World): Promise<ReadonlyMap<string, string>> {
 export function leaveSlot(
   record: WorkloadRecord,
   tags: ReadonlyMap<string, string>,
-  linkPrefix: string,
+  { config, installation }: Planner,
 ): WorkloadRecord {
   const { id, sandbox, state } = record;
   const runs = state === 'running' || state === 'frozen';
   if (sandbox.baseline === null || sandbox.hostLink === null || runs) return record;
-  if (tags.get(sandbox.hostLink) === ownerTag(id)) return record;
-  return { ...record, sandbox: withoutSlot(id, sandbox, linkPrefix) };
+  if (tags.get(sandbox.hostLink) === ownerTag(installation.id, id)) return record;
+  return { ...record, sandbox: withoutSlot(id, sandbox, config.network.link_prefix) };
 }
 
 /** The record as it is true now. */

@@ -1,5 +1,4 @@
 // From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
@@ -13,7 +12,7 @@ import { limitsOf } from '../limits/limits.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import type { WorkloadRecord } from './record.js';
-import { applyStep } from './steps.js';
+import { applyStep, provideDirectory } from './steps.js';
 import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
@@ -55,17 +54,11 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   world.tenants.promise(spec.id, spec.tenant, limits);
   const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);
   for (const problem of problems) world.log.warn({ workload: spec.id }, problem);
-  for (const step of planSandbox(
-    spec,
-    sandbox,
-    driver,
-    world.layers.over(spec.id, planValues(limits)),
-    world.config.network,
-  )) {
+  for (const step of planSandbox(spec, sandbox, driver, world.layers.over(spec.id, planValues(limits)), world)) {
     if (!wanted()) return;
     await inTime(applyStep(step, world, deadline), deadline, ms);
   }
-  await mkdir(context.directory, { recursive: true, mode: 0o700 });
+  await provideDirectory(context.directory, spec.id, world);
   const launch = await inTime(driver.prepare(spec, { ...context, signal: deadline }), deadline, ms);
   if (!wanted()) return;
   if (launch === null) {

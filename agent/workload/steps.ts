@@ -1,14 +1,16 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
-import { rm } from 'node:fs/promises';
-import { codeOf } from '../../linux/errors.js';
+import { mkdir, rm } from 'node:fs/promises';
+import { readTag, writeTag } from '../../cgroups/tag.js';
+import { codeOf, SysError } from '../../linux/errors.js';
 import { isShieldedFrom } from '../../linux/init-signals.js';
 import { isSameProcess } from '../../linux/proc.js';
-import type { SandboxNetwork } from '../../netns/types.js';
+import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
 import { BerthError } from '../errors.js';
 import type { TenantGroups } from '../limits/tenants.js';
-import { ownerTag, type Step } from './plan.js';
+import type { Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
 import type { ProcessRecord, WorkloadRecord } from './record.js';
+import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
 
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
@@ -18,33 +20,86 @@ export interface StepPorts {
   readonly cgroups: CgroupPort;
   readonly network: NetworkPort;
   readonly tenants: Pick<TenantGroups, 'apply'>;
+  readonly installation: Installation;
 }
 
 /** `signal`: of the start. */
-export async function applyStep(
-  step: Step,
-  { cgroups, network, tenants }: StepPorts,
-  signal: AbortSignal,
-): Promise<void> {
+export async function applyStep(step: Step, ports: StepPorts, signal: AbortSignal): Promise<void> {
+  const { cgroups, network, tenants, installation } = ports;
   switch (step.kind) {
     case 'cgroup':
+      refuseForeign('cgroup', step.path, cgroups.readTag(step.path), installation);
       await createCgroup(cgroups, step.path);
       await tenants.apply(step.tenant);
       cgroups.tag(step.path, step.owner);
       await cgroups.apply(step.path, step.values, { fresh: !cgroups.populated(step.path) });
       return;
     case 'namespace':
-      return network.createIsolated(step.netns, { signal });
+      try {
+        return await network.createIsolated(step.netns, { signal });
+      } catch (error) {
+        throw claimed(error, installation) ?? error;
+      }
     case 'network':
       try {
         await network.create(step.network, undefined, { signal });
       } catch (error) {
+        const foreign = claimed(error, installation);
+        if (foreign !== undefined) throw foreign;
         if (codeOf(error) !== 'EEXIST') throw error;
         throw new BerthError('address_in_use', error instanceof Error ? error.message : String(error), {
           cause: error,
         });
       }
   }
+}
+
+/** The directory of a workload in the run directory, with its tag where the file system keeps one. */
+export async function provideDirectory(
+  directory: string,
+  id: string,
+  { installation }: Pick<StepPorts, 'installation'>,
+): Promise<void> {
+  refuseForeign('directory', directory, readTag(directory), installation);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  tagDirectory(directory, ownerTag(installation.id, id));
+}
+
+/** A file system without extended attributes keeps no tag, and a directory that is gone needs none. */
+export function tagDirectory(directory: string, tag: string): void {
+  try {
+    writeTag(directory, tag);
+  } catch (error) {
+    if (!['ENOENT', 'EOPNOTSUPP', 'EPERM'].includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+function isForeign(tag: string | undefined, installation: string): boolean {
+  return whoseIs(parseTag(tag)?.installation ?? null, installation) === 'another';
+}
+
+function refuseForeign(kind: string, name: string, tag: string | undefined, installation: Installation): void {
+  if (isForeign(tag, installation.id)) throw ofAnother(kind, name, parseTag(tag)?.installation ?? null, installation);
+}
+
+/** Of an error that says that another installation has the namespace of this name. */
+function claimed(error: unknown, installation: Installation): BerthError | undefined {
+  if (!(error instanceof SysError) || error.op !== CLAIM) return undefined;
+  return ofAnother('network namespace', error.path ?? '', parseNamespaceTag(error.value ?? null), installation, error);
+}
+
+function ofAnother(
+  kind: string,
+  name: string,
+  owner: string | null,
+  installation: Installation,
+  cause?: unknown,
+): BerthError {
+  const whose = nameInstallation(owner, installation.others());
+  return new BerthError('owned_by_another', `the ${kind} ${name} belongs to ${whose}`, {
+    data: { kind, name, installation: owner },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** Another workload's end may remove the tenant's cgroup between our two mkdirs. */
@@ -61,6 +116,8 @@ export interface Dismantling {
   readonly cgroups: CgroupPort;
   readonly network: NetworkPort;
   readonly holder: HolderPort;
+  /** Its id: what another one has tagged stays as it is. */
+  readonly installation: string;
   /** The driver's own cleanup, and the directory it wrote into. */
   readonly cleanup: () => Promise<void>;
   readonly directory: string;
@@ -75,10 +132,13 @@ export interface Dismantling {
  * `populated 0`. Resolves when the kernel holds nothing of it; throws at the first thing that cannot go.
  */
 export async function dismantle(record: WorkloadRecord, world: Dismantling): Promise<void> {
-  const { cgroups, network, holder } = world;
+  const { cgroups, network, holder, installation } = world;
   const { cgroup, netns, hostLink } = record.sandbox;
-  await cgroups.kill(cgroup);
-  await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
+  const isOwn = !isForeign(cgroups.readTag(cgroup), installation);
+  if (isOwn) {
+    await cgroups.kill(cgroup);
+    await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
+  }
   await world.cleanup();
   // A supervisor that does not answer holds up no end: the next start forgets the exit before it asks for a process.
   await holder.forget(record.id, { deadlineMs: FORGET_MS }).catch((error: unknown) => {
@@ -86,12 +146,14 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   });
   if (netns !== null || hostLink !== null)
     await network.remove({
-      ...{ netns, hostLink, owner: ownerTag(record.id) },
+      ...{ netns, hostLink, owner: ownerTag(installation, record.id) },
       ...{ network: world.made, recycle: world.recycle },
     });
-  await cgroups.remove(cgroup);
-  await cgroups.removeTenant(record.spec.tenant);
-  await rm(world.directory, { recursive: true, force: true });
+  if (isOwn) {
+    await cgroups.remove(cgroup);
+    await cgroups.removeTenant(record.spec.tenant);
+  }
+  if (!isForeign(readTag(world.directory), installation)) await rm(world.directory, { recursive: true, force: true });
 }
 
 /** pid and start time together name a process; the number alone may have been given to another by now. */

@@ -17,10 +17,12 @@ import type { OutputStore } from './output.js';
 import type { CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
 import type { PressurePoint } from './record.js';
 import type { DriverName } from './spec.js';
+import type { Installation } from './tags.js';
 
 export interface World {
   readonly config: Config;
   readonly bootId: string;
+  readonly installation: Installation;
   readonly cgroups: CgroupPort;
   readonly limits: LimitContext;
   readonly layers: Layers;

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { makePersistentTap } from '../../linux/tuntap.js';
+import { tagNamespace } from '../foreign.js';
 import type { Host } from '../host.js';
 import { type OpenNamespace, provideNamespace } from '../namespaces.js';
 import type { Link } from '../netlink/link.js';
@@ -55,7 +56,9 @@ export function provideBase(
 }
 
 /** In the namespace, before it has a name when it is new: what must be so before the first link is up. */
-function prepareInside({ procfs }: Host, inside: Rtnl, base: Base, afterStep: AfterStep): void {
+function prepareInside(host: Host, inside: Rtnl, base: Base, afterStep: AfterStep): void {
+  const { procfs } = host;
+  tagNamespace(host, inside);
   if (base.address6 === null) disableIpv6(procfs, 'all');
   else enableIpv6(procfs, 'all');
   if (base.address === null) keepNoMetrics(procfs);

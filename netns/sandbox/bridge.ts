@@ -6,7 +6,7 @@ import { deleteVlans, newBridge, setAccessVlan, setPort } from '../netlink/bridg
 import { deleteLink, type Link, setLink } from '../netlink/link.js';
 import type { Request } from '../rtnl.js';
 import { disableIpv6, enableIpv6 } from '../sysctl.js';
-import type { Bridge, BridgePort, RoomSettings } from '../types.js';
+import type { Bridge, BridgePort, OwnTags, RoomSettings } from '../types.js';
 import { addressRequest, settle } from './face.js';
 
 const VLANS = { first: 1, last: 4094 } as const;
@@ -14,33 +14,33 @@ const { EXFULL = 54 } = constants.errno as Record<string, number>;
 const { ENODEV, EOPNOTSUPP } = constants.errno;
 const NO_FILTERING = 'the kernel has no VLANs of bridges (CONFIG_BRIDGE_VLAN_FILTERING)';
 
-/** The tag of a bridge of ours. */
-function bridgeTag(table: string): string {
-  return `${table}-bridge`;
-}
-
 /** Makes and completes the bridges of the settings. Throws SysError; EEXIST when a link of another kind has the name. */
 export function provideBridges(host: Host, settings: RoomSettings): void {
-  for (const bridge of settings.bridges) provideBridge(host, bridge, bridgeTag(settings.table));
+  for (const bridge of settings.bridges) provideBridge(host, bridge, settings.tags);
 }
 
 /** Removes bridges that `provideBridges` made, whatever ports they still have. */
 export function removeBridges(host: Host, settings: RoomSettings): void {
   for (const { name } of settings.bridges) {
     const link = host.rtnl.link({ name });
-    if (link?.alias !== bridgeTag(settings.table)) continue;
+    if (link === undefined || !isOurs(link, settings.tags)) continue;
     host.rtnl.transact([{ message: deleteLink(link.index), op: 'RTM_DELLINK', path: name, tolerate: [ENODEV] }]);
   }
 }
 
-function provideBridge(host: Host, bridge: Bridge, tag: string): void {
+function isOurs({ alias }: Link, { bridge, former }: OwnTags): boolean {
+  return alias !== undefined && (alias === bridge || alias === former?.bridge);
+}
+
+function provideBridge(host: Host, bridge: Bridge, tags: OwnTags): void {
   const { name } = bridge;
   const existing = host.rtnl.link({ name });
   if (existing !== undefined && existing.kind !== 'bridge') {
     const note = `a link of kind ${existing.kind ?? 'unknown'} has the name of a bridge`;
     throw new SysError('RTM_NEWLINK', constants.errno.EEXIST, { path: name, note });
   }
-  if (existing !== undefined && existing.alias !== tag) return;
+  if (existing !== undefined && !isOurs(existing, tags)) return;
+  const tag = tags.bridge;
   if (existing === undefined) {
     const requests: Request[] = [
       { message: newBridge(bridge), op: 'RTM_NEWLINK', path: name, value: 'bridge' },
@@ -52,7 +52,7 @@ function provideBridge(host: Host, bridge: Bridge, tag: string): void {
   if (bridge.addresses.some((address) => address.includes(':'))) enableIpv6(host.procfs, name);
   else disableIpv6(host.procfs, name);
   host.rtnl.transact([
-    settle({ index }, { up: true }, name),
+    settle({ index }, { alias: tag, up: true }, name),
     ...bridge.addresses.map((text) => {
       const [address = '', prefix = ''] = text.split('/');
       return addressRequest(index, name, { address, prefix: Number(prefix), scope: 'universe' });

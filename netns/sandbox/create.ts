@@ -3,12 +3,13 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { applyEntries, type Before, forgetUntrue } from '../firewall/index.js';
+import { refuseForeign, tagNamespace } from '../foreign.js';
 import type { Host } from '../host.js';
 import { keepNamespace } from '../in-use.js';
 import { openNamed, provideNamespace } from '../namespaces.js';
 import { isOurs } from '../ownership.js';
 import { applyBandwidth } from '../shaping/index.js';
-import { slotTag } from '../slots/held.js';
+import { isFreeTag } from '../slots/held.js';
 import { disableIpv6, routeLoopback } from '../sysctl.js';
 import { keepTap } from '../tap-in-use.js';
 import type { SandboxNetwork, Use } from '../types.js';
@@ -30,7 +31,7 @@ export interface CreateOptions {
 /**
  * Makes, completes or mends the sandbox; must run on the thread that opened `host`. The firewall is closed to a link
  * of which it knows nothing, so it comes last: no packet passes a half-made sandbox. Throws SysError; EEXIST when the
- * link name, the tap name or the route belongs to someone else, ENODEV for a bridge that is not there, EBUSY when
+ * link name, the tap name, the route or the name of the namespace belongs to someone else, ENODEV for a bridge that is not there, EBUSY when
  * something holds what would have to be made anew.
  */
 export function createSandbox(host: Host, network: SandboxNetwork, options: CreateOptions = {}): void {
@@ -39,6 +40,7 @@ export function createSandbox(host: Host, network: SandboxNetwork, options: Crea
   refuseForeignLink(host, network);
   const { hostLink, owner, mtu, bandwidth, netns } = network;
   if (netns !== null) {
+    refuseForeign(host, { netns, hostLink, owner });
     keepNamespace(host, { netns, hostLink, owner }, use);
     keepTap(host, { ...network, netns }, use);
   }
@@ -74,10 +76,14 @@ export function openFirewall(host: Host, network: SandboxNetwork, before: Before
 /** Makes or completes a namespace with nothing but loopback. Throws SysError. */
 export function createIsolated(host: Host, netns: string): void {
   assertNetns(netns);
+  refuseForeign(host, { netns, hostLink: null, owner: '' });
   const inside = provideNamespace(
     host,
     netns,
-    () => disableIpv6(host.procfs, 'all'),
+    (rtnl) => {
+      tagNamespace(host, rtnl);
+      disableIpv6(host.procfs, 'all');
+    },
     () => {},
   );
   try {
@@ -91,7 +97,7 @@ function refuseForeignLink(host: Host, network: SandboxNetwork): void {
   const link = host.rtnl.link({ name: network.hostLink });
   if (link === undefined || link.alias === network.owner) return;
   // A slot that was handed out, and then the thread died.
-  if (host.settings !== undefined && link.alias === slotTag(host.settings.table)) return;
+  if (host.settings !== undefined && isFreeTag(host.settings, link.alias)) return;
   const inside = network.netns === null ? undefined : openNamed(host, network.netns);
   try {
     if (isOurs(link, network.owner, inside)) return;

@@ -22,9 +22,10 @@ export interface HeldSlot {
 
 export const SLOT_TAP: Tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
 
-/** The ifalias of a slot that nobody has. No colon, which parts the owner tags of sandboxes. */
-export function slotTag(table: string): string {
-  return `${table}-slot`;
+/** Whether the ifalias of a host link says: a slot of ours that nobody has. */
+export function isFreeTag(settings: RoomSettings, alias: string | undefined): boolean {
+  const { slot, former } = settings.tags;
+  return alias !== undefined && (alias === slot || alias === former?.slot);
 }
 
 /** A slot as a sandbox without addresses. Group 0 is in no set of the firewall: nothing passes. */
@@ -32,7 +33,7 @@ export function slotBase(settings: RoomSettings, netns: string, kind: SlotKind, 
   return {
     netns,
     hostLink: linkNameFor(settings.linkPrefix, netns),
-    owner: slotTag(settings.table),
+    owner: settings.tags.slot,
     mac: macFor(netns),
     mtu,
     group: 0,
@@ -70,7 +71,7 @@ export function holdSlot(host: Host, netns: string, hostLink: string): HeldSlot 
 
 /** Nobody has it, and it is as a new one. */
 export function isFree(host: Host, slot: HeldSlot): boolean {
-  return host.settings !== undefined && slot.owner === slotTag(host.settings.table);
+  return host.settings !== undefined && isFreeTag(host.settings, slot.owner);
 }
 
 /** Must precede the removal of the namespace: an open socket keeps it alive. */

@@ -1,13 +1,15 @@
 // Slots are made by the recipe of every sandbox, without the part that needs an address.
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
+import { refuseForeign } from '../foreign.js';
 import type { Host } from '../host.js';
 import { linkNameFor } from '../names.js';
 import { listNamespaces } from '../namespaces.js';
+import type { Link } from '../netlink/link.js';
 import { IDLE_REMOVAL_BATCH, removeSandboxes } from '../removal.js';
 import { type AfterStep, provideBase } from '../sandbox/base.js';
 import type { LinkStats, SlotKind } from '../types.js';
-import { holdSlot, letGo, slotBase, slotTag } from './held.js';
+import { holdSlot, isFreeTag, letGo, slotBase } from './held.js';
 
 export interface Prepared {
   readonly hostLink: string;
@@ -22,11 +24,12 @@ export function prepareSlot(host: Host, netns: string, kind: SlotKind, afterStep
   const base = slotBase(settings, netns, kind, settings.slots.mtu);
   const { hostLink, mac } = base;
   const holder = host.rtnl.link({ name: hostLink })?.alias;
-  if (holder !== undefined && holder !== '' && holder !== base.owner) {
+  if (holder !== undefined && holder !== '' && !isFreeTag(settings, holder)) {
     const note = `its link belongs to ${JSON.stringify(holder)}`;
     throw new SysError('slot', constants.errno.EEXIST, { path: netns, note });
   }
   letGo(host, netns);
+  refuseForeign(host, { netns, hostLink, owner: holder ?? base.owner });
   provideBase(host, base, afterStep, () => {});
   holdSlot(host, netns, hostLink);
   return { hostLink, mac, baseline: statsOf(host, hostLink) };
@@ -34,13 +37,7 @@ export function prepareSlot(host: Host, netns: string, kind: SlotKind, afterStep
 
 /** Removes all slots that nobody has. */
 export function removeSlots(host: Host): void {
-  const { settings } = host;
-  if (settings?.slots == null) return;
-  const owner = slotTag(settings.table);
-  const removals = findSlots(host).free.map(({ netns }) => {
-    const hostLink = linkNameFor(settings.linkPrefix, netns);
-    return { netns, hostLink, owner, network: null, recycle: false, patient: false };
-  });
+  const removals = freeSlots(host).map((slot) => ({ ...slot, network: null, recycle: false, patient: false }));
   for (let at = 0; at < removals.length; at += IDLE_REMOVAL_BATCH)
     for (const { error } of removeSandboxes(host, removals.slice(at, at + IDLE_REMOVAL_BATCH))) if (error) throw error;
 }
@@ -52,22 +49,28 @@ export function statsOf(host: Host, name: string): LinkStats {
   throw new SysError('RTM_GETLINK', constants.errno.ENODEV, { path: name });
 }
 
-/** Slots that nobody has, whole or half-made, and the first number that no slot has. */
+/** Slots that nobody has, whole or half-made, and the first number that no slot has, of whomever. */
 export function findSlots(host: Host): { free: { netns: string; kind: SlotKind }[]; next: number } {
-  const { settings } = host;
-  if (settings?.slots == null) return { free: [], next: 0 };
-  const { netnsPrefix } = settings.slots;
-  const names = listNamespaces(netnsPrefix);
-  const aliases = new Map<string, string | undefined>();
-  for (const { name, alias } of host.rtnl.links(({ name }) => name.startsWith(settings.linkPrefix), {
-    counters: false,
-  }))
-    aliases.set(name, alias);
-  const free = names
-    .filter((netns) => aliases.get(linkNameFor(settings.linkPrefix, netns)) === slotTag(settings.table))
-    .map((netns) => ({ netns, kind: kindOf(host, netns, linkNameFor(settings.linkPrefix, netns)) }));
-  const numbers = names.map((name) => Number(name.slice(netnsPrefix.length))).filter(Number.isSafeInteger);
+  const prefix = host.settings?.slots?.netnsPrefix;
+  if (prefix === undefined) return { free: [], next: 0 };
+  const numbers = listNamespaces(prefix)
+    .map((name) => Number(name.slice(prefix.length)))
+    .filter(Number.isSafeInteger);
+  const free = freeSlots(host).map(({ netns, hostLink }) => ({ netns, kind: kindOf(host, netns, hostLink) }));
   return { free, next: Math.max(-1, ...numbers) + 1 };
+}
+
+/** With the tag that each has. */
+function freeSlots(host: Host): { netns: string; hostLink: string; owner: string }[] {
+  const { settings } = host;
+  if (settings?.slots == null) return [];
+  const isOurs = ({ name, alias }: Link) => name.startsWith(settings.linkPrefix) && isFreeTag(settings, alias);
+  const tags = new Map(host.rtnl.links(isOurs, { counters: false }).map(({ name, alias = '' }) => [name, alias]));
+  return listNamespaces(settings.slots.netnsPrefix).flatMap((netns) => {
+    const hostLink = linkNameFor(settings.linkPrefix, netns);
+    const owner = tags.get(hostLink);
+    return owner === undefined ? [] : [{ netns, hostLink, owner }];
+  });
 }
 
 function kindOf(host: Host, netns: string, hostLink: string): SlotKind {

@@ -22,7 +22,7 @@ import { forgetGuest } from '../sandbox/clone.js';
 import { settle } from '../sandbox/face.js';
 import { layoutOf, without } from '../sandbox/layout.js';
 import type { SandboxNetwork } from '../types.js';
-import { type HeldSlot, holdSlot, slotTag } from './held.js';
+import { type HeldSlot, holdSlot } from './held.js';
 import { endSockets } from './sockets.js';
 
 const { ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV } = constants.errno;
@@ -65,8 +65,8 @@ export function reclaimSlot(
   forgetGuest(host, slot.inside, network);
   afterStep('clone');
   verify(slot, base, network);
-  host.rtnl.transact([settle({ index }, { alias: slotTag(settings.table) }, network.hostLink)]);
-  slot.owner = slotTag(settings.table);
+  host.rtnl.transact([settle({ index }, { alias: settings.tags.slot }, network.hostLink)]);
+  slot.owner = settings.tags.slot;
   afterStep('free');
 }
 

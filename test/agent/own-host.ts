@@ -48,9 +48,20 @@ export interface OwnHost {
   end(): void;
 }
 
-export async function openHost(): Promise<OwnHost> {
+/** `agents`: what agents know of each other is in this directory; without one, this host knows of none but its own. */
+export async function openHost({ agents }: { readonly agents?: string } = {}): Promise<OwnHost> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-host-'));
-  const unshare = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', SETUP];
+  const known =
+    agents === undefined ? 'mount -t tmpfs tmpfs /run/berth-agents' : `mount --bind ${agents} /run/berth-agents`;
+  const unshare = [
+    '--net',
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    `mkdir -p /run/berth-agents && ${known} && ${SETUP}`,
+  ];
   const keeper = spawn('unshare', unshare, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(keeper.stdout, 'data');
   const prefix = ['nsenter', '-t', String(keeper.pid), '-m', '-n', '--'];

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '../../agent/control/client.js';
+import { temporaryDirectory } from '../runner/temporary.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
 
@@ -22,8 +23,9 @@ function agentOn(at: OwnHost, directory: string, name: string, env: Readonly<Rec
 }
 
 test.before(async () => {
-  host = await openHost();
-  elsewhere = await openHost();
+  const agents = temporaryDirectory('agents');
+  host = await openHost({ agents });
+  elsewhere = await openHost({ agents });
   first = agentOn(host, host.directory, 'a');
   await first.start();
 });
@@ -82,17 +84,20 @@ test.serial(
 test.serial(
   'a namespace with a process in it is listed with its holder and never removed, an empty one goes',
   async (t) => {
-    host.run('ip netns add berth-used && ip netns add berth-empty');
+    const { id } = JSON.parse(host.run(`cat ${join(host.directory, 'state/installation.json')}`));
+    host.run('ip netns add berth-used && ip netns add berth-empty && ip netns add berth-nobodys');
+    host.run(`ip -n berth-empty link set lo alias berth:${id}`);
     const child = host.start(['ip', 'netns', 'exec', 'berth-used', 'sh', '-c', 'echo; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     await new Promise((resolve) => child.stdout?.once('data', resolve));
     const plan = first.berth(['cleanup', '--dry-run']).stdout;
-    t.regex(plan, /would keep netns berth-used: process \d+ is in it/);
-    t.regex(plan, /would remove netns berth-empty: no workload "empty" is known/);
+    t.regex(plan, /would keep netns berth-used: in use: process \d+ is in it/);
+    t.true(plan.includes(`would remove netns berth-empty (installation ${id}): no workload "empty" is known`), plan);
+    t.regex(plan, /would keep netns berth-nobodys: without the id of an installation, and this host has installation /);
     t.is(host.status('test -e /run/netns/berth-empty'), 0);
     t.regex(first.berth(['cleanup']).stdout, /removed netns berth-empty/);
-    t.is(host.status('test -e /run/netns/berth-used'), 0);
+    t.is(host.status('test -e /run/netns/berth-used -a -e /run/netns/berth-nobodys'), 0);
     t.not(host.status('test -e /run/netns/berth-empty'), 0);
     child.kill('SIGKILL');
   },

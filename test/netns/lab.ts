@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { PLAIN_FIREWALL, UNLIMITED } from '../../netns/defaults.js';
 import { macFor } from '../../netns/names.js';
-import type { RoomSettings, SandboxNetwork } from '../../netns/types.js';
+import type { OwnTags, RoomSettings, SandboxNetwork } from '../../netns/types.js';
 
 const run = promisify(execFile);
 const COMMAND_TIMEOUT_MS = 10_000;
@@ -16,6 +16,11 @@ export type NamedNetwork = SandboxNetwork & { readonly netns: string };
 export async function command(line: string): Promise<string> {
   const [program = '', ...args] = line.split(' ');
   return (await run(program, args, { timeout: COMMAND_TIMEOUT_MS })).stdout;
+}
+
+/** As an agent has them, for tests: what begins with `owner` is theirs. */
+export function tagsOf(owner: string): OwnTags {
+  return { prefix: 'berth-test:', namespace: owner, slot: `${owner}-slot`, bridge: `${owner}-bridge`, former: null };
 }
 
 /** Names and addresses that no other test file or process uses: `file` is 0-9, one for each test file. */
@@ -30,7 +35,16 @@ export function makeNames(file: number, pid: number = process.pid) {
     settings(table: string): RoomSettings {
       const linkPrefix = this.prefix;
       const { netnsPrefix } = this;
-      return { table, linkPrefix, netnsPrefix, masquerade: [this.pool], bridges: [], hostAccess: true, slots: null };
+      return {
+        table,
+        linkPrefix,
+        netnsPrefix,
+        masquerade: [this.pool],
+        bridges: [],
+        hostAccess: true,
+        slots: null,
+        tags: tagsOf(`berth-test:${tag}`),
+      };
     },
     sandbox(number: number): NamedNetwork {
       return {

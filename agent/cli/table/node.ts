@@ -114,9 +114,10 @@ export const NODE_COMMANDS: readonly Command[] = [
   {
     path: ['cleanup'],
     group: 'Node',
-    summary: 'Remove what berth owns and nothing is attached to',
+    summary: 'Remove what this installation owns and nothing is attached to',
     details: [
-      'What belongs to a workload, what berth did not make, and what a process or a socket is in, is left alone.',
+      'What belongs to a workload or to another installation, what berth did not make, and what a process or a socket is in, is left alone.',
+      'What carries no id of an installation is removed only where no other installation is known on this host.',
     ],
     args: [],
     options: [{ name: 'dry-run', about: 'only say what would be removed, what not, and why' }],

@@ -107,7 +107,9 @@ export function fakeService(): FakeService {
       await service.hold;
       return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];
     },
-    cleanupPlan: async () => [{ kind: 'netns', name: 'berth-old', action: 'keep' as const, why: 'process 7 is in it' }],
+    cleanupPlan: async () => [
+      { kind: 'netns', name: 'berth-old', installation: null, action: 'keep' as const, why: 'process 7 is in it' },
+    ],
     cleanup: async (signal) => {
       calls.push('cleanup');
       service.signal = signal;

@@ -269,6 +269,14 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     return { cgroup: 0, netns: 0, link: 0 };
   }
 
+  apart(): ReturnType<MetricsSource['apart']> {
+    return [
+      { kind: 'netns', whose: 'another' },
+      { kind: 'netns', whose: 'another' },
+      { kind: 'link', whose: 'unknown' },
+    ];
+  }
+
   housekeeping(): readonly ChoreFigures[] {
     return [{ name: 'reaper', runs: { ok: 3, failed: 1, late: 0 }, ageSeconds: 12 }];
   }

@@ -170,6 +170,8 @@ test('only what cannot be routed as it is takes the address of the host', (t) =>
         theirs: { pool: '192.168.1.0/25' },
       },
     }),
+    '1a2b3c4d',
+    true,
   );
   t.deepEqual(settings.masquerade, ['10.133.0.0/16', '10.140.0.0/25', 'fd00:140::/64']);
   t.deepEqual(settings.bridges, [

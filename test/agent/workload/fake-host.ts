@@ -32,6 +32,8 @@ export class FakeHost {
   readonly netns = new Set<string>();
   /** Who is in a namespace that no record explains. */
   readonly heldNetns = new Map<string, string>();
+  /** Tags of namespaces, where they have one. */
+  readonly netnsTags = new Map<string, string>();
   readonly links = new Map<string, string>();
   /** Networks as the kernel has them, by owner. */
   readonly networks = new Map<string, SandboxNetwork>();
@@ -158,6 +160,7 @@ export class FakeHost {
         this.#files(name, 'setxattr');
         this.tags.set(name, owner);
       },
+      readTag: (name) => this.tags.get(name),
       apply: (name, values) =>
         call('cgroup.apply', () => {
           const files = this.#files(name, 'write');
@@ -267,7 +270,16 @@ export class FakeHost {
           if (hostLink !== null) this.links.delete(hostLink);
           this.networks.delete(owner);
         }),
-      held: async (strays) => strays.map(({ netns }) => (netns === null ? null : (this.heldNetns.get(netns) ?? null))),
+      held: async (strays) =>
+        strays.map(({ netns }) => ({
+          heldBy: this.heldNetns.get(netns ?? '') ?? null,
+          tag: this.netnsTags.get(netns ?? '') ?? null,
+        })),
+      retag: (sandboxes) =>
+        call('network.retag', () => {
+          for (const { hostLink, from, to } of sandboxes)
+            if (hostLink !== null && this.links.get(hostLink) === from) this.links.set(hostLink, to);
+        }),
       list: async () => ({
         netns: [...this.netns],
         links: [...this.links].map(([name, owner], index) => ({ name, owner, index })),

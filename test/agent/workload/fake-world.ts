@@ -123,6 +123,9 @@ export interface LifeOptions {
   readonly world?: Partial<World>;
 }
 
+/** Id of the installation in every life. */
+export const INSTALLATION = '1a2b3c4d';
+
 /** Of the controllers of the fake host. */
 const FILES: ReadonlySet<string> = new Set([
   ...['cgroup.freeze', 'cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max'],
@@ -178,6 +181,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
+    installation: { id: INSTALLATION, others: () => [] },
     cgroups,
     network: host.networkPort(),
     holder: host.holderPort(),

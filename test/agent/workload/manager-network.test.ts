@@ -58,7 +58,7 @@ test('bandwidth, ports, egress and connections change while it runs', async (t) 
     connections: 7,
   };
   await manager.update('web-1', web('web-1', live));
-  t.like(host.networks.get('berth:web-1'), {
+  t.like(host.networks.get('berth:1a2b3c4d:web-1'), {
     bandwidth: { ingress: { bitsPerSecond: 10e6, burstBytes: null }, egress: null },
     firewall: {
       egress: { default: 'deny', allow: ['10.0.0.0/8', '169.254.169.254/32'], deny: [] },
@@ -80,13 +80,13 @@ test('a change that the kernel refuses leaves network, ports and record as they 
   const { manager, until, host, world } = await started();
   await manager.create(web('web-1', { bandwidth: { ingress: '10Mbit' } }));
   await until(state('running'));
-  const before = host.networks.get('berth:web-1');
+  const before = host.networks.get('berth:1a2b3c4d:web-1');
   const asked = web('web-1', { ports: [{ host: 9090, guest: 80 }], bandwidth: { ingress: '20Mbit' } });
   host.failNext = { call: 'network.update', error: new SysError('RTM_NEWQDISC', 2) };
   await t.throwsAsync(manager.update('web-1', asked), { message: /RTM_NEWQDISC/ });
   host.failNext = { call: 'cgroup.apply', error: new SysError('write', 16) };
   await t.throwsAsync(manager.update('web-1', asked), { message: /EBUSY/ });
-  t.deepEqual(host.networks.get('berth:web-1'), before);
+  t.deepEqual(host.networks.get('berth:1a2b3c4d:web-1'), before);
   t.is(manager.actor('web-1').record.generation, 1);
   t.is(world.claims.refusals(web('web-2'))[0]?.holder, 'web-1');
   t.deepEqual(world.claims.refusals(web('web-2', { ports: [{ host: 9090, guest: 1 }] })), []);
@@ -100,7 +100,7 @@ test('a tap on the host has no namespace, and goes again', async (t) => {
   const { sandbox } = manager.actor('web-1').record;
   t.is(sandbox.netns, null);
   t.is(sandbox.tap, sandbox.hostLink);
-  t.like(host.networks.get('berth:web-1'), {
+  t.like(host.networks.get('berth:1a2b3c4d:web-1'), {
     netns: null,
     hostLink: sandbox.hostLink,
     tap: { name: sandbox.hostLink, uid: 7 },
@@ -148,7 +148,7 @@ test('tenants keep their numbers over a restart, and removal is told the whole n
   await second.manager.recover();
   t.deepEqual([group('web-1', second), group('web-2', second)], [2, 3]);
   t.is(second.world.claims.refusals(web('web-3'))[0]?.holder, 'web-1', 'ports are held again');
-  const made = second.host.networks.get('berth:web-1');
+  const made = second.host.networks.get('berth:1a2b3c4d:web-1');
   await second.manager.setDesired('web-1', 'deleted');
   await second.until((event) => event.type === 'workload.deleted');
   t.deepEqual(second.host.removals[0]?.network, made);
@@ -169,7 +169,7 @@ test('a ready-made namespace is taken where it will do, and its names leave the 
   await manager.create(web('web-2', { ports: [] }));
   await until(state('running', 'web-2'));
   t.like(manager.actor('web-2').record.sandbox, { ...SLOT, tap: null });
-  t.like(host.networks.get('berth:web-2'), { netns: SLOT.netns, hostLink: SLOT.hostLink });
+  t.like(host.networks.get('berth:1a2b3c4d:web-2'), { netns: SLOT.netns, hostLink: SLOT.hostLink });
   await manager.setDesired('web-2', 'stopped');
   await until(state('exited', 'web-2'));
   t.true(host.removals[0]?.recycle);
@@ -202,10 +202,10 @@ test('drift sees what runs, and a repair is only of what is still the same', asy
   await until(state('running'));
   const [subject] = manager.subjects();
   if (subject === undefined) return t.fail();
-  t.deepEqual(subject.network, host.networks.get('berth:web-1'));
+  t.deepEqual(subject.network, host.networks.get('berth:1a2b3c4d:web-1'));
   host.networks.clear();
   t.true(await manager.repairNetwork(subject));
-  t.deepEqual(host.networks.get('berth:web-1'), subject.network);
+  t.deepEqual(host.networks.get('berth:1a2b3c4d:web-1'), subject.network);
   await manager.update('web-1', web('web-1', { connections: 9 }));
   t.false(await manager.repairNetwork(subject));
   await manager.setDesired('web-1', 'deleted');

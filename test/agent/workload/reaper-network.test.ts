@@ -21,14 +21,14 @@ test('a free slot and one that a record names are no leaks', async (t) => {
   host.slots.veth.push({ netns: SLOT, hostLink: 'x', mac: '02:00:00:00:00:01', baseline });
   t.deepEqual(await reaper.sweep({ now: true }), []);
   t.deepEqual(reaper.orphans, []);
-  t.deepEqual(host.swept, [['berth:web-1']]);
+  t.deepEqual(host.swept, [['berth:1a2b3c4d:web-1']]);
 });
 
 test('a slot in use without a record belongs to whom its link names, and is spared while that one lives', async (t) => {
   const { host, reaper } = await running();
   const link = linkNameFor('bt', SLOT);
   host.netns.add(SLOT);
-  host.links.set(link, 'berth:lost-1');
+  host.links.set(link, 'berth:1a2b3c4d:lost-1');
   host.held.set('lost-1', { id: 'lost-1', pid: 1, startTime: 1, startedAt: 1 });
   t.deepEqual(await reaper.sweep({ now: true }), []);
   const kinds = reaper.orphans.map(({ kind, id, inUse }) => `${kind} ${id} ${inUse}`).sort();
@@ -47,8 +47,11 @@ test('a namespace with a process in it is planned to stay, with its holder, and 
   host.netns.add('berth-used').add('berth-empty');
   host.heldNetns.set('berth-used', 'process 7 is in it');
   t.deepEqual(await reaper.plan(), [
-    { kind: 'netns', name: 'berth-used', action: 'keep', why: 'process 7 is in it' },
-    { kind: 'netns', name: 'berth-empty', action: 'remove', why: 'no workload "empty" is known, and nobody uses it' },
+    { kind: 'netns', name: 'berth-used', installation: null, action: 'keep', why: 'in use: process 7 is in it' },
+    {
+      ...{ kind: 'netns', name: 'berth-empty', installation: null, action: 'remove' },
+      why: 'no workload "empty" is known, and nobody uses it; without this command too young (0 s of 300 s)',
+    },
   ]);
   t.true(host.netns.has('berth-empty'), 'a plan changes nothing');
   t.deepEqual(await reaper.sweep({ now: true }), ['netns berth-empty']);
@@ -68,7 +71,7 @@ test('a namespace that a settled workload has left behind is one', async (t) => 
 test('what a new workload of the same name has made meanwhile is no orphan any more', async (t) => {
   const { host, world, manager, until } = await running();
   host.cgroups.set('acme/lost-1', new Map());
-  host.tags.set('acme/lost-1', 'berth:lost-1');
+  host.tags.set('acme/lost-1', 'berth:1a2b3c4d:lost-1');
   host.netns.add('berth-web-2');
   const removeTenant = async (tenant: string): Promise<boolean> => {
     await manager.create(specOf({ id: 'web-2' }));

@@ -157,7 +157,7 @@ test('a slot that was not handed out before the agent died stays with the pool; 
     const second = await nextLife(first);
     if (second.manager.actor('web-1').record.state !== 'running') await second.until(state('running'));
     const { netns, hostLink } = second.manager.actor('web-1').record.sandbox;
-    t.is(second.host.links.get(hostLink ?? ''), 'berth:web-1', `after ${calls} calls`);
+    t.is(second.host.links.get(hostLink ?? ''), 'berth:1a2b3c4d:web-1', `after ${calls} calls`);
     const handedOut =
       first.host.calls.indexOf('network.create') >= 0 && calls > first.host.calls.indexOf('network.create');
     if (handedOut) t.is(netns, 'berth--slot-0', `after ${calls} calls`);
@@ -172,8 +172,8 @@ test('what runs stays in its slot, even when somebody has taken the link away', 
   await life.manager.create(specOf());
   await life.until(state('running'));
   const { record } = life.manager.actor('web-1');
-  t.is(leaveSlot(record, new Map(), 'bt'), record);
+  t.is(leaveSlot(record, new Map(), life.world), record);
   const stopped = { ...record, state: 'preparing' as const };
-  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:web-1']]), 'bt'), stopped);
-  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:other']]), 'bt').sandbox.netns, 'berth-web-1');
+  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:1a2b3c4d:web-1']]), life.world), stopped);
+  t.is(leaveSlot(stopped, new Map([['btslot0', 'berth:1a2b3c4d:other']]), life.world).sandbox.netns, 'berth-web-1');
 });

@@ -1,13 +1,18 @@
 // The room as an agent sets it up: with its table, and with slots where a part wants them.
 import { openNetworkRoom } from '../../../netns/index.js';
-import type { NetworkRoom, RoomSettings, SlotSettings } from '../../../netns/types.js';
-import { LINK_PREFIX, NETNS_PREFIX } from './names.js';
+import type { NetworkRoom, OwnTags, RoomSettings, SlotSettings } from '../../../netns/types.js';
+import { LINK_PREFIX, NETNS_PREFIX, OWNER_PREFIX } from './names.js';
 
 export const TABLE = 'bench-berth';
 
+const TAGS: OwnTags = {
+  ...{ prefix: OWNER_PREFIX, namespace: `${OWNER_PREFIX}bench`, former: null },
+  ...{ slot: `${TABLE}-slot`, bridge: `${TABLE}-bridge` },
+};
+
 export function settingsWith(slots: SlotSettings | null): RoomSettings {
   const prefixes = { linkPrefix: LINK_PREFIX, netnsPrefix: NETNS_PREFIX };
-  return { table: TABLE, ...prefixes, masquerade: [], bridges: [], hostAccess: true, slots };
+  return { table: TABLE, ...prefixes, masquerade: [], bridges: [], hostAccess: true, slots, tags: TAGS };
 }
 
 /** Opens the room and sets it up for `body`; afterwards table and thread are gone. */

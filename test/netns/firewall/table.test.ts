@@ -5,6 +5,7 @@ import { PLAIN_FIREWALL } from '../../../netns/defaults.js';
 import { assertFirewall, assertSettings } from '../../../netns/firewall/check.js';
 import { runNft } from '../../../netns/firewall/nft.js';
 import { loadText } from '../../../netns/firewall/table.js';
+import { tagsOf } from '../lab.js';
 
 const settings = {
   table: 'berth',
@@ -14,6 +15,7 @@ const settings = {
   bridges: [],
   hostAccess: false,
   slots: null,
+  tags: tagsOf('berth-test'),
 };
 
 test('loading again keeps elements, unless the sets are of another make', (t) => {
