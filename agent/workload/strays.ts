@@ -30,11 +30,7 @@ const LIST_MS = 2000;
 type Records = Pick<Manager, 'has' | 'known'>;
 type Ground = Pick<World, 'cgroups' | 'network' | 'holder' | 'config' | 'installation'>;
 
-export async function findStrays(
-  world: Ground,
-  records: Records,
-  signal?: AbortSignal,
-): Promise<readonly Stray[]> {
+export async function findStrays(world: Ground, records: Records, signal?: AbortSignal): Promise<readonly Stray[]> {
   const { cgroups, network, holder, config, installation } = world;
   // The objects are listed before the journal is asked: a workload created in between is then known.
   const [groups, net, held, directories] = await Promise.all([
