@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { clearFile } from './odd.js';
 
 // A young generation of 1 MiB instead of up to 16: the holder makes little garbage and should stay small.
 const NODE_OPTIONS = ['--max-semi-space-size=1'];
@@ -34,6 +35,7 @@ export async function launchHolder(options: LaunchOptions): Promise<number | und
   if (await isListening(socket)) return undefined;
   mkdirSync(runtime, { recursive: true, mode: 0o755 });
   const logFile = join(runtime, 'holder.log');
+  clearFile(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const args = ['--runtime', runtime, '--socket', socket, ...(options.args ?? [])];
   if (options.cgroup !== undefined) args.push('--cgroup', options.cgroup);

@@ -14,6 +14,7 @@ import { becomeSubreaper } from '../../linux/wait.js';
 import { connectNotify } from '../notify.js';
 import { enterCgroup, enterHolderCgroup, ownCgroup } from './cgroup.js';
 import { createLauncher } from './launcher.js';
+import { clearFile } from './odd.js';
 import { Outputs } from './outputs.js';
 import { HOLDER_PROTOCOL } from './protocol.js';
 import { RecordStore } from './records.js';
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
   process.umask(0o022);
   keepDescriptorsFromChildren(3);
   mkdirSync(runtime, { recursive: true, mode: 0o755 });
+  clearFile(join(runtime, 'holder.lock'));
   if (!lockForLife(join(runtime, 'holder.lock'))) throw new Error(`another holder has ${runtime}/holder.lock`);
   const own = placeInCgroup(cgroup);
   protectFromOomKiller();

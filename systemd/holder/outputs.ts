@@ -8,16 +8,17 @@ import {
   constants,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { closeDescriptor } from '../../linux/fd.js';
 import { keepOnExec, makeFifo } from '../../linux/fifo.js';
+import { makeDirectory } from './odd.js';
 import { type OutputTarget, tidyOutput } from './output-file.js';
 import { type LostOutput, OutputPipe, TURN_BYTES } from './output-pipe.js';
 import { OutputWatch } from './output-watch.js';
@@ -71,7 +72,7 @@ export class Outputs {
   constructor(options: OutputsOptions) {
     this.#options = options;
     this.#directory = join(options.runtime, DIRECTORY);
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#directory);
   }
 
   /** Bytes of all outputs that were dropped, by this process. */
@@ -120,7 +121,8 @@ export class Outputs {
     }
     for (const [id, missing] of lost) if (!this.#byId.has(id)) this.#add(id, missing.target, missing).ended = true;
     for (const name of readdirSync(this.#directory)) {
-      if (name.endsWith(PIPE) && !known.has(name)) rmSync(join(this.#directory, name), { force: true });
+      if (name.endsWith(PIPE) && !known.has(name))
+        rmSync(join(this.#directory, name), { recursive: true, force: true });
     }
     if (lost.size > 0) this.#retryLater();
   }
@@ -257,11 +259,13 @@ export class Outputs {
     const lost = new Map<string, LostOutput>();
     for (const name of readdirSync(this.#directory).filter((file) => file.endsWith(LOST))) {
       try {
-        const missing: unknown = JSON.parse(readFileSync(join(this.#directory, name), 'utf8'));
+        const path = join(this.#directory, name);
+        if (!statSync(path).isFile()) throw new Error('not a plain file');
+        const missing: unknown = JSON.parse(readFileSync(path, 'utf8'));
         if (isLost(missing)) lost.set(missing.id, missing);
       } catch (error) {
         this.#options.onProblem(`${name}: ${String(error)}`);
-        rmSync(join(this.#directory, name), { force: true });
+        rmSync(join(this.#directory, name), { recursive: true, force: true });
       }
     }
     return lost;

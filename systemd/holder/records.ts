@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from './odd.js';
 import type { OutputTarget } from './output-file.js';
 import type { HeldProcess } from './protocol.js';
 
@@ -32,7 +33,7 @@ export interface EndedRecord extends HeldProcess {
 export interface LoadedRecords {
   readonly held: HeldRecord[];
   readonly ended: EndedRecord[];
-  /** Files that could not be read, with the reason; they were deleted, since nothing can be done with them. */
+  /** Files that could not be read, with the reason; they are beside their place as NAME.damaged until the next start. */
   readonly damaged: string[];
 }
 
@@ -50,8 +51,8 @@ export class RecordStore {
     this.#held = join(runtime, 'held');
     this.#exits = join(runtime, 'exits');
     this.#boot = boot;
-    mkdirSync(this.#held, { recursive: true, mode: 0o700 });
-    mkdirSync(this.#exits, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#held);
+    makeDirectory(this.#exits);
   }
 
   writeHeld(record: Omit<HeldRecord, 'boot'>): void {
@@ -72,8 +73,8 @@ export class RecordStore {
 
   load(): LoadedRecords {
     const damaged: string[] = [];
-    const held = readAll(this.#held, this.#boot, damaged) as HeldRecord[];
-    const ended = readAll(this.#exits, this.#boot, damaged) as EndedRecord[];
+    const held = readAll(this.#held, this.#boot, heldOf, damaged);
+    const ended = readAll(this.#exits, this.#boot, endedOf, damaged);
     return { held, ended, damaged };
   }
 }
@@ -89,29 +90,69 @@ function write(directory: string, id: string, record: object): void {
   renameSync(`${file}.tmp`, file);
 }
 
-function readAll(directory: string, boot: string, damaged: string[]): unknown[] {
-  const records: unknown[] = [];
+/** A record has a few hundred bytes. */
+const MOST_BYTES = 1 << 20;
+
+function readAll<T extends HeldRecord | EndedRecord>(
+  directory: string,
+  boot: string,
+  decode: (fields: Fields) => T,
+  damaged: string[],
+): T[] {
+  const records: T[] = [];
   for (const name of readdirSync(directory)) {
     const file = join(directory, name);
     if (!name.endsWith('.json')) {
-      rmSync(file, { force: true });
+      rmSync(file, { recursive: true, force: true });
       continue;
     }
     try {
-      const record: unknown = JSON.parse(readFileSync(file, 'utf8'));
-      if (!isRecord(record)) throw new Error('not a record');
-      if (record.boot === boot) records.push(record);
-      else rmSync(file, { force: true });
+      const record = decode(read(file));
+      if (record.boot !== boot) rmSync(file, { force: true });
+      else if (fileOf(directory, record.id) !== file) throw new Error(`holds the record of ${record.id}`);
+      else records.push(record);
     } catch (error) {
       damaged.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
-      rmSync(file, { force: true });
+      rmSync(`${file}.damaged`, { recursive: true, force: true });
+      renameSync(file, `${file}.damaged`);
     }
   }
   return records;
 }
 
-function isRecord(value: unknown): value is { boot: string; id: string; pid: number } {
-  if (typeof value !== 'object' || value === null) return false;
-  const fields = value as Record<string, unknown>;
-  return typeof fields.id === 'string' && typeof fields.pid === 'number' && typeof fields.boot === 'string';
+type Fields = Readonly<Record<string, unknown>>;
+
+function read(file: string): Fields {
+  // Not opened before it is known to be a file: a FIFO would wait for a writer.
+  const found = statSync(file);
+  if (!found.isFile()) throw new Error('not a plain file');
+  if (found.size > MOST_BYTES) throw new Error(`${found.size} bytes, more than any record`);
+  const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (typeof value !== 'object' || value === null) throw new Error('not a record');
+  return value as Fields;
+}
+
+/** Throws an Error. What a later version adds stays. */
+function processOf(fields: Fields): { id: string; boot: string; pid: number; startTime: number; startedAt: number } {
+  const { id, boot, pid, startTime, startedAt } = fields;
+  if (typeof id !== 'string' || typeof boot !== 'string') throw new Error('not a record');
+  if (!isCount(pid) || !isCount(startTime)) throw new Error('names no process');
+  return { id, boot, pid, startTime, startedAt: isCount(startedAt) ? startedAt : 0 };
+}
+
+/** Only process and cgroup are needed to hold it. A phase that this version does not know has a process, or is on its way. */
+function heldOf(fields: Fields): HeldRecord {
+  const process = processOf(fields);
+  const { cgroup, phase, uptimeTicks } = fields;
+  if (typeof cgroup !== 'string') throw new Error('names no cgroup');
+  const known = phase === 'intent' || phase === 'live' ? phase : process.pid > 0 ? 'live' : 'intent';
+  return { ...fields, ...process, cgroup, phase: known, uptimeTicks: isCount(uptimeTicks) ? uptimeTicks : 0 };
+}
+
+function endedOf(fields: Fields): EndedRecord {
+  return { ...fields, ...processOf(fields) };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -29,7 +29,7 @@ export function listen(
     socket.on('error', () => socket.destroy());
     serve(socket, table, hello);
   });
-  rmSync(path, { force: true });
+  rmSync(path, { recursive: true, force: true });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const umask = process.umask(0o177);
