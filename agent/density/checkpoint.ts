@@ -30,6 +30,8 @@ export class CheckpointFile<T extends object> {
   readonly #version: number;
   readonly #schema: z.ZodType<T>;
   readonly #nothing: T;
+  /** What a later version has written beside it. */
+  #others: Readonly<Record<string, unknown>> = {};
 
   /** `name`: of a file in the state directory. `nothing`: what is known without one. */
   constructor(stateDirectory: string, name: string, version: number, schema: z.ZodType<T>, nothing: T) {
@@ -43,7 +45,10 @@ export class CheckpointFile<T extends object> {
   async load(): Promise<Loaded<T>> {
     const path = join(this.#directory, this.#name);
     try {
-      return { record: this.#schema.parse(JSON.parse(await readState(path))) };
+      const stored: unknown = JSON.parse(await readState(path));
+      const record = this.#schema.parse(stored);
+      this.#others = stored as Readonly<Record<string, unknown>>;
+      return { record };
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return { record: this.#nothing };
       const movedTo = join(this.#directory, 'damaged', `${this.#name}.${Date.now()}`);
@@ -55,7 +60,7 @@ export class CheckpointFile<T extends object> {
 
   /** Replaces the file as a whole: a crash leaves the old one or the new one. */
   save(record: T): Promise<void> {
-    const text = JSON.stringify({ version: this.#version, ...record });
+    const text = JSON.stringify({ ...this.#others, ...record, version: this.#version });
     return replaceFile(join(this.#directory, this.#name), `${text}\n`);
   }
 }

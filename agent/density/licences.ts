@@ -43,6 +43,8 @@ export class Licences {
   #config: Readonly<Record<string, LicenceConfig>>;
   /** `LICENCE SCHEDULER` -> lease, those that have run out not among them. */
   #leases = new Map<string, Lease>();
+  /** What a later version has written beside the leases. */
+  #others: Others = {};
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ directory, bootId, clock, config, onDamaged, relief }: LicencesOptions) {
@@ -57,7 +59,9 @@ export class Licences {
   async load(): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     try {
-      this.#leases = new Map(decode(await readState(this.#path)).map((lease) => [keyOf(lease), lease]));
+      const { leases, others } = decode(await readState(this.#path));
+      this.#leases = new Map(leases.map((lease) => [keyOf(lease), lease]));
+      this.#others = others;
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return;
       if (isExhausted(error)) throw error;
@@ -142,7 +146,7 @@ export class Licences {
   }
 
   #write(leases: ReadonlyMap<string, Lease>, givesBack: boolean): Promise<void> {
-    return (givesBack ? this.#relieve : replaceFile)(this.#path, encode([...leases.values()]));
+    return (givesBack ? this.#relieve : replaceFile)(this.#path, encode([...leases.values()], this.#others));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -164,11 +168,13 @@ const keyOf = ({ licence, scheduler }: Lease): string => `${licence} ${scheduler
 
 const VERSION = 1;
 
-function encode(leases: readonly Lease[]): string {
-  return `${JSON.stringify({ version: VERSION, leases })}\n`;
+type Others = Readonly<Record<string, unknown>>;
+
+function encode(leases: readonly Lease[], others: Others): string {
+  return `${JSON.stringify({ ...others, version: VERSION, leases })}\n`;
 }
 
-function decode(text: string): Lease[] {
+function decode(text: string): { leases: Lease[]; others: Others } {
   const entry = JSON.parse(text) as { version?: unknown; leases?: Lease[] } | null;
   // Later versions only add to it.
   if (!Number.isInteger(entry?.version) || !Array.isArray(entry?.leases)) throw new Error('holds no leases');
@@ -177,5 +183,6 @@ function decode(text: string): Lease[] {
     const right = typeof licence === 'string' && typeof scheduler === 'string' && figures.every(Number.isFinite);
     if (!right || !Number.isInteger(count) || count < 1 || count > MOST) throw new Error('holds what is no lease');
   }
-  return entry.leases;
+  const { version: _version, leases, ...others } = entry;
+  return { leases, others };
 }

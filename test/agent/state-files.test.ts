@@ -1,15 +1,21 @@
 // Every file of the agent's state against whatever may lie in its place, and against what a later version writes.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { EventLog } from '../../agent/control/event-log.js';
 import { NumberFile } from '../../agent/control/number-file.js';
+import { Cordon } from '../../agent/cordon.js';
+import { Audit } from '../../agent/density/audit.js';
 import type { Clock } from '../../agent/density/clock.js';
 import { Licences } from '../../agent/density/licences.js';
 import { OverheadCheckpoint } from '../../agent/density/overhead/checkpoint.js';
 import { Checkpoint } from '../../agent/density/prediction/checkpoint.js';
 import { Reservations } from '../../agent/density/reservations.js';
 import { Tenants } from '../../agent/density/tenants.js';
+import { Tuner } from '../../agent/density/tuner.js';
+import { replaceFile } from '../../agent/durable.js';
+import { prepareState, STATE_FILES } from '../../agent/state-files.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { ODD_THINGS } from './odd-things.js';
 import { specOf } from './workload/fake-world.js';
@@ -27,13 +33,56 @@ const tenants = (directory: string) => new Tenants({ directory, config, onDamage
 /** Path in the state directory, and how it is read and then written. */
 const FILES: readonly { readonly path: string; use(directory: string): Promise<unknown> }[] = [
   {
+    path: 'epochs.json',
+    async use(directory) {
+      const file = new NumberFile(join(directory, 'epochs.json'), { fsync: false, onDamage: onDamaged });
+      await file.set('one', 1);
+    },
+  },
+  ...['licences.audit.jsonl', 'licences.audit.jsonl.1'].map((path) => ({
+    path,
+    async use(directory: string) {
+      const audit = new Audit(directory, (error) => {
+        throw error;
+      });
+      await audit.outstanding();
+      audit.append({ at: 1, type: 'lease', licence: 'db', count: 1, scheduler: 's' });
+      await audit.settled();
+    },
+  })),
+  {
+    path: 'sysctl.rollback.json',
+    async use(directory) {
+      const tuner = new Tuner({ directory, root: temporaryDirectory('root') });
+      await tuner.rollback().catch((error: { code?: string }) => {
+        if (error.code !== 'state_damaged' && error.code !== 'rollback_missing') throw error;
+      });
+    },
+  },
+  {
+    path: 'cordoned',
+    async use(directory) {
+      const cordon = new Cordon(directory);
+      await cordon.set(true);
+      if (!cordon.get()) throw new Error('not cordoned');
+      await cordon.set(false);
+      if (cordon.get()) throw new Error('still cordoned');
+    },
+  },
+  {
+    path: 'probe',
+    async use(directory) {
+      await replaceFile(join(directory, 'probe'), 'x');
+    },
+  },
+  {
     path: 'acks.json',
     async use(directory) {
       const file = new NumberFile(join(directory, 'acks.json'), { fsync: false, onDamage: onDamaged });
       await file.set('one', 1);
     },
   },
-  ...['events.jsonl', 'events.jsonl.1'].map((path) => ({
+  ...['events.jsonl', 'events.jsonl.1', 'events-lasting.jsonl', 'events-lasting.jsonl.1'].map((path) => ({
     path,
     async use(directory: string) {
       const log = new EventLog({ directory, bootId: 'boot' });
@@ -55,8 +104,86 @@ for (const { path, use } of FILES)
       const directory = temporaryDirectory('odd');
       mkdirSync(dirname(join(directory, path)), { recursive: true });
       await make(join(directory, path));
+      prepareState({ state: directory, runtime: join(directory, 'run') });
       await t.notThrowsAsync(use(directory));
     });
+
+test('every file of the table is read here', (t) => {
+  const tested = new Set(FILES.flatMap(({ path }) => [path, path.split('/')[0] ?? '']));
+  const files = STATE_FILES.filter(({ in: where, holds }) => where === 'state' && holds === 'file');
+  t.deepEqual(
+    files.map(({ name }) => name).filter((name) => !tested.has(name)),
+    [],
+  );
+});
+
+for (const { name, make } of ODD_THINGS)
+  test(`${name} in the place of anything of the table is set aside and told`, async (t) => {
+    const root = temporaryDirectory('odd');
+    const directories = { state: join(root, 's'), runtime: join(root, 'r') };
+    for (const directory of Object.values(directories)) mkdirSync(directory);
+    for (const one of STATE_FILES) await make(join(directories[one.in], one.name));
+    writeFileSync(join(directories.state, 'licences.json.1-x.tmp'), 'cut short');
+    const damaged = prepareState(directories);
+    for (const one of STATE_FILES) {
+      const path = join(directories[one.in], one.name);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (one.holds === 'directory') t.true(found?.isDirectory(), path);
+      else t.true(found === undefined || found.isFile(), path);
+      const told = damaged.some((each) => each.path === path);
+      t.is(told, existsSync(`${path}.damaged`) || isLink(`${path}.damaged`), path);
+    }
+    t.true(damaged.length > 0);
+    t.deepEqual(
+      readdirSync(directories.state).filter((file) => file.endsWith('.tmp')),
+      [],
+    );
+    t.deepEqual(prepareState(directories), []);
+  });
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+test('what can be neither opened nor moved keeps nobody from the rest', (t) => {
+  const root = temporaryDirectory('fixed');
+  const directories = { state: join(root, 's'), runtime: join(root, 'r') };
+  prepareState(directories);
+  const path = join(directories.state, 'licences.json');
+  mkdirSync(path);
+  // Its directory takes no change.
+  const chattr = (flag: string) => spawnSync('chattr', [flag, directories.state]).status;
+  if (chattr('+i') !== 0) return void t.log('this file system has no immutable files');
+  try {
+    const damaged = prepareState(directories);
+    t.true(damaged.some((each) => each.path === path && /cannot be moved/.test(each.problem)));
+  } finally {
+    chattr('-i');
+  }
+});
+
+test('what a later version has written beside leases and what was learned stays', async (t) => {
+  const directory = temporaryDirectory('later');
+  const deadline = { bootId: 'boot', boot: 1000 + HOUR, wall: 1000 + HOUR, ttl: HOUR };
+  const lease = { licence: 'db', scheduler: 's', count: 3, deadline, later: 1 };
+  const kept = (name: string): unknown => JSON.parse(readFileSync(join(directory, name), 'utf8'));
+  const write = (name: string, value: object): void => writeFileSync(join(directory, name), JSON.stringify(value));
+  write('licences.json', { version: 2, leases: [lease], later: { a: 1 } });
+  write('prediction.json', { version: 2, shapes: [], later: [2] });
+  write('overhead.json', { version: 2, sizes: [], later: 'x' });
+  const found = licences(directory);
+  await found.load();
+  await found.lease('db', 'other', 1, HOUR);
+  t.like(kept('licences.json'), { later: { a: 1 } });
+  for (const [name, file] of [
+    ['prediction.json', new Checkpoint(directory)],
+    ['overhead.json', new OverheadCheckpoint(directory)],
+  ] as const) {
+    const { record } = await file.load();
+    await file.save(record as never);
+    t.like(kept(name), name === 'prediction.json' ? { shapes: [], later: [2] } : { sizes: [], later: 'x' });
+  }
+});
 
 test('what a later version has written beside the numbers stays', async (t) => {
   const path = join(temporaryDirectory('numbers'), 'epochs.json');
