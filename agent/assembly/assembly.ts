@@ -1,6 +1,4 @@
 // Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { readMemInfo } from '../../linux/proc.js';
 import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
@@ -43,6 +41,7 @@ import { Subjects } from '../pressure/subjects.js';
 import { Relief } from '../relief.js';
 import { HOLDER_MEMORY, openRooms, ownRoot, type Rooms } from '../rooms.js';
 import { StateDisk } from '../state-disk.js';
+import { prepareLock, prepareState } from '../state-files.js';
 import { hasRecords } from '../workload/journal.js';
 import { Manager } from '../workload/manager.js';
 import type { Log } from '../workload/ports.js';
@@ -51,7 +50,7 @@ import { Reaper } from '../workload/reaper.js';
 import { parseDuration } from '../workload/units.js';
 import type { World } from '../workload/world.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
-import { type Ground, type Late, nothingYet } from './ground.js';
+import { type Ground, type Late, nothingYet, tellDamaged } from './ground.js';
 import { HostFollow } from './host-follow.js';
 import { installationId } from './installation.js';
 import { claimAlone, register, sharedPools } from './sole.js';
@@ -94,9 +93,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const startedAt = Date.now();
   const facts = await hostFacts();
   const { state, runtime } = config.paths;
-  await mkdir(state, { recursive: true, mode: 0o700 });
-  await mkdir(join(runtime, 'workloads'), { recursive: true, mode: 0o755 });
+  const oddLock = prepareLock({ state, runtime });
   const tenure = claimAlone(config, ownRoot(config, facts.cgroup?.mount ?? ''));
+  const damaged = [...oddLock, ...prepareState({ state, runtime })];
   if (!(await hasRecords(state))) requireFreePools(config.network, hostNetworks());
   const rooms = await openRooms(config, facts, log, async (root) =>
     register(tenure, await installationId(state, root, log)),
@@ -117,6 +116,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
   const ground: Ground = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
+  damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);

@@ -42,8 +42,10 @@ const FILES: readonly { readonly path: string; use(directory: string): Promise<u
   ...['licences.audit.jsonl', 'licences.audit.jsonl.1'].map((path) => ({
     path,
     async use(directory: string) {
-      const audit = new Audit(directory, (error) => {
-        throw error;
+      const audit = new Audit(directory, {
+        onError(error) {
+          throw error;
+        },
       });
       await audit.outstanding();
       audit.append({ at: 1, type: 'lease', licence: 'db', count: 1, scheduler: 's' });
