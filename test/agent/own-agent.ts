@@ -70,7 +70,10 @@ export class OwnAgent {
 
   /** Resolves once it is gone. */
   async kill(signal: NodeJS.Signals): Promise<void> {
-    const ended = this.#process === undefined ? undefined : once(this.#process, 'exit');
+    const child = this.#process;
+    // Of one that has ended no exit is told any more.
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
     this.signal(signal);
     await ended;
   }
