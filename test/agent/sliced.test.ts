@@ -61,12 +61,15 @@ async function longest(work: (count: () => void) => Promise<unknown>): Promise<{
     if (running) setImmediate(tick);
   };
   setImmediate(tick);
-  await work(() => {
-    all++;
-    now++;
-    most = Math.max(most, now);
-  });
-  running = false;
+  try {
+    await work(() => {
+      all++;
+      now++;
+      most = Math.max(most, now);
+    });
+  } finally {
+    running = false;
+  }
   return { most, all };
 }
 
@@ -141,6 +144,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
         },
         holder: { list: async () => [] },
         config: { paths: { runtime: '/nonexistent' }, network: { link_prefix: 'b' } },
+        installation: { id: '0a1b2c3d', others: () => [] },
         ...{ events: nothing, log: nothing },
       } as never,
       { has: () => true, known: () => ({ netns: new Set() }) as never, networks: () => [] },
