@@ -52,11 +52,16 @@ const host: readonly PanelRow[] = [
   graph('Usable drivers', 'Nodes on which a driver can run workloads; `berth node status` says why not.', 'short', [
     [sum('berth_driver_usable', HOST, 'driver'), '{{driver}}'],
   ]),
-  graph('Leaked and reaped objects', 'Orphans found, what may be of others and is left alone, and removals of orphans a second.', 'short', [
-    [sum('berth_leaked_objects', HOST, 'kind'), 'leaked: {{kind}}'],
-    [sum('berth_foreign_objects', HOST, 'kind, whose'), 'left alone: {{kind}} ({{whose}})'],
-    [rate('berth_reaped_objects_total', HOST, 'kind'), 'reaped a second: {{kind}}'],
-  ]),
+  graph(
+    'Leaked and reaped objects',
+    'Orphans found, what may be of others and is left alone, and removals of orphans a second.',
+    'short',
+    [
+      [sum('berth_leaked_objects', HOST, 'kind'), 'leaked: {{kind}}'],
+      [sum('berth_foreign_objects', HOST, 'kind, whose'), 'left alone: {{kind}} ({{whose}})'],
+      [rate('berth_reaped_objects_total', HOST, 'kind'), 'reaped a second: {{kind}}'],
+    ],
+  ),
   graph(
     'Cgroups that stay',
     'Ended ones that cannot be removed: look for processes in them. Dying ones are held by page cache and go with time.',
