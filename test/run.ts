@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Counts, firstFailure, type Outcome, runAva } from './runner/ava.js';
+import { type Counts, failedLines, type Outcome, runAva } from './runner/ava.js';
 import { TIERS, type Tier, tierOf } from './runner/tiers.js';
 import { type SecondTry, verdict } from './runner/verdict.js';
 
@@ -24,6 +24,8 @@ const skipped: string[] = [];
 const secondTries: SecondTry[] = [];
 const lines: string[] = [];
 const failures: string[] = [];
+/** A line each, for the end of the output: a reader may see no more of it. */
+const failed: string[] = [];
 /** The details of first tries. */
 const firstTries: string[] = [];
 for (const tier of TIERS) {
@@ -50,12 +52,13 @@ for (const tier of TIERS) {
 }
 const { counts, complaints, lines: twice } = verdict({ counts: total, skipped, secondTries }, strict);
 failures.push(...complaints);
+failed.push(...complaints);
 if (firstTries.length > 0) process.stdout.write(`\n== what failed in a first try\n${firstTries.join('\n\n')}\n`);
 // A reader who sees only the end of the output still sees what failed.
 if (failures.length > 0) process.stdout.write(`\n== what failed\n${failures.join('\n\n')}\n`);
 if (lines.length === 0) lines.push('no test matches');
 if (skipped.length > 0) lines.push(...skipped.map((name) => `skipped: ${name}`));
-lines.push(...twice);
+lines.push(...twice, ...failed.slice(0, 10).map((line) => `failed: ${line}`));
 process.stdout.write(
   `\n${lines.join('\n')}\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
 );
@@ -72,7 +75,7 @@ async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
   for (const file of mine) {
     let outcome = await runAva([file], tier);
     if (outcome.failed > 0) {
-      const reason = firstFailure(outcome.failures);
+      const reason = failedLines(outcome.failures)[0] ?? '';
       secondTries.push({ file, reason });
       firstTries.push(`${file}\n${outcome.failures}`);
       process.stdout.write(`\n${tier.name}: ${file} failed and is run again: ${reason}\n`);
@@ -87,7 +90,10 @@ async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
 }
 
 function told(outcome: Outcome): Counts {
-  if (outcome.failed > 0) failures.push(outcome.failures);
+  if (outcome.failed > 0) {
+    failures.push(outcome.failures);
+    failed.push(...failedLines(outcome.failures));
+  }
   skipped.push(...outcome.skippedTests);
   return outcome;
 }

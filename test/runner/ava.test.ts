@@ -1,5 +1,5 @@
 import test from 'ava';
-import { firstFailure, parseCounts, parseFailures, parseSkipped } from './ava.js';
+import { failedLines, parseCounts, parseFailures, parseSkipped } from './ava.js';
 
 const FAILED = `
   ✔ linux › epoll › what is ready is told once
@@ -42,8 +42,12 @@ test('skipped tests are read by their titles', (t) => {
   t.deepEqual(parseSkipped(FAILED), []);
 });
 
-test('the first failure is told in one line', (t) => {
-  t.is(firstFailure(parseFailures(FAILED)), 'linux › epoll › what is closed is told The line is closed');
-  t.is(firstFailure('  ✖ Timed out while running tests'), 'Timed out while running tests');
-  t.is(firstFailure(''), 'ava ended with an error and named no test');
+test('what failed is told in a line each', (t) => {
+  const two = FAILED.replace('  ─\n', '  ✘ [fail]: linux › timers › late\n  ─\n');
+  t.deepEqual(failedLines(parseFailures(two)), [
+    'linux › epoll › what is closed is told The line is closed',
+    'linux › timers › late',
+  ]);
+  t.deepEqual(failedLines('  ✖ Timed out while running tests'), ['Timed out while running tests']);
+  t.deepEqual(failedLines(''), ['ava ended with an error and named no test']);
 });

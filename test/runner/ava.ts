@@ -60,8 +60,8 @@ export function parseSkipped(text: string): string[] {
   return [...text.matchAll(/^\s*- \[skip\] (.*)$/gm)].map((match) => (match[1] ?? '').trim());
 }
 
-/** The first failure of a report in one line: the test, and what it said, without the mark. */
-export function firstFailure(failures: string): string {
-  const first = failures.split('\n').find((line) => line.trim() !== '');
-  return (first ?? 'ava ended with an error and named no test').replace(/^\s*[✘✖]\s*(\[fail\]: )?/, '').trim();
+/** What failed, a line each: the test, and what it said, without the mark. */
+export function failedLines(failures: string): string[] {
+  const marked = [...failures.matchAll(MARKED)].map(([line]) => line.replace(/^\s*[✘✖]\s*(\[fail\]: )?/, '').trim());
+  return marked.length > 0 ? marked : ['ava ended with an error and named no test'];
 }
