@@ -60,6 +60,8 @@ const specs = [
   },
   { id: 'room', tenant: 'globex', driver: 'external' },
 ];
+/** A link with the tag of another installation: berth counts it and leaves it alone. */
+const THEIRS = 'ip link add theirs type dummy && ip link set theirs alias berth:0badcafe:theirs';
 
 let s: Scenario;
 let prometheus: number;
@@ -67,7 +69,7 @@ let prometheus: number;
 test.before(async (t) => {
   t.timeout(15 * MINUTES);
   s = await openScenario('berth-metrics', CONFIG);
-  await s.host.ssh(PREPARE);
+  await s.host.ssh(`${PREPARE}\n${THEIRS}`);
   prometheus = await startPrometheus(s.target);
 });
 
@@ -126,6 +128,14 @@ test.serial(
     t.deepEqual(await query(prometheus, 'berth_workload_ksm_profit_bytes{workload!="twin"}'), [], 'not asked for');
   },
 );
+
+test.serial('a link of another installation is counted apart from the leaks, and stays', async (t) => {
+  t.timeout(5 * MINUTES);
+  // The sweep of each minute finds it.
+  t.is(await queryOne(prometheus, 'berth_foreign_objects{kind="link",whose="another"}', 3 * MINUTES), 1);
+  t.is(await queryOne(prometheus, 'berth_leaked_objects{kind="link"}'), 0);
+  t.regex(await sh(s.host, 'ip link show theirs'), /alias berth:0badcafe:theirs/);
+});
 
 test.serial('health, readiness, status as a document and as a page', async (t) => {
   t.timeout(3 * MINUTES);
