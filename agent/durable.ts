@@ -1,9 +1,10 @@
 // Small files of state: replaced as a whole, durable when the call resolves, set aside when they cannot be read. Errors of
 // the operating system carry operation, path and errno.
-import { constants, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import { readPlain } from './plain-file.js';
 
 export interface ReplaceOptions {
   /** Default 0600. */
@@ -91,20 +92,9 @@ export function isExhausted(error: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(codeOf(error) ?? '');
 }
 
-/**
- * The text of a plain file. Whatever else has its name (a directory, a FIFO, a socket, a file far too large) is an error at
- * once: opening a FIFO does not wait for a writer.
- */
+/** The text of a plain file; whatever else has its name (a directory, a FIFO, a socket, a file far too large) is an error at once. */
 export async function readState(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const found = await file.stat();
-    if (!found.isFile()) throw new Error(`${path} is not a plain file`);
-    if (found.size > MOST_BYTES) throw new Error(`${path} has ${found.size} bytes, more than any file of state`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
+  return (await readPlain(path, MOST_BYTES)).toString('utf8');
 }
 
 /** Out of the way, under a name that nothing reads. False: it cannot be moved, and is left where it is. */

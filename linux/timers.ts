@@ -82,15 +82,35 @@ export function pause(ms: number, { signal, ref = true }: PauseOptions = {}): Pr
 }
 
 export interface TimeLimit {
-  /** Aborts with a TimeoutError. */
+  /** Aborts with a TimeoutError, or whatever `tooLate` gives. */
   readonly signal: AbortSignal;
   /** Gives the timer back; the signal does not abort any more. */
   done(): void;
 }
 
+export interface TimeLimitOptions {
+  /** Aborts the limit too, with its own reason. */
+  readonly within?: AbortSignal | undefined;
+  readonly tooLate?: () => Error;
+}
+
 /** For AbortSignal.timeout, which aborts at once above 2^31-1 ms and throws above 2^32-1. */
-export function timeLimit(ms: number): TimeLimit {
-  const late = new AbortController();
-  const timer = after(ms, () => late.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError'))).unref();
-  return { signal: late.signal, done: () => timer.cancel() };
+export function timeLimit(ms: number, { within, tooLate }: TimeLimitOptions = {}): TimeLimit {
+  const end = new AbortController();
+  const late = (): Error => tooLate?.() ?? new DOMException(`not done within ${ms} ms`, 'TimeoutError');
+  const done = (): void => {
+    timer.cancel();
+    within?.removeEventListener('abort', abort);
+  };
+  const abort = (): void => {
+    done();
+    end.abort(within?.reason);
+  };
+  const timer = after(ms, () => {
+    done();
+    end.abort(late());
+  }).unref();
+  if (within?.aborted === true) abort();
+  else within?.addEventListener('abort', abort, { once: true });
+  return { signal: end.signal, done };
 }

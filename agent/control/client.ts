@@ -2,8 +2,10 @@
 import { createConnection } from 'node:net';
 import { WebSocket } from 'ws';
 import { codeOf } from '../../linux/errors.js';
+import { timeLimit } from '../../linux/timers.js';
 import { BerthError } from '../errors.js';
 import { type Client, clientOver } from './client-session.js';
+import { messageOf, opened } from './handshake.js';
 import { PROTOCOL } from './rpc.js';
 
 export type { Client, EventsOptions } from './client-session.js';
@@ -30,25 +32,20 @@ export async function connect(target: string, options: ConnectOptions = {}): Pro
   options.signal?.throwIfAborted();
   const socket = open(target, options);
   const client = clientOver(socket, target, options.patient);
-  let abort: (() => void) | undefined;
+  let refused: BerthError | undefined;
+  socket.once('unexpected-response', (_request, response) => {
+    refused = refusalOf(target, response.statusCode ?? 0);
+    response.resume();
+    socket.terminate();
+  });
+  const limit = timeLimit(HANDSHAKE_MS, { within: options.signal, tooLate: () => silenceOf(target) });
   try {
-    await new Promise<void>((resolve, reject) => {
-      // Stays: terminating a socket that is still connecting emits an error, too.
-      socket.on('error', (error) => reject(failureOf(target, error)));
-      socket.once('open', resolve);
-      socket.once('unexpected-response', (_request, response) => {
-        response.resume();
-        reject(refusalOf(target, response.statusCode ?? 0));
-        socket.terminate();
-      });
-      abort = () => {
-        reject(options.signal?.reason);
-        socket.terminate();
-      };
-      options.signal?.addEventListener('abort', abort, { once: true });
-    });
+    await opened(socket, limit.signal);
+  } catch (error) {
+    if (limit.signal.aborted) throw limit.signal.reason;
+    throw refused ?? failureOf(target, error);
   } finally {
-    if (abort !== undefined) options.signal?.removeEventListener('abort', abort);
+    limit.done();
   }
   return client;
 }
@@ -58,7 +55,6 @@ function open(target: string, options: ConnectOptions): WebSocket {
   const common = {
     perMessageDeflate: false,
     maxPayload: MAX_REPLY,
-    handshakeTimeout: HANDSHAKE_MS,
     ...(options.token === undefined ? {} : { headers: { Authorization: `Bearer ${options.token}` } }),
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   };
@@ -72,7 +68,13 @@ function open(target: string, options: ConnectOptions): WebSocket {
   return new WebSocket(target, PROTOCOL, common);
 }
 
-function failureOf(target: string, error: Error): BerthError {
+function silenceOf(target: string): BerthError {
+  return new BerthError('cannot_connect', `cannot connect to ${target}: no handshake within ${HANDSHAKE_MS / 1000} s`, {
+    data: { address: target, errno: 'ETIMEDOUT' },
+  });
+}
+
+function failureOf(target: string, error: unknown): BerthError {
   const code = codeOf(error);
   const options = { cause: error, data: { address: target, errno: code ?? null } };
   if (code === 'EACCES' || code === 'EPERM')
@@ -80,11 +82,7 @@ function failureOf(target: string, error: Error): BerthError {
       ...options,
       hint: 'Run as root, or as a member of the group of the socket.',
     });
-  return new BerthError(
-    'cannot_connect',
-    `cannot connect to ${target}: ${error.message || (code ?? 'failed')}`,
-    options,
-  );
+  return new BerthError('cannot_connect', `cannot connect to ${target}: ${messageOf(error)}`, options);
 }
 
 function refusalOf(target: string, status: number): BerthError {

@@ -1,6 +1,7 @@
 // What each method does, for the generated documents. Beside the contract and not in it: the command loads methods.ts
 // at every start and has no use for prose.
 import type { ErrorCode } from '../errors.js';
+import { LIMITS } from './limits.js';
 import type { MethodName } from './methods.js';
 
 export interface MethodDescription {
@@ -237,5 +238,6 @@ export const CLOSE_CODES: readonly { readonly code: number; readonly meaning: st
   { code: 1009, meaning: 'a message above the limit' },
   { code: 1013, meaning: 'a slow reader; connect again and subscribe from the last cursor' },
   { code: 4001, meaning: 'a newer epoch of this scheduler has connected' },
-  { code: 4002, meaning: 'no answer to three pings' },
+  { code: 4002, meaning: 'nothing was heard for three pings' },
+  { code: 4003, meaning: `a dialled scheduler did not say \`session.hello\` within ${LIMITS.helloMs / 1000} s` },
 ];

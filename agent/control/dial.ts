@@ -1,12 +1,18 @@
 // One scheduler: dials it, serves it, dials again. The agent opens the connection (nodes live behind NAT and firewalls)
 // and then answers: the scheduler speaks first, with session.hello.
-import { readFile } from 'node:fs/promises';
+import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { after, timeLimit } from '../../linux/timers.js';
 import type { Config } from '../config/schema.js';
-import { reportOf } from '../errors.js';
+import { BerthError } from '../errors.js';
+import { Joined } from '../joined.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
+import { type Credentials, readCredentials } from './credentials.js';
 import type { EventLog } from './event-log.js';
+import { messageOf, opened } from './handshake.js';
+import { CLOSE, type Limits } from './limits.js';
+import { orAbort } from './or-abort.js';
 import { PROTOCOL } from './rpc.js';
 import type { Session } from './session.js';
 import type { SchedulerStatus } from './stats.js';
@@ -18,7 +24,9 @@ export interface DialOptions {
   readonly scheduler: SchedulerConfig;
   readonly node: { readonly name: string; readonly version: string };
   readonly heartbeatMs: number;
-  readonly maxPayload: number;
+  readonly limits: Pick<Limits, 'messageBytes' | 'dialMs' | 'helloMs'>;
+  /** See lookup.ts. */
+  readonly lookup: LookupFunction;
   readonly backoff?: BackoffOptions;
   readonly events: EventLog;
   /** Starts a session on an open socket. */
@@ -32,13 +40,12 @@ export interface DialLog {
   warn(fields: object, message: string): void;
 }
 
-const HANDSHAKE_MS = 10_000;
-
 export class Dialer {
   readonly #options: DialOptions;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
   readonly #running: Promise<void>;
+  readonly #reading = new Joined<Credentials>();
   #session: Session | undefined;
   #socket: WebSocket | undefined;
   #connections = 0;
@@ -85,11 +92,9 @@ export class Dialer {
     while (!signal.aborted) {
       const connections = this.#connections;
       try {
-        const credentials = await readCredentials(scheduler);
-        signal.throwIfAborted();
-        this.#lastError = await this.#connection(credentials);
+        this.#lastError = await this.#connection(signal);
       } catch (error) {
-        this.#lastError = reportOf(error).message;
+        this.#lastError = messageOf(error);
       }
       if (signal.aborted) return;
       const livedMs = this.#connections === connections ? 0 : performance.now() - this.#openedAt;
@@ -99,38 +104,49 @@ export class Dialer {
     }
   }
 
-  /** Resolves with the reason when an open connection has ended; rejects when it never opened. */
-  #connection({ token, ...tls }: Credentials): Promise<string> {
-    const { scheduler, node, maxPayload } = this.#options;
+  /** Resolves with the reason when an open connection has ended; rejects when it never opened, and with the reason of `stop`. */
+  async #connection(stop: AbortSignal): Promise<string> {
+    const { scheduler, limits } = this.#options;
+    const tooLate = () => new BerthError('deadline_exceeded', `not connected within ${limits.dialMs} ms`);
+    const limit = timeLimit(limits.dialMs, { within: stop, tooLate });
+    try {
+      const credentials = await orAbort(
+        this.#reading.run(scheduler.id, () => readCredentials(scheduler)),
+        limit.signal,
+      );
+      const socket = this.#dial(credentials);
+      // Within the event itself: the scheduler's hello may be in the same packet as the end of the handshake.
+      const ended = new Promise<string>((resolve) => socket.once('open', () => resolve(this.#serve(socket))));
+      await opened(socket, limit.signal);
+      limit.done();
+      return await ended;
+    } finally {
+      limit.done();
+      this.#socket = undefined;
+    }
+  }
+
+  #dial({ token, ...tls }: Credentials): WebSocket {
+    const { scheduler, node, limits, lookup } = this.#options;
+    const headers = {
+      'X-Berth-Node': node.name,
+      'X-Berth-Version': node.version,
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+    };
     const socket = new WebSocket(scheduler.url, PROTOCOL, {
       perMessageDeflate: false,
-      maxPayload,
-      handshakeTimeout: HANDSHAKE_MS,
-      headers: {
-        'X-Berth-Node': node.name,
-        'X-Berth-Version': node.version,
-        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-      },
+      maxPayload: limits.messageBytes,
+      headers,
+      lookup,
       ...tls,
     });
     this.#socket = socket;
-    return new Promise((resolve, reject) => {
-      socket.on('error', reject);
-      // Within this very event: the scheduler's hello may be in the same packet as the end of the handshake.
-      socket.once('open', () => {
-        const hangUp = this.#opened(socket);
-        socket.once('close', (code, text) => {
-          const reason = text.length === 0 ? `closed with code ${code}` : `${text} (code ${code})`;
-          hangUp(reason);
-          resolve(reason);
-        });
-      });
-    });
+    return socket;
   }
 
-  /** Serves an open socket; returns what to call when it has closed. */
-  #opened(socket: WebSocket): (reason: string) => void {
-    const { scheduler, events, log, now } = this.#options;
+  /** Serves an open socket; resolves with the reason when it has closed. */
+  #serve(socket: WebSocket): Promise<string> {
+    const { scheduler, events, heartbeatMs, limits, log, now } = this.#options;
     const session = this.#options.serve(socket);
     this.#connections++;
     this.#session = session;
@@ -138,36 +154,26 @@ export class Dialer {
     this.#since = now();
     log.info({ scheduler: scheduler.id, url: scheduler.url }, 'scheduler connected');
     events.append({ type: 'scheduler.connected', data: { scheduler: scheduler.id } });
-    const unwatch = watchPeer(socket, session, this.#options.heartbeatMs);
-    return (reason) => {
-      unwatch();
-      this.#session = undefined;
-      this.#since = now();
-      events.append({ type: 'scheduler.disconnected', data: { scheduler: scheduler.id, reason } });
-    };
+    const unwatch = watchPeer(socket, session, heartbeatMs);
+    const hello = after(limits.helloMs, () => {
+      if (!session.greeted) session.close(CLOSE.noHello, 'no_hello', `no session.hello within ${limits.helloMs} ms`);
+    });
+    let broken: string | undefined;
+    socket.on('error', ({ message }) => {
+      broken ??= message;
+    });
+    return new Promise((resolve) => {
+      // Not before: the socket is closed some time after an error, when the next one might be open already.
+      socket.once('close', (code, text) => {
+        const said = broken ?? session.closing ?? text.toString();
+        const reason = said === '' ? `closed with code ${code}` : `${said} (code ${code})`;
+        hello.cancel();
+        unwatch();
+        this.#session = undefined;
+        this.#since = now();
+        events.append({ type: 'scheduler.disconnected', data: { scheduler: scheduler.id, reason } });
+        resolve(reason);
+      });
+    });
   }
-}
-
-interface Credentials {
-  readonly token?: string;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
-
-/** Read again for every connection, so that rotated tokens and certificates are taken up. Throws errors of node:fs. */
-async function readCredentials(scheduler: SchedulerConfig): Promise<Credentials> {
-  const read = async (path: string | undefined) => (path === undefined ? undefined : await readFile(path, 'utf8'));
-  const [token, ca, cert, key] = await Promise.all([
-    read(scheduler.token_file),
-    read(scheduler.ca_file),
-    read(scheduler.cert_file),
-    read(scheduler.key_file),
-  ]);
-  return {
-    ...(token === undefined ? {} : { token: token.trim() }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
 }

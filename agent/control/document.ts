@@ -160,8 +160,8 @@ Generated from \`agent/control/methods.ts\`; do not edit. Machine-readable: [pro
 JSON-RPC 2.0 over websocket, subprotocol \`${PROTOCOL}\`, text messages, no compression, no batches, parameters by name.
 The agent serves it on its local socket, and dials every \`[[control.scheduler]]\`, naming itself in the headers
 \`X-Berth-Node\` and \`X-Berth-Version\` with \`Authorization: Bearer\` from \`token_file\`. On a dialled connection the
-scheduler speaks first, with \`session.hello\`. The agent pings every peer each \`control.heartbeat\`, and hangs up after
-three pings without an answer.
+scheduler speaks first, with \`session.hello\`. The agent pings every peer each \`control.heartbeat\`. It hangs up if nothing is
+heard for three pings, and if no ping is answered for six: a peer that sends and does not read is a slow reader.
 
 ## Limits of one connection
 
@@ -173,6 +173,7 @@ three pings without an answer.
 | result | ${LIMITS.replyBytes} bytes, else \`reply_too_large\` |
 | error | ${ERROR_BYTES} bytes: it names the first ${MOST_PROBLEMS} wrong fields, and how many there are as \`count\` |
 | connections to the local socket | ${LIMITS.connections}, each a session within ${LIMITS.handshakeMs / 1000} s |
+| dialled connection to a scheduler | open within ${LIMITS.dialMs / 1000} s, \`session.hello\` within ${LIMITS.helloMs / 1000} s more |
 | requests in flight | ${LIMITS.requestsInFlight} |
 | requests a second | ${LIMITS.requestsPerSecond} |
 | unread replies | ${LIMITS.bufferedBytes} bytes, then the connection is closed |

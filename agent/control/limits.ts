@@ -11,6 +11,10 @@ export interface Limits {
   readonly connections: number;
   /** Milliseconds that a connection may take to become a session. */
   readonly handshakeMs: number;
+  /** Milliseconds that a dial may take, from the first credential file to the end of the websocket handshake. */
+  readonly dialMs: number;
+  /** Milliseconds in which a scheduler that was dialled says `session.hello`. */
+  readonly helloMs: number;
   /** Bytes not yet taken by the peer, above which one more reply finds a slow reader, and disconnects it. */
   readonly bufferedBytes: number;
   /** Bytes not yet taken, above which events wait in the log instead; who falls out of the log is disconnected. */
@@ -24,6 +28,8 @@ export const LIMITS: Limits = {
   requestsPerSecond: 500,
   connections: 256,
   handshakeMs: 5000,
+  dialMs: 10_000,
+  helloMs: 10_000,
   bufferedBytes: 4 << 20,
   eventBytes: 256 << 10,
 };
@@ -37,6 +43,7 @@ export const CLOSE = {
   tryAgainLater: 1013,
   staleEpoch: 4001,
   dead: 4002,
+  noHello: 4003,
 } as const;
 
 /** `rate` tokens a second, a second's worth at most. Times in milliseconds of any one clock. */

@@ -1,4 +1,5 @@
 // The control room as a whole: the local socket and the schedulers, on one service and one event log.
+import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import type { WebSocket } from 'ws';
 import type { Config } from '../config/schema.js';
@@ -11,6 +12,7 @@ import { Dialer, type DialLog } from './dial.js';
 import type { EventLog } from './event-log.js';
 import { LIMITS, type Limits } from './limits.js';
 import { listenLocal } from './local-socket.js';
+import { sharedLookup } from './lookup.js';
 import { NumberFile } from './number-file.js';
 import type { Session, SessionHost } from './session.js';
 import { type ControlStats, Counters } from './stats.js';
@@ -34,6 +36,8 @@ export interface ControlOptions {
   readonly refusal?: SessionHost['refusal'];
   readonly limits?: Partial<Limits>;
   readonly backoff?: BackoffOptions;
+  /** Default: of the system. */
+  readonly lookup?: LookupFunction;
   /** Unix ms. */
   readonly now?: () => number;
 }
@@ -90,13 +94,15 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     handshakeMs: limits.handshakeMs,
     onConnection: (socket) => watchPeer(socket, accept(socket, { kind: 'local' }), heartbeatMs),
   });
+  const lookup = options.lookup ?? sharedLookup();
   const dialers = config.control.scheduler.map(
     (scheduler) =>
       new Dialer({
         scheduler,
         node,
         heartbeatMs,
-        maxPayload: limits.messageBytes,
+        limits,
+        lookup,
         ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
         events,
         serve: (socket) => accept(socket, { kind: 'scheduler', id: scheduler.id, scopes: scheduler.scopes }),

@@ -59,6 +59,7 @@ export class Session {
   #inFlight = 0;
   #open = true;
   #draining: Deferred | undefined;
+  #closing: string | undefined;
 
   constructor(host: SessionHost, transport: Transport, peer: Peer) {
     this.#host = host;
@@ -73,6 +74,16 @@ export class Session {
 
   get peer(): Peer {
     return this.#peer;
+  }
+
+  /** It may act: on the local socket from the start, else since its session.hello. */
+  get greeted(): boolean {
+    return this.#grant !== undefined;
+  }
+
+  /** Why this side has ended it; undefined: it has not, or says nothing of it. */
+  get closing(): string | undefined {
+    return this.#closing;
   }
 
   /** One message from the peer. Never throws. */
@@ -108,6 +119,7 @@ export class Session {
 
   close(code: number, reason: CloseReason, text: string): void {
     if (!this.#open) return;
+    if (text !== '') this.#closing = text;
     this.#host.counters.close(reason);
     this.ended();
     this.#transport.close(code, text);

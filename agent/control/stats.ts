@@ -2,7 +2,15 @@
 import type { ErrorCode } from '../errors.js';
 import type { MethodName } from './methods.js';
 
-export type CloseReason = 'peer' | 'slow_reader' | 'message_too_large' | 'stale_epoch' | 'stopping' | 'dead' | 'error';
+export type CloseReason =
+  | 'peer'
+  | 'slow_reader'
+  | 'message_too_large'
+  | 'stale_epoch'
+  | 'stopping'
+  | 'dead'
+  | 'no_hello'
+  | 'error';
 
 export interface SchedulerStatus {
   readonly id: string;

@@ -43,17 +43,19 @@ export function serve(host: SessionHost, socket: WebSocket, peer: Peer): Session
   return session;
 }
 
-/** Pings the peer, and hangs up when it does not answer: a half-open connection ends. Returns the way to stop it. */
+/** Pings the peer, and hangs up when it is gone or does not read: a half-open connection ends. Returns the way to stop it. */
 export function watchPeer(socket: WebSocket, session: Session, intervalMs: number): () => void {
   const peer = {
     ping: () => socket.ping(),
-    dead: () => {
-      session.close(CLOSE.dead, 'dead', 'no answer to three pings');
+    lost: (how: 'silent' | 'deaf') => {
+      if (how === 'silent') session.close(CLOSE.dead, 'dead', 'nothing was heard for three pings');
+      else session.close(CLOSE.tryAgainLater, 'slow_reader', 'slow reader: no ping was answered for six');
       socket.terminate();
     },
   };
   const heartbeat = new Heartbeat(peer, intervalMs);
-  for (const sound of ['pong', 'ping', 'message'] as const) socket.on(sound, () => heartbeat.heard());
+  for (const sound of ['ping', 'message'] as const) socket.on(sound, () => heartbeat.heard());
+  socket.on('pong', () => heartbeat.answered());
   socket.once('close', () => heartbeat.stop());
   return () => heartbeat.stop();
 }

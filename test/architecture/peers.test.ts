@@ -19,8 +19,9 @@ const ENDS: Readonly<Record<string, string>> = {
   'systemd/holder/launch.ts': 'a deadline and the signal; test/systemd/launch.test.ts',
   'systemd/deb/build.ts': 'run by a person',
   'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
-  'agent/control/dial.ts': 'deadline of the handshake, then heartbeats; test/agent/control/dial.test.ts',
-  'agent/control/client.ts': 'the signal of the command',
+  'agent/control/dial.ts':
+    'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
+  'agent/control/client.ts': 'a deadline for the handshake, then the signal of the command',
   'agent/host/inventory.ts': 'a deadline and the signal; test/agent/host/inventory.test.ts',
   'cgroups/slow-writes.ts': 'the kernel; the caller goes on by its signal',
   'cgroups/signals/poller.ts': 'nobody waits for it',

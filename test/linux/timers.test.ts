@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import test from 'ava';
 import { after, every, LONGEST_MS, pause, timeLimit } from '../../linux/timers.js';
 
@@ -88,4 +89,23 @@ test.serial('a time limit aborts when it is over, unless it was given back', (t)
   clock.advance(HOUR);
   t.is(limits[0]?.signal.reason.name, 'TimeoutError');
   t.false(limits[1]?.signal.aborted);
+});
+
+test.serial('a time limit ends with the signal that it is within, and leaves no listener on it', (t) => {
+  const clock = fakeTimers(t);
+  const stop = new AbortController();
+  const listeners = () => getEventListeners(stop.signal, 'abort').length;
+  const tooLate = () => new Error('too late');
+  const [late, done, stopped] = [1, 2, 3].map((hours) => timeLimit(hours * HOUR, { within: stop.signal, tooLate }));
+  t.is(listeners(), 3);
+  clock.advance(HOUR);
+  t.is(late?.signal.reason.message, 'too late');
+  done?.done();
+  t.is(listeners(), 1);
+  stop.abort(new Error('stopped'));
+  t.is(stopped?.signal.reason.message, 'stopped');
+  t.is(late?.signal.reason.message, 'too late');
+  t.false(done?.signal.aborted);
+  t.is(timeLimit(HOUR, { within: stop.signal }).signal.reason.message, 'stopped');
+  t.is(clock.waiting.size, 0);
 });

@@ -18,7 +18,7 @@ export interface Harness {
   connect(options?: ConnectOptions): Promise<Client>;
 }
 
-export interface HarnessOptions extends Partial<Pick<ControlOptions, 'limits' | 'backoff' | 'now'>> {
+export interface HarnessOptions extends Partial<Pick<ControlOptions, 'limits' | 'backoff' | 'lookup' | 'now'>> {
   readonly schedulers?: readonly Record<string, unknown>[];
   readonly log?: Partial<EventLogOptions>;
   readonly heartbeat?: string;
@@ -44,7 +44,7 @@ export async function startHarness(t: ExecutionContext, options: HarnessOptions 
       ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
     },
   });
-  const { limits, backoff, now } = options;
+  const { limits, backoff, lookup, now } = options;
   const control = await startControl({
     service,
     events,
@@ -53,6 +53,7 @@ export async function startHarness(t: ExecutionContext, options: HarnessOptions 
     node: { name: 'node-1', version: '0.1.0' },
     ...(limits === undefined ? {} : { limits }),
     ...(backoff === undefined ? {} : { backoff }),
+    ...(lookup === undefined ? {} : { lookup }),
     ...(now === undefined ? {} : { now }),
   });
   const clients: Client[] = [];

@@ -105,18 +105,37 @@ test('a bucket holds one second, whatever the clock does', (t) => {
   t.is(bucket.take(1_000_000), 500);
 });
 
-test('a peer that answers lives; one that is silent for three pings is dead, once', async (t) => {
+test('a peer that answers lives; one that is silent for three pings is lost, once', async (t) => {
   let pings = 0;
-  await new Promise<void>((resolve) => {
+  const how = await new Promise<string>((resolve) => {
     const lively: Heartbeat = new Heartbeat(
       {
         ping: () => {
-          if (++pings < 10) lively.heard();
+          if (++pings < 10) lively.answered();
         },
-        dead: resolve,
+        lost: resolve,
       },
       1,
     );
   });
+  t.is(how, 'silent');
   t.is(pings, 12);
+});
+
+test('a peer that sends and answers no ping is lost after six', async (t) => {
+  let pings = 0;
+  const how = await new Promise<string>((resolve) => {
+    const talking: Heartbeat = new Heartbeat(
+      {
+        ping: () => {
+          if (++pings < 10) talking.answered();
+          else talking.heard();
+        },
+        lost: resolve,
+      },
+      1,
+    );
+  });
+  t.is(how, 'deaf');
+  t.is(pings, 15);
 });
