@@ -29,6 +29,14 @@ export type Workloads = Pick<Manager, 'has' | 'known' | 'networks'>;
 /** Kept for good, and no leak of this installation: `another` has it, or nobody says whose it is. */
 export type Apart = 'another' | 'unknown';
 
+/** Asked once for all that is judged: to make the set of namespaces takes a look at every record. */
+interface Known {
+  readonly others: readonly OtherInstallation[];
+  /** Those that workloads have. */
+  readonly netns: ReadonlySet<string>;
+  readonly now: boolean;
+}
+
 const APART: Readonly<Partial<Record<Kept, Apart>>> = { foreign: 'another', unclear: 'unknown' };
 
 export class Reaper {
@@ -84,12 +92,12 @@ export class Reaper {
   /** What a sweep that skips the guard age would do now, and what the guard age still spares. Changes nothing. */
   async plan(): Promise<readonly CleanupStep[]> {
     const found = await findStrays(this.#world, this.#workloads);
-    const others = this.#world.installation.others();
+    const judged = { others: this.#world.installation.others(), netns: this.#workloads.known().netns };
     return found.flatMap((stray) => {
       const { kind, name, installation } = stray;
-      const verdict = this.#judge(stray, others, true);
+      const verdict = this.#judge(stray, { ...judged, now: true });
       if (verdict.action === 'keep' && verdict.reason === 'recorded') return [];
-      const alone = this.#judge(stray, others, false);
+      const alone = this.#judge(stray, { ...judged, now: false });
       const spared =
         verdict.action === 'remove' && alone.action === 'keep' ? `; without this command ${alone.why}` : '';
       return [{ kind, name, installation, action: verdict.action, why: `${verdict.why}${spared}` }];
@@ -104,9 +112,14 @@ export class Reaper {
     const removed: string[] = [];
     const left: Orphan[] = [];
     const apart: { readonly kind: StrayKind; readonly whose: Apart }[] = [];
+    let { netns } = this.#workloads.known();
     for await (const stray of sliced(found)) {
-      // The removals before it took their time, in which a workload of this very name may have come.
-      const verdict = this.#judge(stray, others, now);
+      let verdict = this.#judge(stray, { others, netns, now });
+      if (verdict.action === 'remove' && stray.kind === 'netns') {
+        // What came before took its time, in which a workload may have come to have this very namespace.
+        netns = this.#workloads.known().netns;
+        verdict = this.#judge(stray, { others, netns, now });
+      }
       if (verdict.action === 'remove' && signal?.aborted !== true && (await this.#remove(stray))) {
         removed.push(keyOf(stray));
         continue;
@@ -129,11 +142,11 @@ export class Reaper {
     for (const key of present) if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, at);
   }
 
-  #judge(stray: Stray, others: readonly OtherInstallation[], now: boolean): Verdict {
+  #judge(stray: Stray, { others, netns, now }: Known): Verdict {
     const { id, kind, name } = stray;
     const since = this.#firstSeen.get(keyOf(stray));
     // The netns of a settled workload is none of its sandbox any more.
-    const recorded = kind === 'netns' ? this.#workloads.known().netns.has(name) : this.#workloads.has(id);
+    const recorded = kind === 'netns' ? netns.has(name) : this.#workloads.has(id);
     const ageMs = since === undefined ? 0 : performance.now() - since;
     const rules = { ours: this.#world.installation.id, others, guardMs: this.#guardMs, now };
     return judge({ ...stray, recorded, ageMs }, rules);

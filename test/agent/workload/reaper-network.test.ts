@@ -82,3 +82,31 @@ test('what a new workload of the same name has made meanwhile is no orphan any m
   await until(state('running', 'web-2'));
   t.true(host.netns.has('berth-web-2'));
 });
+
+test('the records are looked through once for a sweep and once for a removal, however many strays there are', async (t) => {
+  const RECORDS = 1000;
+  const { host, world } = newLife();
+  const mine = new Set(Array.from({ length: RECORDS }, (_, at) => `berth-w${at}`));
+  let looks = 0;
+  const records = {
+    has: () => false,
+    networks: () => [],
+    known: () => {
+      looks++;
+      return { ...{ ids: new Set<string>(), addresses: new Set<string>(), links: new Set<string>() }, netns: mine };
+    },
+  };
+  for (const name of mine) host.netns.add(name);
+  for (let at = 0; at < 100; at++) host.netns.add(`berth-stray-${at}`);
+  const reaper = new Reaper(world, records, 300_000);
+  await reaper.sweep({ now: false });
+  t.is(reaper.counts().netns, 100, 'too young to be removed');
+  t.true(looks <= 2, `${looks} looks at ${RECORDS} records`);
+  looks = 0;
+  await reaper.plan();
+  t.true(looks <= 2, `${looks} looks for a plan`);
+  looks = 0;
+  for (let at = 1; at < 100; at++) host.heldNetns.set(`berth-stray-${at}`, 'process 7 is in it');
+  t.deepEqual(await reaper.sweep({ now: true }), ['netns berth-stray-0']);
+  t.is(looks, 3, 'once more right before the removal');
+});
