@@ -4,12 +4,12 @@ import { join, relative } from 'node:path';
 import { sumKsm } from '../linux/ksm.js';
 import type { Conditions } from './conditions.js';
 import type { Cordon } from './cordon.js';
-import type { AuditEntry } from './density/audit.js';
+import type { AuditFilter, PlacedEntry } from './density/audit.js';
 import type { Governor } from './density/governor/governor.js';
 import { licenceViews } from './density/licence-views.js';
 import type { PredictionView } from './density/prediction/live.js';
 import type { ReservationView } from './density/reservations.js';
-import type { TenantAdmin, TenantView } from './density/tenant-admin.js';
+import type { TenantAdmin, TenantFilter, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting, Tuner } from './density/tuner.js';
 import type { Foreign } from './discovery/foreign.js';
@@ -138,7 +138,7 @@ export class Agent implements AgentService {
     return this.#parts.manager.capacity();
   }
 
-  top(): TopDocument {
+  top(filter: ListFilter): TopDocument {
     const { manager, governor } = this.#parts;
     const samples = this.#parts.samples();
     const waiting = governor.allWaiting();
@@ -148,7 +148,7 @@ export class Agent implements AgentService {
       node: { name: this.#name(), ready: this.#ready(), cordoned: manager.cordoned },
       host: samples.host(),
       starts: governor.status(),
-      workloads: manager.records().map((record) => topRow(record, samples, waiting.get(record.id))),
+      workloads: listed(manager.records(), filter).map((record) => topRow(record, samples, waiting.get(record.id))),
     };
   }
 
@@ -173,8 +173,8 @@ export class Agent implements AgentService {
     return spec?.tenant ?? (tenants.known(name) || ledger.tenantInUse(name) ? name : undefined);
   }
 
-  tenants(): readonly TenantView[] {
-    return this.#parts.tenants.list();
+  tenants(filter: TenantFilter): readonly TenantView[] {
+    return this.#parts.tenants.list(filter);
   }
 
   async setTenant(
@@ -211,8 +211,8 @@ export class Agent implements AgentService {
     return licenceViews(density, name)[0] as LicenceView;
   }
 
-  licenceAudit(since: number): Promise<readonly AuditEntry[]> {
-    return this.#parts.world.density.audit.read(since);
+  licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]> {
+    return this.#parts.world.density.audit.find(filter);
   }
 
   async tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]> {

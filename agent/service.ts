@@ -1,5 +1,5 @@
 // What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
-import type { AuditEntry } from './density/audit.js';
+import type { AuditFilter, PlacedEntry } from './density/audit.js';
 import type { Ceiling } from './density/ceilings.js';
 import type { DimensionName, PoolDimension } from './density/dimensions.js';
 import type { GovernorStatus } from './density/governor/types.js';
@@ -7,7 +7,7 @@ import type { LeaseView } from './density/licences.js';
 import type { OverheadView } from './density/overhead/count.js';
 import type { PredictionView } from './density/prediction/live.js';
 import type { ReservationView } from './density/reservations.js';
-import type { TenantView } from './density/tenant-admin.js';
+import type { TenantFilter, TenantView } from './density/tenant-admin.js';
 import type { TenantChange } from './density/tenant-settings.js';
 import type { Setting } from './density/tuner.js';
 import type { WindowState } from './density/windows.js';
@@ -218,11 +218,12 @@ export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
   /** Who uses what, as of the last samples. */
-  top(): TopDocument;
+  top(filter: ListFilter): TopDocument;
   /** Who sits on which cpus, and why. */
   placement(): PlacementDescription;
   outlook(): Outlook;
-  tenants(): readonly TenantView[];
+  /** By name. */
+  tenants(filter: TenantFilter): readonly TenantView[];
   /** Whose a name is: of a workload or of a reservation its tenant, of a tenant itself; undefined: nobody's. Cheap. */
   ownerOf(name: string): string | undefined;
   /** `evict`: stops workloads of the tenant, lowest promise first, until its quotas hold. */
@@ -235,7 +236,8 @@ export interface AgentService {
   licences(): readonly LicenceView[];
   /** `ttl` in milliseconds; a count of 0 gives them back. */
   leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView>;
-  licenceAudit(since: number): Promise<readonly AuditEntry[]>;
+  /** Oldest first. */
+  licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]>;
   /** plan: what `fix` would change. */
   tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
   /** Takes the configuration as it is in the files now. Throws config_invalid. */

@@ -14,11 +14,16 @@ export interface SliceOptions {
 }
 
 /** `items` as they are now: what is added or removed between slices changes nothing. */
-export async function* sliced<T>(items: Iterable<T>, options: SliceOptions = {}): AsyncGenerator<T, void, void> {
+export function sliced<T>(items: Iterable<T>, options: SliceOptions = {}): AsyncGenerator<T, void, void> {
+  return inSlices([...items], options);
+}
+
+/** `items` as they come, made one by one: nothing may change what they are made of meanwhile. */
+export async function* inSlices<T>(items: Iterable<T>, options: SliceOptions = {}): AsyncGenerator<T, void, void> {
   const { budgetMs = 4, most = 100, now = () => performance.now(), turn = nextTurn } = options;
   let since = now();
   let count = 0;
-  for (const item of [...items]) {
+  for (const item of items) {
     if (count >= most || (count > 0 && now() - since >= budgetMs)) {
       await turn();
       since = now();

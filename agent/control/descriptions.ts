@@ -51,8 +51,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'node.top': {
-    does: 'Who uses what: the host, starts, and each workload in scope with its state, its place in the queue of starts, its cores, memory and pressure between the last two samples (`metrics.interval`). Reads nothing, so that it may be asked often.',
-    result: '{ at, sampleAgeMs, node, host: HostUse, starts: GovernorStatus, workloads: TopRow[] }',
+    does: 'Who uses what: the host, starts, and each workload in scope with its state, its place in the queue of starts, its cores, memory and pressure between the last two samples (`metrics.interval`). Reads nothing, so that it may be asked often. In pages by id, as `workload.list`.',
+    result: '{ at, sampleAgeMs, node, host: HostUse, starts: GovernorStatus, workloads: TopRow[], next? }',
     errors: [],
   },
   'node.cordon': {
@@ -175,8 +175,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found'],
   },
   'tenant.list': {
-    does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have.',
-    result: '{ tenants: TenantView[] }',
+    does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have; with `tenant` that one alone. In pages by name, as `workload.list`.',
+    result: '{ tenants: TenantView[], next? }',
     errors: [],
   },
   'tenant.set': {
@@ -203,8 +203,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     hostOnly: true,
   },
   'licence.audit': {
-    does: 'Grants and returns of licences, oldest first, as far back as they are kept.',
-    result: '{ entries: { at, type, licence, count, workload?, tenant?, scheduler?, note? }[] }',
+    does: 'Grants and returns of licences since `since` (Unix milliseconds), oldest first, as far back as they are kept. With `limit` a page of them: `next` is the `cursor` of the next page, a position in all that was ever written, and absent on the last one.',
+    result: '{ entries: { at, type, licence, count, workload?, tenant?, scheduler?, note? }[], next? }',
     errors: [],
   },
   'events.subscribe': {

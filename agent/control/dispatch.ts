@@ -1,8 +1,10 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 import type * as z from 'zod';
 import { parseBounded } from '../bounds.js';
+import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import { BerthError, noReservation, noWorkload } from '../errors.js';
+import { pageOf, rangeOf } from '../pages.js';
 import type { AgentService } from '../service.js';
 import type { WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
@@ -37,7 +39,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     ...outlookFor(grant, service.outlook()),
     placement: placementFor(grant, service.placement()),
   }),
-  'node.top': (_params, { service, grant }) => topFor(grant, service.top()),
+  'node.top': (params, { service, grant }) => {
+    const top = service.top({ sees: (tenant) => permits(grant, tenant), ...rangeOf(params) });
+    const { items, next } = pageOf(top.workloads, params, ({ id }) => id);
+    return { ...topFor(grant, { ...top, workloads: items }), ...next };
+  },
   'node.cordon': async (_params, { service, grant }) => {
     requireHost(grant, 'node.cordon');
     await service.setCordoned(true);
@@ -101,7 +107,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireWorkload(id, service, grant);
     return viewFor(grant, await service.get(id));
   },
-  'workload.list': ({ tenant, state, limit, cursor }, { service, grant }) => {
+  'workload.list': ({ tenant, state, ...page }, { service, grant }) => {
     if (tenant !== undefined) requireTenant(grant, tenant);
     if (state !== undefined && !isState(state))
       throw invalidParams({
@@ -112,14 +118,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       sees: (of: string) => permits(grant, of),
       ...(tenant === undefined ? {} : { tenant }),
       ...(state === undefined ? {} : { state }),
-      ...(cursor === undefined ? {} : { after: cursor }),
-      // One more than is told says whether there is another page.
-      ...(limit === undefined ? {} : { most: limit + 1 }),
     };
-    const found = service.list(filter);
-    const workloads = found.slice(0, limit).map((view) => viewFor(grant, view));
-    const next = found.length > workloads.length ? workloads.at(-1)?.id : undefined;
-    return next === undefined ? { workloads } : { workloads, next };
+    const { items, next } = pageOf(service.list({ ...filter, ...rangeOf(page) }), page, ({ id }) => id);
+    return { workloads: items.map((view) => viewFor(grant, view)), ...next };
   },
   'workload.start': wish('start'),
   'workload.stop': wish('stop'),
@@ -130,9 +131,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireWorkload(id, service, grant);
     return service.logs(id, offset === undefined ? { limit, encoding } : { offset, limit, encoding });
   },
-  'tenant.list': (_params, { service, grant }) => ({
-    tenants: service.tenants().filter(({ name }) => permits(grant, name)),
-  }),
+  'tenant.list': ({ tenant, ...page }, { service, grant }) => {
+    const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);
+    const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
+    return { tenants: items, ...next };
+  },
   'tenant.set': ({ tenant, settings, create, evict }, { service, grant }) => {
     requireHost(grant, 'tenant.set');
     return service.setTenant(tenant, parseTenantChange(settings), { create, evict });
@@ -155,11 +158,12 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       throw new BerthError('invalid_state', 'licences are leased by a scheduler: send session.hello first');
     return service.leaseLicence(licence, grant.scheduler, count, ttl);
   },
-  'licence.audit': async ({ since }, { service, grant }) => ({
-    entries: (await service.licenceAudit(since)).filter(
-      ({ tenant }) => grant.tenants === null || permits(grant, tenant ?? ''),
-    ),
-  }),
+  'licence.audit': async ({ since, ...page }, { service, grant }) => {
+    const sees = ({ tenant }: AuditEntry): boolean => grant.tenants === null || permits(grant, tenant ?? '');
+    const found = await service.licenceAudit({ since, sees, ...rangeOf(page) });
+    const { items, next } = pageOf(found, page, ({ end }) => end);
+    return { entries: items.map(({ entry }) => entry), ...next };
+  },
   'events.subscribe': (params, context) => context.subscribe(params.since),
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };

@@ -7,6 +7,7 @@ import type { ReservationView } from '../density/reservations.js';
 import type { TenantView } from '../density/tenant-admin.js';
 import type { Setting } from '../density/tuner.js';
 import type { TopDocument } from '../metrics/top.js';
+import { MOST_ON_PAGE, type Next } from '../pages.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type {
   BerthEvent,
@@ -26,10 +27,10 @@ import { ID_PATTERN, tenantName } from '../workload/spec.js';
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
 const none = z.strictObject({});
+/** Of a list by ids or names: see agent/pages.ts. */
+const page = { limit: z.number().int().min(1).max(MOST_ON_PAGE).optional(), cursor: id.optional() };
 /** Fields of an object that another schema checks in detail. */
 const MOST_FIELDS = 64;
-/** Workloads of one page. */
-const MOST_ON_PAGE = 1000;
 /** Tenants that one session may name. */
 const MOST_SCOPES = 256;
 /** Checked by parseSpec, so that its errors are the same on every way in. */
@@ -44,7 +45,7 @@ export const METHODS = {
   'session.ping': none,
   'node.describe': none,
   'node.capacity': none,
-  'node.top': none,
+  'node.top': z.strictObject(page),
   'node.cordon': none,
   'node.uncordon': none,
   'node.reload': none,
@@ -65,13 +66,7 @@ export const METHODS = {
   'workload.update': z.strictObject({ id, spec }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
-  /** `cursor`: what the page before has told as `next`. */
-  'workload.list': z.strictObject({
-    tenant: id.optional(),
-    state: z.string().max(64).optional(),
-    limit: z.number().int().min(1).max(MOST_ON_PAGE).optional(),
-    cursor: id.optional(),
-  }),
+  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().max(64).optional(), ...page }),
   'workload.start': byId,
   'workload.stop': byId,
   'workload.restart': byId,
@@ -88,7 +83,7 @@ export const METHODS = {
       .default(64 << 10),
     encoding: z.enum(['text', 'base64']).default('text'),
   }),
-  'tenant.list': none,
+  'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
     tenant: tenantName,
@@ -109,7 +104,12 @@ export const METHODS = {
       .max(366 * 86_400_000),
   }),
   /** `since` in Unix milliseconds. */
-  'licence.audit': z.strictObject({ since: z.number().int().nonnegative().default(0) }),
+  'licence.audit': z.strictObject({
+    since: z.number().int().nonnegative().default(0),
+    limit: page.limit,
+    /** A position in all that was ever written. */
+    cursor: z.number().int().optional(),
+  }),
   /** Replays from `since` (exclusive; absent: only new ones), then sends notifications `event`; see EventNotification. */
   'events.subscribe': z.strictObject({ since: z.number().int().nonnegative().optional() }),
   'events.ack': z.strictObject({ cursor: z.number().int().nonnegative() }),
@@ -123,7 +123,7 @@ export interface Results {
   'session.ping': { at: number };
   'node.describe': NodeDescription;
   'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription };
-  'node.top': TopDocument;
+  'node.top': TopDocument & Next;
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
   'node.reload': Reloaded;
@@ -137,19 +137,19 @@ export interface Results {
   'workload.update': WorkloadView;
   'workload.delete': WorkloadView;
   'workload.get': WorkloadView;
-  'workload.list': { workloads: readonly WorkloadView[]; next?: string };
+  'workload.list': { workloads: readonly WorkloadView[] } & Next;
   'workload.start': WorkloadView;
   'workload.stop': WorkloadView;
   'workload.restart': WorkloadView;
   'workload.freeze': WorkloadView;
   'workload.thaw': WorkloadView;
   'workload.logs': LogChunk;
-  'tenant.list': { tenants: readonly TenantView[] };
+  'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };
   'licence.list': { licences: readonly LicenceView[] };
   'licence.lease': LicenceView;
-  'licence.audit': { entries: readonly AuditEntry[] };
+  'licence.audit': { entries: readonly AuditEntry[] } & Next<number>;
   /** `gap`: some events after `since` are no longer kept; those that are will be sent. */
   'events.subscribe': { from: number; cursor: number; gap: boolean };
   'events.ack': { acked: number };

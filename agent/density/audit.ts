@@ -1,15 +1,17 @@
 // Who had which licence from when to when: a file that is only appended to, one JSON object a line. Bounded: at its limit
 // it becomes the older of two, and the one before that is gone. What the disk refuses waits in memory and is written when
 // there is room; a start after a kill finds grants and returns of workloads anew (Density.reconcileAudit).
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { after, type Timer } from '../../linux/timers.js';
 import { syncDirectory } from '../durable.js';
 import { reportOf } from '../errors.js';
+import type { Range } from '../pages.js';
 import { Serial } from '../serial.js';
 import type { Condition } from '../service.js';
-import { sliced } from '../sliced.js';
+import { inSlices } from '../sliced.js';
+import { headFor, linesBehind, stretches } from './audit-place.js';
 
 export interface AuditEntry {
   /** Unix milliseconds. */
@@ -25,6 +27,18 @@ export interface AuditEntry {
   readonly note?: string;
 }
 
+export interface PlacedEntry {
+  readonly entry: AuditEntry;
+  /** Where the next one begins: see audit-place.ts. */
+  readonly end: number;
+}
+
+export interface AuditFilter extends Range<number> {
+  /** Unix milliseconds. */
+  readonly since?: number;
+  readonly sees?: (entry: AuditEntry) => boolean;
+}
+
 export interface AuditOptions {
   readonly onError: (error: unknown) => void;
   /** Of each of the two files. */
@@ -34,6 +48,13 @@ export interface AuditOptions {
   readonly retryMs?: number;
   /** For tests. */
   readonly write?: (file: FileHandle, bytes: Uint8Array, position: number) => Promise<void>;
+}
+
+interface Place {
+  /** Where the next line begins in it. */
+  readonly size: number;
+  /** Where that one stands among all that were ever written. */
+  readonly end: number;
 }
 
 const DEFAULTS = { maxBytes: 8 << 20, maxPending: 10_000, retryMs: 1000, write: writeAll } as const;
@@ -47,8 +68,8 @@ export class Audit {
   #problem: unknown;
   #writing: Promise<void> | undefined;
   #retry: Timer | undefined;
-  /** Where the next line begins; undefined: to be looked up. */
-  #size: number | undefined;
+  /** Of the newer file; undefined: to be looked up. */
+  #place: Place | undefined;
   /** A reader finds an entry in the file or in memory, and not in both. */
   readonly #turn = new Serial();
   #waiting: (() => void)[] = [];
@@ -93,17 +114,27 @@ export class Audit {
     ];
   }
 
+  async read(): Promise<AuditEntry[]> {
+    return (await this.find()).map(({ entry }) => entry);
+  }
+
   /** Oldest first; a line torn by a crash is left out. */
-  async read(since = 0): Promise<AuditEntry[]> {
+  async find({ since = 0, sees = () => true, after: behind, most }: AuditFilter = {}): Promise<PlacedEntry[]> {
     await this.settled();
     return this.#turn.run(async () => {
-      this.#size ??= await this.#begin();
-      const [older, newer] = await Promise.all([`${this.#path}.1`, this.#path].map(readBytes));
-      const found: AuditEntry[] = [];
-      // Behind the size stands what a refused write has left, which is pending still.
-      for (const text of [older?.toString() ?? '', newer?.toString('utf8', 0, this.#size) ?? ''])
-        for await (const line of sliced(text.split('\n'))) found.push(...parseLine(line));
-      return [...found, ...this.#pending].filter(({ at }) => at >= since);
+      this.#place ??= await this.#begin();
+      const { size, end } = this.#place;
+      const { older, newer } = await this.#files(size);
+      // Those that wait for the disk will stand right behind.
+      const pending = { start: end, bytes: Buffer.from(linesOf(this.#pending)) };
+      const found: PlacedEntry[] = [];
+      for (const stretch of [older, newer, pending])
+        for await (const line of inSlices(linesBehind(stretch, behind ?? Number.NEGATIVE_INFINITY))) {
+          if (found.length >= (most ?? Number.POSITIVE_INFINITY)) return found;
+          const entry = parseLine(line.text);
+          if (entry !== undefined && entry.at >= since && sees(entry)) found.push({ entry, end: line.end });
+        }
+      return found;
     });
   }
 
@@ -147,7 +178,7 @@ export class Audit {
     const lost = this.#lost;
     const note = `${lost} entries before this one were lost: the disk was full`;
     const batch = [lost > 0 ? { ...first, note } : first, ...others];
-    await this.#write(batch.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    await this.#write(linesOf(batch));
     // Those of this batch that made room for later ones meanwhile have been written all the same.
     const made = this.#lost - lost;
     this.#pending.splice(0, Math.max(0, batch.length - made));
@@ -155,30 +186,48 @@ export class Audit {
   }
 
   async #write(lines: string): Promise<void> {
-    this.#size ??= await this.#begin();
-    if (this.#size > 0 && this.#size + lines.length > this.#options.maxBytes) {
+    this.#place ??= await this.#begin();
+    let { size, end } = this.#place;
+    if (size > 0 && size + lines.length > this.#options.maxBytes) {
+      // What a refused write has left behind it would be read as an entry.
+      await truncate(this.#path, size);
       await rename(this.#path, `${this.#path}.1`);
-      this.#size = 0;
+      size = 0;
+      this.#place = { size, end };
     }
-    const bytes = Buffer.from(lines);
+    const body = Buffer.from(lines);
+    const bytes = size === 0 && end !== 0 ? Buffer.concat([Buffer.from(headFor(end)), body]) : body;
     const file = await openToWrite(this.#path);
     try {
       // What a refused write has left would stand there twice.
-      await file.truncate(this.#size);
-      await this.#options.write(file, bytes, this.#size);
+      await file.truncate(size);
+      await this.#options.write(file, bytes, size);
       await file.datasync();
     } finally {
       await file.close();
     }
-    if (this.#size === 0) await syncDirectory(dirname(this.#path));
-    this.#size += bytes.length;
+    if (size === 0) await syncDirectory(dirname(this.#path));
+    size += bytes.length;
+    end += body.length;
+    this.#place = { size, end };
   }
 
   /** Behind the last whole line: what a kill has torn is dropped. */
-  async #begin(): Promise<number> {
+  async #begin(): Promise<Place> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    return (await readBytes(this.#path)).lastIndexOf(10) + 1;
+    const size = (await readBytes(this.#path)).lastIndexOf(10) + 1;
+    const { newer } = await this.#files(size);
+    return { size, end: newer.start + newer.bytes.length };
   }
+
+  async #files(size: number): Promise<ReturnType<typeof stretches>> {
+    const [older, newer] = await Promise.all([readBytes(`${this.#path}.1`), readBytes(this.#path)]);
+    return stretches(older, newer.subarray(0, size));
+  }
+}
+
+function linesOf(entries: readonly AuditEntry[]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 }
 
 async function openToWrite(path: string): Promise<FileHandle> {
@@ -204,11 +253,11 @@ async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-function parseLine(line: string): AuditEntry[] {
+function parseLine(line: string): AuditEntry | undefined {
   try {
     const entry = JSON.parse(line) as AuditEntry | null;
-    return typeof entry === 'object' && entry !== null && typeof entry.at === 'number' ? [entry] : [];
+    return typeof entry === 'object' && entry !== null && typeof entry.at === 'number' ? entry : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

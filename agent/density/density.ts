@@ -17,6 +17,7 @@ import { limitsOf } from './limits.js';
 import { type OverheadPort, type OverheadView, overheadFor, overheadViews } from './overhead/count.js';
 import { type HostSize, licenceUnits, makeLimits, perWorkload } from './policy.js';
 import { Reservations } from './reservations.js';
+import type { Used } from './rows.js';
 import { type Status, statusOf } from './status.js';
 import { Tenants } from './tenants.js';
 import { type WindowState, Windows } from './windows.js';
@@ -246,10 +247,12 @@ export class Density {
 
   rows(): CapacityRow[] {
     this.upToDate();
-    const ceilings = new Map(this.#seen.ceilings.map((ceiling) => [ceiling.name, ceiling]));
-    return this.ledger.rows(
-      (scope, dimension) => this.#usage?.used(scope, dimension) ?? usedOf(scope, dimension, ceilings),
-    );
+    return this.ledger.rows(this.#used());
+  }
+
+  rowsOfTenants(names: readonly string[]): Map<string, CapacityRow[]> {
+    this.upToDate();
+    return this.ledger.rowsOfTenants(names, this.#used());
   }
 
   overheads(): OverheadView[] {
@@ -271,6 +274,11 @@ export class Density {
 
   status(): Status {
     return statusOf(this.ledger, this.licences, this.#seen.ceilings, this.#config.density);
+  }
+
+  #used(): Used {
+    const ceilings = new Map(this.#seen.ceilings.map((ceiling) => [ceiling.name, ceiling]));
+    return (scope, dimension) => this.#usage?.used(scope, dimension) ?? usedOf(scope, dimension, ceilings);
   }
 
   #overheadFor(spec: WorkloadSpec, configured: number): number {

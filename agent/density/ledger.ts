@@ -9,7 +9,7 @@ import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from './dimensions.js';
 import type { Factor, Limits, TenantLimits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 import { refusalOf, type Shortage } from './refusal.js';
-import { ledgerRows, type Used } from './rows.js';
+import { ledgerRows, rowsOfTenants, type Sums, type Used } from './rows.js';
 
 export type Phase = 'committed' | 'reserved';
 
@@ -168,10 +168,12 @@ export class Ledger {
   }
 
   rows(used?: Used): CapacityRow[] {
-    return ledgerRows(
-      { limits: this.#limits, host: this.#host, kinds: this.#kinds, wards: this.#wards, pools: this.#pools },
-      used,
-    );
+    return ledgerRows(this.#sums, used);
+  }
+
+  /** Of these alone: there may be thousands. */
+  rowsOfTenants(names: readonly string[], used?: Used): Map<string, CapacityRow[]> {
+    return rowsOfTenants(this.#sums, names, used);
   }
 
   /** Whether anybody of this tenant holds anything. */
@@ -229,6 +231,10 @@ export class Ledger {
     if (over <= 0) return;
     const dimension = DIMENSION_NAMES[at] ?? 'workloads';
     found.push({ scope: 'host', dimension, limit, used: held + keptFree, requested: asked, short: over, keptFree });
+  }
+
+  get #sums(): Sums {
+    return { limits: this.#limits, host: this.#host, kinds: this.#kinds, wards: this.#wards, pools: this.#pools };
   }
 
   #poolShortage(found: Shortage[], { scope, dimension, amount }: Extra, own: Hold | undefined): void {

@@ -24,6 +24,18 @@ export function ledgerRows(sums: Sums, used: Used = () => undefined): CapacityRo
   return [...hostRows(sums, used), ...kindRows(sums, used), ...tenantRows(sums, used), ...poolRows(sums, used)];
 }
 
+/** Of these tenants alone, by tenant. */
+export function rowsOfTenants(
+  sums: Sums,
+  names: readonly string[],
+  used: Used = () => undefined,
+): Map<string, CapacityRow[]> {
+  const found = new Map(names.map((name) => [name, tenantRow(sums, name, used)]));
+  const isOf = (scope: string): boolean => scope.startsWith('tenant/') && found.has(scope.split('/')[1] ?? '');
+  for (const row of poolRows(sums, used, isOf)) found.get(row.scope.split('/')[1] ?? '')?.push(row);
+  return found;
+}
+
 function hostRows({ limits: { host: limits }, host }: Sums, used: Used): CapacityRow[] {
   return DIMENSION_NAMES.flatMap((dimension, at) => {
     const allocatable = limits.allocatable[at] ?? 0;
@@ -43,15 +55,17 @@ function kindRows({ limits, kinds }: Sums, used: Used): CapacityRow[] {
   });
 }
 
-function tenantRows({ limits, wards }: Sums, used: Used): CapacityRow[] {
-  return [...wards.keys()].sort().flatMap((tenant) => {
-    const ward = wards.get(tenant);
-    if (ward === undefined) return [];
-    const { quota, guaranteed } = ward.limits;
-    return rowsOf(`tenant/${tenant}`, quota, ward.account, limits, used).map((row) => {
-      const share = guaranteed[DIMENSION_NAMES.indexOf(row.dimension as DimensionName)] ?? 0;
-      return share === 0 ? row : { ...row, guaranteed: outward(row.dimension, share) };
-    });
+function tenantRows(sums: Sums, used: Used): CapacityRow[] {
+  return [...sums.wards.keys()].sort().flatMap((tenant) => tenantRow(sums, tenant, used));
+}
+
+function tenantRow({ limits, wards }: Sums, tenant: string, used: Used): CapacityRow[] {
+  const ward = wards.get(tenant);
+  if (ward === undefined) return [];
+  const { quota, guaranteed } = ward.limits;
+  return rowsOf(`tenant/${tenant}`, quota, ward.account, limits, used).map((row) => {
+    const share = guaranteed[DIMENSION_NAMES.indexOf(row.dimension as DimensionName)] ?? 0;
+    return share === 0 ? row : { ...row, guaranteed: outward(row.dimension, share) };
   });
 }
 
@@ -73,19 +87,22 @@ function rowsOf(
   return rows;
 }
 
-function poolRows({ limits, pools }: Sums, used: Used): CapacityRow[] {
+function poolRows({ limits, pools }: Sums, used: Used, wanted = (_scope: string): boolean => true): CapacityRow[] {
   const scopes = new Set([...limits.pools.keys(), ...pools.keys()]);
-  return [...scopes].sort().flatMap((scope) => {
-    const dimension = scope.startsWith('bridge/') ? 'bridge_ports' : 'licences';
-    const { capacity = null, allocatable = null } = limits.pools.get(scope) ?? {};
-    const { committed, reserved } = pools.get(scope) ?? { committed: 0, reserved: 0 };
-    // A tenant's share of a licence is of no interest where nothing limits it.
-    if (scope.startsWith('tenant/') && allocatable === null) return [];
-    const kept = capacity === null || allocatable === null ? 0 : Math.max(0, capacity - allocatable);
-    return [
-      { scope, dimension, capacity, kept, allocatable, committed, reserved, used: used(scope, dimension) ?? null },
-    ];
-  });
+  return [...scopes]
+    .filter(wanted)
+    .sort()
+    .flatMap((scope) => {
+      const dimension = scope.startsWith('bridge/') ? 'bridge_ports' : 'licences';
+      const { capacity = null, allocatable = null } = limits.pools.get(scope) ?? {};
+      const { committed, reserved } = pools.get(scope) ?? { committed: 0, reserved: 0 };
+      // A tenant's share of a licence is of no interest where nothing limits it.
+      if (scope.startsWith('tenant/') && allocatable === null) return [];
+      const kept = capacity === null || allocatable === null ? 0 : Math.max(0, capacity - allocatable);
+      return [
+        { scope, dimension, capacity, kept, allocatable, committed, reserved, used: used(scope, dimension) ?? null },
+      ];
+    });
 }
 
 function rowOf(

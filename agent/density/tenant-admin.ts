@@ -1,6 +1,7 @@
 // Changes of tenants while everything runs, with what must hold for them: guaranteed shares fit the host, nothing of a
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
 import { BerthError } from '../errors.js';
+import { inRange, type Range } from '../pages.js';
 import type { CapacityRow, Victim } from '../service.js';
 import type { Density } from './density.js';
 import { DIMENSION_NAMES, DIMENSIONS, shown } from './dimensions.js';
@@ -21,6 +22,11 @@ export interface TenantView extends TenantSettings {
   readonly over: readonly string[];
 }
 
+export interface TenantFilter extends Range {
+  /** Whether this tenant may be told. */
+  readonly sees?: (name: string) => boolean;
+}
+
 export class TenantAdmin {
   readonly #density: Density;
   /** Whether any record is of this tenant, stopped ones among them. */
@@ -33,15 +39,11 @@ export class TenantAdmin {
     this.#names = names;
   }
 
-  list(): TenantView[] {
-    const names = new Set([...this.#density.tenants.names(), ...this.#names()]);
-    // By tenant, once: there may be thousands.
-    const rows = new Map<string, CapacityRow[]>();
-    for (const row of this.#density.rows()) {
-      const [kind, tenant = ''] = row.scope.split('/');
-      if (kind === 'tenant') rows.set(tenant, [...(rows.get(tenant) ?? []), row]);
-    }
-    return [...names].sort().map((name) => this.#viewOf(this.#density.tenants.get(name), rows.get(name) ?? []));
+  list({ sees = () => true, ...range }: TenantFilter = {}): TenantView[] {
+    const all = new Set([...this.#density.tenants.names(), ...this.#names()]);
+    const names = inRange([...all].filter(sees), (name) => name, range);
+    const rows = this.#density.rowsOfTenants(names);
+    return names.map((name) => this.#viewOf(this.#density.tenants.get(name), rows.get(name) ?? []));
   }
 
   /**
@@ -55,8 +57,7 @@ export class TenantAdmin {
     for (const licence of Object.keys(change.licences ?? {})) licences.definition(licence);
     const after = await tenants.change(name, change, (made) => this.#check(made));
     this.#density.look();
-    const own = this.#density.rows().filter(({ scope }) => `${scope}/`.startsWith(`tenant/${name}/`));
-    return this.#viewOf(after, own);
+    return this.#viewOf(after, this.#density.rowsOfTenants([name]).get(name) ?? []);
   }
 
   /** Throws `tenant_unknown`, `tenant_in_use`, `tenant_in_file`. */

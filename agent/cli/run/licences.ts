@@ -1,9 +1,11 @@
 // `berth licence list | audit`.
 import type { AuditEntry } from '../../density/audit.js';
 import { BerthError } from '../../errors.js';
+import { MOST_ON_PAGE } from '../../pages.js';
 import type { LicenceView } from '../../service.js';
 import { parseDuration } from '../../workload/units.js';
 import type { Answer, Context } from '../command.js';
+import { pages } from '../pages.js';
 import { type Column, table } from '../table.js';
 import { formatAge, formatTime } from '../words.js';
 
@@ -41,7 +43,8 @@ export async function list(context: Context): Promise<Answer> {
 export async function audit(context: Context): Promise<Answer> {
   const since = sinceOf(context);
   const client = await context.client();
-  const { entries } = await client.call('licence.audit', { since });
+  const entries: AuditEntry[] = [];
+  for await (const answer of pages(client, 'licence.audit', { since }, MOST_ON_PAGE)) entries.push(...answer.entries);
   return { document: { entries }, text: table(ENTRIES, entries, context.style) };
 }
 

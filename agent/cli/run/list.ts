@@ -1,5 +1,6 @@
 import type { WorkloadView } from '../../workload/record.js';
 import type { Answer, Context } from '../command.js';
+import { pages } from '../pages.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../words.js';
@@ -11,16 +12,9 @@ export async function run(context: Context): Promise<Answer> {
   const tenant = context.option('tenant');
   const state = context.option('state');
   const client = await context.client();
+  const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
   const found: WorkloadView[] = [];
-  for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
-    const answer = await client.call('workload.list', {
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(state === undefined ? {} : { state }),
-      ...{ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) },
-    });
-    found.push(...answer.workloads);
-    cursor = answer.next;
-  }
+  for await (const answer of pages(client, 'workload.list', filter, PAGE)) found.push(...answer.workloads);
   const order = (a: WorkloadView, b: WorkloadView) => compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id);
   const workloads = found.sort(order);
   const text =

@@ -5,20 +5,24 @@ import type { CapacityRow } from '../../service.js';
 import { formatSize } from '../../workload/units.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
+import { pages } from '../pages.js';
 import { readSettings } from '../settings.js';
 import { type Column, facts, table } from '../table.js';
 
+/** Far below the longest answer of an agent, whatever the tenants have set. */
+const PAGE = 100;
+
 export async function list(context: Context): Promise<Answer> {
   const client = await context.client();
-  const { tenants } = await client.call('tenant.list', {});
+  const tenants: TenantView[] = [];
+  for await (const answer of pages(client, 'tenant.list', {}, PAGE)) tenants.push(...answer.tenants);
   return { document: { tenants }, text: table(TENANTS, tenants, context.style) };
 }
 
 export async function show(context: Context): Promise<Answer> {
   const client = await context.client();
   const name = context.args[0] ?? '';
-  const { tenants } = await client.call('tenant.list', {});
-  const tenant = tenants.find((one) => one.name === name);
+  const [tenant] = (await client.call('tenant.list', { tenant: name })).tenants;
   if (tenant === undefined)
     throw new BerthError('tenant_unknown', `there is no tenant "${name}"`, { data: { tenant: name } });
   return { document: { tenant }, text: describe(tenant, context) };

@@ -1,8 +1,10 @@
 import { pause } from '../../../linux/timers.js';
 import { BerthError } from '../../errors.js';
-import type { TopDocument } from '../../metrics/top.js';
+import type { TopDocument, TopRow } from '../../metrics/top.js';
+import { MOST_ON_PAGE } from '../../pages.js';
 import { parseDuration } from '../../workload/units.js';
 import type { Answer, Client, Context, Terminal } from '../command.js';
+import { pages } from '../pages.js';
 import { screenful, wholeFrame } from '../top/frame.js';
 import { press, SORTS, type View } from '../top/view.js';
 
@@ -16,7 +18,7 @@ export async function run(context: Context): Promise<Answer> {
   const view: View = { sort: SORTS.find((sort) => sort === context.option('sort')) ?? 'cpu', first: 0 };
   const client = await context.client();
   // Before the screen is taken: an agent that does not answer is told where the command was typed.
-  const top = await client.call('node.top', {});
+  const top = await wholeTop(client);
   const terminal = context.json || context.flag('once') ? undefined : await context.host.openTerminal();
   if (terminal === undefined) return { document: top, text: wholeFrame(top, view, context.style) };
   try {
@@ -24,6 +26,17 @@ export async function run(context: Context): Promise<Answer> {
   } finally {
     terminal.close();
   }
+}
+
+/** Of the host as the last page has it. */
+async function wholeTop(client: Client): Promise<TopDocument> {
+  const rows: TopRow[] = [];
+  let whole: TopDocument | undefined;
+  for await (const { next: _next, ...top } of pages(client, 'node.top', {}, MOST_ON_PAGE)) {
+    rows.push(...top.workloads);
+    whole = top;
+  }
+  return { ...(whole as TopDocument), workloads: rows };
 }
 
 interface Start {
@@ -50,7 +63,7 @@ async function live(terminal: Terminal, client: Client, start: Start, { style, s
   const refresh = async (): Promise<void> => {
     for (;;) {
       await pause(start.intervalMs, { signal: over.signal });
-      top = await client.call('node.top', {});
+      top = await wholeTop(client);
       draw();
     }
   };

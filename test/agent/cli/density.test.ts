@@ -34,7 +34,9 @@ test('reserve and release', async (t) => {
 });
 
 test('tenant list and show', async (t) => {
-  const agent = fakeAgent({ 'tenant.list': () => ({ tenants: [ACME] }) });
+  const agent = fakeAgent({
+    'tenant.list': ({ tenant = 'acme' }) => ({ tenants: tenant === 'acme' ? [ACME] : [] }),
+  });
   t.is(
     (await berth('tenant list', { agent })).out,
     `TENANT  WORKLOADS    CPU   MEMORY  GUARANTEED  OVER
@@ -102,6 +104,28 @@ test('tenant set: settings from the command line over a file', async (t) => {
     t.is((await berth(line, { agent })).exit, 2, line);
 });
 
+test('tenant list and licence audit follow pages to the end', async (t) => {
+  const entry = (at: number) => ({ at, type: 'grant', licence: 'db', count: 1, workload: 'w' }) as const;
+  const agent = fakeAgent({
+    'tenant.list': ({ cursor }) =>
+      cursor === undefined ? { tenants: [ACME], next: 'acme' } : { tenants: [{ ...ACME, name: 'globex' }] },
+    'licence.audit': ({ cursor = 0 }) => ({
+      entries: [entry(cursor)],
+      ...(cursor < 200 ? { next: cursor + 100 } : {}),
+    }),
+  });
+  const { tenants } = JSON.parse((await berth('tenant list --json', { agent })).out);
+  t.deepEqual(
+    tenants.map(({ name }: { name: string }) => name),
+    ['acme', 'globex'],
+  );
+  const { entries } = JSON.parse((await berth('licence audit --json', { agent })).out);
+  t.deepEqual(
+    entries.map(({ at }: { at: number }) => at),
+    [0, 100, 200],
+  );
+});
+
 test('tenant delete', async (t) => {
   const agent = fakeAgent({ 'tenant.delete': ({ tenant }) => ({ deleted: tenant }) });
   t.regex((await berth('tenant delete acme', { agent })).out, /^acme deleted/);
@@ -130,7 +154,7 @@ test('licence list and audit', async (t) => {
     (await berth('licence audit --since 24h', { agent })).out,
     /^2026-11-21T12:00:00Z +grant +db +2 +web-1 +acme/m,
   );
-  t.deepEqual(agent.calls.at(-1)?.params, { since: NOW - 86_400_000 });
+  t.deepEqual(agent.calls.at(-1)?.params, { since: NOW - 86_400_000, limit: 1000 });
   t.deepEqual(JSON.parse((await berth('licence audit --json', { agent })).out), { entries: [entry] });
   t.is((await berth('licence audit --since yesterday', { agent })).exit, 2);
 });

@@ -43,6 +43,21 @@ const TOP: TopDocument = {
   ],
 };
 
+test('the pages of a dense host are one table, with the host of the last page', async (t) => {
+  const [first, ...others] = TOP.workloads;
+  const agent = fakeAgent({
+    'node.top': ({ cursor }) =>
+      cursor === undefined
+        ? { ...TOP, workloads: first === undefined ? [] : [first], next: 'web-1', sampleAgeMs: 0 }
+        : { ...TOP, workloads: others },
+  });
+  t.deepEqual(JSON.parse((await berth('top --once --json', { agent })).out), TOP);
+  t.deepEqual(
+    agent.calls.map(({ params }) => params),
+    [{ limit: 1000 }, { limit: 1000, cursor: 'web-1' }],
+  );
+});
+
 test('one frame where there is no terminal: the most cpu first, then what waits, by its place', async (t) => {
   const agent = fakeAgent({ 'node.top': () => TOP });
   t.is(

@@ -1,6 +1,8 @@
+import type { PlacedEntry } from '../../../agent/density/audit.js';
 import type { ReservationView } from '../../../agent/density/reservations.js';
 import type { TenantView } from '../../../agent/density/tenant-admin.js';
 import { BerthError } from '../../../agent/errors.js';
+import { inRange } from '../../../agent/pages.js';
 import type { AgentService, FitsAnswer, LicenceView } from '../../../agent/service.js';
 
 type Part = Pick<
@@ -40,6 +42,11 @@ const LICENCE: LicenceView = {
   ],
 };
 
+const AUDIT: readonly PlacedEntry[] = [
+  { entry: { at: 1, type: 'grant', licence: 'db', count: 1, workload: 'mine', tenant: 'acme' }, end: 100 },
+  { entry: { at: 2, type: 'grant', licence: 'db', count: 1, workload: 'theirs', tenant: 'globex' }, end: 201 },
+];
+
 /** The density room of a service that does nothing to the host. */
 export function fakeDensity(calls: string[]): Part {
   const reservations = new Map<string, ReservationView>();
@@ -66,7 +73,8 @@ export function fakeDensity(calls: string[]): Part {
       reservations.delete(found.id);
       return found;
     },
-    tenants: () => ['acme', 'globex'].map(tenantOf),
+    tenants: ({ sees = () => true, ...range }) =>
+      inRange(['acme', 'globex'].filter(sees), (name) => name, range).map(tenantOf),
     setTenant: async (name, change, { create, evict }) => {
       calls.push(`tenant ${name} ${JSON.stringify(change)}${create ? ' create' : ''}${evict ? ' evict' : ''}`);
       return { tenant: tenantOf(name), evicted: evict ? ['web'] : [] };
@@ -77,10 +85,8 @@ export function fakeDensity(calls: string[]): Part {
       calls.push(`lease ${name} ${scheduler} ${count} ${ttl}`);
       return LICENCE;
     },
-    licenceAudit: async () => [
-      { at: 1, type: 'grant', licence: 'db', count: 1, workload: 'mine', tenant: 'acme' },
-      { at: 2, type: 'grant', licence: 'db', count: 1, workload: 'theirs', tenant: 'globex' },
-    ],
+    licenceAudit: async ({ sees = () => true, after: behind = 0, most }) =>
+      AUDIT.filter(({ entry, end }) => end > behind && sees(entry)).slice(0, most),
     tune: async (action) => {
       calls.push(`tune ${action}`);
       return [{ key: 'kernel.keys.maxkeys', before: 200, after: 4000, now: 4000 }];

@@ -49,14 +49,14 @@ export function fakeService(): FakeService {
         ...{ kept: 0, reserved: 0, used: null },
       })),
     placement: () => EVERYBODY_SHARES,
-    top: () => ({
+    top: (filter) => ({
       ...{ at: 1, sampleAgeMs: null, node: { name: 'fake', ready: true, cordoned } },
       host: {
         ...{ cpus: 1, cpu: null, memoryBytes: 1, memoryUsedBytes: null },
         pressure: { cpu: null, memory: null, io: null },
       },
       starts: STARTS,
-      workloads: [...workloads.values()].map((view) => topRow(view, NO_SAMPLES, undefined)),
+      workloads: listed([...workloads.values()], filter).map((view) => topRow(view, NO_SAMPLES, undefined)),
     }),
     ownerOf: (name) => {
       if (['acme', 'globex'].includes(name)) return name;

@@ -150,6 +150,7 @@ class Model {
       return;
     }
     this.granted += 1;
+    this.#sameRowsOfTenant(demand.tenant);
     if (phase === 'committed') this.density.commit(id, demand);
     else this.density.ledger.reserve(id, demand);
     this.#mustFit(demand, before?.demand);
@@ -167,6 +168,13 @@ class Model {
         kind === 'host' || (kind === 'tenant' && name === demand.tenant) || (kind === 'kind' && name === demand.kind);
       if (concerned && grew) throw new Error(`${scope} ${dimension} has ${committed}+${reserved} of ${allocatable}`);
     }
+  }
+
+  /** Asked for alone, a tenant has the rows that it has among all. */
+  #sameRowsOfTenant(tenant: string): void {
+    const among = this.density.ledger.rows().filter(({ scope }) => `${scope}/`.startsWith(`tenant/${tenant}/`));
+    const alone = this.density.ledger.rowsOfTenants([tenant]).get(tenant) ?? [];
+    if (JSON.stringify(alone) !== JSON.stringify(among)) throw new Error(`rows of ${tenant} differ`);
   }
 
   #release(id: string): void {

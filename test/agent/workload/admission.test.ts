@@ -157,7 +157,9 @@ test('what the audit has missed is told at a start, and once: another count is a
   density.audit.append({ ...entry, type: 'grant', count: 3, workload: 'gone' });
   density.adopt('web-1', density.demand(specOf({ resources: { licences: { db: 2 } } }), { overhead: 0, tap: false }));
   const told = async () =>
-    (await density.audit.read(2)).map(({ type, workload, licence, count }) => [type, workload, licence, count]);
+    (await density.audit.find({ since: 2 })).map(({ entry: { type, workload, licence, count } }) => [
+      ...[type, workload, licence, count],
+    ]);
   const missed = [
     ['return', 'web-1', 'db', 1],
     ['return', 'web-1', 'x', 1],

@@ -1,0 +1,61 @@
+// Every method that answers in pages, found by its parameters: the pages together are the whole answer.
+import test from 'ava';
+import type { PagedMethod } from '../../../agent/cli/pages.js';
+import { pages } from '../../../agent/cli/pages.js';
+import { METHODS } from '../../../agent/control/methods.js';
+import { MOST_ON_PAGE } from '../../../agent/pages.js';
+import { specOf } from './fake-service.js';
+import { startHarness } from './harness.js';
+
+/** Where each has its list. */
+const LISTS: Readonly<Record<PagedMethod, string>> = {
+  'node.top': 'workloads',
+  'workload.list': 'workloads',
+  'tenant.list': 'tenants',
+  'licence.audit': 'entries',
+};
+
+const METHOD_NAMES = Object.keys(LISTS) as readonly PagedMethod[];
+
+test('the table names every method with `limit` and `cursor`', (t) => {
+  const paged = Object.entries(METHODS).filter(([, { shape }]) => 'limit' in shape && 'cursor' in shape);
+  t.deepEqual(paged.map(([name]) => name).sort(), [...METHOD_NAMES].sort());
+});
+
+for (const method of METHOD_NAMES)
+  test(`${method}: pages of any size are the whole, in order, and only the last has no \`next\``, async (t) => {
+    const client = await (await startHarness(t)).connect();
+    for (const id of ['e', 'b', 'd', 'a', 'c'])
+      await client.call('workload.create', { spec: specOf(id, id < 'c' ? 'acme' : 'globex') });
+    const listOf = (answer: object): readonly unknown[] => (answer as Record<string, unknown[]>)[LISTS[method]] ?? [];
+    const whole = await client.call(method, {});
+    t.true(listOf(whole).length >= 2);
+    t.false('next' in whole);
+    for (const limit of [1, 2, 3, MOST_ON_PAGE]) {
+      const found: unknown[] = [];
+      let count = 0;
+      for await (const page of pages(client, method, {}, limit)) {
+        t.true(listOf(page).length > 0 && listOf(page).length <= limit);
+        found.push(...listOf(page));
+        count++;
+      }
+      t.deepEqual(found, listOf(whole));
+      t.is(count, Math.ceil(found.length / limit));
+    }
+    for (const limit of [0, MOST_ON_PAGE + 1, 1.5])
+      await t.throwsAsync(client.call(method, { limit }), { code: 'invalid_params' });
+  });
+
+test('a page is counted after the scope of the session', async (t) => {
+  const client = await (await startHarness(t)).connect();
+  for (const id of ['a', 'b', 'c']) await client.call('workload.create', { spec: specOf(id, 'acme') });
+  await client.call('workload.create', { spec: specOf('z', 'globex') });
+  await client.call('session.hello', { scheduler: 'one', epoch: 1, scopes: ['globex'] });
+  const top = await client.call('node.top', { limit: 1 });
+  t.deepEqual([top.workloads.map(({ id }) => id), top.next], [['z'], undefined]);
+  const { tenants, next } = await client.call('tenant.list', { limit: 1 });
+  t.deepEqual([tenants.map(({ name }) => name), next], [['globex'], undefined]);
+  const audit = await client.call('licence.audit', { limit: 1 });
+  t.deepEqual([audit.entries.map(({ workload }) => workload), audit.next], [['theirs'], undefined]);
+  t.deepEqual((await client.call('tenant.list', { tenant: 'acme' })).tenants, []);
+});
