@@ -37,7 +37,7 @@ export type Call =
 
 /** What each call answers with; `remove` has one entry for each removal. */
 export interface Results {
-  readonly setup: undefined;
+  readonly setup: readonly SetupProblemData[];
   readonly configure: undefined;
   readonly teardown: undefined;
   readonly create: undefined;
@@ -64,6 +64,12 @@ export interface Results {
 
 /** `patient`: a slot that may be fit a little later is left as it is, and `again` is the answer. */
 export type PatientRemoval = Removal & { readonly patient: boolean };
+
+/** `bridge`: null for the tables. */
+export interface SetupProblemData {
+  readonly bridge: string | null;
+  readonly error: ErrorData;
+}
 
 export interface RemovedData {
   readonly error?: ErrorData;

@@ -2,10 +2,10 @@
 import { Worker } from 'node:worker_threads';
 import type { Deadlines } from './deadlines.js';
 import type { Hint } from './monitor/hints.js';
-import type { Call } from './protocol.js';
+import { type Call, decodeError } from './protocol.js';
 import { RemovalQueue } from './removal-queue.js';
 import { SlotPool } from './slots/pool.js';
-import type { NetworkRoom, Removal, RoomSettings, SlotCounts, SlotSettings } from './types.js';
+import type { NetworkRoom, Removal, RoomSettings, SetupProblem, SlotCounts, SlotSettings } from './types.js';
 import { WorkerClient } from './worker-client.js';
 
 export interface NetworkRoomOptions {
@@ -72,12 +72,20 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     if (isSlot) pool?.returned({ netns, hostLink, mac: network?.mac ?? '' }, kind, recycled);
   };
 
+  const setupParts = async (wanted: RoomSettings): Promise<SetupProblem[]> => {
+    // Whatever becomes of the call, a new thread is to know them.
+    settings = wanted;
+    const problems = await client.call({ method: 'setup', settings: wanted });
+    if (pool === undefined && wanted.slots !== null) pool = startPool(wanted.slots);
+    pool?.fill();
+    return problems.map(({ bridge, error }) => ({ bridge, error: decodeError(error) }));
+  };
+
   return {
+    setupParts,
     setup: async (wanted) => {
-      await client.call({ method: 'setup', settings: wanted });
-      settings = wanted;
-      if (pool === undefined && wanted.slots !== null) pool = startPool(wanted.slots);
-      pool?.fill();
+      const [problem] = await setupParts(wanted);
+      if (problem !== undefined) throw problem.error;
     },
     teardown: async (wanted) => {
       await pool?.close();

@@ -17,10 +17,17 @@ import { heldBy } from './held-by.js';
 import { type Host, openHost } from './host.js';
 import { type Monitor, openMonitor } from './monitor/monitor.js';
 import { linkNameFor } from './names.js';
-import { type Call, encodeError, type FromWorker, type Result, type ToWorker } from './protocol.js';
+import {
+  type Call,
+  encodeError,
+  type FromWorker,
+  type Result,
+  type SetupProblemData,
+  type ToWorker,
+} from './protocol.js';
 import { removeSandboxes } from './removal.js';
 import { retagSandboxes } from './retag.js';
-import { provideBridges, removeBridges } from './sandbox/bridge.js';
+import { provideBridge, removeBridges } from './sandbox/bridge.js';
 import { createIsolated, createSandbox, updateSandbox } from './sandbox/create.js';
 import { assignSlot } from './slots/assign.js';
 import { fitsSlot } from './slots/held.js';
@@ -149,11 +156,22 @@ function namesOf(host: Host, call: Call): string[] {
   }
 }
 
-function setUp(host: Host, settings: RoomSettings): undefined {
+/** Each part by itself: one that fails keeps no other from being set up, and later calls work on what stands. */
+function setUp(host: Host, settings: RoomSettings): SetupProblemData[] {
   assertSettings(settings);
-  setupFirewall(host, settings);
-  provideBridges(host, settings);
   host.settings = settings;
+  const problems: SetupProblemData[] = [];
+  const part = (bridge: string | null, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof NamespaceLostError) throw error;
+      problems.push({ bridge, error: encodeError(error) });
+    }
+  };
+  part(null, () => setupFirewall(host, settings));
+  for (const bridge of settings.bridges) part(bridge.name, () => provideBridge(host, settings, bridge));
+  return problems;
 }
 
 function tearDown(host: Host, settings: RoomSettings): undefined {

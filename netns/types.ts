@@ -272,6 +272,13 @@ export interface Finding {
   readonly detail: string;
 }
 
+/** A part of the setup that the kernel, or nft, refused. */
+export interface SetupProblem {
+  /** Null: the nft tables. */
+  readonly bridge: string | null;
+  readonly error: Error;
+}
+
 export interface CallOptions {
   /** Gives the call up. One that the worker does not have yet is not carried out then. */
   readonly signal?: AbortSignal | undefined;
@@ -288,7 +295,12 @@ export interface Overdue {
  * deadline (deadlines.ts): when the worker hangs, calls reject with ETIMEDOUT, new ones at once, until it answers again.
  */
 export interface NetworkRoom {
-  /** Loads the static nft tables, makes the bridges, begins to fill the slots. Idempotent; elements of sets survive. */
+  /**
+   * Loads the static nft tables, makes the bridges, begins to fill the slots. Idempotent; elements of sets survive. Resolves
+   * with the parts that failed: the others stand, and all calls work on what stands.
+   */
+  setupParts(settings: RoomSettings): Promise<readonly SetupProblem[]>;
+  /** The same; rejects with the first error. */
   setup(settings: RoomSettings): Promise<void>;
   /** A ready slot, from memory; undefined: none. What is acquired is created or given back. */
   acquire(kind: SlotKind): Slot | undefined;

@@ -14,12 +14,7 @@ const { EXFULL = 54 } = constants.errno as Record<string, number>;
 const { ENODEV, EOPNOTSUPP } = constants.errno;
 const NO_FILTERING = 'the kernel has no VLANs of bridges (CONFIG_BRIDGE_VLAN_FILTERING)';
 
-/** Makes and completes the bridges of the settings. Throws SysError; EEXIST when a link of another kind has the name. */
-export function provideBridges(host: Host, settings: RoomSettings): void {
-  for (const bridge of settings.bridges) provideBridge(host, bridge, settings.tags);
-}
-
-/** Removes bridges that `provideBridges` made, whatever ports they still have. */
+/** Removes bridges that `provideBridge` made, whatever ports they still have. */
 export function removeBridges(host: Host, settings: RoomSettings): void {
   for (const { name } of settings.bridges) {
     const link = host.rtnl.link({ name });
@@ -32,13 +27,12 @@ function isOurs({ alias }: Link, { bridge, former }: OwnTags): boolean {
   return alias !== undefined && (alias === bridge || alias === former?.bridge);
 }
 
-function provideBridge(host: Host, bridge: Bridge, tags: OwnTags): void {
+/** Makes and completes one bridge of the settings. Throws SysError; EEXIST when a link of another kind has the name. */
+export function provideBridge(host: Host, { tags }: Pick<RoomSettings, 'tags'>, bridge: Bridge): void {
   const { name } = bridge;
   const existing = host.rtnl.link({ name });
-  if (existing !== undefined && existing.kind !== 'bridge') {
-    const note = `a link of kind ${existing.kind ?? 'unknown'} has the name of a bridge`;
-    throw new SysError('RTM_NEWLINK', constants.errno.EEXIST, { path: name, note });
-  }
+  if (existing !== undefined && existing.kind !== 'bridge')
+    throw notABridge(existing, 'RTM_NEWLINK', constants.errno.EEXIST);
   if (existing !== undefined && !isOurs(existing, tags)) return;
   const tag = tags.bridge;
   if (existing === undefined) {
@@ -64,6 +58,7 @@ function provideBridge(host: Host, bridge: Bridge, tags: OwnTags): void {
 export function joinBridge(host: Host, link: Link, port: BridgePort, name: string): void {
   const bridge = host.rtnl.link({ name: port.bridge });
   if (bridge === undefined) throw new SysError('RTM_SETLINK', ENODEV, { path: name, value: `master ${port.bridge}` });
+  if (bridge.kind !== 'bridge') throw notABridge(bridge, 'RTM_SETLINK', constants.errno.EINVAL);
   if (port.vlan !== null) refuseWithoutFiltering(bridge, port.vlan, name);
   if (link.master !== bridge.index) enslave(host, link, bridge, name);
   const { index } = link;
@@ -83,6 +78,10 @@ export function joinBridge(host: Host, link: Link, port: BridgePort, name: strin
         requests.push({ message: deleteVlans({ index, first, last }), op: 'RTM_DELLINK', path: name, value });
   }
   host.rtnl.transact(requests);
+}
+
+function notABridge({ name, kind }: Link, op: string, errno: number): SysError {
+  return new SysError(op, errno, { path: name, note: `a link of kind ${kind ?? 'unknown'} has the name of a bridge` });
 }
 
 // A bridge that does not filter takes the VLANs of its ports and keeps nobody apart.
