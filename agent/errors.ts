@@ -50,6 +50,11 @@ export const ERRORS = {
     rpc: -32050,
     hint: 'Choose another network for the named key of section [network], or take the other one off the host.',
   },
+  network_setup_failed: {
+    exit: 1,
+    rpc: -32051,
+    hint: 'The message names the bridge, or what nft said; see `berth doctor`.',
+  },
   limit_unsupported: {
     exit: 1,
     rpc: -32057,

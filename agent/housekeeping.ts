@@ -42,6 +42,13 @@ export function choresOf(parts: Parts): readonly Chore[] {
       work: (signal) => (sweeps.due() ? reaper.sweep({ now: false, signal }) : undefined),
     },
     { ...{ name: 'quarantine', does: 'keep what orphans hold from others' }, work: () => keepOut(parts) },
+    {
+      ...{ name: 'start', does: 'try again what its start could not have' },
+      async work() {
+        await rooms.networkSetup.retry();
+        await observation.web.retry();
+      },
+    },
     // Also what a crash has cut short, and what others have changed while no agent was there.
     { ...{ name: 'network', does: 'audit the networks of workloads' }, work: () => drift.check() },
     { ...{ name: 'host', does: 'follow what the host changes' }, work: () => follow() },
@@ -67,7 +74,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
         world.density.look();
       },
     },
-    { ...{ name: 'web', does: 'read web.config_file again' }, work: () => observation.web?.follow() },
+    { ...{ name: 'web', does: 'read web.config_file again' }, work: () => observation.web.follow() },
     {
       ...{ name: 'conditions', does: 'announce what has changed of its conditions' },
       work: () => conditions.announce(),

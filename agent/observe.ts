@@ -15,7 +15,8 @@ import { Metrics, type MetricsSource } from './metrics/registry.js';
 import { Rollup } from './metrics/rollup.js';
 import { Sampler } from './metrics/sampler.js';
 import type { Pressure } from './pressure/engine.js';
-import { type Listener, openListener } from './web/listener.js';
+import { LateListener } from './web/late-listener.js';
+import { openListener } from './web/listener.js';
 import { isSettled } from './workload/lifecycle.js';
 import type { Manager } from './workload/manager.js';
 import type { Observer } from './workload/ports.js';
@@ -26,8 +27,8 @@ export interface Observation {
   readonly metrics: Metrics;
   readonly sampler: Sampler;
   readonly samples: Samples;
-  /** Undefined when web.listen is empty. */
-  readonly web: Listener | undefined;
+  /** Not open yet. */
+  readonly web: LateListener;
   /** A workload is deleted: its descriptors and series go at once. */
   forget(id: string): void;
   stop(): Promise<void>;
@@ -142,16 +143,18 @@ export async function observe(parts: Observed): Promise<Observation> {
   };
   const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
   sampler.start();
-  const web = await openListener(config, {
-    exposition: { page, registry: metrics, sampler },
-    status: {
-      metrics: source,
-      workloads: () => manager.records(),
-      latest: (id) => sampler.latest(id),
-      waiting: () => governor.allWaiting(),
-    },
-    onError: (error) => log.warn({ err: error }, 'web request failed'),
-  });
+  const listen = () =>
+    openListener(config, {
+      exposition: { page, registry: metrics, sampler },
+      status: {
+        metrics: source,
+        workloads: () => manager.records(),
+        latest: (id) => sampler.latest(id),
+        waiting: () => governor.allWaiting(),
+      },
+      onError: (error) => log.warn({ err: error }, 'web request failed'),
+    });
+  const web = new LateListener(listen);
   return {
     metrics,
     sampler,
@@ -167,7 +170,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       sampler.forget(id);
     },
     stop: async () => {
-      await web?.close();
+      await web.close();
       await sampler.stop();
       await savings.stop();
       for (const reader of readers.values()) reader.close();

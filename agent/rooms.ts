@@ -19,6 +19,8 @@ import type { HostFacts } from './host/facts.js';
 import { enableForwarding } from './network/forwarding.js';
 import { rememberIn } from './network/forwarding-before.js';
 import { ownSettings } from './network/settings.js';
+import { NetworkSetup, setupFailed } from './network/setup.js';
+import type { StartChecks } from './start-checks.js';
 import type { Log } from './workload/ports.js';
 import type { Installation } from './workload/tags.js';
 
@@ -31,12 +33,10 @@ export interface Rooms {
   /** Files that a workload's cgroup has on this host. */
   readonly cgroupFiles: ReadonlySet<string>;
   readonly network: NetworkRoom;
+  readonly networkSetup: NetworkSetup;
   readonly signals: Signals;
   readonly installation: Installation;
 }
-
-/** Which installation this is, by the state directory and by what there is below this cgroup root. */
-export type Identify = (cgroupRoot: string) => Promise<Installation>;
 
 /** The cgroup in which the holder sits, below berth's own root. */
 const HOLDER_GROUP = 'holder';
@@ -46,8 +46,19 @@ const HOLDER_TIMEOUT_MS = 20_000;
 /** Bytes; MemoryMin= of berth-workloads.service. */
 export const HOLDER_MEMORY = 64 * 2 ** 20;
 
-/** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError. */
-export async function openRooms(config: Config, facts: HostFacts, log: Log, identify: Identify): Promise<Rooms> {
+interface Opening {
+  /** Which installation this is, by the state directory and by what there is below this cgroup root. */
+  readonly identify: (cgroupRoot: string) => Promise<Installation>;
+  readonly checks: StartChecks;
+}
+
+/** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError, and what `checks` refuse. */
+export async function openRooms(
+  config: Config,
+  facts: HostFacts,
+  log: Log,
+  { identify, checks }: Opening,
+): Promise<Rooms> {
   const { cgroup: hierarchy } = facts;
   if (hierarchy === undefined)
     throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
@@ -67,22 +78,20 @@ export async function openRooms(config: Config, facts: HostFacts, log: Log, iden
     onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
   });
   const installation = await identify(root);
-  await network.setup(ownSettings(config.network, installation));
-  forward(config, log);
+  const networkSetup = new NetworkSetup(network, ownSettings(config.network, installation));
+  for (const problem of await networkSetup.run())
+    checks.failed(problem.bridge === null ? 'tables' : 'bridges', setupFailed(problem));
+  // A read-only /proc/sys: the condition ip_forward_off says so for as long as it lasts.
+  await checks.run('forwarding', () => forward(config, log));
   const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
-  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, signals, installation };
+  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, networkSetup, signals, installation };
 }
 
 function forward({ network, paths }: Config, log: Log): void {
   if (network.forwarding === 'leave') return;
   const ipv6 = poolsOf(network).some((pool) => pool.network.family === 6);
-  try {
-    const changed = enableForwarding({ ipv6, remember: rememberIn(paths.runtime) });
-    if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
-  } catch (error) {
-    // A read-only /proc/sys: the condition ip_forward_off says so for as long as it lasts, and workloads are taken over.
-    log.error({ err: error }, 'forwarding could not be turned on');
-  }
+  const changed = enableForwarding({ ipv6, remember: rememberIn(paths.runtime) });
+  if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
 }
 
 /** With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent. */

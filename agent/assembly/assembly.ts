@@ -1,6 +1,5 @@
 // Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
 import { readMemInfo } from '../../linux/proc.js';
-import type { NetworkRoom } from '../../netns/index.js';
 import { Agent } from '../agent.js';
 import { Chores } from '../chores.js';
 import { Conditions } from '../conditions.js';
@@ -31,7 +30,6 @@ import { rememberIn } from '../network/forwarding-before.js';
 import { conntrackUse, NetworkHealth } from '../network/health.js';
 import { keepForwarding } from '../network/keep-forwarding.js';
 import { ownView } from '../network/own-view.js';
-import { ownSettings } from '../network/settings.js';
 import { LateObserver, type Observation, observe } from '../observe.js';
 import { Pinning } from '../placement/pinning.js';
 import { Pressure } from '../pressure/engine.js';
@@ -40,6 +38,7 @@ import { systemClock } from '../pressure/ports.js';
 import { Subjects } from '../pressure/subjects.js';
 import { Relief } from '../relief.js';
 import { HOLDER_MEMORY, openRooms, ownRoot, type Rooms } from '../rooms.js';
+import { StartChecks } from '../start-checks.js';
 import { StateDisk } from '../state-disk.js';
 import { prepareLock, prepareState } from '../state-files.js';
 import { hasRecords } from '../workload/journal.js';
@@ -93,13 +92,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const startedAt = Date.now();
   const facts = await hostFacts();
   const { state, runtime } = config.paths;
-  const oddLock = prepareLock({ state, runtime });
+  const directories = { state, runtime };
+  const oddLock = prepareLock(directories);
   const tenure = claimAlone(config, ownRoot(config, facts.cgroup?.mount ?? ''));
-  const damaged = [...oddLock, ...prepareState({ state, runtime })];
-  if (!(await hasRecords(state))) requireFreePools(config.network, hostNetworks());
-  const rooms = await openRooms(config, facts, log, async (root) =>
-    register(tenure, await installationId(state, root, log)),
-  );
+  const damaged = [...oddLock, ...prepareState(directories)];
+  const checks = new StartChecks(await hasRecords(state), log);
+  await checks.run('pools', () => requireFreePools(config.network, hostNetworks()));
+  const identify = async (root: string) => register(tenure, await installationId(state, root, log));
+  const rooms = await openRooms(config, facts, log, { identify, checks });
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
@@ -135,7 +135,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   late.placed = (id) => void pinning.pin(id);
   const pressure = makePressure(world, manager, rooms, facts);
   late.history = (id) => pressure.history.last(id);
-  const drift = makeDrift(world, rooms.network, manager);
+  const drift = makeDrift(world, rooms, manager);
   const health = new NetworkHealth(config.network, rooms.network, log, claims);
   await health.compare();
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
@@ -206,6 +206,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     network: rooms.network,
     prediction: () => prediction.view(),
   });
+  await checks.run('web', () => observation.web.open());
   observer.attach(observation.metrics);
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {
@@ -225,6 +226,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ipv6: poolsOf(config.network).some((pool) => pool.network.family === 6),
   });
   conditions.add(() => [...agent.networkConditions(), ...hostFollow.conditions()]);
+  conditions.add(() => [...rooms.networkSetup.conditions(), ...observation.web.conditions()]);
   const follow = async (): Promise<void> => {
     // What is cured below is told as well: it came, and it went.
     conditions.announce();
@@ -250,13 +252,13 @@ function makePressure(world: World, manager: Manager, { signals }: Rooms, facts:
   );
 }
 
-function makeDrift(world: World, room: NetworkRoom, manager: Manager): Drift {
+function makeDrift(world: World, { network, networkSetup }: Rooms, manager: Manager): Drift {
   return new Drift({
-    ...{ room, events: world.events, log: world.log },
+    ...{ room: network, events: world.events, log: world.log },
     subjects: () => manager.subjects(),
     ownView,
     repair: (subject) => manager.repairNetwork(subject),
-    repairHost: () => room.setup(ownSettings(world.config.network, world.installation)),
+    repairHost: () => networkSetup.repair(),
   });
 }
 
