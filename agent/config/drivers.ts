@@ -1,6 +1,7 @@
 // [drivers.NAME]: what the node says of each driver.
 import * as z from 'zod';
 import { sizeText } from '../values/amounts.js';
+import { program } from '../values/places.js';
 
 /** What an exec workload may ask for beyond its sandbox; each is a way to the host. */
 export const EXEC_GRANTS = ['root', 'user', 'host-network', 'isolation-none'] as const;
@@ -49,6 +50,6 @@ export const driversSchema = z.strictObject({
     })
     .prefault({}),
   oci: z
-    .strictObject({ runtime: z.string().default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }) })
+    .strictObject({ runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }) })
     .prefault({}),
 });

@@ -1,6 +1,7 @@
 // Section [network], and what its keys must be to each other: networks that overlap would give one address twice.
 import * as z from 'zod';
 import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/cidr.js';
+import { leasable } from '../../netns/addresses/ranges.js';
 import { BerthError } from '../errors.js';
 import { networkAround, parseNetwork } from '../network/cidr.js';
 import { BRIDGE_PATTERN, dnsSchema } from '../workload/network-spec.js';
@@ -126,6 +127,21 @@ export function poolsOf(config: NetworkConfig): NamedNetwork[] {
   ];
 }
 
+/** Whether a pool has an address beside those that the bridge and the gateway have. */
+function hasRoom(pool: string, taken: readonly string[]): boolean {
+  try {
+    return (
+      leasable(
+        [pool],
+        taken.map((text) => text.split('/')[0] ?? ''),
+      ).total > 0
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
 export interface NetworkProblem {
   readonly path: readonly string[];
   readonly problem: string;
@@ -151,6 +167,8 @@ export function networkProblems(config: NetworkConfig): NetworkProblem[] {
     const around = given.flatMap((text) => networkAround(text) ?? []);
     for (const key of ['pool', 'pool6'] as const) {
       const pool = parseNetwork(settings[key]);
+      if (pool !== undefined && !hasRoom(settings[key], given))
+        say(key, `${formatCidr(pool)} has no address left for a workload beside those of the bridge`);
       const same = around.filter(({ family }) => family === pool?.family);
       if (pool !== undefined && same.length > 0 && !same.some((outer) => contains(outer, pool)))
         say(key, `${formatCidr(pool)} is not in the network of the bridge, ${same.map(formatCidr).join(' or ')}`);

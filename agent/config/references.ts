@@ -1,8 +1,9 @@
 // What a configuration refers to, and what its keys must be to each other, beside networks and quotas.
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { STATE_FILES } from '../state-files.js';
 import { isReadable, MOST_SOCKET_PATH } from '../values/places.js';
 import type { Config } from './schema.js';
 
@@ -11,16 +12,38 @@ export interface ReferenceProblem {
   readonly problem: string;
 }
 
+const SOCKETS = ['berth.sock', 'holder.sock'] as const;
+/** Of a microVM, with the longest id there is. Shorter ones may do, so that only `berth config check` tells it. */
+const DEEPEST = join('workloads', 'x'.repeat(63), 'qmp.sock');
+
+function tooLong(runtime: string, sockets: readonly string[]): ReferenceProblem[] {
+  const longest = sockets
+    .map((name) => ({ name, length: Buffer.byteLength(join(runtime, name)) }))
+    .filter(({ length }) => length > MOST_SOCKET_PATH)
+    .sort((a, b) => b.length - a.length)[0];
+  if (longest === undefined) return [];
+  const { name, length } = longest;
+  const most = MOST_SOCKET_PATH - Buffer.byteLength(`/${name}`);
+  const problem = `is too long: a socket below it, ${name}, would have ${length} bytes, and the kernel takes ${MOST_SOCKET_PATH}; it must have at most ${most} bytes`;
+  return [{ path: ['paths', 'runtime'], problem }];
+}
+
+/** Whether `inner` is `outer`, or in a directory that is the agent's own there. */
+function mixed(inner: string, outer: string): boolean {
+  const [first = ''] = relative(outer, inner).split('/');
+  return first === '' || STATE_FILES.some(({ name }) => name === first);
+}
+
 type Checked = Pick<Config, 'control' | 'paths'>;
 
 /** What is wrong whatever lies on the disk. */
 export function controlProblems({ control, paths }: Checked): ReferenceProblem[] {
   const found: ReferenceProblem[] = [];
-  const length = Buffer.byteLength(join(paths.runtime, 'berth.sock'));
-  if (length > MOST_SOCKET_PATH)
+  found.push(...tooLong(paths.runtime, SOCKETS));
+  if (mixed(paths.state, paths.runtime) || mixed(paths.runtime, paths.state))
     found.push({
       path: ['paths', 'runtime'],
-      problem: `is too long: a socket below it, berth.sock, would have ${length} bytes, and the kernel takes ${MOST_SOCKET_PATH}`,
+      problem: `must be apart from paths.state, ${paths.state}: each has files of the same names`,
     });
   for (const [at, { url, token_file, insecure }] of control.scheduler.entries()) {
     if (!isReadable(url)) continue;
@@ -32,6 +55,11 @@ export function controlProblems({ control, paths }: Checked): ReferenceProblem[]
       found.push({ path: ['control', 'scheduler', String(at), 'url'], problem });
   }
   return found;
+}
+
+/** What some workloads could not have under this configuration; for `berth config check`. */
+export function narrowPaths({ paths }: Checked): ReferenceProblem[] {
+  return tooLong(paths.runtime, [DEEPEST]);
 }
 
 /** Files that a key names and nobody can read; for `berth config check`. The agent reads them anew for each connection. */

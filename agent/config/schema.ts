@@ -3,7 +3,16 @@
 import * as z from 'zod';
 import { duration, sizeText } from '../values/amounts.js';
 import { cronExpression } from '../values/cron.js';
-import { headerText, hostName, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
+import { labelName, labelValue, MOST_LABELS } from '../values/labels.js';
+import {
+  cgroupPath,
+  headerText,
+  hostName,
+  listenAddress,
+  program,
+  schedulerUrl,
+  socketPath,
+} from '../values/places.js';
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
@@ -35,14 +44,18 @@ export const configSchema = z.strictObject({
   node: z
     .strictObject({
       name: headerText.default('').meta({ description: 'name of this node; empty: the host name' }),
-      labels: z.record(z.string(), z.string()).default({}).meta({ description: 'told to schedulers' }),
+      labels: z
+        .record(labelName, labelValue)
+        .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `must have at most ${MOST_LABELS} entries`)
+        .default({})
+        .meta({ description: 'told to schedulers' }),
     })
     .prefault({}),
   paths: z
     .strictObject({
       state: path.default('/var/lib/berth').meta({ description: 'journal, events and logs; survives a boot' }),
       runtime: path.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
-      cgroup_root: z.string().default('').meta({
+      cgroup_root: cgroupPath.default('').meta({
         description:
           'cgroup directory to work below, from the mount; empty: the one of berth-workloads.service, or /berth without systemd',
       }),
@@ -99,7 +112,7 @@ export const configSchema = z.strictObject({
       interval: duration({ least: '100ms', most: '1h' })
         .default('5s')
         .meta({ description: 'between samples; a scrape serves the last one' }),
-      max_series: z.number().int().min(1000).default(100_000).meta({ description: 'series at most' }),
+      max_series: z.number().int().min(1000).max(10_000_000).default(100_000).meta({ description: 'series at most' }),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

@@ -21,7 +21,7 @@ export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'path
       ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime] },
     }),
     ociDriver({ runtime: oci.runtime, dns }),
-    qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns }),
+    qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns, runtime }),
     externalDriver(),
   ];
   return new Map(drivers.map((driver) => [driver.name, driver]));

@@ -28,9 +28,13 @@ export class NetworkSetup {
     this.#settings = settings;
   }
 
-  /** Resolves with the parts that failed. Rejects when the network thread does not answer. */
+  /** Resolves with the parts that failed. Never rejects: when the network thread does not answer, that is the problem. */
   async run(): Promise<readonly SetupProblem[]> {
-    this.#problems = await this.#room.setupParts(this.#settings);
+    this.#problems = await this.#room
+      .setupParts(this.#settings)
+      .catch((error: unknown): SetupProblem[] => [
+        { bridge: null, error: error instanceof Error ? error : new Error(String(error)) },
+      ]);
     return this.#problems;
   }
 

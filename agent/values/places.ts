@@ -44,6 +44,21 @@ export const socketPath = z
     `must be at most ${MOST_SOCKET_PATH} bytes: the kernel takes no longer path for a socket`,
   );
 
+/** Names of directories below the cgroup mount. The lock of the agent (assembly/sole.ts) has it in a file name of 255 bytes. */
+export const cgroupPath = z
+  .string()
+  .max(128)
+  .regex(
+    /^(?:\/?(?!\.{1,2}(?:\/|$))[\w.@:-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.@:-]+)*)?$/,
+    'must be a path below the cgroup mount of names of [A-Za-z0-9_.@:-], such as "berth" or "machine.slice/berth"',
+  );
+
+/** A program: a name on PATH, or an absolute path. */
+export const program = z
+  .string()
+  .max(4096)
+  .regex(/^(?:\/[^\0]+|[\w.+-]+)$/, 'must be the name of a program, such as "crun", or an absolute path');
+
 /** What a header of HTTP carries as it is (RFC 9110, 5.5). */
 export const headerText = z
   .string()

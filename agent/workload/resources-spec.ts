@@ -11,7 +11,18 @@ import { parseSize } from './units.js';
 const MOST_NAMES = 64;
 
 const weight = z.number().int().min(1).max(10_000);
-const percent = z.number().min(0).max(100);
+/** The kernel keeps two digits (cgroup-v2.rst, cpu.uclamp.min). */
+const percent = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((value) => Number(value.toFixed(2)) === value, 'must have at most two digits after the point');
+/** kernel/cgroup/rdma.c takes an int. */
+const rdmaCount = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
 
 const cpu = z
   .strictObject({
@@ -138,8 +149,8 @@ export const resources = z.strictObject({
   rdma: boundedMap(
     name,
     z.strictObject({
-      handles: z.number().int().nonnegative().optional(),
-      objects: z.number().int().nonnegative().optional(),
+      handles: rdmaCount.optional(),
+      objects: rdmaCount.optional(),
     }),
     MOST_NAMES,
   )

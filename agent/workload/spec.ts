@@ -5,6 +5,7 @@ import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
 import { boundedMap, parseBounded } from '../bounds.js';
 import { BerthError } from '../errors.js';
 import { size } from '../values/amounts.js';
+import { labelName, labelValue, MOST_LABELS } from '../values/labels.js';
 import { sentenceOf } from '../wrong-fields.js';
 import { networkSpec } from './network-spec.js';
 import { resources } from './resources-spec.js';
@@ -17,9 +18,11 @@ export const tenantName = id.regex(
   new RegExp(`^(?!${HOLDER_CGROUP}$)`),
   `must not be "${HOLDER_CGROUP}": the cgroup of that name is not a tenant's`,
 );
-/** Entries of an environment, of labels. */
+/** Entries of an environment. */
 const MOST_VARIABLES = 1024;
-const MOST_LABELS = 128;
+/** uid_t without (uid_t) -1, which means "nobody in particular". */
+const MAX_UID = 2 ** 32 - 2;
+const uid = z.number().int().min(0).max(MAX_UID);
 
 const absolutePath = z
   .string()
@@ -70,9 +73,7 @@ const oci = z
     rootfs: absolutePath.optional().meta({ description: 'a root filesystem; berth writes the config.json' }),
     command: z.array(argument).min(1).max(1024).optional(),
     env,
-    user: z
-      .strictObject({ uid: z.number().int().nonnegative(), gid: z.number().int().nonnegative() })
-      .default({ uid: 0, gid: 0 }),
+    user: z.strictObject({ uid, gid: uid }).default({ uid: 0, gid: 0 }),
     readonly: z.boolean().default(false),
   })
   .refine((o) => (o.bundle === undefined) !== (o.rootfs === undefined), 'needs exactly one of bundle and rootfs')
@@ -109,16 +110,13 @@ const qemu = z
   })
   .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
 
-/** uid_t without (uid_t) -1, which means "nobody in particular". */
-const MAX_UID = 2 ** 32 - 2;
-
 const external = z
   .strictObject({
     tap: z.boolean().default(false).meta({ description: 'a tap for a VMM instead of a plain namespace' }),
     at: z.enum(['netns', 'host']).default('netns').meta({
       description: 'netns: the tap is in the namespace; host: it is on the host, and there is no namespace',
     }),
-    uid: z.number().int().min(0).max(MAX_UID).default(0).meta({ description: 'who may open the tap, besides root' }),
+    uid: uid.default(0).meta({ description: 'who may open the tap, besides root' }),
     multiQueue: z.boolean().default(false).meta({ description: 'several queues; the VMM must open the tap so, too' }),
     vsock: z.boolean().default(false).meta({
       description: 'a vsock id set aside for the guest of your VMM',
@@ -160,9 +158,7 @@ export const workloadSpec = z
     qemu: qemu.optional(),
     external: external.optional(),
     restart: restart.prefault({}),
-    labels: boundedMap(z.string().regex(/^[a-zA-Z0-9_./-]{1,63}$/), z.string().max(256), MOST_LABELS)
-      .default({})
-      .meta({ description: 'words of your own' }),
+    labels: boundedMap(labelName, labelValue, MOST_LABELS).default({}).meta({ description: 'words of your own' }),
   })
   .superRefine((spec, ctx) => {
     for (const driver of DRIVER_NAMES) {

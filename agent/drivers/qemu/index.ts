@@ -1,9 +1,11 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { BerthError } from '../../errors.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
+import { MOST_SOCKET_PATH } from '../../values/places.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
@@ -23,6 +25,8 @@ export interface QemuOptions {
   readonly overheadBytes: number;
   /** What the node says of name servers (network.dns). */
   readonly dns: Config['network']['dns'];
+  /** paths.runtime, below which each VM has a directory with its sockets. */
+  readonly runtime: string;
 }
 
 const BINARY = 'qemu-system-x86_64';
@@ -54,7 +58,19 @@ async function requireVsock(): Promise<void> {
   });
 }
 
-export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
+/** QEMU refuses a path that is too long only when everything else of the VM has been made. */
+function requireSocketPath(runtime: string, id: string): void {
+  const socket = qmpSocket(join(runtime, 'workloads', id));
+  const over = Buffer.byteLength(socket) - MOST_SOCKET_PATH;
+  if (over <= 0) return;
+  const problem = `is too long by ${over}: the kernel takes ${MOST_SOCKET_PATH} bytes for a socket, and ${socket} has more`;
+  throw new BerthError('invalid_spec', `the workload is not valid: id ${problem}`, {
+    hint: 'Choose a shorter id, or a shorter paths.runtime for this node.',
+    data: { fields: [{ field: 'id', problem }] },
+  });
+}
+
+export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions): Driver {
   const versionOf = versionReader();
   const binaries = (which: DriverContext['which'], lockMemory: boolean) => ({
     qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
@@ -75,6 +91,7 @@ export function qemuDriver({ accel, overheadBytes, dns }: QemuOptions): Driver {
     name: 'qemu',
     async check(spec, { which, kvmUsable, live = false }) {
       const qemu = sectionOf(spec, 'qemu');
+      if (!live) requireSocketPath(runtime, spec.id);
       binaries(which, qemu.lockMemory);
       accelFor(kvmUsable);
       if (qemu.vsock) await requireVsock();

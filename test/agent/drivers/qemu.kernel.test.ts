@@ -11,7 +11,7 @@ import { NO_DNS, specOf, temporary } from './fixture.js';
 import { eventually, startHost } from './host.js';
 
 const names = makeNames(9);
-const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
+const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth' });
 const BOOT_MS = 90_000;
 const MIB = 2 ** 20;
 

@@ -12,7 +12,7 @@ import { conformance } from './conformance.js';
 import { contextFor, NO_DNS, ROUTED, specOf } from './fixture.js';
 
 const qemu = (section: Record<string, unknown>, more = {}) => specOf({ driver: 'qemu', qemu: section, ...more });
-const driver = () => qemuDriver({ accel: 'auto', overheadBytes: 160 * 2 ** 20, dns: NO_DNS });
+const driver = () => qemuDriver({ accel: 'auto', overheadBytes: 160 * 2 ** 20, dns: NO_DNS, runtime: '/run/berth' });
 const needed = ['/usr/bin/qemu-system-x86_64', '/usr/bin/setpriv'];
 
 conformance({
@@ -107,14 +107,28 @@ test('kernel arguments', (t) => {
 
 test('KVM is used when it can be, and missed when it is demanded', async (t) => {
   const assets = { kernel: '/etc/passwd', initrd: '/etc/passwd' };
-  const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0, dns: NO_DNS });
+  const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth' });
   const error = await t.throwsAsync(kvm.check(qemu(assets), await contextFor(t)), { instanceOf: BerthError });
   t.is(error?.code, 'device_missing');
   await kvm.check(qemu(assets), await contextFor(t, { kvmUsable: true }));
 });
 
+test('an id whose socket the kernel would not take is refused before anything is made, with how much is too long', async (t) => {
+  const assets = { kernel: '/etc/passwd', initrd: '/etc/passwd' };
+  const of = (runtime: string) => qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS, runtime });
+  const spec = { ...qemu(assets), id: 'x'.repeat(63) };
+  await of(`/${'r'.repeat(23)}`).check(spec, await contextFor(t));
+  const long = of(`/${'r'.repeat(25)}`);
+  const error = await t.throwsAsync(long.check(spec, await contextFor(t)), { instanceOf: BerthError });
+  t.like(error, { code: 'invalid_spec' });
+  t.regex(error?.message ?? '', /id is too long by 2: the kernel takes 107 bytes/);
+  await long.check({ ...spec, id: 'x'.repeat(61) }, await contextFor(t));
+  // What runs has its socket.
+  await long.check(spec, { ...(await contextFor(t)), live: true });
+});
+
 test('vsock needs its device, and who has none is told how to get it', async (t) => {
-  const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
+  const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth' });
   const check = async () =>
     driver.check(qemu({ kernel: '/etc/passwd', initrd: '/etc/passwd', vsock: true }), await contextFor(t));
   if (existsSync('/dev/vhost-vsock')) return t.notThrowsAsync(check());

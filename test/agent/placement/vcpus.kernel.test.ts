@@ -9,7 +9,7 @@ import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';
 import { NO_DNS, specOf } from '../drivers/fixture.js';
 import { eventually, startHost } from '../drivers/host.js';
 
-const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS });
+const driver = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth' });
 const BOOT_MS = 90_000;
 
 async function allowed(pid: number, tid: number): Promise<number[] | undefined> {
