@@ -23,7 +23,7 @@ import { temporaryDirectory } from '../../runner/temporary.js';
 import { ALL_FILES } from '../limits/files.js';
 import { wrongValues } from '../limits/kernel-grammar.js';
 
-const INSTALLATION = '0123456789abcdef';
+const INSTALLATION = '0123abcd';
 
 /** Throws, or rejects, when a part does not take it. */
 export async function makeParts(config: Config): Promise<void> {
