@@ -12,19 +12,14 @@ export interface ReferenceProblem {
   readonly problem: string;
 }
 
-const SOCKETS = ['berth.sock', 'holder.sock'] as const;
-/** Of a microVM, with the longest id there is. Shorter ones may do, so that only `berth config check` tells it. */
-const DEEPEST = join('workloads', 'x'.repeat(63), 'qmp.sock');
+/** The agent's own with the longest name. The driver of a microVM judges its sockets with the id that they are named after. */
+const SOCKET = 'holder.sock';
 
-function tooLong(runtime: string, sockets: readonly string[]): ReferenceProblem[] {
-  const longest = sockets
-    .map((name) => ({ name, length: Buffer.byteLength(join(runtime, name)) }))
-    .filter(({ length }) => length > MOST_SOCKET_PATH)
-    .sort((a, b) => b.length - a.length)[0];
-  if (longest === undefined) return [];
-  const { name, length } = longest;
-  const most = MOST_SOCKET_PATH - Buffer.byteLength(`/${name}`);
-  const problem = `is too long: a socket below it, ${name}, would have ${length} bytes, and the kernel takes ${MOST_SOCKET_PATH}; it must have at most ${most} bytes`;
+function tooLong(runtime: string): ReferenceProblem[] {
+  const length = Buffer.byteLength(join(runtime, SOCKET));
+  if (length <= MOST_SOCKET_PATH) return [];
+  const most = MOST_SOCKET_PATH - Buffer.byteLength(`/${SOCKET}`);
+  const problem = `is too long: a socket below it, ${SOCKET}, would have ${length} bytes, and the kernel takes ${MOST_SOCKET_PATH}; it must have at most ${most} bytes`;
   return [{ path: ['paths', 'runtime'], problem }];
 }
 
@@ -38,8 +33,7 @@ type Checked = Pick<Config, 'control' | 'paths'>;
 
 /** What is wrong whatever lies on the disk. */
 export function controlProblems({ control, paths }: Checked): ReferenceProblem[] {
-  const found: ReferenceProblem[] = [];
-  found.push(...tooLong(paths.runtime, SOCKETS));
+  const found = tooLong(paths.runtime);
   if (mixed(paths.state, paths.runtime) || mixed(paths.runtime, paths.state))
     found.push({
       path: ['paths', 'runtime'],
@@ -55,11 +49,6 @@ export function controlProblems({ control, paths }: Checked): ReferenceProblem[]
       found.push({ path: ['control', 'scheduler', String(at), 'url'], problem });
   }
   return found;
-}
-
-/** What some workloads could not have under this configuration; for `berth config check`. */
-export function narrowPaths({ paths }: Checked): ReferenceProblem[] {
-  return tooLong(paths.runtime, [DEEPEST]);
 }
 
 /** Files that a key names and nobody can read; for `berth config check`. The agent reads them anew for each connection. */

@@ -4,15 +4,7 @@ import * as z from 'zod';
 import { duration, sizeText } from '../values/amounts.js';
 import { cronExpression } from '../values/cron.js';
 import { labelName, labelValue, MOST_LABELS } from '../values/labels.js';
-import {
-  cgroupPath,
-  headerText,
-  hostName,
-  listenAddress,
-  program,
-  schedulerUrl,
-  socketPath,
-} from '../values/places.js';
+import { cgroupPath, headerText, hostName, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
