@@ -34,7 +34,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
       async work() {
         const missed = await ends.look();
         if (missed.length > 0) world.log.warn({ workloads: missed }, 'ends that nobody told of');
-        manager.retry();
+        await manager.retry();
       },
     },
     {

@@ -5,6 +5,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
+import { sliced } from '../linux/sliced.js';
 import { type ApplyOptions, applyValues } from './apply.js';
 import { knownControllers } from './controllers.js';
 import { type Enabled, enableIn, type Missing } from './enable.js';
@@ -226,7 +227,8 @@ export class Tree {
   async list(): Promise<Entry[]> {
     const entries: Entry[] = [];
     for (const tenant of await this.tenants()) {
-      for (const id of await subdirectories(this.path(tenant))) {
+      // A tag is a system call, and a tenant may have thousands.
+      for await (const id of sliced(await subdirectories(this.path(tenant)))) {
         const name = `${tenant}/${id}`;
         entries.push({ tenant, id, name, tag: this.readTag(name) });
       }

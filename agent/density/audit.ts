@@ -4,13 +4,13 @@
 import { type FileHandle, mkdir, open, readFile, rename, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { inSlices } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
 import { syncDirectory } from '../durable.js';
 import { reportOf } from '../errors.js';
 import type { Range } from '../pages.js';
 import { Serial } from '../serial.js';
 import type { Condition } from '../service.js';
-import { inSlices } from '../sliced.js';
 import { headFor, linesBehind, stretches } from './audit-place.js';
 
 export interface AuditEntry {

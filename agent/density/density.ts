@@ -336,16 +336,7 @@ export class Density {
   #see(): void {
     if (this.#files === undefined) return;
     const ceilings = readCeilings(this.#files);
-    this.#seen = { ceilings, committed: this.#counted(), foreignPorts: this.#foreignPorts(this.#files) };
-  }
-
-  /** Of the things that a ceiling counts, those that workloads have. */
-  #counted(): Vector {
-    const counted = vector();
-    for (const [, { demand, phase }] of this.ledger.holds())
-      if (phase === 'committed')
-        for (const [at, amount] of demand.amounts.entries()) counted[at] = (counted[at] ?? 0) + amount;
-    return counted;
+    this.#seen = { ceilings, committed: this.ledger.committed(), foreignPorts: this.#foreignPorts(this.#files) };
   }
 
   #foreignPorts(files: HostFiles): Map<string, number> {

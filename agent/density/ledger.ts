@@ -40,7 +40,10 @@ const MEMORY = indexOf('memory');
 export class Ledger {
   #limits: Limits;
   readonly #holds = new Map<string, Hold>();
+  /** Weighed by overcommit. */
   readonly #host = new Account();
+  /** As asked for. */
+  readonly #asked = new Account();
   readonly #kinds = new Map<string, Account>();
   readonly #wards = new Map<string, Ward>();
   readonly #pools = new Map<string, PoolSum>();
@@ -181,6 +184,11 @@ export class Ledger {
     return this.#wards.get(tenant)?.account.empty === false;
   }
 
+  /** What all workloads have been promised, before overcommit. */
+  committed(): Vector {
+    return this.#asked.committed.slice();
+  }
+
   ward(tenant: string): Ward | undefined {
     return this.#wards.get(tenant);
   }
@@ -198,6 +206,7 @@ export class Ledger {
 
   #move({ demand, phase, charge }: Hold, sign: 1 | -1): void {
     this.#host.move(charge, phase, sign);
+    this.#asked.move(demand.amounts, phase, sign);
     this.#kind(demand.kind).move(demand.amounts, phase, sign);
     const ward = this.#ward(demand.tenant);
     ward.account.move(demand.amounts, phase, sign);

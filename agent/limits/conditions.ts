@@ -1,7 +1,7 @@
 // What the doctor is told of limits, in sentences.
 import type { CgroupStats } from '../../cgroups/types.js';
+import { sliced } from '../../linux/sliced.js';
 import type { LimitStatus } from '../host/limit-checks.js';
-import { sliced } from '../sliced.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import type { Contested } from './drift.js';

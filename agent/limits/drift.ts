@@ -3,8 +3,8 @@
 // reported. Writes of our own look the same to inotify: what counts is whether the kernel holds what it should.
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
+import { sliced } from '../../linux/sliced.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
-import { sliced } from '../sliced.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import { shrinkTo } from './shrink.js';
 

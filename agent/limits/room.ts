@@ -81,7 +81,7 @@ export class LimitRoom {
   sync(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#watch.sync();
+      void this.#watch.sync();
       this.#protection.changed();
     }, SYNC_MS).unref();
   }

@@ -2,6 +2,7 @@
 // memory to the pressure room and the records of kills, refused forks to the log, a written file to the audit of limits.
 import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals, CgroupWatch as Watch } from '../../cgroups/signals/index.js';
+import { sliced } from '../../linux/sliced.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import type { LimitSubject } from './drift.js';
 
@@ -32,6 +33,9 @@ export class CgroupWatch {
   readonly #world: WatchWorld;
   readonly #followed = new Map<string, Followed>();
   #unwatched = 0;
+  #syncing: Promise<void> | undefined;
+  #again: Promise<void> | undefined;
+  #closed = false;
 
   constructor(world: WatchWorld) {
     this.#world = world;
@@ -42,12 +46,23 @@ export class CgroupWatch {
     return this.#unwatched;
   }
 
-  /** Follows all that run and no others. Cheap when nothing has changed. */
-  sync(): void {
+  /** Follows all that run and no others. Resolves when that is so of those that ran at this call. Never rejects. */
+  sync(): Promise<void> {
+    // One that runs may have passed what has changed since; all that come meanwhile are one more.
+    this.#again ??= (this.#syncing ?? Promise.resolve()).then(() => {
+      this.#again = undefined;
+      this.#syncing = this.#sync();
+      return this.#syncing;
+    });
+    return this.#again;
+  }
+
+  async #sync(): Promise<void> {
     const subjects = new Map(this.#world.subjects().map((subject) => [subject.key, subject]));
-    for (const key of this.#followed.keys()) if (!subjects.has(key)) this.#leave(key);
+    for await (const key of sliced(this.#followed.keys())) if (!subjects.has(key)) this.#leave(key);
     let failed = 0;
-    for (const subject of subjects.values()) {
+    for await (const subject of sliced(subjects.values())) {
+      if (this.#closed) return;
       if (this.#followed.get(subject.key)?.cgroup === subject.cgroup) continue;
       if (!this.#follow(subject)) failed += 1;
     }
@@ -55,11 +70,14 @@ export class CgroupWatch {
   }
 
   close(): void {
+    this.#closed = true;
     for (const key of [...this.#followed.keys()]) this.#leave(key);
   }
 
   #follow(subject: LimitSubject): boolean {
     const { signals, cgroups, log } = this.#world;
+    // It may have another cgroup than before.
+    this.#leave(subject.key);
     try {
       const watch = signals.watch(cgroups.path(subject.cgroup), (signal) => {
         if (signal.kind === 'written' || signal.kind === 'lost') this.#world.written(subject.key);

@@ -1,9 +1,9 @@
 // Reads all workloads at a fixed pace and patches the page, in slices: the main loop gets a turn at least every few
 // milliseconds, and a scrape never waits for the kernel.
 import type { CgroupStats } from '../../cgroups/types.js';
+import { sliced } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
 import type { Drops, LinkStats } from '../../netns/types.js';
-import { sliced } from '../sliced.js';
 import type { WorkloadRecord } from '../workload/record.js';
 import type { WorkloadSample } from './families.js';
 import type { Page } from './page.js';

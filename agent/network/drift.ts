@@ -1,9 +1,10 @@
 // What others change of the sandboxes: found by audit (after a hint, every minute, at the start of the agent), put right
 // a bounded number of times, then only told.
+
+import { sliced } from '../../linux/sliced.js';
 import type { Hint } from '../../netns/index.js';
 import type { Finding, NetworkRoom, SandboxNetwork, Use } from '../../netns/types.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
-import { sliced } from '../sliced.js';
 import type { EventPort, Log } from '../workload/ports.js';
 
 export type DriftKind = Finding['kind'];

@@ -39,6 +39,8 @@ export class Pressure {
   readonly #guard: FutileGuard;
   readonly #performer: Performer;
   readonly #ladders = new Map<string, Ladder>();
+  /** Of the host and of tenants. Workloads come by `observe`: here each would be a file. */
+  #wide: readonly Ladder[] = [];
   #subjects: readonly Subject[] = [];
   /** What ladders, triggers and watches were last made for. */
   #synced: { readonly subjects: readonly Subject[]; readonly at: number } | undefined;
@@ -77,14 +79,13 @@ export class Pressure {
     this.#sync();
     const { unobserved } = this.#triggers;
     const memory = this.#measure.hostMemory();
-    for (const ladder of this.#ladders.values()) {
-      // Workloads come by `observe`; here it would be a thousand files.
-      if (this.#isActive(ladder) || ladder.scope.startsWith('workload/')) continue;
+    for (const ladder of this.#wide) {
+      if (this.#isActive(ladder)) continue;
       updateStall(ladder, this.#measure, this.#world.clock.now());
       const seen = unobserved.has(ladder.key) && matters(ladder.stall, ladder.settings);
       if (seen || isShort(ladder, memory)) this.#alarm(ladder);
     }
-    this.#recordScopes(this.#ladders.values());
+    this.#recordScopes(this.#wide);
     if (this.#timer === undefined) this.#measure.close();
   }
 
@@ -155,6 +156,7 @@ export class Pressure {
       const ladder = this.#ladders.has(scope.key) ? undefined : newLadder(scope, this.#config, now);
       if (ladder !== undefined) this.#ladders.set(scope.key, ladder);
     }
+    this.#wide = [...this.#ladders.values()].filter(({ scope }) => !scope.startsWith('workload/'));
     const wanted = this.#inOrder().flatMap((one) => wantedOf(one, this.#measure.pressureFile(one.place, one.resource)));
     this.#triggers.sync(wanted, this.#config.max_triggers, now);
     const foreign = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch);
@@ -317,6 +319,7 @@ export class Pressure {
     const held = this.#config.mode === 'enforce' ? [...this.#ladders.values()] : [];
     const actions = held.flatMap(({ state, settings }) => undoAll(state, settings, why));
     this.#ladders.clear();
+    this.#wide = [];
     this.#synced = undefined;
     for (const action of actions) await this.#carryOut(action, {}, false);
     this.#measure.close();

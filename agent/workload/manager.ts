@@ -1,6 +1,7 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import type { ReservationView } from '../density/reservations.js';
 import { BerthError, noWorkload } from '../errors.js';
@@ -102,8 +103,8 @@ export class Manager {
   }
 
   /** What has failed may work by now: whoever waits for the next try does it at once. */
-  retry(): void {
-    for (const actor of this.#actors.values()) actor.retry();
+  async retry(): Promise<void> {
+    for await (const actor of sliced(this.#actors.values())) actor.retry();
   }
 
   records(): WorkloadRecord[] {

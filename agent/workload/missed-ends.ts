@@ -1,8 +1,8 @@
 // Finds ends that nobody told of: records that say "running" against the kernel (pid and start time) and the holder. To be
 // asked once a minute; whatever was lost on the way, by a full disk, a cut connection or a defect, is found by it.
 import { isSameProcess } from '../../linux/proc.js';
+import { sliced } from '../../linux/sliced.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
-import { sliced } from '../sliced.js';
 import type { HolderPort } from './ports.js';
 import type { WorkloadRecord } from './record.js';
 

@@ -3,8 +3,8 @@
 // only reported: a lost journal entry must not cost a running workload. Those of other installations are counted apart.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sliced } from '../../linux/sliced.js';
 import type { CleanupStep } from '../service.js';
-import { sliced } from '../sliced.js';
 import type { Manager } from './manager.js';
 import { judge, type Kept, type Verdict } from './reaping.js';
 import { findStrays, type Stray, type StrayKind } from './strays.js';

@@ -3,8 +3,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTag } from '../../cgroups/tag.js';
+import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
-import { sliced } from '../sliced.js';
 import type { Manager } from './manager.js';
 import { NETNS_PREFIX, SLOT_PREFIX } from './plan.js';
 import { OWNER_PREFIX, parseNamespaceTag, parseTag, whoseIs } from './tags.js';

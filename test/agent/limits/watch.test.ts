@@ -11,7 +11,7 @@ const kills = (oomKill: number): CgroupEvents => ({
   memory: { high: 0, max: 0, oom: 0, oomKill, oomGroupKill: 0 },
 });
 
-function room(limits: Readonly<Record<string, string>> = {}) {
+async function room(limits: Readonly<Record<string, string>> = {}) {
   const listeners = new Map<string, (signal: CgroupSignal) => void>();
   const told: string[] = [];
   let subjects: readonly LimitSubject[] = [
@@ -37,7 +37,7 @@ function room(limits: Readonly<Record<string, string>> = {}) {
     written: (key) => told.push(`written ${key}`),
     killed: (id) => told.push(`killed ${id}`),
   });
-  watch.sync();
+  await watch.sync();
   return {
     ...{ watch, listeners, told },
     only: (...keys: string[]) => {
@@ -50,8 +50,8 @@ function room(limits: Readonly<Record<string, string>> = {}) {
   };
 }
 
-test('only what has risen since the watch began is told, and of a tenant no kills', (t) => {
-  const { told, say } = room();
+test('only what has risen since the watch began is told, and of a tenant no kills', async (t) => {
+  const { told, say } = await room();
   say('acme/web', kills(1));
   t.deepEqual(told, []);
   say('acme/web', kills(2));
@@ -60,29 +60,29 @@ test('only what has risen since the watch began is told, and of a tenant no kill
   t.deepEqual(told, ['killed web']);
 });
 
-test('refused forks are told once for many, where the limit is its own', (t) => {
-  const { told, say } = room({ 'acme/web': '32' });
+test('refused forks are told once for many, where the limit is its own', async (t) => {
+  const { told, say } = await room({ 'acme/web': '32' });
   say('acme', { ...NOTHING, pidsMax: 8 });
   say('acme/web', { ...NOTHING, pidsMax: 8 });
   say('acme/web', { ...NOTHING, pidsMax: 800 });
   t.deepEqual(told, ['workload.pids_refused {"refused":3,"cgroup":"acme/web"}']);
 });
 
-test('a written file is for the audit, and so is what was lost', (t) => {
-  const { told, listeners } = room();
+test('a written file is for the audit, and so is what was lost', async (t) => {
+  const { told, listeners } = await room();
   listeners.get('acme/web')?.({ kind: 'written', file: 'memory.max' });
   listeners.get('acme')?.({ kind: 'lost' });
   t.deepEqual(told, ['written web', 'written tenant/acme']);
 });
 
-test('who does not run any more is left, and who cannot be watched is counted', (t) => {
-  const { watch, listeners, only, full } = room();
+test('who does not run any more is left, and who cannot be watched is counted', async (t) => {
+  const { watch, listeners, only, full } = await room();
   only('web');
-  watch.sync();
+  await watch.sync();
   t.deepEqual([...listeners.keys()], ['acme/web']);
   t.is(watch.unwatched, 0);
   listeners.get('acme/web')?.({ kind: 'gone' });
   full();
-  watch.sync();
+  await watch.sync();
   t.is(watch.unwatched, 1);
 });

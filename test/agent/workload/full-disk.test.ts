@@ -50,7 +50,7 @@ for (const policy of ['always', 'never'] as const)
     t.is(manager.actor('web-1').record.error?.code, 'disk_full', 'and why it is not, is seen');
     t.false(life.events.some(({ type }) => type === 'workload.ended'));
     heal();
-    manager.retry();
+    await manager.retry();
     const ended = await life.until(({ type }) => type === 'workload.ended');
     t.like(ended.data, { code: 3, cause: 'exit' });
     await life.until(state(policy === 'always' ? 'pending' : 'failed'));
@@ -74,7 +74,7 @@ test('a start that only the disk has held up goes on when that is well', async (
   t.not(manager.actor('web-1').record.state, 'failed');
   const runs = host.spawned.length;
   heal();
-  manager.retry();
+  await manager.retry();
   while (manager.actor('web-1').record.state !== 'running') await new Promise((resolve) => setTimeout(resolve, 5));
   t.true(host.spawned.length >= runs);
   manager.close();
@@ -101,7 +101,7 @@ test('a boot on a full disk takes every workload over, and does nothing for one 
   await untilRefused(sick, 2);
   t.is(life.host.spawned.length, before);
   heal();
-  life.manager.retry();
+  await life.manager.retry();
   await life.until(state('running'));
   t.is(life.host.spawned.length, before + 1);
   life.manager.close();

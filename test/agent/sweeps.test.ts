@@ -1,13 +1,18 @@
 // How long a sweep holds the main loop, counted in items and not in time: with 5,000 workloads every timer of the agent gives
 // the loop its turn.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { ThrottlingWatch } from '../../agent/limits/conditions.js';
 import { LimitDrift } from '../../agent/limits/drift.js';
+import { CgroupWatch } from '../../agent/limits/watch.js';
 import { Drift } from '../../agent/network/drift.js';
-import { sliced } from '../../agent/sliced.js';
 import { MissedEnds } from '../../agent/workload/missed-ends.js';
 import { Reaper } from '../../agent/workload/reaper.js';
+import { Tree } from '../../cgroups/tree.js';
+import { sliced } from '../../linux/sliced.js';
+import { temporaryDirectory } from '../runner/temporary.js';
 
 const COUNT = 5000;
 
@@ -127,6 +132,28 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
         return undefined;
       },
     ),
+  'watch on cgroups': (count) =>
+    new CgroupWatch({
+      signals: {
+        watch: () => {
+          count();
+          return { events: { populated: true, frozen: false }, close: () => undefined };
+        },
+      },
+      cgroups: { path: (name: string) => name, read: () => [] } as never,
+      ...{ events: nothing as never, log: nothing as never, written: () => undefined, killed: () => undefined },
+      subjects: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
+    }).sync(),
+  'list of cgroups': async (count) => {
+    const directory = temporaryDirectory('tree');
+    for (const id of ids) mkdirSync(join(directory, 'a', id), { recursive: true });
+    class Counted extends Tree {
+      override readTag(): undefined {
+        count();
+      }
+    }
+    await new Counted(directory, { controllers: [], missing: [] }).list();
+  },
   reaper: (count) =>
     new Reaper(
       {
