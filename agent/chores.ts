@@ -42,6 +42,8 @@ interface State {
   wellAt: number;
   running: Promise<void> | undefined;
   timer: NodeJS.Timeout | undefined;
+  /** Of the run that is under way. */
+  deadline: NodeJS.Timeout | undefined;
 }
 
 const EVERY_MS = 60_000;
@@ -63,7 +65,15 @@ export class Chores {
   add(chore: Chore): void {
     const runs = { ok: 0, failed: 0, late: 0 };
     const wellAt = this.#options.now();
-    this.#states.push({ chore, runs, wellAt, problem: undefined, running: undefined, timer: undefined });
+    this.#states.push({
+      chore,
+      runs,
+      wellAt,
+      problem: undefined,
+      running: undefined,
+      timer: undefined,
+      deadline: undefined,
+    });
   }
 
   /** All of them once, one after the other, and from then on each by itself. Never rejects. */
@@ -75,7 +85,11 @@ export class Chores {
   /** No further run begins, and what runs is told to end. */
   close(): void {
     this.#closing.abort();
-    for (const { timer } of this.#states) clearInterval(timer);
+    // Who ends does not wait for the deadline of what hangs.
+    for (const { timer, deadline } of this.#states) {
+      clearInterval(timer);
+      clearTimeout(deadline);
+    }
   }
 
   figures(): readonly ChoreFigures[] {
@@ -108,11 +122,9 @@ export class Chores {
         over.abort();
         resolve();
       };
-      const timer = setTimeout(late, deadlineMs);
-      // Who ends does not wait for the deadline of what hangs.
-      this.#closing.signal.addEventListener('abort', () => clearTimeout(timer), { signal: over.signal });
+      state.deadline = setTimeout(late, deadlineMs);
       state.running = this.#work(state, signal).finally(() => {
-        clearTimeout(timer);
+        clearTimeout(state.deadline);
         over.abort();
         state.running = undefined;
         resolve();
