@@ -29,6 +29,7 @@ import { type Recovery, recover } from './recover.js';
 import { type Claimant, NOBODY, type Reach, Reserving } from './reserving.js';
 import { restartView } from './restart.js';
 import type { WorkloadSpec } from './spec.js';
+import { carryOver, isSameSpec } from './stored-spec.js';
 import { type LifeWish, Wishes } from './wishes.js';
 import { driverOf, type World } from './world.js';
 
@@ -337,7 +338,7 @@ export class Manager {
   }
 
   async #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): Promise<WorkloadView> {
-    if (actor.record.desired !== 'deleted' && isDeepStrictEqual(actor.record.spec, spec)) {
+    if (actor.record.desired !== 'deleted' && isSameSpec(spec, actor.record.spec)) {
       await actor.lastWrite.durable();
       return this.view(actor.record);
     }
@@ -349,8 +350,9 @@ export class Manager {
     throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id } });
   }
 
-  async #update(actor: Actor, spec: WorkloadSpec): Promise<void> {
+  async #update(actor: Actor, asked: WorkloadSpec): Promise<void> {
     const { record } = actor;
+    const spec = carryOver(asked, record.spec);
     actionFor('update', record);
     const changed = fixedChanges(record.spec, spec);
     if (changed.length > 0)

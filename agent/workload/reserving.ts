@@ -1,11 +1,11 @@
 // Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
 // density/reservations.ts for what is on disk when.
-import { isDeepStrictEqual } from 'node:util';
 import type { Demand } from '../density/demand.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
 import { BerthError, noReservation } from '../errors.js';
 import type { Admission } from './admission.js';
 import type { WorkloadSpec } from './spec.js';
+import { isSameSpec } from './stored-spec.js';
 import type { World } from './world.js';
 
 /** Who acts, and on which reservation, when one is named. */
@@ -69,7 +69,7 @@ export class Reserving {
     this.expire();
     const before = density.reservations.get(spec.id);
     if (before !== undefined) this.#requireOwner(before, scheduler);
-    if (before !== undefined && !isDeepStrictEqual(before.spec, spec))
+    if (before !== undefined && !isSameSpec(spec, before.spec))
       throw new BerthError('conflict', `"${spec.id}" is reserved with another spec`, {
         hint: 'Release the reservation first, or choose another id.',
         data: { id: spec.id },

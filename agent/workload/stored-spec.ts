@@ -1,5 +1,6 @@
 // A spec as it lies on disk, read by another version than the one that wrote it. It was accepted once: it is not judged by
 // the rules for input of today. What it lacks gets today's defaults; what it says stays, known or not, right or not.
+import { isDeepStrictEqual } from 'node:util';
 import { DRIVER_NAMES, type WorkloadSpec, workloadSpec } from './spec.js';
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -9,10 +10,30 @@ const MOST_TRIES = 200;
 
 /** `stored` with the defaults of this version in the places that it leaves open. */
 export function withDefaults(stored: Tree): Tree {
+  return under(stored, understood(stored) ?? plainest()) as Tree;
+}
+
+/**
+ * `asked`, and the fields of `stored` that this version does not know. A later version wrote them; nobody can name them here, and
+ * so nobody asks for a change of them.
+ */
+export function carryOver(asked: WorkloadSpec, stored: WorkloadSpec): WorkloadSpec {
+  if (isDeepStrictEqual(asked, stored)) return stored;
+  const known = understood(stored as unknown as Tree);
+  return (known === undefined ? asked : carried(asked, stored, known)) as WorkloadSpec;
+}
+
+/** Whether who asks for `asked` asks for what is there. */
+export function isSameSpec(asked: WorkloadSpec, stored: WorkloadSpec): boolean {
+  return isDeepStrictEqual(carryOver(asked, stored), stored);
+}
+
+/** What this version understands of `stored`, with its defaults; undefined: not what must be there. */
+function understood(stored: Tree): Tree | undefined {
   let candidate: Tree = stored;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const { data, error } = workloadSpec.safeParse(candidate);
-    if (error === undefined) return under(stored, data) as Tree;
+    if (error === undefined) return data;
     const less = error.issues.reduce<Tree | undefined>((tree, issue) => {
       const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
       return keys.reduce<Tree | undefined>((left, key) => {
@@ -24,7 +45,7 @@ export function withDefaults(stored: Tree): Tree {
     if (less === undefined || JSON.stringify(less) === JSON.stringify(candidate)) break;
     candidate = less;
   }
-  return under(stored, plainest()) as Tree;
+  return undefined;
 }
 
 /** Of a spec that stands for itself. Throws an Error for a driver that this version does not have. */
@@ -62,6 +83,22 @@ function under(value: unknown, defaults: unknown): unknown {
   return Object.fromEntries([...keys].map((key) => [key, under(value[key], defaults[key])]));
 }
 
+/** `known` is what of `stored` this version understands. An entry of a list is the one that it equals, wherever it stands. */
+function carried(asked: unknown, stored: unknown, known: unknown): unknown {
+  if (isDeepStrictEqual(asked, known)) return stored;
+  if (Array.isArray(asked) && Array.isArray(stored) && Array.isArray(known)) {
+    if (known.length !== stored.length) return asked;
+    return asked.map((entry) => {
+      const at = known.findIndex((one) => isDeepStrictEqual(one, entry));
+      return at < 0 ? entry : stored[at];
+    });
+  }
+  if (!isTree(asked) || !isTree(stored) || !isTree(known)) return asked;
+  const more = Object.keys(stored).filter((key) => !Object.hasOwn(known, key) && !Object.hasOwn(asked, key));
+  const same = Object.entries(asked).map(([key, value]) => [key, carried(value, stored[key], known[key])] as const);
+  return Object.fromEntries([...same, ...more.map((key) => [key, stored[key]] as const)]);
+}
+
 /** Without the field at `path`; where the field is not there, without what holds it. */
 function without(tree: Tree, path: readonly PropertyKey[]): Tree | undefined {
   const [first, ...rest] = path;
@@ -70,6 +107,12 @@ function without(tree: Tree, path: readonly PropertyKey[]): Tree | undefined {
   const inner = tree[key];
   if (!Object.hasOwn(tree, key)) return undefined;
   const { [key]: _gone, ...others } = tree;
+  if (Array.isArray(inner)) {
+    const [at, ...path] = rest;
+    const entry: unknown = inner[Number(at)];
+    const less = isTree(entry) ? without(entry, path) : undefined;
+    return less === undefined ? others : { ...others, [key]: inner.map((one) => (one === entry ? less : one)) };
+  }
   if (rest.length === 0 || !isTree(inner)) return others;
   const less = without(inner, rest);
   return less === undefined ? others : { ...others, [key]: less };

@@ -155,6 +155,18 @@ test('a live resize changes limits and ledger; what cannot change is refused by 
   t.is(files?.get('cpu.max'), '200000 100000');
 });
 
+test('a spec with a field of a later version: the same again is a success, a resize keeps the field', async (t) => {
+  const { manager, until } = await started();
+  await manager.create(specOf({}));
+  await until(state('running'));
+  const actor = manager.actor('web-1');
+  const later = { ...actor.record.spec, later: { value: 1 } };
+  await actor.patch({ spec: later });
+  t.is((await manager.create(specOf({}))).generation, 1);
+  t.is((await manager.update('web-1', specOf({ resources: { cpu: { limit: 2 } } }))).generation, 2);
+  t.like(actor.record.spec, { later: { value: 1 }, resources: { cpu: { limit: 2 } } });
+});
+
 test('a resize that the kernel refuses leaves spec, ledger and limits as they were', async (t) => {
   const { manager, host, until } = await started();
   await manager.create(specOf({ resources: { cpu: { limit: 1 } } }));

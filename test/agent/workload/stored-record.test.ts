@@ -5,8 +5,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { fixedChanges } from '../../../agent/workload/change.js';
 import { decode, encode, Journal } from '../../../agent/workload/journal.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
+import { carryOver, isSameSpec } from '../../../agent/workload/stored-spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { ODD_THINGS } from '../odd-things.js';
 import { recordOf } from './records.js';
@@ -69,6 +71,34 @@ test('a field that this version does not know survives a rewrite, at every level
     const read = decode(entryOf(stored));
     t.true(holds(recordIn(encode(read)), stored), name);
   }
+});
+
+test('a field that this version does not know is no change that somebody asks for, and survives one', (t) => {
+  for (const name of readdirSync(join(FIXTURES, 'v2'))) {
+    const plain = recordIn(readFileSync(join(FIXTURES, 'v2', name), 'utf8'));
+    const { spec: stored } = decode(entryOf(withUnknown(plain)));
+    const { spec: asked } = decode(entryOf(plain));
+    t.true(isSameSpec(asked, stored), name);
+    t.deepEqual(carryOver(asked, stored), stored, name);
+    const relabelled = { ...asked, labels: { changed: 'yes' }, priority: asked.priority + 1 };
+    const merged = carryOver(relabelled, stored);
+    t.deepEqual(fixedChanges(stored, merged), [], name);
+    t.like(merged, { priority: relabelled.priority, labels: { changed: 'yes' }, laterField: { deep: [1, 'x'] } });
+    t.true(holds(merged.network, stored.network) && holds(merged.resources, stored.resources), name);
+    t.false(isSameSpec(relabelled, stored), name);
+  }
+});
+
+test('an entry of a list keeps its unknown fields wherever it stands, and one that is new has none', (t) => {
+  const port = (host: number) => ({ host, guest: 80 });
+  const of = (...hosts: readonly number[]) =>
+    parseSpec({ ...recordOf().spec, network: { ports: hosts.map((host) => port(host)) } });
+  const before = of(8001, 8002);
+  const ports = before.network.ports.map((one) => ({ ...one, later: one.host }));
+  const stored = { ...before, network: { ...before.network, ports } };
+  const [first, second] = carryOver(of(8003, 8002), stored).network.ports;
+  t.deepEqual(first, of(8003).network.ports[0]);
+  t.deepEqual(second, ports[1]);
 });
 
 for (const version of [1, 3, 99])
