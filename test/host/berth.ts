@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Condition } from '../../agent/service.js';
 import type { WorkloadView } from '../../agent/workload/record.js';
 import { buildPackage } from '../../systemd/deb/build.js';
 import { type NodeSession, startScheduler, type TestScheduler } from '../scheduler/scheduler.js';
@@ -43,7 +44,19 @@ function newest(directory: string): number {
 
 /** Installs, starts, and waits until the agent has called its scheduler. */
 export async function installBerth(target: Target, options: BerthOptions = {}): Promise<BerthOnTarget> {
+  await installPackage(target);
+  return startBerth(target, options);
+}
+
+/** All that does not depend on the test: the package, enabled, and a way to a scheduler. */
+export async function installPackage(target: Target): Promise<void> {
   await target.install(await packageFile());
+  if (isRelayed(target)) await addRelay(target);
+  await target.ssh('systemctl enable berth', { timeoutMs: 5 * MINUTES });
+}
+
+/** Where the package is installed: tells the agent of a scheduler, starts it, and waits until it has called. */
+export async function startBerth(target: Target, options: BerthOptions = {}): Promise<BerthOnTarget> {
   const scheduler = await startScheduler({ token: 'demo-token' });
   try {
     return await connectBerth(target, scheduler, options.toml ?? '');
@@ -54,31 +67,36 @@ export async function installBerth(target: Target, options: BerthOptions = {}): 
   }
 }
 
-/**
- * Where the target reaches the scheduler on a loopback address: an agent sends a token over ws:// to no other. On the lab, whose
- * way to the test is 10.0.2.2, systemd relays the port, and after a reboot as well.
- */
-async function loopback(target: Target, port: number): Promise<string> {
-  const outer = target.reverse(port);
-  if (outer.startsWith('127.')) return outer;
-  const here = `127.0.0.1:${port}`;
+/** In the lab the agent finds its scheduler here: it sends a token over ws:// to no address but a loopback one. */
+const RELAYED = '127.0.0.1:7070';
+const RELAYED_TO = '/etc/scheduler-relay';
+
+/** The way of the lab to the test is 10.0.2.2, and no loopback address. */
+const isRelayed = (target: Target): boolean => !target.reverse(0).startsWith('127.');
+
+/** systemd relays a port, after a reboot as well. */
+async function addRelay(target: Target): Promise<void> {
   const units = '/etc/systemd/system/scheduler-relay';
-  const socket = `[Socket]\nListenStream=${here}\n\n[Install]\nWantedBy=sockets.target\n`;
+  const socket = `[Socket]\nListenStream=${RELAYED}\n\n[Install]\nWantedBy=sockets.target\n`;
+  const proxy = '/usr/lib/systemd/systemd-socket-proxyd $SCHEDULER';
   await target.write(`${units}.socket`, socket);
-  await target.write(`${units}.service`, `[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd ${outer}\n`);
-  await target.ssh('systemctl daemon-reload && systemctl enable --now scheduler-relay.socket', { timeoutMs: MINUTES });
-  return here;
+  await target.write(`${units}.service`, `[Service]\nEnvironmentFile=${RELAYED_TO}\nExecStart=${proxy}\n`);
+  const enable = 'systemctl daemon-reload && systemctl enable --now scheduler-relay.socket';
+  await target.ssh(enable, { timeoutMs: 5 * MINUTES });
 }
 
 async function connectBerth(target: Target, scheduler: TestScheduler, more: string): Promise<BerthOnTarget> {
+  const outer = target.reverse(scheduler.port);
+  const relayed = isRelayed(target);
   const toml = `[[control.scheduler]]
-url = "ws://${await loopback(target, scheduler.port)}"
+url = "ws://${relayed ? RELAYED : outer}"
 token_file = "/etc/berth/scheduler.token"
 
 ${more}`;
+  if (relayed) await target.write(RELAYED_TO, `SCHEDULER=${outer}\n`);
   await target.write('/etc/berth/scheduler.token', 'demo-token');
   await target.write('/etc/berth/berth.d/50-scheduler.toml', toml);
-  await target.ssh('systemctl enable berth && systemctl restart berth', { timeoutMs: 5 * MINUTES });
+  await target.ssh('systemctl restart berth', { timeoutMs: 5 * MINUTES });
   const node = await scheduler.node(undefined, { timeoutMs: 2 * MINUTES });
   return { target, scheduler, node };
 }
@@ -98,6 +116,18 @@ export async function reach(node: NodeSession, id: string, states: readonly stri
     if (Date.now() > end)
       throw new Error(`${id} is ${view.state}, not ${states.join(' or ')}: ${JSON.stringify(view.error)}`);
     await node.waitForEvent((event) => event.workload === id, { after: seen, timeoutMs: 5 * MINUTES });
+  }
+}
+
+/** Waits until nothing grave stands: on a busy machine a supervisor may be late for a moment. The conditions then. */
+export async function calm(node: NodeSession): Promise<readonly Condition[]> {
+  for (const end = Date.now() + 2 * MINUTES; ; ) {
+    const seen = node.events.at(-1)?.cursor ?? 0;
+    const { conditions } = await node.call('node.describe', {});
+    const grave = conditions.filter(({ severity }) => severity === 'error');
+    if (grave.length === 0) return conditions;
+    if (Date.now() > end) throw new Error(`still: ${grave.map(({ title }) => title).join('; ')}`);
+    await node.waitForEvent(() => true, { after: seen, timeoutMs: 2000 }).catch(() => undefined);
   }
 }
 

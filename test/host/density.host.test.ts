@@ -7,7 +7,10 @@ import { create, leftovers, reach, removeAll } from './berth.js';
 import { berthCommand, errorOf, explain, MINUTES, openScenario, type Scenario, sh } from './scenario.js';
 
 const LIMITS = '/etc/berth/berth.d/60-limits.toml';
-const BASE = `[network]
+const BASE = `[metrics]
+interval = "1s"
+
+[network]
 slots = 0
 
 [network.bridge.lan]
@@ -182,12 +185,10 @@ test.serial('the agent keeps no more open for a workload than the ledger counts'
   const ids = Array.from({ length: 10 }, (_, at) => `kept-${at}`);
   for (const id of ids) await create(s.node, sleeper(id));
   for (const id of ids) t.is((await reach(s.node, id)).state, 'running');
-  let most = 0;
-  // Until each of them has been sampled.
-  for (let look = 0; look < 6; look++) {
-    most = Math.max(most, (await open()) - before);
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-  }
+  // What sampling opens is open when each of them has figures.
+  const sampled = `curl -sf http://127.0.0.1:9464/metrics | grep -c '^berth_workload_cpu_seconds_total{.*workload="kept-'`;
+  await s.host.waitFor(`[ $(${sampled}) -eq ${ids.length} ]`, { what: 'figures of each', timeoutMs: 3 * MINUTES });
+  const most = (await open()) - before;
   const counted = (await row('host', 'fds'))?.committed ?? 0;
   t.log(`${most / ids.length} of ${counted / ids.length} descriptors each`);
   t.true(most > ids.length * 10 && most <= counted, `${most} of ${counted}`);

@@ -1,9 +1,12 @@
 // One fresh lab host with berth on it for a whole test file, and what host tests ask again and again. The lab is slow:
 // many questions go in one shell command, many commands in one call.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import { type ErrorReport, reportOf } from '../../agent/errors.js';
 import { freshHost, type Host, quote } from '../lab/host.js';
-import { type BerthOnTarget, installBerth } from './berth.js';
+import { preparedDisk } from '../lab/prepared.js';
+import { type BerthOnTarget, installPackage, packageFile, startBerth } from './berth.js';
 import { labTarget } from './target.js';
 
 export const TREE = '/sys/fs/cgroup/berth.slice/berth-workloads.service';
@@ -14,12 +17,34 @@ export interface Scenario extends BerthOnTarget {
   close(): Promise<void>;
 }
 
+/** Of the agent's unit. Under emulation, beside other work, a start takes minutes; how patient systemd is, is not tested. */
+const LAB_UNIT = '/etc/systemd/system/berth.service.d/60-lab.conf';
+/** Starts the supervisor; and what the command and the agent read at their start is in the page cache then. */
+const WARM = 'systemctl start berth-workloads && berth version && cat /usr/lib/berth/*.js > /dev/null';
+
+/** A host with the package installed, its supervisor running and its agent not yet started. */
+async function installedHost(name: string): Promise<Host> {
+  const deb = await readFile(await packageFile());
+  const saved = await preparedDisk({
+    what: 'berth installed',
+    of: [createHash('sha256').update(deb).digest('hex'), LAB_UNIT, WARM],
+    prepare: async (host) => {
+      await host.write(LAB_UNIT, '[Service]\nTimeoutStartSec=15min\n');
+      await installPackage(labTarget(host));
+      await host.ssh(WARM);
+    },
+  });
+  return freshHost({ name, saved });
+}
+
 export async function openScenario(name: string, toml = '', unit = ''): Promise<Scenario> {
-  const host = await freshHost({ name });
+  const host = await installedHost(name);
   try {
-    // Under emulation beside other work a start takes minutes; how patient systemd is with it is not what is tested.
-    await host.write('/etc/systemd/system/berth.service.d/60-lab.conf', `[Service]\nTimeoutStartSec=15min\n${unit}`);
-    const berth = await installBerth(labTarget(host), { toml });
+    if (unit !== '') {
+      await host.write(LAB_UNIT.replace('60-lab', '70-test'), `[Service]\n${unit}`);
+      await host.ssh('systemctl daemon-reload');
+    }
+    const berth = await startBerth(labTarget(host), { toml });
     const close = async (): Promise<void> => {
       await berth.scheduler.stop();
       await host.stop();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LabError } from './errors.js';
 import { buildImage } from './image.js';
@@ -13,12 +13,16 @@ import { bootedDisk, SNAPSHOT_NAME } from './snapshot.js';
 import { Ssh, type SshOptions } from './ssh.js';
 import { poll } from './timing.js';
 
+const DISK = 'disk.qcow2';
+
 export interface HostOptions {
   readonly signal?: AbortSignal | undefined;
   /** The host name inside, and part of the names of its files. */
   readonly name?: string | undefined;
   readonly memoryMiB?: number | undefined;
   readonly cpus?: number | undefined;
+  /** A disk with a host saved in it (prepared.ts), of the same size; without it, one that has just booted. */
+  readonly saved?: string | undefined;
   /** Leaves the machine running after `stop()` and after this process, for a person to look into. */
   readonly keep?: boolean | undefined;
   readonly progress?: Progress | undefined;
@@ -31,11 +35,11 @@ export async function freshHost(options: HostOptions = {}): Promise<Host> {
   await ensurePackages(RUN_PACKAGES, { why: 'to run the lab host', signal });
   await reap();
   const image = await buildImage({ signal, progress });
-  const saved = await bootedDisk(image, { memoryMiB, cpus, signal, progress });
+  const saved = options.saved ?? (await bootedDisk(image, { memoryMiB, cpus, signal, progress }));
   const directory = await createRunDirectory(name);
   let machine: Machine | undefined;
   try {
-    const disk = join(directory.path, 'disk.qcow2');
+    const disk = join(directory.path, DISK);
     await run('cp', ['--reflink=auto', '--sparse=always', saved, disk], { signal });
     const loadSnapshot = SNAPSHOT_NAME;
     machine = await Machine.start({ image, run: directory, disk, memoryMiB, cpus, loadSnapshot, keep, signal });
@@ -153,6 +157,15 @@ export class Host {
   /** A power cut: nothing in the host is told, what it had not written to its disk is lost. */
   async crash(options: { signal?: AbortSignal } = {}): Promise<string> {
     return this.#restart(() => this.#machine.reset(), options.signal);
+  }
+
+  /** Saves the running host, as it is now, for other hosts to begin with, and ends this one. */
+  async save(path: string): Promise<void> {
+    // A connection that is open now would come back half dead in every copy.
+    await this.#ssh.close();
+    await this.#machine.saveSnapshot(SNAPSHOT_NAME);
+    await this.#machine.stop();
+    await rename(join(this.#run.path, DISK), path);
   }
 
   async stop(): Promise<void> {
