@@ -1,4 +1,35 @@
 // JSON from a person or a peer. JSON.parse keeps the last of two members with one name: the first would be lost in silence.
+import { jsonErrorOffset } from './json-position.js';
+
+/** `position`: LINE:COLUMN, both from 1. */
+export class JsonError extends Error {
+  readonly position: string;
+
+  constructor(text: string, offset: number, problem: string) {
+    super(problem);
+    const before = text.slice(0, offset);
+    this.position = `${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
+  }
+}
+
+/** Of a file or of standard input. Throws JsonError where JSON.parse would, and for a name that stands twice. */
+export function parseJson(input: string): unknown {
+  const text = input.replace(/^\uFEFF/, '');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const offset = jsonErrorOffset(text);
+    const rest = text.slice(offset, offset + 12).split('\n')[0] ?? '';
+    const what =
+      text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
+    throw new JsonError(text, offset, `not valid JSON: ${what}`);
+  }
+  const twice = duplicateKey(text);
+  if (twice === undefined) return value;
+  const problem = `duplicate key ${JSON.stringify(twice.key)}: the same object has it already`;
+  throw new JsonError(text, twice.at, problem);
+}
 
 export interface Duplicate {
   readonly key: string;

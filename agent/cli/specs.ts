@@ -2,9 +2,8 @@
 // be JSON objects.
 import { readFile } from 'node:fs/promises';
 import { BerthError } from '../errors.js';
-import { duplicateKey } from '../json.js';
+import { JsonError, parseJson } from '../json.js';
 import type { Context } from './command.js';
-import { jsonErrorOffset } from './json-position.js';
 
 export interface SpecSource {
   /** Id when there is one, else place in the file. */
@@ -20,7 +19,7 @@ export async function readSpecs(context: Context): Promise<SpecSource[]> {
     const place = file === '-' ? 'standard input' : file;
     if (file === '-') stdin ??= await context.host.stdin();
     const text = file === '-' ? (stdin ?? '') : await readText(file);
-    const value = parseJson(text, place);
+    const value = parseSpecs(text, place);
     const items: unknown[] = Array.isArray(value) ? value : [value];
     if (items.length === 0) throw new BerthError('invalid_spec', `${place}: the array is empty`);
     items.forEach((item, i) => {
@@ -53,31 +52,13 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function parseJson(input: string, place: string): unknown {
-  const text = input.replace(/^\uFEFF/, '');
-  let value: unknown;
+function parseSpecs(text: string, place: string): unknown {
   try {
-    value = JSON.parse(text);
-  } catch {
-    const offset = jsonErrorOffset(text);
-    const rest = text.slice(offset, offset + 12).split('\n')[0] ?? '';
-    const what =
-      text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
-    throw new BerthError('invalid_spec', `${place}:${positionOf(text, offset)}: not valid JSON: ${what}`, {
-      hint: 'Specifications are JSON; `berth help spec` shows one.',
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw new BerthError('invalid_spec', `${place}:${error.position}: ${error.message}`, {
+      hint: 'Specifications are JSON, with each key once; `berth help spec` shows one.',
     });
   }
-  const twice = duplicateKey(text);
-  if (twice === undefined) return value;
-  throw new BerthError(
-    'invalid_spec',
-    `${place}:${positionOf(text, twice.at)}: duplicate key ${JSON.stringify(twice.key)}: the same object has it already`,
-    { hint: 'Remove one of the two.' },
-  );
-}
-
-/** LINE:COLUMN, both from 1. */
-function positionOf(text: string, offset: number): string {
-  const before = text.slice(0, offset);
-  return `${before.split('\n').length}:${before.length - before.lastIndexOf('\n')}`;
 }

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../../../linux/errors.js';
 import { BerthError } from '../../errors.js';
+import { JsonError, parseJson } from '../../json.js';
 import { networkNamespace } from '../containment.js';
 import { invalidField } from '../files.js';
 
@@ -46,9 +47,10 @@ export async function readBundle(bundle: string): Promise<OciConfig> {
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
-  } catch {
-    throw invalidField('oci.bundle', `${file} is not JSON`);
+    json = parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    throw invalidField('oci.bundle', `${file}:${error.position}: ${error.message}`);
   }
   const result = ociConfig.safeParse(json);
   if (result.success) return result.data;

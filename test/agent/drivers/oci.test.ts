@@ -38,6 +38,8 @@ conformance({
     await makeBundle(join(directory, 'odd'), { process: { args: [] } });
     await makeBundle(join(directory, 'garbled'));
     await writeFile(join(directory, 'garbled', 'config.json'), '{"ociVersion"');
+    await makeBundle(join(directory, 'twice'));
+    await writeFile(join(directory, 'twice', 'config.json'), '{"process": {"cwd": "/a",\n "cwd": "/b"}}');
   },
   spec: (assets) => oci({ rootfs: join(assets, 'rootfs'), command }),
   missing: [
@@ -64,7 +66,13 @@ conformance({
       what: 'a config.json that is not JSON',
       spec: (assets) => oci({ bundle: join(assets, 'garbled') }),
       code: 'invalid_spec',
-      names: 'not JSON',
+      names: 'config.json:1:14: not valid JSON: it ends too early',
+    },
+    {
+      what: 'a key that a config.json has twice',
+      spec: (assets) => oci({ bundle: join(assets, 'twice') }),
+      code: 'invalid_spec',
+      names: 'config.json:2:2: duplicate key "cwd"',
     },
     {
       what: 'the wrong field of a config.json',
