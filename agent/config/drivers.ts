@@ -40,7 +40,10 @@ export const driversSchema = z.strictObject({
         // Of those that systemd leaves to nobody (UIDS-GIDS.md: 1879048192 to 2147483647), the ones that VMs do not use.
         .default('2013265920-2014314495')
         .meta({ description: 'uids and gids for sandboxes, one each; nobody else may use them' }),
-      tmp: size.default('64Mi').meta({ description: 'size of /tmp and of /var/tmp of a sandbox, in its memory' }),
+      // A tmpfs of size 0 has no limit (mm/shmem.c).
+      tmp: sizeText(4096)
+        .default('64Mi')
+        .meta({ description: 'size of /tmp and of /var/tmp of a sandbox, in its memory' }),
     })
     .prefault({}),
   qemu: z

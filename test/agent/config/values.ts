@@ -279,7 +279,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: ['1-1', '1-4294967294', '2013265920-2014314495'],
     bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
   },
-  'drivers.exec.tmp': size,
+  'drivers.exec.tmp': { good: ['4Ki', '64Mi', '8191Ti'], bad: ['0', '1', '4095', '', ...NO_SIZE] },
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
   'drivers.oci.runtime': {
