@@ -43,6 +43,8 @@ export const START_CHECKS = {
   },
   forwarding: { first: 'condition', returning: 'condition', condition: 'ip_forward_off' },
   web: { first: 'refused', returning: 'condition', error: 'socket_in_use', condition: 'web_unavailable' },
+  /** web.config_file and the files that it names. */
+  web_config: { first: 'refused', returning: 'condition', error: 'config_invalid', condition: 'web_unavailable' },
 } as const satisfies Record<string, Outcome>;
 
 export type StartCheck = keyof typeof START_CHECKS;

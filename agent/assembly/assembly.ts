@@ -16,7 +16,7 @@ import type { LivePrediction } from '../density/prediction/live.js';
 import { TenantAdmin } from '../density/tenant-admin.js';
 import { Tuner } from '../density/tuner.js';
 import { Usage } from '../density/usage.js';
-import { BerthError } from '../errors.js';
+import { BerthError, reportOf } from '../errors.js';
 import { type HostFacts, probeHost } from '../host/facts.js';
 import { probeKvm } from '../host/kvm.js';
 import { liveFacts } from '../host/live-facts.js';
@@ -206,7 +206,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     network: rooms.network,
     prediction: () => prediction.view(),
   });
-  await checks.run('web', () => observation.web.open());
+  await observation.web.open().catch((error: unknown) => {
+    checks.failed(reportOf(error).code === 'config_invalid' ? 'web_config' : 'web', error);
+  });
   observer.attach(observation.metrics);
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {

@@ -1,5 +1,5 @@
-// The web listener of an agent that may have to start without one: another program has the address. Then it is a condition, and
-// the listener is tried again each minute.
+// The web listener of an agent that may have to start without one: another program has the address, or web.config_file or a
+// certificate is wrong. Then it is a condition, and the listener is tried again each minute, with the files as they are then.
 import { reportOf } from '../errors.js';
 import type { Condition } from '../service.js';
 import type { Listener } from './listener.js';
@@ -43,7 +43,7 @@ export class LateListener {
     return [
       {
         ...{ code: 'web_unavailable', severity: 'error' },
-        title: 'berth serves no metrics and no health: it cannot listen on web.listen',
+        title: 'berth serves no metrics and no health: the web listener cannot start',
         ...{ why: message, fix: `${hint} berth tries again each minute.` },
       },
     ];

@@ -1,13 +1,14 @@
 // TLS and users of the web listener, in the file format of Prometheus' exporters (web-config.yml of exporter-toolkit), so that
 // one file serves every exporter of a host. What the file names is read with it; paths start at its directory.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
 import { codeOf } from '../../linux/errors.js';
 import { invalid } from '../config/load.js';
 import type { BerthError } from '../errors.js';
 import { headerText } from '../values/places.js';
+import { pemProblem } from './certificates.js';
 import { cipherOf, curveOf, VERSIONS } from './tls-names.js';
 
 export const CLIENT_AUTH = [
@@ -17,6 +18,9 @@ export const CLIENT_AUTH = [
   'VerifyClientCertIfGiven',
   'RequireAndVerifyClientCert',
 ] as const;
+
+/** Of a file that is read whole. */
+const MOST_BYTES = 2 ** 20;
 
 const file = z.string().min(1).max(4096);
 const version = z.enum(VERSIONS);
@@ -43,6 +47,11 @@ const tlsSchema = z.strictObject({
   prefer_server_cipher_suites: z.boolean().default(true),
 });
 
+const tlsSection = tlsSchema.refine(
+  ({ min_version: least, max_version: most }) => VERSIONS.indexOf(least) <= VERSIONS.indexOf(most),
+  { path: ['min_version'], message: 'must not be above max_version' },
+);
+
 const HEADERS = [
   'Content-Security-Policy',
   'Referrer-Policy',
@@ -53,7 +62,7 @@ const HEADERS = [
 ] as const;
 
 const fileSchema = z.strictObject({
-  tls_server_config: tlsSchema.optional(),
+  tls_server_config: tlsSection.optional(),
   http_server_config: z
     .strictObject({
       // Every client takes HTTP/1.1, which is what this listener speaks.
@@ -89,55 +98,90 @@ export interface WebConfig {
 /** `web.config_file` empty. */
 export const OPEN: WebConfig = { tls: undefined, headers: {}, users: {} };
 
-/** Throws `config_invalid` with the place of every mistake, also of files that it names. */
+/** Throws `config_invalid` with file and line of every mistake, also of files that it names. */
 export async function readWebConfig(path: string): Promise<WebConfig> {
-  const text = await read(path, path, 'web.config_file');
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true });
+  const text = await read(path).catch((error: unknown) => {
+    throw invalid([{ origin: path, key: 'web.config_file', problem: unreadable(path, error) }]);
+  });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, lineCounter });
   const [broken] = document.errors;
-  if (broken !== undefined) throw wrong(path, '', broken.message.split('\n')[0] ?? 'is not YAML');
+  if (broken !== undefined) {
+    const problem = broken.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'is not YAML';
+    throw invalid([{ origin: `${path}:${broken.linePos?.[0].line ?? 1}`, key: '', problem }]);
+  }
+  const place: Place = (key) => `${path}:${lineOf(document, lineCounter, key)}`;
   const result = fileSchema.safeParse(document.toJS({ maxAliasCount: 10 }) ?? {});
   if (!result.success)
     throw invalid(
-      result.error.issues.map((issue) => ({ origin: path, key: issue.path.join('.'), problem: issue.message })),
+      result.error.issues.map((issue) => {
+        const key = [...issue.path, ...(issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [])].map(String);
+        return { origin: place(key), key: issue.path.join('.'), problem: issue.message };
+      }),
     );
   const { tls_server_config: tls, http_server_config: http, basic_auth_users: users } = result.data;
   return {
-    tls: tls === undefined ? undefined : await readTls(path, tls),
+    tls: tls === undefined ? undefined : await readTls(path, place, tls),
     headers: http?.headers ?? {},
     users,
   };
 }
 
-async function readTls(path: string, tls: z.output<typeof tlsSchema>): Promise<Tls> {
+/** FILE:LINE of a key, or of the innermost table of it that is there. */
+type Place = (key: readonly string[]) => string;
+
+function lineOf(document: Document, lines: LineCounter, key: readonly string[]): number {
+  for (let length = key.length; length > 0; length--) {
+    const node = document.getIn(key.slice(0, length), true);
+    const offset = isNode(node) ? node.range?.[0] : undefined;
+    if (offset !== undefined) return lines.linePos(offset).line;
+  }
+  return 1;
+}
+
+async function readTls(path: string, place: Place, tls: z.output<typeof tlsSchema>): Promise<Tls> {
   const { cert, key, client_ca, ...settings } = tls;
-  const text = (inline: string | undefined, named: string | undefined, name: string): Promise<string> | string => {
-    const key = `tls_server_config.${name}_file`;
+  const wrong = (name: string, problem: string): BerthError => {
+    const at = ['tls_server_config', name];
+    return invalid([{ origin: place(at), key: at.join('.'), problem }]);
+  };
+  const text = async (inline: string | undefined, named: string | undefined, name: string): Promise<string> => {
     if (inline !== undefined && named !== undefined)
-      throw wrong(path, key, `is given beside ${name}: only one of them`);
-    if (named !== undefined) return read(resolve(dirname(path), named), path, key);
+      throw wrong(`${name}_file`, `is given beside ${name}: only one of them`);
     if (inline !== undefined) return inline;
-    throw wrong(path, key, 'is missing');
+    if (named === undefined) throw wrong(`${name}_file`, 'is missing');
+    const file = resolve(dirname(path), named);
+    return read(file).catch((error: unknown) => {
+      throw wrong(`${name}_file`, unreadable(file, error));
+    });
   };
   const verifies = /Verify/.test(settings.client_auth_type);
   const hasCa = client_ca !== undefined || settings.client_ca_file !== undefined;
-  return {
+  const pems = {
     cert: await text(cert, settings.cert_file, 'cert'),
     key: await text(key, settings.key_file, 'key'),
     clientCa: hasCa || verifies ? await text(client_ca, settings.client_ca_file, 'client_ca') : undefined,
-    clientAuth: settings.client_auth_type,
-    sans: settings.client_allowed_sans,
-    settings,
   };
-}
-
-async function read(path: string, origin: string, key: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw wrong(origin, key, `${path} cannot be read (${codeOf(error)})`);
+  const unusable = pemProblem(pems);
+  if (unusable !== undefined) {
+    const { part, problem } = unusable;
+    const named = settings[`${part}_file`];
+    throw named === undefined
+      ? wrong(part, problem)
+      : wrong(`${part}_file`, `${resolve(dirname(path), named)} ${problem}`);
   }
+  return { ...pems, clientAuth: settings.client_auth_type, sans: settings.client_allowed_sans, settings };
 }
 
-function wrong(origin: string, key: string, problem: string): BerthError {
-  return invalid([{ origin, key, problem }]);
+/** Rejects with what the kernel says; also for what is no file, which could be read without end. */
+async function read(path: string): Promise<string> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new Error('not a regular file');
+  if (found.size > MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`);
+  return readFile(path, 'utf8');
+}
+
+function unreadable(path: string, error: unknown): string {
+  const why = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
+  return `${path} cannot be read (${why})`;
 }

@@ -1,5 +1,4 @@
 // The listener with TLS, asked by real clients: who is let in by certificate, and that a renewed one is taken.
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
@@ -10,14 +9,7 @@ import { type Listener, openListener } from '../../../agent/web/listener.js';
 import { CLIENT_AUTH } from '../../../agent/web/web-config.js';
 import { temporaryDirectory } from '../control/harness.js';
 import { MadeUpNode } from '../metrics/fixture.js';
-
-/** PEM files of a self-signed certificate, good for a day. */
-function certificate(directory: string, name: string): void {
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:127.0.0.1,DNS:${name}`];
-  const out = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.crt`)];
-  execFileSync('openssl', ['req', ...kind, ...subject, ...out], { stdio: 'ignore' });
-}
+import { certificate } from './certificate.js';
 
 async function open(t: ExecutionContext, directory: string, more: string): Promise<Listener> {
   const file = join(directory, 'web-config.yml');

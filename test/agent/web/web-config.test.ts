@@ -1,9 +1,12 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { cipherOf } from '../../../agent/web/tls-names.js';
 import { OPEN, readWebConfig } from '../../../agent/web/web-config.js';
+
+import { temporaryDirectory as ownDirectory } from '../../runner/temporary.js';
 import { temporaryDirectory } from '../control/harness.js';
+import { certificate } from './certificate.js';
 
 const HASH = '$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi';
 
@@ -29,18 +32,24 @@ basic_auth_users:
   alice: ${HASH}
 `;
 
+const made = ownDirectory('certificates');
+for (const name of ['node', 'other']) certificate(made, name);
+const pem = (name: string) => readFileSync(join(made, name), 'latin1');
+
 function written(t: Parameters<typeof temporaryDirectory>[0], text: string): string {
   const directory = temporaryDirectory(t);
-  for (const name of ['node.crt', 'node.key']) writeFileSync(join(directory, name), name);
+  for (const name of ['node.crt', 'node.key', 'other.key']) copyFileSync(join(made, name), join(directory, name));
+  writeFileSync(join(directory, 'torn.pem'), pem('node.crt').slice(0, 200));
+  writeFileSync(join(directory, 'empty.pem'), '');
   writeFileSync(join(directory, 'web-config.yml'), text);
   return join(directory, 'web-config.yml');
 }
 
 test('the file of an exporter is read as it is, paths from its directory', async (t) => {
   const config = await readWebConfig(written(t, WHOLE));
-  t.is(config.tls?.cert, 'node.crt');
-  t.is(config.tls?.key, 'node.key');
-  t.is(config.tls?.clientCa, 'node.crt');
+  t.is(config.tls?.cert, pem('node.crt'));
+  t.is(config.tls?.key, pem('node.key'));
+  t.is(config.tls?.clientCa, pem('node.crt'));
   t.is(config.tls?.clientAuth, 'RequireAndVerifyClientCert');
   t.deepEqual(config.users, { alice: HASH });
   t.deepEqual(config.headers, { 'Strict-Transport-Security': 'max-age=31536000', 'X-Frame-Options': 'deny' });
@@ -54,18 +63,51 @@ test('an empty file opens the listener to everybody, as it does there', async (t
 const tls = (more: string) => `tls_server_config:\n  cert_file: node.crt\n  key_file: node.key\n  ${more}\n`;
 
 const WRONG: Readonly<Record<string, readonly [text: string, says: RegExp]>> = {
-  'not YAML': ['a: [', /web-config\.yml: /],
-  'a key twice': [`${tls('')}basic_auth_users: {a: "${HASH}", a: "${HASH}"}`, /unique/i],
-  'an unknown key': ['tls_config: {}', /tls_config/],
-  'a list': ['[]', /web-config\.yml: /],
-  'no key': ['tls_server_config: {cert_file: node.crt}', /tls_server_config\.key_file is missing/],
+  'not YAML': ['\na: [', /web-config\.yml:2: /],
+  'a key twice': [`${tls('')}basic_auth_users: {a: "${HASH}", a: "${HASH}"}`, /web-config\.yml:5: .*unique/i],
+  'an unknown key': ['\n\ntls_config: {}', /web-config\.yml:3: .*tls_config/],
+  'a list': ['[]', /web-config\.yml:1: /],
+  'no key': ['tls_server_config: {cert_file: node.crt}', /web-config\.yml:1: tls_server_config\.key_file is missing/],
   'no certificate': ['tls_server_config: {key_file: node.key}', /tls_server_config\.cert_file is missing/],
   'a file that is not there': [
     'tls_server_config: {cert_file: other.crt, key_file: node.key}',
     /tls_server_config\.cert_file .*other\.crt cannot be read \(ENOENT\)/,
   ],
-  'both ways of one thing': [tls('cert: text'), /cert_file is given beside cert/],
-  'an unknown kind of client': [tls('client_auth_type: Maybe'), /client_auth_type/],
+  'a directory': [tls('client_ca_file: .'), /web-config\.yml:4: .*client_ca_file .* \(not a regular file\)/],
+  'a device without end': [tls('client_ca_file: /dev/zero'), /\/dev\/zero cannot be read \(not a regular file\)/],
+  'a torn certificate': [
+    'tls_server_config:\n  key_file: node.key\n  cert_file: torn.pem',
+    /web-config\.yml:3: tls_server_config\.cert_file .*torn\.pem holds no certificate in PEM/,
+  ],
+  'an empty certificate': [
+    'tls_server_config: {key_file: node.key, cert_file: empty.pem}',
+    /web-config\.yml:1: .*empty\.pem holds no certificate in PEM/,
+  ],
+  'the key of another certificate': [
+    'tls_server_config: {cert_file: node.crt, key_file: other.key}',
+    /key_file .*other\.key holds no private key of that certificate/,
+  ],
+  'a certificate as key': [
+    'tls_server_config: {cert_file: node.crt, key_file: node.crt}',
+    /key_file .*node\.crt holds no private key of that certificate/,
+  ],
+  'clients verified by an empty file': [
+    tls('client_ca_file: empty.pem'),
+    /web-config\.yml:4: .*client_ca_file .*empty\.pem holds no certificate/,
+  ],
+  'a text that is no certificate': [
+    'tls_server_config: {cert: text, key_file: node.key}',
+    /tls_server_config\.cert holds no certificate/,
+  ],
+  'versions that exclude each other': [
+    tls('min_version: TLS13\n  max_version: TLS12'),
+    /web-config\.yml:4: .*min_version must not be above max_version/,
+  ],
+  'both ways of one thing': [tls('cert: text'), /web-config\.yml:2: .*cert_file is given beside cert/],
+  'an unknown kind of client': [
+    tls('client_auth_type: Maybe'),
+    /web-config\.yml:4: tls_server_config\.client_auth_type/,
+  ],
   'clients verified by nobody': [tls('client_auth_type: VerifyClientCertIfGiven'), /client_ca_file is missing/],
   'an unknown version': [tls('min_version: TLS14'), /min_version/],
   'an unknown cipher': [tls('cipher_suites: [TLS_RSA_WITH_ROT13]'), /cipher_suites\.0/],
