@@ -2,6 +2,7 @@
 // mounts elsewhere, sockets. One walk through /proc, the cheap witnesses first; for repairs and removals, never on a timer.
 import { openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { closeDescriptor } from './fd.js';
+import { readStat } from './proc.js';
 import { openNamespaceOfSocket } from './socket-namespace.js';
 
 export interface NamespaceHolder {
@@ -39,6 +40,24 @@ export function* namespaceHolders({
     }
   yield* mounted(proc, pids);
   for (const [pid, fd] of sockets) yield* behind(pid, fd);
+}
+
+export interface Members {
+  readonly pids: readonly number[];
+  /** False: a process ended before it was looked at, so that one that it had started may be missing. */
+  readonly complete: boolean;
+}
+
+/** The processes in the network namespace with this inode. One look at each process of the host. */
+export function processesIn(inode: number, proc = '/proc'): Members {
+  let complete = true;
+  const pids = numbersIn(proc).filter((pid) => {
+    const found = namespaceInode(`${proc}/${pid}/ns/net`);
+    // A zombie has no namespace, and starts nothing any more.
+    if (found === undefined && attempt(() => readStat(pid, proc)) === undefined) complete = false;
+    return found === inode;
+  });
+  return { pids, complete };
 }
 
 /** Inode of the network namespace behind a link of /proc (`net:[4026531840]`); undefined where there is none. */

@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
 import { SysError } from './errors.js';
+import { closeDescriptor } from './fd.js';
 import { check, errno, func } from './libc.js';
+import { isSameProcess } from './proc.js';
 
 // By number: glibc has the wrappers only since 2.36. Both numbers are the same on every architecture.
 const syscallOpen = func('long syscall(long number, int pid, unsigned int flags)');
@@ -28,6 +30,20 @@ export function signalPidfd(fd: number, signal: number): boolean {
   const error = errno();
   if (error === constants.errno.ESRCH) return false;
   throw new SysError('pidfd_send_signal', error, { value: String(signal) });
+}
+
+/**
+ * Sends a signal to the process of this number that started at `startTime`, and to no other that has been given the number
+ * since; false when it has ended. Throws SysError.
+ */
+export function signalProcess({ pid, startTime }: { pid: number; startTime: number }, signal: number): boolean {
+  const fd = openPidfd(pid);
+  if (fd === undefined) return false;
+  try {
+    return isSameProcess(pid, startTime) && signalPidfd(fd, signal);
+  } finally {
+    closeDescriptor(fd);
+  }
 }
 
 /** Those of `pidfds` whose process has ended. Does not block. */

@@ -67,6 +67,11 @@ export function isSameProcess(pid: number, startTime: number, proc = '/proc'): b
   return stat !== undefined && stat.startTime === startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** Whether it and all that it starts may gain no privileges, which none of them can take back (PR_SET_NO_NEW_PRIVS). */
+export function hasNoNewPrivileges(pid: number, proc = '/proc'): boolean {
+  return /^NoNewPrivs:\s*1$/m.test(readOptional(join(proc, String(pid), 'status')) ?? '');
+}
+
 /** A UUID that is new with every boot. */
 export function bootId(proc = '/proc'): string {
   return read(join(proc, 'sys/kernel/random/boot_id')).trim();

@@ -26,6 +26,7 @@ export const DEADLINES: Deadlines = {
   remove: CHANGE_MS,
   list: CHANGE_MS,
   held: CHANGE_MS,
+  members: CHANGE_MS,
   retag: ALL_MS,
   audit: ALL_MS,
   sweep: ALL_MS,

@@ -1,6 +1,6 @@
 // Who is in the namespaces of what nobody explains, and who made them: they must not be removed under either.
 import { closeSync } from 'node:fs';
-import { type NamespaceHolder, namespaceHolders } from '../linux/namespace-holders.js';
+import { type Members, type NamespaceHolder, namespaceHolders, processesIn } from '../linux/namespace-holders.js';
 import { tagInside } from './foreign.js';
 import type { Host } from './host.js';
 import { inodeOfName, openNamed } from './namespaces.js';
@@ -22,6 +22,12 @@ export function heldBy(host: Host, strays: readonly Stray[]): StrayState[] {
     const tag = netns === null ? null : tagOf(host, netns);
     return { heldBy: holder === undefined ? null : wordsOf(holder), tag };
   });
+}
+
+/** The processes in the namespace of this name; none where nothing has the name. */
+export function membersOf(netns: string): Members {
+  const inode = inodeOfName(netns);
+  return inode === undefined ? { pids: [], complete: true } : processesIn(inode);
 }
 
 /** By the number that the host has for the namespace, which is how a veth names that of its far end. */

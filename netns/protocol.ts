@@ -1,6 +1,7 @@
 // What crosses between the main thread and the worker. Errors lose their class in a structured clone, so they travel
 // as data and are built anew with everything they carried.
 import { SysError } from '../linux/errors.js';
+import type { Members } from '../linux/namespace-holders.js';
 import type { HostNetworks } from './addresses/host.js';
 import type { Hint } from './monitor/hints.js';
 import type { Prepared } from './slots/prepare.js';
@@ -25,7 +26,7 @@ export type Call =
   | { readonly method: 'setup' | 'configure' | 'teardown'; readonly settings: RoomSettings }
   | { readonly method: 'create'; readonly network: SandboxNetwork; readonly use: Use | undefined }
   | { readonly method: 'update'; readonly from: SandboxNetwork; readonly to: SandboxNetwork }
-  | { readonly method: 'createIsolated'; readonly netns: string }
+  | { readonly method: 'createIsolated' | 'members'; readonly netns: string }
   | { readonly method: 'prepareSlot'; readonly netns: string; readonly kind: SlotKind }
   | { readonly method: 'remove'; readonly removals: readonly PatientRemoval[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }
@@ -51,6 +52,7 @@ export interface Results {
   readonly remove: readonly RemovedData[];
   readonly list: OwnedNetwork;
   readonly held: StrayState[];
+  readonly members: Members;
   readonly retag: undefined;
   readonly audit: Finding[];
   readonly sweep: number;

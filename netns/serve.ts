@@ -13,7 +13,7 @@ import {
   setupFirewall,
   teardownFirewall,
 } from './firewall/index.js';
-import { heldBy } from './held-by.js';
+import { heldBy, membersOf } from './held-by.js';
 import { type Host, openHost } from './host.js';
 import { type Monitor, openMonitor } from './monitor/monitor.js';
 import { linkNameFor } from './names.js';
@@ -111,6 +111,8 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
       return listOwned(host, call.prefixes);
     case 'held':
       return heldBy(host, call.strays);
+    case 'members':
+      return membersOf(call.netns);
     case 'retag':
       retagSandboxes(host, call.sandboxes);
       return undefined;

@@ -51,6 +51,15 @@ export function keepNoMetrics(proc: Procfs): void {
   write(proc, '/net/ipv4/tcp_no_metrics_save', '1');
 }
 
+/**
+ * Whatever user may listen below port 1024 and send pings: the network is the workload's own, as under Docker. In every
+ * namespace, as a container's runtime would set it and the next one in a namespace that is used again must find nothing else.
+ */
+export function openToUsers(proc: Procfs): void {
+  write(proc, '/net/ipv4/ip_unprivileged_port_start', '0');
+  write(proc, '/net/ipv4/ping_group_range', '0 2147483647');
+}
+
 function write(proc: Procfs, name: string, value: string): void {
   const path = `${proc.root}/sys${name}`;
   try {

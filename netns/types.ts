@@ -1,5 +1,6 @@
 // The face of this room: what the agent may ask, in the kernel's words. Nothing here knows a workload or a tenant.
 
+import type { Members } from '../linux/namespace-holders.js';
 import type { HostNetworks } from './addresses/host.js';
 import type { Hint } from './monitor/hints.js';
 
@@ -333,6 +334,8 @@ export interface NetworkRoom {
    * One walk through all processes: for removals, not for a timer.
    */
   held(strays: readonly Stray[], options?: CallOptions): Promise<StrayState[]>;
+  /** The processes in the namespace of this name. One look at each process of the host. */
+  members(netns: string, options?: CallOptions): Promise<Members>;
   /** Gives links and namespaces of sandboxes the tags of this version. Idempotent; what others have is left alone. */
   retag(sandboxes: readonly Retag[], options?: CallOptions): Promise<void>;
   /** Compares sandboxes with the kernel. Changes nothing. */

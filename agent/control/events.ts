@@ -23,6 +23,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.restarting': 'its restart policy starts it again after `inMs`; `attempts`: starts since the last good run',
   'workload.gave_up': 'its restart policy would start it again, and `maxRetries` allows no more',
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
+  'workload.escaped': 'processes of it had left its cgroup; they were found in its network namespace and killed',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',
   'workload.evicted': 'stopped to bring its tenant below its quota',
   'workload.preempted': 'stopped for one of a higher class or priority',

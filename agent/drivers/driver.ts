@@ -35,6 +35,14 @@ export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable'> & {
   readonly live?: boolean;
 };
 
+/**
+ * What holds the processes of a workload where they are.
+ * `closed`: they can neither leave their cgroup nor change their network namespace, whatever user they are.
+ * `open`: they can do both, as root of the host with its files can: its end is looked for beyond the cgroup.
+ * `foreign`: others start and end them.
+ */
+export type Confinement = 'closed' | 'open' | 'foreign';
+
 export interface Driver {
   readonly name: DriverName;
   /**
@@ -48,8 +56,8 @@ export interface Driver {
   charged?(spec: WorkloadSpec): number;
   /** Of a VM: bytes of its process that are the VMM's and not the guest's; undefined when it cannot be told. Pure. */
   ownMemory?(spec: WorkloadSpec, mappings: readonly Mapping[]): number | undefined;
-  /** Whether nothing that runs can change its network namespace: it has no CAP_NET_ADMIN there, whatever user it is. */
-  confined(spec: WorkloadSpec): boolean;
+  /** Asked for again at the end. Never rejects: what is not known is `open`. */
+  confinement(spec: WorkloadSpec): Promise<Confinement>;
   /** Whether the sandbox gets a tap, and who owns it. */
   tap(spec: WorkloadSpec): Tap | null;
   /** Writes what the process needs into `directory`. Idempotent: run again after a crash. */

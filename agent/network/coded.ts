@@ -23,6 +23,7 @@ export function coded(network: NetworkPort): NetworkPort {
     remove: (...args) => tell(network.remove(...args)),
     list: (...args) => tell(network.list(...args)),
     held: (...args) => tell(network.held(...args)),
+    members: (...args) => tell(network.members(...args)),
     sweep: (...args) => tell(network.sweep(...args)),
   };
 }

@@ -10,10 +10,11 @@ import { Later } from './later.js';
 import { actionFor, isSettled, mayChange, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
+import { killProcesses, terminate } from './processes.js';
 import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from './record.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, isHeldUp, startWorkload } from './start.js';
-import { dismantle, terminate } from './steps.js';
+import { dismantle } from './steps.js';
 import { Survived } from './survived.js';
 import { Turn } from './turn.js';
 import { parseDuration } from './units.js';
@@ -312,8 +313,7 @@ export class Actor {
       if (!polite) terminate(process);
       await this.#news.within(grace, this.#record);
     }
-    await cgroups.kill(sandbox.cgroup);
-    await cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
+    await killProcesses(cgroups, this.#record);
     if (process !== null) await this.#news.within(EXIT_NEWS_MS, this.#record);
     await this.#handleEnd();
   }
@@ -354,7 +354,8 @@ export class Actor {
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
       made: networkFor(spec, sandbox, driver, this.#world),
-      recycle: sandbox.baseline !== null && driver.confined(spec),
+      ...{ slot: sandbox.baseline !== null, confinement: await driver.confinement(spec) },
+      onEscaped: (found) => this.event('workload.escaped', { count: found.length, processes: found.slice(0, 20) }),
     });
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);

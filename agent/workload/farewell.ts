@@ -1,9 +1,10 @@
 // The host goes down. Its service manager would end the workloads last of all, when network and disks are gone, and
 // wait 90 s for each container whose first process ignores SIGTERM. So they are ended here, as `stop` would do it.
 // No record changes: what should run is started again after the boot.
+
+import { terminate } from './processes.js';
 import type { WorkloadRecord } from './record.js';
 import { contextOf } from './start.js';
-import { terminate } from './steps.js';
 import { driverOf, type World } from './world.js';
 
 const THAW_TIMEOUT_MS = 5000;

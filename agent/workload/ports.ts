@@ -48,6 +48,7 @@ export type NetworkPort = Pick<
   | 'remove'
   | 'list'
   | 'held'
+  | 'members'
   | 'retag'
   | 'sweep'
 >;

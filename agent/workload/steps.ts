@@ -2,18 +2,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { codeOf, SysError } from '../../linux/errors.js';
-import { isShieldedFrom } from '../../linux/init-signals.js';
-import { isSameProcess } from '../../linux/proc.js';
 import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
+import type { Confinement } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
-import type { ProcessRecord, WorkloadRecord } from './record.js';
+import { type Escaped, killEscaped, killProcesses } from './processes.js';
+import type { WorkloadRecord } from './record.js';
 import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
 
-/** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
-const KILL_TIMEOUT_MS = 30_000;
 const FORGET_MS = 2000;
 
 export interface StepPorts {
@@ -123,8 +121,10 @@ export interface Dismantling {
   readonly directory: string;
   /** The network as it was made; null: it has none, or it is not known any more. */
   readonly made: SandboxNetwork | null;
-  /** What ran could not change its namespace: if that is a slot, it may serve another. */
-  readonly recycle: boolean;
+  /** The namespace is a slot, which may serve another if nothing could change it. */
+  readonly slot: boolean;
+  readonly confinement: Confinement;
+  readonly onEscaped: (escaped: readonly Escaped[]) => void;
 }
 
 /**
@@ -136,8 +136,11 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   const { cgroup, netns, hostLink } = record.sandbox;
   const isOwn = !isForeign(cgroups.readTag(cgroup), installation);
   if (isOwn) {
-    await cgroups.kill(cgroup);
-    await cgroups.waitEmpty(cgroup, { timeoutMs: KILL_TIMEOUT_MS });
+    await killProcesses(cgroups, record);
+    if (world.confinement === 'open' && netns !== null) {
+      const escaped = await killEscaped(network, netns);
+      if (escaped.length > 0) world.onEscaped(escaped);
+    }
   }
   await world.cleanup();
   // A supervisor that does not answer holds up no end: the next start forgets the exit before it asks for a process.
@@ -147,22 +150,11 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   if (netns !== null || hostLink !== null)
     await network.remove({
       ...{ netns, hostLink, owner: ownerTag(installation, record.id) },
-      ...{ network: world.made, recycle: world.recycle },
+      ...{ network: world.made, recycle: world.slot && world.confinement === 'closed' },
     });
   if (isOwn) {
     await cgroups.remove(cgroup);
     await cgroups.removeTenant(record.spec.tenant);
   }
   if (!isForeign(readTag(world.directory), installation)) await rm(world.directory, { recursive: true, force: true });
-}
-
-/** pid and start time together name a process; the number alone may have been given to another by now. */
-export function terminate(target: ProcessRecord): void {
-  if (!isSameProcess(target.pid, target.startTime)) return;
-  try {
-    // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
-    process.kill(target.pid, isShieldedFrom(target.pid, 'SIGTERM') ? 'SIGKILL' : 'SIGTERM');
-  } catch {
-    // It ended in between.
-  }
 }

@@ -7,7 +7,7 @@ import type { Host } from '../host.js';
 import { type OpenNamespace, provideNamespace } from '../namespaces.js';
 import type { Link } from '../netlink/link.js';
 import type { Rtnl } from '../rtnl.js';
-import { disableIpv6, enableForwarding, enableIpv6, keepNoMetrics } from '../sysctl.js';
+import { disableIpv6, enableForwarding, enableIpv6, keepNoMetrics, openToUsers } from '../sysctl.js';
 import type { SandboxNetwork, Tap } from '../types.js';
 import { joinBridge } from './bridge.js';
 import { addressRequest, routeRequest, settle, up } from './face.js';
@@ -59,6 +59,7 @@ export function provideBase(
 function prepareInside(host: Host, inside: Rtnl, base: Base, afterStep: AfterStep): void {
   const { procfs } = host;
   tagNamespace(host, inside);
+  openToUsers(procfs);
   if (base.address6 === null) disableIpv6(procfs, 'all');
   else enableIpv6(procfs, 'all');
   if (base.address === null) keepNoMetrics(procfs);

@@ -102,7 +102,15 @@ export function execDriver(options: ExecOptions): Driver {
       if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));
     },
     overhead: () => 0,
-    confined: () => true,
+    async confinement(spec) {
+      const { isolation, user } = sectionOf(spec, 'exec');
+      if (isolation === 'sandbox') return 'closed';
+      // Without a capability, root owns the files of cgroups and the sysctls of its namespace (net_ctl_permissions).
+      const uid = await findUser(user ?? 'root', passwdFile)
+        .then((found) => found.uid)
+        .catch(() => 0);
+      return uid === 0 ? 'open' : 'closed';
+    },
     tap: () => null,
     async prepare(spec, context) {
       const exec = sectionOf(spec, 'exec');

@@ -8,7 +8,7 @@ export function externalDriver(): Driver {
     async check() {},
     overhead: () => 0,
     // Whoever joins brings privileges of their own.
-    confined: () => false,
+    confinement: async () => 'foreign',
     tap({ external, network }) {
       if (external?.tap !== true || !hasAddress(network)) return null;
       const { uid, multiQueue, vnetHeader, guestAddress = null } = external;

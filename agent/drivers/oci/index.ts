@@ -38,7 +38,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
     },
     overhead: () => 0,
     // A bundle says itself what its process may do.
-    confined: (spec) => sectionOf(spec, 'oci').rootfs !== undefined,
+    confinement: async (spec) => (sectionOf(spec, 'oci').rootfs === undefined ? 'open' : 'closed'),
     tap: () => null,
     async prepare(spec, context) {
       const oci = sectionOf(spec, 'oci');

@@ -103,7 +103,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
     overhead: () => overheadBytes,
     charged: (spec) => chargedMemory(sectionOf(spec, 'qemu')) + overheadBytes,
     ownMemory: (spec, mappings) => ownMemory(sectionOf(spec, 'qemu').memory, mappings),
-    confined: () => true,
+    confinement: async () => 'closed',
     tap: (spec) =>
       hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }

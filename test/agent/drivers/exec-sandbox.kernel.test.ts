@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { terminate } from '../../../agent/workload/steps.js';
+import { terminate } from '../../../agent/workload/processes.js';
 import { makeNames } from '../../netns/lab.js';
 import { specOf, testExec } from './fixture.js';
 import { eventually, startHost } from './host.js';

@@ -4,7 +4,7 @@ import type { NetworkPort } from '../../../agent/workload/ports.js';
 import { SysError } from '../../../linux/errors.js';
 import { unanswered } from '../../../netns/deadlines.js';
 
-const METHODS = ['create', 'update', 'createIsolated', 'remove', 'list', 'held', 'sweep'] as const;
+const METHODS = ['create', 'update', 'createIsolated', 'remove', 'list', 'held', 'members', 'sweep'] as const;
 
 function failing(error: Error): NetworkPort {
   const fails = () => Promise.reject(error);

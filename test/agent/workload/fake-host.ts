@@ -270,6 +270,7 @@ export class FakeHost {
           if (hostLink !== null) this.links.delete(hostLink);
           this.networks.delete(owner);
         }),
+      members: async () => ({ pids: [], complete: true }),
       held: async (strays) =>
         strays.map(({ netns }) => ({
           heldBy: this.heldNetns.get(netns ?? '') ?? null,
@@ -299,7 +300,8 @@ export class FakeHost {
           const cgroup = request.cgroup.replace(`${this.root}/`, '');
           this.#files(cgroup, 'spawn');
           this.#pids += 1;
-          const process = { id: request.id, pid: this.#pids, startTime: this.#pids, startedAt: 1 };
+          // No process of this machine is that one: what is sent to it reaches nobody.
+          const process = { id: request.id, pid: this.#pids, startTime: 2 ** 50 + this.#pids, startedAt: 1 };
           this.held.set(request.id, process);
           this.places.set(request.id, cgroup);
           return process;

@@ -138,7 +138,7 @@ const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
   overhead: () => 0,
-  confined: () => true,
+  confinement: async () => 'closed' as const,
   tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
   stop: async () => true,

@@ -29,7 +29,7 @@ function driverOf(name: 'exec' | 'qemu'): Driver {
     name,
     check: async () => undefined,
     overhead: () => (name === 'qemu' ? 160 * MIB : 0),
-    confined: () => true,
+    confinement: async () => 'closed' as const,
     tap: () => null,
     prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
     cleanup: async () => undefined,

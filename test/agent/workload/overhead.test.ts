@@ -11,7 +11,7 @@ const qemu: Driver = {
   name: 'qemu',
   check: async () => undefined,
   overhead: () => 160 * MIB,
-  confined: () => true,
+  confinement: async () => 'closed' as const,
   tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
   stop: async () => true,

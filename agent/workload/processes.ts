@@ -1,0 +1,84 @@
+// The end of a workload's processes: those of its cgroup, its first process wherever it is, and those that root of the host
+// can have moved out of the cgroup. They are still in its network namespace, and cannot take off no_new_privs.
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SysError } from '../../linux/errors.js';
+import { isShieldedFrom } from '../../linux/init-signals.js';
+import { signalProcess } from '../../linux/pidfd.js';
+import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
+import type { CgroupPort, NetworkPort } from './ports.js';
+import type { ProcessRecord, WorkloadRecord } from './record.js';
+
+/** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
+const KILL_TIMEOUT_MS = 30_000;
+const LONGEST_PAUSE_MS = 100;
+const EMPTY_ROUNDS = 20;
+const { SIGKILL, SIGTERM } = constants.signals;
+
+/** A process that had left its cgroup. */
+export interface Escaped {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** Asks the first process to end. pid and start time together name a process; the number alone may have been given to another by now. */
+export function terminate(target: ProcessRecord): void {
+  // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
+  signalProcess(target, isShieldedFrom(target.pid, 'SIGTERM') ? SIGKILL : SIGTERM);
+}
+
+/** Kills the cgroup, and the first process where it has left it. Rejects with SysError when something lives on. */
+export async function killProcesses(cgroups: CgroupPort, { sandbox, process }: WorkloadRecord): Promise<void> {
+  await cgroups.kill(sandbox.cgroup);
+  await cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: KILL_TIMEOUT_MS });
+  if (process === null) return;
+  const round = (): Round => ({ left: signalProcess(process, SIGKILL) ? [process.pid] : [], complete: true });
+  await untilNone(round, 'its first process lives on');
+}
+
+/**
+ * Kills what is left in the namespace with no_new_privs, which everything has that berth starts there, and returns it. Who
+ * came from outside, an administrator with `ip netns exec`, does not have it and is left alone. Rejects with SysError.
+ */
+export async function killEscaped(network: Pick<NetworkPort, 'members'>, netns: string): Promise<Escaped[]> {
+  const killed = new Map<string, Escaped>();
+  const round = async (): Promise<Round> => {
+    const members = await network.members(netns);
+    const left: number[] = [];
+    let complete = members.complete;
+    for (const pid of members.pids) {
+      const stat = readStat(pid);
+      if (stat !== undefined && !hasNoNewPrivileges(pid)) continue;
+      if (stat !== undefined && signalProcess(stat, SIGKILL)) {
+        killed.set(`${pid} ${stat.startTime}`, { pid, command: stat.comm });
+        left.push(pid);
+        continue;
+      }
+      // It has ended since it was found, and may have started another.
+      complete = false;
+    }
+    return { left, complete };
+  };
+  await untilNone(round, `somebody in ${netns} lives on`);
+  return [...killed.values()];
+}
+
+interface Round {
+  readonly left: readonly number[];
+  readonly complete: boolean;
+}
+
+/** On a host where processes come and go no round may be complete: then many that find nobody count as one. */
+async function untilNone(kill: () => Round | Promise<Round>, note: string): Promise<void> {
+  const end = performance.now() + KILL_TIMEOUT_MS;
+  for (let empty = 0, pause = 1; ; pause = empty > 0 ? 1 : Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const { left, complete } = await kill();
+    empty = left.length === 0 ? empty + 1 : 0;
+    if (empty > 0 && (complete || empty >= EMPTY_ROUNDS)) return;
+    if (performance.now() > end) {
+      const value = left.slice(0, 20).join(' ');
+      throw new SysError('kill', constants.errno.ETIMEDOUT, { value, note });
+    }
+    await sleep(pause);
+  }
+}
