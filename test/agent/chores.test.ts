@@ -1,10 +1,11 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { Chores } from '../../agent/chores.js';
 import type { Condition } from '../../agent/service.js';
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function newChores(options: { everyMs?: number; deadlineMs?: number; now?: () => number } = {}) {
+/** Time stands still unless `now` says otherwise: how long the machine takes is not what is tested. */
+function newChores(t: ExecutionContext, options: { everyMs?: number; deadlineMs?: number; now?: () => number } = {}) {
   let source: () => readonly Condition[] = () => [];
   const conditions = {
     add(added: () => readonly Condition[]): void {
@@ -13,11 +14,12 @@ function newChores(options: { everyMs?: number; deadlineMs?: number; now?: () =>
   };
   // On a busy machine rounds of milliseconds come late: the age of a success is not what most tests are about.
   const chores = new Chores({ conditions, log: silent, everyMs: 5, deadlineMs: 20, now: () => 0, ...options });
+  t.teardown(() => chores.close());
   return { chores, conditions: () => source() };
 }
 
 test('one that fails and one that never ends hold up no other, and each has its counter and its condition', async (t) => {
-  const { chores, conditions } = newChores();
+  const { chores, conditions } = newChores(t);
   let done = 0;
   const well = new Promise<void>((resolve) => {
     chores.add({ name: 'fails', does: 'fail', work: () => Promise.reject(new Error('no way')) });
@@ -45,7 +47,7 @@ test('one that fails and one that never ends hold up no other, and each has its 
 });
 
 test('its condition goes when it works again', async (t) => {
-  const { chores, conditions } = newChores();
+  const { chores, conditions } = newChores(t);
   let works = false;
   const well = new Promise<void>((resolve) => {
     chores.add({
@@ -66,7 +68,7 @@ test('its condition goes when it works again', async (t) => {
 });
 
 test('one that is late gets its signal, is not begun twice, and is well when it ends after all', async (t) => {
-  const { chores, conditions } = newChores({ deadlineMs: 5 });
+  const { chores, conditions } = newChores(t, { deadlineMs: 5 });
   let begun = 0;
   let end = (): void => undefined;
   let told = (): void => undefined;
@@ -96,7 +98,7 @@ test('one that is late gets its signal, is not begun twice, and is well when it 
 
 test('one that is not run for three rounds is a condition, whatever the reason', async (t) => {
   let now = 0;
-  const { chores, conditions } = newChores({ everyMs: 60_000, deadlineMs: 60_000, now: () => now });
+  const { chores, conditions } = newChores(t, { everyMs: 60_000, deadlineMs: 60_000, now: () => now });
   chores.add({ name: 'works', does: 'work', work: () => undefined });
   await chores.start();
   now = 179_000;

@@ -16,17 +16,31 @@ export interface Outcome extends Counts {
   readonly skippedTests: readonly string[];
 }
 
+/** So many times the idle timeout of its tests. */
+const SILENCE = 2;
+
 /** Runs ava on compiled files, its report passed through, and reads the outcome off its closing lines. */
 export async function runAva(files: readonly string[], tier: Tier): Promise<Outcome> {
   const cli = fileURLToPath(new URL('../../../node_modules/ava/entrypoints/cli.mjs', import.meta.url));
-  const args = [cli, `--timeout=${tier.timeout}`, `--concurrency=${tier.concurrency}`, ...files];
+  const args = [cli, `--timeout=${tier.timeoutMinutes}m`, `--concurrency=${tier.concurrency}`, ...files];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: process.env });
   let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+  const take = (chunk: string): void => {
     process.stdout.write(chunk);
     text = (text + chunk).slice(-1_048_576);
-  });
+    silence.refresh();
+  };
+  // ava itself waits for ever for a test file that leaves a timer or a server open.
+  const silence = setTimeout(
+    () => {
+      take(`\n  ✖ ava told nothing for ${SILENCE * tier.timeoutMinutes} minutes: a test file does not end\n`);
+      child.kill('SIGKILL');
+    },
+    SILENCE * tier.timeoutMinutes * 60_000,
+  );
+  child.stdout.setEncoding('utf8').on('data', take);
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 1)));
+  clearTimeout(silence);
   const plain = stripVTControlCharacters(text);
   const counts = parseCounts(plain);
   // Crashes, uncaught rejections and time-outs are no failed tests to ava, but its exit code tells.

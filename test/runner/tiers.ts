@@ -4,8 +4,8 @@ import { ensurePackages } from '../lab/prerequisites.js';
 export interface Tier {
   readonly name: 'unit' | 'kernel' | 'host';
   readonly what: string;
-  /** ava's idle timeout; the lab is slow. */
-  readonly timeout: string;
+  /** Of ava's idle timeout; the lab is slow. */
+  readonly timeoutMinutes: number;
   readonly concurrency: number;
   /** Whether a file that fails is run once more. */
   readonly secondTry: boolean;
@@ -30,7 +30,7 @@ export const TIERS: readonly Tier[] = [
   {
     name: 'unit',
     what: 'no root, no kernel objects',
-    timeout: '2m',
+    timeoutMinutes: 2,
     concurrency: 2,
     secondTry: false,
     prepare: async () => undefined,
@@ -38,7 +38,7 @@ export const TIERS: readonly Tier[] = [
   {
     name: 'kernel',
     what: 'namespaces, links, cgroups, containers and microVMs on this kernel',
-    timeout: '5m',
+    timeoutMinutes: 5,
     concurrency: 1,
     secondTry: true,
     prepare: async () => {
@@ -50,7 +50,7 @@ export const TIERS: readonly Tier[] = [
   {
     name: 'host',
     what: 'the package on a systemd host, in the lab',
-    timeout: '20m',
+    timeoutMinutes: 20,
     concurrency: 1,
     secondTry: true,
     prepare: async () => {
