@@ -117,7 +117,7 @@ test('many that run at once bring no warning of Node into the log', async (t) =>
   const note = ({ message }: Error): number => warnings.push(message);
   process.on('warning', note);
   t.teardown(() => process.off('warning', note));
-  const { chores } = newChores({ deadlineMs: 60_000 });
+  const { chores } = newChores(t, { deadlineMs: 60_000 });
   const many = 20;
   const again = new Set<number>();
   await new Promise<void>((resolve) => {
