@@ -1,11 +1,11 @@
 // The end of a workload's processes: those of its cgroup, its first process wherever it is, and those that root of the host
 // can have moved out of the cgroup. They are still in its network namespace, and cannot take off no_new_privs.
 import { constants } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SysError } from '../../linux/errors.js';
 import { isShieldedFrom } from '../../linux/init-signals.js';
 import { signalProcess } from '../../linux/pidfd.js';
 import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
+import { pause } from '../../linux/timers.js';
 import type { CgroupPort, NetworkPort } from './ports.js';
 import type { ProcessRecord, WorkloadRecord } from './record.js';
 
@@ -71,7 +71,7 @@ interface Round {
 /** On a host where processes come and go no round may be complete: then many that find nobody count as one. */
 async function untilNone(kill: () => Round | Promise<Round>, note: string): Promise<void> {
   const end = performance.now() + KILL_TIMEOUT_MS;
-  for (let empty = 0, pause = 1; ; pause = empty > 0 ? 1 : Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (let empty = 0, wait = 1; ; wait = empty > 0 ? 1 : Math.min(2 * wait, LONGEST_PAUSE_MS)) {
     const { left, complete } = await kill();
     empty = left.length === 0 ? empty + 1 : 0;
     if (empty > 0 && (complete || empty >= EMPTY_ROUNDS)) return;
@@ -79,6 +79,6 @@ async function untilNone(kill: () => Round | Promise<Round>, note: string): Prom
       const value = left.slice(0, 20).join(' ');
       throw new SysError('kill', constants.errno.ETIMEDOUT, { value, note });
     }
-    await sleep(pause);
+    await pause(wait);
   }
 }
