@@ -23,6 +23,7 @@ import type { HostUse } from './metrics/host-load.js';
 import { type SampleView, type TopDocument, topRow } from './metrics/top.js';
 import type { PoolConflict } from './network/conflicts.js';
 import type { Drift } from './network/drift.js';
+import { namedTables } from './network/foreign-tables.js';
 import type { NetworkHealth } from './network/health.js';
 import { conditions, describe, type PlacementDescription } from './placement/describe.js';
 import { readForeign, type Violation, violations } from './placement/foreign.js';
@@ -69,7 +70,7 @@ export interface AgentParts {
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
   readonly samples: () => Samples;
-  readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts'>;
+  readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts' | 'foreign'>;
   /** As they are when asked (host/live-facts.ts). */
   readonly facts: HostFacts;
   readonly missingControllers: World['cgroups']['missing'];
@@ -361,11 +362,12 @@ export class Agent implements AgentService {
   #network(): NetworkStatus {
     const { drift, health, world } = this.#parts;
     const { bridge, pool6 } = world.config.network;
-    const { traffic, conflicts } = health;
+    const { traffic, conflicts, foreign } = health;
     return {
       ...(traffic === undefined ? {} : { traffic }),
       poolConflicts: said(conflicts.filter(({ covers }) => !covers)),
       poolsCovered: said(conflicts.filter(({ covers }) => covers)),
+      foreignTables: namedTables(foreign, world.installation),
       unrepaired: drift.unrepaired(),
       bridges: Object.keys(bridge).length > 0,
       ipv6: pool6 !== '',

@@ -12,6 +12,7 @@ import {
   removeUnknown,
   setupFirewall,
   teardownFirewall,
+  withOwnTable,
 } from './firewall/index.js';
 import { heldBy, membersOf } from './held-by.js';
 import { type Host, openHost } from './host.js';
@@ -84,7 +85,7 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
     case 'setup':
       return setUp(host, call.settings);
     case 'configure':
-      host.settings = call.settings;
+      host.settings = withOwnTable(host, call.settings);
       return undefined;
     case 'teardown':
       return tearDown(host, call.settings);
@@ -127,7 +128,7 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
     case 'drops':
       return readDrops(host, settingsOf(host).table);
     case 'interference':
-      return readInterference(host, settingsOf(host).table);
+      return readInterference(host, settingsOf(host));
     case 'close':
       return undefined;
   }
@@ -171,7 +172,13 @@ function setUp(host: Host, settings: RoomSettings): SetupProblemData[] {
       problems.push({ bridge, error: encodeError(error) });
     }
   };
-  part(null, () => setupFirewall(host, settings));
+  part(null, () => {
+    const own = withOwnTable(host, settings);
+    host.settings = own;
+    setupFirewall(host, own);
+    // It had to be until the table of another caller was gone; two of ours would ask each for its own elements.
+    if (own === settings) teardownFirewall(host, settings.tags.table.instead);
+  });
   for (const bridge of settings.bridges) part(bridge.name, () => provideBridge(host, settings, bridge));
   return problems;
 }
@@ -180,7 +187,7 @@ function tearDown(host: Host, settings: RoomSettings): undefined {
   host.settings = settings;
   removeSlots(host);
   removeBridges(host, settings);
-  teardownFirewall(host, settings.table);
+  teardownFirewall(host, withOwnTable(host, settings).table);
   host.settings = undefined;
 }
 

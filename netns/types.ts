@@ -137,6 +137,8 @@ export interface OwnTags {
   readonly slot: string;
   /** ifalias of bridges made at setup. */
   readonly bridge: string;
+  /** `owner`: told by our nft tables. `instead`: name of those where another caller has the one that is asked for. */
+  readonly table: { readonly owner: string; readonly instead: string };
   /** What an earlier version wrote instead: taken over as ours. Null: left alone, as it may be somebody else's. */
   readonly former: { readonly slot: string; readonly bridge: string } | null;
 }
@@ -262,6 +264,15 @@ export interface Interference {
   readonly passed: number;
   /** Base chains of other tables on the way that may drop, e.g. `ip filter FORWARD (policy drop)`. */
   readonly suspects: readonly string[];
+  readonly foreign: readonly ForeignTable[];
+}
+
+/** A table of this kind that another caller has made. */
+export interface ForeignTable {
+  /** With its family, e.g. `inet berth`. */
+  readonly table: string;
+  /** Null: it tells none. */
+  readonly owner: string | null;
 }
 
 /** Something that is not as the sandbox says. */

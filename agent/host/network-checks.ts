@@ -12,6 +12,8 @@ export interface NetworkStatus {
   /** One sentence for each pool that the host uses, too; and for each that lies within a network of the host. */
   readonly poolConflicts?: readonly string[];
   readonly poolsCovered?: readonly string[];
+  /** nft tables of other installations, each with whose it is. */
+  readonly foreignTables?: readonly string[];
   readonly unrepaired?: readonly Unrepaired[];
   /** Whether anything of the configuration is for bridges. */
   readonly bridges?: boolean;
@@ -54,6 +56,14 @@ export const NETWORK_CHECKS: readonly Check[] = [
       const where = suspects.length === 0 ? 'a rule that drops, or the legacy iptables' : suspects.join(', ');
       return `${lost} of ${offered} new connections did not pass; suspected: ${where}`;
     },
+  },
+  {
+    code: 'firewall_of_another',
+    severity: 'warning',
+    title: 'An nft table of another berth filters links of workloads',
+    why: 'Its rules drop what comes from a link with the same network.link_prefix that it does not know: workloads of this installation. berth neither changes nor deletes it.',
+    fix: 'If nothing of that installation runs here, run `nft delete table TABLE`. If something does, give one of the two another network.link_prefix.',
+    when: (_, { network }) => sentence(network?.foreignTables ?? []),
   },
   {
     code: 'bridge_nf_call',

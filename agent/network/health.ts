@@ -13,7 +13,7 @@ export interface Traffic {
   readonly suspects: readonly string[];
 }
 
-const NONE: Interference = { offered: 0, passed: 0, suspects: [] };
+const NONE: Interference = { offered: 0, passed: 0, suspects: [], foreign: [] };
 
 export class NetworkHealth {
   readonly #config: Config['network'];
@@ -69,6 +69,11 @@ export class NetworkHealth {
 
   get conflicts(): readonly PoolConflict[] {
     return this.#conflicts;
+  }
+
+  /** nft tables of other installations. */
+  get foreign(): Interference['foreign'] {
+    return (this.#last ?? NONE).foreign;
   }
 
   /** Since the tables were loaded. */

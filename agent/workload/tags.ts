@@ -31,6 +31,8 @@ export interface Tag {
 export type Whose = 'ours' | 'another' | 'unknown';
 
 const INSTALLATION = /^[0-9a-f]{8}$/;
+/** Of a name of 64 characters, what the id leaves. */
+const MOST_TABLE = 55;
 const TAG = /^berth:(?:([0-9a-f]{8}):)?([^:]+)$/;
 const NAMESPACE = /^berth:([0-9a-f]{8})$/;
 
@@ -71,6 +73,7 @@ export function roomTags(installation: string, table: string, takesFormer: boole
     namespace: `${OWNER_PREFIX}${installation}`,
     slot: `${table}-slot-${installation}`,
     bridge: `${table}-bridge-${installation}`,
+    table: { owner: installation, instead: `${table.slice(0, MOST_TABLE)}-${installation}` },
     former: takesFormer ? { slot: `${table}-slot`, bridge: `${table}-bridge` } : null,
   };
 }

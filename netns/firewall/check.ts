@@ -6,6 +6,7 @@ import { parseCidr } from '../addresses/cidr.js';
 import type { Firewall, RoomSettings } from '../types.js';
 
 const TABLE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const OWNER = /^\w{1,64}$/;
 const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 /** Each becomes up to two ranges in a set whose cost grows with them. */
 const MOST_NETWORKS = 512;
@@ -17,6 +18,9 @@ const MOST_CONNECTIONS = 1_000_000;
 export function assertSettings(settings: RoomSettings): void {
   assertTable(settings.table);
   demand(LINK.test(settings.linkPrefix), 'linkPrefix', settings.linkPrefix, '1 to 15 of A-Z a-z 0-9 _ . -');
+  const { owner, instead } = settings.tags.table;
+  assertTable(instead);
+  demand(OWNER.test(owner), 'tags.table.owner', owner, '1 to 64 letters, digits and _');
   for (const net of settings.masquerade) network('masquerade', net);
   for (const { name } of settings.bridges) {
     const own = LINK.test(name) && !name.startsWith(settings.linkPrefix);

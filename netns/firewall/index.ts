@@ -6,4 +6,5 @@ export { type CloneNat, provideCloneNat, removeCloneNat } from './clone.js';
 export { type Before, forgetConnections, forgetUntrue } from './connections.js';
 export { readDrops } from './drops.js';
 export { readInterference } from './interference.js';
+export { withOwnTable } from './owner.js';
 export { setupFirewall, tableLoaded, teardownFirewall } from './setup.js';

@@ -2,8 +2,9 @@
 // host with Docker, firewalld or a CNI plugin: every table may drop, and no table may overrule another.
 import type { Host } from '../host.js';
 import { NF_INET, NFPROTO } from '../netlink/netfilter-constants.js';
-import { type Chain, dumpChains, parseChain } from '../netlink/nftables.js';
-import type { Interference } from '../types.js';
+import type { Chain } from '../netlink/nftables.js';
+import type { Interference, RoomSettings } from '../types.js';
+import { foreignTables, readChains } from './owner.js';
 import { readSet } from './read.js';
 import { TRAFFIC } from './sets.js';
 
@@ -20,12 +21,18 @@ const HOOKS: readonly number[] = [NF_INET.PRE_ROUTING, NF_INET.FORWARD, NF_INET.
  * again. `suspects` are the chains that drop what no rule of theirs accepts; a rule that drops is not looked for, nor
  * are the legacy iptables (a kernel interface of their own). Throws SysError; ENOENT when our table is not loaded.
  */
-export function readInterference(host: Host, table: string): Interference {
-  const suspects = host.nfnl
-    .collect(dumpChains(NFPROTO.UNSPEC), 'NFT_MSG_GETCHAIN dump', parseChain)
+export function readInterference(host: Host, { table, tags }: Pick<RoomSettings, 'table' | 'tags'>): Interference {
+  const chains = readChains(host);
+  const suspects = chains
     .filter((chain) => mayDrop(chain, table))
     .map((chain) => `${FAMILIES[chain.family]} ${chain.table} ${chain.name} (policy drop)`);
-  return { offered: count(host, table, TRAFFIC.offered), passed: count(host, table, TRAFFIC.passed), suspects };
+  const foreign = foreignTables(chains, tags);
+  return {
+    offered: count(host, table, TRAFFIC.offered),
+    passed: count(host, table, TRAFFIC.passed),
+    suspects,
+    foreign,
+  };
 }
 
 function mayDrop({ family, table, hook, policy }: Chain, own: string): boolean {

@@ -2,6 +2,7 @@
 // workload costs elements and never a rule. Pure.
 import { createHash } from 'node:crypto';
 import type { RoomSettings } from '../types.js';
+import { ownerChain } from './owner.js';
 import { dropSet, type Family, MAPS, REASONS, SETS, TRAFFIC } from './sets.js';
 
 /** Addresses at which clouds tell an instance its credentials. */
@@ -31,6 +32,9 @@ export function loadText(settings: RoomSettings, family: Family, loaded: string 
     `  comment "${stamp}"`,
     ...table.sets,
     ...table.chains.filter((line) => /^ {2}(chain|\})|^ {4}type /.test(line)),
+    // No part of the stamp: a table that was made without it stays as it is.
+    `  chain ${ownerChain(settings.tags)} {`,
+    '  }',
     '}',
     // Not `flush table`: the rules of policies were not made here.
     ...names.map((chain) => `flush chain ${name} ${chain}`),

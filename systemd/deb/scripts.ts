@@ -91,8 +91,14 @@ if [ "$1" = purge ]; then
 		if [ -d /run/systemd/system ]; then
 			systemctl stop berth.service berth-workloads.service 2>/dev/null || true
 		fi
-		nft delete table inet berth 2>/dev/null || true
-		nft delete table bridge berth 2>/dev/null || true
+		id=$(sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' /var/lib/berth/installation.json 2>/dev/null || true)
+		for family in inet bridge; do
+			# One without a chain of this name is of an earlier version, or of another installation.
+			if nft list chain $family berth "owner_$id" > /dev/null 2>&1 || ! nft list table $family berth 2>/dev/null | grep -q 'chain owner_'; then
+				nft delete table $family berth 2>/dev/null || true
+			fi
+			nft delete table $family "berth-$id" 2>/dev/null || true
+		done
 		restore_ceilings
 		restore_forwarding
 		rm -rf /var/lib/berth /run/berth /run/berth-agents

@@ -160,10 +160,25 @@ test.serial('an installation that follows another in its network namespace leave
   t.is((await sandbox(b, 'stale')).state, 'running');
   const kept = await settled('b', 3);
   await b.kill('SIGKILL');
+  const tables = () => host.run(`${SECOND} /usr/sbin/nft -j list tables`);
+  const rules = () => host.run(`${SECOND} /usr/sbin/nft -s -a list chain inet berth from_link`);
+  const theirs = rules();
   const c = agentOf('c');
   await c.start();
   await settled('c', 2);
   spared(t, c, 'b', kept);
+  t.is(rules(), theirs);
+  t.true(tables().includes(`"berth-${idOf('c')}"`), tables());
+  const told = await on(c, async (client) => {
+    for (;;) {
+      const { conditions } = await client.call('node.describe', {});
+      const found = conditions.find(({ code }) => code === 'firewall_of_another');
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+  const text = JSON.stringify(told);
+  t.true(text.includes(`inet berth, of installation ${idOf('b')} (state directory `), text);
   t.true(
     links(SECOND).some((line) => line.endsWith(` berth:${idOf('b')}:stale`)),
     links(SECOND).join('\n'),

@@ -20,7 +20,10 @@ export async function command(line: string): Promise<string> {
 
 /** As an agent has them, for tests: what begins with `owner` is theirs. */
 export function tagsOf(owner: string): OwnTags {
-  return { prefix: 'berth-test:', namespace: owner, slot: `${owner}-slot`, bridge: `${owner}-bridge`, former: null };
+  return {
+    ...{ prefix: 'berth-test:', namespace: owner, slot: `${owner}-slot`, bridge: `${owner}-bridge`, former: null },
+    table: { owner: owner.replace(/\W/g, '_'), instead: `berth-${owner.replace(/\W/g, '_')}` },
+  };
 }
 
 /** Names and addresses that no other test file or process uses: `file` is 0-9, one for each test file. */

@@ -12,19 +12,19 @@ import { FakeHost } from '../workload/fake-host.js';
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 test('what counts is what was lost since the last look; a window without traffic tells nothing new', async (t) => {
-  let now: Interference = { offered: 10, passed: 10, suspects: [] };
+  let now: Interference = { offered: 10, passed: 10, suspects: [], foreign: [] };
   const host = { routes: [{ destination: '10.133.4.0', prefix: 24, link: 'wg0' }], addresses: [] };
   const room = { interference: async () => now, hostNetworks: async () => host };
   const health = new NetworkHealth(configSchema.parse({}).network, room, quiet, { avoid: () => undefined });
   t.is(health.traffic, undefined);
   await health.refresh();
   t.like(health.traffic, { offered: 10, lost: 0 });
-  now = { offered: 20, passed: 12, suspects: ['ip filter FORWARD (policy drop)'] };
+  now = { offered: 20, passed: 12, suspects: ['ip filter FORWARD (policy drop)'], foreign: [] };
   await health.refresh();
   t.deepEqual(health.traffic, { offered: 10, lost: 8, suspects: now.suspects });
   await health.refresh();
   t.is(health.traffic?.lost, 8);
-  now = { offered: 3, passed: 3, suspects: [] };
+  now = { offered: 3, passed: 3, suspects: [], foreign: [] };
   await health.refresh();
   t.like(health.traffic, { offered: 3, lost: 0 }, 'the tables were loaded anew');
   t.is(health.conflicts[0]?.key, 'network.pool');

@@ -7,6 +7,7 @@ export const TABLE = 'bench-berth';
 
 const TAGS: OwnTags = {
   ...{ prefix: OWNER_PREFIX, namespace: `${OWNER_PREFIX}bench`, former: null },
+  table: { owner: 'bench', instead: `${TABLE}-bench` },
   ...{ slot: `${TABLE}-slot`, bridge: `${TABLE}-bridge` },
 };
 

@@ -186,11 +186,11 @@ test.serial('a policy of drop elsewhere is seen and named', async (t) => {
   load(`table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; } }
      table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; policy accept; ct state established accept; ct state new accept; } }
      table ip kube-proxy { chain services { type nat hook prerouting priority -100; ip daddr 10.96.0.1 dnat to 10.1.1.1; } }`);
-  const before = readInterference(lab.host, table);
+  const before = readInterference(lab.host, lab.settings);
   t.is(before.offered, before.passed);
   t.deepEqual(before.suspects, ['ip filter FORWARD (policy drop)']);
   t.is(await lab.ask(network.netns, 'udp', NET.outside, 80), 'silence');
-  const after = readInterference(lab.host, table);
+  const after = readInterference(lab.host, lab.settings);
   t.is(after.offered, before.offered + 1);
   t.is(after.passed, before.passed);
   t.deepEqual(readDrops(lab.host, table), []);
