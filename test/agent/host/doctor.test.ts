@@ -62,6 +62,7 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
     HEALTHY,
     { network: { traffic: { offered: 20, lost: 1, suspects: ['ip filter FORWARD (policy drop)'] } } },
   ],
+  firewall_of_another: [HEALTHY, { network: { foreignTables: ['inet berth, of installation 1a2b3c4d'] } }],
   bridge_nf_call: [limits({ bridgeNfCall: 1 }), { network: { bridges: true } }],
   pool_conflict: [HEALTHY, { network: { poolConflicts: ['network.pool 10.133.0.0/16: wg0 has it'] } }],
   pool_covered: [HEALTHY, { network: { poolsCovered: ['network.pool 10.133.0.0/16: wg0 has more'] } }],
