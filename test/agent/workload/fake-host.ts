@@ -31,6 +31,8 @@ export class FakeHost {
   readonly tags = new Map<string, string>();
   readonly netns = new Set<string>();
   /** Who is in a namespace that no record explains. */
+  /** Namespaces in which processes were looked for. */
+  readonly searched: string[] = [];
   readonly heldNetns = new Map<string, string>();
   /** Tags of namespaces, where they have one. */
   readonly netnsTags = new Map<string, string>();
@@ -270,7 +272,10 @@ export class FakeHost {
           if (hostLink !== null) this.links.delete(hostLink);
           this.networks.delete(owner);
         }),
-      members: async () => ({ pids: [], complete: true }),
+      members: async (netns) => {
+        this.searched.push(netns);
+        return { pids: [], complete: true };
+      },
       held: async (strays) =>
         strays.map(({ netns }) => ({
           heldBy: this.heldNetns.get(netns ?? '') ?? null,

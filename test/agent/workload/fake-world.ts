@@ -134,7 +134,7 @@ const FILES: ReadonlySet<string> = new Set([
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Runs whatever it is told; a process that is really one is not needed to test the lives of workloads. */
-const fakeDriver: Driver = {
+export const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
   overhead: () => 0,

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { BerthError } from '../../../agent/errors.js';
 import { NO_NETWORK } from '../../../agent/workload/record.js';
 import { SysError } from '../../../linux/errors.js';
-import { newLife, specOf, state } from './fake-world.js';
+import { fakeDriver, newLife, specOf, state } from './fake-world.js';
 
 async function started(config: Record<string, unknown> = {}) {
   const life = newLife({ config });
@@ -174,6 +174,19 @@ test('a ready-made namespace is taken where it will do, and its names leave the 
   await until(state('exited', 'web-2'));
   t.true(host.removals[0]?.recycle);
   t.deepEqual(manager.actor('web-2').record.sandbox, { ...NO_NETWORK, cgroup: 'acme/web-2', group: 2 });
+});
+
+test('what root of the host had is never used again, and is searched for processes', async (t) => {
+  const drivers = new Map([['exec' as const, { ...fakeDriver, confinement: async () => 'open' as const }]]);
+  const { manager, until, host } = newLife({ world: { drivers } });
+  await manager.recover();
+  host.slots.veth.push(SLOT);
+  await manager.create(web('web-1', { ports: [] }));
+  await until(state('running'));
+  await manager.setDesired('web-1', 'deleted');
+  await until((event) => event.type === 'workload.deleted');
+  t.deepEqual(host.searched, [SLOT.netns]);
+  t.false(host.removals[0]?.recycle);
 });
 
 test('what an external party joins is never used again', async (t) => {
