@@ -94,7 +94,7 @@ export class Density {
     const place = { directory, bootId, clock, onDamaged };
     const relief = options.relief === undefined ? {} : { relief: options.relief };
     this.clock = clock;
-    this.tenants = new Tenants({ directory, config, onDamaged });
+    this.tenants = new Tenants({ directory, config, onDamaged, ...relief });
     this.licences = new Licences({ ...place, ...relief, config: config.licence });
     this.reservations = new Reservations(place);
     this.audit = new Audit(directory, { onError });

@@ -2,8 +2,9 @@
 // durable before it counts. One file a tenant that was set; a tenant that nobody has named has no file and no limits of
 // its own but those that all share.
 import { join } from 'node:path';
+import { codeOf } from '../../linux/errors.js';
 import type { Config } from '../config/schema.js';
-import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
+import { type Damaged, readAll, readState, removeFile, replaceFile } from '../durable.js';
 import { fromConfig, NO_SETTINGS, type TenantChange, type TenantSettings } from './tenant-settings.js';
 
 /** Where a value comes from: the file, the protocol, a window of time, or density.max_workloads_per_tenant. */
@@ -26,6 +27,8 @@ export interface TenantsOptions {
   readonly directory: string;
   readonly config: Pick<Config, 'tenant' | 'density'>;
   readonly onDamaged: (damaged: Damaged) => void;
+  /** Writes what puts a tenant back although the disk is full; default: as any file. */
+  readonly relief?: { replace(path: string, text: string): Promise<void> } | undefined;
 }
 
 export class Tenants {
@@ -35,10 +38,12 @@ export class Tenants {
   #config: Pick<Config, 'tenant' | 'density'>;
   #overlay: Overlay = new Map();
   #set = new Map<string, TenantSettings>();
+  readonly #relieve: (path: string, text: string) => Promise<void>;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ directory, config, onDamaged }: TenantsOptions) {
+  constructor({ directory, config, onDamaged, relief }: TenantsOptions) {
     this.#directory = join(directory, 'tenants');
+    this.#relieve = relief === undefined ? replaceFile : (path, text) => relief.replace(path, text);
     this.#config = config;
     this.#onDamaged = onDamaged;
   }
@@ -87,7 +92,7 @@ export class Tenants {
     return this.#exclusive(async () => {
       const own = overlaid(this.#set.get(name), change);
       check(this.#merged(name, own));
-      await replaceFile(join(this.#directory, `${name}.json`), encode(name, own));
+      await this.#orPutBack(name, (path) => replaceFile(path, encode(name, own)));
       const before = this.settings();
       this.#set.set(name, own);
       this.#tell(before, name);
@@ -95,15 +100,40 @@ export class Tenants {
     });
   }
 
-  /** Takes back what the protocol has set. */
+  /** Takes back what the protocol has set. Asks the disk for no room. */
   remove(name: string, check: () => void): Promise<void> {
     return this.#exclusive(async () => {
       check();
-      await removeFile(join(this.#directory, `${name}.json`));
+      await this.#orPutBack(name, removeFile);
       const before = this.settings();
       this.#set.delete(name);
       this.#tell(before, name);
     });
+  }
+
+  /**
+   * A write that fails may have taken place all the same, when the disk refuses to sync the directory. Whoever asked is told
+   * that it failed, so that the file goes back to what counts until then: the next agent reads nothing else.
+   */
+  async #orPutBack(name: string, write: (path: string) => Promise<void>): Promise<void> {
+    const path = join(this.#directory, `${name}.json`);
+    try {
+      await write(path);
+    } catch (error) {
+      await this.#putBack(path, name).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #putBack(path: string, name: string): Promise<void> {
+    const own = this.#set.get(name);
+    const found = await readState(path).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (own === undefined) {
+      if (found !== undefined) await removeFile(path);
+    } else if (found !== encode(name, own)) await this.#relieve(path, encode(name, own));
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,66 @@
+// The file calls of node:fs/promises below one directory, of which one fails. For test files of their own: it changes the
+// module for the whole process.
+import fs, { type FileHandle } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
+
+export type Errno = 'ENOSPC' | 'EIO' | 'EDQUOT' | 'EROFS';
+
+const CALLS = ['open', 'rename', 'unlink', 'rm', 'mkdir'] as const;
+const ON_HANDLE: readonly PropertyKey[] = ['writeFile', 'write', 'sync', 'truncate', 'datasync'];
+
+export interface FileFaults {
+  /** Calls since the last `arm`, by name. */
+  readonly calls: readonly string[];
+  /** The call with this index, counted from now on, fails. */
+  arm(fault: { readonly at: number; readonly errno: Errno }): void;
+  restore(): void;
+}
+
+export function fileFaults(directory: string): FileFaults {
+  const calls: string[] = [];
+  let fault: { readonly at: number; readonly errno: Errno } | undefined;
+  const check = (name: string): void => {
+    const at = calls.push(name) - 1;
+    if (fault?.at !== at) return;
+    const errno = -constants.errno[fault.errno];
+    throw Object.assign(new Error(`${fault.errno}: ${name}`), { code: fault.errno, errno, syscall: name });
+  };
+  const real = Object.fromEntries(CALLS.map((name) => [name, fs[name]]));
+  for (const name of CALLS) {
+    const call = fs[name] as (...args: unknown[]) => Promise<unknown>;
+    const faulty = async (...args: unknown[]): Promise<unknown> => {
+      const path = String(args[0]);
+      if (!path.startsWith(directory)) return call(...args);
+      check(name);
+      const result = await call(...args);
+      return name === 'open' ? faultyHandle(result as FileHandle, check) : result;
+    };
+    Object.assign(fs, { [name]: faulty });
+  }
+  syncBuiltinESMExports();
+  return {
+    calls,
+    arm: (next) => {
+      fault = next;
+      calls.length = 0;
+    },
+    restore: () => {
+      Object.assign(fs, real);
+      syncBuiltinESMExports();
+    },
+  };
+}
+
+function faultyHandle(handle: FileHandle, check: (name: string) => void): FileHandle {
+  return new Proxy(handle, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]): Promise<unknown> => {
+        if (ON_HANDLE.includes(name)) check(String(name));
+        return value.apply(target, args);
+      };
+    },
+  });
+}
