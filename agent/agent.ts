@@ -258,8 +258,8 @@ export class Agent implements AgentService {
     return this.#parts.manager.releaseReservation(reservation, scheduler);
   }
 
-  update(id: string, spec: WorkloadSpec): Promise<WorkloadView> {
-    return this.#parts.manager.update(id, spec);
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView> {
+    return this.#parts.manager.update(id, spec, signal);
   }
 
   delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView> {

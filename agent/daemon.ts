@@ -121,6 +121,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   disk.close();
   const shutdown = new Shutdown({ log });
   await shutdown.step('requests and connections', () => stop(REQUESTS_MS));
+  await shutdown.step('updates', () => manager.endUpdates());
   await shutdown.step('prediction', () => prediction.configure('off'));
   await shutdown.step('metrics', () => observation.stop());
   await shutdown.step('overhead', () => overhead.stop());

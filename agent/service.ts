@@ -252,7 +252,8 @@ export interface AgentService {
   /** By id or by token. */
   release(reservation: string, scheduler: string | null): Promise<ReservationView>;
   /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
-  update(id: string, spec: WorkloadSpec): Promise<WorkloadView>;
+  /** An abort before all of it is in force leaves the old limits and the old record. */
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView>;
   /** See WISHES in workload/lifecycle.ts for what follows in which state. Resolves with what is durable. */

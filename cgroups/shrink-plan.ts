@@ -18,8 +18,8 @@ export interface Reading {
   readonly oomKills: number;
 }
 
-/** `futile`: it cannot be reclaimed. `stalled`, `killed`: whoever is in it suffers. `aborted`: by the signal. */
-export type Why = 'futile' | 'stalled' | 'killed' | 'unsupported' | 'aborted';
+/** `futile`: it cannot be reclaimed. `stalled`, `killed`: whoever is in it suffers. `aborted`: by the signal. `late`: at its deadline. */
+export type Why = 'futile' | 'stalled' | 'killed' | 'unsupported' | 'aborted' | 'late';
 
 export interface ShrinkState {
   readonly target: number;
@@ -52,6 +52,14 @@ const POOR_SHARE = 0.1;
 const POOR_STEPS = 2;
 const WINDOW_MS = 1000;
 const STALL_SHARE = 0.4;
+
+const LEAST_TIME_MS = 60_000;
+const SLOWEST_BYTES_PER_MS = 64 * 1024;
+
+/** Milliseconds after which a shrink by so many bytes is given up: one that is well takes a tenth of it. */
+export function shrinkDeadline(bytes: number): number {
+  return LEAST_TIME_MS + Math.max(0, bytes) / SLOWEST_BYTES_PER_MS;
+}
 
 /** Bytes of one step. Small enough for refaults to show before the next, large enough to end. */
 export function stepSize(current: number, stepBytes: number | undefined): number {

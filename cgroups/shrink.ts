@@ -1,17 +1,18 @@
 // A live shrink of memory.max: see shrink-plan.ts for what is decided, and why.
 //
-// A kill between any two lines leaves a memory.max that was above the usage when it was written, with a step of room, and
+// Called off, it leaves the old limit. A kill between any two lines leaves a memory.max that was above the usage when it was written, with a step of room, and
 // never below the target: nobody is killed for it, and writing either the old or the new limit goes on from there.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import { timeLimit } from '../linux/timers.js';
 import { applyValues } from './apply.js';
 import { wholeAt } from './keyed.js';
 import { parseMemoryEvents } from './memory.js';
 import { parsePressure } from './psi.js';
 import { reclaimMemory } from './reclaim.js';
-import { nextStep, type Reading, type ShrinkState, type Why } from './shrink-plan.js';
+import { nextStep, type Reading, type ShrinkState, shrinkDeadline, type Why } from './shrink-plan.js';
 import type { SlowWrite } from './slow-writes.js';
 import { isGone } from './watch.js';
 
@@ -20,8 +21,10 @@ export interface ShrinkOptions {
   readonly from: number | 'max';
   /** memory.max that is wanted. Bytes. */
   readonly to: number;
-  /** Ends it, as a refusal. */
+  /** Ends it, as a refusal; a step that the kernel is at is not waited for. */
   readonly signal: AbortSignal;
+  /** Milliseconds; then it is refused as `late`. Default: by what there is to reclaim. */
+  readonly deadlineMs?: number;
   /** Bytes of one step, at most 64 MiB. Default: 5 % of what is in use, at least 4 MiB. */
   readonly stepBytes?: number;
   /** Bytes that must be free below the new limit, or the next allocation meets it. Default 1 MiB. */
@@ -61,6 +64,7 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
   const { from, to, signal, stepBytes, slackBytes: slack = SLACK, pauseMs = PAUSE_MS, slowly } = options;
   const how = slowly === undefined ? {} : { slowly };
   const first = read(dir);
+  const limit = timeLimit(options.deadlineMs ?? shrinkDeadline(first.current - to), { within: signal });
   let state: ShrinkState = {
     target: to,
     slack,
@@ -94,23 +98,37 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
   };
   try {
     for (;;) {
-      if (signal.aborted) return await end(from, 'aborted');
+      if (limit.signal.aborted) return await end(from, signal.aborted ? 'aborted' : 'late');
       const { state: next, action } = nextStep(state, reading);
       state = next;
       if (action.kind === 'done') return await end(action.limit);
       if (action.kind === 'refused') return await end(from, action.why);
       if (action.limit !== undefined)
         await applyValues(dir, [{ file: 'memory.max', value: String(action.limit) }], how);
-      if (!(await reclaim(dir, action.bytes, slowly))) return await end(from, 'unsupported');
+      const reclaimed = await unlessAborted(reclaim(dir, action.bytes, slowly), limit.signal);
+      if (reclaimed === 'aborted') continue;
+      if (!reclaimed) return await end(from, 'unsupported');
       steps += 1;
-      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+      await sleep(pauseMs, undefined, { signal: limit.signal }).catch(() => undefined);
       reading = read(dir);
       least = Math.min(least, reading.current);
     }
   } catch (error) {
     await applyValues(dir, [{ file: 'memory.max', value: String(from) }], how).catch(() => undefined);
     throw error;
+  } finally {
+    limit.done();
   }
+}
+
+/** The kernel does not let go of a step (at most 64 MiB) when it is told to; it ends by itself, and nobody needs its outcome. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | 'aborted'> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => resolve('aborted');
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** False where the kernel cannot. */

@@ -32,8 +32,6 @@ export interface TreeOptions {
 /** Hardly any host has these, and nobody misses them who does not ask for them. */
 const RARE: readonly string[] = ['hugetlb', 'misc', 'rdma', 'dmem'];
 
-const NEVER = new AbortController().signal;
-
 export interface Entry {
   readonly tenant: string;
   readonly id: string;
@@ -132,7 +130,7 @@ export class Tree {
   }
 
   /** See shrinkMemory in shrink.ts. */
-  async shrinkMemory(name: string, to: number, signal: AbortSignal = NEVER): Promise<Shrink> {
+  async shrinkMemory(name: string, to: number, signal: AbortSignal): Promise<Shrink> {
     const [held] = this.read(name, [{ file: 'memory.max', value: String(to) }]);
     const from = held === undefined || held.value === 'max' ? 'max' : Number(held.value);
     return shrinkMemory(this.path(name), { from, to, signal, slowly: this.#slowly });

@@ -94,10 +94,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     if (isForeign(grant, service, id)) throw noReservation(reservation);
     return service.release(reservation, grant.scheduler);
   },
-  'workload.update': async (params, { service, grant }) => {
+  'workload.update': async (params, { service, grant, signal }) => {
     const spec = specFor(grant, params.spec);
     requireWorkload(params.id, service, grant);
-    return viewFor(grant, await service.update(params.id, spec));
+    return viewFor(grant, await service.update(params.id, spec, signal));
   },
   'workload.delete': async (params, { service, grant }) => {
     requireWorkload(params.id, service, grant);

@@ -4,6 +4,7 @@
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { sliced } from '../../linux/sliced.js';
+import { BerthError } from '../errors.js';
 import { RepairBudget, type RepairLimits } from '../repair-budget.js';
 import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
 import { shrinkTo } from './shrink.js';
@@ -51,7 +52,7 @@ export class LimitDrift {
   #hinted = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(world: LimitDriftWorld, limits: Partial<RepairLimits> = {}) {
     this.#world = world;
@@ -69,7 +70,7 @@ export class LimitDrift {
 
   /** A file below this cgroup was written by somebody, perhaps by us. */
   hint(key: string): void {
-    if (this.#closed) return;
+    if (this.#closing.signal.aborted) return;
     this.#hinted.add(key);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -99,7 +100,7 @@ export class LimitDrift {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(new BerthError('shutting_down', 'the agent is stopping'));
     clearTimeout(this.#timer);
     await this.#running;
   }
@@ -113,7 +114,7 @@ export class LimitDrift {
   }
 
   async #one(subject: LimitSubject): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closing.signal.aborted) return;
     const { cgroups } = this.#world;
     const desired = this.#world.desired(subject.key);
     if (desired.length === 0) return;
@@ -122,6 +123,7 @@ export class LimitDrift {
     for (const key of this.#contested.keys())
       if (key.startsWith(`${subject.key} `) && !still.has(key)) this.#contested.delete(key);
     for (const wanted of found) {
+      if (this.#closing.signal.aborted) return;
       const [got] = cgroups.read(subject.cgroup, [wanted]);
       if (got !== undefined) await this.#settle(subject, wanted, got.value);
     }
@@ -148,6 +150,8 @@ export class LimitDrift {
       count(this.#repaired, file);
       this.#tell('cgroup.repaired', subject, data);
     } catch (error) {
+      // Called off, not refused: the next agent finds it again.
+      if (this.#closing.signal.aborted) return;
       this.#world.log.warn({ workload: subject.key, ...data, err: error }, 'a limit could not be put back');
       this.#contested.set(key, contested);
     }
@@ -157,7 +161,8 @@ export class LimitDrift {
   async #write({ cgroup }: LimitSubject, wanted: Value, got: string): Promise<void> {
     const { cgroups } = this.#world;
     const lower = wanted.value !== 'max' && (got === 'max' || Number(got) > Number(wanted.value));
-    if (wanted.file === 'memory.max' && lower) await shrinkTo(cgroups, cgroup, Number(wanted.value));
+    if (wanted.file === 'memory.max' && lower)
+      await shrinkTo(cgroups, cgroup, Number(wanted.value), this.#closing.signal);
     else await cgroups.apply(cgroup, [wanted]);
   }
 

@@ -118,6 +118,7 @@ export class LimitRoom {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#watch.close();
+    this.#options.world.tenants.close();
     await this.#drift.close();
     await this.#protection.close();
   }

@@ -11,16 +11,20 @@ const WHY: Readonly<Record<NonNullable<Shrink['why']>, string>> = {
   killed: 'the kernel has killed in it meanwhile',
   unsupported: 'this kernel has no memory.reclaim (Linux 5.19)',
   aborted: 'it was called off',
+  late: 'reclaiming has taken too long',
 };
 
-/** Throws `shrink_refused` with the figures; memory.max is then as it was. */
+/** Throws `shrink_refused` with the figures, and the reason of the signal; memory.max is then as it was. */
 export async function shrinkTo(
   cgroups: Pick<CgroupPort, 'shrinkMemory'>,
   cgroup: string,
   limit: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { outcome, why = 'futile', achieved, current, steps, reclaimed } = await cgroups.shrinkMemory(cgroup, limit);
+  const shrink = await cgroups.shrinkMemory(cgroup, limit, signal);
+  const { outcome, why = 'futile', achieved, current, steps, reclaimed } = shrink;
   if (outcome === 'done') return;
+  if (why === 'aborted') throw signal.reason;
   throw new BerthError(
     'shrink_refused',
     `memory.max cannot become ${formatSize(limit)}: ${formatSize(current)} are in use, and ${WHY[why]}`,

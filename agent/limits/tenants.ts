@@ -23,6 +23,9 @@ export interface TenantGroupsOptions {
   readonly limits: (tenant: string) => TenantKernelLimits;
 }
 
+/** Of one who waits as long as it takes. */
+const NEVER = new AbortController().signal;
+
 const NONE: Protection = { min: 0, low: 0 };
 
 /** Everything a tenant's cgroup may be told, so that what is not asked for any more goes back to the kernel's default. */
@@ -39,6 +42,7 @@ export class TenantGroups {
   readonly #sums = new Map<string, Protection>();
   readonly #turns = new Map<string, Promise<void>>();
   readonly #refused = new Map<string, string>();
+  readonly #closing = new AbortController();
 
   constructor(options: TenantGroupsOptions) {
     this.#options = options;
@@ -76,12 +80,18 @@ export class TenantGroups {
     return this.#refused;
   }
 
+  /** Calls off what lowers memory; nothing is lowered any more. */
+  close(): void {
+    this.#closing.abort(new BerthError('shutting_down', 'the agent is stopping'));
+  }
+
   /**
    * Makes the cgroup of a tenant what it should be: reads, and writes what differs. Lower memory is reclaimed first; where
-   * that does not do, everything else is applied and `refused` says so. A tenant without cgroup is fine.
+   * that does not do, everything else is applied and `refused` says so, also when the signal calls that off: the next audit
+   * goes on with it. A tenant without cgroup is fine.
    */
-  apply(tenant: string): Promise<void> {
-    return this.exclusive(tenant, () => this.#apply(tenant));
+  apply(tenant: string, signal = NEVER): Promise<void> {
+    return this.exclusive(tenant, () => this.#apply(tenant, signal));
   }
 
   /** Runs `work` when nobody else of the agent writes to this tenant's cgroup. */
@@ -95,7 +105,7 @@ export class TenantGroups {
     return turn;
   }
 
-  async #apply(tenant: string): Promise<void> {
+  async #apply(tenant: string, signal: AbortSignal): Promise<void> {
     const { cgroups } = this.#options;
     const found = cgroups.differences(tenant, this.desired(tenant));
     const memory = found.find(({ file }) => file === 'memory.max');
@@ -103,7 +113,7 @@ export class TenantGroups {
     const others = found.filter((value) => value !== lowered);
     if (others.length > 0) await cgroups.apply(tenant, others);
     this.#refused.delete(tenant);
-    if (lowered !== undefined) await this.#shrink(tenant, Number(lowered.value));
+    if (lowered !== undefined) await this.#shrink(tenant, Number(lowered.value), signal);
   }
 
   #isLower(tenant: string, wanted: Value): boolean {
@@ -111,12 +121,15 @@ export class TenantGroups {
     return wanted.value !== 'max' && (held?.value === 'max' || Number(held?.value) > Number(wanted.value));
   }
 
-  async #shrink(tenant: string, limit: number): Promise<void> {
+  async #shrink(tenant: string, limit: number, asked: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([asked, this.#closing.signal]);
     try {
-      await shrinkTo(this.#options.cgroups, tenant, limit);
+      await shrinkTo(this.#options.cgroups, tenant, limit, signal);
     } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      this.#refused.set(tenant, error.message);
+      if (signal.aborted)
+        this.#refused.set(tenant, `memory.max cannot become ${limit} yet: lowering it was called off`);
+      else if (!(error instanceof BerthError)) throw error;
+      else this.#refused.set(tenant, error.message);
     }
   }
 

@@ -12,6 +12,9 @@ import { driverOf, type World } from './world.js';
 const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
 
+/** What puts back is not called off. */
+const NEVER = new AbortController().signal;
+
 /** What an update may change while the workload runs. */
 export const MUTABLE = [...MUTABLE_FIELDS, ...MUTABLE_NETWORK.map((field) => `network.${field}`)];
 
@@ -38,13 +41,14 @@ function differing(a: object, b: object): string[] {
 
 /**
  * The kernel first, the journal after: a crash in between leaves the old intent, which recovery writes back. Throws with
- * everything as it was; the answer puts it back, for when the journal cannot be written. All of it, and the journal's entry,
+ * everything as it was, also the reason of the signal, which counts until all of it is in the kernel; the answer puts it back, for when the journal cannot be written. All of it, and the journal's entry,
  * belong into one `layers.exclusive`: in between the audit of limits would take the new values for somebody else's.
  */
 export async function changeLive(
   world: World,
   record: WorkloadRecord,
   spec: WorkloadSpec,
+  signal: AbortSignal,
 ): Promise<() => Promise<void>> {
   const { cgroups, network, layers, tenants } = world;
   const driver = driverOf(world, spec.driver);
@@ -58,19 +62,23 @@ export async function changeLive(
   await changeNetwork(from, to);
   const { cgroup: path } = record.sandbox;
   const covered = (value: Value): boolean => layers.covers(spec.id, value);
-  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec): Promise<void> => {
-    await resize({ cgroups, path, covered }, limits(a), limits(b));
+  let resized = record.spec;
+  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec, until: AbortSignal): Promise<void> => {
+    await resize({ cgroups, path, covered, signal: until }, limits(a), limits(b));
+    resized = b;
     tenants.promise(b.id, b.tenant, limits(b));
-    await tenants.apply(b.tenant);
+    await tenants.apply(b.tenant, until);
   };
   try {
-    await changeLimits(record.spec, spec);
+    await changeLimits(record.spec, spec, signal);
   } catch (error) {
     await changeNetwork(to, from).catch(() => undefined);
+    // Then only the limits of the tenant could not be written; before, `resize` puts its own back.
+    if (resized === spec) await changeLimits(spec, record.spec, NEVER).catch(() => undefined);
     throw error;
   }
   return async () => {
     await changeNetwork(to, from);
-    await changeLimits(spec, record.spec);
+    await changeLimits(spec, record.spec, NEVER);
   };
 }

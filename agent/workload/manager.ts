@@ -30,6 +30,7 @@ import { type Claimant, NOBODY, type Reach, Reserving } from './reserving.js';
 import { restartView } from './restart.js';
 import type { WorkloadSpec } from './spec.js';
 import { carryOver, isSameSpec } from './stored-spec.js';
+import { Updates } from './updates.js';
 import { type LifeWish, Wishes } from './wishes.js';
 import { driverOf, type World } from './world.js';
 
@@ -40,6 +41,7 @@ export class Manager {
   readonly #reserving: Reserving;
   readonly #preempting: Preempting;
   readonly #wishes: Wishes;
+  readonly #updates = new Updates();
 
   constructor(world: World) {
     this.#world = world;
@@ -198,10 +200,11 @@ export class Manager {
     return this.view(record);
   }
 
-  async update(id: string, spec: WorkloadSpec): Promise<WorkloadView> {
+  /** Called off by the signal, by a stop or delete, and by `endUpdates`: then nothing has changed. */
+  async update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView> {
     const actor = this.actor(id);
     if (spec.id !== id) throw new BerthError('invalid_spec', `the spec is of "${spec.id}", not of "${id}"`);
-    await actor.exclusive(() => this.#update(actor, spec));
+    await this.#updates.run(id, signal, (until) => actor.exclusive(() => this.#update(actor, spec, until)));
     actor.wake();
     return this.view(actor.record);
   }
@@ -209,6 +212,7 @@ export class Manager {
   /** See lifecycle.ts for what follows from a wish; the answer is what is durable when it is made. */
   async wish(id: string, wish: LifeWish, options: { readonly now?: boolean } = {}): Promise<WorkloadView> {
     const record = await this.#wishes.carryOut(this.actor(id), wish, options);
+    this.#updates.wished(record);
     // It may go now, or not any more.
     this.#preempting.changed(id);
     return this.view(record);
@@ -234,6 +238,7 @@ export class Manager {
    * asked. Its room is free when it has come to rest, and `start` admits it anew. False: it is gone, or goes already.
    */
   evict(id: string, evicted: Evicted): Promise<boolean> {
+    this.#updates.callOff(id, 'it is to be evicted');
     return this.#actors.get(id)?.evict(evicted) ?? Promise.resolve(false);
   }
 
@@ -243,6 +248,7 @@ export class Manager {
    */
   killForPressure(id: string, detail: string): Promise<boolean> {
     const actor = this.#actors.get(id);
+    this.#updates.callOff(id, 'it is to be killed for pressure');
     return actor === undefined ? Promise.resolve(false) : actor.killForPressure(detail);
   }
 
@@ -272,6 +278,11 @@ export class Manager {
     const counts = { pending: 0, preparing: 0, starting: 0, running: 0, frozen: 0, stopping: 0, exited: 0, failed: 0 };
     for (const { state } of this.records()) counts[state] += 1;
     return counts;
+  }
+
+  /** Calls off every update; resolves when what they changed is put back. */
+  endUpdates(): Promise<void> {
+    return this.#updates.close();
   }
 
   close(): void {
@@ -350,7 +361,8 @@ export class Manager {
     throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id } });
   }
 
-  async #update(actor: Actor, asked: WorkloadSpec): Promise<void> {
+  async #update(actor: Actor, asked: WorkloadSpec, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const { record } = actor;
     const spec = carryOver(asked, record.spec);
     actionFor('update', record);
@@ -370,7 +382,7 @@ export class Manager {
     let undo = async (): Promise<void> => undefined;
     try {
       await layers.exclusive(id, async () => {
-        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec);
+        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec, signal);
         await actor.patch({ spec, downgraded, generation: record.generation + 1 });
       });
     } catch (error) {

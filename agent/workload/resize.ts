@@ -9,11 +9,13 @@ export interface Resizing {
   readonly cgroups: Pick<CgroupPort, 'apply' | 'shrinkMemory'>;
   readonly path: string;
   readonly covered: (value: Value) => boolean;
+  /** Calls a shrink off. */
+  readonly signal: AbortSignal;
 }
 
-/** Applies the difference; throws and has put the old values back when the kernel or the shrink says no. */
+/** Applies the difference; throws and has put the old values back when the kernel, the shrink or the signal says no. */
 export async function resize(
-  { cgroups, path, covered }: Resizing,
+  { cgroups, path, covered, signal }: Resizing,
   before: Limits,
   after: Limits,
 ): Promise<readonly Value[]> {
@@ -24,7 +26,7 @@ export async function resize(
     );
   const from = before.memory?.max;
   const to = after.memory?.max;
-  if (to !== undefined && (from === undefined || to < from)) await shrinkTo(cgroups, path, to);
+  if (to !== undefined && (from === undefined || to < from)) await shrinkTo(cgroups, path, to, signal);
   try {
     return await write(before, after);
   } catch (error) {

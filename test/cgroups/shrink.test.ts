@@ -1,8 +1,11 @@
 // The effects, on files that hold still; test/host does it to real memory.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { getEventListeners } from 'node:events';
+import { readFileSync, readlinkSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { shrinkMemory } from '../../cgroups/shrink.js';
+import { shrinkDeadline } from '../../cgroups/shrink-plan.js';
+import type { SlowWrite } from '../../cgroups/slow-writes.js';
 import { scratch } from './fixture.js';
 
 const MIB = 1 << 20;
@@ -47,4 +50,49 @@ test('a kernel without memory.reclaim is said to be one', async (t) => {
   const shrink = await shrinkMemory(dir, { from: 256 * MIB, to: 100 * MIB, signal });
   t.like(shrink, { outcome: 'refused', why: 'unsupported', achieved: 256 * MIB });
   t.is(max(), String(256 * MIB));
+});
+
+/** memory.reclaim is at it for as long as it likes; other files take what is written. */
+function hangingReclaim() {
+  const waiting: (() => void)[] = [];
+  const slowly: SlowWrite = async (fd, text) => {
+    if (readlinkSync(`/proc/self/fd/${fd}`).endsWith('memory.reclaim'))
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    else writeSync(fd, text, 0);
+  };
+  return { slowly, waiting };
+}
+
+async function until(look: () => boolean): Promise<void> {
+  while (!look()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+test('a signal does not wait for a step that the kernel is at', async (t) => {
+  const { dir, max } = cgroup(t);
+  const { slowly, waiting } = hangingReclaim();
+  const stop = new AbortController();
+  const pending = shrinkMemory(dir, { from: 256 * MIB, to: 100 * MIB, signal: stop.signal, slowly });
+  await until(() => waiting.length === 1);
+  t.true(Number(max()) < 256 * MIB, 'the limit follows from above');
+  stop.abort();
+  t.like(await pending, { outcome: 'refused', why: 'aborted', achieved: 256 * MIB });
+  t.is(max(), String(256 * MIB));
+  t.is(getEventListeners(stop.signal, 'abort').length, 0);
+  waiting[0]?.();
+  await new Promise(setImmediate);
+  t.is(max(), String(256 * MIB), 'nor does the step change anything when it ends');
+});
+
+test('a step that the kernel never ends is given up at the deadline', async (t) => {
+  const { dir, max } = cgroup(t);
+  const { slowly } = hangingReclaim();
+  const shrink = await shrinkMemory(dir, { from: 256 * MIB, to: 100 * MIB, signal, slowly, deadlineMs: 300 });
+  t.like(shrink, { outcome: 'refused', why: 'late', achieved: 256 * MIB });
+  t.is(max(), String(256 * MIB));
+});
+
+test('the deadline grows with what there is to reclaim', (t) => {
+  t.is(shrinkDeadline(-5), 60_000);
+  t.is(shrinkDeadline(64 * MIB), 61_024);
+  t.true(shrinkDeadline(1024 * 1024 * MIB) > 16_000_000);
 });
