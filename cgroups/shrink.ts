@@ -1,7 +1,8 @@
 // A live shrink of memory.max: see shrink-plan.ts for what is decided, and why.
 //
-// Called off, it leaves the old limit. A kill between any two lines leaves a memory.max that was above the usage when it was written, with a step of room, and
-// never below the target: nobody is killed for it, and writing either the old or the new limit goes on from there.
+// Called off, it leaves the old limit. A kill between any two lines leaves a memory.max that was above the usage when it was
+// written, with a step of room, and never below the target: nobody is killed for it, and writing either the old or the new
+// limit goes on from there.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
