@@ -1,13 +1,16 @@
 // A host of files: /proc/pressure, /proc/meminfo and a cgroup for each workload, with a clock and triggers that the test moves.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { Pressure } from '../../../agent/pressure/engine.js';
 import type { HandPort, Held, KillReason, PressureWorld, SignalPort } from '../../../agent/pressure/ports.js';
 import type { Resource, Subject } from '../../../agent/pressure/types.js';
+import { SysError } from '../../../linux/errors.js';
 import { config, GIB, MIB, subject } from './fixture.js';
+
+const { EINVAL, ENOENT } = constants.errno;
 
 interface Stalls {
   some: number;
@@ -179,7 +182,10 @@ export class FakeHost {
 
   signals(): SignalPort {
     return {
-      pressure: (file, { kind, stallUsec }, listener) => {
+      pressure: (file, { kind, stallUsec, windowUsec }, listener) => {
+        if (!existsSync(file)) throw new SysError('open', ENOENT, { path: file });
+        if (windowUsec < 500_000 || windowUsec > 10_000_000 || stallUsec <= 0 || stallUsec > windowUsec)
+          throw new SysError('write', EINVAL, { path: file, value: `${kind} ${stallUsec} ${windowUsec}` });
         const refusal = this.refuse?.(file);
         if (refusal !== undefined) throw refusal;
         const name = `${file} ${kind} ${stallUsec / 1000}`;
@@ -187,6 +193,7 @@ export class FakeHost {
         return { close: () => this.triggers.delete(name) };
       },
       watch: (dir, listener) => {
+        if (!existsSync(dir)) throw new SysError('watch', ENOENT, { path: dir });
         this.watches.set(dir, () => listener({ kind: 'events' }));
         return { close: () => this.watches.delete(dir) };
       },
