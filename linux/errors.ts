@@ -10,6 +10,7 @@ export class SysError extends Error {
   readonly value: string | undefined;
   readonly errno: number;
   readonly errnoName: string;
+  readonly note: string | undefined;
 
   constructor(op: string, errno: number, detail: { path?: string; value?: string; note?: string } = {}) {
     const name = errnoName(errno);
@@ -23,6 +24,7 @@ export class SysError extends Error {
     this.value = detail.value;
     this.errno = errno;
     this.errnoName = name;
+    this.note = detail.note;
   }
 }
 

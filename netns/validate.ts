@@ -4,7 +4,8 @@ import { SysError } from '../linux/errors.js';
 import { parseIp } from './addresses/ip.js';
 import type { Removal, SandboxNetwork } from './types.js';
 
-const NETNS = /^[a-z0-9-]{1,64}$/;
+/** A prefix and a name of 63 characters. */
+const NETNS = /^[a-z0-9-]{1,80}$/;
 const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 /** IFALIASZ - 1. */
@@ -26,7 +27,7 @@ export function assertSandbox(network: SandboxNetwork): void {
 const LINK_RULE = '1 to 15 of A-Z a-z 0-9 _ . - and not eth0 or lo';
 
 export function assertNetns(netns: string): void {
-  demand(NETNS.test(netns), 'netns', netns, '1 to 64 of a-z 0-9 -');
+  demand(NETNS.test(netns), 'netns', netns, '1 to 80 of a-z 0-9 -');
 }
 
 export function assertSandboxNames(network: Pick<Removal, 'netns' | 'hostLink' | 'owner'>): void {

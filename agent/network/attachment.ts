@@ -55,8 +55,10 @@ export function requireRates(spec: NetworkSpec, config: Config['network']): void
     assertBandwidth(bandwidthOf(spec), mtuOf(spec, config));
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    throw new BerthError('invalid_spec', `the workload is not valid: ${error.message}`, {
-      data: { fields: [{ field: `network.${error.path}`, problem: error.message }] },
+    const field = `network.${error.path?.replace('bitsPerSecond', 'rate').replace('burstBytes', 'burst')}`;
+    const problem = `${error.note} (it is ${error.value})`;
+    throw new BerthError('invalid_spec', `the workload is not valid: ${field}: ${problem}`, {
+      data: { fields: [{ field, problem }] },
     });
   }
 }

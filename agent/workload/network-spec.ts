@@ -1,6 +1,7 @@
 // The network of a workload as asked for. A field that the mode or the driver cannot carry out is an error, never ignored.
 import * as z from 'zod';
 import { contains } from '../../netns/addresses/cidr.js';
+import { MOST_CONNECTIONS, MOST_NETWORKS, MOST_PACKETS } from '../../netns/firewall/check.js';
 import { MAX_BURST_SECONDS } from '../../netns/shaping/rate.js';
 import { METADATA, parseAddress, parseNetwork } from '../network/cidr.js';
 import { parseRate, parseSize } from './units.js';
@@ -12,7 +13,6 @@ const MAX_BURST = 2 ** 32 - 1;
 /** Characters of a rate, a size, an address or a network, with blanks. */
 const MOST_TEXT = 64;
 const MAX_PORTS = 256;
-const MAX_NETWORKS = 1000;
 
 /** IFNAMSIZ - 1 characters, and nothing a path or a rule could trip over. */
 export const BRIDGE_PATTERN = /^[a-z][a-z0-9_.-]{0,14}$/;
@@ -42,7 +42,7 @@ const limit = z
   .strictObject({
     rate: bits.optional(),
     burst: burst.optional(),
-    packets: z.number().int().min(1).max(100_000_000).optional().meta({ description: 'packets a second at most' }),
+    packets: z.number().int().min(1).max(MOST_PACKETS).optional().meta({ description: 'packets a second at most' }),
   })
   .refine((l) => l.rate !== undefined || l.packets !== undefined, 'needs a rate or a number of packets')
   .refine((l) => l.burst === undefined || l.rate !== undefined, { message: 'goes with a rate', path: ['burst'] })
@@ -79,7 +79,7 @@ const cidr = z
     (text) => parseNetwork(text) !== undefined,
     'must be a network such as "10.0.0.0/8" or "fd00::/8", without host bits',
   );
-const networks = (description: string) => z.array(cidr).max(MAX_NETWORKS).default([]).meta({ description });
+const networks = (description: string) => z.array(cidr).max(MOST_NETWORKS).default([]).meta({ description });
 
 const NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_-]{1,63})*\.?$/;
 /** What resolv.conf(5) reads: three servers, the six search domains of glibc before 2.26, and words without blanks. */
@@ -136,7 +136,7 @@ const network = z.strictObject({
     .number()
     .int()
     .min(1)
-    .max(10_000_000)
+    .max(MOST_CONNECTIONS)
     .optional()
     .meta({ description: 'tracked connections at most, both directions together' }),
   dns: dnsSchema.optional().meta({ description: "instead of network.dns of the node and the host's own" }),
@@ -156,6 +156,8 @@ export const networkSpec = network.superRefine((spec, ctx) => {
   if (spec.mode === 'none' && spec.dns !== undefined) say(['dns'], 'does not go with mode "none"');
   if (spec.ipv6 === true && spec.mtu !== undefined && spec.mtu < 1280)
     say(['mtu'], 'must be at least 1280 with IPv6 (RFC 8200)');
+  if (spec.egress.allow.length + spec.egress.deny.length > MOST_NETWORKS)
+    say(['egress'], `must have at most ${MOST_NETWORKS} networks in allow and deny together`);
   const seen = new Set<string>();
   for (const [at, { host, protocol }] of spec.ports.entries()) {
     const key = `${protocol} ${host}`;

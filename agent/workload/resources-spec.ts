@@ -102,12 +102,19 @@ const memory = z
 const rate = size.refine((n) => n >= 4096, 'must be at least 4Ki a second');
 const operations = z.number().int().min(1).max(1_000_000_000);
 
+/** include/linux/kdev_t.h: 12 and 20 bits. */
+function isNumbered(text: string): boolean {
+  const [major, minor] = text.split(':').map(Number);
+  return text.startsWith('/') || ((major ?? 0) < 2 ** 12 && (minor ?? 0) < 2 ** 20);
+}
+
 /** Of one block device; the fields of io.max, io.weight and io.latency (cgroup-v2.rst, "IO"). */
 export const ioDevice = z
   .strictObject({
     device: z
       .string()
       .regex(/^(\/dev\/[^\0]{1,250}|\d{1,4}:\d{1,7})$/, 'must be a device such as "/dev/vda" or "8:0"')
+      .refine(isNumbered, 'must have a major number up to 4095 and a minor number up to 1048575')
       .meta({ description: 'a whole disk, by path or MAJOR:MINOR; a partition means its disk' }),
     readBps: rate.optional().meta({ description: 'bytes read a second at most' }),
     writeBps: rate.optional().meta({ description: 'bytes written a second at most' }),

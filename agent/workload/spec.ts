@@ -24,20 +24,34 @@ const MOST_VARIABLES = 1024;
 const MAX_UID = 2 ** 32 - 2;
 const uid = z.number().int().min(0).max(MAX_UID);
 
+/** With the NUL at its end: PATH_MAX of limits.h, MAX_ARG_STRLEN of binfmts.h. */
+const PATH_BYTES = 4096;
+const ARGUMENT_BYTES = 131_072;
+
 const absolutePath = z
   .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path');
+  .regex(/^\/[^\0]*$/, 'must be an absolute path')
+  .refine((text) => Buffer.byteLength(text) < PATH_BYTES, `must be shorter than ${PATH_BYTES} bytes`);
 const argument = z
   .string()
-  .max(131_072)
-  .refine((s) => !s.includes('\0'), 'must not contain a NUL');
+  .refine((text) => !text.includes('\0'), 'must not contain a NUL')
+  .refine((text) => Buffer.byteLength(text) < ARGUMENT_BYTES, `must be shorter than ${ARGUMENT_BYTES} bytes`);
 
 const variable = z
   .string()
   .max(256)
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name');
-const env = boundedMap(variable, argument, MOST_VARIABLES).default({});
+const env = boundedMap(variable, argument, MOST_VARIABLES)
+  .superRefine((variables, ctx) => {
+    for (const [name, value] of Object.entries(variables))
+      if (Buffer.byteLength(`${name}=${value}`) >= ARGUMENT_BYTES)
+        ctx.addIssue({
+          code: 'custom',
+          path: [name],
+          message: `must be shorter than ${ARGUMENT_BYTES} bytes together with its name`,
+        });
+  })
+  .default({});
 
 /** A shell's PATH has a dozen directories; each is looked into at every start. */
 const MOST_DIRECTORIES = 128;
@@ -85,14 +99,27 @@ const oci = z
 /** Bytes. */
 export const HUGE_PAGE = { '2Mi': 2 ** 21, '1Gi': 2 ** 30 } as const;
 
+/** The kernel cuts a command line of more than 2047 bytes (COMMAND_LINE_SIZE of x86); berth adds root, panic and address. */
+const MOST_APPENDED = 1792;
+/** QEMU gives a guest whole MiB, and takes a machine of none for one of its own size. */
+const LEAST_GUEST = 2 ** 20;
+
 const qemu = z
   .strictObject({
     kernel: absolutePath,
     initrd: absolutePath.optional(),
     root: absolutePath.optional().meta({ description: 'a raw root image, attached as /dev/vda' }),
-    append: z.string().max(2048).default('console=ttyS0'),
+    append: z
+      .string()
+      .regex(/^[\x20-\x7e]*$/, 'must be printable ASCII on one line')
+      .max(MOST_APPENDED)
+      .default('console=ttyS0')
+      .meta({ description: 'kernel command line, before what berth adds' }),
     vcpus: z.number().int().min(1).max(32).default(1),
-    memory: size.default(128 * 2 ** 20).meta({ description: 'guest memory' }),
+    memory: size
+      .refine((bytes) => bytes >= LEAST_GUEST, 'must be at least 1Mi')
+      .default(128 * 2 ** 20)
+      .meta({ description: 'guest memory' }),
     hugepages: z.enum(['2Mi', '1Gi']).optional().meta({
       description: 'guest memory in huge pages of this size, set aside on the host; memory.max then holds QEMU alone',
     }),

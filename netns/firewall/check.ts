@@ -9,10 +9,10 @@ const TABLE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const OWNER = /^\w{1,64}$/;
 const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 /** Each becomes up to two ranges in a set whose cost grows with them. */
-const MOST_NETWORKS = 512;
+export const MOST_NETWORKS = 512;
 /** The kernel computes nanoseconds for each packet, as an integer (nft_limit_init in net/netfilter/nft_limit.c). */
-const MOST_PACKETS = 10_000_000;
-const MOST_CONNECTIONS = 1_000_000;
+export const MOST_PACKETS = 10_000_000;
+export const MOST_CONNECTIONS = 1_000_000;
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertSettings(settings: RoomSettings): void {

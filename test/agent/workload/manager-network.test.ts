@@ -130,7 +130,7 @@ test('a burst must hold a full frame of the MTU in force', async (t) => {
   const spec = specOf({ network: { bandwidth: { egress: { rate: '10Mbit', burst: 3000 } } } });
   await t.throwsAsync(manager.create(spec), {
     code: 'invalid_spec',
-    message: /bandwidth\.egress\.burstBytes.*one full frame/,
+    message: /bandwidth\.egress\.burst: .*one full frame/,
   } as never);
 });
 

@@ -1,0 +1,108 @@
+// Every field of a workload with the extremes that are right and the values that are wrong: of what create accepts, cgroup, network
+// and command line can be made as asked; what it refuses, it refuses with the field and what would be right.
+import test from 'ava';
+import * as z from 'zod';
+import { merge, type Tree } from '../../../agent/config/tree.js';
+import type { BerthError } from '../../../agent/errors.js';
+import { workloadSpec } from '../../../agent/workload/spec.js';
+import { accept, makeParts } from './spec-consumers.js';
+import { ROWS, type Row } from './spec-values.js';
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+/** Paths of all fields; a map of tables has NAME, a list of tables 0. A field that is also a table (a rate) is there twice. */
+function paths(schema: JsonSchema, path: readonly string[] = []): string[] {
+  const { properties, additionalProperties: values, items, anyOf } = schema;
+  if (anyOf !== undefined) return anyOf.flatMap((one) => paths(one, path));
+  if (properties !== undefined)
+    return Object.entries(properties).flatMap(([key, inner]) => paths(inner, [...path, key]));
+  if (items?.properties !== undefined) return paths(items, [...path, '0']);
+  const inner = typeof values === 'object' && values.properties !== undefined ? paths(values, [...path, 'NAME']) : [];
+  return [path.join('.'), ...inner];
+}
+
+const { $defs } = z.toJSONSchema(workloadSpec, { io: 'input', unrepresentable: 'any' });
+const FIELDS = [...new Set(paths(($defs?.WorkloadSpec ?? {}) as JsonSchema))];
+
+/** The row with the longest pattern that fits: `*` stands for the rest of one part. */
+function rowOf(field: string): Row | undefined {
+  const fits = Object.keys(ROWS).filter((pattern) =>
+    new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^.]+')}$`).test(field),
+  );
+  const best = fits.sort((a, b) => a.split('*').length - b.split('*').length)[0];
+  return best === undefined ? undefined : ROWS[best];
+}
+
+const BASES: Readonly<Record<string, Tree>> = {
+  exec: { driver: 'exec', exec: { command: ['/x'] } },
+  oci: { driver: 'oci', oci: { rootfs: '/r', command: ['/x'] } },
+  qemu: { driver: 'qemu', qemu: { kernel: '/k', root: '/r' } },
+  external: { driver: 'external', external: {} },
+};
+
+/** Tables with the keys 0, 1, ... are lists. */
+function lists(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, lists(inner)] as const);
+  if (entries.length > 0 && entries.every(([key]) => key === '0')) return entries.map(([, inner]) => inner);
+  return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
+}
+
+function specWith(field: string, value: unknown, { beside = {} }: Row): unknown {
+  const parts = field.split('.');
+  const base = merge({ id: 'x', ...(BASES[parts[0] ?? ''] ?? BASES.exec) }, beside);
+  const holder = parts
+    .slice(0, -1)
+    .reduceRight<Tree>(
+      (inner, part) => ({ [part === 'NAME' ? 'name' : part]: inner }),
+      field.includes('.io.0.') && !field.endsWith('device') ? { device: '8:0' } : {},
+    );
+  const spec = lists(merge(base, holder)) as Tree;
+  let at = spec as Record<string, unknown>;
+  for (const part of parts.slice(0, -1)) at = (at[part === 'NAME' ? 'name' : part] ?? {}) as Record<string, unknown>;
+  at[parts.at(-1) ?? ''] = value;
+  return spec;
+}
+
+test('every field has a row, and every row a field', (t) => {
+  t.deepEqual(
+    FIELDS.filter((field) => rowOf(field) === undefined),
+    [],
+  );
+  const used = new Set(FIELDS.map(rowOf));
+  t.deepEqual(
+    Object.keys(ROWS).filter((pattern) => !used.has(ROWS[pattern])),
+    [],
+  );
+  t.true(FIELDS.length > 60);
+});
+
+for (const field of FIELDS)
+  test(field, (t) => {
+    const row = rowOf(field);
+    if (row === undefined) return void t.fail('has no row');
+    t.true(row.good.length > 0 && row.bad.length > 0);
+    const says = (value: unknown): string => `${field} = ${JSON.stringify(value)?.slice(0, 200)}`;
+    for (const value of row.good) {
+      try {
+        t.deepEqual(makeParts(accept(specWith(field, value, row))), [], says(value));
+      } catch (error) {
+        t.fail(`${says(value)}: ${String(error).slice(0, 500)}`);
+      }
+    }
+    for (const value of row.bad) {
+      const error = t.throws<BerthError>(() => accept(specWith(field, value, row)), undefined, says(value));
+      t.true(error?.code === 'invalid_spec' || error?.code === 'unknown_driver', `${says(value)}: ${error}`);
+      const message = error?.message ?? '';
+      t.true(
+        message.includes(field.split('.0')[0]?.replace('NAME', 'name') ?? field) || field === 'driver',
+        `${says(value)}: ${message.slice(0, 300)}`,
+      );
+      t.regex(message, /must|is |needs|does not|there is no/, says(value));
+    }
+  });
