@@ -28,10 +28,12 @@ const failures: string[] = [];
 const failed: string[] = [];
 /** The details of first tries. */
 const firstTries: string[] = [];
-for (const tier of TIERS) {
-  if (!wanted.includes(tier.name)) continue;
-  const mine = files.filter((file) => tierOf(file) === tier.name);
-  if (mine.length === 0) continue;
+const runs = TIERS.map((tier) => ({ tier, mine: files.filter((file) => tierOf(file) === tier.name) })).filter(
+  ({ tier, mine }) => wanted.includes(tier.name) && mine.length > 0,
+);
+/** What the next tier needs, begun while the one before it runs. */
+let building: Promise<void> | undefined;
+for (const [at, { tier, mine }] of runs.entries()) {
   const reason = await prepare(tier);
   if (reason !== undefined) {
     total.skipped += 1;
@@ -41,6 +43,11 @@ for (const tier of TIERS) {
   }
   process.stdout.write(`\n== ${tier.name}: ${tier.what} (${mine.length} files)\n`);
   const begun = performance.now();
+  await (building ?? tier.build?.());
+  const next = runs[at + 1]?.tier;
+  // All packages first: two programs cannot install at once.
+  const early = tier.concurrency === 1 && next?.build !== undefined && (await prepare(next)) === undefined;
+  building = early ? next.build?.() : undefined;
   const result = await runTier(mine, tier);
   total.passed += result.passed;
   total.failed += result.failed;

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { ensurePackages } from '../lab/prerequisites.js';
 
 /** What a tier is, and what a machine must have for it. */
@@ -11,8 +14,11 @@ export interface Tier {
   readonly secondTry: boolean;
   /** Makes the machine ready; returns why it cannot be, or undefined. */
   readonly prepare: () => Promise<string | undefined>;
+  /** Builds what takes minutes where it is not cached. Begun while a tier runs that leaves a processor idle. Never rejects. */
+  readonly build?: () => Promise<void>;
 }
 
+const LAB = fileURLToPath(new URL('../lab/cli.js', import.meta.url));
 const KERNEL_PACKAGES = [
   'iproute2',
   'iputils-ping',
@@ -57,6 +63,10 @@ export const TIERS: readonly Tier[] = [
       if (process.getuid?.() !== 0) return 'needs root, to build the lab image';
       await ensurePackages([...KERNEL_PACKAGES, ...LAB_PACKAGES], { why: 'for the lab of the host tier' });
       return undefined;
+    },
+    build: async () => {
+      // Its failure is that of the first file that needs the lab, which says why.
+      await promisify(execFile)(process.execPath, [LAB, 'build']).catch(() => undefined);
     },
   },
 ];
