@@ -85,13 +85,16 @@ export interface CommandAnswer {
   readonly stderr: string;
 }
 
-/** Runs `berth --json ...` once for each line, one after the other, in one call. */
+/** Runs `berth --json ...` once for each line, two at a time, as many as the lab has processors, in one call. */
 export async function berthCommands(host: Host, lines: readonly CommandLine[]): Promise<readonly CommandAnswer[]> {
-  const script = lines.map(({ args, stdin, before = '' }) => {
+  const script = lines.map(({ args, stdin, before = '' }, n) => {
     const input = stdin === undefined ? '< /dev/null' : `<<< ${quote(stdin)}`;
-    return `out=$(${before} berth ${args.map(quote).join(' ')} --json 2>/run/err ${input}); echo "$? $(base64 -w0 <<< "$out") $(base64 -w0 /run/err)"`;
+    const command = `out=$(${before} berth ${args.map(quote).join(' ')} --json 2>/run/err.${n} ${input})`;
+    const answer = `echo "$? $(base64 -w0 <<< "$out") $(base64 -w0 /run/err.${n})" > /run/answer.${n}`;
+    return `{ ${command}; ${answer}; } &${n % 2 === 1 ? ' wait' : ''}`;
   });
-  const text = await sh(host, `exec bash -s <<'SCRIPT'\n${script.join('\n')}\nSCRIPT`);
+  const answers = lines.map((_, n) => `/run/answer.${n}`).join(' ');
+  const text = await sh(host, `exec bash -s <<'SCRIPT'\n${script.join('\n')}\nwait; cat ${answers}\nSCRIPT`);
   return text.split('\n').map((line) => {
     const [exit, out = '', err = ''] = line.split(' ');
     const stdout = Buffer.from(out, 'base64').toString('utf8').trim();
