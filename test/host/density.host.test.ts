@@ -126,10 +126,10 @@ test.after.always(async (t) => {
   await s?.close();
 });
 
-/** The agent takes it while it runs; sections that are not live take a restart. */
+/** Applied while the agent runs, but for sections that are not live. `systemctl reload` would start a command each time. */
 async function configure(toml: string): Promise<void> {
   await s.host.write(LIMITS, toml);
-  await sh(s.host, 'systemctl reload berth');
+  await s.node.call('node.reload', {});
 }
 
 async function row(scope: string, dimension: string): Promise<CapacityRow | undefined> {
@@ -186,7 +186,7 @@ test.serial('the agent keeps no more open for a workload than the ledger counts'
   for (const id of ids) await create(s.node, sleeper(id));
   for (const id of ids) t.is((await reach(s.node, id)).state, 'running');
   // What sampling opens is open when each of them has figures.
-  const sampled = `curl -sf http://127.0.0.1:9464/metrics | grep -c '^berth_workload_cpu_seconds_total{.*workload="kept-'`;
+  const sampled = `curl -sf http://127.0.0.1:9464/metrics | grep -c '^berth_workload_cpu_seconds_total{workload="kept-.*mode="user"'`;
   await s.host.waitFor(`[ $(${sampled}) -eq ${ids.length} ]`, { what: 'figures of each', timeoutMs: 3 * MINUTES });
   const most = (await open()) - before;
   const counted = (await row('host', 'fds'))?.committed ?? 0;
@@ -199,7 +199,8 @@ test.serial(
   'a reload ends when it is in force; one that is not valid fails, with the reason, and changes nothing',
   async (t) => {
     t.timeout(5 * MINUTES);
-    await configure('[density]\nmax_workloads = 7\n');
+    await s.host.write(LIMITS, '[density]\nmax_workloads = 7\n');
+    await sh(s.host, 'systemctl reload berth');
     t.is((await row('host', 'workloads'))?.allocatable, 7);
     await s.host.write(LIMITS, '[density]\nmax_workloads = -1\n');
     const said = await sh(s.host, 'systemctl reload berth; echo "exit $?"; journalctl -q -u berth -n 20 -o cat');
