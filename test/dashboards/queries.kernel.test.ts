@@ -10,14 +10,7 @@ const root = new URL('../../../', import.meta.url);
 
 test('every panel has data in a real Prometheus, and values arrive as they are', async (t) => {
   const node = new MadeUpNode(20, { process: true, intervalMs: 500 });
-  const exposition = { page: node.page, registry: node.registry, sampler: node.sampler };
-  const status = {
-    metrics: node,
-    workloads: () => node.workloads(),
-    latest: (id: string) => node.latest(id),
-    waiting: () => node.waiting(),
-  };
-  const server = await startWebServer({ listen: '127.0.0.1:0', exposition, status });
+  const server = await startWebServer({ listen: '127.0.0.1:0', ...node.pages() });
   const instance = `127.0.0.1:${server.port}`;
   node.savings = new Map([['web-0', -4096]]);
   node.sampler.start();

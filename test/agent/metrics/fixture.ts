@@ -131,6 +131,19 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     });
   }
 
+  /** What a web server shows of it. */
+  pages() {
+    return {
+      exposition: { page: this.page, registry: this.registry, sampler: this.sampler },
+      status: {
+        metrics: this,
+        workloads: () => this.workloads(),
+        latest: (id: string) => this.latest(id),
+        waiting: () => this.waiting(),
+      },
+    };
+  }
+
   latest(id: string) {
     return this.sampler.latest(id);
   }

@@ -26,14 +26,7 @@ function ask(server: WebServer, path: string, method = 'GET', headers: Record<st
 }
 
 async function serve(node: MadeUpNode, listen = '127.0.0.1:0'): Promise<WebServer> {
-  const exposition = { page: node.page, registry: node.registry, sampler: node.sampler };
-  const status = {
-    metrics: node,
-    workloads: () => node.workloads(),
-    latest: (id: string) => node.latest(id),
-    waiting: () => node.waiting(),
-  };
-  return startWebServer({ listen, exposition, status });
+  return startWebServer({ listen, ...node.pages() });
 }
 
 test('/metrics is page and registry, plain and in gzip', async (t) => {
