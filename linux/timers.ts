@@ -95,8 +95,8 @@ export interface TimeLimitOptions {
 }
 
 /**
- * For AbortSignal.timeout, which aborts at once above 2^31-1 ms and throws above 2^32-1, and which a process without
- * anything else to do does not wait for: then who waits for the signal is never told.
+ * For AbortSignal.timeout, which aborts at once above 2^31-1 ms and throws above 2^32-1. As there, a process that has nothing
+ * else to do does not wait for it.
  */
 export function timeLimit(ms: number, { within, tooLate }: TimeLimitOptions = {}): TimeLimit {
   const end = new AbortController();
@@ -112,7 +112,7 @@ export function timeLimit(ms: number, { within, tooLate }: TimeLimitOptions = {}
   const timer = after(ms, () => {
     done();
     end.abort(late());
-  });
+  }).unref();
   if (within?.aborted === true) abort();
   else within?.addEventListener('abort', abort, { once: true });
   return { signal: end.signal, done };

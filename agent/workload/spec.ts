@@ -28,14 +28,16 @@ const uid = z.number().int().min(0).max(MAX_UID);
 const PATH_BYTES = 4096;
 const ARGUMENT_BYTES = 131_072;
 
-const absolutePath = z
-  .string()
-  .regex(/^\/[^\0]*$/, 'must be an absolute path')
-  .refine((text) => Buffer.byteLength(text) < PATH_BYTES, `must be shorter than ${PATH_BYTES} bytes`);
-const argument = z
-  .string()
-  .refine((text) => !text.includes('\0'), 'must not contain a NUL')
-  .refine((text) => Buffer.byteLength(text) < ARGUMENT_BYTES, `must be shorter than ${ARGUMENT_BYTES} bytes`);
+/** At most so many bytes with the NUL at its end; JSON Schema counts characters, of which there are not more. */
+const shorterThan = (bytes: number, text: z.ZodString) =>
+  text
+    .max(bytes - 1, { error: `must be shorter than ${bytes} bytes`, abort: true })
+    .refine((value) => Buffer.byteLength(value) < bytes, `must be shorter than ${bytes} bytes`);
+const absolutePath = shorterThan(PATH_BYTES, z.string().regex(/^\/[^\0]*$/, 'must be an absolute path'));
+const argument = shorterThan(
+  ARGUMENT_BYTES,
+  z.string().refine((text) => !text.includes('\0'), 'must not contain a NUL'),
+);
 
 const variable = z
   .string()
