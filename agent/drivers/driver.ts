@@ -3,6 +3,7 @@
 // outside `prepare` and `cleanup`.
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
+import type { Confinement } from '../workload/processes.js';
 import type { Sandbox } from '../workload/record.js';
 import type { DriverName, WorkloadSpec } from '../workload/spec.js';
 
@@ -34,14 +35,6 @@ export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable'> & {
   /** It runs: what it asks for of the host, it has. */
   readonly live?: boolean;
 };
-
-/**
- * What holds the processes of a workload where they are.
- * `closed`: they can neither leave their cgroup nor change their network namespace, whatever user they are.
- * `open`: they can do both, as root of the host with its files can: its end is looked for beyond the cgroup.
- * `foreign`: others start and end them.
- */
-export type Confinement = 'closed' | 'open' | 'foreign';
 
 export interface Driver {
   readonly name: DriverName;

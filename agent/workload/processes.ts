@@ -15,6 +15,14 @@ const LONGEST_PAUSE_MS = 100;
 const EMPTY_ROUNDS = 20;
 const { SIGKILL, SIGTERM } = constants.signals;
 
+/**
+ * What holds the processes of a workload where they are.
+ * `closed`: they can neither leave their cgroup nor change their network namespace, whatever user they are.
+ * `open`: they can do both, as root of the host with its files can: its end is looked for beyond the cgroup.
+ * `foreign`: others start and end them.
+ */
+export type Confinement = 'closed' | 'open' | 'foreign';
+
 /** A process that had left its cgroup. */
 export interface Escaped {
   readonly pid: number;

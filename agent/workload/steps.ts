@@ -3,12 +3,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { codeOf, SysError } from '../../linux/errors.js';
 import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
-import type { Confinement } from '../drivers/driver.js';
 import { BerthError } from '../errors.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
-import { type Escaped, killEscaped, killProcesses } from './processes.js';
+import { type Confinement, type Escaped, killEscaped, killProcesses } from './processes.js';
 import type { WorkloadRecord } from './record.js';
 import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
 
