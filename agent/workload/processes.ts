@@ -45,8 +45,8 @@ export async function killProcesses(cgroups: CgroupPort, { sandbox, process }: W
 }
 
 /**
- * Kills what is left in the namespace with no_new_privs, which everything has that berth starts there, and returns it. Who
- * came from outside, an administrator with `ip netns exec`, does not have it and is left alone. Rejects with SysError.
+ * Kills what is left in the namespace with no_new_privs, and returns it. Every exec program has it, a bundle's where it says
+ * so. Who came from outside, an administrator with `ip netns exec`, does not have it and is left alone. Rejects with SysError.
  */
 export async function killEscaped(network: Pick<NetworkPort, 'members'>, netns: string): Promise<Escaped[]> {
   const killed = new Map<string, Escaped>();
