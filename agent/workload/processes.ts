@@ -31,8 +31,12 @@ export interface Escaped {
 
 /** Asks the first process to end. pid and start time together name a process; the number alone may have been given to another by now. */
 export function terminate(target: ProcessRecord): void {
-  // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
-  signalProcess(target, isShieldedFrom(target.pid, 'SIGTERM') ? SIGKILL : SIGTERM);
+  try {
+    // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
+    signalProcess(target, isShieldedFrom(target.pid, 'SIGTERM') ? SIGKILL : SIGTERM);
+  } catch {
+    // Without a descriptor to spare nobody is asked: the end comes with the cgroup, after the grace period.
+  }
 }
 
 /** Kills the cgroup, and the first process where it has left it. Rejects with SysError when something lives on. */
