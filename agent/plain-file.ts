@@ -18,7 +18,7 @@ export async function readPlain(path: string, mostBytes: number): Promise<Buffer
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat();
-      if (!found.isFile()) throw new SysError('read', EINVAL, { path, note: 'not a plain file' });
+      if (!found.isFile()) throw new SysError('read', EINVAL, { path, note: 'not a regular file' });
       if (found.size > mostBytes) throw tooLarge(path, mostBytes);
       return await readBounded(file, path, mostBytes);
     } finally {

@@ -1,12 +1,12 @@
 // TLS and users of the web listener, in the file format of Prometheus' exporters (web-config.yml of exporter-toolkit), so that
 // one file serves every exporter of a host. What the file names is read with it; paths start at its directory.
-import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
-import { codeOf } from '../../linux/errors.js';
+import { SysError } from '../../linux/errors.js';
 import { invalid } from '../config/load.js';
 import type { BerthError } from '../errors.js';
+import { readPlain } from '../plain-file.js';
 import { headerText } from '../values/places.js';
 import { pemProblem } from './certificates.js';
 import { cipherOf, curveOf, VERSIONS } from './tls-names.js';
@@ -173,15 +173,12 @@ async function readTls(path: string, place: Place, tls: z.output<typeof tlsSchem
   return { ...pems, clientAuth: settings.client_auth_type, sans: settings.client_allowed_sans, settings };
 }
 
-/** Rejects with what the kernel says; also for what is no file, which could be read without end. */
+/** Rejects with SysError. */
 async function read(path: string): Promise<string> {
-  const found = await stat(path);
-  if (!found.isFile()) throw new Error('not a regular file');
-  if (found.size > MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`);
-  return readFile(path, 'utf8');
+  return (await readPlain(path, MOST_BYTES)).toString('utf8');
 }
 
 function unreadable(path: string, error: unknown): string {
-  const why = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
+  const why = error instanceof SysError ? (error.note ?? error.errnoName) : String(error);
   return `${path} cannot be read (${why})`;
 }

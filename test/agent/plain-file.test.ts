@@ -32,7 +32,7 @@ test('what is no plain file is an error at once, and nobody waits for its other 
   await new Promise((resolve) => server.once('listening', resolve));
   t.teardown(() => server.close());
   for (const path of [fifo, folder, '/dev/zero', '/dev/null'])
-    await t.throwsAsync(readPlain(path, 1024), { message: `read ${path}: EINVAL: not a plain file` });
+    await t.throwsAsync(readPlain(path, 1024), { message: `read ${path}: EINVAL: not a regular file` });
   await t.throwsAsync(readPlain(socket, 1024), { message: `read ${socket}: ENXIO` });
   await t.throwsAsync(readPlain(join(directory, 'none'), 1024), { message: /read .*none: ENOENT/ });
 });

@@ -138,7 +138,7 @@ for (const key of ['token_file', 'ca_file', 'cert_file', 'key_file'])
     const harness = () => startHarness(t, { schedulers: [{ url: scheduler.url, [key]: path }], backoff });
     const { warnings, control } = await harness();
     await until(() => warnings.length >= 2);
-    t.is(warnings[0], `no scheduler: read ${path}: EINVAL: not a plain file`);
+    t.is(warnings[0], `no scheduler: read ${path}: EINVAL: not a regular file`);
     await control.stop();
     rmSync(path);
     writeFileSync(path, Buffer.alloc((1 << 20) + 1, 'x'));
