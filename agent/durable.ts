@@ -4,7 +4,7 @@ import { lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
-import { readPlain } from './plain-file.js';
+import { readPlain } from '../linux/plain-file.js';
 
 export interface ReplaceOptions {
   /** Default 0600. */

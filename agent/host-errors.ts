@@ -54,6 +54,11 @@ export const HOST_PROBLEMS = {
     says: 'permission denied',
     fix: 'Look at owner, mode and mount options (`namei -l PATH`) and at security modules (`dmesg`).',
   },
+  EINVAL: { says: 'it is not valid for this file', fix: 'Look at what is there: `ls -l PATH`.' },
+  EFBIG: {
+    says: 'the file is too large',
+    fix: 'Look at what is there (`ls -l PATH`), and move away what does not belong there.',
+  },
   EBUSY: { says: 'the object is in use', fix: 'Look for what holds it: `findmnt PATH`, `fuser -v PATH`.' },
   EXDEV: { says: 'the two paths are on different file systems', fix: 'Look at the mounts below PATH: `findmnt`.' },
   ELOOP: { says: 'too many symbolic links', fix: 'Look at PATH: `namei -l PATH`.' },

@@ -1,8 +1,9 @@
 // One agent for each state directory, runtime directory, network namespace and cgroup root: two on one of these would each
 // undo what the other does. The locks live as long as the process, however it ends; what is in the files says who it is.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { namespaceInode } from '../../linux/namespace-holders.js';
+import { readPlainSync } from '../../linux/plain-file.js';
 import { isSameProcess, readStat } from '../../linux/proc.js';
 import { lockForLife } from '../../linux/self.js';
 import { formatCidr, overlap, parseCidr } from '../../netns/addresses/cidr.js';
@@ -15,6 +16,7 @@ import type { Installation, OtherInstallation } from '../workload/tags.js';
 /** Not in the runtime directory, which two agents may have each: only root writes here. */
 const DIRECTORY = '/run/berth-agents';
 const INSTALLATION = 'installation-';
+const MOST_BYTES = 64 << 10;
 
 /** An agent as its lock files tell of it. */
 export interface Tenure {
@@ -143,9 +145,8 @@ function living(directory: string): Tenure[] {
 /** Undefined: nobody has written it yet, or it is something else. */
 function read(path: string): Tenure | undefined {
   try {
-    if (!statSync(path).isFile()) return undefined;
     const { pid, startTime, state, runtime, netns, pools, installation }: Partial<Tenure> = JSON.parse(
-      readFileSync(path, 'utf8'),
+      readPlainSync(path, MOST_BYTES).toString('utf8'),
     );
     if (typeof pid !== 'number' || typeof startTime !== 'number' || typeof state !== 'string') return undefined;
     return {

@@ -1,8 +1,10 @@
 // Where configuration comes from: TOML files, the environment, flags. Each source becomes a layer, a tree that knows
 // where every key of it stands, so that a mistake can be named by file and line, variable or flag.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { codeOf } from '../../linux/errors.js';
+import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
 import type { ScalarShape, Shape } from './inspect.js';
 import { shapeAt } from './inspect.js';
 import { indexLines, lineOf } from './lines.js';
@@ -31,15 +33,18 @@ export interface ConfigFlag {
 /** Variables of berth that are no keys: the command's, the holder's, the lab's, and what every workload is given. */
 const NOT_KEYS = /^BERTH_(?:CONNECT|VERSION|RUNTIME_DIR|LAB_.*|WORKLOAD_ID|TENANT|ADDRESS)$/;
 
+/** A file of ten thousand tenants has a fifth of it. */
+const MOST_BYTES = 16 << 20;
+
 /** Reads one file. `undefined` when it does not exist and need not; anything else unreadable is a problem. */
 export async function readLayer(file: string, needed: boolean, problems: Problem[]): Promise<Layer | undefined> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readPlain(file, MOST_BYTES)).toString('utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    if (code === 'ENOENT' && !needed) return undefined;
-    const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`;
+    const isMissing = codeOf(error) === 'ENOENT';
+    if (isMissing && !needed) return undefined;
+    const why = isMissing ? 'there is no such file' : `cannot be read: ${whyUnreadable(error)}`;
     problems.push({ origin: file, key: '', problem: why });
     return undefined;
   }

@@ -1,5 +1,5 @@
 // What the agent shows to a scheduler, and by what it knows one: files that an operator names and others replace.
-import { readPlain } from '../plain-file.js';
+import { readPlain } from '../../linux/plain-file.js';
 
 export interface CredentialFiles {
   readonly token_file?: string | undefined;

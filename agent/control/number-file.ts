@@ -1,7 +1,8 @@
 // A few numbers by name (acked cursors, epochs) in one JSON file, replaced atomically. Writes that arrive while one is
 // under way share the next one, so a burst of acks costs two replacements, not one each.
-import { readFileSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
+import { readPlainSync } from '../../linux/plain-file.js';
 import { clearWay, isExhausted, replaceFile } from '../durable.js';
 import { reportOf } from '../errors.js';
 
@@ -75,6 +76,9 @@ interface Loaded {
   readonly others: Readonly<Record<string, unknown>>;
 }
 
+/** As of every file of state: see durable.ts. */
+const MOST_BYTES = 64 << 20;
+
 function load(path: string, onDamage: NumberFileOptions['onDamage']): Loaded {
   const nothing = { values: new Map<string, number>(), others: {} };
   const odd = clearWay(path);
@@ -84,7 +88,7 @@ function load(path: string, onDamage: NumberFileOptions['onDamage']): Loaded {
   }
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readPlainSync(path, MOST_BYTES).toString('utf8');
   } catch (error) {
     if (isExhausted(error)) throw error;
     if (codeOf(error) !== 'ENOENT') onDamage(path, reportOf(error).message);

@@ -1,9 +1,10 @@
 // Who had which licence from when to when: a file that is only appended to, one JSON object a line. Bounded: at its limit
 // it becomes the older of two, and the one before that is gone. What the disk refuses waits in memory and is written when
 // there is room; a start after a kill finds grants and returns of workloads anew (Density.reconcileAudit).
-import { type FileHandle, mkdir, open, readFile, rename, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
 import { inSlices } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
 import { syncDirectory } from '../durable.js';
@@ -56,6 +57,9 @@ interface Place {
   /** Where that one stands among all that were ever written. */
   readonly end: number;
 }
+
+/** Of each of the two files, whatever their size was once: see state-files.ts. */
+const MOST_BYTES = 64 << 20;
 
 const DEFAULTS = { maxBytes: 8 << 20, maxPending: 10_000, retryMs: 1000, write: writeAll } as const;
 
@@ -246,7 +250,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 
 async function readBytes(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readPlain(path, MOST_BYTES);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw error;

@@ -1,8 +1,9 @@
 // Lifts ceilings of the kernel, and puts them back: live values and /etc/sysctl.d/60-berth.conf, so that the next boot has
 // them, too. Only ever upwards. What was there before is on disk before anything is changed.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
 import { removeFile, replaceFile } from '../durable.js';
 import { BerthError, reportOf } from '../errors.js';
 import { CEILINGS } from './ceilings.js';
@@ -161,9 +162,11 @@ function keyOf(line: string): string | undefined {
   return /^\s*-?([a-z][\w./-]*)\s*=/.exec(line)?.[1]?.replaceAll('/', '.');
 }
 
+const MOST_BYTES = 1 << 20;
+
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readPlain(path, MOST_BYTES)).toString('utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
     throw error;

@@ -1,6 +1,7 @@
 // How crun is called, and what it keeps. Its state lies in the workload's own directory, so that nothing is shared.
 import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPlain } from '../../linux/plain-file.js';
 import { readStat } from '../../linux/proc.js';
 import { runProgram } from '../../linux/run-program.js';
 import type { DriverContext } from './driver.js';
@@ -41,7 +42,9 @@ export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT
 /** Whether crun remembers a container whose process has ended; it would refuse to run the same id again. */
 export async function hasEnded(directory: string, id: string): Promise<boolean> {
   try {
-    const status: unknown = JSON.parse(await readFile(join(stateDirectory(directory), id, 'status'), 'utf8'));
+    const status: unknown = JSON.parse(
+      (await readPlain(join(stateDirectory(directory), id, 'status'), 1 << 20)).toString('utf8'),
+    );
     if (typeof status !== 'object' || status === null || !('pid' in status)) return false;
     const found = readStat(Number(status.pid));
     const startTime = 'process-start-time' in status ? status['process-start-time'] : undefined;

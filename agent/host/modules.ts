@@ -1,7 +1,8 @@
 // Which kernel modules this host could use: loaded, built in, or on disk for the running kernel (modules.dep(5)).
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { basename, join } from 'node:path';
+import { readPlainSync } from '../../linux/plain-file.js';
 
 /** What the network room needs, by what for. */
 export const NETWORK_MODULES = {
@@ -33,10 +34,13 @@ export function missingModules(
   return Object.fromEntries(found.filter(([, names]) => names.length > 0));
 }
 
+/** modules.dep of a distribution's kernel has some 700 KiB. */
+const MOST_BYTES = 16 << 20;
+
 /** `kernel/net/sched/sch_tbf.ko.xz: dependencies` -> `sch_tbf`; in names `-` and `_` are the same. */
 function readList(path: string): string[] | undefined {
   try {
-    const lines = readFileSync(path, 'latin1').split('\n');
+    const lines = readPlainSync(path, MOST_BYTES).toString('latin1').split('\n');
     return lines.map((line) =>
       basename(line.split(':')[0] ?? '')
         .replace(/\.ko.*$/, '')

@@ -4,11 +4,12 @@
 //
 // A layer is written down before the kernel sees it, in the runtime directory: it dies with the boot, as the cgroups do.
 // So the next agent knows what this one has overlaid.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { changeValues } from '../../cgroups/order.js';
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
+import { readPlainSync } from '../../linux/plain-file.js';
 import type { CgroupPort, Log } from '../workload/ports.js';
 
 /** The later one wins where two speak of one file. */
@@ -48,7 +49,7 @@ export class Layers {
     for (const name of readdirSync(directory)) {
       const overlay = name.endsWith('.json') ? load(join(directory, name), log) : undefined;
       if (overlay !== undefined) this.#overlays.set(name.slice(0, -'.json'.length), overlay);
-      else rmSync(join(directory, name), { force: true });
+      else rmSync(join(directory, name), { recursive: true, force: true });
     }
   }
 
@@ -161,9 +162,12 @@ function overlaid(overlay: Overlay): Map<string, Value> {
   return all;
 }
 
+/** A few values of each layer. */
+const MOST_BYTES = 1 << 20;
+
 function load(path: string, log: Log): Overlay | undefined {
   try {
-    const overlay: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const overlay: unknown = JSON.parse(readPlainSync(path, MOST_BYTES).toString('utf8'));
     if (isOverlay(overlay)) return overlay;
   } catch (error) {
     log.warn({ err: error, path }, 'what was overlaid cannot be read; the audit of limits restores them');

@@ -1,6 +1,6 @@
 // Who answers a workload's names: what its spec says, else the configuration of the node, else what the host itself asks.
-import { readFile } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
 import type { Config } from '../config/schema.js';
 import type { Sandbox } from '../workload/record.js';
 import type { WorkloadSpec } from '../workload/spec.js';
@@ -15,6 +15,9 @@ export interface Resolver {
 
 /** systemd-resolved keeps the real servers in the first one; its /etc/resolv.conf names 127.0.0.53. */
 const RESOLV_FILES = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
+
+/** Three servers and six search domains are what a resolver takes of it. */
+const MOST_BYTES = 1 << 20;
 
 export const NO_SERVERS =
   'no name server can be reached from its network: the host has none but on its loopback; set network.dns.servers';
@@ -98,7 +101,7 @@ function isReachable(server: string, ipv6: boolean): boolean {
 
 async function readOptional(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return (await readPlain(file, MOST_BYTES)).toString('utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,6 +1,10 @@
 // What forwarding settings were before berth changed them, for the purge of the package (systemd/deb/scripts.ts).
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPlainSync } from '../../linux/plain-file.js';
+
+/** A line for each link. */
+const MOST_BYTES = 16 << 20;
 
 export interface Change {
   /** Below /proc/sys. A path, as names of links may hold dots. */
@@ -26,7 +30,8 @@ export function rememberIn(runtime: string): (change: Change) => void {
 
 function readLines(file: string): string[] {
   try {
-    return readFileSync(file, 'utf8')
+    return readPlainSync(file, MOST_BYTES)
+      .toString('utf8')
       .split('\n')
       .filter((line) => line !== '');
   } catch {

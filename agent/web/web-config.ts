@@ -3,10 +3,9 @@
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
-import { SysError } from '../../linux/errors.js';
+import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
 import { invalid } from '../config/load.js';
 import type { BerthError } from '../errors.js';
-import { readPlain } from '../plain-file.js';
 import { headerText } from '../values/places.js';
 import { pemProblem } from './certificates.js';
 import { cipherOf, curveOf, VERSIONS } from './tls-names.js';
@@ -179,6 +178,5 @@ async function read(path: string): Promise<string> {
 }
 
 function unreadable(path: string, error: unknown): string {
-  const why = error instanceof SysError ? (error.note ?? error.errnoName) : String(error);
-  return `${path} cannot be read (${why})`;
+  return `${path} cannot be read (${whyUnreadable(error)})`;
 }

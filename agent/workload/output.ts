@@ -145,7 +145,7 @@ async function endsIn(directory: string): Promise<number[]> {
 }
 
 function openPart(path: string): Promise<FileHandle | undefined> {
-  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(orIfMissing(undefined));
+  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(orIfMissing(undefined));
 }
 
 async function lengthOf(file: FileHandle | undefined): Promise<number> {

@@ -114,7 +114,7 @@ function silenceOf(fd: number, cgroup: string): Promise<void> {
 // Without a bound, which agents before it do not send, the process writes to the file itself.
 function openOutput({ id, output, outputLimit }: SpawnRequest, outputs: Outputs): number {
   return outputLimit === undefined
-    ? openSync(output, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600)
+    ? openSync(output, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o600)
     : outputs.open(id, { path: output, limit: outputLimit });
 }
 

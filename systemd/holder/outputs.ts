@@ -3,21 +3,12 @@
 // A process has its FIFO open for reading and writing: with no holder alive it blocks when the pipe is full, and gets no SIGPIPE.
 // Each pipe has at most one turn of 64 KiB in 8 ms (8 MiB/s is the most one writer can get), and all pipes together have 512 KiB
 // and 32 turns, in the order in which they became readable. The writer is held back by its pipe. An idle workload costs nothing.
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { closeDescriptor } from '../../linux/fd.js';
 import { keepOnExec, makeFifo } from '../../linux/fifo.js';
+import { readPlainSync } from '../../linux/plain-file.js';
 import { makeDirectory } from './odd.js';
 import { type OutputTarget, tidyOutput } from './output-file.js';
 import { type LostOutput, OutputPipe, TURN_BYTES } from './output-pipe.js';
@@ -30,6 +21,7 @@ const RETRY_MS = 1000;
 const DIRECTORY = 'output';
 const PIPE = '.pipe';
 const LOST = '.lost';
+const MOST_BYTES = 64 << 10;
 // Whoever has the descriptor may open it again as /dev/stdout, under any uid. The directory keeps everybody else out.
 const PIPE_MODE = 0o622;
 
@@ -260,8 +252,7 @@ export class Outputs {
     for (const name of readdirSync(this.#directory).filter((file) => file.endsWith(LOST))) {
       try {
         const path = join(this.#directory, name);
-        if (!statSync(path).isFile()) throw new Error('not a plain file');
-        const missing: unknown = JSON.parse(readFileSync(path, 'utf8'));
+        const missing: unknown = JSON.parse(readPlainSync(path, MOST_BYTES).toString('utf8'));
         if (isLost(missing)) lost.set(missing.id, missing);
       } catch (error) {
         this.#options.onProblem(`${name}: ${String(error)}`);
@@ -285,10 +276,14 @@ export function outputPipeOf(runtime: string, id: string): string {
   return join(runtime, DIRECTORY, pipeName(id));
 }
 
-/** A place that cannot be written is told at once, except a full one: there output is dropped, and the process runs. */
+/**
+ * A place that cannot be written is told at once, except a full one: there output is dropped, and the process runs. A FIFO in
+ * its place has no reader to wait for.
+ */
 function touch(path: string): void {
   try {
-    closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+    closeSync(openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600));
   } catch (error) {
     if (!['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) throw error;
   }

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPlainSync } from '../../linux/plain-file.js';
 import { makeDirectory } from './odd.js';
 import type { OutputTarget } from './output-file.js';
 import type { HeldProcess } from './protocol.js';
@@ -123,11 +124,7 @@ function readAll<T extends HeldRecord | EndedRecord>(
 type Fields = Readonly<Record<string, unknown>>;
 
 function read(file: string): Fields {
-  // Not opened before it is known to be a file: a FIFO would wait for a writer.
-  const found = statSync(file);
-  if (!found.isFile()) throw new Error('not a plain file');
-  if (found.size > MOST_BYTES) throw new Error(`${found.size} bytes, more than any record`);
-  const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  const value: unknown = JSON.parse(readPlainSync(file, MOST_BYTES).toString('utf8'));
   if (typeof value !== 'object' || value === null) throw new Error('not a record');
   return value as Fields;
 }

@@ -1,11 +1,15 @@
 // A uid for each workload, of a range that nobody else uses. A claim is a symbolic link RUNTIME/uids/UID that points to the
 // workload's id: it is there as a whole or not at all, and only one workload can make it.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
+import { readPlain } from '../../../linux/plain-file.js';
 import type { UidRange } from '../../config/drivers.js';
 import { BerthError } from '../../errors.js';
+
+/** It holds one number. */
+const MOST_BYTES = 64;
 
 /**
  * The uid of a workload. The same range gives the same id the same uid unless another workload has it. The workload's own
@@ -48,15 +52,15 @@ async function ownerOf(uid: number, claims: string): Promise<string | undefined>
 }
 
 async function claimedUid(directory: string): Promise<number | undefined> {
-  const text = await unlessMissing(readFile(ownFile(directory), 'utf8'));
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+  const text = String((await unlessMissing(readPlain(ownFile(directory), MOST_BYTES))) ?? '');
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function ownFile(directory: string): string {
   return join(directory, 'uid');
 }
 
-async function unlessMissing(reading: Promise<string>): Promise<string | undefined> {
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {

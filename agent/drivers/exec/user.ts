@@ -1,6 +1,6 @@
 // Users from /etc/passwd and their groups from /etc/group. Read, not asked of NSS: that would need a process, and a start
 // must not wait for LDAP.
-import { readFile } from 'node:fs/promises';
+import { readPlain } from '../../../linux/plain-file.js';
 import { invalidField } from '../files.js';
 
 export interface ExecUser {
@@ -20,7 +20,7 @@ const NOGROUP = 65_534;
 export async function findUser(user: string, passwdFile = '/etc/passwd'): Promise<ExecUser> {
   const isNumber = /^\d+$/.test(user);
   if (isNumber && Number(user) > MAX_ID) throw invalidField('exec.user', `must be at most ${MAX_ID}`);
-  const found = parsePasswd(await readFile(passwdFile, 'utf8')).find((account) =>
+  const found = parsePasswd(await readText(passwdFile)).find((account) =>
     isNumber ? account.uid === Number(user) : account.name === user,
   );
   if (found !== undefined) return found;
@@ -40,7 +40,7 @@ export function parsePasswd(text: string): (ExecUser & { readonly name: string }
 /** The groups beside its own that group(5) gives to a user. */
 export async function groupsOf({ name, gid }: ExecUser, groupFile = '/etc/group'): Promise<number[]> {
   if (name === undefined) return [];
-  return parseGroups(await readFile(groupFile, 'utf8'), name).filter((group) => group !== gid);
+  return parseGroups(await readText(groupFile), name).filter((group) => group !== gid);
 }
 
 export function parseGroups(text: string, member: string): number[] {
@@ -49,4 +49,12 @@ export function parseGroups(text: string, member: string): number[] {
     if (!/^[^+-]/.test(name) || !/^\d+$/.test(gid)) return [];
     return members.split(',').includes(member) ? [Number(gid)] : [];
   });
+}
+
+/** Accounts of a large directory service, exported: some 200,000 lines. */
+const MOST_BYTES = 16 << 20;
+
+/** Rejects with SysError. */
+async function readText(file: string): Promise<string> {
+  return (await readPlain(file, MOST_BYTES)).toString('utf8');
 }

@@ -1,8 +1,7 @@
 // The part of the OCI runtime specification that berth reads and changes; everything else passes through untouched.
-import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import * as z from 'zod';
-import { codeOf } from '../../../linux/errors.js';
+import { readPlain, whyUnreadable } from '../../../linux/plain-file.js';
 import { BerthError } from '../../errors.js';
 import { JsonError, parseJson } from '../../json.js';
 import { networkNamespace } from '../containment.js';
@@ -32,17 +31,20 @@ const ociConfig = z.looseObject({
 
 export type OciConfig = z.output<typeof ociConfig>;
 
+/** With a thousand mounts it has a tenth of it. */
+const MOST_BYTES = 4 << 20;
+
 /** Reads BUNDLE/config.json. Throws `image_missing` when it is not there, `invalid_spec` for what is wrong in it. */
 export async function readBundle(bundle: string): Promise<OciConfig> {
   const file = join(bundle, 'config.json');
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readPlain(file, MOST_BYTES)).toString('utf8');
   } catch (error) {
-    const code = codeOf(error) ?? 'unreadable';
-    throw new BerthError('image_missing', `oci.bundle: ${file} cannot be read (${code})`, {
+    throw new BerthError('image_missing', `oci.bundle: ${file} cannot be read (${whyUnreadable(error)})`, {
       cause: error,
       data: { field: 'oci.bundle', path: file },
+      hint: 'Name a directory with a config.json that is a regular file and that root can read.',
     });
   }
   let json: unknown;

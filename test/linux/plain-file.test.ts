@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readPlain } from '../../agent/plain-file.js';
+import { readPlain } from '../../linux/plain-file.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'bp-'));
 test.after.always(() => rmSync(directory, { recursive: true, force: true }));

@@ -1,0 +1,96 @@
+// A file that a person, another program or an earlier agent has named, read without trust in what stands there: a FIFO without a
+// writer does not hang, a device or a pseudo file without end does not fill the memory.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { constants as system } from 'node:os';
+import { SysError, sysErrorFrom } from './errors.js';
+
+const { EFBIG, EINVAL } = system.errno;
+const CHUNK_BYTES = 64 << 10;
+/** Without O_NONBLOCK, open waits for the writer of a FIFO. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/**
+ * The bytes of a plain file, `mostBytes` at most. Throws SysError at once for anything else: EINVAL when it is no plain file,
+ * EFBIG when it is larger. A file system that does not answer holds it up: see `orAbort`.
+ */
+export async function readPlain(path: string, mostBytes: number): Promise<Buffer> {
+  try {
+    const file = await open(path, FLAGS);
+    try {
+      check(await file.stat(), path, mostBytes);
+      return await readBounded(file, path, mostBytes);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw sysErrorFrom(error, 'read', path);
+  }
+}
+
+/** As `readPlain`, for what is read once at a start, and for the supervisor. */
+export function readPlainSync(path: string, mostBytes: number): Buffer {
+  try {
+    const fd = openSync(path, FLAGS);
+    try {
+      check(fstatSync(fd), path, mostBytes);
+      const chunks = new Chunks(path, mostBytes);
+      for (;;) {
+        const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+        if (!chunks.add(chunk, readSync(fd, chunk))) return chunks.whole();
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw sysErrorFrom(error, 'read', path);
+  }
+}
+
+/** Why it cannot be read, in words that follow the name of the file. */
+export function whyUnreadable(error: unknown): string {
+  if (!(error instanceof SysError)) return String(error);
+  return error.note ?? error.errnoName;
+}
+
+function check(found: { isFile(): boolean; readonly size: number }, path: string, mostBytes: number): void {
+  if (!found.isFile()) throw new SysError('read', EINVAL, { path, note: 'not a regular file' });
+  if (found.size > mostBytes) throw tooLarge(path, mostBytes);
+}
+
+async function readBounded(file: FileHandle, path: string, mostBytes: number): Promise<Buffer> {
+  const chunks = new Chunks(path, mostBytes);
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
+    if (!chunks.add(buffer, bytesRead)) return chunks.whole();
+  }
+}
+
+/** Its size says nothing of a file of /proc, or of one that grows meanwhile. */
+class Chunks {
+  readonly #path: string;
+  readonly #mostBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(path: string, mostBytes: number) {
+    this.#path = path;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** False at the end of the file. */
+  add(chunk: Buffer, length: number): boolean {
+    this.#chunks.push(chunk.subarray(0, length));
+    this.#length += length;
+    if (this.#length > this.#mostBytes) throw tooLarge(this.#path, this.#mostBytes);
+    return length > 0;
+  }
+
+  whole(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
+function tooLarge(path: string, mostBytes: number): SysError {
+  return new SysError('read', EFBIG, { path, note: `more than ${mostBytes} bytes` });
+}
