@@ -3,8 +3,10 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { accountNames } from '../accounts.js';
 import { STATE_FILES } from '../state-files.js';
 import { isReadable, MOST_SOCKET_PATH } from '../values/places.js';
+import type { Role } from './control.js';
 import type { Config } from './schema.js';
 
 export interface ReferenceProblem {
@@ -39,6 +41,7 @@ export function controlProblems({ control, paths }: Checked): ReferenceProblem[]
       path: ['paths', 'runtime'],
       problem: `must be apart from paths.state, ${paths.state}: each has files of the same names`,
     });
+  found.push(...roleProblems(control));
   for (const [at, { url, token_file, insecure }] of control.scheduler.entries()) {
     if (!isReadable(url)) continue;
     const problem =
@@ -48,6 +51,27 @@ export function controlProblems({ control, paths }: Checked): ReferenceProblem[]
     if (token_file !== undefined || !insecure)
       found.push({ path: ['control', 'scheduler', String(at), 'url'], problem });
   }
+  return found;
+}
+
+/** A role and the tenants beside it. */
+function roleProblems({ access, scheduler }: Config['control']): ReferenceProblem[] {
+  const problemOf = (role: Role | undefined, tenants: readonly string[], key: string): string | undefined => {
+    if (role === 'tenant' && tenants.length === 0) return `must have ${key} beside it: "tenant" covers no others`;
+    if (role === 'operator' && tenants.length > 0)
+      return `must have no ${key} beside it: "operator" covers every tenant`;
+    return undefined;
+  };
+  const found: ReferenceProblem[] = [];
+  const say = (table: string, at: number, key: string, problem: string | undefined): void => {
+    if (problem !== undefined) found.push({ path: ['control', table, String(at), key], problem });
+  };
+  for (const [at, { users, groups, role, tenants }] of access.entries()) {
+    say('access', at, 'role', problemOf(role, tenants, 'tenants'));
+    if (users.length + groups.length === 0) say('access', at, 'users', 'must name somebody, or groups must');
+  }
+  for (const [at, { role, scopes }] of scheduler.entries())
+    say('scheduler', at, 'role', problemOf(role, scopes, 'scopes'));
   return found;
 }
 
@@ -61,6 +85,22 @@ export async function missingFiles({ control }: Checked): Promise<ReferenceProbl
       if (problem !== undefined)
         found.push({ path: ['control', 'scheduler', String(at), key], problem: `${file}: ${problem}` });
     }
+  return found;
+}
+
+/** Users and groups that a key names and this host does not have; for `berth config check`. The agent looks at each connection. */
+export async function missingAccounts({ control }: Checked): Promise<ReferenceProblem[]> {
+  const { users, groups } = await accountNames();
+  const found: ReferenceProblem[] = [];
+  const look = (path: readonly string[], name: string, known: ReadonlyMap<string, number>, file: string): void => {
+    if (name !== '' && !/^\d+$/.test(name) && !known.has(name))
+      found.push({ path, problem: `${name} is not in ${file}` });
+  };
+  look(['control', 'group'], control.group, groups, '/etc/group');
+  for (const [at, entry] of control.access.entries()) {
+    for (const name of entry.users) look(['control', 'access', String(at), 'users'], name, users, '/etc/passwd');
+    for (const name of entry.groups) look(['control', 'access', String(at), 'groups'], name, groups, '/etc/group');
+  }
   return found;
 }
 

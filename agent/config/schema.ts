@@ -4,32 +4,16 @@ import * as z from 'zod';
 import { duration, sizeText } from '../values/amounts.js';
 import { cronExpression } from '../values/cron.js';
 import { labelName, labelValue, MOST_LABELS } from '../values/labels.js';
-import { cgroupPath, headerText, hostName, listenAddress, schedulerUrl, socketPath } from '../values/places.js';
+import { absolutePath, cgroupPath, headerText, hostName, listenAddress } from '../values/places.js';
 import { tenantName } from '../workload/spec.js';
 import { cgroupsSchema } from './cgroups.js';
+import { controlSchema } from './control.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
 import { driversSchema } from './drivers.js';
 import { governorSchema } from './governor.js';
 import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
-
-const path = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path');
-const scheduler = z.strictObject({
-  url: schedulerUrl,
-  id: z.string().min(1).max(63).default('scheduler').meta({ description: 'name in logs and metrics' }),
-  insecure: z.boolean().default(false).meta({
-    description: 'allows ws:// to another address than loopback: whoever is on the way can read, and command this node',
-  }),
-  token_file: path.optional().meta({ description: 'file with a bearer token' }),
-  ca_file: path.optional().meta({ description: 'PEM certificates that sign the scheduler' }),
-  cert_file: path.optional().meta({ description: 'PEM client certificate, for mutual TLS' }),
-  key_file: path.optional().meta({ description: 'PEM key of the client certificate' }),
-  scopes: z.array(tenantId).default([]).meta({ description: 'tenants it may act on; empty: all' }),
-});
 
 export const configSchema = z.strictObject({
   version: z.literal(1).default(1).meta({ description: 'of this file format' }),
@@ -45,8 +29,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   paths: z
     .strictObject({
-      state: path.default('/var/lib/berth').meta({ description: 'journal, events and logs; survives a boot' }),
-      runtime: path.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
+      state: absolutePath.default('/var/lib/berth').meta({ description: 'journal, events and logs; survives a boot' }),
+      runtime: absolutePath.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
       cgroup_root: cgroupPath.default('').meta({
         description:
           'cgroup directory to work below, from the mount; empty: the one of berth-workloads.service, or /berth without systemd',
@@ -62,23 +46,12 @@ export const configSchema = z.strictObject({
         description:
           'names that clients may call this node by, beside its addresses, localhost, its host name and node.name',
       }),
-      config_file: path.or(z.literal('')).default('').meta({
+      config_file: absolutePath.or(z.literal('')).default('').meta({
         description: "TLS and basic authentication, as in the web-config.yml of Prometheus' exporters; empty: none",
       }),
     })
     .prefault({}),
-  control: z
-    .strictObject({
-      socket: socketPath.default('').meta({
-        description:
-          'local socket; empty: PATHS.RUNTIME/berth.sock. Another than /run/berth/berth.sock is to be named in BERTH_CONNECT for commands, and for `systemctl reload` in /etc/default/berth',
-      }),
-      heartbeat: duration({ least: '100ms', most: '1h' })
-        .default('10s')
-        .meta({ description: 'between pings to a scheduler; dead after three' }),
-      scheduler: z.array(scheduler).default([]).meta({ description: 'schedulers to dial' }),
-    })
-    .prefault({}),
+  control: controlSchema.prefault({}),
   density: densitySchema,
   governor: governorSchema.prefault({}),
   tenant: z.record(tenantName, tenantSchema).default({}).meta({ description: 'quotas and limits, one table a tenant' }),

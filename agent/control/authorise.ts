@@ -1,16 +1,29 @@
-// Who may do what. The local socket has every right (its file mode decides who may open it); a scheduler has the
-// tenants of its configuration, narrowed by what it asks for in session.hello, and must be the newest of its kind.
+// Who may do what, and within which tenants. The configuration says it of each peer, session.hello narrows it, and a
+// scheduler must be the newest of its kind. Which methods a role has is said in roles.ts.
+import type { Role } from '../config/control.js';
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
 import { FOR_EVERYONE } from './events.js';
 import type { NumberFile } from './number-file.js';
 
-/** The far end of a connection, before it has said anything. `scopes` are tenants; empty: all. */
-export type Peer =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'scheduler'; readonly id: string; readonly scopes: readonly string[] };
+/** What the configuration gives a peer. `scopes` are tenants; empty: all. */
+interface Rights {
+  readonly role: Role;
+  readonly scopes: readonly string[];
+}
+export interface LocalPeer extends Rights {
+  readonly kind: 'local';
+  readonly uid: number;
+}
+export interface SchedulerPeer extends Rights {
+  readonly kind: 'scheduler';
+  readonly id: string;
+}
+/** The far end of a connection, before it has said anything. */
+export type Peer = LocalPeer | SchedulerPeer;
 
 export interface Grant {
+  readonly role: Role;
   /** Null until a hello; on the local socket it may stay so. */
   readonly scheduler: string | null;
   /** Tenants it may act on; null: all, and the host itself. */
@@ -23,24 +36,44 @@ export interface Hello {
   readonly scopes: readonly string[];
 }
 
-export const LOCAL_GRANT: Grant = { scheduler: null, tenants: null };
+/** Without a word from the peer; undefined: it may say session.hello and nothing else. */
+export function grantBeforeHello(peer: Peer): Grant | undefined {
+  if (peer.kind === 'scheduler') return undefined;
+  const { role, scopes } = peer;
+  return { role, scheduler: null, tenants: scopes.length === 0 ? null : new Set(scopes) };
+}
+
+/**
+ * The name that the epochs and acknowledged cursors of a peer are kept under; undefined: it may choose. Who is no operator
+ * may not: a higher epoch under the name of a scheduler would keep that scheduler out.
+ */
+function nameOf(peer: Peer): string | undefined {
+  if (peer.kind === 'scheduler') return peer.id;
+  return peer.role === 'operator' ? undefined : `uid-${peer.uid}`;
+}
 
 /** What `hello` yields on this connection. Throws `not_permitted`. */
 export function grantOf(peer: Peer, hello: Hello): Grant {
   const asked = hello.scopes.length === 0 ? null : new Set(hello.scopes);
-  if (peer.kind === 'local') return { scheduler: hello.scheduler, tenants: asked };
-  if (peer.id !== hello.scheduler)
-    throw new BerthError('not_permitted', `this node knows you as scheduler "${peer.id}", not "${hello.scheduler}"`, {
-      hint: 'Make `id` in [[control.scheduler]] and the name in session.hello the same.',
-      data: { configured: peer.id, stated: hello.scheduler },
+  const name = nameOf(peer) ?? hello.scheduler;
+  if (name !== hello.scheduler)
+    throw new BerthError('not_permitted', `this node knows you as scheduler "${name}", not "${hello.scheduler}"`, {
+      hint:
+        peer.kind === 'scheduler'
+          ? 'Make `id` in [[control.scheduler]] and the name in session.hello the same.'
+          : `Send session.hello as "${name}": on the local socket only operators choose a name.`,
+      data: { configured: name, stated: hello.scheduler },
     });
-  if (peer.scopes.length === 0) return { scheduler: peer.id, tenants: asked };
+  if (peer.scopes.length === 0) {
+    const role = peer.role === 'operator' && asked !== null ? 'tenant' : peer.role;
+    return { role, scheduler: name, tenants: asked };
+  }
   const tenants = new Set(peer.scopes.filter((tenant) => asked === null || asked.has(tenant)));
   if (tenants.size === 0)
-    throw new BerthError('not_permitted', 'none of the scopes asked for is configured for this scheduler', {
+    throw new BerthError('not_permitted', 'none of the scopes asked for is configured for this peer', {
       data: { asked: hello.scopes, configured: peer.scopes },
     });
-  return { scheduler: peer.id, tenants };
+  return { role: peer.role, scheduler: name, tenants };
 }
 
 export function permits(grant: Grant, tenant: string): boolean {
@@ -52,15 +85,6 @@ export function requireTenant(grant: Grant, tenant: string): void {
   if (permits(grant, tenant)) return;
   throw new BerthError('not_permitted', `tenant "${tenant}" is outside the scope of this session`, {
     data: { tenant, scopes: [...(grant.tenants ?? [])] },
-  });
-}
-
-/** Throws `not_permitted` for what touches every tenant at once, unless the session covers them all. */
-export function requireHost(grant: Grant, method: string): void {
-  if (grant.tenants === null) return;
-  throw new BerthError('not_permitted', `${method} touches every tenant; this session covers some`, {
-    hint: 'Use the local socket, or a scheduler without scopes.',
-    data: { scopes: [...grant.tenants] },
   });
 }
 

@@ -10,8 +10,6 @@ export interface MethodDescription {
   readonly result: string;
   /** Beyond those every method can answer with. */
   readonly errors: readonly ErrorCode[];
-  /** Refused to sessions with scopes, because it touches every tenant. */
-  readonly hostOnly?: true;
 }
 
 /** What a spec asks for, and this host does not have (`check` of agent/workload/admission.ts). */
@@ -35,13 +33,14 @@ const ADMIT: readonly ErrorCode[] = ['admission_refused', 'address_pool_exhauste
 export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.hello': {
     does: 'States who speaks. A scheduler sends it first; scopes narrow what the configuration of the node grants (empty: all of that). The epoch is durable before the answer; older sessions of the same scheduler are closed with 4001.',
-    result: '{ protocol: "berth.v1", node: NodeDescription, cursor, acked }',
+    result:
+      '{ protocol: "berth.v1", node: NodeDescription, session: { role, tenants: string[] | null }, cursor, acked }',
     errors: ['stale_epoch'],
   },
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': {
-    does: 'The node: version, drivers, counts, conditions; under `starts` how fast workloads may start now, what waits for its turn, and what has slowed it down.',
-    result: 'NodeDescription',
+    does: 'The node: version, drivers, counts, conditions; under `starts` how fast workloads may start now, what waits for its turn, and what has slowed it down; under `session` what this session may do.',
+    result: 'NodeDescription & { session: { role, tenants: string[] | null } }',
     errors: [],
   },
   'node.capacity': {
@@ -59,32 +58,27 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'Admits nothing new from now on; what runs goes on.',
     result: '{ cordoned: true }',
     errors: [],
-    hostOnly: true,
   },
-  'node.uncordon': { does: 'Admits again.', result: '{ cordoned: false }', errors: [], hostOnly: true },
+  'node.uncordon': { does: 'Admits again.', result: '{ cordoned: false }', errors: [] },
   'node.reload': {
     does: 'Takes quotas, limits of tenants, licences, ratios, the start governor and the pressure ladder of the configuration as it is in the files now; answers when they are in force. `restart` names sections that differ and wait for a restart, `unmet` tenants whose memory cannot go down to the new limit yet.',
     result: '{ restart: string[], unmet: { tenant, why }[] }',
     errors: ['config_invalid'],
-    hostOnly: true,
   },
   'node.doctor': {
     does: 'Runs the checks of the host; what they found is told again for two seconds.',
     result: '{ conditions: Condition[] }',
     errors: [],
-    hostOnly: true,
   },
   'node.cleanup': {
     does: 'Removes what this installation owns and nothing is attached to; with `dryRun` it removes nothing, and `plan` says for each object whose it is, what would be done and why.',
     result: '{ removed: string[], plan?: { kind, name, installation: string | null, action: remove | keep, why }[] }',
     errors: [],
-    hostOnly: true,
   },
   'node.tune': {
     does: 'Lifts ceilings of the kernel for density.max_workloads, live and in /etc/sysctl.d/60-berth.conf, never lowers one, and keeps the old values; `plan` says what would be changed, `rollback` puts everything back.',
     result: '{ settings: { key, before, after, now, problem? }[] }',
     errors: ['rollback_missing', 'state_damaged'],
-    hostOnly: true,
   },
   'workload.fits': {
     does: 'Would it be admitted, and if not, why, and who would have to go? How many more of this shape are there room for, and what stops them? With `preempt`, `preemption` says who would be evicted for it by workload.create with `preempt`, in which order, and what would stand in the way even so. Changes nothing.',
@@ -183,13 +177,11 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'Changes quotas, guaranteed shares, licences and limits of a tenant at once, over what the configuration says; null takes a value back. Durable before the answer. A quota below its use stops new starts; with `evict` workloads are stopped, lowest class and priority first, until it holds. A name that nobody has used yet needs `create`.',
     result: '{ tenant: TenantView, evicted: string[] }',
     errors: ['tenant_unknown', 'invalid_quota', 'guarantee_too_large', 'licence_unknown'],
-    hostOnly: true,
   },
   'tenant.delete': {
     does: 'Takes back all that tenant.set has set. Not while it has workloads or reservations.',
     result: '{ deleted }',
     errors: ['tenant_unknown', 'tenant_in_use', 'tenant_in_file'],
-    hostOnly: true,
   },
   'licence.list': {
     does: 'Pools of licences: how many, leased by whom, in use by whom.',
@@ -200,7 +192,6 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'Lends floating licences to this node for `ttl` milliseconds, instead of those that this scheduler has lent before; a count of 0 takes them back. Durable before the answer. When they run out nothing new starts on them; what runs is reported.',
     result: 'LicenceView',
     errors: ['licence_unknown', 'invalid_state'],
-    hostOnly: true,
   },
   'licence.audit': {
     does: 'Grants and returns of licences since `since` (Unix milliseconds), oldest first, as far back as they are kept. With `limit` a page of them: `next` is the `cursor` of the next page, a position in all that was ever written, and absent on the last one.',

@@ -11,9 +11,10 @@ import type { Reach } from '../workload/reserving.js';
 import { parseSpec } from '../workload/spec.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { type Problems, sentenceOf } from '../wrong-fields.js';
-import { type Grant, type Hello, permits, requireHost, requireTenant } from './authorise.js';
+import { type Grant, type Hello, permits, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
-import { nodeFor, outlookFor, placementFor, seesScope, topFor, viewFor } from './scoped.js';
+import { requireRole } from './roles.js';
+import { nodeFor, outlookFor, placementFor, seesScope, sessionOf, topFor, viewFor } from './scoped.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {
@@ -33,7 +34,10 @@ type Handler<M extends MethodName> = (params: Checked<M>, context: Context) => R
 const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'session.hello': (params, context) => context.hello(params),
   'session.ping': (_params, { now }) => ({ at: now() }),
-  'node.describe': (_params, { service, grant }) => nodeFor(grant, service.describe()),
+  'node.describe': (_params, { service, grant }) => ({
+    ...nodeFor(grant, service.describe()),
+    session: sessionOf(grant),
+  }),
   'node.capacity': (_params, { service, grant }) => ({
     rows: service.capacity().filter(({ scope }) => seesScope(grant, scope)),
     ...outlookFor(grant, service.outlook()),
@@ -44,31 +48,25 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const { items, next } = pageOf(top.workloads, params, ({ id }) => id);
     return { ...topFor(grant, { ...top, workloads: items }), ...next };
   },
-  'node.cordon': async (_params, { service, grant }) => {
-    requireHost(grant, 'node.cordon');
+  'node.cordon': async (_params, { service }) => {
     await service.setCordoned(true);
     return { cordoned: true };
   },
-  'node.uncordon': async (_params, { service, grant }) => {
-    requireHost(grant, 'node.uncordon');
+  'node.uncordon': async (_params, { service }) => {
     await service.setCordoned(false);
     return { cordoned: false };
   },
-  'node.reload': (_params, { service, grant }) => {
-    requireHost(grant, 'node.reload');
+  'node.reload': (_params, { service }) => {
     return service.reload();
   },
-  'node.doctor': async (_params, { service, grant }) => {
-    requireHost(grant, 'node.doctor');
+  'node.doctor': async (_params, { service }) => {
     return { conditions: await service.doctor() };
   },
-  'node.cleanup': async ({ dryRun }, { service, grant, signal }) => {
-    requireHost(grant, 'node.cleanup');
+  'node.cleanup': async ({ dryRun }, { service, signal }) => {
     if (dryRun) return { removed: [], plan: await service.cleanupPlan() };
     return { removed: await service.cleanup(signal) };
   },
-  'node.tune': async ({ action }, { service, grant }) => {
-    requireHost(grant, 'node.tune');
+  'node.tune': async ({ action }, { service }) => {
     return { settings: await service.tune(action) };
   },
   'workload.fits': async (params, { service, grant }) => {
@@ -136,12 +134,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
     return { tenants: items, ...next };
   },
-  'tenant.set': ({ tenant, settings, create, evict }, { service, grant }) => {
-    requireHost(grant, 'tenant.set');
+  'tenant.set': ({ tenant, settings, create, evict }, { service }) => {
     return service.setTenant(tenant, parseTenantChange(settings), { create, evict });
   },
-  'tenant.delete': async ({ tenant }, { service, grant }) => {
-    requireHost(grant, 'tenant.delete');
+  'tenant.delete': async ({ tenant }, { service }) => {
     await service.deleteTenant(tenant);
     return { deleted: tenant };
   },
@@ -153,7 +149,6 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     })),
   }),
   'licence.lease': ({ licence, count, ttl }, { service, grant }) => {
-    requireHost(grant, 'licence.lease');
     if (grant.scheduler === null)
       throw new BerthError('invalid_state', 'licences are leased by a scheduler: send session.hello first');
     return service.leaseLicence(licence, grant.scheduler, count, ttl);
@@ -191,6 +186,7 @@ export function isMethod(name: string): name is MethodName {
 
 /** Checks the parameters and calls the service. Throws BerthError (`invalid_params`, ...) or what the service throws. */
 export async function dispatch(method: MethodName, params: unknown, context: Context): Promise<unknown> {
+  requireRole(context.grant, method);
   const checked = parseBounded<z.ZodType>(METHODS[method], params, '(params)');
   if (!checked.ok) throw invalidParams(checked.problems);
   // The table's type ties each handler to its schema; the compiler cannot follow that through a variable name.

@@ -9,6 +9,7 @@ import { boundOf, boundsOf } from './document-bounds.js';
 import { EVENTS } from './events.js';
 import { LIMITS } from './limits.js';
 import { METHODS, type MethodName } from './methods.js';
+import { METHOD_CLASSES, rolesFor } from './roles.js';
 import { MOST_ID, PROTOCOL } from './rpc.js';
 import { SHAPE } from './shape.js';
 
@@ -185,6 +186,15 @@ heard for three pings, and if no ping is answered for six: a peer that sends and
 |---|---|
 ${CLOSE_CODES.map(({ code, meaning }) => `| ${code} | ${meaning} |`).join('\n')}
 
+## Roles
+
+Each session has a role, which \`session.hello\` and \`node.describe\` tell: \`operator\` may do everything, \`tenant\` what is of
+its tenants, \`viewer\` reads and changes nothing. On the local socket root is operator; others have the role of the first
+\`[[control.access]]\` that names them by user or group, and are operators if none does. A scheduler has the \`role\` of its
+\`[[control.scheduler]]\`: without one it is \`tenant\` with \`scopes\`, \`operator\` without. An operator whose \`session.hello\` names
+scopes is \`tenant\`. On the local socket a session that is no operator says \`session.hello\` as \`uid-N\`, with its uid. What a role does
+not have is refused with \`not_permitted\`, which names the role and those that would do.
+
 ## Methods
 
 Every method can also answer with ${COMMON_ERRORS.map(quoted).join(', ')}.
@@ -234,7 +244,7 @@ ${(Object.keys(ERRORS) as ErrorCode[]).map((code) => `| \`${code}\` | ${ERRORS[c
 }
 
 function methodSection(name: MethodName): string {
-  const { does, result, errors, hostOnly } = DESCRIPTIONS[name];
+  const { does, result, errors } = DESCRIPTIONS[name];
   const schema = schemaOf(METHODS[name]);
   const required = new Set(schema.required as readonly string[] | undefined);
   const rows = Object.entries(schema.properties as Record<string, Json>).map(([key, property]) => {
@@ -251,8 +261,9 @@ function methodSection(name: MethodName): string {
   return [
     `### \`${name}\``,
     '',
-    hostOnly ? `${does} Not for sessions with scopes.` : does,
+    does,
     '',
+    `- roles: ${rolesFor(name).map(quoted).join(', ')}${METHOD_CLASSES[name] === 'read_host' ? '; not for sessions with scopes' : ''}`,
     ...(rows.length === 0 ? ['- no parameters'] : rows),
     `- result: \`${result}\``,
     ...(errors.length === 0 ? [] : [`- errors: ${errors.map(quoted).join(', ')}`]),

@@ -1,13 +1,16 @@
-// The local socket: the protocol on a unix socket, for the `berth` command and whoever its group lets in.
+// The local socket: the protocol on a unix socket, for the `berth` command and whoever its group lets in. Who that is, the
+// kernel says at the connection.
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { codeOf } from '../../linux/errors.js';
+import { type PeerCredentials, peerCredentials } from '../../linux/unix-peer.js';
 import { BerthError } from '../errors.js';
+import type { LocalPeer } from './authorise.js';
 import { Connections } from './connections.js';
 import { PROTOCOL } from './rpc.js';
 
@@ -19,7 +22,11 @@ export interface LocalSocketOptions {
   readonly connections: number;
   /** Milliseconds from the connection to the end of the handshake. */
   readonly handshakeMs: number;
-  readonly onConnection: (socket: WebSocket) => void;
+  /** Of the socket; undefined: as the process makes it. */
+  readonly gid?: number | undefined;
+  /** What the configuration says of somebody. A connection of whom it cannot be said is refused. */
+  readonly admit: (credentials: PeerCredentials) => Promise<LocalPeer>;
+  readonly onConnection: (socket: WebSocket, peer: LocalPeer) => void;
 }
 
 export interface LocalSocket {
@@ -47,19 +54,29 @@ export async function listenLocal(options: LocalSocketOptions): Promise<LocalSoc
     response.end(`This socket speaks ${PROTOCOL} over websocket.\n`);
   });
   const connections = new Connections(options);
-  server.on('connection', (socket: Socket) => connections.opened(socket));
+  const known = new WeakMap<Duplex, PeerCredentials>();
+  server.on('connection', (socket: Socket) => {
+    const credentials = credentialsOf(socket);
+    if (credentials !== undefined) known.set(socket, credentials);
+    connections.opened(socket, credentials?.uid === 0);
+  });
+  const admit = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const credentials = known.get(socket);
+    const peer = credentials && (await options.admit(credentials).catch(() => undefined));
+    if (peer === undefined) return refuse(socket, 403, 'the agent cannot tell who is connecting');
+    connections.agreed(socket);
+    websockets.handleUpgrade(request, socket, head, (websocket) => options.onConnection(websocket, peer));
+  };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     if (!offers(request)) refuse(socket, 400, `the subprotocol ${PROTOCOL} is required`);
-    else {
-      connections.agreed(socket);
-      websockets.handleUpgrade(request, socket, head, options.onConnection);
-    }
+    else void admit(request, socket, head);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
   });
+  if (options.gid !== undefined) await chown(path, -1, options.gid);
   await chmod(path, 0o660);
   return {
     close: (signal) => {
@@ -70,6 +87,18 @@ export async function listenLocal(options: LocalSocketOptions): Promise<LocalSoc
       return closed;
     },
   };
+}
+
+/** Undefined: the kernel does not say; the peer is gone, for one. */
+function credentialsOf(socket: Socket): PeerCredentials | undefined {
+  // Node has no other way to the descriptor of a connection.
+  const { _handle: handle } = socket as unknown as { _handle: { readonly fd?: number } | null };
+  if (handle?.fd === undefined || handle.fd < 0) return undefined;
+  try {
+    return peerCredentials(handle.fd);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Removes what a dead agent left. Throws `socket_in_use`. */

@@ -23,6 +23,7 @@ import type {
 } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { ID_PATTERN, tenantName } from '../workload/spec.js';
+import type { SessionView } from './scoped.js';
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
@@ -119,9 +120,15 @@ export type MethodName = keyof typeof METHODS;
 export type Params<M extends MethodName> = z.input<(typeof METHODS)[M]>;
 
 export interface Results {
-  'session.hello': { protocol: 'berth.v1'; node: NodeDescription; cursor: number; acked: number };
+  'session.hello': {
+    protocol: 'berth.v1';
+    node: NodeDescription;
+    session: SessionView;
+    cursor: number;
+    acked: number;
+  };
   'session.ping': { at: number };
-  'node.describe': NodeDescription;
+  'node.describe': NodeDescription & { session: SessionView };
   'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription };
   'node.top': TopDocument & Next;
   'node.cordon': { cordoned: true };

@@ -1,10 +1,22 @@
 // What a session with scopes sees of an answer about the whole node: figures of the host, and nothing of other tenants.
+import type { Role } from '../config/control.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { BerthEvent, NodeDescription, Outlook } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
 import { forSession, type Grant, permits } from './authorise.js';
+
+/** What a session may do, told to itself. */
+export interface SessionView {
+  readonly role: Role;
+  /** Null: all. */
+  readonly tenants: readonly string[] | null;
+}
+
+export function sessionOf({ role, tenants }: Grant): SessionView {
+  return { role, tenants: tenants === null ? null : [...tenants] };
+}
 
 export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
   if (grant.tenants === null) return node;

@@ -6,11 +6,12 @@ import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { AgentService } from '../service.js';
 import { parseDuration } from '../workload/units.js';
-import { EpochFence, type Peer } from './authorise.js';
+import { EpochFence, type Peer, type SchedulerPeer } from './authorise.js';
 import type { BackoffOptions } from './backoff.js';
-import { Dialer, type DialLog } from './dial.js';
+import { Dialer, type DialLog, type SchedulerConfig } from './dial.js';
 import type { EventLog } from './event-log.js';
 import { LIMITS, type Limits } from './limits.js';
+import { admitLocal, gidOf } from './local-access.js';
 import { listenLocal } from './local-socket.js';
 import { sharedLookup } from './lookup.js';
 import { NumberFile } from './number-file.js';
@@ -54,6 +55,10 @@ export function socketPathOf(config: Pick<Config, 'control' | 'paths'>): string 
   return config.control.socket === '' ? join(config.paths.runtime, 'berth.sock') : config.control.socket;
 }
 
+function peerOf({ id, scopes, role }: SchedulerConfig): SchedulerPeer {
+  return { kind: 'scheduler', id, scopes, role: role ?? (scopes.length === 0 ? 'operator' : 'tenant') };
+}
+
 /** Listens, and dials every scheduler. Throws `socket_in_use`, `config_invalid`, and errors of node:fs. */
 export async function startControl(options: ControlOptions): Promise<ControlServer> {
   const { service, events, config, log, node, now = Date.now } = options;
@@ -92,7 +97,9 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     maxPayload: limits.messageBytes,
     connections: limits.connections,
     handshakeMs: limits.handshakeMs,
-    onConnection: (socket) => watchPeer(socket, accept(socket, { kind: 'local' }), heartbeatMs),
+    gid: await gidOf(config.control.group),
+    admit: (credentials) => admitLocal(credentials, config.control.access),
+    onConnection: (socket, peer) => watchPeer(socket, accept(socket, peer), heartbeatMs),
   });
   const lookup = options.lookup ?? sharedLookup();
   const dialers = config.control.scheduler.map(
@@ -105,7 +112,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
         lookup,
         ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
         events,
-        serve: (socket) => accept(socket, { kind: 'scheduler', id: scheduler.id, scopes: scheduler.scopes }),
+        serve: (socket) => accept(socket, peerOf(scheduler)),
         log,
         now,
       }),

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { BerthError, type ErrorCode, reportOf } from '../errors.js';
 import type { AgentService, BerthEvent } from '../service.js';
 import { bytesOf } from './answer-size.js';
-import { type EpochFence, type Grant, grantOf, type Hello, LOCAL_GRANT, type Peer, sees } from './authorise.js';
+import { type EpochFence, type Grant, grantBeforeHello, grantOf, type Hello, type Peer, sees } from './authorise.js';
 import { type Context, dispatch, isForeign, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
@@ -18,7 +18,7 @@ import {
   type RequestId,
   resultMessage,
 } from './rpc.js';
-import { eventFor, nodeFor } from './scoped.js';
+import { eventFor, nodeFor, sessionOf } from './scoped.js';
 import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
 import { Subscription } from './subscription.js';
@@ -69,7 +69,7 @@ export class Session {
     this.#bucket = new TokenBucket(host.limits.requestsPerSecond, this.#steady());
     // Each request under way listens to it.
     setMaxListeners(0, this.#ending.signal);
-    if (peer.kind === 'local') this.#grant = LOCAL_GRANT;
+    this.#grant = grantBeforeHello(peer);
   }
 
   get peer(): Peer {
@@ -196,7 +196,7 @@ export class Session {
   #context(): Context {
     return {
       service: this.#host.service,
-      grant: this.#grant ?? { scheduler: null, tenants: new Set() },
+      grant: this.#grant ?? { role: 'viewer', scheduler: null, tenants: new Set() },
       now: this.#host.now,
       signal: this.#ending.signal,
       hello: (hello) => this.#hello(hello),
@@ -214,7 +214,8 @@ export class Session {
     this.#grant = grant;
     const { events, service } = this.#host;
     const acked = events.acked(hello.scheduler);
-    return { protocol: PROTOCOL, node: nodeFor(grant, service.describe()), cursor: events.cursor, acked };
+    const node = nodeFor(grant, service.describe());
+    return { protocol: PROTOCOL, node, session: sessionOf(grant), cursor: events.cursor, acked };
   }
 
   #subscribe(since: number | undefined): Results['events.subscribe'] {

@@ -17,6 +17,11 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return isIPv4(other) || other === 'localhost' ? { host: other, port } : undefined;
 }
 
+export const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path');
+
 /** Empty: none. No other host name: what it resolves to, and whether, is known only when it is too late. */
 export const listenAddress = z
   .string()

@@ -1,6 +1,6 @@
 import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.js';
 import { invalid, loadConfig } from '../../config/load.js';
-import { missingFiles } from '../../config/references.js';
+import { missingAccounts, missingFiles } from '../../config/references.js';
 import type { Config } from '../../config/schema.js';
 import { readWebConfig } from '../../web/web-config.js';
 import type { Answer, Context } from '../command.js';
@@ -29,7 +29,7 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
     const { config, files } = loaded;
     if (verb === 'dump')
       return { document: { config, origins: Object.fromEntries(loaded.origins), files }, text: dumpToml(loaded) };
-    const missing = await missingFiles(config);
+    const missing = [...(await missingFiles(config)), ...(await missingAccounts(config))];
     if (missing.length > 0)
       throw invalid(missing.map(({ path, problem }) => ({ origin: loaded.where(path), key: path.join('.'), problem })));
     if (config.web.config_file !== '') await readWebConfig(config.web.config_file);

@@ -1,3 +1,4 @@
+import type { SessionView } from '../../control/scoped.js';
 import { startsText } from '../../density/governor/texts.js';
 import type { Condition, NodeDescription } from '../../service.js';
 import { formatSize } from '../../workload/units.js';
@@ -9,7 +10,8 @@ import { formatAge } from '../words.js';
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
   const node = await client.call('node.describe', {});
-  return { document: { node }, text: facts(rows(node, context.host.now()), context.style) };
+  const role = [['Role', sessionText(node.session)] as const];
+  return { document: { node }, text: facts([...rows(node, context.host.now()), ...role], context.style) };
 }
 
 function rows(node: NodeDescription, now: number): (readonly [string, string | Cell | undefined])[] {
@@ -31,6 +33,10 @@ function rows(node: NodeDescription, now: number): (readonly [string, string | C
     ['Starts', startsCell(node.starts)],
     ['Conditions', conditionText(node.conditions)],
   ];
+}
+
+function sessionText({ role, tenants }: SessionView): string {
+  return tenants === null ? role : `${role} of ${tenants.join(', ')}`;
 }
 
 /** The inventory is free-form and comes some time after the start: what is known of it, in one line. */

@@ -1,6 +1,5 @@
-// Users from /etc/passwd and their groups from /etc/group. Read, not asked of NSS: that would need a process, and a start
-// must not wait for LDAP.
-import { readPlain } from '../../../linux/plain-file.js';
+// The users that a workload may run as, and their groups.
+import { readGroups, readPasswd } from '../../accounts.js';
 import { invalidField } from '../files.js';
 
 export interface ExecUser {
@@ -20,7 +19,7 @@ const NOGROUP = 65_534;
 export async function findUser(user: string, passwdFile = '/etc/passwd'): Promise<ExecUser> {
   const isNumber = /^\d+$/.test(user);
   if (isNumber && Number(user) > MAX_ID) throw invalidField('exec.user', `must be at most ${MAX_ID}`);
-  const found = parsePasswd(await readText(passwdFile)).find((account) =>
+  const found = (await readPasswd(passwdFile)).find((account) =>
     isNumber ? account.uid === Number(user) : account.name === user,
   );
   if (found !== undefined) return found;
@@ -28,33 +27,9 @@ export async function findUser(user: string, passwdFile = '/etc/passwd'): Promis
   return { uid: Number(user), gid: Number(user) === 0 ? 0 : NOGROUP, home: '/', name: undefined };
 }
 
-/** passwd(5); lines that do not fit are passed over, as glibc does. */
-export function parsePasswd(text: string): (ExecUser & { readonly name: string })[] {
-  return text.split('\n').flatMap((line) => {
-    const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
-    if (!/^[^+-]/.test(name) || !/^\d+$/.test(uid) || !/^\d+$/.test(gid)) return [];
-    return [{ name, uid: Number(uid), gid: Number(gid), home: home.startsWith('/') ? home : '/' }];
-  });
-}
-
 /** The groups beside its own that group(5) gives to a user. */
 export async function groupsOf({ name, gid }: ExecUser, groupFile = '/etc/group'): Promise<number[]> {
   if (name === undefined) return [];
-  return parseGroups(await readText(groupFile), name).filter((group) => group !== gid);
-}
-
-export function parseGroups(text: string, member: string): number[] {
-  return text.split('\n').flatMap((line) => {
-    const [name = '', , gid = '', members = ''] = line.split(':');
-    if (!/^[^+-]/.test(name) || !/^\d+$/.test(gid)) return [];
-    return members.split(',').includes(member) ? [Number(gid)] : [];
-  });
-}
-
-/** Accounts of a large directory service, exported: some 200,000 lines. */
-const MOST_BYTES = 16 << 20;
-
-/** Rejects with SysError. */
-async function readText(file: string): Promise<string> {
-  return (await readPlain(file, MOST_BYTES)).toString('utf8');
+  const groups = (await readGroups(groupFile)).filter(({ members }) => members.includes(name));
+  return groups.map((group) => group.gid).filter((group) => group !== gid);
 }

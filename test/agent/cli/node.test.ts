@@ -5,14 +5,16 @@ import test from 'ava';
 import { EXAMPLES } from '../../../agent/cli/spec-help.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
 import type { Config } from '../../../agent/config/schema.js';
+import type { Results } from '../../../agent/control/methods.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import { BerthError, ERRORS, type ErrorCode } from '../../../agent/errors.js';
-import type { BerthEvent, CapacityRow, NodeDescription } from '../../../agent/service.js';
+import type { BerthEvent, CapacityRow } from '../../../agent/service.js';
 import { parseSpec } from '../../../agent/workload/spec.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
-const NODE: NodeDescription = {
+const NODE: Results['node.describe'] = {
+  session: { role: 'operator', tenants: null },
   name: 'host-7',
   version: '0.1.0',
   bootId: 'b0b0',
@@ -63,6 +65,7 @@ Leaked      0 objects
 Pressure    calm
 Starts      32 a second, 0 of 8 under way, none waits
 Conditions  1 warning, see berth doctor
+Role        operator
 `,
   );
   t.deepEqual(JSON.parse((await berth('node status --json', { agent })).out), { node: NODE });
@@ -72,10 +75,8 @@ test('node status: errors by title, and only what is known', async (t) => {
   const error = { code: 'no_psi', severity: 'error', title: 'No pressure figures', why: 'Why.', fix: 'Fix.' } as const;
   const note = { ...error, severity: 'info', title: 'A note' } as const;
   const conditions = [...NODE.conditions, error, note, { ...error, title: 'No \x1b cgroup' }];
-  const early: NodeDescription = {
-    ...NODE,
-    ready: false,
-    labels: {},
+  const early: Results['node.describe'] = {
+    ...{ ...NODE, session: { role: 'viewer', tenants: ['acme', 'globex'] }, ready: false, labels: {} },
     host: { kernel: '6.12.9', arch: 'x64', cpus: 1, foreign: {} },
     drivers: [],
     leaked: 1,
@@ -95,6 +96,7 @@ Starts      32 a second, 0 of 8 under way, none waits
 Conditions  error: No pressure figures
             error: No \\x1b cgroup
             2 errors, 1 warning, 1 note, see berth doctor
+Role        viewer of acme, globex
 `,
   );
   const fine = fakeAgent({ 'node.describe': () => ({ ...NODE, conditions: [] }) });

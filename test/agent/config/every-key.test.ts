@@ -34,6 +34,7 @@ function rowOf(key: string): Row | undefined {
 
 /** What a table needs beside the key in question. */
 const NEEDED: Readonly<Record<string, Tree>> = {
+  'control.access.0': { groups: ['ops'], role: 'tenant', tenants: ['a'] },
   'control.scheduler.0': { url: 'wss://scheduler.example/berth' },
   'density.window.0': { name: 'night', cron: '0 22 * * *', duration: '8h' },
   'tenant.NAME.limits.io.0': { device: '8:0', weight: 1 },

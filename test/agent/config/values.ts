@@ -104,6 +104,18 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: ['', '/s', `/${'s'.repeat(106)}`],
     bad: ['s', './s', `/${'s'.repeat(107)}`, `/${'ä'.repeat(54)}`, '/s\0'],
   },
+  'control.group': { good: ['', '0', 'root', 'berth-users'], bad: ['-g', '+g', 'a:b', 'a b', 'x'.repeat(257), 0] },
+  'control.access.0.users': {
+    good: [[], ['alice', '1000'], ['a.b@example.com']],
+    bad: [[''], ['-a'], ['a,b'], ['a b'], 'alice', [1]],
+  },
+  'control.access.0.groups': {
+    good: [['ops'], ['27', 'ops']],
+    bad: [[''], ['+a'], ['a:b'], ['a/b'], 'ops', [1]],
+  },
+  'control.access.0.role': { good: ['tenant', 'viewer'], bad: ['operator', 'root', '', 1] },
+  'control.access.0.tenants': { good: [['a'], ['a', 'b-c']], bad: [[], ['A'], [''], 'a', [1]] },
+  'control.scheduler.0.role': { good: ['operator', 'viewer'], bad: ['tenant', 'root', '', 1] },
   'control.heartbeat': duration('100ms', '1h', '99ms', '61m', '0s'),
   'control.scheduler.0.url': {
     good: ['ws://localhost', 'wss://scheduler.example:8443/berth?zone=a'],

@@ -22,6 +22,8 @@ export interface HarnessOptions extends Partial<Pick<ControlOptions, 'limits' | 
   readonly schedulers?: readonly Record<string, unknown>[];
   readonly log?: Partial<EventLogOptions>;
   readonly heartbeat?: string;
+  /** More of [control]. */
+  readonly control?: Readonly<Record<string, unknown>>;
 }
 
 /** Paths of unix sockets are limited to 107 bytes: hence the short names. */
@@ -40,6 +42,7 @@ export async function startHarness(t: ExecutionContext, options: HarnessOptions 
   const config = configSchema.parse({
     paths: { state: directory, runtime: directory },
     control: {
+      ...options.control,
       scheduler: options.schedulers ?? [],
       ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
     },

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '../../../agent/control/client.js';
 import { listenLocal } from '../../../agent/control/local-socket.js';
+import type { PeerCredentials } from '../../../linux/unix-peer.js';
 import { startHarness, temporaryDirectory } from './harness.js';
 
 const options = (path: string) => ({
   path,
   ...{ maxPayload: 1 << 20, connections: 10, handshakeMs: 5000 },
+  admit: async ({ uid }: PeerCredentials) => ({ kind: 'local', uid, role: 'operator', scopes: [] }) as const,
   onConnection: () => undefined,
 });
 

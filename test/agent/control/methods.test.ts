@@ -17,7 +17,7 @@ test('every method makes the round trip', async (t) => {
   t.is(hello.node.name, 'fake');
   t.is(hello.acked, 0);
   t.true((await call('session.ping')).at > 0);
-  t.deepEqual(await call('node.describe'), fakeService().describe());
+  t.deepEqual(await call('node.describe'), { ...fakeService().describe(), session: hello.session });
   t.is((await call('node.capacity')).rows.length, 3);
   t.deepEqual(await call('node.cordon'), { cordoned: true });
   t.true((await call('node.describe')).cordoned);

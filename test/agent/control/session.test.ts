@@ -42,7 +42,7 @@ function stuckSession(t: ExecutionContext) {
         resolve(code);
       },
     },
-    { kind: 'local' },
+    { kind: 'local', uid: 0, role: 'operator', scopes: [] },
   );
   return { session, events, sent, closes, closed: promise };
 }

@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { EXEC_GRANTS, type ExecGrant, parseUids } from '../../../agent/config/drivers.js';
 import { claimUid, releaseUid } from '../../../agent/drivers/exec/identity.js';
-import { parseGroups } from '../../../agent/drivers/exec/user.js';
+import { groupsOf } from '../../../agent/drivers/exec/user.js';
 import { seccompProfile } from '../../../agent/drivers/seccomp.js';
 import { BerthError } from '../../../agent/errors.js';
 import { conformance } from './conformance.js';
@@ -109,8 +109,11 @@ test('a range of uids', (t) => {
     t.is(parseUids(wrong), undefined, wrong);
 });
 
-test('groups of a user', (t) => {
-  t.deepEqual(parseGroups('root:x:0:\nweb:x:33:ann,bob\n+:::\nodd:x:y:bob\nx:x:5:bobby,bob\n', 'bob'), [33, 5]);
+test('groups of a user', async (t) => {
+  const file = join(await temporary(t), 'group');
+  await writeFile(file, 'root:x:0:\nweb:x:33:ann,bob\n+:::\nodd:x:y:bob\nx:x:5:bobby,bob\nown:x:7:bob\n');
+  t.deepEqual(await groupsOf({ uid: 1, gid: 7, home: '/', name: 'bob' }, file), [33, 5]);
+  t.deepEqual(await groupsOf({ uid: 1, gid: 7, home: '/', name: undefined }, file), []);
 });
 
 test('the system call filter lets through nothing that reaches the host', (t) => {

@@ -1,0 +1,81 @@
+// What each method touches, once for all of them, and what each role may therefore ask. Within which tenants is
+// authorise.ts' business.
+import { ROLES, type Role } from '../config/control.js';
+import { BerthError } from '../errors.js';
+import type { MethodName } from './methods.js';
+
+/**
+ * read: of the tenants in scope and the figures of the host; read_host: all of the host; change: what is of a tenant;
+ * operate: what touches every tenant.
+ */
+export type MethodClass = 'read' | 'read_host' | 'change' | 'operate';
+
+export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
+  // Of the session itself: what they keep is kept under the peer's own name.
+  'session.hello': 'read',
+  'session.ping': 'read',
+  'events.subscribe': 'read',
+  'events.ack': 'read',
+  'node.describe': 'read',
+  'node.capacity': 'read',
+  'node.top': 'read',
+  'node.cordon': 'operate',
+  'node.uncordon': 'operate',
+  'node.reload': 'operate',
+  'node.doctor': 'read_host',
+  'node.cleanup': 'operate',
+  'node.tune': 'operate',
+  'workload.fits': 'read',
+  'workload.create': 'change',
+  'workload.reserve': 'change',
+  'workload.release': 'change',
+  'workload.update': 'change',
+  'workload.delete': 'change',
+  'workload.get': 'read',
+  'workload.list': 'read',
+  'workload.start': 'change',
+  'workload.stop': 'change',
+  'workload.restart': 'change',
+  'workload.freeze': 'change',
+  'workload.thaw': 'change',
+  'workload.logs': 'read',
+  'tenant.list': 'read',
+  'tenant.set': 'operate',
+  'tenant.delete': 'operate',
+  'licence.list': 'read',
+  'licence.lease': 'operate',
+  'licence.audit': 'read',
+};
+
+const CLASSES: Readonly<Record<Role, ReadonlySet<MethodClass>>> = {
+  operator: new Set<MethodClass>(['read', 'read_host', 'change', 'operate']),
+  tenant: new Set<MethodClass>(['read', 'change']),
+  viewer: new Set<MethodClass>(['read', 'read_host']),
+};
+
+/** Who is asking: `tenants` null covers all of them. */
+interface Asking {
+  readonly role: Role;
+  readonly tenants: ReadonlySet<string> | null;
+}
+
+/** The roles that may call a method. */
+export function rolesFor(method: MethodName): readonly Role[] {
+  return ROLES.filter((role) => CLASSES[role].has(METHOD_CLASSES[method]));
+}
+
+/** Throws `not_permitted`, naming the role and those that would do. */
+export function requireRole({ role, tenants }: Asking, method: MethodName): void {
+  const needs = rolesFor(method);
+  const scoped = METHOD_CLASSES[method] === 'read_host' && tenants !== null;
+  if (needs.includes(role) && !scoped) return;
+  const beyond = scoped ? ', for all tenants' : '';
+  throw new BerthError(
+    'not_permitted',
+    `${method} needs role ${needs.join(' or ')}${beyond}; this session is ${role}`,
+    {
+      hint: 'Ask an operator of this node. [[control.access]] gives roles on the local socket, `role` and `scopes` of [[control.scheduler]] those of schedulers.',
+      data: { method, role, needs, ...(tenants === null ? {} : { scopes: [...tenants] }) },
+    },
+  );
+}

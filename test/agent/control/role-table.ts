@@ -1,0 +1,63 @@
+// What each role may call, written a second time on purpose: what moves in the agent has to be meant. And a question for
+// each method that the fake service answers.
+import type { Role } from '../../../agent/config/control.js';
+import type { MethodName } from '../../../agent/control/methods.js';
+import { specOf } from './fake-service.js';
+
+const OF_THE_SESSION = ['session.hello', 'session.ping', 'events.subscribe', 'events.ack'] as const;
+const READS = [
+  ...['node.describe', 'node.capacity', 'node.top', 'workload.fits', 'workload.get', 'workload.list', 'workload.logs'],
+  ...['tenant.list', 'licence.list', 'licence.audit'],
+] as const as readonly MethodName[];
+const CHANGES = [
+  ...['workload.create', 'workload.reserve', 'workload.release', 'workload.update', 'workload.delete'],
+  ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
+] as const as readonly MethodName[];
+const OPERATES = [
+  ...['node.cordon', 'node.uncordon', 'node.reload', 'node.cleanup', 'node.tune'],
+  ...['tenant.set', 'tenant.delete', 'licence.lease'],
+] as const as readonly MethodName[];
+
+export const ALLOWED: Readonly<Record<Role, ReadonlySet<MethodName>>> = {
+  operator: new Set([...OF_THE_SESSION, ...READS, ...CHANGES, ...OPERATES, 'node.doctor']),
+  tenant: new Set([...OF_THE_SESSION, ...READS, ...CHANGES]),
+  viewer: new Set([...OF_THE_SESSION, ...READS, 'node.doctor']),
+};
+
+const id = 'web';
+const spec = specOf(id, 'acme');
+export const QUESTIONS: Readonly<Record<MethodName, object>> = {
+  'session.hello': { scheduler: 'another', epoch: 1 },
+  'session.ping': {},
+  'node.describe': {},
+  'node.capacity': {},
+  'node.top': {},
+  'node.cordon': {},
+  'node.uncordon': {},
+  'node.reload': {},
+  'node.doctor': {},
+  'node.cleanup': {},
+  'node.tune': { action: 'fix' },
+  'workload.fits': { spec },
+  'workload.create': { spec },
+  'workload.reserve': { spec },
+  'workload.release': { reservation: id },
+  'workload.update': { id, spec },
+  'workload.delete': { id },
+  'workload.get': { id },
+  'workload.list': {},
+  'workload.start': { id },
+  'workload.stop': { id },
+  'workload.restart': { id },
+  'workload.freeze': { id },
+  'workload.thaw': { id },
+  'workload.logs': { id },
+  'tenant.list': {},
+  'tenant.set': { tenant: 'acme' },
+  'tenant.delete': { tenant: 'acme' },
+  'licence.list': {},
+  'licence.lease': { licence: 'db', count: 1, ttl: 5000 },
+  'licence.audit': {},
+  'events.subscribe': {},
+  'events.ack': { cursor: 0 },
+};
