@@ -2,7 +2,8 @@
 // atomic, and a person can see it.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeFile, replaceFile } from './durable.js';
+import { changeFile } from './change-file.js';
+import { replaceFile } from './durable.js';
 import { Serial } from './serial.js';
 
 export interface CordonRelief {
@@ -26,6 +27,10 @@ export class Cordon {
 
   /** Durable when it resolves. Of several at once the last one stays. */
   set(cordoned: boolean): Promise<void> {
-    return this.#writes.run(() => (cordoned ? this.#write(this.#path, '') : removeFile(this.#path)));
+    return this.#writes.run(() => {
+      const before = this.get() ? '' : undefined;
+      const options = { write: this.#write, restore: this.#write };
+      return changeFile(this.#path, cordoned ? '' : undefined, () => before, options);
+    });
   }
 }

@@ -42,6 +42,7 @@ export const STATE_FILES: readonly StateFile[] = [
   file('events-lasting.jsonl.1', MOST_EVENTS),
   file('acks.json'),
   file('epochs.json'),
+  file('installation.json'),
   file('licences.json'),
   file('licences.audit.jsonl'),
   file('licences.audit.jsonl.1'),

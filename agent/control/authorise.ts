@@ -131,7 +131,7 @@ export class EpochFence {
       this.#live.delete(other);
       closeOther();
     }
-    if (hello.epoch > highest) await this.#highest.set(hello.scheduler, hello.epoch);
+    await this.#highest.ensure(hello.scheduler, hello.epoch);
   }
 
   leave(session: object): void {

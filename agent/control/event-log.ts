@@ -185,7 +185,7 @@ export class EventLog {
   /** Raises (never lowers) the acknowledged cursor; resolves with it when it is on disk. */
   async ack(scheduler: string, cursor: number): Promise<number> {
     const acked = Math.max(this.acked(scheduler), Math.min(cursor, this.#last));
-    if (acked !== this.acked(scheduler)) await this.#acks.set(scheduler, acked);
+    if (acked > 0) await this.#acks.ensure(scheduler, acked);
     return acked;
   }
 
@@ -193,7 +193,7 @@ export class EventLog {
   async close(): Promise<void> {
     this.#coalescer.close();
     this.#listeners.clear();
-    const acks = this.#acks.flush().catch(this.#onError);
+    const acks = this.#acks.settled().catch(this.#onError);
     await this.#writer.close(this.#last, this.#closeMs);
     await acks;
   }

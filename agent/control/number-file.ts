@@ -3,6 +3,7 @@
 import { renameSync } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
 import { readPlainSync } from '../../linux/plain-file.js';
+import { changeFile } from '../change-file.js';
 import { clearWay, isExhausted, replaceFile } from '../durable.js';
 import { reportOf } from '../errors.js';
 
@@ -13,12 +14,19 @@ export interface NumberFileOptions {
   readonly onDamage: (path: string, problem: string) => void;
 }
 
+type Numbers = ReadonlyMap<string, number>;
+
 export class NumberFile {
   readonly #path: string;
   readonly #fsync: boolean;
-  readonly #values: Map<string, number>;
   /** What a later version has written beside the numbers. */
   readonly #others: Readonly<Record<string, unknown>>;
+  /** What the file holds. */
+  #kept: Numbers;
+  /** On their way to it. */
+  #underWay: Numbers = new Map();
+  /** Of the next write. */
+  #asked = new Map<string, number>();
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
@@ -26,26 +34,37 @@ export class NumberFile {
     this.#path = path;
     this.#fsync = options.fsync;
     const { values, others } = load(path, options.onDamage);
-    this.#values = values;
+    this.#kept = values;
     this.#others = others;
   }
 
+  /** What was set last, unless its write has failed. */
   get(key: string): number | undefined {
-    return this.#values.get(key);
+    return this.#asked.get(key) ?? this.#underWay.get(key) ?? this.#kept.get(key);
   }
 
   /** The largest number, 0 when there is none. */
   max(): number {
-    return Math.max(0, ...this.#values.values());
+    return Math.max(0, ...this.#kept.values(), ...this.#underWay.values(), ...this.#asked.values());
   }
 
-  /** Changes the number at once; resolves when the file holds it. Throws errors of node:fs. */
+  /** Changes the number at once; resolves when the file holds it. Throws errors of node:fs: then the number is as before. */
   set(key: string, value: number): Promise<void> {
-    this.#values.set(key, value);
-    return this.flush();
+    this.#asked.set(key, value);
+    return this.#flush();
   }
 
-  flush(): Promise<void> {
+  /** Resolves when the file holds `value` for `key`, which is written only where it does not yet. */
+  async ensure(key: string, value: number): Promise<void> {
+    if (this.get(key) !== value || this.#kept.get(key) !== value) await this.set(key, value);
+  }
+
+  /** Resolves when no write is under way any more. Throws what the last one has thrown. */
+  async settled(): Promise<void> {
+    await (this.#next ?? this.#writing);
+  }
+
+  #flush(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
     if (this.#writing === undefined) return this.#start();
     this.#next = this.#writing
@@ -65,9 +84,21 @@ export class NumberFile {
     return writing;
   }
 
-  #write(): Promise<void> {
-    const text = `${JSON.stringify({ ...this.#others, ...Object.fromEntries(this.#values) })}\n`;
-    return replaceFile(this.#path, text, { fsync: this.#fsync });
+  async #write(): Promise<void> {
+    this.#underWay = this.#asked;
+    this.#asked = new Map();
+    const after = new Map([...this.#kept, ...this.#underWay]);
+    const write = (path: string, text: string): Promise<void> => replaceFile(path, text, { fsync: this.#fsync });
+    try {
+      await changeFile(this.#path, this.#encode(after), () => this.#encode(this.#kept), { write, restore: write });
+      this.#kept = after;
+    } finally {
+      this.#underWay = new Map();
+    }
+  }
+
+  #encode(numbers: Numbers): string {
+    return `${JSON.stringify({ ...this.#others, ...Object.fromEntries(numbers) })}\n`;
   }
 }
 

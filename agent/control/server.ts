@@ -139,7 +139,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
         ...[...sessions].map((session) => session.drain(signal)),
       ]);
       await closed;
-      await epochs.flush();
+      await epochs.settled();
     },
   };
 }

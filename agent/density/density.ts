@@ -96,7 +96,7 @@ export class Density {
     this.clock = clock;
     this.tenants = new Tenants({ directory, config, onDamaged, ...relief });
     this.licences = new Licences({ ...place, ...relief, config: config.licence });
-    this.reservations = new Reservations(place);
+    this.reservations = new Reservations({ ...place, ...relief });
     this.audit = new Audit(directory, { onError });
     this.#files = files;
     this.#onEvent = onEvent;

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { changeFile } from '../change-file.js';
 import type { LicenceConfig } from '../config/density.js';
 import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../durable.js';
 import { BerthError } from '../errors.js';
@@ -146,7 +147,9 @@ export class Licences {
   }
 
   #write(leases: ReadonlyMap<string, Lease>, givesBack: boolean): Promise<void> {
-    return (givesBack ? this.#relieve : replaceFile)(this.#path, encode([...leases.values()], this.#others));
+    const text = (of: ReadonlyMap<string, Lease>): string => encode([...of.values()], this.#others);
+    const options = { write: givesBack ? this.#relieve : replaceFile, restore: this.#relieve };
+    return changeFile(this.#path, text(leases), () => text(this.#leases), options);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

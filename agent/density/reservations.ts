@@ -4,6 +4,7 @@
 // removed before the room is free; run out, the file says so itself.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { changeFile } from '../change-file.js';
 import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
 import type { WorkloadSpec } from '../workload/spec.js';
 import { storedSpec } from '../workload/stored-spec.js';
@@ -37,6 +38,8 @@ export interface ReservationsOptions {
   readonly bootId: string;
   readonly clock: Clock;
   readonly onDamaged: (damaged: Damaged) => void;
+  /** Puts a reservation back where the disk has no room for it. Default: as any file. */
+  readonly relief?: { replace(path: string, text: string): Promise<void> };
 }
 
 export const TTL_MS = { least: 1000, most: 24 * 3_600_000 } as const;
@@ -47,21 +50,28 @@ export class Reservations {
   readonly #clock: Clock;
   readonly #onDamaged: (damaged: Damaged) => void;
   readonly #all = new Map<string, Reservation>();
+  /** What the files hold. */
+  readonly #kept = new Map<string, Reservation>();
+  readonly #relieve: (path: string, text: string) => Promise<void>;
   /** Writes of one id, in order. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor({ directory, bootId, clock, onDamaged }: ReservationsOptions) {
+  constructor({ directory, bootId, clock, onDamaged, relief }: ReservationsOptions) {
     this.#directory = join(directory, 'reservations');
     this.#bootId = bootId;
     this.#clock = clock;
     this.#onDamaged = onDamaged;
+    this.#relieve = relief === undefined ? replaceFile : (path, text) => relief.replace(path, text);
   }
 
   /** Those that still hold; files of the others are removed. `committed`: whether a workload of this id is there. */
   async load(committed: (id: string) => boolean): Promise<Reservation[]> {
     for (const found of await readAll(this.#directory, decode, this.#onDamaged)) {
       if (this.left(found) <= 0 || committed(found.id)) await removeFile(this.#path(found.id));
-      else this.#all.set(found.id, found);
+      else {
+        this.#all.set(found.id, found);
+        this.#kept.set(found.id, found);
+      }
     }
     return [...this.#all.values()];
   }
@@ -90,7 +100,7 @@ export class Reservations {
 
   /** Durable when it resolves. */
   write(reservation: Reservation): Promise<void> {
-    return this.#inTurn(reservation.id, () => replaceFile(this.#path(reservation.id), encode(reservation)));
+    return this.#inTurn(reservation.id, () => this.#change(reservation.id, reservation));
   }
 
   /** Forgets it at once; resolves when the file is gone. */
@@ -98,7 +108,7 @@ export class Reservations {
     this.#all.delete(id);
     return this.#inTurn(id, async () => {
       // Another one of this id may have been made meanwhile: then its file is wanted.
-      if (!this.#all.has(id)) await removeFile(this.#path(id));
+      if (!this.#all.has(id)) await this.#change(id, undefined);
     });
   }
 
@@ -109,10 +119,17 @@ export class Reservations {
     return taken;
   }
 
-  /** As before a write, or a commit, that failed. */
-  putBack(id: string, before: Reservation | undefined): void {
-    if (before === undefined) this.#all.delete(id);
-    else this.#all.set(id, before);
+  /** As before a commit or a release that failed. */
+  putBack(before: Reservation): void {
+    this.#all.set(before.id, before);
+  }
+
+  /** As before a write that failed; the reservation that still holds. */
+  undo({ id }: Reservation): Reservation | undefined {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) this.#all.delete(id);
+    else this.#all.set(id, kept);
+    return kept;
   }
 
   /** Whether the time of this reservation, of which nothing else is known any more, is over. */
@@ -132,6 +149,13 @@ export class Reservations {
   view({ token, id, spec, scheduler, ...rest }: Reservation): ReservationView {
     const expiresAt = Math.round(this.#clock.wall() + this.left({ token, id, spec, scheduler, ...rest }));
     return { reservation: token, id, tenant: spec.tenant, scheduler, expiresAt };
+  }
+
+  async #change(id: string, after: Reservation | undefined): Promise<void> {
+    const text = (of: Reservation | undefined) => (of === undefined ? undefined : encode(of));
+    await changeFile(this.#path(id), text(after), () => text(this.#kept.get(id)), { restore: this.#relieve });
+    if (after === undefined) this.#kept.delete(id);
+    else this.#kept.set(id, after);
   }
 
   #path(id: string): string {

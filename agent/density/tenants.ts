@@ -2,9 +2,9 @@
 // durable before it counts. One file a tenant that was set; a tenant that nobody has named has no file and no limits of
 // its own but those that all share.
 import { join } from 'node:path';
-import { codeOf } from '../../linux/errors.js';
+import { type Content, changeFile } from '../change-file.js';
 import type { Config } from '../config/schema.js';
-import { type Damaged, readAll, readState, removeFile, replaceFile } from '../durable.js';
+import { type Damaged, readAll, replaceFile } from '../durable.js';
 import { fromConfig, NO_SETTINGS, type TenantChange, type TenantSettings } from './tenant-settings.js';
 
 /** Where a value comes from: the file, the protocol, a window of time, or density.max_workloads_per_tenant. */
@@ -92,7 +92,7 @@ export class Tenants {
     return this.#exclusive(async () => {
       const own = overlaid(this.#set.get(name), change);
       check(this.#merged(name, own));
-      await this.#orPutBack(name, (path) => replaceFile(path, encode(name, own)));
+      await this.#change(name, encode(name, own));
       const before = this.settings();
       this.#set.set(name, own);
       this.#tell(before, name);
@@ -104,36 +104,19 @@ export class Tenants {
   remove(name: string, check: () => void): Promise<void> {
     return this.#exclusive(async () => {
       check();
-      await this.#orPutBack(name, removeFile);
+      await this.#change(name, undefined);
       const before = this.settings();
       this.#set.delete(name);
       this.#tell(before, name);
     });
   }
 
-  /**
-   * A write that fails may have taken place all the same, when the disk refuses to sync the directory. Whoever asked is told
-   * that it failed, so that the file goes back to what counts until then: the next agent reads nothing else.
-   */
-  async #orPutBack(name: string, write: (path: string) => Promise<void>): Promise<void> {
-    const path = join(this.#directory, `${name}.json`);
-    try {
-      await write(path);
-    } catch (error) {
-      await this.#putBack(path, name).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #putBack(path: string, name: string): Promise<void> {
-    const own = this.#set.get(name);
-    const found = await readState(path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (own === undefined) {
-      if (found !== undefined) await removeFile(path);
-    } else if (found !== encode(name, own)) await this.#relieve(path, encode(name, own));
+  #change(name: string, text: Content): Promise<void> {
+    const before = (): Content => {
+      const own = this.#set.get(name);
+      return own === undefined ? undefined : encode(name, own);
+    };
+    return changeFile(join(this.#directory, `${name}.json`), text, before, { restore: this.#relieve });
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

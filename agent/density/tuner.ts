@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
+import { changeFile } from '../change-file.js';
 import { removeFile, replaceFile } from '../durable.js';
 import { BerthError, reportOf } from '../errors.js';
 import { CEILINGS } from './ceilings.js';
@@ -65,7 +66,8 @@ export class Tuner {
     if (plan.length === 0) return [];
     await this.#keep(plan);
     await mkdir(dirname(this.#conf), { recursive: true, mode: 0o755 });
-    await replaceFile(this.#conf, withValues(await readText(this.#conf), plan), { mode: 0o644 });
+    const before = await readText(this.#conf);
+    await changeFile(this.#conf, withValues(before, plan), () => before, { write: replaceOpen, restore: replaceOpen });
     const settings: Setting[] = [];
     for (const { key, before, after } of plan) settings.push(await this.#set(key, before, after));
     return settings;
@@ -86,7 +88,7 @@ export class Tuner {
       else settings.push({ key, before: now, after: old, now, problem: 'changed by somebody else, and left alone' });
     }
     if (kept.file === null) await removeFile(this.#conf).catch(ignoreMissing);
-    else await replaceFile(this.#conf, kept.file, { mode: 0o644 });
+    else await replaceOpen(this.#conf, kept.file);
     await removeFile(this.#rollback);
     return settings;
   }
@@ -98,7 +100,8 @@ export class Tuner {
     const file = kept === undefined ? ((await readText(this.#conf)) ?? null) : kept.file;
     const rollback: Rollback = { version: 1, file, values };
     await mkdir(dirname(this.#rollback), { recursive: true, mode: 0o700 });
-    await replaceFile(this.#rollback, `${JSON.stringify(rollback)}\n`);
+    const text = (of: Rollback) => `${JSON.stringify(of)}\n`;
+    await changeFile(this.#rollback, text(rollback), () => (kept === undefined ? undefined : text(kept)));
   }
 
   async #kept(): Promise<Rollback | undefined> {
@@ -163,6 +166,9 @@ function keyOf(line: string): string | undefined {
 }
 
 const MOST_BYTES = 1 << 20;
+
+/** A file of the host that everybody may read. */
+const replaceOpen = (path: string, text: string): Promise<void> => replaceFile(path, text, { mode: 0o644 });
 
 async function readText(path: string): Promise<string | undefined> {
   try {

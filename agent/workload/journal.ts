@@ -4,7 +4,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isExhausted, readState, removeFile, removeTemporary, replaceFile, setAside } from '../durable.js';
+import { changeFile } from '../change-file.js';
+import { isExhausted, readState, removeTemporary, replaceFile, setAside } from '../durable.js';
 import type { WorkloadRecord } from './record.js';
 import { OfLaterVersion, readRecord } from './stored-record.js';
 
@@ -41,6 +42,8 @@ export class Journal {
   readonly #setAside: string;
   readonly #options: JournalOptions;
   readonly #queues = new Map<string, Queue>();
+  /** What the files hold. */
+  readonly #kept = new Map<string, WorkloadRecord>();
   #writes = 0;
 
   constructor(stateDirectory: string, options: JournalOptions = {}) {
@@ -69,6 +72,7 @@ export class Journal {
         const record = decode(await readState(path));
         if (`${record.id}.json` !== name) throw new Error(`holds the record of ${record.id}`);
         records.push(record);
+        this.#kept.set(record.id, record);
       } catch (error) {
         if (isExhausted(error)) throw error;
         const to = join(this.#setAside, `${name}.${Date.now()}`);
@@ -97,7 +101,7 @@ export class Journal {
     if (queue) queue.next = undefined;
     await queue?.running?.catch(() => undefined);
     this.#queues.delete(id);
-    await removeFile(join(this.#directory, `${id}.json`));
+    await this.#change(id, undefined);
   }
 
   async #flush(id: string, queue: Queue): Promise<void> {
@@ -105,7 +109,7 @@ export class Journal {
     if (!record) return;
     queue.next = undefined;
     try {
-      await this.#replace(join(this.#directory, `${id}.json`), record);
+      await this.#change(id, record);
     } catch (error) {
       // Another caller may wait for this same snapshot: leave it, so that its turn tries again instead of lying.
       queue.next ??= record;
@@ -114,15 +118,25 @@ export class Journal {
     this.#writes += 1;
   }
 
-  async #replace(path: string, record: WorkloadRecord): Promise<void> {
+  async #change(id: string, after: WorkloadRecord | undefined): Promise<void> {
+    const { relief } = this.#options;
+    const text = (record: WorkloadRecord | undefined) => (record === undefined ? undefined : encode(record));
+    await changeFile(join(this.#directory, `${id}.json`), text(after), () => text(this.#kept.get(id)), {
+      write: (path, next) => this.#replace(path, next, after !== undefined && relieves(after)),
+      ...(relief === undefined ? {} : { restore: (path, old) => relief.replace(path, old) }),
+    });
+    if (after === undefined) this.#kept.delete(id);
+    else this.#kept.set(id, after);
+  }
+
+  async #replace(path: string, text: string, relieving: boolean): Promise<void> {
     const { relief, outcome } = this.#options;
-    const text = encode(record);
     try {
       await replaceFile(path, text);
       outcome?.(undefined);
     } catch (error) {
       outcome?.(error);
-      if (relief === undefined || !relieves(record)) throw error;
+      if (relief === undefined || !relieving) throw error;
       await relief.replace(path, text);
     }
   }

@@ -185,7 +185,7 @@ export class Manager {
     const reservation = this.#world.density.reservations.take(spec.id);
     const actor = this.#register(record);
     try {
-      await actor.lastWrite.begun(this.#writeFirst(record));
+      await actor.lastWrite.begun(this.#world.journal.write(record));
     } catch (error) {
       actor.close();
       this.#giveBack(record.sandbox);
@@ -297,19 +297,6 @@ export class Manager {
     const record = sandbox === found.sandbox ? found : { ...found, sandbox };
     if (!settled) this.#admission.adopt(record);
     return this.#register(record);
-  }
-
-  /** The write may have failed when the file had its name already: what was refused must not be there after a restart. */
-  async #writeFirst(record: WorkloadRecord): Promise<void> {
-    const { journal, log } = this.#world;
-    try {
-      await journal.write(record);
-    } catch (error) {
-      await journal
-        .remove(record.id)
-        .catch((err: unknown) => log.error({ workload: record.id, err }, 'refused, and its record not removed'));
-      throw error;
-    }
   }
 
   #register(record: WorkloadRecord): Actor {

@@ -80,8 +80,7 @@ export class Reserving {
       await density.reservations.write(made);
     } catch (error) {
       if (density.reservations.get(spec.id) === made) {
-        density.reservations.putBack(spec.id, before);
-        if (before === undefined) this.#free(spec.id);
+        if (density.reservations.undo(made) === undefined) this.#free(spec.id);
       }
       throw error;
     }
@@ -104,7 +103,7 @@ export class Reserving {
     try {
       await density.reservations.drop(id);
     } catch (error) {
-      if (density.reservations.get(id) === undefined && !this.#exists(id)) density.reservations.putBack(id, found);
+      if (density.reservations.get(id) === undefined && !this.#exists(id)) density.reservations.putBack(found);
       throw error;
     }
     // Its room is free only now, unless it was reserved anew meanwhile.
@@ -137,7 +136,7 @@ export class Reserving {
   /** Its commit did not become durable: what it set aside is set aside again. */
   takeBack(reservation: Reservation): void {
     const { claims, density, placement } = this.#world;
-    density.reservations.putBack(reservation.id, reservation);
+    density.reservations.putBack(reservation);
     density.ledger.reserve(reservation.id, this.#demand(reservation));
     placement.promise(this.#admission.seat(reservation.spec));
     claims.claim(reservation.spec);

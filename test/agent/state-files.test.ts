@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { installationId } from '../../agent/assembly/installation.js';
 import { EventLog } from '../../agent/control/event-log.js';
 import { NumberFile } from '../../agent/control/number-file.js';
 import { Cordon } from '../../agent/cordon.js';
@@ -24,6 +25,7 @@ const HOUR = 3_600_000;
 const clock: Clock = { wall: () => 1000, boot: () => 1000 };
 const config = { tenant: {}, density: { max_workloads_per_tenant: 0 } } as never;
 const onDamaged = (): void => undefined;
+const LOG = { info: onDamaged, warn: onDamaged, error: onDamaged };
 
 const reservations = (directory: string) => new Reservations({ directory, bootId: 'boot', clock, onDamaged });
 const licences = (directory: string) =>
@@ -92,6 +94,7 @@ const FILES: readonly { readonly path: string; use(directory: string): Promise<u
       await log.close();
     },
   })),
+  { path: 'installation.json', use: (directory) => installationId(directory, directory, LOG, directory) },
   { path: 'licences.json', use: (directory) => licences(directory).load() },
   { path: 'prediction.json', use: (directory) => new Checkpoint(directory).load() },
   { path: 'overhead.json', use: (directory) => new OverheadCheckpoint(directory).load() },

@@ -9,20 +9,27 @@ export type Errno = 'ENOSPC' | 'EIO' | 'EDQUOT' | 'EROFS';
 const CALLS = ['open', 'rename', 'unlink', 'rm', 'mkdir'] as const;
 const ON_HANDLE: readonly PropertyKey[] = ['writeFile', 'write', 'sync', 'truncate', 'datasync'];
 
+export interface Fault {
+  readonly at: number;
+  readonly errno: Errno;
+  readonly lasting?: boolean;
+}
+
 export interface FileFaults {
   /** Calls since the last `arm`, by name. */
   readonly calls: readonly string[];
-  /** The call with this index, counted from now on, fails. */
-  arm(fault: { readonly at: number; readonly errno: Errno }): void;
+  /** The call with this index, counted from now on, fails; `lasting`: and every later one of its name. */
+  arm(fault: Fault): void;
   restore(): void;
 }
 
 export function fileFaults(directory: string): FileFaults {
   const calls: string[] = [];
-  let fault: { readonly at: number; readonly errno: Errno } | undefined;
+  let fault: Fault | undefined;
   const check = (name: string): void => {
     const at = calls.push(name) - 1;
-    if (fault?.at !== at) return;
+    if (fault === undefined || (fault.at !== at && !(fault.lasting && fault.at < at && calls[fault.at] === name)))
+      return;
     const errno = -constants.errno[fault.errno];
     throw Object.assign(new Error(`${fault.errno}: ${name}`), { code: fault.errno, errno, syscall: name });
   };

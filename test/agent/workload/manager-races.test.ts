@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Driver } from '../../../agent/drivers/driver.js';
-import { type Life, newLife, nextLife, specOf, state } from './fake-world.js';
+import { type Life, newLife, specOf, state } from './fake-world.js';
 
 const committed = ({ manager }: Life, dimension: string) =>
   manager.capacity().find((row) => row.scope === 'host' && row.dimension === dimension)?.committed;
@@ -122,21 +122,6 @@ test('the same request again is answered when the first one is durable, and fail
   t.is(life.manager.actor('web-1').record.desired, 'running');
   life.journal.failing = undefined;
   t.is((await life.manager.create(specOf())).desired, 'running', 'what failed once is no reason for ever');
-});
-
-test('a create that was refused by the disk does not come back with the next agent', async (t) => {
-  const life = newLife();
-  await life.manager.recover();
-  const write = life.journal.write.bind(life.journal);
-  // The new file has its name already, and then its directory cannot be synced.
-  life.journal.write = async (record) => {
-    await write(record);
-    throw new Error('EIO');
-  };
-  await t.throwsAsync(life.manager.create(specOf()), { message: 'EIO' });
-  t.false(life.manager.has('web-1'));
-  const next = await nextLife(life);
-  t.deepEqual(next.manager.records(), []);
 });
 
 test('an address is nobody else’s before it is durable that its workload is at rest', async (t) => {
