@@ -1,16 +1,20 @@
 // Stands before a scheduler and does to its answers what networks, proxies and hosts do to them, from a stage of the
 // conversation on. What the agent sends reaches the scheduler until then.
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { BlackHole } from './black-hole.js';
 
-/** Where the fault begins: with the first byte of an answer, behind the HTTP handshake, or when `strike` is called. */
-export type Stage = 'answer' | 'hello' | 'session';
+/**
+ * Where the fault begins: with the first SYN, with the first byte of an answer, behind the HTTP handshake, or when `strike` is
+ * called.
+ */
+export type Stage = 'connect' | 'answer' | 'hello' | 'session';
 
 /**
  * `hang`: nothing more, and nothing is read; `trickle`: a byte at a time, never the last; `garbage`: other bytes; `close`: the
  * end; `flood`: bytes without end, and nothing is read; `deaf`: pings, and nothing is read; `late`: the answer, when the agent
- * has hung up.
+ * has hung up; `drop`: of `connect`, each SYN is dropped.
  */
-export type Fault = 'hang' | 'trickle' | 'garbage' | 'close' | 'flood' | 'deaf' | 'late';
+export type Fault = 'hang' | 'trickle' | 'garbage' | 'close' | 'flood' | 'deaf' | 'late' | 'drop';
 
 export interface Plan {
   readonly stage: Stage;
@@ -32,25 +36,34 @@ export class FaultyFront {
   /** Each with what it is joined to. */
   readonly #open = new Map<Socket, Socket>();
   #plan: Plan | undefined;
-  /** Connections that have met the fault. */
-  struck = 0;
+  /** In the place of the server until it is healed. */
+  #hole: BlackHole | undefined;
+  #struck = 0;
 
-  private constructor(server: Server, target: number, plan: Plan) {
+  private constructor(server: Server, target: number, plan: Plan, hole?: BlackHole) {
     this.#server = server;
     this.#target = target;
     this.#plan = plan;
+    this.#hole = hole;
     server.on('connection', (agent) => this.#join(agent));
   }
 
   /** Listens on a free port, before the scheduler at `target`. */
   static async start(target: number, plan: Plan): Promise<FaultyFront> {
-    const front = new FaultyFront(createServer(), target, plan);
+    const server = createServer();
+    if (plan.stage === 'connect') return new FaultyFront(server, target, plan, await BlackHole.open());
+    const front = new FaultyFront(server, target, plan);
     await new Promise<void>((resolve) => front.#server.listen(0, '127.0.0.1', resolve));
     return front;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#hole?.port ?? (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections that have met the fault. */
+  get struck(): number {
+    return this.#hole?.waiting ?? this.#struck;
   }
 
   /** Connections that the agent has not ended. */
@@ -69,14 +82,18 @@ export class FaultyFront {
   }
 
   /** New connections meet no fault, and old ones are read, so that their end is seen. */
-  heal(): void {
+  async heal(): Promise<void> {
     this.#plan = undefined;
+    const hole = this.#hole;
+    await hole?.becomes(this.#server);
+    this.#hole = undefined;
     for (const agent of this.#open.keys()) agent.resume();
   }
 
   async stop(): Promise<void> {
     for (const agent of this.#open.keys()) agent.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+    this.#hole?.close();
+    if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #join(agent: Socket): void {
@@ -99,7 +116,7 @@ export class FaultyFront {
   }
 
   #meet(agent: Socket, fault: Fault, answer: Buffer): void {
-    this.struck++;
+    this.#struck++;
     agent.unpipe();
     FAULTS[fault](agent, answer);
   }
@@ -144,6 +161,8 @@ const FAULTS: Readonly<Record<Fault, (agent: Socket, answer: Buffer) => void>> =
     agent.pause();
     repeat(agent, () => agent.write(PING));
   },
+  // The kernel does it.
+  drop: () => undefined,
   late: (agent, answer) => {
     agent.resume();
     agent.once('end', () => agent.write(answer));

@@ -15,7 +15,7 @@ const backoff = { ...BACKOFF, firstMs: 5, maxMs: 50 };
 const HOUR_MS = 3_600_000;
 
 interface Case {
-  readonly at: 'tls' | 'upgrade' | 'hello' | 'session';
+  readonly at: 'connect' | 'tls' | 'upgrade' | 'hello' | 'session';
   readonly stage: Stage;
   readonly fault: Fault;
   /** What ends it: a deadline, which is short then, or the fault itself. */
@@ -37,6 +37,7 @@ const TLS = /wrong version|packet length/;
 const ENDED = /socket hang up|ECONNRESET|disconnected before secure TLS/;
 
 const CASES: readonly Case[] = [
+  { at: 'connect', stage: 'connect', fault: 'drop', by: 'dial', told: DIAL },
   { at: 'tls', stage: 'answer', fault: 'hang', by: 'dial', told: DIAL },
   { at: 'tls', stage: 'answer', fault: 'trickle', by: 'dial', told: DIAL },
   { at: 'tls', stage: 'answer', fault: 'garbage', by: 'itself', told: TLS },
@@ -93,7 +94,7 @@ for (const faulty of CASES) {
     const it = await before(t, faulty, by === 'itself' ? {} : SHORT[by]);
     await until(() => it.told() !== null);
     t.regex(String(it.told()), told);
-    it.front.heal();
+    await it.front.heal();
     const node = await it.scheduler.node();
     // Whatever met the fault has been ended by the agent.
     await until(() => it.front.open === 1 && node.connections > Number(at === 'session'));
@@ -106,7 +107,7 @@ for (const faulty of CASES) {
     const it = await before(t, faulty, {});
     await until(() => it.front.struck > 0);
     await it.control.stop(50);
-    it.front.heal();
+    await it.front.heal();
     await until(() => it.front.open === 0);
     t.is(it.control.stats().sessions.scheduler, 0);
     t.false(it.control.stats().schedulers[0]?.connected);
@@ -116,10 +117,13 @@ for (const faulty of CASES) {
 test.serial('dials that met their deadline leave no timer and no socket', async (t) => {
   const resources = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length;
   const timers = resources('Timeout');
-  for (const at of ['tls', 'upgrade'] as const) {
-    const trickle = { at, stage: 'answer', fault: 'trickle', by: 'dial', told: DIAL } as const;
-    const it = await before(t, trickle, { dialMs: 30 });
-    await until(() => it.front.struck >= 20);
+  for (const [at, stage, fault] of [
+    ['connect', 'connect', 'drop'],
+    ['tls', 'answer', 'trickle'],
+    ['upgrade', 'answer', 'trickle'],
+  ] as const) {
+    const it = await before(t, { at, stage, fault, by: 'dial', told: DIAL }, { dialMs: 30 });
+    await until(() => it.warnings.length >= 20);
     await it.control.stop(50);
     await it.front.stop();
     await it.scheduler.stop();
