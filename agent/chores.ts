@@ -1,5 +1,7 @@
 // What the agent does each minute, every piece by itself: its own timer, deadline, counter and condition. One that fails or
 // hangs holds up no other. Time is that of the clock that only goes forward: setting the one on the wall stops nothing.
+import { setMaxListeners } from 'node:events';
+import { abortWith } from '../linux/signals.js';
 import type { Conditions } from './conditions.js';
 import { reportOf } from './errors.js';
 import type { Condition } from './service.js';
@@ -59,6 +61,8 @@ export class Chores {
   constructor({ conditions, log, ...times }: ChoresOptions) {
     const defaults = { everyMs: EVERY_MS, deadlineMs: DEADLINE_MS, now: () => performance.now() };
     this.#options = { ...defaults, ...times, log };
+    // As many as there are chores follow it.
+    setMaxListeners(0, this.#closing.signal);
     conditions.add(() => this.#conditions());
   }
 
@@ -113,7 +117,7 @@ export class Chores {
     }
     const { deadlineMs, log } = this.#options;
     const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, this.#closing.signal]);
+    const letGo = abortWith(over, this.#closing.signal);
     await new Promise<void>((resolve) => {
       const late = (): void => {
         state.problem = `no end after ${deadlineMs / 1000} s`;
@@ -123,8 +127,9 @@ export class Chores {
         resolve();
       };
       state.deadline = setTimeout(late, deadlineMs);
-      state.running = this.#work(state, signal).finally(() => {
+      state.running = this.#work(state, over.signal).finally(() => {
         clearTimeout(state.deadline);
+        letGo();
         over.abort();
         state.running = undefined;
         resolve();

@@ -23,7 +23,7 @@ export interface ShrinkOptions {
   /** memory.max that is wanted. Bytes. */
   readonly to: number;
   /** Ends it, as a refusal; a step that the kernel is at is not waited for. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   /** Milliseconds; then it is refused as `late`. Default: by what there is to reclaim. */
   readonly deadlineMs?: number;
   /** Bytes of one step, at most 64 MiB. Default: 5 % of what is in use, at least 4 MiB. */
@@ -99,7 +99,7 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
   };
   try {
     for (;;) {
-      if (limit.signal.aborted) return await end(from, signal.aborted ? 'aborted' : 'late');
+      if (limit.signal.aborted) return await end(from, signal?.aborted === true ? 'aborted' : 'late');
       const { state: next, action } = nextStep(state, reading);
       state = next;
       if (action.kind === 'done') return await end(action.limit);

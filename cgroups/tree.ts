@@ -130,10 +130,10 @@ export class Tree {
   }
 
   /** See shrinkMemory in shrink.ts. */
-  async shrinkMemory(name: string, to: number, signal: AbortSignal): Promise<Shrink> {
+  async shrinkMemory(name: string, to: number, signal?: AbortSignal): Promise<Shrink> {
     const [held] = this.read(name, [{ file: 'memory.max', value: String(to) }]);
     const from = held === undefined || held.value === 'max' ? 'max' : Number(held.value);
-    return shrinkMemory(this.path(name), { from, to, signal, slowly: this.#slowly });
+    return shrinkMemory(this.path(name), { from, to, slowly: this.#slowly, ...(signal && { signal }) });
   }
 
   /** See reclaimMemory in reclaim.ts. */

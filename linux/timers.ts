@@ -1,5 +1,6 @@
 // Timers for waits of any length. Those of Node are 32 bits wide: above 2^31-1 ms (24 days) a timer fires at once, so a
 // wait that a person, a peer or a configuration names must never reach one directly. test/architecture holds that.
+import { abortWith } from './signals.js';
 
 /** TIMEOUT_MAX of Node. */
 export const LONGEST_MS = 2 ** 31 - 1;
@@ -101,19 +102,16 @@ export interface TimeLimitOptions {
 export function timeLimit(ms: number, { within, tooLate }: TimeLimitOptions = {}): TimeLimit {
   const end = new AbortController();
   const late = (): Error => tooLate?.() ?? new DOMException(`not done within ${ms} ms`, 'TimeoutError');
-  const done = (): void => {
-    timer.cancel();
-    within?.removeEventListener('abort', abort);
-  };
-  const abort = (): void => {
-    done();
-    end.abort(within?.reason);
-  };
+  const letGo = abortWith(end, within);
   const timer = after(ms, () => {
-    done();
+    letGo();
     end.abort(late());
   }).unref();
-  if (within?.aborted === true) abort();
-  else within?.addEventListener('abort', abort, { once: true });
+  const done = (): void => {
+    timer.cancel();
+    letGo();
+  };
+  if (end.signal.aborted) done();
+  else end.signal.addEventListener('abort', done, { once: true });
   return { signal: end.signal, done };
 }

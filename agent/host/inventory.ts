@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { abortWith } from '../../linux/signals.js';
 
 export interface Inventory {
   readonly hostname: string;
@@ -29,10 +30,11 @@ export async function readInventory(
 ): Promise<Inventory | undefined> {
   const { timeoutMs = TIMEOUT_MS, signal } = options;
   const done = new AbortController();
-  const end = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+  const letGo = abortWith(done, signal);
   try {
-    return await Promise.race([collect(end), sleep(timeoutMs, undefined, { signal: end })]);
+    return await Promise.race([collect(done.signal), sleep(timeoutMs, undefined, { signal: done.signal })]);
   } finally {
+    letGo();
     done.abort();
   }
 }

@@ -19,12 +19,12 @@ export async function shrinkTo(
   cgroups: Pick<CgroupPort, 'shrinkMemory'>,
   cgroup: string,
   limit: number,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   const shrink = await cgroups.shrinkMemory(cgroup, limit, signal);
   const { outcome, why = 'futile', achieved, current, steps, reclaimed } = shrink;
   if (outcome === 'done') return;
-  if (why === 'aborted') throw signal.reason;
+  if (why === 'aborted') throw signal?.reason;
   throw new BerthError(
     'shrink_refused',
     `memory.max cannot become ${formatSize(limit)}: ${formatSize(current)} are in use, and ${WHY[why]}`,

@@ -1,7 +1,9 @@
 // The cgroup of a tenant, above those of its workloads: what the configuration limits of the tenant as a whole, and the
 // protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
+import { setMaxListeners } from 'node:events';
 import type { Limits, Value } from '../../cgroups/types.js';
+import { abortWith } from '../../linux/signals.js';
 import type { TenantKernelLimits } from '../density/tenant-settings.js';
 import { BerthError } from '../errors.js';
 import type { CgroupPort } from '../workload/ports.js';
@@ -23,9 +25,6 @@ export interface TenantGroupsOptions {
   readonly limits: (tenant: string) => TenantKernelLimits;
 }
 
-/** Of one who waits as long as it takes. */
-const NEVER = new AbortController().signal;
-
 const NONE: Protection = { min: 0, low: 0 };
 
 /** Everything a tenant's cgroup may be told, so that what is not asked for any more goes back to the kernel's default. */
@@ -46,6 +45,7 @@ export class TenantGroups {
 
   constructor(options: TenantGroupsOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** A workload is promised this, instead of what it was promised before; nothing with `null`. */
@@ -90,7 +90,7 @@ export class TenantGroups {
    * that does not do, everything else is applied and `refused` says so, also when the signal calls that off: the next audit
    * goes on with it. A tenant without cgroup is fine.
    */
-  apply(tenant: string, signal = NEVER): Promise<void> {
+  apply(tenant: string, signal?: AbortSignal): Promise<void> {
     return this.exclusive(tenant, () => this.#apply(tenant, signal));
   }
 
@@ -105,7 +105,7 @@ export class TenantGroups {
     return turn;
   }
 
-  async #apply(tenant: string, signal: AbortSignal): Promise<void> {
+  async #apply(tenant: string, signal: AbortSignal | undefined): Promise<void> {
     const { cgroups } = this.#options;
     const found = cgroups.differences(tenant, this.desired(tenant));
     const memory = found.find(({ file }) => file === 'memory.max');
@@ -121,15 +121,18 @@ export class TenantGroups {
     return wanted.value !== 'max' && (held?.value === 'max' || Number(held?.value) > Number(wanted.value));
   }
 
-  async #shrink(tenant: string, limit: number, asked: AbortSignal): Promise<void> {
-    const signal = AbortSignal.any([asked, this.#closing.signal]);
+  async #shrink(tenant: string, limit: number, asked: AbortSignal | undefined): Promise<void> {
+    const end = new AbortController();
+    const letGo = abortWith(end, asked, this.#closing.signal);
     try {
-      await shrinkTo(this.#options.cgroups, tenant, limit, signal);
+      await shrinkTo(this.#options.cgroups, tenant, limit, end.signal);
     } catch (error) {
-      if (signal.aborted)
+      if (end.signal.aborted)
         this.#refused.set(tenant, `memory.max cannot become ${limit} yet: lowering it was called off`);
       else if (!(error instanceof BerthError)) throw error;
       else this.#refused.set(tenant, error.message);
+    } finally {
+      letGo();
     }
   }
 

@@ -12,9 +12,6 @@ import { driverOf, type World } from './world.js';
 const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
 
-/** What puts back is not called off. */
-const NEVER = new AbortController().signal;
-
 /** What an update may change while the workload runs. */
 export const MUTABLE = [...MUTABLE_FIELDS, ...MUTABLE_NETWORK.map((field) => `network.${field}`)];
 
@@ -63,8 +60,9 @@ export async function changeLive(
   const { cgroup: path } = record.sandbox;
   const covered = (value: Value): boolean => layers.covers(spec.id, value);
   let resized = record.spec;
-  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec, until: AbortSignal): Promise<void> => {
-    await resize({ cgroups, path, covered, signal: until }, limits(a), limits(b));
+  // What puts back is not called off.
+  const changeLimits = async (a: WorkloadSpec, b: WorkloadSpec, until?: AbortSignal): Promise<void> => {
+    await resize({ cgroups, path, covered, ...(until && { signal: until }) }, limits(a), limits(b));
     resized = b;
     tenants.promise(b.id, b.tenant, limits(b));
     await tenants.apply(b.tenant, until);
@@ -74,11 +72,11 @@ export async function changeLive(
   } catch (error) {
     await changeNetwork(to, from).catch(() => undefined);
     // Then only the limits of the tenant could not be written; before, `resize` puts its own back.
-    if (resized === spec) await changeLimits(spec, record.spec, NEVER).catch(() => undefined);
+    if (resized === spec) await changeLimits(spec, record.spec).catch(() => undefined);
     throw error;
   }
   return async () => {
     await changeNetwork(to, from);
-    await changeLimits(spec, record.spec, NEVER);
+    await changeLimits(spec, record.spec);
   };
 }

@@ -10,7 +10,7 @@ export interface Resizing {
   readonly path: string;
   readonly covered: (value: Value) => boolean;
   /** Calls a shrink off. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 /** Applies the difference; throws and has put the old values back when the kernel, the shrink or the signal says no. */

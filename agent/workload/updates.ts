@@ -1,6 +1,7 @@
 // Updates under way. Lowering memory takes as long as the kernel needs to reclaim it, and everything else of the workload
 // waits for that: it ends with whoever asked, with a wish that the workload is to go, and with the agent.
 import { setMaxListeners } from 'node:events';
+import { abortWith } from '../../linux/signals.js';
 import { BerthError } from '../errors.js';
 import type { WorkloadRecord } from './record.js';
 
@@ -15,20 +16,14 @@ export class Updates {
   /** `work` takes the signal on. Rejects as it does, and with the reason of a signal that is aborted already. */
   async run<T>(id: string, asked: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const end = new AbortController();
-    const sources = [this.#closing.signal, ...(asked === undefined ? [] : [asked])];
-    const stops = sources.map((source) => {
-      const abort = (): void => end.abort(source.reason);
-      if (source.aborted) abort();
-      source.addEventListener('abort', abort, { once: true });
-      return () => source.removeEventListener('abort', abort);
-    });
+    const letGo = abortWith(end, this.#closing.signal, asked);
     try {
       end.signal.throwIfAborted();
       const ended = work(end.signal);
       this.#running.set(end, { id, ended });
       return await ended;
     } finally {
-      for (const stop of stops) stop();
+      letGo();
       this.#running.delete(end);
     }
   }

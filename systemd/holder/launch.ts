@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { abortWith } from '../../linux/signals.js';
 import { clearFile } from './odd.js';
 
 // A young generation of 1 MiB instead of up to 16: the holder makes little garbage and should stay small.
@@ -52,15 +53,16 @@ export async function launchHolder(options: LaunchOptions): Promise<number | und
   const ended = new AbortController();
   child.once('error', (error) => ended.abort(error));
   child.once('exit', (code, by) => ended.abort(new Error(`the holder ended (${code ?? by}): ${tailOf(logFile)}`)));
-  const stop = AbortSignal.any([
-    ended.signal,
-    AbortSignal.timeout(DEADLINE_MS),
-    ...(signal === undefined ? [] : [signal]),
-  ]);
-  while (!(await isListening(socket))) {
-    // The reason itself: a timer would wrap it in an AbortError.
-    await sleep(POLL_MS);
-    stop.throwIfAborted();
+  const stop = new AbortController();
+  const letGo = abortWith(stop, ended.signal, AbortSignal.timeout(DEADLINE_MS), signal);
+  try {
+    while (!(await isListening(socket))) {
+      // The reason itself: a timer would wrap it in an AbortError.
+      await sleep(POLL_MS);
+      stop.signal.throwIfAborted();
+    }
+  } finally {
+    letGo();
   }
   // Another one, started at the same time, may have been first.
   return ended.signal.aborted ? undefined : child.pid;

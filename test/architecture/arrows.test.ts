@@ -211,3 +211,12 @@ test('dependencies are pinned exactly and none needs an install script', (t) => 
   t.deepEqual(scripted, ['node_modules/koffi']);
   t.false(manifest.allowScripts.koffi);
 });
+
+test('a signal that follows others lets go of them', (t) => {
+  const joined = sources().filter(({ text }) => /\bAbortSignal\.any\(/.test(text));
+  t.deepEqual(
+    joined.map(({ path }) => path).filter((path) => !path.startsWith('test/')),
+    [],
+    'linux/signals.ts does it without an entry in each of them that stays',
+  );
+});
