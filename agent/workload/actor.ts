@@ -4,6 +4,7 @@ import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../errors.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
+import { endProcesses } from './ending.js';
 import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
@@ -263,7 +264,7 @@ export class Actor {
   }
 
   async #handleEnd(): Promise<void> {
-    const { id, desired, restarts, restartRequested, sandbox } = this.#record;
+    const { id, desired, restarts, restartRequested } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
     const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);
     const again = againAfter(this.#record, end, exit, this.#clock);
@@ -276,8 +277,7 @@ export class Actor {
     if (again.pauseMs === null) {
       await this.patch({ state: 'stopping', ...gone }, durable);
     } else {
-      await this.#world.cgroups.kill(sandbox.cgroup);
-      await this.#world.cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: 30_000 });
+      await endProcesses(this, this.#world);
       await this.#cleanup();
       await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone }, durable);
     }
@@ -355,7 +355,7 @@ export class Actor {
       directory: contextOf(this.#record, this.#world).directory,
       made: networkFor(spec, sandbox, driver, this.#world),
       ...{ slot: sandbox.baseline !== null, confinement: await driver.confinement(spec) },
-      onEscaped: (found) => this.event('workload.escaped', { count: found.length, processes: found.slice(0, 20) }),
+      end: () => endProcesses(this, this.#world),
     });
     this.#world.layers.forget(id);
     this.#world.tenants.promise(id, spec.tenant, null);

@@ -21,6 +21,7 @@
 // frozen     cgroup.freeze is 1; memory is kept, no instruction runs.
 // stopping   the end is known or wanted, and objects are being removed. `end` or `error` says why. It stays here,
 //            visible, for as long as something cannot be removed, with the reason in `error`.
+//            A restart does not come by here: all processes of a run have ended before the next begins, and the sandbox stays.
 // exited     ended with code 0, or because it was told to. Holds no kernel object, no address, no share of the ledger.
 // failed     ended otherwise, or could not start; `end` or `error` says why. Holds nothing either.
 //

@@ -259,7 +259,7 @@ export class Manager {
 
   /** `turn`: its place in the queue of starts, where it is known already, as for all of a list. */
   view(record: WorkloadRecord, turn = this.#world.governor?.waiting(record.id)): WorkloadView {
-    const { bootId: _bootId, before: _before, sandbox, ...rest } = record;
+    const { bootId: _bootId, before: _before, escaped: _escaped, sandbox, ...rest } = record;
     const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
     const { bootId, cgroups, config, density } = this.#world;
     const { servers } = givenResolver(rest.spec, config.network.dns);

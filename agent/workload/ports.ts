@@ -58,6 +58,11 @@ export interface EventPort {
   append(event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string }): unknown;
 }
 
+export interface DurableEventPort extends EventPort {
+  /** Resolves when what was told before survives the agent, or the disk has refused it. */
+  settled(): Promise<void>;
+}
+
 /** What metrics want to hear; all calls are cheap and never throw. */
 export interface Observer {
   started(driver: DriverName, seconds: number): void;

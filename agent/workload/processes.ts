@@ -7,7 +7,7 @@ import { signalProcess } from '../../linux/pidfd.js';
 import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
 import { pause } from '../../linux/timers.js';
 import type { CgroupPort, NetworkPort } from './ports.js';
-import type { ProcessRecord, WorkloadRecord } from './record.js';
+import type { Escaped, ProcessRecord, WorkloadRecord } from './record.js';
 
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
@@ -22,12 +22,6 @@ const { SIGKILL, SIGTERM } = constants.signals;
  * `foreign`: others start and end them.
  */
 export type Confinement = 'closed' | 'open' | 'foreign';
-
-/** A process that had left its cgroup. */
-export interface Escaped {
-  readonly pid: number;
-  readonly command: string;
-}
 
 /** Asks the first process to end. pid and start time together name a process; the number alone may have been given to another by now. */
 export function terminate(target: ProcessRecord): void {
@@ -49,30 +43,34 @@ export async function killProcesses(cgroups: CgroupPort, { sandbox, process }: W
 }
 
 /**
- * Kills what is left in the namespace with no_new_privs, and returns it. Every exec program has it, a bundle's where it says
- * so. Who came from outside, an administrator with `ip netns exec`, does not have it and is left alone. Rejects with SysError.
+ * Kills what is left in the namespace with no_new_privs. Every exec program has it, a bundle's where it says so. Who came from
+ * outside, an administrator with `ip netns exec`, does not have it and is left alone. Nobody is killed before `note` has
+ * resolved, which is told of each once. Rejects with SysError, and as `note` does.
  */
-export async function killEscaped(network: Pick<NetworkPort, 'members'>, netns: string): Promise<Escaped[]> {
-  const killed = new Map<string, Escaped>();
+export async function killEscaped(
+  network: Pick<NetworkPort, 'members'>,
+  netns: string,
+  note: (found: readonly Escaped[]) => Promise<void>,
+): Promise<void> {
+  const noted = new Set<string>();
   const round = async (): Promise<Round> => {
     const members = await network.members(netns);
-    const left: number[] = [];
-    let complete = members.complete;
-    for (const pid of members.pids) {
-      const stat = readStat(pid);
-      if (stat !== undefined && !hasNoNewPrivileges(pid)) continue;
-      if (stat !== undefined && signalProcess(stat, SIGKILL)) {
-        killed.set(`${pid} ${stat.startTime}`, { pid, command: stat.comm });
-        left.push(pid);
-        continue;
-      }
-      // It has ended since it was found, and may have started another.
-      complete = false;
-    }
-    return { left, complete };
+    const stats = members.pids.map((pid) => readStat(pid));
+    const found = stats.filter((stat) => stat !== undefined).filter(({ pid }) => hasNoNewPrivileges(pid));
+    const fresh = found.filter((stat) => !noted.has(nameOf(stat)));
+    if (fresh.length > 0) await note(fresh.map(({ pid, comm }) => ({ pid, command: comm })));
+    for (const stat of fresh) noted.add(nameOf(stat));
+    const left = found.filter((stat) => signalProcess(stat, SIGKILL)).map(({ pid }) => pid);
+    // One that has ended since it was found may have started another.
+    const ended = stats.includes(undefined) || left.length < found.length;
+    return { left, complete: members.complete && !ended };
   };
   await untilNone(round, `somebody in ${netns} lives on`);
-  return [...killed.values()];
+}
+
+/** pid and start time. */
+function nameOf({ pid, startTime }: Pick<ProcessRecord, 'pid' | 'startTime'>): string {
+  return `${pid} ${startTime}`;
 }
 
 interface Round {

@@ -128,6 +128,13 @@ export interface Killed {
   readonly bootMs?: number;
 }
 
+/** Processes that had left its cgroup: durable before they are killed, and gone when `workload.escaped` is told. */
+export interface Escapes {
+  readonly count: number;
+  /** The first of them. */
+  readonly processes: readonly Escaped[];
+}
+
 export interface Preemptor {
   readonly workload: string;
   readonly tenant: string;
@@ -195,6 +202,12 @@ export function emptied({ cgroup, group }: Sandbox): Sandbox {
 /** A workload of which nothing has run in this boot. */
 export const NEVER_RUN = { process: null, before: null, killed: null } as const satisfies Partial<WorkloadRecord>;
 
+/** A process that had left its cgroup. */
+export interface Escaped {
+  readonly pid: number;
+  readonly command: string;
+}
+
 export interface ProcessRecord {
   readonly pid: number;
   /** Clock ticks since boot, field 22 of /proc/PID/stat: with the boot id it names a process for ever. */
@@ -251,6 +264,7 @@ export interface WorkloadRecord {
   /** Set: it is stopping for others, or has, and was not started since. */
   readonly evicted?: Evicted | null;
   readonly preemption?: Preemption | null;
+  readonly escaped?: Escapes | null;
 }
 
 /** Accepted, and its room is still in use by those who go for it. */
@@ -272,7 +286,7 @@ export interface RoomWait {
 }
 
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
-export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox' | 'restart'> {
+export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox' | 'restart' | 'escaped'> {
   readonly restart: RestartView;
   readonly sandbox: Sandbox & {
     readonly cgroupPath: string;

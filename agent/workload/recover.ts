@@ -4,6 +4,7 @@ import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { limitsOf } from '../limits/limits.js';
 import type { Actor } from './actor.js';
+import { tellEscaped } from './ending.js';
 import type { DamagedEntry } from './journal.js';
 import { type Planner, withoutSlot } from './plan.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from './record.js';
@@ -43,6 +44,11 @@ export async function recover(
     const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world);
     const actor = adopt(taken);
     actors.set(record.id, actor);
+    // A boot has ended them.
+    if (taken.escaped && record.bootId !== world.bootId)
+      await tellEscaped(actor, world.events).catch((err: unknown) =>
+        world.log.warn({ workload: record.id, err }, 'not told'),
+      );
     if (actor.record !== record) await actor.writeDown();
     if (taken.state !== record.state)
       actor.event('workload.state', { from: record.state, to: taken.state, recovered: true });

@@ -7,7 +7,7 @@ import { BerthError } from '../errors.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { Step } from './plan.js';
 import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
-import { type Confinement, type Escaped, killEscaped, killProcesses } from './processes.js';
+import type { Confinement } from './processes.js';
 import type { WorkloadRecord } from './record.js';
 import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
 
@@ -123,7 +123,8 @@ export interface Dismantling {
   /** The namespace is a slot, which may serve another if nothing could change it. */
   readonly slot: boolean;
   readonly confinement: Confinement;
-  readonly onEscaped: (escaped: readonly Escaped[]) => void;
+  /** Ends all of its processes. */
+  readonly end: () => Promise<void>;
 }
 
 /**
@@ -134,13 +135,7 @@ export async function dismantle(record: WorkloadRecord, world: Dismantling): Pro
   const { cgroups, network, holder, installation } = world;
   const { cgroup, netns, hostLink } = record.sandbox;
   const isOwn = !isForeign(cgroups.readTag(cgroup), installation);
-  if (isOwn) {
-    await killProcesses(cgroups, record);
-    if (world.confinement === 'open' && netns !== null) {
-      const escaped = await killEscaped(network, netns);
-      if (escaped.length > 0) world.onEscaped(escaped);
-    }
-  }
+  if (isOwn) await world.end();
   await world.cleanup();
   // A supervisor that does not answer holds up no end: the next start forgets the exit before it asks for a process.
   await holder.forget(record.id, { deadlineMs: FORGET_MS }).catch((error: unknown) => {

@@ -14,7 +14,7 @@ import type { Placement } from '../placement/placement.js';
 import type { KernelLog } from '../pressure/kernel-log.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { CgroupPort, EventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
+import type { CgroupPort, DurableEventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
 import type { PressurePoint } from './record.js';
 import type { DriverName } from './spec.js';
 import type { Installation } from './tags.js';
@@ -38,7 +38,7 @@ export interface World {
   readonly governor?: GovernorPort;
   readonly journal: Journal;
   readonly output: OutputStore;
-  readonly events: EventPort;
+  readonly events: DurableEventPort;
   readonly observer: Observer;
   readonly log: Log;
   readonly drivers: ReadonlyMap<DriverName, Driver>;

@@ -115,6 +115,24 @@ for (const [at, [what, script]] of Object.entries(ESCAPES).entries())
     while (at > 0 && !escaped.includes(id)) await sleep(20);
   });
 
+test.serial('what left a run that has ended is gone before the restart policy begins the next', async (t) => {
+  const id = 'again';
+  const script = ESCAPES['a child, in a session of its own, when the program has ended'] ?? '';
+  await ready();
+  const restart = { policy: 'on-failure' as const, maxRetries: 1 };
+  const command = ['/usr/bin/perl', '-e', script.replace('exit 0', 'exit 1')];
+  await client.call('workload.create', { spec: { id, tenant: id, driver: 'exec', exec: { command }, restart } });
+  let lines: string[] = [];
+  while (lines.length < 2) {
+    await sleep(20);
+    lines = (await client.call('workload.logs', { id })).text.split('\n').filter((line) => line !== '');
+  }
+  const [first = ''] = lines.map((line) => line.split(' ').at(-1));
+  t.false(existsSync(`/proc/${first}`), 'the second run does not meet the first');
+  while (!escaped.includes(id)) await sleep(20);
+  await remove(id);
+});
+
 test.serial('who came from outside is left alone', async (t) => {
   const { netns } = await run('visited', `${DEAF} print "up\\n"; sleep 1 while 1`);
   const visitor = host.start(['nsenter', `--net=/run/netns/${netns}`, 'sleep', '1000']);

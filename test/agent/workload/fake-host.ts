@@ -9,6 +9,7 @@ import { keyOf, placeOf } from '../../../cgroups/place.js';
 import type { Shrink } from '../../../cgroups/shrink.js';
 import type { Value } from '../../../cgroups/types.js';
 import { SysError } from '../../../linux/errors.js';
+import { readStat } from '../../../linux/proc.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
 
@@ -24,15 +25,22 @@ function unset(wanted: Value): string | undefined {
   return keyOf(wanted) === undefined ? wanted.value : defaultAt(wanted);
 }
 
+/** A zombie is in no namespace. */
+function isRunning(pid: number): boolean {
+  return (readStat(pid)?.state ?? 'Z') !== 'Z';
+}
+
 export class FakeHost {
   /** Where the files of cgroups would be; a test that has some names a directory of its own. */
   root = '/fake';
   readonly cgroups = new Map<string, Map<string, string>>();
   readonly tags = new Map<string, string>();
   readonly netns = new Set<string>();
-  /** Who is in a namespace that no record explains. */
   /** Namespaces in which processes were looked for. */
   readonly searched: string[] = [];
+  /** Processes of this machine that are in any namespace. */
+  members: readonly number[] = [];
+  /** Who is in a namespace that no record explains. */
   readonly heldNetns = new Map<string, string>();
   /** Tags of namespaces, where they have one. */
   readonly netnsTags = new Map<string, string>();
@@ -274,7 +282,7 @@ export class FakeHost {
         }),
       members: async (netns) => {
         this.searched.push(netns);
-        return { pids: [], complete: true };
+        return { pids: this.members.filter((pid) => isRunning(pid)), complete: true };
       },
       held: async (strays) =>
         strays.map(({ netns }) => ({

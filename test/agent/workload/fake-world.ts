@@ -194,7 +194,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     density,
     journal,
     output: new OutputStore({ ...config.paths, maxBytes: 1 << 20 }),
-    events: { append },
+    events: { append, settled: async () => undefined },
     observer: {
       started: () => undefined,
       ended: () => undefined,
@@ -241,6 +241,7 @@ export async function nextLife(
   bootId = 'boot-1',
   config?: Record<string, unknown>,
   clock?: Clock,
+  world?: Partial<World>,
 ): Promise<Life & { readonly directory: string }> {
   const { directory } = dead;
   await dead.journal.idle();
@@ -251,6 +252,7 @@ export async function nextLife(
     ...{ host, directory, bootId },
     ...(config === undefined ? {} : { config }),
     ...(clock === undefined ? {} : { clock }),
+    ...(world === undefined ? {} : { world }),
   });
   await life.manager.recover();
   return life;

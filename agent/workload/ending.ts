@@ -1,0 +1,43 @@
+// Every process of a workload ends before its next run begins, and before its sandbox goes. What had left the cgroup is told,
+// also when the agent is killed between the kill and the event: it is in the record from before the kill until the event is
+// written. An agent that dies between the event and the record tells it twice.
+import type { DurableEventPort } from './ports.js';
+import { killEscaped, killProcesses } from './processes.js';
+import type { Escaped, Escapes, WorkloadRecord } from './record.js';
+import { driverOf, type World } from './world.js';
+
+/** Processes that the record and the event name. */
+const MOST_NAMED = 20;
+
+/** The actor, as far as this needs it. */
+export interface Ending {
+  readonly record: WorkloadRecord;
+  patch(change: Partial<WorkloadRecord>): Promise<void>;
+  event(type: string, data: Readonly<Record<string, unknown>>): void;
+}
+
+/** Kills all that runs of it, wherever it is. Rejects with SysError when something lives on. */
+export async function endProcesses(actor: Ending, world: World): Promise<void> {
+  const { sandbox, spec } = actor.record;
+  await killProcesses(world.cgroups, actor.record);
+  const confinement = await driverOf(world, spec.driver).confinement(spec);
+  if (confinement === 'open' && sandbox.netns !== null)
+    await killEscaped(world.network, sandbox.netns, (found) =>
+      actor.patch({ escaped: withFound(actor.record.escaped, found) }),
+    );
+  await tellEscaped(actor, world.events);
+}
+
+/** Of a record that an agent before has left so, too. */
+export async function tellEscaped(actor: Ending, events: DurableEventPort): Promise<void> {
+  const { escaped } = actor.record;
+  if (!escaped) return;
+  actor.event('workload.escaped', { ...escaped });
+  await events.settled();
+  await actor.patch({ escaped: null });
+}
+
+function withFound(before: Escapes | null | undefined, found: readonly Escaped[]): Escapes {
+  const { count, processes } = before ?? { count: 0, processes: [] };
+  return { count: count + found.length, processes: [...processes, ...found].slice(0, MOST_NAMED) };
+}
