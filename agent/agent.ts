@@ -43,15 +43,16 @@ import type {
   Reloaded,
 } from './service.js';
 import { Shared } from './shared.js';
+import { usableDrivers } from './usable-drivers.js';
 import { type ListFilter, listed } from './workload/listed.js';
 import { logChunk } from './workload/log-chunk.js';
 import type { Manager } from './workload/manager.js';
 import type { Reaper } from './workload/reaper.js';
 import type { WorkloadView } from './workload/record.js';
 import type { Claimant, Reach } from './workload/reserving.js';
-import { DRIVER_NAMES, type WorkloadSpec } from './workload/spec.js';
+import type { WorkloadSpec } from './workload/spec.js';
 import type { LifeWish } from './workload/wishes.js';
-import type { World } from './workload/world.js';
+import { driverOf, type World } from './workload/world.js';
 
 export interface AgentParts {
   readonly version: string;
@@ -119,7 +120,7 @@ export class Agent implements AgentService {
       ready: this.#ready(),
       cordoned: manager.cordoned,
       labels: node.labels,
-      drivers: this.#drivers(),
+      drivers: usableDrivers(world, facts),
       workloads: manager.counts(),
       leaked: reaper.orphans.length,
       host: {
@@ -240,6 +241,12 @@ export class Agent implements AgentService {
       manager.setCordoned(cordoned);
       world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
     });
+  }
+
+  async grants(spec: WorkloadSpec): ReturnType<AgentService['grants']> {
+    const { world } = this.#parts;
+    const needed = await driverOf(world, spec.driver).grants(spec);
+    return { needed, tenant: world.density.config.tenant[spec.tenant]?.allow ?? [] };
   }
 
   fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
@@ -372,23 +379,6 @@ export class Agent implements AgentService {
       bridges: Object.keys(bridge).length > 0,
       ipv6: pool6 !== '',
     };
-  }
-
-  #drivers(): NodeDescription['drivers'] {
-    const { world, facts } = this.#parts;
-    const program = {
-      exec: undefined,
-      external: undefined,
-      oci: world.config.drivers.oci.runtime,
-      qemu: 'qemu-system-x86_64',
-    };
-    return DRIVER_NAMES.map((name) => {
-      const binary = program[name];
-      if (binary !== undefined && world.which(binary) === undefined)
-        return { name, usable: false, reason: `${binary} is not installed` };
-      const accelerator = world.kvmUsable ? 'kvm' : `tcg: ${facts.kvm?.reason ?? 'KVM was not probed'}`;
-      return { name, usable: true, reason: name === 'qemu' ? accelerator : 'ready' };
-    });
   }
 }
 

@@ -1,4 +1,5 @@
 // What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+import type { GrantName } from './config/drivers.js';
 import type { AuditFilter, PlacedEntry } from './density/audit.js';
 import type { Ceiling } from './density/ceilings.js';
 import type { DimensionName, PoolDimension } from './density/dimensions.js';
@@ -243,6 +244,8 @@ export interface AgentService {
   /** Takes the configuration as it is in the files now. Throws config_invalid. */
   reload(): Promise<Reloaded>;
   setCordoned(cordoned: boolean): Promise<void>;
+  /** What a spec asks for beyond its sandbox, and what of it its tenant is granted. */
+  grants(spec: WorkloadSpec): Promise<{ readonly needed: readonly GrantName[]; readonly tenant: readonly GrantName[] }>;
   /** `reach`: preemption is asked for, and how far it may go. */
   fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer>;
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */

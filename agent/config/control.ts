@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { duration } from '../values/amounts.js';
 import { absolutePath, schedulerUrl, socketPath } from '../values/places.js';
 import { tenantId } from './density.js';
+import { allowList } from './drivers.js';
 
 /** What a session may do: everything; what is of its tenants; read. */
 export const ROLES = ['operator', 'tenant', 'viewer'] as const;
@@ -15,6 +16,11 @@ const account = z
   .max(256)
   .regex(/^[^-+:,/\s\0][^:,/\s\0]*$/, 'must be a name or a number');
 
+const allow = allowList.optional().meta({
+  description:
+    'what workloads may ask for beyond their sandbox, DRIVER.NAME of drivers.DRIVER.allow; absent: all of it for an operator, nothing for others',
+});
+
 const access = z.strictObject({
   users: z.array(account).default([]).meta({ description: 'names or uids of users' }),
   groups: z.array(account).default([]).meta({ description: 'names or gids of groups' }),
@@ -25,6 +31,7 @@ const access = z.strictObject({
     .array(tenantId)
     .default([])
     .meta({ description: 'all that it may see and change; empty, of a viewer: all' }),
+  allow,
 });
 
 const scheduler = z.strictObject({
@@ -39,6 +46,7 @@ const scheduler = z.strictObject({
   key_file: absolutePath.optional().meta({ description: 'PEM key of the client certificate' }),
   scopes: z.array(tenantId).default([]).meta({ description: 'tenants it may act on; empty: all' }),
   role: role.optional().meta({ description: 'absent: tenant with scopes, operator without' }),
+  allow,
 });
 
 export const controlSchema = z.strictObject({

@@ -6,6 +6,7 @@ import { cronExpression } from '../values/cron.js';
 import { ioDevice } from '../workload/resources-spec.js';
 import { ID_PATTERN } from '../workload/spec.js';
 import { parseSize } from '../workload/units.js';
+import { allowList } from './drivers.js';
 
 /** Above any machine: what is more is a slip of the finger, and would drift in floating point. */
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
@@ -65,6 +66,10 @@ export const tenantSchema = z.strictObject({
   guaranteed: z.strictObject(shares).optional(),
   licences: z.record(tenantId, count).optional().meta({ description: 'of each licence at most' }),
   limits: kernelLimits.optional(),
+  allow: allowList.optional().meta({
+    description:
+      'what workloads of it may ask for beyond their sandbox, whoever starts them: DRIVER.NAME of drivers.DRIVER.allow',
+  }),
 });
 
 export const licenceSchema = z.strictObject({

@@ -3,9 +3,44 @@ import * as z from 'zod';
 import { sizeText } from '../values/amounts.js';
 import { program } from '../values/places.js';
 
-/** What an exec workload may ask for beyond its sandbox; each is a way to the host. */
-export const EXEC_GRANTS = ['root', 'user', 'host-network', 'isolation-none'] as const;
-export type ExecGrant = (typeof EXEC_GRANTS)[number];
+/** What a workload may ask for beyond its sandbox, by driver, and the field that asks. Each is a way to the host. */
+export const GRANTS = {
+  exec: {
+    root: 'exec.user root',
+    user: 'exec.user, a user of the host',
+    'host-network': 'network.mode host',
+    'isolation-none': 'exec.isolation none',
+  },
+  oci: {
+    bundle: 'oci.bundle, whose config.json is taken at its word',
+    rootfs: 'oci.rootfs, a directory of the host',
+    'host-network': 'network.mode host',
+  },
+  qemu: {
+    files: 'qemu.kernel, qemu.initrd and qemu.root, files of the host',
+    vsock: 'qemu.vsock',
+  },
+  external: { sandbox: 'driver external' },
+} as const;
+
+type Grants = typeof GRANTS;
+/** `DRIVER.NAME`: as `allow` of a session and of a tenant have it; drivers.DRIVER.allow has NAME. */
+export type GrantName = { [D in keyof Grants]: `${D}.${keyof Grants[D] & string}` }[keyof Grants];
+export const GRANT_NAMES = Object.entries(GRANTS).flatMap(([driver, names]) =>
+  Object.keys(names).map((name) => `${driver}.${name}`),
+) as readonly GrantName[] as readonly [GrantName, ...GrantName[]];
+
+/** For sessions and tenants. */
+export const allowList = z.array(z.enum(GRANT_NAMES));
+
+function nodeAllow<D extends keyof Grants>(driver: D) {
+  const names = Object.keys(GRANTS[driver]) as (keyof Grants[D] & string)[];
+  const asked = Object.entries(GRANTS[driver]).map(([name, what]) => `${name} (${what})`);
+  return z
+    .array(z.enum(names as [keyof Grants[D] & string, ...(keyof Grants[D] & string)[]]))
+    .default(names)
+    .meta({ description: `what a workload may ask for beyond its sandbox: ${asked.join(', ')}` });
+}
 
 const size = sizeText();
 /** (uid_t) -1 means "leave as it is" to setresuid(2). */
@@ -27,13 +62,7 @@ export function parseUids(text: string): UidRange | undefined {
 export const driversSchema = z.strictObject({
   exec: z
     .strictObject({
-      allow: z
-        .array(z.enum(EXEC_GRANTS))
-        .default([...EXEC_GRANTS])
-        .meta({
-          description:
-            'what a workload may ask for: user root, another user of the host, the network of the host, no sandbox',
-        }),
+      allow: nodeAllow('exec'),
       uids: z
         .string()
         .refine((text) => parseUids(text) !== undefined, 'must be a range FIRST-LAST of uids above 0')
@@ -48,11 +77,16 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   qemu: z
     .strictObject({
+      allow: nodeAllow('qemu'),
       accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
       overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
     })
     .prefault({}),
   oci: z
-    .strictObject({ runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }) })
+    .strictObject({
+      allow: nodeAllow('oci'),
+      runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }),
+    })
     .prefault({}),
+  external: z.strictObject({ allow: nodeAllow('external') }).prefault({}),
 });

@@ -1,6 +1,8 @@
 // Who may do what, and within which tenants. The configuration says it of each peer, session.hello narrows it, and a
 // scheduler must be the newest of its kind. Which methods a role has is said in roles.ts.
 import type { Role } from '../config/control.js';
+import type { GrantName } from '../config/drivers.js';
+import { grantsText } from '../drivers/grants.js';
 import { BerthError } from '../errors.js';
 import type { BerthEvent } from '../service.js';
 import { FOR_EVERYONE } from './events.js';
@@ -10,6 +12,8 @@ import type { NumberFile } from './number-file.js';
 interface Rights {
   readonly role: Role;
   readonly scopes: readonly string[];
+  /** Beyond the sandbox of a workload; null: all that the node grants. */
+  readonly allow: readonly GrantName[] | null;
 }
 export interface LocalPeer extends Rights {
   readonly kind: 'local';
@@ -28,6 +32,8 @@ export interface Grant {
   readonly scheduler: string | null;
   /** Tenants it may act on; null: all, and the host itself. */
   readonly tenants: ReadonlySet<string> | null;
+  /** Of what the node grants; null: all of it. */
+  readonly allow: readonly GrantName[] | null;
 }
 
 export interface Hello {
@@ -36,11 +42,16 @@ export interface Hello {
   readonly scopes: readonly string[];
 }
 
+/** Who says nothing of grants leaves them to operators. */
+export function allowByDefault(role: Role): Rights['allow'] {
+  return role === 'operator' ? null : [];
+}
+
 /** Without a word from the peer; undefined: it may say session.hello and nothing else. */
 export function grantBeforeHello(peer: Peer): Grant | undefined {
   if (peer.kind === 'scheduler') return undefined;
-  const { role, scopes } = peer;
-  return { role, scheduler: null, tenants: scopes.length === 0 ? null : new Set(scopes) };
+  const { role, scopes, allow } = peer;
+  return { role, scheduler: null, tenants: scopes.length === 0 ? null : new Set(scopes), allow };
 }
 
 /**
@@ -66,14 +77,14 @@ export function grantOf(peer: Peer, hello: Hello): Grant {
     });
   if (peer.scopes.length === 0) {
     const role = peer.role === 'operator' && asked !== null ? 'tenant' : peer.role;
-    return { role, scheduler: name, tenants: asked };
+    return { role, scheduler: name, tenants: asked, allow: peer.allow };
   }
   const tenants = new Set(peer.scopes.filter((tenant) => asked === null || asked.has(tenant)));
   if (tenants.size === 0)
     throw new BerthError('not_permitted', 'none of the scopes asked for is configured for this peer', {
       data: { asked: hello.scopes, configured: peer.scopes },
     });
-  return { role: peer.role, scheduler: name, tenants };
+  return { role: peer.role, scheduler: name, tenants, allow: peer.allow };
 }
 
 export function permits(grant: Grant, tenant: string): boolean {
@@ -85,6 +96,23 @@ export function requireTenant(grant: Grant, tenant: string): void {
   if (permits(grant, tenant)) return;
   throw new BerthError('not_permitted', `tenant "${tenant}" is outside the scope of this session`, {
     data: { tenant, scopes: [...(grant.tenants ?? [])] },
+  });
+}
+
+/** Throws `not_permitted`, naming each grant that neither the session nor its tenant has. */
+export function requireGrants(
+  { allow }: Pick<Grant, 'allow'>,
+  tenant: string,
+  asked: { readonly needed: readonly GrantName[]; readonly tenant: readonly GrantName[] },
+): void {
+  const missing = asked.needed.filter(
+    (name) => allow !== null && !allow.includes(name) && !asked.tenant.includes(name),
+  );
+  if (missing.length === 0) return;
+  const what = grantsText(missing);
+  throw new BerthError('not_permitted', `this session is not granted what the workload asks for: ${what}`, {
+    data: { missing, tenant },
+    hint: `Leave it out, or have an operator add ${missing.map((name) => `"${name}"`).join(', ')} to \`allow\` of the [[control.access]] or [[control.scheduler]] of this session, or to tenant.${tenant}.allow.`,
   });
 }
 

@@ -34,13 +34,13 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.hello': {
     does: 'States who speaks. A scheduler sends it first; scopes narrow what the configuration of the node grants (empty: all of that). The epoch is durable before the answer; older sessions of the same scheduler are closed with 4001.',
     result:
-      '{ protocol: "berth.v1", node: NodeDescription, session: { role, tenants: string[] | null }, cursor, acked }',
+      '{ protocol: "berth.v1", node: NodeDescription, session: { role, tenants: string[] | null, allow: string[] | null }, cursor, acked }',
     errors: ['stale_epoch'],
   },
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': {
     does: 'The node: version, drivers, counts, conditions; under `starts` how fast workloads may start now, what waits for its turn, and what has slowed it down; under `session` what this session may do.',
-    result: 'NodeDescription & { session: { role, tenants: string[] | null } }',
+    result: 'NodeDescription & { session: { role, tenants: string[] | null, allow: string[] | null } }',
     errors: [],
   },
   'node.capacity': {

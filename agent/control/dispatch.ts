@@ -8,10 +8,10 @@ import { pageOf, rangeOf } from '../pages.js';
 import type { AgentService } from '../service.js';
 import type { WorkloadState, WorkloadView } from '../workload/record.js';
 import type { Reach } from '../workload/reserving.js';
-import { parseSpec } from '../workload/spec.js';
+import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { type Problems, sentenceOf } from '../wrong-fields.js';
-import { type Grant, type Hello, permits, requireTenant } from './authorise.js';
+import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
 import { nodeFor, outlookFor, placementFor, seesScope, sessionOf, topFor, viewFor } from './scoped.js';
@@ -70,7 +70,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     return { settings: await service.tune(action) };
   },
   'workload.fits': async (params, { service, grant }) => {
-    const answer = await service.fits(specFor(grant, params.spec), reachOf(grant, params.preempt));
+    const spec = specFor(grant, params.spec);
+    await requireAllowed(spec, service, grant);
+    const answer = await service.fits(spec, reachOf(grant, params.preempt));
     // Who else is on the host is not for a session that covers some tenants only.
     const told = answer.wouldGo?.every(({ tenant }) => permits(grant, tenant)) ?? true;
     return told ? answer : { ...answer, wouldGo: null };
@@ -83,10 +85,15 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       ...(reservation === undefined ? {} : { reservation }),
       ...(reach === undefined ? {} : { reach }),
     };
-    return viewFor(grant, await service.create(newSpecFor(grant, params.spec, service), claimant));
+    const spec = newSpecFor(grant, params.spec, service);
+    await requireAllowed(spec, service, grant);
+    return viewFor(grant, await service.create(spec, claimant));
   },
-  'workload.reserve': (params, { service, grant }) =>
-    service.reserve(newSpecFor(grant, params.spec, service), grant.scheduler, params.ttl),
+  'workload.reserve': async (params, { service, grant }) => {
+    const spec = newSpecFor(grant, params.spec, service);
+    await requireAllowed(spec, service, grant);
+    return service.reserve(spec, grant.scheduler, params.ttl);
+  },
   'workload.release': ({ reservation }, { service, grant }) => {
     const [id = ''] = reservation.split('.');
     if (isForeign(grant, service, id)) throw noReservation(reservation);
@@ -205,6 +212,10 @@ function specFor(grant: Grant, input: unknown): ReturnType<typeof parseSpec> {
   const spec = parseSpec(input);
   requireTenant(grant, spec.tenant);
   return spec;
+}
+
+async function requireAllowed(spec: WorkloadSpec, service: AgentService, grant: Grant): Promise<void> {
+  if (grant.allow !== null) requireGrants(grant, spec.tenant, await service.grants(spec));
 }
 
 /** Of a tenant that the session does not cover. */

@@ -1,5 +1,6 @@
 // The protocol as documents, made from the table that the server checks with: they cannot disagree with it. Pure.
 import * as z from 'zod';
+import { GRANTS } from '../config/drivers.js';
 import { ERRORS, type ErrorCode } from '../errors.js';
 import { workloadSpec } from '../workload/spec.js';
 import { MOST_PROBLEMS } from '../wrong-fields.js';
@@ -194,6 +195,18 @@ its tenants, \`viewer\` reads and changes nothing. On the local socket root is o
 \`[[control.scheduler]]\`: without one it is \`tenant\` with \`scopes\`, \`operator\` without. An operator whose \`session.hello\` names
 scopes is \`tenant\`. On the local socket a session that is no operator says \`session.hello\` as \`uid-N\`, with its uid. What a role does
 not have is refused with \`not_permitted\`, which names the role and those that would do.
+
+## Grants
+
+A workload stays in its sandbox unless it is granted more. The node grants by \`drivers.DRIVER.allow\`. Of that an operator may ask for all, and
+another session for what \`allow\` of its \`[[control.access]]\` or \`[[control.scheduler]]\` names, or \`allow\` of the tenant; without either, for
+nothing. \`workload.create\`, \`workload.reserve\` and \`workload.fits\` refuse the rest with \`not_permitted\`, which names what grants it.
+
+| grant | asked for by |
+|---|---|
+${Object.entries(GRANTS)
+  .flatMap(([driver, names]) => Object.entries(names).map(([name, field]) => `| \`${driver}.${name}\` | ${field} |`))
+  .join('\n')}
 
 ## Methods
 

@@ -3,14 +3,14 @@ import type { PeerCredentials } from '../../linux/unix-peer.js';
 import { type AccountNames, accountNames } from '../accounts.js';
 import type { AccessEntry } from '../config/control.js';
 import { BerthError } from '../errors.js';
-import type { LocalPeer } from './authorise.js';
+import { allowByDefault, type LocalPeer } from './authorise.js';
 
 type Ids = Pick<PeerCredentials, 'uid' | 'gid' | 'groups'>;
 
 /** Root is always operator, and so is who may open the socket and is in no entry. The first entry that fits counts. */
 export function localPeer(ids: Ids, entries: readonly AccessEntry[], names: AccountNames): LocalPeer {
   const { uid, gid, groups } = ids;
-  const operator: LocalPeer = { kind: 'local', uid, role: 'operator', scopes: [] };
+  const operator: LocalPeer = { kind: 'local', uid, role: 'operator', scopes: [], allow: null };
   if (uid === 0) return operator;
   const isUser = (name: string): boolean => idOf(name, names.users) === uid;
   const isGroup = (name: string): boolean => {
@@ -18,7 +18,9 @@ export function localPeer(ids: Ids, entries: readonly AccessEntry[], names: Acco
     return id !== undefined && (id === gid || groups.includes(id));
   };
   const entry = entries.find((one) => one.users.some(isUser) || one.groups.some(isGroup));
-  return entry === undefined ? operator : { kind: 'local', uid, role: entry.role, scopes: entry.tenants };
+  if (entry === undefined) return operator;
+  const { role, tenants, allow } = entry;
+  return { kind: 'local', uid, role, scopes: tenants, allow: allow ?? allowByDefault(role) };
 }
 
 /** As `localPeer`, with the names as they are in the files now: users come and go while the agent runs. */

@@ -1,5 +1,6 @@
 // What a session with scopes sees of an answer about the whole node: figures of the host, and nothing of other tenants.
 import type { Role } from '../config/control.js';
+import type { GrantName } from '../config/drivers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
@@ -12,10 +13,12 @@ export interface SessionView {
   readonly role: Role;
   /** Null: all. */
   readonly tenants: readonly string[] | null;
+  /** Beyond the sandbox of a workload; null: all that the node grants. */
+  readonly allow: readonly GrantName[] | null;
 }
 
-export function sessionOf({ role, tenants }: Grant): SessionView {
-  return { role, tenants: tenants === null ? null : [...tenants] };
+export function sessionOf({ role, tenants, allow }: Grant): SessionView {
+  return { role, tenants: tenants === null ? null : [...tenants], allow };
 }
 
 export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.js';
 import { BerthError } from '../errors.js';
 import type { AgentService } from '../service.js';
 import { parseDuration } from '../workload/units.js';
-import { EpochFence, type Peer, type SchedulerPeer } from './authorise.js';
+import { allowByDefault, EpochFence, type Peer, type SchedulerPeer } from './authorise.js';
 import type { BackoffOptions } from './backoff.js';
 import { Dialer, type DialLog, type SchedulerConfig } from './dial.js';
 import type { EventLog } from './event-log.js';
@@ -55,8 +55,13 @@ export function socketPathOf(config: Pick<Config, 'control' | 'paths'>): string 
   return config.control.socket === '' ? join(config.paths.runtime, 'berth.sock') : config.control.socket;
 }
 
-function peerOf({ id, scopes, role }: SchedulerConfig): SchedulerPeer {
-  return { kind: 'scheduler', id, scopes, role: role ?? (scopes.length === 0 ? 'operator' : 'tenant') };
+function peerOf({
+  id,
+  scopes,
+  role = scopes.length === 0 ? 'operator' : 'tenant',
+  allow,
+}: SchedulerConfig): SchedulerPeer {
+  return { kind: 'scheduler', id, scopes, role, allow: allow ?? allowByDefault(role) };
 }
 
 /** Listens, and dials every scheduler. Throws `socket_in_use`, `config_invalid`, and errors of node:fs. */

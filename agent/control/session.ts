@@ -196,7 +196,7 @@ export class Session {
   #context(): Context {
     return {
       service: this.#host.service,
-      grant: this.#grant ?? { role: 'viewer', scheduler: null, tenants: new Set() },
+      grant: this.#grant ?? { role: 'viewer', scheduler: null, tenants: new Set(), allow: [] },
       now: this.#host.now,
       signal: this.#ending.signal,
       hello: (hello) => this.#hello(hello),

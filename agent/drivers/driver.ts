@@ -3,6 +3,7 @@
 // outside `prepare` and `cleanup`.
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
+import type { GrantName } from '../config/drivers.js';
 import type { Confinement } from '../workload/processes.js';
 import type { Sandbox } from '../workload/record.js';
 import type { DriverName, WorkloadSpec } from '../workload/spec.js';
@@ -43,6 +44,8 @@ export interface Driver {
    * (binary_missing, image_missing, device_missing, invalid_spec) and has no effect. Runs before admission.
    */
   check(spec: WorkloadSpec, context: CheckContext): Promise<void>;
+  /** What the spec asks for beyond its sandbox. Rejects with `invalid_spec`; has no effect. */
+  grants(spec: WorkloadSpec): Promise<readonly GrantName[]>;
   /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
   overhead(spec: WorkloadSpec): number;
   /** Of a VM: bytes that its cgroup is thought to need (memory.max), guest and overhead. A kill within them is the VMM's. */

@@ -17,7 +17,7 @@ export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'path
   const { dns } = config.network;
   const drivers = [
     execDriver({
-      ...{ runtime: oci.runtime, dns, allow: exec.allow, uids },
+      ...{ runtime: oci.runtime, dns, uids },
       ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime] },
     }),
     ociDriver({ runtime: oci.runtime, dns }),

@@ -5,6 +5,7 @@ import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { Hold } from '../density/ledger.js';
 import { refusalOf, type Shortage } from '../density/refusal.js';
+import { requireNodeGrants } from '../drivers/grants.js';
 import { BerthError, type ErrorCode } from '../errors.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
@@ -67,6 +68,7 @@ export class Admission {
   async check(spec: WorkloadSpec, live = false): Promise<void> {
     const { cgroups, config, kvmUsable, limits, which } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
+    if (!live) requireNodeGrants(await driver.grants(spec), config.drivers);
     const asked = limitsOf(spec, driver.overhead(spec), limits);
     requireControllers(asked, new Set(cgroups.controllers));
     requireFiles(asked, limits.files);

@@ -1,7 +1,7 @@
 // A program of the host's file system: in a sandbox, or as a plain process with fewer privileges.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecGrant, UidRange } from '../../config/drivers.js';
+import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import type { WorkloadSpec } from '../../workload/spec.js';
 import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
@@ -10,7 +10,6 @@ import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
 import { writeNames } from '../names.js';
 import { findProgram, setprivArguments } from './command.js';
-import { grantsNeeded, requireGrants } from './grants.js';
 import { hostRoot, isOutOfSight } from './host-root.js';
 import { claimUid, releaseUid } from './identity.js';
 import { nameMounts, sandboxConfig } from './sandbox.js';
@@ -21,7 +20,6 @@ export interface ExecOptions {
   readonly runtime: string;
   /** What the node says of name servers (network.dns). */
   readonly dns: Config['network']['dns'];
-  readonly allow: readonly ExecGrant[];
   readonly uids: UidRange;
   /** Size of each directory for temporary files of a sandbox. */
   readonly temporaryBytes: number;
@@ -89,10 +87,18 @@ export function execDriver(options: ExecOptions): Driver {
 
   return {
     name: 'exec',
-    async check(spec, { which, live }) {
+    async grants(spec) {
       const exec = sectionOf(spec, 'exec');
       const user = await hostUser(exec);
-      if (live !== true) requireGrants(grantsNeeded(spec, user), options.allow);
+      const needed: GrantName[] = [];
+      if (exec.isolation === 'none') needed.push('exec.isolation-none');
+      if (spec.network.mode === 'host') needed.push('exec.host-network');
+      if (user !== undefined) needed.push(user.uid === 0 ? 'exec.root' : 'exec.user');
+      return needed;
+    },
+    async check(spec, { which }) {
+      const exec = sectionOf(spec, 'exec');
+      await hostUser(exec);
       const program = await findProgram(exec.command[0] ?? '', exec.env.PATH);
       if ((await kindOf(exec.cwd)) !== 'directory') throw invalidField('exec.cwd', `${exec.cwd} is not a directory`);
       if (exec.isolation === 'none') return void requireBinary('setpriv', which, SETPRIV);

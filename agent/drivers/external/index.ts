@@ -5,6 +5,7 @@ import type { Driver } from '../driver.js';
 export function externalDriver(): Driver {
   return {
     name: 'external',
+    grants: async () => ['external.sandbox'],
     async check() {},
     overhead: () => 0,
     // Whoever joins brings privileges of their own.

@@ -24,6 +24,10 @@ type Oci = NonNullable<WorkloadSpec['oci']>;
 export function ociDriver({ runtime, dns }: OciOptions): Driver {
   return {
     name: 'oci',
+    grants: async (spec) => [
+      sectionOf(spec, 'oci').rootfs === undefined ? 'oci.bundle' : 'oci.rootfs',
+      ...(spec.network.mode === 'host' ? (['oci.host-network'] as const) : []),
+    ],
     async check(spec, { which }) {
       const oci = sectionOf(spec, 'oci');
       requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');

@@ -89,6 +89,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
   };
   return {
     name: 'qemu',
+    grants: async (spec) => ['qemu.files', ...(sectionOf(spec, 'qemu').vsock ? (['qemu.vsock'] as const) : [])],
     async check(spec, { which, kvmUsable, live = false }) {
       const qemu = sectionOf(spec, 'qemu');
       if (!live) requireSocketPath(runtime, spec.id);

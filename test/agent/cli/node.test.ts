@@ -14,7 +14,7 @@ import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
 const NODE: Results['node.describe'] = {
-  session: { role: 'operator', tenants: null },
+  session: { role: 'operator', tenants: null, allow: null },
   name: 'host-7',
   version: '0.1.0',
   bootId: 'b0b0',
@@ -76,7 +76,7 @@ test('node status: errors by title, and only what is known', async (t) => {
   const note = { ...error, severity: 'info', title: 'A note' } as const;
   const conditions = [...NODE.conditions, error, note, { ...error, title: 'No \x1b cgroup' }];
   const early: Results['node.describe'] = {
-    ...{ ...NODE, session: { role: 'viewer', tenants: ['acme', 'globex'] }, ready: false, labels: {} },
+    ...{ ...NODE, session: { role: 'viewer', tenants: ['acme', 'globex'], allow: [] }, ready: false, labels: {} },
     host: { kernel: '6.12.9', arch: 'x64', cpus: 1, foreign: {} },
     drivers: [],
     leaked: 1,

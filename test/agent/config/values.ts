@@ -49,6 +49,10 @@ const cron: Row = {
 const swap: Row = { good: ['max', '0', '512Mi'], bad: ['', 'none', 'Max', ...NO_SIZE] };
 const dimension = { workloads: count, cpu: cores, memory: size };
 const stall = duration('0s', '1s', '1001ms', '2s');
+const allow: Row = {
+  good: [[], ['exec.root'], ['exec.isolation-none', 'oci.bundle', 'qemu.files', 'external.sandbox']],
+  bad: [['root'], ['exec'], ['exec.all'], 'exec.root', [1]],
+};
 const steps: Row = {
   good: [[], ['kill'], ['suppress', 'reclaim', 'balloon', 'freeze', 'kill']],
   bad: [['shoot'], 'kill', [1], {}],
@@ -115,6 +119,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'control.access.0.role': { good: ['tenant', 'viewer'], bad: ['operator', 'root', '', 1] },
   'control.access.0.tenants': { good: [['a'], ['a', 'b-c']], bad: [[], ['A'], [''], 'a', [1]] },
+  'control.access.0.allow': allow,
+  'control.scheduler.0.allow': allow,
+  'tenant.NAME.allow': allow,
   'control.scheduler.0.role': { good: ['operator', 'viewer'], bad: ['tenant', 'root', '', 1] },
   'control.heartbeat': duration('100ms', '1h', '99ms', '61m', '0s'),
   'control.scheduler.0.url': {
@@ -292,6 +299,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
     bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
   },
   'drivers.exec.tmp': { good: ['4Ki', '64Mi', '8191Ti'], bad: ['0', '1', '4095', '', ...NO_SIZE] },
+  'drivers.oci.allow': {
+    good: [[], ['bundle', 'rootfs', 'host-network']],
+    bad: [['oci.bundle'], ['root'], 'bundle', [1]],
+  },
+  'drivers.qemu.allow': { good: [[], ['files', 'vsock']], bad: [['image'], 'files', [1]] },
+  'drivers.external.allow': { good: [[], ['sandbox']], bad: [['external'], true, [1]] },
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
   'drivers.oci.runtime': {

@@ -67,6 +67,7 @@ export function fakeService(): FakeService {
       calls.push('reload');
       return { restart: [], unmet: [] };
     },
+    grants: async () => ({ needed: [], tenant: [] }),
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;

@@ -47,7 +47,7 @@ export function fakeSession(t: ExecutionContext, service: AgentService = fakeSer
       },
       close: (code) => closes.push(code),
     },
-    { kind: 'local', uid: 0, role: 'operator', scopes: [] },
+    { kind: 'local', uid: 0, role: 'operator', scopes: [], allow: null },
   );
   t.teardown(() => events.close());
   const ask = (text: string): Promise<string> =>

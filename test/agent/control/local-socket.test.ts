@@ -10,7 +10,8 @@ import { startHarness, temporaryDirectory } from './harness.js';
 const options = (path: string) => ({
   path,
   ...{ maxPayload: 1 << 20, connections: 10, handshakeMs: 5000 },
-  admit: async ({ uid }: PeerCredentials) => ({ kind: 'local', uid, role: 'operator', scopes: [] }) as const,
+  admit: async ({ uid }: PeerCredentials) =>
+    ({ kind: 'local', uid, role: 'operator', scopes: [], allow: null }) as const,
   onConnection: () => undefined,
 });
 

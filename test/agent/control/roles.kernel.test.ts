@@ -1,15 +1,12 @@
 // Every method by every role, over the real socket: users of their own, whom the kernel names to the agent.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Role } from '../../../agent/config/control.js';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { MethodName } from '../../../agent/control/methods.js';
 import type { BerthError } from '../../../agent/errors.js';
+import { connectAs } from './connect-as.js';
 import { specOf } from './fake-service.js';
-import { type Harness, startHarness, temporaryDirectory } from './harness.js';
+import { type Harness, startHarness } from './harness.js';
 import { ALLOWED, QUESTIONS } from './role-table.js';
 
 /** Of no account: the ids are written as numbers in the configuration. */
@@ -19,27 +16,6 @@ const access = [
   { groups: [String(WEB)], role: 'tenant', tenants: ['acme'] },
   { groups: [String(AUDIT)], role: 'viewer', tenants: ['acme'] },
 ];
-
-/** Connects as somebody and passes on what comes: who connects is the child, whoever reads its words. */
-const RELAY = `const net = require('node:net');
-const [to, from] = process.argv.slice(1);
-net.createServer((near) => {
-  const far = net.createConnection(to);
-  for (const [one, other] of [[near, far], [far, near]]) one.on('error', () => other.destroy()), one.pipe(other);
-}).listen(from, () => console.log('ready'));`;
-
-async function connectAs(t: ExecutionContext, { control }: Harness, ids: readonly string[]): Promise<Client> {
-  const directory = temporaryDirectory(t);
-  chmodSync(directory, 0o777);
-  const relay = join(directory, 's');
-  const argv = [...ids, '--', process.execPath, '-e', RELAY, control.socketPath, relay];
-  const child: ChildProcess = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => void child.kill('SIGKILL'));
-  await once(child.stdout ?? child, 'data');
-  const client = await connect(relay);
-  t.teardown(() => client.close());
-  return client;
-}
 
 async function withRoles(t: ExecutionContext): Promise<Harness> {
   const harness = await startHarness(t, { control: { access, group: String(SOCKET) } });
@@ -72,8 +48,12 @@ const PEERS: Readonly<Record<string, { ids: readonly string[]; role: Role; tenan
 for (const [who, { ids, role, tenants }] of Object.entries(PEERS))
   test(`${who} may call what ${role} may, and nothing else`, async (t) => {
     const harness = await withRoles(t);
-    const client = await connectAs(t, harness, ids);
-    t.deepEqual((await client.call('node.describe')).session, { role, tenants });
+    const client = await connectAs(t, harness.control.socketPath, ids);
+    t.deepEqual((await client.call('node.describe')).session, {
+      role,
+      tenants,
+      allow: role === 'operator' ? null : [],
+    });
     const before = harness.service.calls.length;
     const refused: MethodName[] = [];
     for (const [method, params] of Object.entries(QUESTIONS) as [MethodName, never][]) {
@@ -102,12 +82,12 @@ test('the socket is for its group, and for nobody else', async (t) => {
   const { mode, gid, uid } = lstatSync(harness.control.socketPath);
   t.deepEqual([mode & 0o777, uid, gid], [0o660, process.getuid?.(), SOCKET]);
   const stranger = ['--reuid=61014', '--regid=61014', '--clear-groups'];
-  await t.throwsAsync(connectAs(t, harness, stranger), { code: 'cannot_connect' });
+  await t.throwsAsync(connectAs(t, harness.control.socketPath, stranger), { code: 'cannot_connect' });
 });
 
 test('who is no operator keeps no scheduler out by its epoch', async (t) => {
   const harness = await withRoles(t);
-  const viewer = await connectAs(t, harness, PEERS['a user of an entry']?.ids ?? []);
+  const viewer = await connectAs(t, harness.control.socketPath, PEERS['a user of an entry']?.ids ?? []);
   const epoch = Number.MAX_SAFE_INTEGER;
   await t.throwsAsync(viewer.call('session.hello', { scheduler: 'central', epoch }), { code: 'not_permitted' });
   t.is((await viewer.call('session.hello', { scheduler: 'uid-61011', epoch })).session.role, 'viewer');
@@ -120,8 +100,8 @@ test('whoever is not root leaves root a connection', async (t) => {
   chmodSync(harness.directory, 0o755);
   const ids = PEERS['a member of the group of the socket']?.ids ?? [];
   const others = [];
-  for (let at = 0; at < 3; at++) others.push(await connectAs(t, harness, ids));
-  await t.throwsAsync(connectAs(t, harness, ids), { code: 'cannot_connect' });
+  for (let at = 0; at < 3; at++) others.push(await connectAs(t, harness.control.socketPath, ids));
+  await t.throwsAsync(connectAs(t, harness.control.socketPath, ids), { code: 'cannot_connect' });
   t.is((await (await harness.connect()).call('session.ping')).at > 0, true);
   for (const other of others) await other.close();
 });

@@ -68,8 +68,12 @@ test('who is in no entry is operator, and so is root whatever the entries say', 
 
 test('a hello narrows a role, never widens it, and gives nobody the name of another', (t) => {
   const peers: Peer[] = [
-    ...ROLES.map((role): Peer => ({ kind: 'local', uid: 7, role, scopes: role === 'tenant' ? ['a', 'b'] : [] })),
-    ...ROLES.map((role): Peer => ({ kind: 'scheduler', id: 's', role, scopes: role === 'tenant' ? ['a', 'b'] : [] })),
+    ...ROLES.map(
+      (role): Peer => ({ kind: 'local', uid: 7, role, scopes: role === 'tenant' ? ['a', 'b'] : [], allow: null }),
+    ),
+    ...ROLES.map(
+      (role): Peer => ({ kind: 'scheduler', id: 's', role, scopes: role === 'tenant' ? ['a', 'b'] : [], allow: null }),
+    ),
   ];
   for (const peer of peers) {
     const own = peer.kind === 'scheduler' ? 's' : 'uid-7';

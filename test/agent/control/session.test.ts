@@ -42,7 +42,7 @@ function stuckSession(t: ExecutionContext) {
         resolve(code);
       },
     },
-    { kind: 'local', uid: 0, role: 'operator', scopes: [] },
+    { kind: 'local', uid: 0, role: 'operator', scopes: [], allow: null },
   );
   return { session, events, sent, closes, closed: promise };
 }

@@ -2,11 +2,10 @@ import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { EXEC_GRANTS, type ExecGrant, parseUids } from '../../../agent/config/drivers.js';
+import { parseUids } from '../../../agent/config/drivers.js';
 import { claimUid, releaseUid } from '../../../agent/drivers/exec/identity.js';
 import { groupsOf } from '../../../agent/drivers/exec/user.js';
 import { seccompProfile } from '../../../agent/drivers/seccomp.js';
-import { BerthError } from '../../../agent/errors.js';
 import { conformance } from './conformance.js';
 import { contextFor, specOf, temporary, testExec } from './fixture.js';
 
@@ -26,42 +25,6 @@ conformance({
       without: ['crun'],
     },
   ],
-});
-
-const BEYOND: Readonly<Record<ExecGrant, Record<string, unknown>>> = {
-  root: { exec: { command, isolation: 'sandbox', user: 'root' } },
-  user: { exec: { command, isolation: 'sandbox', user: 'nobody' } },
-  'host-network': { exec: { command, isolation: 'sandbox' }, network: { mode: 'host' } },
-  'isolation-none': { exec: { command, isolation: 'none', user: 'nobody' } },
-};
-/** What the last one needs besides. */
-const ALSO: Partial<Record<ExecGrant, readonly ExecGrant[]>> = { 'isolation-none': ['user'] };
-
-for (const grant of EXEC_GRANTS) {
-  test(`${grant}: refused until the operator grants it`, async (t) => {
-    const spec = specOf({ driver: 'exec', ...BEYOND[grant] });
-    const others = EXEC_GRANTS.filter((name) => name !== grant);
-    const context = await contextFor(t);
-    const error = await t.throwsAsync(testExec({ allow: others }).check(spec, context), { instanceOf: BerthError });
-    t.is(error?.code, 'not_permitted');
-    t.deepEqual(error?.data, { missing: [grant] });
-    await testExec({ allow: [grant, ...(ALSO[grant] ?? [])] }).check(spec, context);
-    // It runs already: what it was granted then is not asked for again.
-    await testExec({ allow: [] }).check(spec, { ...context, live: true });
-  });
-}
-
-test('a sandbox with a uid and a network of its own needs no grant', async (t) => {
-  const spec = specOf({ driver: 'exec', exec: { command, isolation: 'sandbox' } });
-  await t.notThrowsAsync(testExec({ allow: [] }).check(spec, await contextFor(t)));
-});
-
-test('root by another name is root', async (t) => {
-  for (const user of ['0', '00', 'root']) {
-    const spec = specOf({ driver: 'exec', exec: { command, isolation: 'sandbox', user } });
-    const checked = testExec({ allow: ['user'] }).check(spec, await contextFor(t));
-    await t.throwsAsync(checked, { message: /exec\.user root/ });
-  }
 });
 
 test('check names what a sandbox does not show', async (t) => {

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { EXEC_GRANTS } from '../../../agent/config/drivers.js';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { type ExecOptions, execDriver } from '../../../agent/drivers/exec/index.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
@@ -21,11 +20,11 @@ export const ROUTED: Sandbox = {
 /** A node that says nothing of name servers. */
 export const NO_DNS = { servers: [], search: [], options: [] };
 
-/** Grants everything; what sandboxes share is `shared`. */
+/** What sandboxes share is `shared`. */
 export function testExec(more: Partial<ExecOptions> = {}): Driver {
   const uids = { first: 2_013_265_920, last: 2_013_266_919 };
   const shared = join(tmpdir(), `berth-exec-${process.pid}`);
-  const given = { runtime: 'crun', dns: NO_DNS, allow: EXEC_GRANTS, temporaryBytes: 2 ** 20, hidden: [] };
+  const given = { runtime: 'crun', dns: NO_DNS, temporaryBytes: 2 ** 20, hidden: [] };
   return execDriver({ ...given, uids, shared, ...more });
 }
 

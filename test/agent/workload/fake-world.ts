@@ -137,6 +137,7 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 export const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
+  grants: async () => [],
   overhead: () => 0,
   confinement: async () => 'closed' as const,
   tap: () => null,

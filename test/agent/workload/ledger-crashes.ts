@@ -28,6 +28,7 @@ function driverOf(name: 'exec' | 'qemu'): Driver {
   return {
     name,
     check: async () => undefined,
+    grants: async () => [],
     overhead: () => (name === 'qemu' ? 160 * MIB : 0),
     confinement: async () => 'closed' as const,
     tap: () => null,

@@ -10,6 +10,7 @@ const MIB = 2 ** 20;
 const qemu: Driver = {
   name: 'qemu',
   check: async () => undefined,
+  grants: async () => [],
   overhead: () => 160 * MIB,
   confinement: async () => 'closed' as const,
   tap: () => null,

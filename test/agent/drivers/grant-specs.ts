@@ -1,0 +1,33 @@
+// For each grant a spec that asks for it, and what that spec asks for besides.
+import type { GrantName } from '../../../agent/config/drivers.js';
+
+const command = ['/bin/true'];
+const sandbox = { command, isolation: 'sandbox' };
+const qemu = { kernel: '/k', initrd: '/i' };
+
+export interface Asking {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly besides?: readonly GrantName[];
+}
+
+export const ASKING: Readonly<Record<GrantName, Asking>> = {
+  'exec.root': { spec: { driver: 'exec', exec: { ...sandbox, user: 'root' } } },
+  'exec.user': { spec: { driver: 'exec', exec: { ...sandbox, user: 'nobody' } } },
+  'exec.host-network': { spec: { driver: 'exec', exec: sandbox, network: { mode: 'host' } } },
+  'exec.isolation-none': {
+    spec: { driver: 'exec', exec: { command, isolation: 'none', user: 'nobody' } },
+    besides: ['exec.user'],
+  },
+  'oci.bundle': { spec: { driver: 'oci', oci: { bundle: '/b' } } },
+  'oci.rootfs': { spec: { driver: 'oci', oci: { rootfs: '/', command } } },
+  'oci.host-network': {
+    spec: { driver: 'oci', oci: { rootfs: '/', command }, network: { mode: 'host' } },
+    besides: ['oci.rootfs'],
+  },
+  'qemu.files': { spec: { driver: 'qemu', qemu } },
+  'qemu.vsock': { spec: { driver: 'qemu', qemu: { ...qemu, vsock: true } }, besides: ['qemu.files'] },
+  'external.sandbox': { spec: { driver: 'external' } },
+};
+
+/** A uid and a network of its own. */
+export const WITHIN = { driver: 'exec', exec: sandbox } as const;
