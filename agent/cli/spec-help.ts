@@ -39,7 +39,7 @@ export const EXAMPLES: Readonly<Record<DriverName, Readonly<Record<string, unkno
     tenant: 'acme',
     driver: 'exec',
     resources: { cpu: { request: 0.5, limit: 2 }, memory: { request: '128Mi', limit: '256Mi' }, pids: 128 },
-    exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80'], user: 'nobody' },
+    exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80'] },
     restart: { policy: 'on-failure', maxRetries: 5 },
     labels: { app: 'web' },
   },

@@ -33,12 +33,13 @@ export const GRANT_NAMES = Object.entries(GRANTS).flatMap(([driver, names]) =>
 /** For sessions and tenants. */
 export const allowList = z.array(z.enum(GRANT_NAMES));
 
-function nodeAllow<D extends keyof Grants>(driver: D) {
+/** `usual`: what every operator has who does not say more; nothing of it puts a program of the host out of a sandbox. */
+function nodeAllow<D extends keyof Grants>(driver: D, usual: readonly (keyof Grants[D] & string)[]) {
   const names = Object.keys(GRANTS[driver]) as (keyof Grants[D] & string)[];
   const asked = Object.entries(GRANTS[driver]).map(([name, what]) => `${name} (${what})`);
   return z
     .array(z.enum(names as [keyof Grants[D] & string, ...(keyof Grants[D] & string)[]]))
-    .default(names)
+    .default([...usual] as typeof names)
     .meta({ description: `what a workload may ask for beyond its sandbox: ${asked.join(', ')}` });
 }
 
@@ -62,7 +63,7 @@ export function parseUids(text: string): UidRange | undefined {
 export const driversSchema = z.strictObject({
   exec: z
     .strictObject({
-      allow: nodeAllow('exec'),
+      allow: nodeAllow('exec', []),
       uids: z
         .string()
         .refine((text) => parseUids(text) !== undefined, 'must be a range FIRST-LAST of uids above 0')
@@ -77,16 +78,16 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   qemu: z
     .strictObject({
-      allow: nodeAllow('qemu'),
+      allow: nodeAllow('qemu', ['files', 'vsock']),
       accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
       overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
     })
     .prefault({}),
   oci: z
     .strictObject({
-      allow: nodeAllow('oci'),
+      allow: nodeAllow('oci', ['bundle', 'rootfs']),
       runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }),
     })
     .prefault({}),
-  external: z.strictObject({ allow: nodeAllow('external') }).prefault({}),
+  external: z.strictObject({ allow: nodeAllow('external', ['sandbox']) }).prefault({}),
 });

@@ -62,9 +62,9 @@ const exec = z
   .strictObject({
     command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
     env,
-    isolation: z.enum(['sandbox', 'none']).default('none').meta({
+    isolation: z.enum(['sandbox', 'none']).default('sandbox').meta({
       description:
-        "sandbox: namespaces of its own, the host's files read-only, seccomp; none: a process of the host in its own network",
+        "sandbox: namespaces of its own, the host's files read-only, seccomp; none: a process of the host in its own network, where the node grants it",
     }),
     user: z
       .string()

@@ -1,5 +1,6 @@
 // A spec as it lies on disk, read by another version than the one that wrote it. It was accepted once: it is not judged by
-// the rules for input of today. What it lacks gets today's defaults; what it says stays, known or not, right or not.
+// the rules for input of today. What it lacks gets the default that it was written under; what it says stays, known or not,
+// right or not.
 import { isDeepStrictEqual } from 'node:util';
 import { DRIVER_NAMES, type WorkloadSpec, workloadSpec } from './spec.js';
 
@@ -8,9 +9,14 @@ type Tree = Readonly<Record<string, unknown>>;
 /** More wrong fields than any spec has places. */
 const MOST_TRIES = 200;
 
-/** `stored` with the defaults of this version in the places that it leaves open. */
+/** Whose default was another before the field was there, or since. A spec is stored whole: who lacks it is older than it. */
+const WHEN_ABSENT: Tree = { exec: { isolation: 'none' } };
+
+/** `stored` with a value in the places that it leaves open: those of this version, but for what meant something else before. */
 export function withDefaults(stored: Tree): Tree {
-  return under(stored, understood(stored) ?? plainest()) as Tree;
+  const meant = Object.entries(WHEN_ABSENT).filter(([section]) => isTree(stored[section]));
+  const older = under(stored, Object.fromEntries(meant)) as Tree;
+  return under(older, understood(older) ?? plainest()) as Tree;
 }
 
 /**

@@ -56,7 +56,7 @@ const server = (id: string, over: object = {}) => ({
   id,
   tenant: 'acme',
   driver: 'exec' as const,
-  exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80', '--bind', '::'], user: 'nobody' },
+  exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80', '--bind', '::'] },
   ...over,
 });
 

@@ -72,7 +72,7 @@ test.after.always(async () => {
 const sleeper = (id: string, over: object = {}) => ({
   id,
   driver: 'exec',
-  exec: { command: ['/bin/sleep', '1000'], user: 'nobody' },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000'], user: 'nobody' },
   ...over,
 });
 
@@ -137,7 +137,10 @@ test.serial(
   async (t) => {
     const short = {
       ...sleeper('short'),
-      exec: { command: ['/bin/sh', '-c', 'read line < "$0"; echo bye; exit 9', join(directory, 'fifo')] },
+      exec: {
+        isolation: 'none',
+        command: ['/bin/sh', '-c', 'read line < "$0"; echo bye; exit 9', join(directory, 'fifo')],
+      },
     };
     spawnSync('mkfifo', [join(directory, 'fifo')]);
     await client?.call('workload.create', { spec: short });

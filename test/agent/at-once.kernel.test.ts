@@ -44,7 +44,7 @@ test.after.always(async () => {
 
 const spec = (id: string) => ({
   ...{ id, tenant: 'storm', driver: 'exec', network: { mode: 'none' } },
-  exec: { command: ['/bin/sleep', '1000'], user: 'nobody' },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000'], user: 'nobody' },
 });
 
 /** Parameters that are right in themselves; `at` chooses the object. */

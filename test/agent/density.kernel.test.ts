@@ -45,7 +45,7 @@ function berth(line: string, input?: unknown) {
 const json = (line: string, input?: unknown) => JSON.parse(berth(`${line} --json`, input).out);
 const spec = (id: string, over: object = {}) => ({
   ...{ id, tenant: 'acme', driver: 'exec', network: { mode: 'host' } },
-  exec: { command: ['/bin/sleep', '600'] },
+  exec: { isolation: 'none', command: ['/bin/sleep', '600'] },
   ...over,
 });
 const row = (scope: string, dimension: string) =>

@@ -43,7 +43,7 @@ test.after.always(async () => {
 
 const spec = (id: string, script: string, restart: object = {}) => ({
   ...{ id, driver: 'exec' as const, network: { mode: 'none' as const }, restart },
-  exec: { command: ['/bin/sh', '-c', script] },
+  exec: { isolation: 'none' as const, command: ['/bin/sh', '-c', script] },
 });
 
 async function until(id: string, is: (view: WorkloadView) => boolean): Promise<WorkloadView> {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GRANTS } from '../../agent/config/drivers.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { openTree } from '../../cgroups/tree.js';
 
@@ -38,6 +39,9 @@ export class OwnAgent {
       BERTH_PATHS_STATE: join(directory, 'state'),
       BERTH_PATHS_RUNTIME: join(directory, 'run'),
       BERTH_PATHS_CGROUP_ROOT: cgroup,
+      // Most tests are about something else than the sandbox, and do not pay for one.
+      BERTH_DRIVERS_EXEC_ALLOW: JSON.stringify(Object.keys(GRANTS.exec)),
+      BERTH_DRIVERS_OCI_ALLOW: JSON.stringify(Object.keys(GRANTS.oci)),
       ...env,
     };
   }

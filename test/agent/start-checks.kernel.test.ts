@@ -180,7 +180,12 @@ function judge(t: ExecutionContext, check: StartCheck, kind: 'first' | 'returnin
 }
 
 const sleeper = (id: string) =>
-  ({ id, driver: 'exec', exec: { command: ['/bin/sleep', '3600'] }, network: { mode: 'none' } }) as const;
+  ({
+    id,
+    driver: 'exec',
+    exec: { isolation: 'none', command: ['/bin/sleep', '3600'] },
+    network: { mode: 'none' },
+  }) as const;
 
 async function untilRunning(client: Client, id: string): Promise<WorkloadView> {
   for (;;) {

@@ -32,7 +32,7 @@ interface View {
 
 const spec = (id: string) => ({
   ...{ id, driver: 'exec', network: { mode: 'none' } },
-  exec: { command: ['/bin/sleep', '1000'] },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000'] },
 });
 const create = (id: string) => agent.berth(['workload', 'create', '-f', '-'], spec(id));
 const show = (id: string): View => JSON.parse(agent.berth(['workload', 'show', id, '--json']).stdout).workload;

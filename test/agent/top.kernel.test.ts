@@ -49,7 +49,13 @@ test.before(async () => {
   agent = agentOn(host);
   await agent.start();
   const command = ['/bin/sh', '-c', 'while :; do :; done'];
-  const spec = { id: 'busy', tenant: 'acme', driver: 'exec', network: { mode: 'none' }, exec: { command } };
+  const spec = {
+    id: 'busy',
+    tenant: 'acme',
+    driver: 'exec',
+    network: { mode: 'none' },
+    exec: { isolation: 'none', command },
+  };
   const { exit, err } = berth('workload create -f -', { ...spec, resources: { cpu: { request: 0.2 } } });
   if (exit !== 0) throw new Error(err);
 });

@@ -5,7 +5,7 @@ const exec = (id: string, tenant: string, command: readonly string[], memory: st
   tenant,
   driver: 'exec',
   resources: { cpu: { request: 0.1, limit: 0.5, weight: 100 }, memory: { limit: memory }, pids: 32 },
-  exec: { command, user: 'nobody' },
+  exec: { command },
 });
 
 /** Twelve small web servers of two tenants. */

@@ -4,10 +4,10 @@ import test from 'ava';
 import type { ErrorCode } from '../../agent/errors.js';
 import type { CapacityRow } from '../../agent/service.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
-import { berthCommand, errorOf, explain, MINUTES, openScenario, type Scenario, sh } from './scenario.js';
+import { ALLOW_PLAIN, berthCommand, errorOf, explain, MINUTES, openScenario, type Scenario, sh } from './scenario.js';
 
 const LIMITS = '/etc/berth/berth.d/60-limits.toml';
-const BASE = `[metrics]
+const BASE = `${ALLOW_PLAIN}[metrics]
 interval = "1s"
 
 [network]
@@ -29,7 +29,7 @@ type Spec = { readonly id: string } & Record<string, unknown>;
 
 const sleeper = (id: string, over: Record<string, unknown> = {}): Spec => ({
   ...{ id, tenant: 'acme', driver: 'exec', network: { mode: 'host' } },
-  exec: { command: ['/bin/sleep', '1000000'] },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000000'] },
   ...over,
 });
 const routed = (id: string): Spec => sleeper(id, { network: { mode: 'routed' } });

@@ -6,6 +6,7 @@ import { create, leftovers, reach, removeAll } from './berth.js';
 import { cpuUsage, filesOf, ioStat, limitsHeld, MOUNT, ratesOf } from './figures.js';
 import { bursts, direct, fileOf, fork, grow, hold, holdCache, spin } from './hogs.js';
 import {
+  ALLOW_PLAIN,
   berthCommand,
   counters,
   errorOf,
@@ -24,7 +25,7 @@ let s: Scenario;
 
 test.before(async (t) => {
   t.timeout(10 * MINUTES);
-  const toml = `[network]
+  const toml = `${ALLOW_PLAIN}[network]
 slots = 0
 
 [metrics]
@@ -55,7 +56,7 @@ const exec = (id: string, command: readonly string[], resources: Record<string, 
   driver: 'exec',
   network: { mode: 'host' },
   resources,
-  exec: { command },
+  exec: { isolation: 'none', command },
   ...more,
 });
 

@@ -7,12 +7,12 @@ import { type PanelQuery, panelQueries } from '../../dashboards/queries.js';
 import { PREPARE } from '../demo/workloads.js';
 import { create, reach } from './berth.js';
 import { query, queryOne, startPrometheus } from './prometheus.js';
-import { errorOf, explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
+import { ALLOW_PLAIN, errorOf, explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
 
 const PAGE = 'http://127.0.0.1:9464';
 const DASHBOARDS = fileURLToPath(new URL('../../../dashboards/', import.meta.url));
 /** Something for every panel: quotas that nobody meets, a pool of licences, and what is expected to be used. */
-const CONFIG = `[metrics]
+const CONFIG = `${ALLOW_PLAIN}[metrics]
 interval = "1s"
 [cgroups]
 ksm = "on"
@@ -41,7 +41,7 @@ const exec = (id: string, command: readonly string[], resources: Record<string, 
   tenant: 'acme',
   driver: 'exec',
   resources,
-  exec: { command },
+  exec: { isolation: 'none', command },
   ...more,
 });
 const holdsMemory = 'b = b"x" * (24 << 20); import time; time.sleep(1e6)';

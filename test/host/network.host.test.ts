@@ -22,8 +22,7 @@ stop_grace = "2s"
 `;
 const exec = (id: string, tenant: string, network: Record<string, unknown> = {}) => ({
   ...{ id, tenant, driver: 'exec', resources: { memory: { limit: '32Mi' } }, network },
-  // Root of the host could change its namespace, which nobody would get after it.
-  exec: { command: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/srv/berth-demo/www'], user: 'nobody' },
+  exec: { command: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/srv/berth-demo/www'] },
 });
 const shop = exec('shop', 'acme', {
   ports: [{ host: 8080, guest: 80 }],

@@ -5,7 +5,7 @@ import type { BerthEvent } from '../../agent/service.js';
 import { create, reach } from './berth.js';
 import { filesOf, limitsHeld, MOUNT, stallOf } from './figures.js';
 import { fileOf, hold, leave, readCached, swap, thrash } from './hogs.js';
-import { explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
+import { ALLOW_PLAIN, explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
 
 const MIB = 1 << 20;
 const PRESSURE = '/etc/berth/berth.d/60-pressure.toml';
@@ -36,7 +36,7 @@ test.before(async (t) => {
   t.timeout(10 * MINUTES);
   // A host without memory under emulation may stand still for a minute; what the ladder does is tested, not the watchdog.
   const unit = 'WatchdogSec=15min\n';
-  s = await openScenario('berth-pressure', '[network]\nslots = 0\n\n[metrics]\ninterval = "1s"\n', unit);
+  s = await openScenario('berth-pressure', `${ALLOW_PLAIN}[network]\nslots = 0\n\n[metrics]\ninterval = "1s"\n`, unit);
   await s.host.write('/usr/local/bin/hook', HOOK);
   await sh(s.host, 'chmod 755 /usr/local/bin/hook');
   await become('enforce');
@@ -58,7 +58,7 @@ test.after.always(async (t) => {
 const exec = (id: string, name: string, command: readonly string[], memory: Record<string, unknown>) => ({
   ...{ id, tenant: 'acme', driver: 'exec', class: name, network: { mode: 'host' } },
   resources: { memory },
-  exec: { command },
+  exec: { isolation: 'none', command },
 });
 
 async function start(...specs: readonly Record<string, unknown>[]): Promise<void> {

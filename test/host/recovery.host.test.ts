@@ -8,7 +8,7 @@ import test from 'ava';
 import type { WorkloadView } from '../../agent/workload/record.js';
 import { PREPARE } from '../demo/workloads.js';
 import { calm, create, packageFile, reach } from './berth.js';
-import { explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
+import { ALLOW_PLAIN, explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';
 
 const run = promisify(execFile);
 const shell = (script: string) => ['/bin/sh', '-c', script];
@@ -17,7 +17,7 @@ const exec = (id: string, command: readonly string[], more: Record<string, unkno
   tenant: 'acme',
   driver: 'exec',
   resources: { memory: { limit: '32Mi' } },
-  exec: { command },
+  exec: { isolation: 'none', command },
   ...more,
 });
 /** Ends with a code of its own when the test says so. */
@@ -44,7 +44,7 @@ let s: Scenario;
 
 test.before(async (t) => {
   t.timeout(10 * MINUTES);
-  s = await openScenario('berth-recovery', '[lifecycle]\nstop_grace = "3s"\n');
+  s = await openScenario('berth-recovery', `${ALLOW_PLAIN}[lifecycle]\nstop_grace = "3s"\n`);
   await s.host.ssh(PREPARE);
   for (const spec of [worker, box, room, idle]) await create(s.node, spec);
   for (const { id } of [worker, box, room, idle]) await reach(s.node, id, ['running']);

@@ -23,7 +23,7 @@ const web = {
   tenant: 'acme',
   driver: 'exec',
   resources: { cpu: { request: 0.1, limit: 0.5, weight: 50 }, memory: { limit: '32Mi', swap: 0 }, pids: 32 },
-  exec: { command: httpd('/srv/berth-demo/www'), user: 'nobody' },
+  exec: { command: httpd('/srv/berth-demo/www') },
 };
 const box = {
   id: 'box',

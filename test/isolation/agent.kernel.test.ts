@@ -17,6 +17,7 @@ test.before(async () => {
   host = await openHost();
   const { directory, prefix, start } = host;
   const env = { BERTH_WEB_LISTEN: `127.0.0.1:${PORT}` };
+  // As a node grants that says nothing of it.
   const args = ['--drivers.exec.allow', '[]'];
   agent = new OwnAgent({ directory, prefix, start, args, cgroup: `berth-test-sandbox-${process.pid}`, env });
   await agent.start();
@@ -31,7 +32,7 @@ test.after.always(async () => {
 
 const spec = (id: string, exec: object = {}) => ({
   ...{ id, driver: 'exec' as const, network: { mode: 'none' as const } },
-  exec: { isolation: 'sandbox' as const, command: ['/bin/sleep', '1000'], ...exec },
+  exec: { command: ['/bin/sleep', '1000'], ...exec },
 });
 
 async function until(id: string, is: (view: WorkloadView) => boolean): Promise<WorkloadView> {

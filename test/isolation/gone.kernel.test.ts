@@ -53,7 +53,8 @@ async function run(
   exec: object = {},
 ): Promise<{ readonly line: string; readonly netns: string }> {
   await ready();
-  const spec = { id, tenant: id, driver: 'exec' as const, exec: { command: ['/usr/bin/perl', '-e', script], ...exec } };
+  const plain = { isolation: 'none' as const, command: ['/usr/bin/perl', '-e', script] };
+  const spec = { id, tenant: id, driver: 'exec' as const, exec: { ...plain, ...exec } };
   await client.call('workload.create', { spec });
   for (;;) {
     const { text } = await client.call('workload.logs', { id });

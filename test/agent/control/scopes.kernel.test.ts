@@ -21,13 +21,13 @@ let nextId = 1;
 
 const specOf = (id: string, tenant: string, more: object = {}) => ({
   ...{ id, tenant, driver: 'exec', network: { mode: 'none' } },
-  exec: { command: ['/bin/sleep', '1000'], user: 'nobody' },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000'], user: 'nobody' },
   ...more,
 });
 
 const theirs = (id: string, more: object = {}) => ({
   ...specOf(id, 'kestrel', { labels: { heron: 'egret' }, ...more }),
-  exec: { command: ['/bin/sleep', '1000'], user: 'nobody', env: { BUZZARD: 'buzzard' } },
+  exec: { isolation: 'none', command: ['/bin/sleep', '1000'], user: 'nobody', env: { BUZZARD: 'buzzard' } },
 });
 const publishing = { network: { mode: 'routed', ports: [{ host: PORT, guest: 80, protocol: 'tcp' }] } };
 

@@ -5,7 +5,7 @@ import { specOf, testExec } from './fixture.js';
 import { eventually, startHost } from './host.js';
 
 const names = makeNames(7);
-const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: section });
+const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: { isolation: 'none', ...section } });
 const driver = testExec();
 
 test.serial('runs in its network and cgroup as nobody, with nothing but what the spec says', async (t) => {

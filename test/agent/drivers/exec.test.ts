@@ -6,7 +6,7 @@ import { findUser } from '../../../agent/drivers/exec/user.js';
 import { conformance } from './conformance.js';
 import { contextFor, HOST, specOf, temporary, testExec } from './fixture.js';
 
-const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: section });
+const exec = (section: Record<string, unknown>) => specOf({ driver: 'exec', exec: { isolation: 'none', ...section } });
 
 conformance({
   driver: () => testExec(),

@@ -26,7 +26,7 @@ test('rates are text or tables, and what is kept is read again as it is', (t) =>
   t.deepEqual(parseSpec(spec), spec);
 });
 
-const EXEC = { driver: 'exec', exec: { command: ['/bin/true'] }, oci: undefined };
+const EXEC = { driver: 'exec', exec: { isolation: 'none', command: ['/bin/true'] }, oci: undefined };
 const EXTERNAL = { driver: 'external', oci: undefined };
 const TAP = { ...EXTERNAL, external: { tap: true } };
 

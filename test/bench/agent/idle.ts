@@ -65,7 +65,7 @@ async function fill(agent: OwnAgent, count: number): Promise<void> {
           id: `idle-${at}`,
           driver: 'exec',
           network: { mode: 'host' },
-          exec: { command: ['/bin/sleep', '1000000'] },
+          exec: { isolation: 'none', command: ['/bin/sleep', '1000000'] },
         },
       });
     for (;;) {
