@@ -9,7 +9,7 @@ export function usableDrivers(
   { kvm }: Pick<HostFacts, 'kvm'>,
 ): NodeDescription['drivers'] {
   const program = {
-    exec: undefined,
+    exec: config.drivers.exec.allow.includes('isolation-none') ? undefined : config.drivers.oci.runtime,
     external: undefined,
     oci: config.drivers.oci.runtime,
     qemu: 'qemu-system-x86_64',

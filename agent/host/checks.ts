@@ -180,7 +180,7 @@ export const CHECKS: readonly Check[] = [
     code: 'crun_missing',
     severity: 'info',
     title: 'No OCI runtime',
-    why: 'The oci driver needs crun or runc.',
+    why: 'Containers (driver oci) and the sandbox of driver exec are made by crun.',
     fix: 'Run `apt-get install crun`.',
     when: ({ binaries }) => problem(binaries.crun === undefined && binaries.runc === undefined),
   },

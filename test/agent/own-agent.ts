@@ -8,6 +8,8 @@ import { GRANTS } from '../../agent/config/drivers.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { openTree } from '../../cgroups/tree.js';
 
+/** With the umask of its unit. */
+const AS_UNIT = ['/bin/sh', '-c', 'umask 077; exec "$@"', 'sh'];
 const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 
 interface Settings {
@@ -51,7 +53,7 @@ export class OwnAgent {
     if (this.#settings.start === undefined) this.#turn ??= await takeTurn();
     const { args = [], start = ([program = '', ...rest], options) => spawn(program, rest, options) } = this.#settings;
     const options: SpawnOptions = { env: this.env, stdio: ['ignore', 'pipe', 'inherit'] };
-    const child = start([process.execPath, MAIN, 'agent', ...args], options);
+    const child = start([...AS_UNIT, process.execPath, MAIN, 'agent', ...args], options);
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
       let log = '';
