@@ -12,7 +12,8 @@ import { labTarget } from './target.js';
 export const TREE = '/sys/fs/cgroup/berth.slice/berth-workloads.service';
 export const MINUTES = 60_000;
 /** For a host whose workloads are plain processes: what is tested there is not the sandbox, which takes a second of the lab. */
-export const ALLOW_PLAIN = '[drivers]\nexec.allow = ["root", "user", "host-network", "isolation-none"]\noci.allow = ["bundle", "rootfs", "host-network"]\n\n';
+export const ALLOW_PLAIN =
+  '[drivers]\nexec.allow = ["root", "user", "host-network", "isolation-none"]\noci.allow = ["bundle", "rootfs", "host-network"]\n\n';
 
 export interface Scenario extends BerthOnTarget {
   readonly host: Host;
