@@ -29,7 +29,6 @@ for (const grant of GRANT_NAMES)
     const { spec, besides = [] } = ASKING[grant];
     const needed = await grantsOf(specOf(spec));
     t.deepEqual([...needed].sort(), [grant, ...besides].sort());
-    t.notThrows(() => requireNodeGrants(needed, configSchema.parse({}).drivers));
     t.notThrows(() => requireNodeGrants(needed, granting([grant, ...besides])));
     const error = t.throws(() => requireNodeGrants(needed, granting(GRANT_NAMES.filter((name) => name !== grant))), {
       instanceOf: BerthError,
@@ -38,6 +37,19 @@ for (const grant of GRANT_NAMES)
     t.like(error, { code: 'not_permitted', data: { missing: [name] } });
     t.true(error?.hint?.includes(`"${name}" to drivers.${driver}.allow`), error?.hint);
   });
+
+test('a node that says nothing grants images and guests of the host, and nothing that is a process or a network of it', (t) => {
+  const { drivers: usual } = configSchema.parse({});
+  const granted = GRANT_NAMES.filter((name) => {
+    try {
+      requireNodeGrants([name], usual);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  t.deepEqual(granted, ['oci.bundle', 'oci.rootfs', 'qemu.files', 'qemu.vsock', 'external.sandbox']);
+});
 
 test('a sandbox with a uid and a network of its own needs no grant', async (t) => {
   t.deepEqual(await grantsOf(specOf(WITHIN)), []);
@@ -51,7 +63,7 @@ test('root by another name is root', async (t) => {
 test('a workload is refused what the node does not grant, and one that runs is not asked again', async (t) => {
   const driver = { ...fakeDriver, grants: async () => ['exec.root'] as const };
   const world = { drivers: new Map([['exec', driver] as const]) };
-  const open = newLife({ world });
+  const open = newLife({ world, config: { drivers: { exec: { allow: ['root'] } } } });
   await open.manager.recover();
   await open.manager.create(lifeSpec());
   await open.until(state('running'));
