@@ -25,8 +25,8 @@ export interface Problems {
 }
 
 /**
- * The first wrong fields, each once, with what it is where that helps. `whole` names the input itself. Values of an
- * environment are not repeated: they may be secrets.
+ * The first wrong fields, each once, with what it is where that helps. `whole` names the input itself. Values that may
+ * be secrets are not repeated.
  */
 export function wrongFields(error: z.ZodError, input: unknown, whole: string): Problems {
   const found = new Map<string, WrongField>();
@@ -42,7 +42,7 @@ export function wrongFields(error: z.ZodError, input: unknown, whole: string): P
       const field = fieldOf(parts) || whole;
       const value = valueAt(input, parts);
       const isOfValue = issue.code !== 'unrecognized_keys' && issue.code !== 'invalid_key';
-      const got = isOfValue && !parts.includes('env') ? shown(value) : '';
+      const got = isOfValue ? shown(value, parts) : '';
       const problem = cut(`${problemOf(issue, value)}${got}`, MOST_PROBLEM);
       if (!found.has(field)) found.set(field, { field, problem });
     }
@@ -129,9 +129,15 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null | undefined)?.[part], input);
 }
 
-/** ` (it is VALUE)`, empty where that does not help. */
-export function shown(value: unknown): string {
+/** A part of a path below which values are secrets, or where somebody puts one by mistake: a token instead of its file. */
+const HOLDS_SECRETS = /^(?:env|url|\w+_file)$/;
+/** A URL with a password or a token in it, wherever it was written. */
+const URL_WITH_SECRET = /:\/\/.*[@?]/;
+
+/** ` (it is VALUE)`, empty where that does not help, and where the value may be a secret. */
+export function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined || typeof value === 'object') return '';
+  if (path.some((part) => HOLDS_SECRETS.test(String(part))) || URL_WITH_SECRET.test(String(value))) return '';
   const text = JSON.stringify(value);
   return text.length > SHOWN ? '' : ` (it is ${text})`;
 }

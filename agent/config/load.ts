@@ -110,7 +110,7 @@ function problemsOf(issue: z.core.$ZodIssue, layer: Layer): Problem[] {
     {
       origin: layer.origin(path),
       key: dotted(path),
-      problem: `${problemOf(issue, value, WORDS)}${path.at(-1) === 'url' ? '' : shown(value)}`,
+      problem: `${problemOf(issue, value, WORDS)}${shown(value, path)}`,
     },
   ];
 }

@@ -6,6 +6,7 @@ import type { TopDocument } from '../metrics/top.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { BerthEvent, NodeDescription, Outlook } from '../service.js';
 import type { WorkloadView } from '../workload/record.js';
+import type { WorkloadSpec } from '../workload/spec.js';
 import { forSession, type Grant, permits } from './authorise.js';
 
 /** What a session may do, told to itself. */
@@ -34,6 +35,8 @@ export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
 
 /** Reasons name objects of the host and of anybody on it, and who has scopes cannot do what they ask for. */
 const UNTOLD = { why: 'Told to sessions without scopes.', fix: 'Ask whoever runs this node: `berth doctor`.' } as const;
+
+const HIDDEN_VALUE = '(hidden)';
 
 /** As `nodeFor` has it, in `condition.raised`. */
 export function eventFor(grant: Grant, event: BerthEvent): BerthEvent {
@@ -80,8 +83,9 @@ export function placementFor(grant: Grant, all: PlacementDescription): Placement
   };
 }
 
-/** Who makes room for whom is not told across tenants that the session does not cover. */
-export function viewFor(grant: Grant, view: WorkloadView): WorkloadView {
+/** Who makes room for whom is not told across tenants that the session does not cover; a viewer reads no environment. */
+export function viewFor(grant: Grant, all: WorkloadView): WorkloadView {
+  const view = grant.role === 'viewer' ? { ...all, spec: withoutValues(all.spec) } : all;
   if (grant.tenants === null) return view;
   const { end, evicted, preemption, waiting } = view;
   const victims = preemption?.victims.filter(({ tenant }) => permits(grant, tenant)) ?? [];
@@ -96,5 +100,17 @@ export function viewFor(grant: Grant, view: WorkloadView): WorkloadView {
     ...(waiting?.reason === 'preemption'
       ? { waiting: { ...waiting, for: waiting.for.filter(({ tenant }) => permits(grant, tenant)) } }
       : {}),
+  };
+}
+
+/** Environments hold passwords. Who may change a workload needs all of its spec to do so; who only looks sees the names. */
+function withoutValues(spec: WorkloadSpec): WorkloadSpec {
+  const names = (env: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.keys(env).map((name) => [name, HIDDEN_VALUE]));
+  const { exec, oci } = spec;
+  return {
+    ...spec,
+    ...(exec === undefined ? {} : { exec: { ...exec, env: names(exec.env) } }),
+    ...(oci === undefined ? {} : { oci: { ...oci, env: names(oci.env) } }),
   };
 }

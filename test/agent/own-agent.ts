@@ -31,6 +31,7 @@ export class OwnAgent {
   readonly #settings: Settings;
   #process: ChildProcess | undefined;
   #turn: ChildProcess | undefined;
+  #log = '';
 
   constructor(settings: Settings) {
     const { directory, cgroup, env } = settings;
@@ -56,13 +57,19 @@ export class OwnAgent {
     const child = start([...AS_UNIT, process.execPath, MAIN, 'agent', ...args], options);
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
-      let log = '';
+      let ready = '';
       child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-        log += chunk;
-        if (log.includes('berth is ready')) resolve();
+        this.#log += chunk;
+        ready += chunk;
+        if (ready.includes('berth is ready')) resolve();
       });
-      child.stdout?.once('end', () => reject(new Error(`the agent ended:\n${log}`)));
+      child.stdout?.once('end', () => reject(new Error(`the agent ended:\n${ready}`)));
     });
+  }
+
+  /** All that agents of it have logged. */
+  get log(): string {
+    return this.#log;
   }
 
   /** Of the agent while it runs. */

@@ -345,3 +345,18 @@ test('documents name every key', (t) => {
     t.true(JSON.stringify(configJsonSchema()).includes(`"${key}"`), name);
   }
 });
+
+test('a value that may be a secret is not repeated, wherever it was written', async (t) => {
+  const secret = 'hunter2';
+  for (const [name, value] of [
+    ['control.scheduler', `[{"url": "wss://a", "token_file": "${secret}"}]`],
+    ['control.scheduler', `[{"url": "https://${secret}@a"}]`],
+    ['control.scheduler', `wss://user:${secret}@a`],
+    ['control.socket', `wss://user:${secret}@a`],
+    ['web.config_file', secret],
+  ] as const) {
+    const loaded = loadConfig({ env: {}, flags: [{ name, value }], defaults: { file: '/none', dropIns: '/none' } });
+    const error = await t.throwsAsync(loaded, { code: 'config_invalid' }, name);
+    t.notRegex(JSON.stringify({ ...error, message: error?.message }), new RegExp(secret), name);
+  }
+});
