@@ -12,28 +12,52 @@ type IoLimits = NonNullable<Limits['io']>;
 /** MAJOR:MINOR of the disk behind a device of a spec; undefined: this host has none of that name. */
 export type DiskOf = (path: string) => string | undefined;
 
-/** Pure but for `device`. A disk that is not there has nothing to be limited; see requireDevices. */
+/**
+ * Pure but for `device`. A disk that is not there has nothing to be limited; see requireDevices. Names of devices may come to mean
+ * one disk at any time, and the kernel keeps one line for each: then the lowest of each limit holds.
+ */
 export function ioLimits(devices: Readonly<Resources['io']>, weight: number | undefined, device: DiskOf): IoLimits {
-  const each = (devices ?? []).flatMap(({ device: path, latency, ...rest }) => {
+  const disks = new Map<string, DeviceLimits>();
+  for (const { device: path, latency, ...rest } of devices ?? []) {
     const numbers = device(path);
-    if (numbers === undefined) return [];
+    if (numbers === undefined) continue;
     const latencyUsec = latency === undefined ? {} : { latencyUsec: latency };
-    return [{ device: numbers, ...defined(rest), ...latencyUsec }];
-  });
+    disks.set(numbers, lowest(disks.get(numbers), { device: numbers, ...defined(rest), ...latencyUsec }));
+  }
   return {
     ...(weight === undefined ? {} : { weight }),
-    ...(each.length === 0 ? {} : { devices: each }),
+    ...(disks.size === 0 ? {} : { devices: [...disks.values()] }),
   };
 }
 
-/** Throws `device_missing` for a limit of a spec that could not be kept. Before admission, and at every start. */
+function lowest(before: DeviceLimits | undefined, after: DeviceLimits): DeviceLimits {
+  const limits: Record<string, string | number> = { ...before };
+  for (const [name, value] of Object.entries(after)) {
+    const had = limits[name];
+    limits[name] = typeof had === 'number' ? Math.min(had, value) : value;
+  }
+  return limits as unknown as DeviceLimits;
+}
+
+/** Throws `device_missing` or `invalid_spec` for limits that could not be kept. Before admission, and at every start. */
 export function requireDevices({ resources }: Pick<WorkloadSpec, 'resources'>, device: DiskOf): void {
-  for (const { device: path } of resources.io ?? [])
-    if (device(path) === undefined)
+  const disks = new Map<string, string>();
+  for (const { device: path } of resources.io ?? []) {
+    const numbers = device(path);
+    if (numbers === undefined)
       throw new BerthError('device_missing', `io limits cannot be set on ${path}: this host has no such block device`, {
         hint: 'Name a disk as `lsblk` shows it, such as "/dev/vda", or its MAJOR:MINOR.',
         data: { device: path },
       });
+    const other = disks.get(numbers);
+    if (other !== undefined) {
+      const problem = `must name each disk once: ${other} and ${path} are on disk ${numbers}, which has one limit`;
+      throw new BerthError('invalid_spec', `the workload is not valid: resources.io: ${problem}`, {
+        data: { fields: [{ field: 'resources.io', problem }] },
+      });
+    }
+    disks.set(numbers, path);
+  }
 }
 
 /**

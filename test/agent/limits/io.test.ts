@@ -36,6 +36,22 @@ test('device numbers are unpacked as makedev(3) packs them', (t) => {
   t.is(deviceNumbers(0x12310345), '259:74565');
 });
 
+test('two names of one disk are refused; where they come to mean one later, the lowest of each limit holds', (t) => {
+  const io = [
+    { device: '/dev/vda1', readBps: '2Mi', writeIops: 7, latency: '5ms' },
+    { device: '/dev/vda2', readBps: '1Mi', weight: 9 },
+  ];
+  const spec = specOf({ resources: { io } });
+  t.notThrows(() => requireDevices(spec, (path) => path));
+  t.throws(() => requireDevices(spec, () => '254:0'), {
+    code: 'invalid_spec',
+    message: /vda1 and \/dev\/vda2 .*254:0/,
+  });
+  t.deepEqual(ioLimits(spec.resources.io, undefined, () => '254:0').devices, [
+    { device: '254:0', readBps: 1 << 20, writeIops: 7, weight: 9, latencyUsec: 5000 },
+  ]);
+});
+
 test('a disk that is missing is refused before admission, and limits nothing afterwards', (t) => {
   const spec = specOf({
     resources: {
