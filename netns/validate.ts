@@ -10,6 +10,9 @@ const LINK = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 const MAC = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 /** IFALIASZ - 1. */
 const ALIAS_BYTES = 255;
+const MOST_MTU = 65_535;
+/** MAX_MTU without the Ethernet header (drivers/net/tun.c). */
+const MOST_TAP_MTU = 65_521;
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertSandbox(network: SandboxNetwork): void {
@@ -17,7 +20,8 @@ export function assertSandbox(network: SandboxNetwork): void {
   demand(isIpv4(network.address), 'address', network.address, 'an IPv4 address');
   demand(MAC.test(network.mac), 'mac', network.mac, 'a unicast MAC address, aa:bb:cc:dd:ee:ff');
   const { mtu, tap } = network;
-  demand(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535, 'mtu', String(mtu), '68 to 65535');
+  const most = tap === null ? MOST_MTU : MOST_TAP_MTU;
+  demand(Number.isInteger(mtu) && mtu >= 68 && mtu <= most, 'mtu', String(mtu), `68 to ${most}`);
   if (tap === null) return;
   demand(LINK.test(tap.name) && tap.name !== 'eth0' && tap.name !== 'lo', 'tap.name', tap.name, LINK_RULE);
   const uid = tap.uid;

@@ -4,6 +4,7 @@ import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/
 import { leasable } from '../../netns/addresses/ranges.js';
 import { BerthError } from '../errors.js';
 import { networkAround, parseNetwork } from '../network/cidr.js';
+import { mtu } from '../values/amounts.js';
 import { BRIDGE_PATTERN, dnsSchema } from '../workload/network-spec.js';
 
 const network = (family: 4 | 6, example: string) =>
@@ -70,7 +71,7 @@ export const networkSchema = z.strictObject({
     .refine((text) => parseVsockRange(text) !== undefined, VSOCK_PROBLEM)
     .default('65536-131071')
     .meta({ description: 'vsock ids (CIDs) for guests; VMMs that others start are to use none of them' }),
-  mtu: z.number().int().min(576).max(65_535).default(1500).meta({ description: 'of links, where a spec names none' }),
+  mtu: mtu.default(1500).meta({ description: 'of links, where a spec names none' }),
   link_prefix: z
     .string()
     .regex(/^[a-z][a-z0-9]{0,3}$/)

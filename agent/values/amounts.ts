@@ -83,3 +83,9 @@ export function cores(least: number, most: number) {
     return z.NEVER;
   });
 }
+
+/** 65535 without the Ethernet header: the greatest of a tap (MAX_MTU in drivers/net/tun.c). */
+const MOST_MTU = 65_521;
+
+/** MTU of a link, from what every IPv4 host takes (RFC 791) to what every kind of link carries. */
+export const mtu = z.number().int().min(576).max(MOST_MTU);

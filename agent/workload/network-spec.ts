@@ -4,6 +4,7 @@ import { contains } from '../../netns/addresses/cidr.js';
 import { MOST_CONNECTIONS, MOST_NETWORKS, MOST_PACKETS } from '../../netns/firewall/check.js';
 import { MAX_BURST_SECONDS } from '../../netns/shaping/rate.js';
 import { METADATA, parseAddress, parseNetwork } from '../network/cidr.js';
+import { mtu } from '../values/amounts.js';
 import { parseRate, parseSize } from './units.js';
 
 /** As netns/shaping takes them: below, a token bucket cannot carry one frame in a tick; above, its counters wrap. */
@@ -116,7 +117,7 @@ const network = z.strictObject({
     .regex(BRIDGE_PATTERN, 'must be the name of a bridge')
     .optional()
     .meta({ description: 'with mode bridge: one of network.bridge of the configuration' }),
-  mtu: z.number().int().min(576).max(65_535).optional().meta({ description: 'instead of network.mtu of the node' }),
+  mtu: mtu.optional().meta({ description: 'instead of network.mtu of the node' }),
   ipv6: z
     .boolean()
     .optional()

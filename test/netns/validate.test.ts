@@ -32,6 +32,7 @@ const bad: Record<string, Partial<SandboxNetwork>> = {
   mac: { mac: '01:00:00:00:00:01' },
   owner: { owner: '' },
   mtu: { mtu: 67 },
+
   'tap.name': { tap: { ...tap, name: 'eth0' } },
   'tap.uid': { tap: { ...tap, uid: -1 } },
 };
@@ -42,3 +43,10 @@ for (const [field, change] of Object.entries(bad)) {
     t.is(error.path, field);
   });
 }
+
+test('a tap takes 14 bytes less than other links', (t) => {
+  const most = 65_535 - 14;
+  t.notThrows(() => assertSandbox({ ...good, mtu: 65_535, tap: null }));
+  t.notThrows(() => assertSandbox({ ...good, mtu: most, tap }));
+  t.throws(() => assertSandbox({ ...good, mtu: most + 1, tap }), { message: /65521/ });
+});

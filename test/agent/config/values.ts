@@ -255,7 +255,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: ['3-4294967294', '7-7'],
     bad: ['', '2-9', '3-4294967295', '9-3', '5', 'a-b', '3 - 9', '-3'],
   },
-  'network.mtu': whole(576, 65_535),
+  'network.mtu': whole(576, 65_521),
   'network.link_prefix': { good: ['b', 'bt9x'], bad: ['', 'B', '9b', 'abcde', 'b-'] },
   'network.table': { good: ['b', 'b_9', 'b'.repeat(31)], bad: ['', 'B', '9', 'b'.repeat(32), 'b-c'] },
   'network.slots': whole(0, 1024),
