@@ -107,11 +107,19 @@ function ruleOf(file: string): Rule | undefined {
   return RULES[file];
 }
 
+const KEYED = new Set(['io.max', 'io.latency', 'io.weight', 'rdma.max', 'misc.max', 'dmem.max']);
+
 /** One sentence for each value that the kernel would not take as it is, or that no rule here is for. */
 export function wrongValues(values: readonly Value[]): string[] {
+  const seen = new Set<string>();
   return values.flatMap(({ file, value }) => {
     const rule = ruleOf(file);
     if (rule === undefined) return [`no rule for ${file}`];
-    return value.split('\n').every(rule) ? [] : [`${file} takes no ${JSON.stringify(value)}`];
+    const lines = value.split('\n');
+    // Of two lines for one device the kernel keeps the second, and nobody is told of the first.
+    const places = KEYED.has(file) ? lines.map((line) => `${file} ${line.split(' ')[0]}`) : [];
+    const twice = places.filter((place) => seen.has(place) || !seen.add(place));
+    if (twice.length > 0) return twice.map((place) => `${place} twice`);
+    return lines.every(rule) ? [] : [`${file} takes no ${JSON.stringify(value)}`];
   });
 }

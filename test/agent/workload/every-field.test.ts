@@ -1,49 +1,11 @@
 // Every field of a workload with the extremes that are right and the values that are wrong: of what create accepts, cgroup, network
 // and command line can be made as asked; what it refuses, it refuses with the field and what would be right.
 import test from 'ava';
-import * as z from 'zod';
 import { merge, type Tree } from '../../../agent/config/tree.js';
 import type { BerthError } from '../../../agent/errors.js';
-import { workloadSpec } from '../../../agent/workload/spec.js';
 import { accept, makeParts } from './spec-consumers.js';
+import { BASES, FIELDS, rowOf } from './spec-fields.js';
 import { ROWS, type Row } from './spec-values.js';
-
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly items?: JsonSchema;
-  readonly anyOf?: readonly JsonSchema[];
-}
-
-/** Paths of all fields; a map of tables has NAME, a list of tables 0. A field that is also a table (a rate) is there twice. */
-function paths(schema: JsonSchema, path: readonly string[] = []): string[] {
-  const { properties, additionalProperties: values, items, anyOf } = schema;
-  if (anyOf !== undefined) return anyOf.flatMap((one) => paths(one, path));
-  if (properties !== undefined)
-    return Object.entries(properties).flatMap(([key, inner]) => paths(inner, [...path, key]));
-  if (items?.properties !== undefined) return paths(items, [...path, '0']);
-  const inner = typeof values === 'object' && values.properties !== undefined ? paths(values, [...path, 'NAME']) : [];
-  return [path.join('.'), ...inner];
-}
-
-const { $defs } = z.toJSONSchema(workloadSpec, { io: 'input', unrepresentable: 'any' });
-const FIELDS = [...new Set(paths(($defs?.WorkloadSpec ?? {}) as JsonSchema))];
-
-/** The row with the longest pattern that fits: `*` stands for the rest of one part. */
-function rowOf(field: string): Row | undefined {
-  const fits = Object.keys(ROWS).filter((pattern) =>
-    new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^.]+')}$`).test(field),
-  );
-  const best = fits.sort((a, b) => a.split('*').length - b.split('*').length)[0];
-  return best === undefined ? undefined : ROWS[best];
-}
-
-const BASES: Readonly<Record<string, Tree>> = {
-  exec: { driver: 'exec', exec: { command: ['/x'] } },
-  oci: { driver: 'oci', oci: { rootfs: '/r', command: ['/x'] } },
-  qemu: { driver: 'qemu', qemu: { kernel: '/k', root: '/r' } },
-  external: { driver: 'external', external: {} },
-};
 
 /** Tables with the keys 0, 1, ... are lists. */
 function lists(value: unknown): unknown {

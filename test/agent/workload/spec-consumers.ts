@@ -1,18 +1,28 @@
 // What a specification becomes, made without starting anything: each throws where it cannot be made as asked.
+import { basename } from 'node:path';
 import { configSchema } from '../../../agent/config/schema.js';
+import { LIMITS } from '../../../agent/control/limits.js';
+import { workloadEnvironment } from '../../../agent/drivers/environment.js';
+import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
+import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
+import { temporaryName } from '../../../agent/durable.js';
+import { requireDevices } from '../../../agent/limits/io.js';
 import { limitsOf } from '../../../agent/limits/limits.js';
 import { requireRates } from '../../../agent/network/attachment.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { networkFor, planSandbox, sandboxFor } from '../../../agent/workload/plan.js';
+import type { Sandbox } from '../../../agent/workload/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import { planValues } from '../../../cgroups/controllers.js';
 import type { Value } from '../../../cgroups/types.js';
 import { assertFirewall } from '../../../netns/firewall/index.js';
 import { assertBandwidth } from '../../../netns/shaping/index.js';
 import { bucketOf } from '../../../netns/shaping/rate.js';
+import type { SandboxNetwork } from '../../../netns/types.js';
 import { assertSandbox } from '../../../netns/validate.js';
+import { datagramsOf, malformed } from '../../netns/recorder.js';
 import { ALL_FILES } from '../limits/files.js';
 import { wrongValues } from '../limits/kernel-grammar.js';
 
@@ -39,33 +49,50 @@ const MOST_ARGUMENT = 131_072;
 const MOST_COMMAND_LINE = 2048;
 const PATH_MAX = 4096;
 const MAX_U32 = 2 ** 32 - 1;
+const MOST_ARGUMENTS = 2 << 20;
+const NAME_MAX = 255;
+
+const device = (path: string): string => (path.startsWith('/') ? '254:0' : path);
 
 /** As `workload.create` judges it before anything of the host is asked. */
 export function accept(input: unknown): WorkloadSpec {
   const spec = parseSpec(input);
   requireRates(spec.network, NODE.network);
+  requireDevices(spec, device);
   return spec;
 }
 
 /** What would be written into its cgroup. */
 export function valuesOf(spec: WorkloadSpec): readonly Value[] {
   const limits = limitsOf(spec, 0, {
-    ...{ files: ALL_FILES, device: (path) => (path.startsWith('/') ? '254:0' : path), config: NODE.cgroups },
+    ...{ files: ALL_FILES, device, config: NODE.cgroups },
     defaultCpu: NODE.density.default_cpu_request,
   });
   return planValues(limits);
 }
 
-/** One sentence for each thing that could not be made of an accepted spec as it asks. */
-export function makeParts(spec: WorkloadSpec): string[] {
+/** Its driver, and what the agent would give it. */
+function sandboxOf(spec: WorkloadSpec) {
   const driver = drivers.get(spec.driver);
   if (driver === undefined) throw new Error(`no driver ${spec.driver}`);
   const claim = new Claims(NODE.network, [3, 99]).claim(spec);
-  const sandbox = sandboxFor(spec, driver, NODE.network.link_prefix, claim, undefined);
-  const planner = { config: NODE, installation: { id: '0123abcd' } };
+  return { driver, sandbox: sandboxFor(spec, driver, NODE.network.link_prefix, claim, undefined) };
+}
+
+const PLANNER = { config: NODE, installation: { id: '0123abcd' } };
+
+/** Null: it has none. */
+export function networkOf(spec: WorkloadSpec): SandboxNetwork | null {
+  const { driver, sandbox } = sandboxOf(spec);
+  return networkFor(spec, sandbox, driver, PLANNER);
+}
+
+/** One sentence for each thing that could not be made of an accepted spec as it asks. */
+export function makeParts(spec: WorkloadSpec): string[] {
+  const { driver, sandbox } = sandboxOf(spec);
   const values = valuesOf(spec);
-  planSandbox(spec, sandbox, driver, values, planner);
-  const network = networkFor(spec, sandbox, driver, planner);
+  planSandbox(spec, sandbox, driver, values, PLANNER);
+  const network = networkOf(spec);
   if (network !== null) {
     assertSandbox(network);
     assertFirewall(network.firewall);
@@ -74,10 +101,22 @@ export function makeParts(spec: WorkloadSpec): string[] {
       for (const [what, value] of Object.entries(rate === null ? {} : bucketOf(rate, network.mtu)))
         if (!Number.isSafeInteger(value) || value < 1 || (what !== 'bytesPerSecond' && value > MAX_U32))
           throw new Error(`the bucket has ${what} ${value}`);
+    const torn = datagramsOf(network).flatMap(malformed);
+    if (torn.length > 0) throw new Error(torn.join('; '));
   }
   const { exec, oci, qemu } = spec;
-  const strings = [...(exec?.command ?? []), ...(oci?.command ?? [])];
-  for (const [key, value] of Object.entries({ ...exec?.env, ...oci?.env })) strings.push(`${key}=${value}`);
+  const section = exec ?? oci;
+  const env = workloadEnvironment(spec, sandbox, section?.env ?? {}, '/root');
+  const argv = [...(section?.command ?? [])];
+  const strings = [...argv, ...Object.entries(env).map(([key, value]) => `${key}=${value}`)];
+  // fs/exec.c, bprm_stack_limits: a quarter of the stack of 8 MiB, pointers included. A request is shorter than that.
+  const bytes = strings.reduce((sum, text) => sum + Buffer.byteLength(text) + 1 + 8, 0);
+  if (Buffer.byteLength(JSON.stringify(spec)) <= LIMITS.messageBytes && bytes > MOST_ARGUMENTS)
+    throw new Error(`the kernel takes no ${bytes} bytes of arguments and environment`);
+  const wrong = configsOf(spec, sandbox, argv, env).flatMap(wrongConfig);
+  if (wrong.length > 0) throw new Error(wrong.join('; '));
+  for (const name of [basename(temporaryName(`${spec.id}.json`)), basename(sandbox.cgroup), sandbox.netns ?? ''])
+    if (Buffer.byteLength(name) > NAME_MAX || /[/\0]/.test(name)) throw new Error(`no file can have the name ${name}`);
   const paths = [exec?.cwd, oci?.bundle, oci?.rootfs, qemu?.kernel, qemu?.initrd, qemu?.root];
   if (qemu !== undefined) {
     const directory = `/run/berth/workloads/${spec.id}`;
@@ -91,12 +130,13 @@ export function makeParts(spec: WorkloadSpec): string[] {
       uid: 1,
       version: [7, 2],
     } as const;
-    const argv = machineArguments({ ...machine, servers: ['255.255.255.255', '255.255.255.254'] });
-    strings.push(...argv);
-    const line = argv[argv.indexOf('-append') + 1] ?? '';
+    const machineArgv = machineArguments({ ...machine, servers: ['255.255.255.255', '255.255.255.254'] });
+    strings.push(...machineArgv);
+    const line = machineArgv[machineArgv.indexOf('-append') + 1] ?? '';
     if (Buffer.byteLength(line) >= MOST_COMMAND_LINE)
       throw new Error(`the kernel cuts ${Buffer.byteLength(line)} bytes`);
-    if (/^0/.test(argv[argv.indexOf('-m') + 1] ?? '')) throw new Error('QEMU takes no guest without memory');
+    if (/^0/.test(machineArgv[machineArgv.indexOf('-m') + 1] ?? ''))
+      throw new Error('QEMU takes no guest without memory');
   }
   for (const text of strings)
     if (text.includes('\0') || Buffer.byteLength(text) >= MOST_ARGUMENT)
@@ -105,4 +145,57 @@ export function makeParts(spec: WorkloadSpec): string[] {
     if (path !== undefined && (path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX))
       throw new Error('the kernel takes no such path');
   return wrongValues(values);
+}
+
+/** The config.json of a container; of a bundle it is its maker's. */
+function configsOf(
+  spec: WorkloadSpec,
+  sandbox: Sandbox,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): readonly object[] {
+  const directory = `/run/berth/workloads/${spec.id}`;
+  const names = { resolvConf: `${directory}/r`, hosts: `${directory}/h`, hostname: `${directory}/n` };
+  const { oci, exec } = spec;
+  if (oci?.rootfs !== undefined) {
+    const place = { rootfs: oci.rootfs, mount: '/usr/bin/mount', maxFiles: 1024 };
+    return [defaultConfig({ spec, oci, sandbox, names, ...place })];
+  }
+  if (exec?.isolation !== 'sandbox') return [];
+  const user = { uid: 4_000_000_000, gid: 4_000_000_000, groups: [] };
+  const root = { mounts: [], masked: [] };
+  const { id } = spec;
+  const { netns } = sandbox;
+  const { cwd } = exec;
+  return [
+    sandboxConfig({ id, argv, env, cwd, user, netns, root, names: [], skeleton: '/run/berth/r', maxFiles: 1024 }),
+  ];
+}
+
+interface RuntimeConfig {
+  readonly hostname?: string;
+  readonly process?: { readonly cwd: string; readonly args: readonly string[]; readonly env: readonly string[] };
+  readonly linux?: {
+    readonly namespaces: readonly { readonly path?: string }[];
+    readonly sysctl?: Readonly<Record<string, string>>;
+  };
+}
+
+/** config.md and config-linux.md of the runtime specification, and what the system calls behind it take. */
+function wrongConfig(config: object): string[] {
+  const { hostname = '', process, linux }: RuntimeConfig = JSON.parse(JSON.stringify(config));
+  const told: string[] = [];
+  // __NEW_UTS_LEN.
+  if (hostname.length < 1 || hostname.length > 64) told.push(`hostname ${hostname}`);
+  if (!process?.cwd.startsWith('/')) told.push(`cwd ${process?.cwd}`);
+  if ((process?.args.length ?? 0) < 1) told.push('no args');
+  for (const text of process?.env ?? [])
+    if (!/^[A-Za-z_][A-Za-z0-9_]*=/.test(text)) told.push(`env ${text.slice(0, 80)}`);
+  for (const { path = '/' } of linux?.namespaces ?? [])
+    if (!/^\/[^\0]{0,4094}$/.test(path)) told.push(`namespace ${path}`);
+  // Only what a network namespace of its own has: the others are the host's.
+  const own = linux?.namespaces.some((one) => 'path' in one);
+  for (const [name, value] of Object.entries(linux?.sysctl ?? {}))
+    if (!own || !/^net\.[a-z0-9_.]+$/.test(name) || !/^[\d ]+$/.test(value)) told.push(`sysctl ${name}=${value}`);
+  return told;
 }

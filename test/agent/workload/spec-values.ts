@@ -157,7 +157,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'resources.memory.ksm': yes,
   'resources.pids': whole(1, 4_194_304),
   'resources.io.0.device': {
-    good: ['/dev/vda', '8:0', '4095:1048575'],
+    // The first two are one disk: see spec-consumers.ts.
+    good: ['/dev/vda', '254:0', '8:0', '4095:1048575'],
     bad: ['', 'vda', '8', '8:', '/dev/', '/dev/a\0', '8:0 rbps=1', '4096:0', '8:1048576'],
     beside: { resources: { io } },
   },
@@ -188,7 +189,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     bad: ['', 'A', '9', 'a b', 'a/b', 'a'.repeat(16), 1],
     beside: { network: { mode: 'bridge' } },
   },
-  'network.mtu': whole(576, 65_535),
+  'network.mtu': whole(576, 65_521),
   'network.ipv6': yes,
   'network.ports.0.host': with_(whole(1, 65_535), { network: { ports: { '0': { guest: 1 } } } }),
   'network.ports.0.guest': with_(whole(1, 65_535), { network: { ports: { '0': { host: 1 } } } }),
@@ -205,9 +206,9 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'network.bandwidth.egress.burst': {
     // 60 s of the rate; and a frame of the greatest MTU does not fit into less.
-    good: [65_553, 480_000],
-    bad: [65_552, 480_001],
-    beside: { network: { mtu: 65_535, bandwidth: { egress: { rate: '64Kbit' } } } },
+    good: [65_539, 480_000],
+    bad: [65_538, 480_001],
+    beside: { network: { mtu: 65_521, bandwidth: { egress: { rate: '64Kbit' } } } },
   },
   'network.bandwidth.*.packets': whole(1, 10_000_000),
   'network.egress.default': choice('allow', 'deny'),
