@@ -69,3 +69,17 @@ print(longest, before - first)`;
   const [longest = Number.NaN, total = Number.NaN] = text.split(' ').map(Number);
   return { longest, total };
 }
+
+/** A tenant with a limit of each kind, as configuration. */
+export const limitedTenant = (name: string, memory: string): string => `[tenant.${name}.limits]
+memory = "${memory}"
+pids = 40
+cpu = 0.5
+cpu_weight = 77
+descendants = 9
+io = [{ device = "/dev/vda", writeBps = "8Mi" }]
+`;
+
+/** What the cgroup of such a tenant holds. */
+export const limitsOfTenant = (host: Host, directory: string): Promise<readonly string[]> =>
+  filesOf(host, directory, 'memory.max', 'pids.max', 'cpu.max', 'cpu.weight', 'cgroup.max.descendants', 'io.max');
