@@ -88,6 +88,6 @@ export async function keepOut({
   quarantine,
   world,
 }: Pick<Assembly, 'manager' | 'quarantine' | 'world'>): Promise<void> {
-  await quarantine.refresh(manager.known());
+  await quarantine.refresh(manager);
   world.density.setHost({ vsockIds: world.claims.vsockIds });
 }

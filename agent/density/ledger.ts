@@ -34,6 +34,7 @@ export interface Ward {
   limits: TenantLimits;
 }
 
+const CLASSES: readonly Demand['class'][] = ['guaranteed', 'burstable', 'besteffort'];
 const CPU = indexOf('cpu');
 const MEMORY = indexOf('memory');
 
@@ -44,7 +45,7 @@ export class Ledger {
   readonly #host = new Account();
   /** As asked for. */
   readonly #asked = new Account();
-  readonly #kinds = new Map<string, Account>();
+  readonly #kinds = new Map<Demand['kind'], Account>();
   readonly #wards = new Map<string, Ward>();
   readonly #pools = new Map<string, PoolSum>();
   /** Of all tenants: what is kept free for them, and not yet used by them. */
@@ -59,15 +60,32 @@ export class Ledger {
     return this.#limits;
   }
 
-  /** From now on; what is committed stays, also where it is more than the new limits allow. */
+  /**
+   * From now on; what is committed stays, also where it is more than the new limits allow. Looks at each tenant, and at each
+   * workload only where the overcommit of a class or a kind has changed.
+   */
   setLimits(limits: Limits): void {
-    const holds = [...this.#holds];
-    for (const [id] of holds) this.release(id);
+    const before = this.#limits;
     this.#limits = limits;
-    this.#wards.clear();
-    this.#unmet.fill(0);
     for (const tenant of limits.tenants.keys()) this.#ward(tenant);
-    for (const [id, { demand, phase }] of holds) this.#put(id, demand, phase);
+    for (const [tenant, ward] of this.#wards) {
+      if (ward.account.empty && !limits.tenants.has(tenant)) this.#wards.delete(tenant);
+      else ward.limits = this.#limitsOf(tenant);
+    }
+    if (this.#weighsOtherwise(before))
+      for (const [id, { demand, phase }] of [...this.#holds]) this.#put(id, demand, phase);
+    this.#unmet.fill(0);
+    for (const { limits: of, charged } of this.#wards.values())
+      for (let at = 0; at < COUNT; at++)
+        this.#unmet[at] = (this.#unmet[at] ?? 0) + lacking(of.guaranteed[at] ?? 0, charged[at] ?? 0);
+  }
+
+  #weighsOtherwise(before: Limits): boolean {
+    const pairs = [...this.#kinds.keys()].flatMap((driver) => CLASSES.map((of) => ({ class: of, driver })));
+    return pairs.some((pair) => {
+      const [then, now] = [before.factor(pair), this.#limits.factor(pair)];
+      return then.cpu !== now.cpu || then.memory !== now.memory;
+    });
   }
 
   /** Every reason against granting `demand` to `id`; none: it fits. What `id` holds already is not counted twice. */
@@ -297,7 +315,7 @@ export class Ledger {
     return this.#limits.tenants.get(tenant) ?? this.#limits.otherTenants;
   }
 
-  #kind(name: string): Account {
+  #kind(name: Demand['kind']): Account {
     const account = this.#kinds.get(name) ?? new Account();
     this.#kinds.set(name, account);
     return account;

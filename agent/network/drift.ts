@@ -28,7 +28,7 @@ export interface DriftWorld {
   readonly events: EventPort;
   readonly log: Log;
   /** All that run. */
-  subjects(): readonly Subject[];
+  subjects(): Promise<readonly Subject[]>;
   /** What is wrong with the network as the workload itself sees it; null: nothing, or it cannot be said. */
   ownView(subject: Subject): Promise<string | null>;
   /** Makes the network of `subject` again between two rounds of its actor; false when it has changed meanwhile. */
@@ -123,7 +123,7 @@ export class Drift {
 
   async #check(which: (network: SandboxNetwork) => boolean): Promise<void> {
     if (this.#closed) return;
-    const subjects = this.#world.subjects().filter(({ network }) => which(network));
+    const subjects = (await this.#world.subjects()).filter(({ network }) => which(network));
     if (subjects.length === 0) return;
     let findings = await this.#audit(subjects);
     const shared = findings.filter(({ owner }) => owner === null);
@@ -143,7 +143,7 @@ export class Drift {
     if (repaired.length === 0) return;
     // What the kernel was told is not yet what the workload sees: one look at all that were repaired.
     const left = await this.#audit(repaired.map(([subject]) => subject));
-    const current = new Set(this.#world.subjects().map(({ version }) => version));
+    const current = new Set((await this.#world.subjects()).map(({ version }) => version));
     const wrongOf = groupsOf(left);
     for await (const [subject, mine] of sliced(repaired)) {
       // It was changed or ended meanwhile: the look says nothing of it.

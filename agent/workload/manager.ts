@@ -12,10 +12,9 @@ import type { CapacityRow, FitsAnswer } from '../service.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
 import { changeLive, fixedChanges, MUTABLE } from './change.js';
+import { InKernel, type Known } from './in-kernel.js';
 import { actionFor, isSettled } from './lifecycle.js';
-import { networkFor } from './plan.js';
 import { Preempting } from './preempting.js';
-import type { Known } from './quarantine.js';
 import {
   type Desired,
   type Evicted,
@@ -32,7 +31,7 @@ import type { WorkloadSpec } from './spec.js';
 import { carryOver, isSameSpec } from './stored-spec.js';
 import { Updates } from './updates.js';
 import { type LifeWish, Wishes } from './wishes.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 export class Manager {
   readonly #world: World;
@@ -42,9 +41,11 @@ export class Manager {
   readonly #preempting: Preempting;
   readonly #wishes: Wishes;
   readonly #updates = new Updates();
+  readonly #inKernel: InKernel;
 
   constructor(world: World) {
     this.#world = world;
+    this.#inKernel = new InKernel(world, () => this.records());
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
     this.#preempting = new Preempting(world, this.#actors);
     this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
@@ -114,32 +115,21 @@ export class Manager {
     return [...this.#actors.values()].map((actor) => actor.record);
   }
 
-  /** What belongs to a workload. */
-  known(): Known {
-    const sandboxes = this.records().map(({ sandbox }) => sandbox);
-    const present = <T>(values: readonly (T | null)[]) => new Set(values.filter((value) => value !== null));
-    return {
-      ids: new Set(this.#actors.keys()),
-      addresses: present(sandboxes.flatMap(({ address, address6 }) => [address, address6])),
-      links: present(sandboxes.map(({ hostLink }) => hostLink)),
-      netns: present(sandboxes.map(({ netns }) => netns)),
-    };
+  /** See InKernel. */
+  known(): Promise<Known> {
+    return this.#inKernel.known();
   }
 
-  /** Networks of all workloads that hold anything: what is in the firewall and not of them is nobody's. */
-  networks(): SandboxNetwork[] {
-    const held = this.records().filter(({ state }) => !isSettled(state));
-    return held.flatMap((record) => this.#network(record) ?? []);
+  holdsNetns(name: string): boolean {
+    return this.#inKernel.holdsNetns(name);
   }
 
-  /** Those that should be in the kernel right now. */
-  subjects(): Subject[] {
-    const running = this.records().filter(({ state }) => state === 'running' || state === 'frozen');
-    return running.flatMap((record) => {
-      const network = this.#network(record);
-      const { id, spec, process } = record;
-      return network === null ? [] : [{ id, tenant: spec.tenant, network, process, version: record }];
-    });
+  networks(): Promise<SandboxNetwork[]> {
+    return this.#inKernel.networks();
+  }
+
+  subjects(): Promise<Subject[]> {
+    return this.#inKernel.subjects();
   }
 
   /** Makes the network of a workload again, unless it is another one by now. */
@@ -151,10 +141,6 @@ export class Manager {
       await this.#world.network.create(network, { process });
       return true;
     });
-  }
-
-  #network({ spec, sandbox }: WorkloadRecord): SandboxNetwork | null {
-    return networkFor(spec, sandbox, driverOf(this.#world, spec.driver), this.#world);
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */

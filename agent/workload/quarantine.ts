@@ -5,17 +5,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatIp } from '../../netns/addresses/ip.js';
 import type { Claims } from '../network/claims.js';
+import type { Known } from './in-kernel.js';
 import type { CgroupPort, Log } from './ports.js';
 import { OWNER_PREFIX } from './tags.js';
 
 const LINKS = '/sys/class/net';
 
 /** What records explain. */
-export interface Known {
-  readonly ids: ReadonlySet<string>;
-  readonly addresses: ReadonlySet<string>;
-  readonly links: ReadonlySet<string>;
-  readonly netns: ReadonlySet<string>;
+export interface Explained {
+  known(): Promise<Pick<Known, 'ids' | 'addresses' | 'links'>>;
 }
 
 export interface QuarantineOptions {
@@ -43,10 +41,13 @@ export class Quarantine {
     this.#proc = options.proc ?? '/proc';
   }
 
-  /** Looks at the host's routes, links and VMMs: holds what is there and not in `known`, frees what no longer is. */
-  async refresh(known: Omit<Known, 'netns'>): Promise<void> {
-    const { claims, log } = this.#options;
-    const found = [...(await this.#addresses(known.addresses)), ...(await this.#vsockIds(known.ids))];
+  /** Looks at the host's routes, links and VMMs: holds what is there and no record explains, frees what no longer is. */
+  async refresh(records: Explained): Promise<void> {
+    const { claims, cgroups, log } = this.#options;
+    const [routed, groups, links] = await Promise.all([this.#routed(), cgroups.list(), readdir(LINKS).catch(() => [])]);
+    // Not before: what has come in between has its record.
+    const known = await records.known();
+    const found = [...addressesOf(routed, known.addresses), ...(await this.#vsockIds(groups, known.ids))];
     const keys = new Set(found.map(({ key }) => key));
     for (const key of [...this.#held]) {
       if (keys.has(key)) continue;
@@ -59,25 +60,18 @@ export class Quarantine {
       this.#held.add(key);
       log.warn(what, 'an orphan has it, and it is not given out');
     }
-    claims.avoidGroups(await this.#orphanGroups(known.links));
+    claims.avoidGroups(await this.#orphanGroups(links, known.links));
   }
 
-  async #addresses(known: ReadonlySet<string>): Promise<Orphaned[]> {
+  async #routed(): Promise<string[]> {
     const { linkPrefix } = this.#options;
     const read = (file: string) => readFile(join(this.#proc, 'net', file), 'latin1').catch(() => '');
-    const routed = [
-      ...parseRoutes(await read('route'), linkPrefix),
-      ...parseRoutes6(await read('ipv6_route'), linkPrefix),
-    ];
-    return routed
-      .filter((address) => !known.has(address))
-      .map((address) => ({ key: `orphan/${address}`, what: { address } }));
+    return [...parseRoutes(await read('route'), linkPrefix), ...parseRoutes6(await read('ipv6_route'), linkPrefix)];
   }
 
   /** The kernel does not list them: a VMM's command line says which one it was given. */
-  async #vsockIds(known: ReadonlySet<string>): Promise<Orphaned[]> {
+  async #vsockIds(groups: Awaited<ReturnType<CgroupPort['list']>>, known: ReadonlySet<string>): Promise<Orphaned[]> {
     const { cgroups } = this.#options;
-    const groups = await cgroups.list();
     const pids = groups
       .filter(({ id, tag }) => tag?.startsWith(OWNER_PREFIX) === true && !known.has(id))
       .flatMap(({ name }) => cgroups.processes(name));
@@ -87,13 +81,18 @@ export class Quarantine {
     return [...found].map((vsockId) => ({ key: `orphan/vsock/${vsockId}`, what: { vsockId } }));
   }
 
-  async #orphanGroups(known: ReadonlySet<string>): Promise<ReadonlySet<number>> {
-    const links = await readdir(LINKS).catch(() => []);
+  async #orphanGroups(links: readonly string[], known: ReadonlySet<string>): Promise<ReadonlySet<number>> {
     const orphans = links.filter((link) => link.startsWith(this.#options.linkPrefix) && !known.has(link));
     const read = (link: string) => readFile(`${LINKS}/${link}/netdev_group`, 'latin1').catch(() => '');
     const groups = await Promise.all(orphans.map(read));
     return new Set(groups.filter((text) => text !== '').map(Number));
   }
+}
+
+function addressesOf(routed: readonly string[], known: ReadonlySet<string>): Orphaned[] {
+  return routed
+    .filter((address) => !known.has(address))
+    .map((address) => ({ key: `orphan/${address}`, what: { address } }));
 }
 
 /** Pure: of /proc/PID/cmdline, `guest-cid=65536` of QEMU's vhost-vsock devices, also in JSON. */

@@ -24,16 +24,16 @@ export interface Orphan {
 }
 
 /** What the reaper asks about workloads. */
-export type Workloads = Pick<Manager, 'has' | 'known' | 'networks'>;
+export type Workloads = Pick<Manager, 'has' | 'known' | 'networks' | 'holdsNetns'>;
 
 /** Kept for good, and no leak of this installation: `another` has it, or nobody says whose it is. */
 export type Apart = 'another' | 'unknown';
 
 /** Asked once for all that is judged: to make the set of namespaces takes a look at every record. */
-interface Known {
+interface Judged {
   readonly others: readonly OtherInstallation[];
   /** Those that workloads have. */
-  readonly netns: ReadonlySet<string>;
+  readonly netns: { has(name: string): boolean };
   readonly now: boolean;
 }
 
@@ -92,7 +92,7 @@ export class Reaper {
   /** What a sweep that skips the guard age would do now, and what the guard age still spares. Changes nothing. */
   async plan(): Promise<readonly CleanupStep[]> {
     const found = await findStrays(this.#world, this.#workloads);
-    const judged = { others: this.#world.installation.others(), netns: this.#workloads.known().netns };
+    const judged = { others: this.#world.installation.others(), netns: (await this.#workloads.known()).netns };
     return found.flatMap((stray) => {
       const { kind, name, installation } = stray;
       const verdict = this.#judge(stray, { ...judged, now: true });
@@ -112,14 +112,13 @@ export class Reaper {
     const removed: string[] = [];
     const left: Orphan[] = [];
     const apart: { readonly kind: StrayKind; readonly whose: Apart }[] = [];
-    let { netns } = this.#workloads.known();
+    const { netns } = await this.#workloads.known();
+    // What came before took its time, in which a workload may have come to have this very namespace.
+    const current = { has: (name: string) => this.#workloads.holdsNetns(name) };
     for await (const stray of sliced(found)) {
       let verdict = this.#judge(stray, { others, netns, now });
-      if (verdict.action === 'remove' && stray.kind === 'netns') {
-        // What came before took its time, in which a workload may have come to have this very namespace.
-        netns = this.#workloads.known().netns;
-        verdict = this.#judge(stray, { others, netns, now });
-      }
+      if (verdict.action === 'remove' && stray.kind === 'netns')
+        verdict = this.#judge(stray, { others, netns: current, now });
       if (verdict.action === 'remove' && signal?.aborted !== true && (await this.#remove(stray))) {
         removed.push(keyOf(stray));
         continue;
@@ -142,7 +141,7 @@ export class Reaper {
     for (const key of present) if (!this.#firstSeen.has(key)) this.#firstSeen.set(key, at);
   }
 
-  #judge(stray: Stray, { others, netns, now }: Known): Verdict {
+  #judge(stray: Stray, { others, netns, now }: Judged): Verdict {
     const { id, kind, name } = stray;
     const since = this.#firstSeen.get(keyOf(stray));
     // The netns of a settled workload is none of its sandbox any more.
@@ -156,7 +155,7 @@ export class Reaper {
   async #sweepFirewall(kept: readonly { readonly kind: OrphanKind }[]): Promise<void> {
     if (kept.some(({ kind }) => kind === 'link')) return;
     try {
-      const count = await this.#world.network.sweep(this.#workloads.networks());
+      const count = await this.#world.network.sweep(await this.#workloads.networks());
       this.#removed.firewall += count;
       if (count > 0) this.#world.log.warn({ count }, 'elements of the firewall were nobody’s and are removed');
     } catch (error) {

@@ -65,7 +65,7 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
     ...(held ?? []).map(({ id }) => make('process', id, tagOfProcess(id), id)),
     ...directories.map((name) => make('directory', name, readTag(directoryOf(name)) ?? null, name)),
   ];
-  const { netns } = records.known();
+  const { netns } = await records.known();
   const isRecorded = ({ kind, id, name }: Stray) => (kind === 'netns' ? netns.has(name) : records.has(id));
   const unexplained = found.filter(
     (stray) => !isRecorded(stray) || whoseIs(stray.installation, installation.id) === 'another',

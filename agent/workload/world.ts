@@ -50,7 +50,7 @@ export interface World {
   readonly ksm: () => KsmState;
 }
 
-export function driverOf(world: World, name: DriverName): Driver {
+export function driverOf(world: Pick<World, 'drivers'>, name: DriverName): Driver {
   const driver = world.drivers.get(name);
   if (!driver) throw new BerthError('unknown_driver', `there is no driver "${name}" in this agent`);
   return driver;

@@ -4,15 +4,19 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { configSchema } from '../../agent/config/schema.js';
 import { ThrottlingWatch } from '../../agent/limits/conditions.js';
 import { LimitDrift } from '../../agent/limits/drift.js';
 import { CgroupWatch } from '../../agent/limits/watch.js';
 import { Drift } from '../../agent/network/drift.js';
+import { InKernel } from '../../agent/workload/in-kernel.js';
 import { MissedEnds } from '../../agent/workload/missed-ends.js';
 import { Reaper } from '../../agent/workload/reaper.js';
+import { NO_NETWORK } from '../../agent/workload/record.js';
 import { Tree } from '../../cgroups/tree.js';
 import { sliced } from '../../linux/sliced.js';
 import { temporaryDirectory } from '../runner/temporary.js';
+import { specOf } from './workload/fake-world.js';
 
 const COUNT = 5000;
 
@@ -116,7 +120,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
     new Drift({
       room: { audit: async () => [] } as never,
       ...{ events: nothing as never, log: nothing as never },
-      subjects: () => ids.map((id) => ({ id, tenant: 'a', network: { owner: id } }) as never),
+      subjects: async () => ids.map((id) => ({ id, tenant: 'a', network: { owner: id } }) as never),
       ownView: async () => {
         count();
         return null;
@@ -154,6 +158,32 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
     }
     await new Counted(directory, { controllers: [], missing: [] }).list();
   },
+  ...Object.fromEntries(
+    (['networks', 'subjects'] as const).map((what) => [
+      `${what} of all workloads`,
+      async (count: () => void) => {
+        const tap = (): null => {
+          count();
+          return null;
+        };
+        const records = ids.map((id) => ({
+          id,
+          spec: specOf({ id }),
+          sandbox: { ...NO_NETWORK, cgroup: id },
+          state: 'running',
+        }));
+        const world = {
+          drivers: new Map([['exec', { tap }]]),
+          installation: { id: '0a1b2c3d' },
+          config: configSchema.parse({}),
+        };
+        const inKernel = new InKernel(world as never, () => records as never);
+        await inKernel[what]();
+        // What is known of a record is known.
+        await inKernel[what]();
+      },
+    ]),
+  ),
   reaper: (count) =>
     new Reaper(
       {
@@ -174,7 +204,12 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
         installation: { id: '0a1b2c3d', others: () => [] },
         ...{ events: nothing, log: nothing },
       } as never,
-      { has: () => true, known: () => ({ netns: new Set() }) as never, networks: () => [] },
+      {
+        has: () => true,
+        known: async () => ({ netns: new Set() }) as never,
+        networks: async () => [],
+        holdsNetns: () => false,
+      },
       0,
     ).sweep({ now: false }),
 };

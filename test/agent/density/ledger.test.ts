@@ -1,6 +1,9 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { DIMENSION_NAMES, type DimensionName, vector } from '../../../agent/density/dimensions.js';
 import { Ledger } from '../../../agent/density/ledger.js';
+import type { Limits } from '../../../agent/density/limits.js';
+import { holds } from '../../runner/property.js';
 import { demand, Gi, host, Mi, tenantLimits } from './shapes.js';
 
 const dimensionsOf = (ledger: Ledger, id: string, asked: Parameters<Ledger['check']>[1]) =>
@@ -164,4 +167,83 @@ test('room says how many more, by scope and dimension', (t) => {
   ledger.commit('a', demand());
   const more = Object.fromEntries(ledger.room(demand()).map((room) => [`${room.scope} ${room.dimension}`, room.more]));
   t.deepEqual(more, { 'host cpu': 9, 'host memory': 15, 'tenant/acme workloads': 3 });
+});
+
+const TENANTS = ['a', 'b', 'c', 'd'];
+const amount = fc.integer({ min: 0, max: 4000 });
+const anyHold = fc.record({
+  id: fc.integer({ min: 0, max: 12 }).map((at) => `w${at}`),
+  gone: fc.boolean(),
+  reserved: fc.boolean(),
+  demand: fc
+    .record({
+      tenant: fc.constantFrom(...TENANTS),
+      kind: fc.constantFrom('exec', 'qemu', 'oci'),
+      class: fc.constantFrom('guaranteed', 'burstable', 'besteffort'),
+      amounts: fc.record({ cpu: amount, memory: amount }),
+    })
+    .map(({ amounts, ...over }) => demand(amounts, over)),
+});
+/** Ratios that a computer can add without rounding. */
+const ratio = fc.constantFrom(1, 2, 4, 0.5);
+const anyLimits = fc
+  .record({
+    cpu: fc.integer({ min: 1, max: 20_000 }),
+    tenants: fc.dictionary(
+      fc.constantFrom(...TENANTS),
+      fc.record({ quota: amount, cpu: amount, memory: amount }).map(({ quota, ...promised }) => {
+        return tenantLimits({ cpu: quota }, promised);
+      }),
+    ),
+    weights: fc.dictionary(
+      fc.constantFrom('guaranteed qemu', 'besteffort exec'),
+      fc.record({ cpu: ratio, memory: ratio }),
+    ),
+  })
+  .map(({ cpu, tenants, weights }): Limits => {
+    const factor: Limits['factor'] = (of) => weights[`${of.class} ${of.driver}`] ?? { cpu: 1, memory: 1 };
+    return host({ cpu, memory: 20_000 }, tenants, { factor });
+  });
+
+test('after other limits it says the same as one that had these limits from the beginning', (t) =>
+  holds(
+    t,
+    fc.property(
+      fc.array(fc.tuple(anyLimits, fc.array(anyHold, { maxLength: 8 })), { minLength: 1, maxLength: 6 }),
+      (steps) => {
+        const ledger = new Ledger(host({}));
+        for (const [limits, changes] of steps) {
+          for (const { id, gone, reserved, demand: asked } of changes) {
+            if (gone) ledger.release(id);
+            else if (reserved) ledger.reserve(id, asked);
+            else ledger.commit(id, asked);
+          }
+          ledger.setLimits(limits);
+          const fresh = new Ledger(limits);
+          for (const [id, { demand: asked, phase }] of ledger.holds())
+            if (phase === 'committed') fresh.commit(id, asked);
+            else fresh.reserve(id, asked);
+          t.deepEqual(ledger.rows(), fresh.rows());
+          for (const tenant of TENANTS) {
+            const one = demand({ cpu: 500, memory: 500 }, { tenant });
+            t.deepEqual(ledger.shortages('new', one), fresh.shortages('new', one));
+            t.deepEqual(ledger.room(one), fresh.room(one));
+            t.is(ledger.ward(tenant) === undefined, fresh.ward(tenant) === undefined);
+          }
+        }
+      },
+    ),
+  ));
+
+test('other limits of host and tenants look at no workload', (t) => {
+  let asked = 0;
+  const factor: Limits['factor'] = () => {
+    asked++;
+    return { cpu: 1, memory: 1 };
+  };
+  const ledger = new Ledger(host({ cpu: 1 }, {}, { factor }));
+  for (let at = 0; at < 5000; at++) ledger.commit(`w${at}`, demand({}, { tenant: `t${at % 10}` }));
+  asked = 0;
+  ledger.setLimits(host({ cpu: 2 }, { t1: tenantLimits({ cpu: 3 }, { cpu: 2 }) }, { factor }));
+  t.true(asked > 0 && asked < 10, `${asked} questions for the overcommit of a workload`);
 });

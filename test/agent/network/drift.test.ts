@@ -39,7 +39,7 @@ function world(options: DriftOptions = {}) {
       },
       events: { append: (event) => events.push(event) },
       log,
-      subjects: () => subjects,
+      subjects: async () => subjects,
       ownView: async ({ id }) => (id === 'a' ? state.view : null),
       repair: async ({ id }) => {
         if (state.changed) return false;

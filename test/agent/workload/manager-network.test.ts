@@ -211,9 +211,9 @@ test('a slot goes back when the admission does not become durable', async (t) =>
 test('drift sees what runs, and a repair is only of what is still the same', async (t) => {
   const { manager, until, host } = await started();
   await manager.create(web('web-1'));
-  t.is(manager.networks().length, 1, 'nothing of it is left over, though it is only on its way');
+  t.is((await manager.networks()).length, 1, 'nothing of it is left over, though it is only on its way');
   await until(state('running'));
-  const [subject] = manager.subjects();
+  const [subject] = await manager.subjects();
   if (subject === undefined) return t.fail();
   t.deepEqual(subject.network, host.networks.get('berth:1a2b3c4d:web-1'));
   host.networks.clear();
@@ -224,5 +224,5 @@ test('drift sees what runs, and a repair is only of what is still the same', asy
   await manager.setDesired('web-1', 'deleted');
   await until((event) => event.type === 'workload.deleted');
   t.false(await manager.repairNetwork(subject));
-  t.deepEqual(manager.networks(), []);
+  t.deepEqual(await manager.networks(), []);
 });

@@ -68,15 +68,15 @@ test('address and vsock id of an orphan are given to nobody as long as it has th
   });
   const spec = (id: string) => parseSpec({ id, driver: 'external', external: { vsock: true } });
   const known = { ids: new Set(['known']), addresses: new Set<string>(), links: new Set<string>() };
-  await quarantine.refresh(known);
-  await quarantine.refresh(known);
+  await quarantine.refresh({ known: async () => known });
+  await quarantine.refresh({ known: async () => known });
   t.is(claims.vsockIds, 3, 'the ledger does not count on it');
   t.like(claims.claim(spec('a')), { vsockId: 71, address: '10.9.0.1' });
   t.like(claims.claim(spec('b')), { vsockId: 72, address: '10.9.0.3' });
 
   writeFileSync(join(proc, 'net/route'), '');
   rmSync(join(proc, '41'), { recursive: true });
-  await quarantine.refresh(known);
+  await quarantine.refresh({ known: async () => known });
   t.is(claims.vsockIds, 4);
   t.is(claims.claim(spec('c')).vsockId, 73);
   t.is(claims.claim(spec('d')).vsockId, 70);
@@ -97,9 +97,9 @@ test('what a workload has is its own, whoever else says so', async (t) => {
     },
   });
   const known = { ids: new Set<string>(), addresses: new Set<string>(), links: new Set<string>() };
-  await quarantine.refresh(known);
+  await quarantine.refresh({ known: async () => known });
   t.is(claims.vsockIds, 2);
   claims.release('a');
-  await quarantine.refresh(known);
+  await quarantine.refresh({ known: async () => known });
   t.is(claims.vsockIds, 1, 'from when it is free');
 });

@@ -90,8 +90,12 @@ test('the records are looked through once for a sweep and once for a removal, ho
   let looks = 0;
   const records = {
     has: () => false,
-    networks: () => [],
-    known: () => {
+    networks: async () => [],
+    holdsNetns: (name: string) => {
+      looks++;
+      return mine.has(name);
+    },
+    known: async () => {
       looks++;
       return { ...{ ids: new Set<string>(), addresses: new Set<string>(), links: new Set<string>() }, netns: mine };
     },
