@@ -11,6 +11,10 @@ const ICMP_ERRORS = '{ destination-unreachable, time-exceeded, parameter-problem
 const ICMP6_ERRORS = 'destination-unreachable, packet-too-big, time-exceeded, parameter-problem';
 const ND = 'nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report';
 const DYNAMIC = 'flags dynamic; size 65535; counter';
+/** Neighbours, routers and groups of one link: a guest that starts sends about ten, one that runs two a minute. */
+const DISCOVERY = '2/second burst 32 packets';
+
+const DISCOVERING = set('discovery', 'type ifname; flags dynamic, timeout; timeout 1m; size 65535');
 
 interface Table {
   readonly sets: readonly string[];
@@ -58,6 +62,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
     sets: [
       ...sandboxSets('inet'),
       ...REASONS.inet.flatMap((reason) => set(dropSet(reason), `type ifname; ${DYNAMIC}`)),
+      ...DISCOVERING,
       ...Object.values(TRAFFIC).flatMap((name) => set(name, 'type nf_proto; flags dynamic; size 4; counter')),
     ],
     chains: [
@@ -79,11 +84,12 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         'ip daddr 127.0.0.0/8 goto drop_host',
         'iifname . ether saddr . ip saddr @sources goto metadata',
         'iifname . ether saddr . ip6 saddr @sources6 goto metadata',
-        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
+        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } goto discovery`,
         // The namespace of a microVM has a link-local address of its own, and only errors to say from it.
         `ip saddr 169.254.1.0/24 icmp type ${ICMP_ERRORS} return`,
         'goto drop_spoofed',
       ]),
+      ...discovery(),
       // Here and not in forward, so that it holds as well where the host itself serves or translates the address.
       ...chain('metadata', [
         `ip daddr ${METADATA.v4} ip saddr != @metadata goto drop_metadata`,
@@ -168,6 +174,12 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
   };
 }
 
+// Which link-local addresses a guest gives itself is its own affair, so each of them is learned; how fast, is not. What is full of
+// them is the neighbour table of the host.
+function discovery(): string[] {
+  return chain('discovery', [`update @discovery { iifname limit rate over ${DISCOVERY} } goto drop_packets`]);
+}
+
 // Forwarded packets from or to workloads; each once. `original` finds the sender also behind masquerading.
 function concerned(ours: string, original: '' | 'ct original '): string[] {
   return [
@@ -194,6 +206,7 @@ function bridgeTable({ linkPrefix }: RoomSettings): Table {
     sets: [
       ...sandboxSets('bridge'),
       ...REASONS.bridge.flatMap((reason) => set(dropSet(reason), `type ifname; ${DYNAMIC}`)),
+      ...DISCOVERING,
     ],
     chains: [
       ...REASONS.bridge.flatMap((reason) => dropChain(`drop_${reason}`, reason, 'iifname')),
@@ -206,9 +219,10 @@ function bridgeTable({ linkPrefix }: RoomSettings): Table {
         'iifname . ether saddr @links iifname . arp saddr ether . arp saddr ip @sources return',
         // A probe for a duplicate address has no sender yet (RFC 5227).
         'iifname . ether saddr @links arp operation request arp saddr ip 0.0.0.0 return',
-        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
+        `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } goto discovery`,
         'goto drop_spoofed',
       ]),
+      ...discovery(),
       ...base('postrouting', 'type filter hook postrouting priority 0', ['oifname @packets_in goto drop_packets_in']),
     ],
   };

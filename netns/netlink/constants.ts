@@ -60,6 +60,9 @@ export const IFLA = {
 
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
 export const VETH_INFO = { PEER: 1 } as const;
+/** Inside IFLA_AF_SPEC, AF_INET; inside that, IPV4_DEVCONF_* of linux/ip.h. */
+export const IFLA_INET = { CONF: 1 } as const;
+export const IPV4_DEVCONF = { RP_FILTER: 8 } as const;
 /** Inside IFLA_AF_SPEC, AF_INET6. */
 export const IFLA_INET6 = { ADDR_GEN_MODE: 8 } as const;
 /** How the kernel makes the link-local address of a link that comes up. */

@@ -2,13 +2,16 @@
 import { attribute, eachAttribute, mac, nested, readMac, readText, readU64, text, u8, u32 } from './attribute.js';
 import {
   ADDR_GEN_MODE,
+  AF_INET,
   AF_INET6,
   AF_UNSPEC,
   IFF_UP,
   IFLA,
   IFLA_BR,
+  IFLA_INET,
   IFLA_INET6,
   IFLA_INFO,
+  IPV4_DEVCONF,
   NLM_F,
   nameOf,
   RTEXT_FILTER_SKIP_STATS,
@@ -34,6 +37,8 @@ export interface LinkSettings {
   readonly up?: boolean;
   /** Only of a link that exists and has IPv6; EAFNOSUPPORT otherwise, also while creating. */
   readonly addressGeneration?: AddressGeneration;
+  /** Takes IPv4 packets, and learns from ARP, only for sources that are routed to this link (rp_filter 1). Not while creating. */
+  readonly strictSources?: true;
 }
 
 /** Counters of struct rtnl_link_stats64 that the kernel counts for every link. */
@@ -89,10 +94,12 @@ function settings(link: LinkSettings): Buffer {
   if (link.master !== undefined) parts.push(u32(IFLA.MASTER, link.master));
   if (link.group !== undefined) parts.push(u32(IFLA.GROUP, link.group));
   if (link.netnsFd !== undefined) parts.push(u32(IFLA.NET_NS_FD, link.netnsFd));
-  if (link.addressGeneration !== undefined) {
-    const mode = u8(IFLA_INET6.ADDR_GEN_MODE, ADDR_GEN_MODE[link.addressGeneration]);
-    parts.push(nested(IFLA.AF_SPEC, nested(AF_INET6, mode)));
-  }
+  const families: Buffer[] = [];
+  if (link.strictSources !== undefined)
+    families.push(nested(AF_INET, nested(IFLA_INET.CONF, u32(IPV4_DEVCONF.RP_FILTER, 1))));
+  if (link.addressGeneration !== undefined)
+    families.push(nested(AF_INET6, u8(IFLA_INET6.ADDR_GEN_MODE, ADDR_GEN_MODE[link.addressGeneration])));
+  if (families.length > 0) parts.push(nested(IFLA.AF_SPEC, ...families));
   return Buffer.concat(parts);
 }
 

@@ -23,6 +23,8 @@ export type Bare = Base & { readonly netns: string };
 export type AfterStep = (step: string) => void;
 
 const LOOPBACK_INDEX = 1;
+/** ARP from made-up senders would fill the neighbour table, which is one for all namespaces (arp_process in net/ipv4/arp.c). */
+const NO_LEARNING = { strictSources: true } as const;
 const { EEXIST } = constants.errno;
 
 /** Makes, completes or mends everything of `base` but the host's routes. Throws SysError. */
@@ -78,13 +80,15 @@ function provideTap(inside: Rtnl, tap: Tap): void {
 }
 
 function configureHostEnd(host: Host, link: Link, base: Base): void {
-  const { hostLink, attachment, group } = base;
+  const { hostLink, attachment, group, netns, tap } = base;
   const { addresses } = layoutOf(base).host;
   if (addresses.some(({ address }) => address.includes(':'))) enableIpv6(host.procfs, hostLink);
   else disableIpv6(host.procfs, hostLink);
   if (attachment.mode === 'bridge') joinBridge(host, link, attachment, hostLink);
+  // A namespace with a tap routes: what it sends is from the guest, and its own end is on no route of the host.
+  const meetsWorkload = attachment.mode === 'routed' && (tap === null || netns === null);
   host.rtnl.transact([
-    settle(link, { group, up: true }, hostLink),
+    settle(link, { group, up: true, ...(meetsWorkload ? NO_LEARNING : {}) }, hostLink),
     ...addresses.map((placed) => addressRequest(link.index, hostLink, placed)),
   ]);
 }
@@ -102,7 +106,7 @@ function configureInside(inside: Rtnl, base: Base): void {
   if (tap === null) return void inside.transact(requests);
   const index = inside.link({ name: tap.name })?.index ?? 0;
   // On a bridge the tap is only a wire; routed, it is the guest's gateway.
-  const mac = attachment.mode === 'routed' ? { mac: GATEWAY_MAC } : {};
+  const mac = attachment.mode === 'routed' ? { mac: GATEWAY_MAC, ...NO_LEARNING } : {};
   requests.push(
     settle({ index }, { alias: owner, mtu, up: true, ...mac }, tap.name),
     ...layout.tap.addresses.map((placed) => addressRequest(index, tap.name, placed)),
