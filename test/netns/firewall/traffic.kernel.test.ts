@@ -37,6 +37,8 @@ test.serial('a workload reaches the world under the address of the host', async 
 test.serial('a forged address or MAC goes nowhere and is counted', async (t) => {
   const network = await lab.sandbox(2);
   await inside(network, 'ip address add 198.51.100.77/32 dev eth0');
+  // It would ask for the gateway's MAC in the forged name, and have no answer.
+  await inside(network, `ping -c1 -W1 ${NET.outside}`);
   await t.throwsAsync(inside(network, `ping -c2 -i0.2 -W1 -I 198.51.100.77 ${NET.outside}`));
   t.is(dropped(network, 'spoofed'), 2);
   await inside(network, 'ip link set eth0 address 02:00:00:00:00:99');
@@ -142,12 +144,18 @@ test.serial('packets beyond the rate are dropped in each direction', async (t) =
   const network = await lab.sandbox(13, { packets: { ingress: null, egress: 20 } });
   const flood = `ping -q -c200 -i0.002 -W1 ${NET.outside}`;
   const received = (text: string) => Number(/(\d+) received/.exec(text)?.[1]);
-  const out = received(await inside(network, flood));
-  t.true(out >= 16 && out <= 60, `${out} of 200 came back`);
+  // On a busy machine the flood takes longer than it should, and more of it is within the rate.
+  const within = async (limited: SandboxNetwork) => {
+    const from = performance.now();
+    const count = received(await inside(limited, flood));
+    const most = 40 + (20 * (performance.now() - from)) / 1000;
+    t.true(count >= 16 && count <= Math.min(most, 190), `${count} of 200 came back, at most ${most}`);
+    return count;
+  };
+  const out = await within(network);
   t.is(dropped(network, 'packets'), 200 - out);
   const limited = lab.change(network, { packets: { ingress: 20, egress: null } });
-  const back = received(await inside(limited, flood));
-  t.true(back >= 16 && back <= 60, `${back} of 200 came back`);
+  const back = await within(limited);
   t.is(dropped(network, 'packets'), 400 - out - back);
   const free = lab.change(limited, { packets: { ingress: null, egress: null } });
   t.is(received(await inside(free, flood)), 200);
