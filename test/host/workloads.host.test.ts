@@ -122,18 +122,20 @@ test.serial('every driver starts, with the limits asked for', async (t) => {
   t.deepEqual(await limits('globex/vm', 'memory.max', 'pids.max'), [String(288 << 20), '100']);
   t.deepEqual(await limits('globex/room', 'memory.max', 'pids.max'), ['99999744', '10']);
 
-  // Each process is in its cgroup and namespace, and its owner is what the spec says.
+  // Each process is in its cgroup and namespace, and the sandboxed one has a uid of its own.
   const pid = (id: string) => views.get(id)?.process?.pid;
   const inside = await sh(
     s.host,
     `cat /proc/${pid('web')}/cgroup /proc/${pid('box')}/cgroup /proc/${pid('vm')}/cgroup
-stat -c %U /proc/${pid('web')}; ip netns identify ${pid('web')}; ip netns identify ${pid('box')}; ip netns identify ${pid('vm')}`,
+stat -c %u /proc/${pid('web')}; ip netns identify ${pid('web')}; ip netns identify ${pid('box')}; ip netns identify ${pid('vm')}`,
   );
   const group = (path: string) => `0::/berth.slice/berth-workloads.service/${path}`;
+  const uid = inside.split('\n')[3];
   t.deepEqual(inside.split('\n'), [
     ...[group('acme/web'), group('acme/box'), group('globex/vm')],
-    ...['nobody', 'berth-web', 'berth-box', 'berth-vm'],
+    ...[uid, 'berth-web', 'berth-box', 'berth-vm'],
   ]);
+  t.true(Number(uid) >= 2_013_265_920 && Number(uid) <= 2_014_314_495, `one of drivers.exec.uids: ${uid}`);
 });
 
 test.serial('host and workload reach each other', async (t) => {
