@@ -1,5 +1,5 @@
-// Quotas, limits of tenants, ratios and reserves of a new configuration are taken at once; the rest
-// waits for a restart, and is named.
+// Quotas, limits of tenants, ratios and reserves of a new configuration are taken at once, and what web.config_file holds;
+// the rest waits for a restart, and is named.
 import { isDeepStrictEqual } from 'node:util';
 import type { Notify } from '../systemd/notify.js';
 import type { Assembly } from './assembly/assembly.js';
@@ -68,7 +68,7 @@ export class Reloading {
   }
 
   async #take(config: Config): Promise<Reloaded> {
-    const { facts, governor, late, limits, prediction, pressure, world } = this.#parts;
+    const { facts, governor, late, limits, observation, prediction, pressure, world } = this.#parts;
     const { density, tenant, licence } = config;
     world.density.setConfig({ ...world.config, density, tenant, licence });
     // Whoever has just raised a sysctl need not wait a minute for it.
@@ -79,6 +79,7 @@ export class Reloading {
       await prediction.configure(density.prediction);
       const unmet = [...(await limits.reload())].map(([name, why]) => ({ tenant: name, why }));
       await pressure.configure(config.pressure);
+      await observation.web.reload();
       return { restart: needRestart(world.config, config), unmet };
     } catch (error) {
       // The audit of each minute writes the limits of tenants again.

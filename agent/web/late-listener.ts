@@ -36,6 +36,12 @@ export class LateListener {
     await this.#server?.follow();
   }
 
+  /** What each minute does, now. Throws what keeps it from listening, and what is wrong with web.config_file. */
+  async reload(): Promise<void> {
+    if (this.#problem === undefined) await this.follow();
+    else await this.open();
+  }
+
   /** A source of the node's conditions. */
   conditions(): readonly Condition[] {
     if (this.#problem === undefined) return [];

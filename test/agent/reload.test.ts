@@ -31,6 +31,7 @@ function reloading(
     prediction: { configure: async () => {} },
     limits: { reload: limits },
     pressure: { configure: async () => {} },
+    observation: { web: { reload: async () => {} } },
   };
   const notify = { reloading: say('RELOADING'), ready: say('READY') };
   return { ...heard, reloading: new Reloading(parts as never, load, notify as never) };

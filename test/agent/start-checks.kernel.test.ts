@@ -273,6 +273,32 @@ test.serial('once all is well again, the agent has its workload and none of thes
   );
 });
 
+test.serial(
+  'an agent without a web listener has one with the next reload after its file is mended, and keeps it',
+  async (t) => {
+    const place = placeOf('back', host);
+    const answers = () => host.status(`curl -sf -o /dev/null http://127.0.0.1:${WEB}/healthz`) === 0;
+    await returning.kill('SIGKILL');
+    const mend = await BREAKS.web_config.make?.(place);
+    returning = agentAt(place);
+    const found = await outcome(returning, async (client) => {
+      const codes = async () => (await client.call('node.doctor', {})).conditions.map(({ code }) => code);
+      t.true((await codes()).includes('web_unavailable'));
+      t.false(answers());
+      const error = await t.throwsAsync(client.call('node.reload', {}));
+      t.regex(error?.message ?? '', /gone\.crt cannot be read/);
+      await mend?.();
+      await client.call('node.reload', {});
+      t.false((await codes()).includes('web_unavailable'));
+      t.true(answers());
+      await BREAKS.web_config.make?.(place);
+      await t.throwsAsync(client.call('node.reload', {}));
+      t.true(answers(), 'what was in force stays');
+    });
+    t.true('codes' in found, JSON.stringify(found));
+  },
+);
+
 const root = new URL('../../../', import.meta.url);
 /** Where a start may be refused. */
 const SOURCES = [

@@ -3,13 +3,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
-import { configSchema } from '../../../agent/config/schema.js';
 import type { BerthError } from '../../../agent/errors.js';
 import { LateListener } from '../../../agent/web/late-listener.js';
-import { openListener } from '../../../agent/web/listener.js';
 import { temporaryDirectory } from '../control/harness.js';
-import { MadeUpNode } from '../metrics/fixture.js';
 import { certificate } from './certificate.js';
+import { openFor } from './open.js';
 
 const TLS = 'tls_server_config:\n  cert_file: node.crt\n  key_file: node.key\n';
 
@@ -57,19 +55,8 @@ const CAUSES: Readonly<Record<string, Cause>> = {
 };
 
 function lateAt(directory: string, port: number): LateListener {
-  const node = new MadeUpNode(1);
   const web = { listen: `127.0.0.1:${port}`, config_file: join(directory, 'web.yml') };
-  return new LateListener(() =>
-    openListener(configSchema.parse({ web }), {
-      exposition: { page: node.page, registry: node.registry, sampler: node.sampler },
-      status: {
-        metrics: node,
-        workloads: () => node.workloads(),
-        latest: (id) => node.latest(id),
-        waiting: () => node.waiting(),
-      },
-    }),
-  );
+  return new LateListener(() => openFor(web));
 }
 
 for (const [what, { says, make, mend }] of Object.entries(CAUSES))
@@ -87,10 +74,11 @@ for (const [what, { says, make, mend }] of Object.entries(CAUSES))
     t.deepEqual(more, []);
     t.is(condition?.code, 'web_unavailable');
     t.is(condition?.why, error?.message);
+    await t.throwsAsync(web.reload(), { message: says });
     mend(directory);
     await web.retry();
     t.deepEqual(web.conditions(), []);
-    await t.notThrowsAsync(web.follow());
+    await t.notThrowsAsync(web.reload());
   });
 
 test('an address that is free again is taken', async (t) => {

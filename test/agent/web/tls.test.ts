@@ -4,27 +4,16 @@ import { type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
-import { configSchema } from '../../../agent/config/schema.js';
-import { type Listener, openListener } from '../../../agent/web/listener.js';
+import type { Listener } from '../../../agent/web/listener.js';
 import { CLIENT_AUTH } from '../../../agent/web/web-config.js';
 import { temporaryDirectory } from '../control/harness.js';
-import { MadeUpNode } from '../metrics/fixture.js';
 import { certificate } from './certificate.js';
+import { openFor } from './open.js';
 
 async function open(t: ExecutionContext, directory: string, more: string): Promise<Listener> {
   const file = join(directory, 'web-config.yml');
   writeFileSync(file, `tls_server_config: {cert_file: node.crt, key_file: node.key, ${more}}\n`);
-  const node = new MadeUpNode(1);
-  const config = configSchema.parse({ web: { listen: '127.0.0.1:0', config_file: file } });
-  const listener = await openListener(config, {
-    exposition: { page: node.page, registry: node.registry, sampler: node.sampler },
-    status: {
-      metrics: node,
-      workloads: () => node.workloads(),
-      latest: (id) => node.latest(id),
-      waiting: () => node.waiting(),
-    },
-  });
+  const listener = await openFor({ listen: '127.0.0.1:0', config_file: file });
   if (listener === undefined) throw new Error('there is no listener');
   t.teardown(() => listener.close());
   return listener;

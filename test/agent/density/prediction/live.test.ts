@@ -99,6 +99,7 @@ async function hangUp(prediction: LivePrediction, mode: string): Promise<string[
     late: { governor: undefined },
     limits: { reload: async () => new Map() },
     pressure: { configure: async () => {} },
+    observation: { web: { reload: async () => {} } },
   };
   const notify = { reloading: () => {}, ready: () => {} };
   const load = async () => configSchema.parse({ density: { prediction: mode } });
