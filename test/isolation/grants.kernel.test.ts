@@ -1,5 +1,6 @@
 // A tenant's session on the socket of a real agent: it gets its sandbox, what its tenant is granted, and no file, user or network of the host.
-import { chmodSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '../../agent/control/client.js';
 import { connectAs } from '../agent/control/connect-as.js';
@@ -14,7 +15,9 @@ let agent: OwnAgent;
 
 test.before(async () => {
   host = await openHost();
-  chmodSync(host.directory, 0o755);
+  // As RuntimeDirectoryMode= of the unit has it, whatever the umask.
+  mkdirSync(join(host.directory, 'run'));
+  for (const open of [host.directory, join(host.directory, 'run')]) chmodSync(open, 0o755);
   const { directory, prefix, start } = host;
   const env = {
     BERTH_WEB_LISTEN: '',

@@ -68,7 +68,9 @@ const found = (text: string, among: object): string[] =>
   Object.entries(among).flatMap(([name, value]) => (text.includes(value) ? [name] : []));
 
 test.before(async () => {
-  chmodSync(directory, 0o755);
+  // As RuntimeDirectoryMode= of the unit has it, whatever the umask.
+  mkdirSync(join(directory, 'run'));
+  for (const open of [directory, join(directory, 'run')]) chmodSync(open, 0o755);
   scheduler = await startScheduler({ token: SECRETS.token, tls: { ...LOOPBACK, ca: LOOPBACK.cert } });
   writeFileSync(join(directory, 'token'), `${SECRETS.token}\n`, { mode: 0o600 });
   writeFileSync(join(directory, 'cert'), LOOPBACK.cert);
@@ -103,7 +105,7 @@ test.after.always(async () => {
 
 const workload = (id: string, exec: object) => ({
   ...{ id, driver: 'exec', network: { mode: 'none' } },
-  exec: { command: ['/bin/sleep', '1000'], user: 'nobody', ...exec },
+  exec: { command: ['/bin/sleep', '1000'], isolation: 'none', user: 'nobody', ...exec },
 });
 
 async function settled(id: string): Promise<void> {
