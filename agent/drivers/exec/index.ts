@@ -9,6 +9,7 @@ import type { Driver, DriverContext, Launch } from '../driver.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
 import { writeNames } from '../names.js';
+import { launchAfterDrop } from './after-drop.js';
 import { findProgram, setprivArguments } from './command.js';
 import { hostRoot, isOutOfSight } from './host-root.js';
 import { claimUid, releaseUid } from './identity.js';
@@ -33,6 +34,8 @@ export interface ExecOptions {
 
 type Exec = NonNullable<WorkloadSpec['exec']>;
 
+const SHELL = 'sets the environment of a process (package dash)';
+const ENV = 'sets the environment of a process (package coreutils)';
 const SETPRIV = 'takes privileges away (package util-linux)';
 const CRUN = 'makes the sandbox of a process (package crun; drivers.oci.runtime)';
 
@@ -44,16 +47,18 @@ export function execDriver(options: ExecOptions): Driver {
   const hostUser = async ({ user, isolation }: Exec) =>
     user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwdFile);
 
-  const plain = async (spec: WorkloadSpec, exec: Exec, { sandbox, which }: DriverContext): Promise<Launch> => {
+  const plain = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {
+    const { directory, sandbox, which } = context;
     const [program = '', ...rest] = exec.command;
     const user = await findUser(exec.user ?? 'root', passwdFile);
-    const setpriv = [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)];
-    return {
-      argv: [...setpriv, '--', await findProgram(program, exec.env.PATH), ...rest],
-      env: workloadEnvironment(spec, sandbox, exec.env, user.home),
-      cwd: exec.cwd,
-      joinNetns: sandbox.netns !== null,
-    };
+    const launch = await launchAfterDrop({
+      ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
+      drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
+      ...{ directory, user, cwd: exec.cwd },
+      variables: workloadEnvironment(spec, sandbox, exec.env, user.home),
+      argv: [await findProgram(program, exec.env.PATH), ...rest],
+    });
+    return { ...launch, joinNetns: sandbox.netns !== null };
   };
 
   const sandboxed = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {

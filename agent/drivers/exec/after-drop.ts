@@ -1,0 +1,58 @@
+// Without a sandbox: a root shell opens a file, setpriv(1) takes the privileges away, and only then does anything of the
+// tenant count. Its environment comes from that file and its working directory is entered by a shell with the ids of the
+// workload, which replaces itself with the program. The loader of setpriv would act on LD_PRELOAD, and name services on
+// variables of their own; on a command line everybody could read the variables.
+import { chown, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Launch } from '../driver.js';
+import { DEFAULT_PATH } from '../environment.js';
+import type { ExecUser } from './user.js';
+
+/** $1: the file; then a command. */
+const OPEN = 'exec 3<"$1" || exit 126; shift; exec "$@"';
+/** $1: the working directory; then the program. Of a shell's own variables none is the program's. */
+const ENTER = 'cd -P -- "$1" || exit 126; shift; unset PWD OLDPWD SHLVL; . /dev/fd/3; exec 3<&-; exec "$@"';
+/** Shells compute or check these themselves (OPTIND of dash, UID of bash): env(1) sets them, on its command line. */
+const OF_SHELLS =
+  /^(?:_|BASH\w*|COMP_\w+|DIRSTACK|EPOCH\w+|EUID|FUNCNAME|GROUPS|HISTCMD|LINENO|OPTIND|POSIXLY_CORRECT|PPID|S?RANDOM|SECONDS|SHELLOPTS|SHLVL|UID)$/;
+
+export interface AfterDrop {
+  /** Absolute paths of sh and env. */
+  readonly sh: string;
+  readonly env: string;
+  /** setpriv with its arguments. */
+  readonly drop: readonly string[];
+  readonly directory: string;
+  readonly user: Pick<ExecUser, 'uid' | 'gid'>;
+  readonly cwd: string;
+  readonly variables: Readonly<Record<string, string>>;
+  /** The program and its arguments. */
+  readonly argv: readonly string[];
+}
+
+/** Writes the file. Idempotent. */
+export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 'argv' | 'env' | 'cwd'>> {
+  const { sh, env, drop, directory, user, cwd, variables, argv } = options;
+  const file = join(directory, 'environment');
+  await rm(file, { force: true });
+  await writeFile(file, exportsOf(variables), { mode: 0o400, flag: 'wx' });
+  // The shell opens it anew, by its descriptor: the directories above are closed to its user.
+  if (user.uid !== 0) await chown(file, user.uid, user.gid);
+  const special = Object.entries(variables).flatMap(([name, value]) =>
+    OF_SHELLS.test(name) ? [`${name}=${value}`] : [],
+  );
+  const program = special.length === 0 ? argv : [env, ...special, ...argv];
+  return {
+    argv: [sh, '-c', OPEN, 'sh', file, ...drop, '--', sh, '-c', ENTER, 'sh', cwd, ...program],
+    env: { PATH: DEFAULT_PATH },
+    cwd: '/',
+  };
+}
+
+/** For a POSIX shell: within single quotes nothing has a meaning but their end. */
+function exportsOf(variables: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(variables).flatMap(([name, value]) =>
+    OF_SHELLS.test(name) ? [] : [`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`],
+  );
+  return lines.join('');
+}
