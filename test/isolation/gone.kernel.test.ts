@@ -122,7 +122,9 @@ test.serial('what left a run that has ended is gone before the restart policy be
   await ready();
   const restart = { policy: 'on-failure' as const, maxRetries: 1 };
   const command = ['/usr/bin/perl', '-e', script.replace('exit 0', 'exit 1')];
-  await client.call('workload.create', { spec: { id, tenant: id, driver: 'exec', exec: { command }, restart } });
+  await client.call('workload.create', {
+    spec: { id, tenant: id, driver: 'exec', exec: { isolation: 'none', command }, restart },
+  });
   let lines: string[] = [];
   while (lines.length < 2) {
     await sleep(20);
