@@ -105,8 +105,9 @@ export function viewFor(grant: Grant, all: WorkloadView): WorkloadView {
 
 /** Environments hold passwords. Who may change a workload needs all of its spec to do so; who only looks sees the names. */
 function withoutValues(spec: WorkloadSpec): WorkloadSpec {
-  const names = (env: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.keys(env).map((name) => [name, HIDDEN_VALUE]));
+  // Stored by whichever version: it may be of another kind.
+  const names = (env: Readonly<Record<string, string>> | null | undefined) =>
+    Object.fromEntries(Object.keys(Object(env)).map((name) => [name, HIDDEN_VALUE]));
   const { exec, oci } = spec;
   return {
     ...spec,
