@@ -21,8 +21,13 @@ export function cronOf(expression: string, timezone: string): Cron {
   // As node-cron has it, a day must match both: day of the month and day of the week.
   const isDay = (day: Date): boolean =>
     month.includes(day.getUTCMonth() + 1) && matchesDate(day, dayOfMonth) && matchesWeekday(day, dayOfWeek);
-  const ofDay = (day: Date): number[] =>
-    isDay(day) ? times.map((minutes) => zone.instant(day.getTime() + minutes * 60_000)) : [];
+  const ofDay = (day: Date): number[] => {
+    if (!isDay(day)) return [];
+    // There may be 1,440 times in a day, and the calendar of a zone is slow to ask: a day without a change asks twice.
+    const offset = zone.offsetAround(day.getTime());
+    const instant = (local: number): number => (offset === undefined ? zone.instant(local) : local - offset);
+    return times.map((minutes) => instant(day.getTime() + minutes * 60_000));
+  };
   return {
     last(from, to) {
       for (let day = midnight(zone.local(to)); day >= zone.local(from) - 2 * DAY_MS; day -= DAY_MS) {
@@ -67,6 +72,8 @@ function matchesWeekday(day: Date, wanted: readonly (number | string)[]): boolea
 }
 
 interface Zone {
+  /** What the clock on the wall is ahead of UTC, the whole of the local day `midnight`; undefined: it changes near it. */
+  offsetAround(midnight: number): number | undefined;
   /** The clock on the wall there, as if it were UTC. */
   local(instant: number): number;
   /** The moment at which that clock shows `local`; the first of two, and after the gap where there is none. */
@@ -87,6 +94,10 @@ function zoneOf(timezone: string): Zone {
   const offset = (instant: number): number => local(instant) - Math.floor(instant / 1000) * 1000;
   return {
     local,
+    offsetAround(midnight) {
+      const before = offset(midnight - DAY_MS);
+      return before === offset(midnight + 2 * DAY_MS) ? before : undefined;
+    },
     instant(wanted) {
       // The offsets a day before and after are the two that can hold; the greater one gives the earlier moment.
       const offsets = [offset(wanted - DAY_MS), offset(wanted + DAY_MS)].sort((a, b) => b - a);

@@ -27,6 +27,26 @@ test('an hour that there is twice begins once, one that there is not begins afte
   t.is(cron.next(at('2026-03-28T12:00:00Z')), at('2026-03-29T01:30:00Z'));
 });
 
+test('every minute of a day of any zone, whether its clocks change then or not, is one that the clock shows', (t) => {
+  // Lord Howe changes by half an hour, Troll by two; St John's and Tehran are not whole hours from UTC.
+  const zones = ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Australia/Lord_Howe', 'Antarctica/Troll', 'Asia/Tehran'];
+  const days = ['2026-03-28', '2026-03-29', '2026-03-30', '2026-10-04', '2026-10-25', '2026-10-26', '2026-11-01'];
+  for (const zone of zones)
+    for (const day of days) {
+      const clock = new Intl.DateTimeFormat('en-GB', {
+        ...{ timeZone: zone, hourCycle: 'h23' },
+        ...{ hour: '2-digit', minute: '2-digit' },
+      });
+      for (let hour = 0; hour < 24; hour++) {
+        const from = at(`${day}T00:00:00Z`) + hour * HOUR;
+        const begins = cronOf('7,37 * * * *', zone).next(from) ?? 0;
+        const minute = Number(clock.format(begins).split(':')[1]);
+        t.true(begins > from && begins <= from + 4 * HOUR, `${zone} ${day} ${hour}`);
+        t.true([7, 37].includes(minute), `${zone} ${day} ${hour}: ${minute}`);
+      }
+    }
+});
+
 test('the last day, the second Monday, a leap day', (t) => {
   t.is(cronOf('0 0 L * *', 'UTC').next(at('2027-02-10T00:00:00Z')), at('2027-02-28T00:00:00Z'));
   t.is(cronOf('0 0 * * 1#2', 'UTC').next(at('2026-11-01T00:00:00Z')), at('2026-11-09T00:00:00Z'));
