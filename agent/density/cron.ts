@@ -5,7 +5,7 @@ import { parse } from 'node-cron';
 export interface Cron {
   /** The last beginning in (from, to], or undefined. Unix milliseconds. */
   last(from: number, to: number): number | undefined;
-  /** The first beginning after `from`, looking two years ahead. */
+  /** The first beginning after `from`, looking eight years ahead. */
   next(from: number): number | undefined;
 }
 

@@ -11,7 +11,7 @@ const ICMP_ERRORS = '{ destination-unreachable, time-exceeded, parameter-problem
 const ICMP6_ERRORS = 'destination-unreachable, packet-too-big, time-exceeded, parameter-problem';
 const ND = 'nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report';
 const DYNAMIC = 'flags dynamic; size 65535; counter';
-/** Neighbours, routers and groups of one link: a guest that starts sends about ten, one that runs two a minute. */
+/** Of one link, for neighbours, routers and groups. The burst is for a guest that starts; then it only confirms what it knows. */
 const DISCOVERY = '2/second burst 32 packets';
 
 const DISCOVERING = set('discovery', 'type ifname; flags dynamic, timeout; timeout 1m; size 65535');
@@ -174,8 +174,8 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
   };
 }
 
-// Which link-local addresses a guest gives itself is its own affair, so each of them is learned; how fast, is not. What is full of
-// them is the neighbour table of the host.
+// A guest may give itself any link-local address, and the host learns each of them. Without a bound on how fast, one guest
+// could fill the neighbour table of the host.
 function discovery(): string[] {
   return chain('discovery', [`update @discovery { iifname limit rate over ${DISCOVERY} } goto drop_packets`]);
 }

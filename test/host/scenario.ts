@@ -11,7 +11,7 @@ import { labTarget } from './target.js';
 
 export const TREE = '/sys/fs/cgroup/berth.slice/berth-workloads.service';
 export const MINUTES = 60_000;
-/** For a host whose workloads are plain processes: what is tested there is not the sandbox, which takes a second of the lab. */
+/** For a host whose workloads are plain processes: what is tested there is not the sandbox, and each one costs a run of crun. */
 export const ALLOW_PLAIN =
   '[drivers]\nexec.allow = ["root", "user", "host-network", "isolation-none"]\noci.allow = ["bundle", "rootfs", "host-network"]\n\n';
 
