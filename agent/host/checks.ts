@@ -178,7 +178,7 @@ export const CHECKS: readonly Check[] = [
   },
   {
     code: 'crun_missing',
-    severity: 'info',
+    severity: 'warning',
     title: 'No OCI runtime',
     why: 'Containers (driver oci) and the sandbox of driver exec are made by crun.',
     fix: 'Run `apt-get install crun`.',
