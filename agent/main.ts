@@ -3,7 +3,7 @@ import { runCli } from './cli/cli.js';
 // Entry of the executable: connects the command line to this process. What only the daemon or a connection needs is
 // imported when it is needed, so that `berth version` starts as fast as Node does.
 import type { Host } from './cli/command.js';
-import type { Condition } from './service.js';
+import type { Condition } from './model/condition.js';
 
 function write(stream: NodeJS.WriteStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
@@ -28,7 +28,7 @@ async function checkHost(): Promise<readonly Condition[]> {
   const [{ probeHost }, { probeKvm }, { diagnose }] = await Promise.all([
     import('./host/facts.js'),
     import('./host/kvm.js'),
-    import('./host/doctor.js'),
+    import('./doctor/doctor.js'),
   ]);
   const [facts, kvm] = await Promise.all([probeHost(), probeKvm()]);
   return diagnose({ ...facts, kvm });
@@ -46,7 +46,7 @@ const host: Host = {
   openTerminal: async () => (await import('./cli/top/terminal.js')).openTerminal(process.stdin, process.stdout),
   connect: async (address, options) =>
     (await import('./control/client.js')).connect(address, { ...options, patient: true }),
-  runAgent: async (config, options) => (await import('./daemon.js')).runAgent(config, options),
+  runAgent: async (config, options) => (await import('./daemon/daemon.js')).runAgent(config, options),
   checkHost,
 };
 

@@ -3,8 +3,8 @@ import { closeSync } from 'node:fs';
 import { openNamespace } from '../linux/namespace.js';
 import { Procfs } from '../linux/procfs.js';
 import { Nfnl } from './nfnl.js';
+import type { OpenNamespace } from './open-namespace.js';
 import { Rtnl } from './rtnl.js';
-import type { HeldSlot } from './slots/held.js';
 import type { RoomSettings } from './types.js';
 
 /** Everything a recipe needs of the host side. Use it only on the thread that opened it. */
@@ -58,4 +58,16 @@ export function openHost(): Host {
     closeSync(home);
     throw error;
   }
+}
+
+export interface HeldSlot {
+  readonly inside: OpenNamespace;
+  readonly hostLink: string;
+  readonly hostIndex: number;
+  readonly eth0: number;
+  readonly tap: number | null;
+  /** Of eth0. */
+  mac: string | undefined;
+  /** Whose it is, as far as this thread knows: the tag of free slots, or of a sandbox. */
+  owner: string | undefined;
 }

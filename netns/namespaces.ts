@@ -11,16 +11,10 @@ import {
   visitNetwork,
 } from '../linux/namespace.js';
 import type { Host } from './host.js';
+import type { OpenNamespace } from './open-namespace.js';
 import { Rtnl } from './rtnl.js';
 
 const DIRECTORY = '/run/netns';
-
-/** A namespace held open: a descriptor for IFLA_NET_NS_FD, and a socket that configures it from outside. */
-export interface OpenNamespace {
-  readonly fd: number;
-  readonly rtnl: Rtnl;
-  close(): void;
-}
 
 export function namespacePath(name: string): string {
   return `${DIRECTORY}/${name}`;

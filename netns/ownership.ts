@@ -1,7 +1,7 @@
 // Whose link is it? The ifalias says so; a link without one is ours only when it is half of a pair whose other half
 // is in the sandbox's namespace.
-import type { OpenNamespace } from './namespaces.js';
 import type { Link } from './netlink/link.js';
+import type { OpenNamespace } from './open-namespace.js';
 
 /** The two ends of the sandbox's veth, as far as they exist. `fits`: they are the ends of one pair. */
 export interface Pair {

@@ -2,9 +2,8 @@
 // as data and are built anew with everything they carried.
 import { SysError } from '../linux/errors.js';
 import type { Members } from '../linux/namespace-holders.js';
-import type { HostNetworks } from './addresses/host.js';
+import type { HostNetworks } from './addresses/conflict.js';
 import type { Hint } from './monitor/hints.js';
-import type { Prepared } from './slots/prepare.js';
 import type {
   Drops,
   Finding,
@@ -114,4 +113,10 @@ export function decodeError(data: ErrorData): Error {
   if (data.sys === undefined) return new Error(data.message);
   const { op, errno, ...detail } = data.sys;
   return new SysError(op, errno, detail);
+}
+
+export interface Prepared {
+  readonly hostLink: string;
+  readonly mac: string;
+  readonly baseline: LinkStats;
 }

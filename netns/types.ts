@@ -1,7 +1,7 @@
 // The face of this room: what the agent may ask, in the kernel's words. Nothing here knows a workload or a tenant.
 
 import type { Members } from '../linux/namespace-holders.js';
-import type { HostNetworks } from './addresses/host.js';
+import type { HostNetworks } from './addresses/conflict.js';
 import type { Hint } from './monitor/hints.js';
 
 /** The gateway every routed workload sees, link-local on each veth, so that no address of a pool is spent. */

@@ -1,6 +1,6 @@
 // Amounts of a dimension as people write them.
-import type { CapacityRow } from '../service.js';
-import { formatSize } from '../workload/units.js';
+import { formatSize } from '../base/units.js';
+import type { CapacityRow } from '../model/capacity.js';
 
 /** `null`: no limit. */
 export function amount(dimension: CapacityRow['dimension'], value: number | null): string {

@@ -1,7 +1,7 @@
 // Runs one command line: parse, run, print, exit code. Answers go to standard output. Errors go to standard error as
 // sentences, or with --json to standard output as {"error": {code, message, hint, data?}}, so that a program that
 // reads standard output gets exactly one document whatever happens.
-import { BerthError, ERRORS, reportOf } from '../errors.js';
+import { BerthError, ERRORS, reportOf } from '../base/errors.js';
 import type { Client, Command, Context, Host } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import { commandHelp, groupHelp, overview } from './help.js';

@@ -3,7 +3,8 @@
 import type { Config } from '../config/schema.js';
 import type { ConfigFlag } from '../config/sources.js';
 import type { MethodName, Params, Results } from '../control/methods.js';
-import type { BerthEvent, Condition } from '../service.js';
+import type { Condition } from '../model/condition.js';
+import type { BerthEvent } from '../model/event.js';
 import type { Style } from './style.js';
 
 export interface OptionDef {

@@ -1,8 +1,8 @@
 // Commands that do the same to several workloads: in order, one line each, a failure does not keep back the next, and
 // the exit code is that of the first failure.
-import type { ErrorReport } from '../errors.js';
-import { reportOf } from '../errors.js';
-import type { WorkloadView } from '../workload/record.js';
+import type { ErrorReport } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
+import type { WorkloadView } from '../model/record.js';
 import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import type { Progress } from './progress.js';

@@ -1,10 +1,10 @@
 // Waits until a workload is where it should be. Events say when to look, `workload.get` says what is true: a lost or
 // reordered event costs time, never correctness.
 import { after } from '../../linux/timers.js';
-import { BerthError } from '../errors.js';
-import type { BerthEvent } from '../service.js';
-import type { WorkloadView } from '../workload/record.js';
-import { parseDuration } from '../workload/units.js';
+import { BerthError } from '../base/errors.js';
+import { parseDuration } from '../base/units.js';
+import type { BerthEvent } from '../model/event.js';
+import type { WorkloadView } from '../model/record.js';
 import type { Client, Context } from './command.js';
 
 /** How a view is judged; `undefined` stands for a workload that does not exist. Throws when it can never get there. */

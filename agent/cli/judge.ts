@@ -1,6 +1,6 @@
 // When is a workload where a command wants it?
-import { BerthError } from '../errors.js';
-import type { WorkloadState, WorkloadView } from '../workload/record.js';
+import { BerthError } from '../base/errors.js';
+import type { WorkloadState, WorkloadView } from '../model/record.js';
 import type { Judge } from './follow.js';
 import { endSentence } from './words.js';
 

@@ -1,7 +1,7 @@
 // The network of a workload in the words of `berth workload show`.
-import type { NetworkSpec } from '../workload/network-spec.js';
-import type { WorkloadView } from '../workload/record.js';
-import { formatRate, formatSize } from '../workload/units.js';
+import { formatRate, formatSize } from '../base/units.js';
+import type { NetworkSpec } from '../model/network-spec.js';
+import type { WorkloadView } from '../model/record.js';
 
 /** Rows of the table; a fact that does not apply is undefined, an empty one is not shown. */
 export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string, string | undefined])[] {

@@ -1,5 +1,5 @@
+import type { Next } from '../base/pages.js';
 import type { MethodName, Params, Results } from '../control/methods.js';
-import type { Next } from '../pages.js';
 import type { Client } from './command.js';
 
 /** Methods that answer in pages. */

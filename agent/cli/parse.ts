@@ -1,8 +1,8 @@
 // argv -> command, arguments, options. node:util parses the dashes; here is what makes the messages good.
 import { parseArgs } from 'node:util';
+import { BerthError } from '../base/errors.js';
 import type { ConfigFlag } from '../config/sources.js';
 import { nearest } from '../config/tree.js';
-import { BerthError } from '../errors.js';
 import type { Command, OptionDef } from './command.js';
 import { GLOBAL } from './table/options.js';
 

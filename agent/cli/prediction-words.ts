@@ -1,7 +1,7 @@
 // What is expected of the host, and the overcommit that would allow, in the words of `berth node capacity`.
 import type { Advice } from '../density/prediction/advise.js';
 import type { PredictionView } from '../density/prediction/live.js';
-import type { CapacityRow } from '../service.js';
+import type { CapacityRow } from '../model/capacity.js';
 import { amount } from './amounts.js';
 import type { Style } from './style.js';
 import { type Column, section, table } from './table.js';

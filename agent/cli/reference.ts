@@ -1,5 +1,5 @@
 // docs/commands.md and docs/errors.md.
-import { ERRORS } from '../errors.js';
+import { ERRORS } from '../base/errors.js';
 import type { Command, OptionDef } from './command.js';
 import { EXIT_CODES, optionAbout, optionName, synopsis } from './help.js';
 import { fieldRows } from './spec-help.js';
@@ -10,7 +10,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 export function commandsMarkdown(commands: readonly Command[]): string {
   const lines = [
-    made('agent/cli/table and agent/workload/spec.ts'),
+    made('agent/cli/table and agent/model/spec.ts'),
     '# Commands',
     '',
     'Answers go to standard output, as tables or sentences; with `--json` as one JSON object. Errors go to standard error',
@@ -54,7 +54,7 @@ function optionTable(options: readonly OptionDef[]): string[] {
 
 export function errorsMarkdown(): string {
   const lines = [
-    made('agent/errors.ts'),
+    made('agent/base/errors.ts'),
     '# Errors',
     '',
     'Codes are stable: never renamed, never reused for something else. A place that knows better gives another hint.',

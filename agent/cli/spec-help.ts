@@ -1,8 +1,8 @@
 // `berth help spec`: the fields of a workload, from its schema, and one example for each driver.
 import * as z from 'zod';
+import { formatSize } from '../base/units.js';
 import { type Shape, shapeOf, typeName } from '../config/inspect.js';
-import { type DriverName, workloadSpec } from '../workload/spec.js';
-import { formatSize } from '../workload/units.js';
+import { type DriverName, workloadSpec } from '../model/spec.js';
 
 export interface FieldRow {
   readonly field: string;

@@ -1,8 +1,8 @@
 // Reads specifications from files and standard input. What is in them is the agent's to judge; here they only have to
 // be JSON objects.
 import { readFile } from 'node:fs/promises';
-import { BerthError } from '../errors.js';
-import { JsonError, parseJson } from '../json.js';
+import { BerthError } from '../base/errors.js';
+import { JsonError, parseJson } from '../base/json.js';
 import type { Context } from './command.js';
 
 export interface SpecSource {

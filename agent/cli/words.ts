@@ -1,6 +1,6 @@
 // Quantities and states in the words of the tables.
+import { formatSize } from '../base/units.js';
 import { placeText, waitText } from '../density/governor/texts.js';
-import type { StartWait } from '../density/governor/types.js';
 import type {
   Desired,
   EndRecord,
@@ -9,8 +9,8 @@ import type {
   RoomWait,
   WorkloadState,
   WorkloadView,
-} from '../workload/record.js';
-import { formatSize } from '../workload/units.js';
+} from '../model/record.js';
+import type { StartWait } from '../model/start-wait.js';
 import type { Colour } from './style.js';
 import type { Cell } from './table.js';
 

@@ -1,6 +1,6 @@
 // Section [cgroups]: what a workload gets where its spec says nothing, and how far berth goes against a second writer.
 import * as z from 'zod';
-import { parseSize } from '../workload/units.js';
+import { parseSize } from '../base/units.js';
 
 const swap = (fallback: string, who: string, file = 'memory.swap.max') =>
   z

@@ -1,7 +1,7 @@
 // Section [control]: the local socket and who may do what on it, and the schedulers to dial.
 import * as z from 'zod';
-import { duration } from '../values/amounts.js';
-import { absolutePath, schedulerUrl, socketPath } from '../values/places.js';
+import { duration } from '../base/values/amounts.js';
+import { absolutePath, schedulerUrl, socketPath } from '../base/values/places.js';
 import { tenantId } from './density.js';
 import { allowList } from './drivers.js';
 

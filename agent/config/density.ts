@@ -1,11 +1,11 @@
 // Sections [density], [tenant.NAME] and [licence.NAME], and what their keys must be to each other.
 import * as z from 'zod';
-import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../density/dimensions.js';
-import { cores as coresOf, duration, sizeText } from '../values/amounts.js';
-import { cronExpression } from '../values/cron.js';
-import { ioDevice } from '../workload/resources-spec.js';
-import { ID_PATTERN } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
+import { parseSize } from '../base/units.js';
+import { cores as coresOf, duration, sizeText } from '../base/values/amounts.js';
+import { cronExpression } from '../base/values/cron.js';
+import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../model/dimensions.js';
+import { ioDevice } from '../model/resources-spec.js';
+import { ID_PATTERN } from '../model/spec.js';
 import { allowList } from './drivers.js';
 
 /** Above any machine: what is more is a slip of the finger, and would drift in floating point. */

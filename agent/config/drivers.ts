@@ -1,7 +1,7 @@
 // [drivers.NAME]: what the node says of each driver.
 import * as z from 'zod';
-import { sizeText } from '../values/amounts.js';
-import { program } from '../values/places.js';
+import { sizeText } from '../base/values/amounts.js';
+import { program } from '../base/values/places.js';
 
 /** What a workload may ask for beyond its sandbox, by driver, and the field that asks. Each is a way to the host. */
 export const GRANTS = {

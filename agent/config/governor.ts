@@ -1,6 +1,6 @@
 // Section [governor]: how fast workloads may start, and what slows that down.
 import * as z from 'zod';
-import { duration } from '../values/amounts.js';
+import { duration } from '../base/values/amounts.js';
 
 const perCore = (most: number) => z.number().positive().max(most);
 const share = z.number().positive().max(1);

@@ -1,8 +1,8 @@
 // Puts the configuration together: files, then environment, then flags, each checked by itself so that a mistake is
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
-import { BerthError } from '../errors.js';
-import { problemOf, shown } from '../wrong-fields.js';
+import { BerthError } from '../base/errors.js';
+import { problemOf, shown } from '../base/wrong-fields.js';
 import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
 import { networkProblems } from './network.js';

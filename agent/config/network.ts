@@ -2,10 +2,10 @@
 import * as z from 'zod';
 import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/cidr.js';
 import { leasable } from '../../netns/addresses/ranges.js';
-import { BerthError } from '../errors.js';
-import { networkAround, parseNetwork } from '../network/cidr.js';
-import { mtu } from '../values/amounts.js';
-import { BRIDGE_PATTERN, dnsSchema } from '../workload/network-spec.js';
+import { networkAround, parseNetwork } from '../base/cidr.js';
+import { BerthError } from '../base/errors.js';
+import { mtu } from '../base/values/amounts.js';
+import { BRIDGE_PATTERN, dnsSchema } from '../model/network-spec.js';
 
 const network = (family: 4 | 6, example: string) =>
   z

@@ -4,8 +4,8 @@
 // who has seen these, until its steps have been shown on hosts under real pressure. The rungs that hurt come last and late:
 // guaranteed workloads are spared, freezing needs five seconds of act-level pressure, killing twenty and nothing gentler left.
 import * as z from 'zod';
-import { duration } from '../values/amounts.js';
-import { parseSize } from '../workload/units.js';
+import { parseSize } from '../base/units.js';
+import { duration } from '../base/values/amounts.js';
 
 export const STEPS = ['suppress', 'reclaim', 'balloon', 'freeze', 'kill'] as const;
 

@@ -3,9 +3,9 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { accountNames } from '../accounts.js';
-import { STATE_FILES } from '../state-files.js';
-import { isReadable, MOST_SOCKET_PATH } from '../values/places.js';
+import { accountNames } from '../base/accounts.js';
+import { STATE_FILES } from '../base/state-files.js';
+import { isReadable, MOST_SOCKET_PATH } from '../base/values/places.js';
 import type { Role } from './control.js';
 import type { Config } from './schema.js';
 

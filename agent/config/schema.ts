@@ -1,11 +1,11 @@
 // Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
-import { duration, sizeText } from '../values/amounts.js';
-import { cronExpression } from '../values/cron.js';
-import { labelName, labelValue, MOST_LABELS } from '../values/labels.js';
-import { absolutePath, cgroupPath, headerText, hostName, listenAddress } from '../values/places.js';
-import { tenantName } from '../workload/spec.js';
+import { duration, sizeText } from '../base/values/amounts.js';
+import { cronExpression } from '../base/values/cron.js';
+import { labelName, labelValue, MOST_LABELS } from '../base/values/labels.js';
+import { absolutePath, cgroupPath, headerText, hostName, listenAddress } from '../base/values/places.js';
+import { tenantName } from '../model/spec.js';
 import { cgroupsSchema } from './cgroups.js';
 import { controlSchema } from './control.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';

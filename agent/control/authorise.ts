@@ -1,10 +1,10 @@
 // Who may do what, and within which tenants. The configuration says it of each peer, session.hello narrows it, and a
 // scheduler must be the newest of its kind. Which methods a role has is said in roles.ts.
+import { BerthError } from '../base/errors.js';
 import type { Role } from '../config/control.js';
 import type { GrantName } from '../config/drivers.js';
 import { grantsText } from '../drivers/grants.js';
-import { BerthError } from '../errors.js';
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent } from '../model/event.js';
 import { FOR_EVERYONE } from './events.js';
 import type { NumberFile } from './number-file.js';
 

@@ -1,8 +1,8 @@
 // Calls and events over an open websocket, whoever opened it.
 import type { WebSocket } from 'ws';
 import { pause } from '../../linux/timers.js';
-import { BerthError } from '../errors.js';
-import type { BerthEvent } from '../service.js';
+import { BerthError } from '../base/errors.js';
+import type { BerthEvent } from '../model/event.js';
 import { EventQueue } from './event-queue.js';
 import { CLOSE, LIMITS } from './limits.js';
 import type { MethodName, Params, Results } from './methods.js';

@@ -3,7 +3,7 @@ import { createConnection } from 'node:net';
 import { WebSocket } from 'ws';
 import { codeOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
-import { BerthError } from '../errors.js';
+import { BerthError } from '../base/errors.js';
 import { type Client, clientOver } from './client-session.js';
 import { messageOf, opened } from './handshake.js';
 import { PROTOCOL } from './rpc.js';

@@ -1,6 +1,6 @@
 // Equal refusals are one event with a count. A scheduler that tries the same workload a thousand times has news for nobody
 // after the first: what follows is counted, and told after ten seconds, then after twice as long each time it goes on.
-import type { NewEvent } from './event-log.js';
+import type { NewEvent } from '../model/event.js';
 
 const COALESCED: ReadonlySet<string> = new Set([
   ...['admission.refused', 'start.refused', 'start.queued', 'workload.pids_refused', 'tenant.pids_refused'],

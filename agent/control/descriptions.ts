@@ -1,6 +1,6 @@
 // What each method does, for the generated documents. Beside the contract and not in it: the command loads methods.ts
 // at every start and has no use for prose.
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../base/errors.js';
 import { LIMITS } from './limits.js';
 import type { MethodName } from './methods.js';
 

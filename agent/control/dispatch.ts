@@ -1,20 +1,20 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 import type * as z from 'zod';
-import { parseBounded } from '../bounds.js';
+import { parseBounded } from '../base/bounds.js';
+import { BerthError, noReservation, noWorkload } from '../base/errors.js';
+import { pageOf, rangeOf } from '../base/pages.js';
+import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
-import { BerthError, noReservation, noWorkload } from '../errors.js';
-import { pageOf, rangeOf } from '../pages.js';
-import type { AgentService } from '../service.js';
-import type { WorkloadState, WorkloadView } from '../workload/record.js';
-import type { Reach } from '../workload/reserving.js';
-import { parseSpec, type WorkloadSpec } from '../workload/spec.js';
+import type { Reach } from '../model/claimant.js';
+import type { WorkloadState, WorkloadView } from '../model/record.js';
+import { parseSpec, type WorkloadSpec } from '../model/spec.js';
 import type { LifeWish } from '../workload/wishes.js';
-import { type Problems, sentenceOf } from '../wrong-fields.js';
 import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
 import { nodeFor, outlookFor, placementFor, seesScope, sessionOf, topFor, viewFor } from './scoped.js';
+import type { AgentService } from './service.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {

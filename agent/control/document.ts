@@ -1,9 +1,9 @@
 // The protocol as documents, made from the table that the server checks with: they cannot disagree with it. Pure.
 import * as z from 'zod';
+import { ERRORS, type ErrorCode } from '../base/errors.js';
+import { MOST_PROBLEMS } from '../base/wrong-fields.js';
 import { GRANTS } from '../config/drivers.js';
-import { ERRORS, type ErrorCode } from '../errors.js';
-import { workloadSpec } from '../workload/spec.js';
-import { MOST_PROBLEMS } from '../wrong-fields.js';
+import { workloadSpec } from '../model/spec.js';
 import { ERROR_BYTES } from './answer-size.js';
 import { CLOSE_CODES, COMMON_ERRORS, DESCRIPTIONS } from './descriptions.js';
 import { boundOf, boundsOf } from './document-bounds.js';

@@ -6,8 +6,8 @@
 import { fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { clearWay } from '../durable.js';
-import type { BerthEvent } from '../service.js';
+import { clearWay } from '../base/durable.js';
+import type { BerthEvent } from '../model/event.js';
 import { type EventIo, nodeIo } from './event-io.js';
 
 export const JUMP = 1_000_000;

@@ -7,8 +7,9 @@
 // Nobody fills it at the cost of others: equal refusals are counted (coalescer.ts), the older half in memory is shared by
 // types and tenants (shares.ts), and what lasts stands on disk a second time, in segments of its own (lasting-file.ts).
 import { join } from 'node:path';
-import { reportOf } from '../errors.js';
-import type { BerthEvent, Condition } from '../service.js';
+import { reportOf } from '../base/errors.js';
+import type { Condition } from '../model/condition.js';
+import type { BerthEvent, NewEvent } from '../model/event.js';
 import { Coalescer } from './coalescer.js';
 import { type BootMark, EventFile, JUMP, RATE } from './event-file.js';
 import type { EventIo } from './event-io.js';
@@ -17,13 +18,6 @@ import { LastingFile } from './lasting-file.js';
 import { NumberFile } from './number-file.js';
 import { Retention } from './retention.js';
 import { isLasting, thin } from './shares.js';
-
-export interface NewEvent {
-  readonly type: string;
-  readonly workload?: string;
-  readonly tenant?: string;
-  readonly data?: Readonly<Record<string, unknown>>;
-}
 
 export interface EventLogOptions {
   /** Holds events.jsonl, events.jsonl.1 and acks.json; must exist. */

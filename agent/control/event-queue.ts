@@ -1,5 +1,5 @@
 // Events between a socket and the loop that reads them. Failure comes after what was queued before it.
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent } from '../model/event.js';
 
 export class EventQueue {
   readonly #events: BerthEvent[] = [];

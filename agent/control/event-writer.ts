@@ -2,8 +2,9 @@
 // main loop never waits for the disk. A disk that is slow or full costs memory up to a bound, then the shares of events
 // (shares.ts) say which of the queue are dropped from the file; readers find a gap there after a restart.
 import { after, type Timer } from '../../linux/timers.js';
-import { reportOf } from '../errors.js';
-import type { BerthEvent, Condition } from '../service.js';
+import { reportOf } from '../base/errors.js';
+import type { Condition } from '../model/condition.js';
+import type { BerthEvent } from '../model/event.js';
 import type { BootMark, EventFile } from './event-file.js';
 import type { LastingFile } from './lasting-file.js';
 import { thin } from './shares.js';

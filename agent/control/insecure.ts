@@ -1,7 +1,7 @@
 // Schedulers whose connection others can read and change, because the operator allows it.
+import { isReadable } from '../base/values/places.js';
 import type { Config } from '../config/schema.js';
-import type { Condition } from '../service.js';
-import { isReadable } from '../values/places.js';
+import type { Condition } from '../model/condition.js';
 
 export function insecureSchedulers(schedulers: Config['control']['scheduler']): Condition[] {
   const ids = schedulers.filter(({ url }) => isReadable(url)).map(({ id }) => id);

@@ -1,7 +1,7 @@
 // Events that are looked for days later (shares.ts), on disk a second time: the log itself turns over with whatever there is
 // much of. A segment holds six hours, and the five of them a day at least. Of a full segment every type and tenant has an
 // equal share; what is beyond it is dropped, and said by a condition (retention.ts).
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent } from '../model/event.js';
 import { EventFile, type EventFileOptions } from './event-file.js';
 import { DAY_MS, type Retention } from './retention.js';
 import { isLasting } from './shares.js';

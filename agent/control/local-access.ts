@@ -1,8 +1,8 @@
 // Who somebody on the local socket is: the ids that the kernel gives of the peer, against [[control.access]].
 import type { PeerCredentials } from '../../linux/unix-peer.js';
-import { type AccountNames, accountNames } from '../accounts.js';
+import { type AccountNames, accountNames } from '../base/accounts.js';
+import { BerthError } from '../base/errors.js';
 import type { AccessEntry } from '../config/control.js';
-import { BerthError } from '../errors.js';
 import { allowByDefault, type LocalPeer } from './authorise.js';
 
 type Ids = Pick<PeerCredentials, 'uid' | 'gid' | 'groups'>;

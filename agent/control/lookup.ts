@@ -2,8 +2,8 @@
 // gives up, which may be long after the dial has. So one runs at a time, however many schedulers are dialled how often.
 import { promises as dns, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Joined } from '../joined.js';
-import { Serial } from '../serial.js';
+import { Joined } from '../base/joined.js';
+import { Serial } from '../base/serial.js';
 
 export type Resolve = (hostname: string, options: LookupAllOptions) => Promise<LookupAddress[]>;
 

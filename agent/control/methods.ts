@@ -1,34 +1,31 @@
 // The methods of `berth.v1`: one table of zod schemas, from which the server's checks, the client's types and the
-// generated documents come. Results are data of agent/service.ts; they are described, not re-checked at run time.
+// generated documents come. Results are data of agent/control/service.ts; they are described, not re-checked at run time.
 import * as z from 'zod';
-import { boundedMap } from '../bounds.js';
+import { boundedMap } from '../base/bounds.js';
+import { MOST_ON_PAGE, type Next } from '../base/pages.js';
 import type { AuditEntry } from '../density/audit.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { TenantView } from '../density/tenant-admin.js';
 import type { Setting } from '../density/tuner.js';
+import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
-import { MOST_ON_PAGE, type Next } from '../pages.js';
+import type { CapacityRow } from '../model/capacity.js';
+import type { Condition } from '../model/condition.js';
+import type { BerthEvent } from '../model/event.js';
+import type { LicenceView } from '../model/licence.js';
+import type { FitsAnswer } from '../model/preemption.js';
+import type { WorkloadView } from '../model/record.js';
+import { ID_PATTERN, tenantName } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import type {
-  BerthEvent,
-  CapacityRow,
-  CleanupStep,
-  Condition,
-  FitsAnswer,
-  LicenceView,
-  LogChunk,
-  NodeDescription,
-  Outlook,
-  Reloaded,
-} from '../service.js';
-import type { WorkloadView } from '../workload/record.js';
-import { ID_PATTERN, tenantName } from '../workload/spec.js';
+import type { LogChunk } from '../workload/log-chunk.js';
+import type { CleanupStep } from '../workload/reaper.js';
 import type { SessionView } from './scoped.js';
+import type { Outlook, Reloaded } from './service.js';
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
 const none = z.strictObject({});
-/** Of a list by ids or names: see agent/pages.ts. */
+/** Of a list by ids or names: see agent/base/pages.ts. */
 const page = { limit: z.number().int().min(1).max(MOST_ON_PAGE).optional(), cursor: id.optional() };
 /** Fields of an object that another schema checks in detail. */
 const MOST_FIELDS = 64;

@@ -3,9 +3,9 @@
 import { renameSync } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
 import { readPlainSync } from '../../linux/plain-file.js';
-import { changeFile } from '../change-file.js';
-import { clearWay, isExhausted, replaceFile } from '../durable.js';
-import { reportOf } from '../errors.js';
+import { changeFile } from '../base/change-file.js';
+import { clearWay, isExhausted, replaceFile } from '../base/durable.js';
+import { reportOf } from '../base/errors.js';
 
 export interface NumberFileOptions {
   /** Survive a power cut, not only the death of the agent. */
@@ -107,7 +107,7 @@ interface Loaded {
   readonly others: Readonly<Record<string, unknown>>;
 }
 
-/** As of every file of state: see durable.ts. */
+/** As of every file of state: see base/durable.ts. */
 const MOST_BYTES = 64 << 20;
 
 function load(path: string, onDamage: NumberFileOptions['onDamage']): Loaded {

@@ -1,6 +1,7 @@
 // Events that last are kept for a day, as far as their bounds allow. What was dropped earlier is said by a condition for as
 // long as somebody could look for it.
-import type { BerthEvent, Condition } from '../service.js';
+import type { Condition } from '../model/condition.js';
+import type { BerthEvent } from '../model/event.js';
 
 export const DAY_MS = 86_400_000;
 

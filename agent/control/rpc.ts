@@ -1,8 +1,8 @@
 // JSON-RPC 2.0 on text: what both ends share. Requests are told apart from noise here; methods and parameters are
 // checked elsewhere.
 
-import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../errors.js';
-import { duplicateKey } from '../json.js';
+import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../base/errors.js';
+import { duplicateKey } from '../base/json.js';
 import { boundedReport } from './answer-size.js';
 
 export const PROTOCOL = 'berth.v1';

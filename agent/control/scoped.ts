@@ -2,12 +2,14 @@
 import type { Role } from '../config/control.js';
 import type { GrantName } from '../config/drivers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
+import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
+import type { BerthEvent } from '../model/event.js';
+import type { WorkloadView } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import type { BerthEvent, NodeDescription, Outlook } from '../service.js';
-import type { WorkloadView } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
 import { forSession, type Grant, permits } from './authorise.js';
+import type { Outlook } from './service.js';
 
 /** What a session may do, told to itself. */
 export interface SessionView {

@@ -1,7 +1,7 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
 import { setMaxListeners } from 'node:events';
-import { BerthError, type ErrorCode, reportOf } from '../errors.js';
-import type { AgentService, BerthEvent } from '../service.js';
+import { BerthError, type ErrorCode, reportOf } from '../base/errors.js';
+import type { BerthEvent } from '../model/event.js';
 import { bytesOf } from './answer-size.js';
 import { type EpochFence, type Grant, grantBeforeHello, grantOf, type Hello, type Peer, sees } from './authorise.js';
 import { type Context, dispatch, isForeign, isMethod } from './dispatch.js';
@@ -19,6 +19,7 @@ import {
   resultMessage,
 } from './rpc.js';
 import { eventFor, nodeFor, sessionOf } from './scoped.js';
+import type { AgentService } from './service.js';
 import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
 import { Subscription } from './subscription.js';

@@ -1,7 +1,7 @@
 // The shape of a message before it is parsed: how deep it nests and how many values it has. JSON.parse makes an object of
 // each value, and a schema looks at each: a megabyte of them holds the main loop for a second. This scan takes a few
 // milliseconds for a megabyte and makes nothing. It does not check the JSON: what is damaged fails in JSON.parse.
-import { fieldOf } from '../wrong-fields.js';
+import { fieldOf } from '../base/wrong-fields.js';
 
 export interface ShapeLimits {
   readonly depth: number;

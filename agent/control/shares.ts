@@ -1,5 +1,5 @@
 // Which events stay when there are too many: no type and no tenant pushes the others out. Pure.
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent } from '../model/event.js';
 import { DAY_MS } from './retention.js';
 
 /** Types of which one is worth as much as this many others: ends, kills, restarts, drift and conditions are rare and wanted late. */

@@ -1,6 +1,6 @@
 // Figures of the control room for the metrics room: plain data, with bounded words as keys.
-import type { ErrorCode } from '../errors.js';
-import type { MethodName } from './methods.js';
+import type { ErrorCode } from '../base/errors.js';
+import { METHODS, type MethodName } from './methods.js';
 
 export type CloseReason =
   | 'peer'
@@ -28,7 +28,7 @@ export interface SchedulerStatus {
 export interface ControlStats {
   readonly sessions: { readonly local: number; readonly scheduler: number };
   readonly schedulers: readonly SchedulerStatus[];
-  /** Counts since the start, one row for each pair that has occurred. */
+  /** Counts since the start; a row for each method, and one for each other pair that has occurred. */
   readonly requests: readonly {
     readonly method: MethodName | 'unknown';
     readonly result: 'ok' | ErrorCode;
@@ -41,6 +41,11 @@ export interface ControlStats {
 export class Counters {
   readonly #requests = new Map<string, { method: MethodName | 'unknown'; result: 'ok' | ErrorCode; count: number }>();
   readonly #closed = new Map<CloseReason, number>();
+
+  constructor() {
+    for (const method of Object.keys(METHODS) as MethodName[])
+      this.#requests.set(`${method} ok`, { method, result: 'ok', count: 0 });
+  }
 
   request(method: MethodName | 'unknown', result: 'ok' | ErrorCode): void {
     const key = `${method} ${result}`;

@@ -1,6 +1,6 @@
 // Events to one session. It pulls from the log, with the log's listener as a bell: replay and live are one path, so
 // there is no seam between them to lose or double an event at, and a slow peer costs a cursor, not a queue.
-import type { BerthEvent } from '../service.js';
+import type { BerthEvent } from '../model/event.js';
 import type { EventLog } from './event-log.js';
 
 /** Of a message on its way out: `sent` is called when the kernel has taken it, or the connection has ended. */

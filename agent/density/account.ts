@@ -1,6 +1,7 @@
 // Running sums of one scope (host, a tenant, a driver kind): what is committed and what is held by reservations. Both
 // change by a few additions when a workload comes or goes; nothing ever walks over all workloads.
-import { COUNT, type Vector } from './dimensions.js';
+import { COUNT, type Vector } from '../model/dimensions.js';
+import type { TenantLimits } from './limits.js';
 
 export class Account {
   readonly committed: Vector = new Float64Array(COUNT);
@@ -28,4 +29,12 @@ export class Account {
 export interface PoolSum {
   committed: number;
   reserved: number;
+}
+
+/** One tenant. */
+export interface Ward {
+  readonly account: Account;
+  /** What its workloads count for the host. */
+  readonly charged: Vector;
+  limits: TenantLimits;
 }

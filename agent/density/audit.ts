@@ -7,11 +7,11 @@ import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
 import { inSlices } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
-import { syncDirectory } from '../durable.js';
-import { reportOf } from '../errors.js';
-import type { Range } from '../pages.js';
-import { Serial } from '../serial.js';
-import type { Condition } from '../service.js';
+import { syncDirectory } from '../base/durable.js';
+import { reportOf } from '../base/errors.js';
+import type { Range } from '../base/pages.js';
+import { Serial } from '../base/serial.js';
+import type { Condition } from '../model/condition.js';
 import { headFor, linesBehind, stretches } from './audit-place.js';
 
 export interface AuditEntry {
@@ -58,7 +58,7 @@ interface Place {
   readonly end: number;
 }
 
-/** Of each of the two files, whatever their size was once: see state-files.ts. */
+/** Of each of the two files, whatever their size was once: see base/state-files.ts. */
 const MOST_BYTES = 64 << 20;
 
 const DEFAULTS = { maxBytes: 8 << 20, maxPending: 10_000, retryMs: 1000, write: writeAll } as const;

@@ -1,6 +1,6 @@
 // Limits of the kernel that stop density before processors and memory do, as a table. What berth's workloads really
 // consume is a dimension of the ledger (`dimension`); the others are watched and reported only.
-import type { DimensionName } from './dimensions.js';
+import type { DimensionName } from '../model/dimensions.js';
 import { fieldOf, type HostFiles, keyUsers, numberOf, openFilesOf, threadCount } from './host-files.js';
 
 export interface CeilingDef {

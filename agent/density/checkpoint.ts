@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf } from '../../linux/errors.js';
-import { readState, replaceFile, setAside } from '../durable.js';
+import { readState, replaceFile, setAside } from '../base/durable.js';
 
 /** Of HistogramRecord. */
 export const histogramSchema = z.object({

@@ -1,8 +1,8 @@
 // What a workload takes from the ledger. The rule is the one Kubernetes users know: a request that is not given is
 // the limit; with neither, the node's default counts, so that nothing is free.
+import { type DimensionName, indexOf, outward, type Vector, vector } from '../model/dimensions.js';
+import { type DriverName, type WorkloadSpec, wantsVsock } from '../model/spec.js';
 import { hasAddress } from '../network/attachment.js';
-import { type DriverName, type WorkloadSpec, wantsVsock } from '../workload/spec.js';
-import { type DimensionName, indexOf, outward, type Vector, vector } from './dimensions.js';
 
 /** A share of a pool that has a scope of its own: ports of one bridge, one licence. */
 export interface Extra {

@@ -1,15 +1,15 @@
 // The density room behind one door: ledger, tenants, licences, reservations, ceilings and windows of time, and what makes
 // figures of them. Whatever changes, the ledger's limits are made anew as a whole; nothing is patched.
+import { type Clock, SYSTEM_CLOCK } from '../base/clock.js';
+import type { Damaged } from '../base/durable.js';
+import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
-import type { Damaged } from '../durable.js';
-import type { CapacityRow } from '../service.js';
-import type { WorkloadSpec } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
+import type { CapacityRow } from '../model/capacity.js';
+import { type Vector, vector } from '../model/dimensions.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { Audit, type AuditEntry } from './audit.js';
 import { type Ceiling, readCeilings } from './ceilings.js';
-import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import { type Demand, demandOf, type Extra } from './demand.js';
-import { type Vector, vector } from './dimensions.js';
 import type { HostFiles } from './host-files.js';
 import { Ledger } from './ledger.js';
 import { type Lease, Licences } from './licences.js';

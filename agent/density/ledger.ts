@@ -2,10 +2,10 @@
 // rebuilt from the journal and the reservations at every start; a promise becomes durable with the journal entry of its
 // workload, before anybody is told. There is one writer, the main loop, so check-then-commit needs no lock. Every sum is
 // kept up to date as workloads come and go: a decision looks at each dimension once, however many workloads there are.
-import type { CapacityRow, Refusal } from '../service.js';
-import { Account, type PoolSum } from './account.js';
+import type { CapacityRow, Refusal } from '../model/capacity.js';
+import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from '../model/dimensions.js';
+import { Account, type PoolSum, type Ward } from './account.js';
 import type { Demand, Extra } from './demand.js';
-import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from './dimensions.js';
 import type { Factor, Limits, TenantLimits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 import { refusalOf, type Shortage } from './refusal.js';
@@ -24,14 +24,6 @@ export interface Hold {
 export interface Stage {
   out(hold: Hold): void;
   back(hold: Hold): void;
-}
-
-/** One tenant. */
-export interface Ward {
-  readonly account: Account;
-  /** What its workloads count for the host. */
-  readonly charged: Vector;
-  limits: TenantLimits;
 }
 
 const CLASSES: readonly Demand['class'][] = ['guaranteed', 'burstable', 'besteffort'];

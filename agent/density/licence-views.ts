@@ -1,5 +1,5 @@
 // Pools of licences with who has them, for `berth licence list`.
-import type { LicenceView } from '../service.js';
+import type { LicenceView } from '../model/licence.js';
 import type { Density } from './density.js';
 
 /** All pools, or one. */

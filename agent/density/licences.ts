@@ -3,24 +3,18 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { changeFile } from '../change-file.js';
+import { changeFile } from '../base/change-file.js';
+import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
+import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../base/durable.js';
+import { BerthError } from '../base/errors.js';
 import type { LicenceConfig } from '../config/density.js';
-import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../durable.js';
-import { BerthError } from '../errors.js';
-import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
+import type { LeaseView } from '../model/licence.js';
 
 export interface Lease {
   readonly licence: string;
   readonly scheduler: string;
   readonly count: number;
   readonly deadline: Deadline;
-}
-
-export interface LeaseView {
-  readonly scheduler: string;
-  readonly count: number;
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
 }
 
 export interface LicencesOptions {

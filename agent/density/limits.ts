@@ -1,7 +1,7 @@
 // What the ledger counts against, as figures: made by policy.ts, replaced as a whole whenever the configuration, a
 // tenant, a licence, a window of time or the host has changed.
-import type { DriverName, WorkloadSpec } from '../workload/spec.js';
-import { type Vector, vector } from './dimensions.js';
+import { type Vector, vector } from '../model/dimensions.js';
+import type { DriverName, WorkloadSpec } from '../model/spec.js';
 
 /** In ledger units; Infinity: no limit, or not known. */
 export interface HostLimits {

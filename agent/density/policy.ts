@@ -1,11 +1,19 @@
 // From configuration, host, tenants, leases and the hour to the ledger's figures. Pure.
+import { parseSize } from '../base/units.js';
 import { type DensityConfig, figure, type LicenceConfig } from '../config/density.js';
 import type { Config } from '../config/schema.js';
-import { DRIVER_NAMES, type DriverName } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
+import {
+  COUNT,
+  DIMENSION_NAMES,
+  DIMENSIONS,
+  type DimensionName,
+  indexOf,
+  type Vector,
+  vector,
+} from '../model/dimensions.js';
+import { DRIVER_NAMES, type DriverName } from '../model/spec.js';
 import { BRIDGE_PORTS, CEILINGS, type Ceiling } from './ceilings.js';
 import type { PerWorkload } from './demand.js';
-import { COUNT, DIMENSION_NAMES, DIMENSIONS, type DimensionName, indexOf, type Vector, vector } from './dimensions.js';
 import { type HostLimits, type Limits, limitsOf, type PoolLimit, type TenantLimits, UNLIMITED } from './limits.js';
 import type { Amounts, TenantSettings } from './tenant-settings.js';
 

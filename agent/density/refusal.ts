@@ -1,6 +1,6 @@
 // Refusals in the shape of design section 7.
-import type { Refusal } from '../service.js';
-import { DIMENSIONS, type DimensionName, type PoolDimension, shown } from './dimensions.js';
+import type { Refusal } from '../model/capacity.js';
+import { DIMENSIONS, type DimensionName, type PoolDimension, shown } from '../model/dimensions.js';
 
 export interface Shortage {
   readonly scope: string;

@@ -4,11 +4,11 @@
 // removed before the room is free; run out, the file says so itself.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { changeFile } from '../change-file.js';
-import { type Damaged, readAll, removeFile, replaceFile } from '../durable.js';
-import type { WorkloadSpec } from '../workload/spec.js';
-import { storedSpec } from '../workload/stored-spec.js';
-import { type Clock, type Deadline, deadlineIn, remaining } from './clock.js';
+import { changeFile } from '../base/change-file.js';
+import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
+import { type Damaged, readAll, removeFile, replaceFile } from '../base/durable.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { storedSpec } from '../model/stored-spec.js';
 
 export interface Reservation {
   /** `ID.EXPIRY.RANDOM`: names this one and no later one of the same id, and tells when it is too late for it. */

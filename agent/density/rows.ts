@@ -1,9 +1,8 @@
 // The ledger as it is published: one row for each dimension of each scope. Bounded: of a tenant or a kind only what is
 // limited, guaranteed or of interest everywhere.
-import type { CapacityRow } from '../service.js';
-import type { Account, PoolSum } from './account.js';
-import { COUNT, DIMENSION_NAMES, type DimensionName, outward } from './dimensions.js';
-import type { Ward } from './ledger.js';
+import type { CapacityRow } from '../model/capacity.js';
+import { COUNT, DIMENSION_NAMES, type DimensionName, outward } from '../model/dimensions.js';
+import type { Account, PoolSum, Ward } from './account.js';
 import type { Limits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 

@@ -1,12 +1,12 @@
 // What stands in the way of density now, in words for the doctor and as events that are told once. Pure.
 import type { DensityConfig } from '../config/density.js';
+import { type DimensionName, indexOf, shown } from '../model/dimensions.js';
 import { CEILINGS, type Ceiling } from './ceilings.js';
-import { type DimensionName, indexOf, shown } from './dimensions.js';
 import type { Ledger } from './ledger.js';
 import type { Licences } from './licences.js';
 import { excessOf } from './victims.js';
 
-/** What the doctor's table is asked with: see host/density-checks.ts. */
+/** What the doctor's table is asked with: see doctor/density-checks.ts. */
 export interface DensityStatus {
   /** `acme: memory 5Gi of 4Gi`. */
   readonly overQuota: readonly string[];

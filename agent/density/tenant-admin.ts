@@ -1,10 +1,11 @@
 // Changes of tenants while everything runs, with what must hold for them: guaranteed shares fit the host, nothing of a
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
-import { BerthError } from '../errors.js';
-import { inRange, type Range } from '../pages.js';
-import type { CapacityRow, Victim } from '../service.js';
+import { BerthError } from '../base/errors.js';
+import { inRange, type Range } from '../base/pages.js';
+import type { CapacityRow } from '../model/capacity.js';
+import { DIMENSION_NAMES, DIMENSIONS, shown } from '../model/dimensions.js';
+import type { Victim } from '../model/preemption.js';
 import type { Density } from './density.js';
-import { DIMENSION_NAMES, DIMENSIONS, shown } from './dimensions.js';
 import { amountsVector } from './policy.js';
 import type { Shortage } from './refusal.js';
 import type { TenantChange } from './tenant-settings.js';

@@ -1,29 +1,19 @@
 // What one tenant may have: quotas of the ledger, guaranteed shares, licences, and limits of its cgroup. The same object
 // comes from the configuration (snake_case, sizes as text) and from the protocol.
 import * as z from 'zod';
-import { boundedMap, parseBounded } from '../bounds.js';
+import { boundedMap, parseBounded } from '../base/bounds.js';
+import { BerthError } from '../base/errors.js';
+import { parseSize } from '../base/units.js';
+import { cores, size } from '../base/values/amounts.js';
+import { sentenceOf } from '../base/wrong-fields.js';
 import { figure, LEAST_MEMORY, type TenantConfig } from '../config/density.js';
-import { BerthError } from '../errors.js';
-import { cores, size } from '../values/amounts.js';
-import { ioDevice } from '../workload/resources-spec.js';
-import { ID_PATTERN } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
-import { sentenceOf } from '../wrong-fields.js';
-import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from './dimensions.js';
+import type { TenantKernelLimits } from '../limits/tenants.js';
+import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../model/dimensions.js';
+import { ioDevice } from '../model/resources-spec.js';
+import { ID_PATTERN } from '../model/spec.js';
 
 /** In cores, bytes, pieces. */
 export type Amounts = Readonly<Partial<Record<DimensionName, number>>>;
-
-/** Of the cgroup of the tenant; bytes, cores, pieces. An absent one is not limited. */
-export interface TenantKernelLimits {
-  readonly memory?: number;
-  readonly swap?: number;
-  readonly cpu?: number;
-  readonly cpuWeight?: number;
-  readonly pids?: number;
-  readonly descendants?: number;
-  readonly io?: readonly z.output<typeof ioDevice>[];
-}
 
 export interface TenantSettings {
   readonly quota: Amounts;

@@ -2,9 +2,9 @@
 // durable before it counts. One file a tenant that was set; a tenant that nobody has named has no file and no limits of
 // its own but those that all share.
 import { join } from 'node:path';
-import { type Content, changeFile } from '../change-file.js';
+import { type Content, changeFile } from '../base/change-file.js';
+import { type Damaged, readAll, replaceFile } from '../base/durable.js';
 import type { Config } from '../config/schema.js';
-import { type Damaged, readAll, replaceFile } from '../durable.js';
 import { fromConfig, NO_SETTINGS, type TenantChange, type TenantSettings } from './tenant-settings.js';
 
 /** Where a value comes from: the file, the protocol, a window of time, or density.max_workloads_per_tenant. */

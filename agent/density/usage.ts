@@ -1,8 +1,8 @@
 // What is in use as measured, for the host and by tenant: sums over the last samples, made anew at most every few seconds,
 // whoever asks and however often.
-import type { CapacityRow } from '../service.js';
+import type { CapacityRow } from '../model/capacity.js';
+import { indexOf } from '../model/dimensions.js';
 import type { UsagePort } from './density.js';
-import { indexOf } from './dimensions.js';
 import type { Ledger } from './ledger.js';
 
 /** The part of a sample that counts here; absent: no such controller. */

@@ -1,7 +1,7 @@
 // Who would have to go so that something fits: few, and those first that were promised least. Pure: the ledger is asked what
 // it would say without them, and is as it was.
-import type { Victim } from '../service.js';
-import { DIMENSION_NAMES, indexOf, isDimension } from './dimensions.js';
+import { DIMENSION_NAMES, indexOf, isDimension } from '../model/dimensions.js';
+import type { Victim } from '../model/preemption.js';
 import type { Hold, Ledger } from './ledger.js';
 import type { Shortage } from './refusal.js';
 

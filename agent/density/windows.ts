@@ -1,8 +1,8 @@
 // Times in which other figures count. Level-triggered: the question is always which windows are open at this moment, never
 // what has happened since, so a clock that was set, a sleeping host or a restarted agent change nothing.
+import { type Cron, cronOf } from '../base/cron.js';
+import { parseDuration } from '../base/units.js';
 import type { DensityConfig, WindowConfig } from '../config/density.js';
-import { parseDuration } from '../workload/units.js';
-import { type Cron, cronOf } from './cron.js';
 import { fromConfig } from './tenant-settings.js';
 import type { Overlay } from './tenants.js';
 

@@ -4,9 +4,8 @@
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
 import type { GrantName } from '../config/drivers.js';
-import type { Confinement } from '../workload/processes.js';
-import type { Sandbox } from '../workload/record.js';
-import type { DriverName, WorkloadSpec } from '../workload/spec.js';
+import type { Sandbox } from '../model/record.js';
+import type { DriverName, WorkloadSpec } from '../model/spec.js';
 
 /** What a driver needs beside the spec. */
 export interface DriverContext {
@@ -75,3 +74,11 @@ export interface Driver {
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
 }
+
+/**
+ * What holds the processes of a workload where they are.
+ * `closed`: they can neither leave their cgroup nor change their network namespace, whatever user they are.
+ * `open`: they can do both, as root of the host with its files can: its end is looked for beyond the cgroup.
+ * `foreign`: others start and end them.
+ */
+export type Confinement = 'closed' | 'open' | 'foreign';

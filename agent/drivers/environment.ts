@@ -1,6 +1,6 @@
 // What a workload finds in its environment. Nothing of the agent's own is ever passed on: it may hold tokens.
-import type { Sandbox } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import type { Sandbox } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -1,8 +1,8 @@
 // Checks of what a spec names on disk, with errors that name the field.
 import { access, constants, stat } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
-import { BerthError } from '../errors.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { BerthError } from '../base/errors.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import type { DriverContext } from './driver.js';
 
 /** Throws `image_missing` unless `path` is a readable file. `field` as in `qemu.kernel`. */

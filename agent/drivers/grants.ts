@@ -1,7 +1,7 @@
 // What a workload may ask for beyond its sandbox, and only where the operator of the node grants it.
+import { BerthError } from '../base/errors.js';
 import { GRANTS, type GrantName } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
-import { BerthError } from '../errors.js';
 
 /** The fields that ask for these grants, in words. */
 export function grantsText(names: readonly GrantName[]): string {

@@ -1,8 +1,8 @@
 // The door of this room: all drivers of this version, configured.
+import { parseSize } from '../base/units.js';
 import { parseUids } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
-import type { DriverName } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
+import type { DriverName } from '../model/spec.js';
 import type { Driver } from './driver.js';
 import { execDriver } from './exec/index.js';
 import { externalDriver } from './external/index.js';

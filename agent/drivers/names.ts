@@ -3,9 +3,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
+import type { Sandbox } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { formatResolvConf, NO_SERVERS, resolverFor, sharedResolvConf } from '../network/dns.js';
-import type { Sandbox } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
 import type { DriverContext } from './driver.js';
 
 export interface NameFiles {

@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
-import { BerthError } from '../errors.js';
-import type { Log } from '../workload/ports.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { BerthError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 export interface KsmState {
   /** /sys/kernel/mm/ksm/run, ksm.rst: 0 stopped, 1 running, 2 stopped and everything separated. Null: no KSM in this kernel. */

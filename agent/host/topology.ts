@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../../linux/errors.js';
 import { parseMemInfo, readOptional } from '../../linux/proc.js';
-import { parseCpuList } from './cpu-list.js';
+import { parseCpuList } from '../base/cpu-list.js';
 
 /** One hardware thread that is online. */
 export interface Cpu {

@@ -1,9 +1,8 @@
 // What the doctor is told of limits, in sentences.
 import type { CgroupStats } from '../../cgroups/types.js';
 import { sliced } from '../../linux/sliced.js';
-import type { LimitStatus } from '../host/limit-checks.js';
-import type { WorkloadRecord } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import type { WorkloadRecord } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import type { Contested } from './drift.js';
 import type { LimitContext } from './limits.js';
 import { limitsOf } from './limits.js';
@@ -94,4 +93,20 @@ function advised({ throttled, used, waited, change }: ThrottlingAdvice): string 
 function isFutile({ resources: { memory }, class: name }: WorkloadSpec, swapBytes: number): boolean {
   if (memory?.high === undefined) return false;
   return swapBytes === 0 || memory.swap === 0 || (memory.swap === undefined && name === 'guaranteed');
+}
+
+/** Each a list of sentences for people; empty: all is well. */
+export interface LimitStatus {
+  /** Files that somebody else keeps changing. */
+  readonly contested: readonly string[];
+  /** Cgroups that cannot be watched. */
+  readonly unwatched: number;
+  /** Tenants whose memory cannot go down to its limit. */
+  readonly tenants: readonly string[];
+  /** Throttled although little is used, with the change that would cure it. */
+  readonly throttled: readonly string[];
+  /** memory.high asked for where nothing can be given back. */
+  readonly high: readonly string[];
+  /** Directories that cannot be removed. */
+  readonly leaks: readonly string[];
 }

@@ -4,9 +4,11 @@
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { sliced } from '../../linux/sliced.js';
-import { BerthError } from '../errors.js';
-import { RepairBudget, type RepairLimits } from '../repair-budget.js';
-import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
+import { BerthError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import { RepairBudget, type RepairLimits } from '../base/repair-budget.js';
+import type { EventPort } from '../model/event.js';
+import type { CgroupPort } from './cgroup-port.js';
 import { shrinkTo } from './shrink.js';
 
 /** A cgroup and what it should hold now. */

@@ -3,9 +3,9 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceLimits, Limits } from '../../cgroups/types.js';
 import { readOptional } from '../../linux/proc.js';
-import { BerthError } from '../errors.js';
-import type { Resources } from '../workload/resources-spec.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { BerthError } from '../base/errors.js';
+import type { Resources } from '../model/resources-spec.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 type IoLimits = NonNullable<Limits['io']>;
 

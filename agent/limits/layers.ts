@@ -10,7 +10,8 @@ import { changeValues } from '../../cgroups/order.js';
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { readPlainSync } from '../../linux/plain-file.js';
-import type { CgroupPort, Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
+import type { CgroupPort } from './cgroup-port.js';
 
 /** The later one wins where two speak of one file. */
 const LAYERS = ['placement', 'pressure', 'freeze', 'safety'] as const;

@@ -1,9 +1,9 @@
 // From a spec to the limits of its cgroup: what the spec names, and what its class gets where it names nothing. Pure.
 // What is named is written or refused; what berth adds by itself is left out where this kernel has no such file.
 import type { Limits } from '../../cgroups/types.js';
+import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
-import type { WorkloadSpec } from '../workload/spec.js';
-import { parseSize } from '../workload/units.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { type DiskOf, ioLimits } from './io.js';
 
 export interface LimitContext {

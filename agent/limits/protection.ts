@@ -4,7 +4,7 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { runProgram } from '../../linux/run-program.js';
-import type { Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
 import type { Protection } from './tenants.js';
 
 /** How long changes are collected. */

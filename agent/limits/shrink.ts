@@ -1,9 +1,9 @@
 // Less memory for what runs: the kernel kills at once where memory.max is set below what cannot be given back
 // (cgroup-v2.rst, memory.max), so the room goes there by steps, or says why not.
 import type { Shrink } from '../../cgroups/shrink.js';
-import { BerthError } from '../errors.js';
-import type { CgroupPort } from '../workload/ports.js';
-import { formatSize } from '../workload/units.js';
+import { BerthError } from '../base/errors.js';
+import { formatSize } from '../base/units.js';
+import type { CgroupPort } from './cgroup-port.js';
 
 const WHY: Readonly<Record<NonNullable<Shrink['why']>, string>> = {
   futile: 'what is in use cannot be reclaimed, so the kernel would kill',

@@ -2,11 +2,12 @@
 // protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
 import { setMaxListeners } from 'node:events';
+import type * as z from 'zod';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { abortWith } from '../../linux/signals.js';
-import type { TenantKernelLimits } from '../density/tenant-settings.js';
-import { BerthError } from '../errors.js';
-import type { CgroupPort } from '../workload/ports.js';
+import { BerthError } from '../base/errors.js';
+import type { ioDevice } from '../model/resources-spec.js';
+import type { CgroupPort } from './cgroup-port.js';
 import { BY_DEVICE, withDefaults } from './desired.js';
 import { ioLimits } from './io.js';
 import type { LimitContext } from './limits.js';
@@ -160,4 +161,15 @@ export class TenantGroups {
     if (next.min === 0 && next.low === 0) this.#sums.delete(tenant);
     else this.#sums.set(tenant, next);
   }
+}
+
+/** Of the cgroup of the tenant; bytes, cores, pieces. An absent one is not limited. */
+export interface TenantKernelLimits {
+  readonly memory?: number;
+  readonly swap?: number;
+  readonly cpu?: number;
+  readonly cpuWeight?: number;
+  readonly pids?: number;
+  readonly descendants?: number;
+  readonly io?: readonly z.output<typeof ioDevice>[];
 }

@@ -3,7 +3,9 @@
 import type { CgroupEvents } from '../../cgroups/events.js';
 import type { Signals, CgroupWatch as Watch } from '../../cgroups/signals/index.js';
 import { sliced } from '../../linux/sliced.js';
-import type { CgroupPort, EventPort, Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
+import type { EventPort } from '../model/event.js';
+import type { CgroupPort } from './cgroup-port.js';
 import type { LimitSubject } from './drift.js';
 
 export interface WatchWorld {

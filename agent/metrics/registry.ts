@@ -1,32 +1,20 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { DIMENSION_NAMES } from '../density/dimensions.js';
-import { addGovernorFamilies, type GovernorMetrics } from '../density/governor/metrics.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { PredictionView } from '../density/prediction/live.js';
-import { addPredictionFamilies } from '../density/prediction/metrics.js';
+import type { Refusal } from '../model/capacity.js';
+import { DIMENSION_NAMES } from '../model/dimensions.js';
+import type { EndCause, EndRecord, KillActor } from '../model/record.js';
+import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../model/spec.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
-import type { Refusal } from '../service.js';
-import type { EndCause, EndRecord, KillActor } from '../workload/record.js';
-import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../workload/spec.js';
 import { briefly } from './briefly.js';
-import {
-  addHousekeepingFamilies,
-  addNodeFamilies,
-  addSamplingFamilies,
-  addTotalFamilies,
-  Collectors,
-  type MetricsSource,
-  type SamplingSource,
-} from './collectors.js';
+import { Collectors } from './collectors.js';
+import { addGovernorFamilies, type GovernorMetrics } from './families/governor.js';
+import { FAMILIES, type MetricsSource, type SampledSource } from './families/index.js';
+import { addPredictionFamilies } from './families/prediction.js';
 
-import { addDensityFamilies } from './density.js';
-import { addHostFamilies } from './host.js';
-import { addLimitFamilies } from './limits.js';
-import { addNetworkFamilies } from './network.js';
-
-export type { MetricsSource, SamplingSource } from './collectors.js';
+export type { MetricsSource, SampledSource } from './families/index.js';
 
 export interface MetricsOptions {
   /** Without one there are no families of it. */
@@ -35,7 +23,7 @@ export interface MetricsOptions {
   readonly prediction?: () => PredictionView | null;
   readonly version: string;
   readonly source: MetricsSource;
-  readonly sampling: SamplingSource;
+  readonly sampling: SampledSource;
   /** Process and Node.js families, `berth_process_*` and `berth_nodejs_*`; default true. */
   readonly process?: boolean;
 }
@@ -94,14 +82,8 @@ export class Metrics {
       registers,
     }).set({ version: options.version, node_version: process.version }, 1);
     const collectors = new Collectors(this.#registry);
-    addNodeFamilies(collectors, options.source);
-    addDensityFamilies(collectors, options.source);
-    addSamplingFamilies(collectors, options.sampling);
-    addHostFamilies(collectors, options.sampling);
-    addTotalFamilies(collectors, options.source);
-    addHousekeepingFamilies(collectors, options.source);
-    addNetworkFamilies(collectors, options.source);
-    addLimitFamilies(collectors, options.source);
+    const sources = { node: options.source, sampled: options.sampling };
+    for (const add of FAMILIES) add(collectors, sources);
 
     this.#decisions = counter('berth_admission_decisions_total', 'Answers of admission; dimension: of the refusal.', [
       'result',

@@ -1,6 +1,6 @@
 // What is left of workloads beyond the series budget: sums by tenant. Counters add up the increases of every workload,
 // so that one that leaves does not look like a reset.
-import type { WorkloadSample } from './families.js';
+import type { WorkloadSample } from './workload-families.js';
 
 /** Sums of the workloads of one tenant that have no series of their own. Seconds and bytes. */
 export interface TenantSums {

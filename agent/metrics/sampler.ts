@@ -4,10 +4,10 @@ import type { CgroupStats } from '../../cgroups/types.js';
 import { sliced } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
 import type { Drops, LinkStats } from '../../netns/types.js';
-import type { WorkloadRecord } from '../workload/record.js';
-import type { WorkloadSample } from './families.js';
+import type { WorkloadRecord } from '../model/record.js';
 import type { Page } from './page.js';
 import type { Rollup } from './rollup.js';
+import type { WorkloadSample } from './workload-families.js';
 
 /** What the sampler needs of a record; a WorkloadRecord and a WorkloadView are both one. */
 export type Sampled = Pick<WorkloadRecord, 'id' | 'state' | 'restarts'> & {

@@ -1,9 +1,11 @@
 // The node at one moment, as a document for programs and as a page for people.
+import { formatSize } from '../base/units.js';
 import { placeText, startsText } from '../density/governor/texts.js';
-import type { StartWait } from '../density/governor/types.js';
-import type { CapacityRow, Condition, NodeDescription } from '../service.js';
-import { formatSize } from '../workload/units.js';
-import type { MetricsSource } from './collectors.js';
+import type { CapacityRow } from '../model/capacity.js';
+import type { Condition } from '../model/condition.js';
+import type { StartWait } from '../model/start-wait.js';
+import type { MetricsSource } from './families/index.js';
+import type { NodeDescription } from './node-description.js';
 import type { Latest, Sampled } from './sampler.js';
 
 /** What both forms are made of. */

@@ -1,8 +1,9 @@
 // The node at one moment as `berth top` shows it: who uses what, who waits. From the last samples; nothing is read here.
 import type { PressureTotals } from '../../cgroups/types.js';
-import type { GovernorStatus, StartWait } from '../density/governor/types.js';
-import { isSettled } from '../workload/lifecycle.js';
-import type { WorkloadRecord, WorkloadState } from '../workload/record.js';
+import type { GovernorStatus } from '../density/governor/types.js';
+import { isSettled } from '../model/lifecycle.js';
+import type { WorkloadRecord, WorkloadState } from '../model/record.js';
+import type { StartWait } from '../model/start-wait.js';
 import type { HostUse, PressureShares } from './host-load.js';
 import type { Interval, Latest } from './sampler.js';
 

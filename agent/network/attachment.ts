@@ -3,10 +3,10 @@
 import { SysError } from '../../linux/errors.js';
 import { assertBandwidth } from '../../netns/shaping/index.js';
 import type { Attachment } from '../../netns/types.js';
+import { networkAround, parseNetwork } from '../base/cidr.js';
+import { BerthError } from '../base/errors.js';
 import type { Config } from '../config/schema.js';
-import { BerthError } from '../errors.js';
-import type { NetworkSpec } from '../workload/network-spec.js';
-import { networkAround, parseNetwork } from './cidr.js';
+import type { NetworkSpec } from '../model/network-spec.js';
 import { bandwidthOf } from './sandbox-network.js';
 
 type BridgeConfig = Config['network']['bridge'][string];

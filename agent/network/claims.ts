@@ -2,14 +2,14 @@
 // durable as part of each workload's record, from which it is rebuilt at every start.
 import type { Cidr } from '../../netns/addresses/cidr.js';
 import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
+import { parseAddress } from '../base/cidr.js';
+import { BerthError } from '../base/errors.js';
 import type { VsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
-import { BerthError } from '../errors.js';
-import type { Refusal } from '../service.js';
-import type { Sandbox } from '../workload/record.js';
-import { type WorkloadSpec, wantsVsock } from '../workload/spec.js';
+import type { Refusal } from '../model/capacity.js';
+import type { Sandbox } from '../model/record.js';
+import { type WorkloadSpec, wantsVsock } from '../model/spec.js';
 import { attachmentOf, hasAddress, mtuOf, wantsIpv6 } from './attachment.js';
-import { parseAddress } from './cidr.js';
 import { Groups } from './groups.js';
 import { keyOf, type Port, PublishedPorts } from './published.js';
 import { VsockIds } from './vsock-ids.js';

@@ -2,9 +2,9 @@
 
 import { SysError } from '../../linux/errors.js';
 import { type NetworkRoom, UNANSWERED } from '../../netns/index.js';
-import { BerthError } from '../errors.js';
-import type { Condition } from '../service.js';
-import type { NetworkPort } from '../workload/ports.js';
+import { BerthError } from '../base/errors.js';
+import type { Condition } from '../model/condition.js';
+import type { NetworkPort } from './network-port.js';
 
 /** The same port; a call that the worker holds up rejects with `network_unavailable`. */
 export function coded(network: NetworkPort): NetworkPort {

@@ -1,12 +1,12 @@
 // Whether the host itself uses a network that is meant for workloads: found before the first address is given out.
 import { type Cidr, formatCidr } from '../../netns/addresses/cidr.js';
-import { conflictsWithHost } from '../../netns/addresses/conflict.js';
-import { type HostNetworks, readHostNetworks } from '../../netns/addresses/host.js';
+import { conflictsWithHost, type HostNetworks } from '../../netns/addresses/conflict.js';
+import { readHostNetworks } from '../../netns/addresses/host.js';
 import { openHost } from '../../netns/host.js';
+import { networkAround } from '../base/cidr.js';
+import { BerthError } from '../base/errors.js';
 import { poolsOf } from '../config/network.js';
 import type { Config } from '../config/schema.js';
-import { BerthError } from '../errors.js';
-import { networkAround } from './cidr.js';
 import { ownLinks } from './settings.js';
 
 export interface PoolConflict {

@@ -1,10 +1,10 @@
 // Who answers a workload's names: what its spec says, else the configuration of the node, else what the host itself asks.
 import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
+import { parseAddress } from '../base/cidr.js';
 import type { Config } from '../config/schema.js';
-import type { Sandbox } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
-import { parseAddress } from './cidr.js';
+import type { Sandbox } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 /** As resolv.conf(5) has it. */
 export interface Resolver {

@@ -4,8 +4,9 @@
 import { sliced } from '../../linux/sliced.js';
 import type { Hint } from '../../netns/index.js';
 import type { Finding, NetworkRoom, SandboxNetwork, Use } from '../../netns/types.js';
-import { RepairBudget, type RepairLimits } from '../repair-budget.js';
-import type { EventPort, Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
+import { RepairBudget, type RepairLimits } from '../base/repair-budget.js';
+import type { EventPort } from '../model/event.js';
 
 export type DriftKind = Finding['kind'];
 export const DRIFT_KINDS: readonly DriftKind[] = [

@@ -1,10 +1,11 @@
 // What the doctor says about the network beyond single workloads: asked of the kernel once a minute, told from memory.
 import { readFileSync } from 'node:fs';
 import type { Interference, NetworkRoom } from '../../netns/types.js';
+import type { Log } from '../base/log.js';
 import type { Config } from '../config/schema.js';
-import type { Log } from '../workload/ports.js';
 import type { Claims } from './claims.js';
 import { clashes, type PoolConflict, poolConflicts } from './conflicts.js';
+import type { Unrepaired } from './drift.js';
 
 /** New connections of workloads between two looks: how many left our chain, and how many of them others let pass. */
 export interface Traffic {
@@ -92,4 +93,20 @@ export function conntrackUse(
   } catch {
     return undefined;
   }
+}
+
+/** What the running agent knows of its network; all of it optional. */
+export interface NetworkStatus {
+  /** New connections of workloads in the last minute in which there were any. */
+  readonly traffic?: Traffic;
+  /** One sentence for each pool that the host uses, too; and for each that lies within a network of the host. */
+  readonly poolConflicts?: readonly string[];
+  readonly poolsCovered?: readonly string[];
+  /** nft tables of other installations, each with whose it is. */
+  readonly foreignTables?: readonly string[];
+  readonly unrepaired?: readonly Unrepaired[];
+  /** Whether anything of the configuration is for bridges. */
+  readonly bridges?: boolean;
+  /** Whether a pool of IPv6 addresses is configured. */
+  readonly ipv6?: boolean;
 }

@@ -1,7 +1,8 @@
 // network.forwarding is a promise for as long as the agent runs: whatever turns forwarding off (another program's sysctl.d, a
 // VPN's script) takes every routed workload off the network. Looked at each minute, set again a bounded number of times, told.
-import { RepairBudget } from '../repair-budget.js';
-import type { EventPort, Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
+import { RepairBudget } from '../base/repair-budget.js';
+import type { EventPort } from '../model/event.js';
 import { enableForwarding, type ForwardingOptions, isForwardingOff } from './forwarding.js';
 
 export interface KeepForwarding {

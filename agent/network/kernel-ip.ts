@@ -1,7 +1,7 @@
 // The address of a guest in the words of its kernel: `ip=` of nfsroot.rst, which configures a NIC before any user space.
 import { formatIp, parseIp } from '../../netns/addresses/ip.js';
 import { GATEWAY } from '../../netns/types.js';
-import type { Sandbox } from '../workload/record.js';
+import type { Sandbox } from '../model/record.js';
 
 export interface GuestNames {
   readonly hostname: string;

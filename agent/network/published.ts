@@ -1,6 +1,6 @@
 // Ports of the host that lead to workloads: one holder each, over all workloads of all tenants.
 import { type HostPort, servedPorts } from '../../netns/servers.js';
-import type { NetworkSpec } from '../workload/network-spec.js';
+import type { NetworkSpec } from '../model/network-spec.js';
 
 export type Port = NetworkSpec['ports'][number];
 

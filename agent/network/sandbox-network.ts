@@ -1,9 +1,9 @@
 // From a spec and what was granted to it to the words of the network room. Pure: the same for create, live change,
 // audit and removal.
 import type { Bandwidth, Firewall, Rate, SandboxNetwork, Tap } from '../../netns/types.js';
-import { allowsMetadata, type NetworkSpec } from '../workload/network-spec.js';
-import type { Sandbox } from '../workload/record.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { allowsMetadata, type NetworkSpec } from '../model/network-spec.js';
+import type { Sandbox } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 /** Before addresses were kept with their MTU, all sandboxes had the one of the configuration. */
 export interface NetworkDefaults {

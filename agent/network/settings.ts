@@ -3,8 +3,7 @@ import { parseCidr } from '../../netns/addresses/cidr.js';
 import type { OwnLinks } from '../../netns/addresses/conflict.js';
 import type { RoomSettings, SlotSettings } from '../../netns/types.js';
 import type { Config } from '../config/schema.js';
-import { NETNS_PREFIX, SLOT_PREFIX } from '../workload/plan.js';
-import { type Installation, roomTags } from '../workload/tags.js';
+import { type Installation, NETNS_PREFIX, roomTags, SLOT_PREFIX } from '../model/tags.js';
 
 /** `takesFormer`: what earlier versions tagged can only be ours. */
 export function roomSettings(config: Config['network'], installation: string, takesFormer: boolean): RoomSettings {

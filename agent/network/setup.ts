@@ -1,8 +1,8 @@
 // What the host has once for all workloads: nft tables and bridges. A part that cannot be set up is a condition until it can:
 // workloads that run go on with what stands, and the kernel refuses new ones that need the part.
 import type { NetworkRoom, RoomSettings, SetupProblem } from '../../netns/types.js';
-import { BerthError, reportOf } from '../errors.js';
-import type { Condition } from '../service.js';
+import { BerthError, reportOf } from '../base/errors.js';
+import type { Condition } from '../model/condition.js';
 
 const FIX = {
   tables: 'Install the Debian package nftables, and load the kernel modules that the message names.',

@@ -1,7 +1,7 @@
 // Who sits where, for people and for `--json`.
-import { formatCpuList } from '../host/cpu-list.js';
+import { formatCpuList } from '../base/cpu-list.js';
 import type { Cpu, Topology } from '../host/topology.js';
-import type { Condition } from '../service.js';
+import type { Condition } from '../model/condition.js';
 import type { PlacementCapacity } from './capacity.js';
 import { sharedSeat } from './draft.js';
 import type { Violation } from './foreign.js';

@@ -1,5 +1,5 @@
 // An assignment while it is made.
-import { formatCpuList } from '../host/cpu-list.js';
+import { formatCpuList } from '../base/cpu-list.js';
 import type { Cpu, Topology } from '../host/topology.js';
 import { Cores } from './cores.js';
 import { NodeMemory } from './memory.js';

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../../linux/errors.js';
 import { readOptional } from '../../linux/proc.js';
-import { parseCpuList } from '../host/cpu-list.js';
+import { parseCpuList } from '../base/cpu-list.js';
 import type { Topology } from '../host/topology.js';
 import type { Assignment } from './types.js';
 

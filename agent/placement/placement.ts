@@ -1,7 +1,7 @@
 // The face of the room: who sits where now, and the writes that make it so. Decisions are synchronous, on the main loop,
 // so that two admissions cannot be promised the same cpu; writes follow.
 import type { Value } from '../../cgroups/types.js';
-import { parseCpuList } from '../host/cpu-list.js';
+import { parseCpuList } from '../base/cpu-list.js';
 import type { Topology } from '../host/topology.js';
 import { capacity, type PlacementCapacity } from './capacity.js';
 import { sharedSeat } from './draft.js';

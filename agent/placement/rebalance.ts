@@ -2,7 +2,7 @@
 // one pass at a time; what changes during a pass is in it, and what failed is tried again later, not at once.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Value } from '../../cgroups/types.js';
-import type { Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
 
 /** Where values are written; rejects when they could not be. */
 export interface LayerPort {

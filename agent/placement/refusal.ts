@@ -1,5 +1,5 @@
 // Why not, with the figures.
-import { formatCpuList } from '../host/cpu-list.js';
+import { formatCpuList } from '../base/cpu-list.js';
 import type { Topology } from '../host/topology.js';
 import { count } from './request.js';
 import type { PlacementRefusal, PlacementRequest, PlacementSettings } from './types.js';

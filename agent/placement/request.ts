@@ -1,7 +1,7 @@
 // What a spec asks of the cpus of the host. The rule is the kubelet's (static policy of its CPU manager): a guaranteed
 // workload whose limit is a whole number of cores has them to itself; all others share.
-import { parseCpuList } from '../host/cpu-list.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import { parseCpuList } from '../base/cpu-list.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementRequest } from './types.js';
 
 export interface Named {

@@ -1,5 +1,5 @@
 // The table of `berth node capacity` for people: cpus of the same use next to each other are one row.
-import { formatCpuList } from '../host/cpu-list.js';
+import { formatCpuList } from '../base/cpu-list.js';
 import type { DescribedCpu, PlacementDescription } from './describe.js';
 
 export interface PlacementRow {

@@ -1,7 +1,7 @@
 // The words of this room.
 import type { PlacementConfig } from '../config/placement.js';
-import type { Refusal } from '../service.js';
-import type { WorkloadSpec } from '../workload/spec.js';
+import type { Refusal } from '../model/capacity.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 /** What a workload asks of the cpus of the host. */
 export interface PlacementRequest {

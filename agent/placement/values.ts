@@ -3,7 +3,7 @@
 // something is written it cannot be taken back while processes are there: emptying the file is ENOSPC (validate_change in
 // kernel/cgroup/cpuset.c). What was narrowed is then made as wide as it may be.
 import type { Value } from '../../cgroups/types.js';
-import { formatCpuList } from '../host/cpu-list.js';
+import { formatCpuList } from '../base/cpu-list.js';
 import type { Topology } from '../host/topology.js';
 import type { Assignment, PlacementRequest, Seat } from './types.js';
 

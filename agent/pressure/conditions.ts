@@ -1,5 +1,5 @@
 // What of the pressure engine a person should know, as conditions of the node.
-import type { Condition } from '../service.js';
+import type { Condition } from '../model/condition.js';
 import type { FutileIncident } from './guard.js';
 import type { PressureStatus } from './status.js';
 

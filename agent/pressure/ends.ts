@@ -4,8 +4,8 @@
 // The counters tell of a kill; the log only says whose memory ran out and who the victim was, and may be missing. A
 // guest's console is the guest's own word, and believed of itself alone.
 import type { ExitRecord } from '../../systemd/holder/protocol.js';
-import type { Before, EndRecord, Evicted, Killed, PressurePoint, ProcessRecord, Victim } from '../workload/record.js';
-import { formatSize } from '../workload/units.js';
+import { formatSize } from '../base/units.js';
+import type { Before, EndRecord, Evicted, Killed, PressurePoint, ProcessRecord, Victim } from '../model/record.js';
 import { type Evidence, NOTHING_BEFORE, type Places } from './evidence.js';
 import { type KernelKill, within } from './kmsg.js';
 

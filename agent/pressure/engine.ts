@@ -3,9 +3,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ioCost } from '../../cgroups/probe.js';
 import type { CgroupStats } from '../../cgroups/types.js';
+import { parseDuration } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
-import type { Condition } from '../service.js';
-import { parseDuration } from '../workload/units.js';
+import type { Condition } from '../model/condition.js';
 import { adopt, adopted, undoHeld } from './adopt.js';
 import { pressureConditions } from './conditions.js';
 import { FutileGuard, type Protected } from './guard.js';

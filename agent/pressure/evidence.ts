@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counter } from '../../cgroups/keyed.js';
-import type { Before, MemoryFigures } from '../workload/record.js';
+import type { Before, MemoryFigures } from '../model/record.js';
 import type { KernelLog } from './kernel-log.js';
 import type { KernelKill } from './kmsg.js';
 

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyValues } from '../../cgroups/apply.js';
 import { isGone } from '../../cgroups/watch.js';
+import { formatSize, parseDuration } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
-import { formatSize, parseDuration } from '../workload/units.js';
 import {
   type FutileFinding,
   type FutileSample,

@@ -1,7 +1,7 @@
 // The last minute of pressure of every scope, for the record of a death: who looks after it needs to know how it came to it.
 // One block of numbers per scope, so that a thousand of them are a thousand objects and not a quarter of a million.
 import type { CgroupStats } from '../../cgroups/types.js';
-import type { PressurePoint } from '../workload/record.js';
+import type { PressurePoint } from '../model/record.js';
 
 /** What of a sample is kept; CgroupStats is one. */
 export interface PressureSample {

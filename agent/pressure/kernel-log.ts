@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { SysError } from '../../linux/errors.js';
 import { KmsgReader, parseKmsg } from '../../linux/kmsg.js';
-import type { Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
 import { type KernelKill, KillParser } from './kmsg.js';
 
 export interface KernelLog {

@@ -10,8 +10,8 @@
 // At warn only suppress and reclaim are taken, which nobody has to notice. Steps are taken in order, one rung at a time with
 // a cool-down between; a rung that has nothing to do is passed over, with the reason, in the same decision. Freeze and kill
 // wait until act-level pressure has gone on for a while, freeze not so when memory is about to end: it can be undone.
+import { formatSize } from '../base/units.js';
 import { STEPS } from '../config/pressure.js';
-import { formatSize } from '../workload/units.js';
 import { eligible, inOrder, ranked } from './rank.js';
 import { choose, loosened, type Move, type Situation } from './rungs.js';
 import type { LadderSettings, Threshold } from './settings.js';

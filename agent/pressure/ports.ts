@@ -1,7 +1,8 @@
 // What the ladder needs of the rest of the agent, as small as it is used.
 import type { Value } from '../../cgroups/types.js';
 import { every } from '../../linux/timers.js';
-import type { EventPort, Log } from '../workload/ports.js';
+import type { Log } from '../base/log.js';
+import type { EventPort } from '../model/event.js';
 import type { Resource, ScopeName, Subject } from './types.js';
 
 export interface Closing {

@@ -1,7 +1,7 @@
 // What each step of the ladder would do now, and to whom; or the reason why it has nothing to do. Pure.
 import { PERIOD_USEC } from '../../cgroups/cpu.js';
 import type { Value } from '../../cgroups/types.js';
-import { formatSize } from '../workload/units.js';
+import { formatSize } from '../base/units.js';
 import { inOrder, over } from './rank.js';
 import type { LadderSettings } from './settings.js';
 import type { Applied, Candidate, LadderState, Reading, Step } from './types.js';

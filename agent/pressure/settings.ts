@@ -1,6 +1,6 @@
 // Section [pressure] with its durations in milliseconds and its sizes in bytes.
+import { parseDuration, parseSize } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
-import { parseDuration, parseSize } from '../workload/units.js';
 import type { Resource, ScopeName, Step, WorkloadClass } from './types.js';
 
 /** A stall of one kind from which on a level is reached, ms per second; undefined: never. */

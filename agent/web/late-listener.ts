@@ -1,7 +1,7 @@
 // The web listener of an agent that may have to start without one: another program has the address, or web.config_file or a
 // certificate is wrong. Then it is a condition, and the listener is tried again each minute, with the files as they are then.
-import { reportOf } from '../errors.js';
-import type { Condition } from '../service.js';
+import { reportOf } from '../base/errors.js';
+import type { Condition } from '../model/condition.js';
 import type { Listener } from './listener.js';
 
 export class LateListener {

@@ -2,7 +2,7 @@
 // remembered: a scrape every second costs nothing.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { PasswordHash } from '../../linux/crypt.js';
-import { Serial } from '../serial.js';
+import { Serial } from '../base/serial.js';
 
 /** Of nobody's password: a name that does not exist takes as long as one that does. */
 const NOBODY = '$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi';

@@ -4,9 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
 import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
+import type { BerthError } from '../base/errors.js';
+import { headerText } from '../base/values/places.js';
 import { invalid } from '../config/load.js';
-import type { BerthError } from '../errors.js';
-import { headerText } from '../values/places.js';
 import { pemProblem } from './certificates.js';
 import { cipherOf, curveOf, VERSIONS } from './tls-names.js';
 

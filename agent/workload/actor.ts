@@ -1,24 +1,24 @@
 // One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
-import { BerthError, reportOf } from '../errors.js';
+import { BerthError, reportOf } from '../base/errors.js';
+import { parseDuration } from '../base/units.js';
+import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
+import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
 import { endProcesses } from './ending.js';
 import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
-import { actionFor, isSettled, mayChange, restingState } from './lifecycle.js';
 import type { Owner } from './owner.js';
 import { networkFor } from './plan.js';
 import { killProcesses, terminate } from './processes.js';
-import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from './record.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, isHeldUp, startWorkload } from './start.js';
 import { dismantle } from './steps.js';
 import { Survived } from './survived.js';
 import { Turn } from './turn.js';
-import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
@@ -341,7 +341,7 @@ export class Actor {
     await this.#world.output.remove(id);
     await this.#world.journal.remove(id);
     this.close();
-    this.#owner.gone(this);
+    this.#owner.gone(this.#record.id);
     this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
   }
 

@@ -1,27 +1,29 @@
 // Whether a workload may be here, decided before anything is made: what the host lacks, what the ledger and the network
 // have no room for, and for whom room is set aside. A dry run and the real thing ask the same functions.
 
+import { BerthError, type ErrorCode } from '../base/errors.js';
 import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { Hold } from '../density/ledger.js';
-import { refusalOf, type Shortage } from '../density/refusal.js';
+import { refusalOf } from '../density/refusal.js';
 import { requireNodeGrants } from '../drivers/grants.js';
-import { BerthError, type ErrorCode } from '../errors.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
+import type { Refusal, Room } from '../model/capacity.js';
+import type { Claimant, Reach } from '../model/claimant.js';
+import type { FitsAnswer, PreemptionPlan } from '../model/preemption.js';
+import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
 import { portRefusal } from '../network/claims.js';
 import { keyOf } from '../network/published.js';
 import { seatRequest } from '../placement/request.js';
 import type { PlacementRequest } from '../placement/types.js';
-import type { FitsAnswer, PreemptionPlan, Refusal, Room } from '../service.js';
+import type { Decision } from './decision.js';
 import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
-import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from './record.js';
-import type { Claimant, Reach } from './reserving.js';
 import { NOT_TRIED } from './restart.js';
-import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
 
 /** Refusals with a code of their own. */
@@ -29,16 +31,6 @@ const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
   addresses: 'address_pool_exhausted',
   ports: 'port_in_use',
 };
-
-/** What a workload would get, and what stands against it. */
-export interface Decision {
-  readonly demand: Demand;
-  readonly refusals: readonly Refusal[];
-  /** Those of them that the ledger has, as figures. */
-  readonly short: readonly Shortage[];
-  /** Licences that it would go without. */
-  readonly downgraded: readonly string[];
-}
 
 /** Room that was given. */
 interface Granted extends Pick<Decision, 'downgraded'> {

@@ -2,11 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from '../../cgroups/types.js';
 import { limitsOf } from '../limits/limits.js';
-import { LIVE_NETWORK } from './network-spec.js';
+import { LIVE_NETWORK } from '../model/network-spec.js';
+import type { WorkloadRecord } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { networkFor } from './plan.js';
-import type { WorkloadRecord } from './record.js';
 import { resize } from './resize.js';
-import type { WorkloadSpec } from './spec.js';
 import { driverOf, type World } from './world.js';
 
 const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart'];

@@ -2,8 +2,8 @@
 // durable: whoever asks twice, because the first answer could not be written, is told the same.
 import { pause } from '../../linux/timers.js';
 import type { ExitRecord, HeldProcess } from '../../systemd/holder/protocol.js';
+import type { EndRecord, WorkloadRecord } from '../model/record.js';
 import { explainEnd } from './end.js';
-import type { EndRecord, WorkloadRecord } from './record.js';
 import type { World } from './world.js';
 
 export class EndNews {

@@ -1,9 +1,9 @@
 // Every process of a workload ends before its next run begins, and before its sandbox goes. What had left the cgroup is told,
 // also when the agent is killed between the kill and the event: it is in the record from before the kill until the event is
 // written. An agent that dies between the event and the record tells it twice.
-import type { DurableEventPort } from './ports.js';
+import type { DurableEventPort } from '../model/event.js';
+import type { Escaped, Escapes, WorkloadRecord } from '../model/record.js';
 import { killEscaped, killProcesses } from './processes.js';
-import type { Escaped, Escapes, WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
 
 /** Processes that the record and the event name. */

@@ -1,15 +1,16 @@
 // Whom admission would have evicted: the node's rule (density.preemption), the reach of whoever asks, and the ledger. Decides;
 // preempting.ts carries it out.
 import type { Density } from '../density/density.js';
-import { type DimensionName, shown } from '../density/dimensions.js';
 import { refusalOf, type Shortage } from '../density/refusal.js';
 import { type Candidate, type MadeRoom, makeRoom, shareOf, type Yielding, yieldsTo } from '../density/victims.js';
-import type { FitsAnswer, PlannedVictim, PreemptionPlan, Refusal, Victim } from '../service.js';
-import type { Decision } from './admission.js';
-import { isLeaving } from './lifecycle.js';
-import type { Preemption, WorkloadRecord } from './record.js';
-import type { Reach } from './reserving.js';
-import type { WorkloadSpec } from './spec.js';
+import type { Refusal } from '../model/capacity.js';
+import type { Reach } from '../model/claimant.js';
+import { type DimensionName, shown } from '../model/dimensions.js';
+import { isLeaving } from '../model/lifecycle.js';
+import type { FitsAnswer, PlannedVictim, PreemptionPlan, Victim } from '../model/preemption.js';
+import type { Preemption, WorkloadRecord } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import type { Decision } from './decision.js';
 
 const ANYBODY: Reach = { tenants: null };
 

@@ -2,8 +2,8 @@
 // wait 90 s for each container whose first process ignores SIGTERM. So they are ended here, as `stop` would do it.
 // No record changes: what should run is started again after the boot.
 
+import type { WorkloadRecord } from '../model/record.js';
 import { terminate } from './processes.js';
-import type { WorkloadRecord } from './record.js';
 import { contextOf } from './start.js';
 import { driverOf, type World } from './world.js';
 

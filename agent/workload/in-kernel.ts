@@ -2,10 +2,10 @@
 // once, in slices; what is made of all of them is put together in one turn, so that nothing is missing that came meanwhile.
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
+import { isSettled } from '../model/lifecycle.js';
+import type { WorkloadRecord } from '../model/record.js';
 import type { Subject } from '../network/drift.js';
-import { isSettled } from './lifecycle.js';
 import { networkFor } from './plan.js';
-import type { WorkloadRecord } from './record.js';
 import { driverOf, type World } from './world.js';
 
 /** What belongs to a workload. */

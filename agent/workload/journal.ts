@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { changeFile } from '../change-file.js';
-import { isExhausted, readState, removeTemporary, replaceFile, setAside } from '../durable.js';
-import type { WorkloadRecord } from './record.js';
-import { OfLaterVersion, readRecord } from './stored-record.js';
+import { changeFile } from '../base/change-file.js';
+import { isExhausted, readState, removeTemporary, replaceFile, setAside } from '../base/durable.js';
+import type { WorkloadRecord } from '../model/record.js';
+import { OfLaterVersion, readRecord } from '../model/stored-record.js';
 
 /** 2: sandboxes with IPv6 address, MTU, group and attachment. stored-record.ts reads earlier and later ones as well. */
 const VERSION = 2;

@@ -1,7 +1,7 @@
 // A decision to kill for pressure, which is durable before it is carried out. How old it is, is measured by the clock of
 // the boot, in which it was made: the one on the wall may be set, and the agent may have been away.
 import { uptime } from 'node:os';
-import type { Killed } from './record.js';
+import type { Killed } from '../model/record.js';
 
 /** How long it holds. What was to be relieved may be long over, then. */
 const STALE_MS = 60_000;

@@ -1,6 +1,6 @@
 // Which workloads an answer lists: those of a tenant or state, by id, in pages. Pure.
-import { inRange, type Range } from '../pages.js';
-import type { WorkloadRecord, WorkloadState } from './record.js';
+import { inRange, type Range } from '../base/pages.js';
+import type { WorkloadRecord, WorkloadState } from '../model/record.js';
 
 export interface ListFilter extends Range {
   readonly tenant?: string;

@@ -1,5 +1,4 @@
 // A piece of output as the protocol carries it.
-import type { LogChunk, LogOptions } from '../service.js';
 import type { OutputPiece } from './output.js';
 
 export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): LogChunk {
@@ -20,4 +19,22 @@ function wholeCharacters(bytes: Buffer): Buffer {
     return need > back && bytes.length > back ? bytes.subarray(0, bytes.length - back) : bytes;
   }
   return bytes;
+}
+
+export interface LogChunk {
+  /** Position in bytes in all that was ever written, counted on over rotations; pass back as `offset` to go on. */
+  readonly next: number;
+  /** UTF-8, whole characters only; what is no UTF-8 becomes U+FFFD. Empty with `encoding: "base64"`. */
+  readonly text: string;
+  /** The bytes as they were written, with `encoding: "base64"`. */
+  readonly base64?: string;
+  readonly end: boolean;
+  /** Bytes from `offset` on that are no longer kept; absent: none. What follows is the oldest that is. */
+  readonly missing?: number;
+}
+
+export interface LogOptions {
+  readonly offset?: number;
+  readonly limit: number;
+  readonly encoding: 'text' | 'base64';
 }

@@ -3,18 +3,12 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
+import { BerthError, noWorkload } from '../base/errors.js';
 import type { ReservationView } from '../density/reservations.js';
-import { BerthError, noWorkload } from '../errors.js';
-import { givenResolver } from '../network/dns.js';
-import type { Subject } from '../network/drift.js';
-import { kernelIp } from '../network/kernel-ip.js';
-import type { CapacityRow, FitsAnswer } from '../service.js';
-import { Actor } from './actor.js';
-import { Admission } from './admission.js';
-import { changeLive, fixedChanges, MUTABLE } from './change.js';
-import { InKernel, type Known } from './in-kernel.js';
-import { actionFor, isSettled } from './lifecycle.js';
-import { Preempting } from './preempting.js';
+import type { CapacityRow } from '../model/capacity.js';
+import { type Claimant, NOBODY, type Reach } from '../model/claimant.js';
+import { actionFor, isSettled } from '../model/lifecycle.js';
+import type { FitsAnswer } from '../model/preemption.js';
 import {
   type Desired,
   type Evicted,
@@ -23,12 +17,21 @@ import {
   type WorkloadState,
   type WorkloadView,
   waitsForRoom,
-} from './record.js';
+} from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { carryOver, isSameSpec } from '../model/stored-spec.js';
+import { givenResolver } from '../network/dns.js';
+import type { Subject } from '../network/drift.js';
+import { kernelIp } from '../network/kernel-ip.js';
+import { Actor } from './actor.js';
+import { Admission } from './admission.js';
+import { changeLive, fixedChanges, MUTABLE } from './change.js';
+import { InKernel, type Known } from './in-kernel.js';
+import type { Waiter } from './owner.js';
+import { Preempting } from './preempting.js';
 import { type Recovery, recover } from './recover.js';
-import { type Claimant, NOBODY, type Reach, Reserving } from './reserving.js';
+import { Reserving } from './reserving.js';
 import { restartView } from './restart.js';
-import type { WorkloadSpec } from './spec.js';
-import { carryOver, isSameSpec } from './stored-spec.js';
 import { Updates } from './updates.js';
 import { type LifeWish, Wishes } from './wishes.js';
 import type { World } from './world.js';
@@ -175,7 +178,7 @@ export class Manager {
     } catch (error) {
       actor.close();
       this.#giveBack(record.sandbox);
-      this.#drop(actor);
+      this.#drop(actor.record.id);
       if (reservation !== undefined) this.#reserving.takeBack(reservation);
       throw error;
     }
@@ -287,20 +290,20 @@ export class Manager {
 
   #register(record: WorkloadRecord): Actor {
     const owner = {
-      gone: (actor: Actor) => this.#drop(actor),
+      gone: (id: string) => this.#drop(id),
       settled: (id: string) => this.#preempting.changed(id),
-      roomFor: (actor: Actor) => this.#preempting.roomFor(actor),
+      roomFor: (waiter: Waiter) => this.#preempting.roomFor(waiter),
     };
     const actor = new Actor(this.#world, owner, record);
     this.#actors.set(record.id, actor);
     return actor;
   }
 
-  #drop(actor: Actor): void {
-    this.#actors.delete(actor.record.id);
-    this.#admission.release(actor.record.id);
-    this.#world.claims.forget(actor.record.id);
-    this.#preempting.changed(actor.record.id);
+  #drop(id: string): void {
+    this.#actors.delete(id);
+    this.#admission.release(id);
+    this.#world.claims.forget(id);
+    this.#preempting.changed(id);
   }
 
   /** A slot of an admission that did not become durable: nothing was made of it. */

@@ -3,8 +3,8 @@
 import { isSameProcess } from '../../linux/proc.js';
 import { sliced } from '../../linux/sliced.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import type { WorkloadRecord } from '../model/record.js';
 import type { HolderPort } from './ports.js';
-import type { WorkloadRecord } from './record.js';
 
 export interface Watched {
   readonly record: WorkloadRecord;

@@ -1,12 +1,21 @@
 // Who has all workloads, as one of them sees it.
-import type { BerthError } from '../errors.js';
-import type { Actor } from './actor.js';
+import type { BerthError } from '../base/errors.js';
+import type { WorkloadRecord } from '../model/record.js';
+
+/** One whose room is still in use by those who go for it. */
+export interface Waiter {
+  readonly record: WorkloadRecord;
+  /** Resolves when it is durable. */
+  patch(change: Partial<WorkloadRecord>): Promise<void>;
+  /** Looks again whether its room is free. */
+  wake(): void;
+}
 
 export interface Owner {
   /** Nothing of the workload is left, not even its record. */
-  gone(actor: Actor): void;
+  gone(id: string): void;
   /** It has come to rest and holds nothing. */
   settled(id: string): void;
   /** Asks those to go that make room for it, and were not asked. The answer: free, ms until too late, or too late. */
-  roomFor(actor: Actor): Promise<'free' | number | BerthError>;
+  roomFor(waiter: Waiter): Promise<'free' | number | BerthError>;
 }

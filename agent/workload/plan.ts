@@ -5,14 +5,14 @@ import { unsupported } from '../../cgroups/probe.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork, Slot, SlotKind } from '../../netns/types.js';
+import { BerthError } from '../base/errors.js';
 import type { Config } from '../config/schema.js';
 import type { Driver } from '../drivers/driver.js';
-import { BerthError } from '../errors.js';
+import type { Sandbox } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { type Installation, NETNS_PREFIX, ownerTag } from '../model/tags.js';
 import type { Claim } from '../network/claims.js';
 import { sandboxNetwork } from '../network/sandbox-network.js';
-import type { Sandbox } from './record.js';
-import type { WorkloadSpec } from './spec.js';
-import { type Installation, ownerTag } from './tags.js';
 
 /** One thing that must exist; the executors are in steps.ts. Order is order of creation. */
 export type Step =
@@ -31,11 +31,6 @@ export interface Planner {
   readonly config: Pick<Config, 'network'>;
   readonly installation: Pick<Installation, 'id'>;
 }
-
-export const NETNS_PREFIX = 'berth-';
-
-/** Of ready-made namespaces; no id begins with `-`, so that no name of a workload begins with this. */
-export const SLOT_PREFIX = `${NETNS_PREFIX}-slot-`;
 
 /** The kind of ready-made namespace that will do, or null. Slots are routed, of the node's MTU, and without IPv6. */
 export function slotKind(

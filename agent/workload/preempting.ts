@@ -7,19 +7,20 @@
 //
 // It is level-triggered: every round of the one that waits looks at its victims as they are now. So a recovered agent just
 // goes on, and one that is deleted meanwhile leaves those alone that were not asked yet.
+import { BerthError } from '../base/errors.js';
+import { parseDuration } from '../base/units.js';
 import type { Density } from '../density/density.js';
-import { BerthError } from '../errors.js';
+import { isLeaving, isSettled } from '../model/lifecycle.js';
+import { type Evicted, type RoomWait, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import type { Actor } from './actor.js';
-import { isLeaving, isSettled } from './lifecycle.js';
-import { type Evicted, type RoomWait, type WorkloadRecord, waitsForRoom } from './record.js';
-import { parseDuration } from './units.js';
+import type { Waiter } from './owner.js';
 import type { World } from './world.js';
 
 export class Preempting {
   readonly #world: World;
   readonly #actors: ReadonlyMap<string, Actor>;
   /** Who waits, and since when in this life of the agent: the time it was away is nobody's delay. */
-  readonly #since = new Map<Actor, number>();
+  readonly #since = new Map<Waiter, number>();
 
   constructor(world: World, actors: ReadonlyMap<string, Actor>) {
     this.#world = world;
@@ -31,20 +32,20 @@ export class Preempting {
   }
 
   /** See Owner.roomFor. */
-  async roomFor(actor: Actor): Promise<'free' | number | BerthError> {
-    const { id, preemption } = actor.record;
+  async roomFor(waiter: Waiter): Promise<'free' | number | BerthError> {
+    const { id, preemption } = waiter.record;
     if (!preemption) return 'free';
     // Before anybody is looked at: a victim that goes meanwhile must find who waits for it.
-    const since = this.#since.get(actor) ?? performance.now();
-    this.#since.set(actor, since);
+    const since = this.#since.get(waiter) ?? performance.now();
+    this.#since.set(waiter, since);
     const left: string[] = [];
-    for (const name of preemption.waitingFor) if (await this.#mustWaitFor(actor, name, left)) left.push(name);
+    for (const name of preemption.waitingFor) if (await this.#mustWaitFor(waiter, name, left)) left.push(name);
     if (left.length < preemption.waitingFor.length)
-      await actor.patch({ preemption: { ...preemption, waitingFor: left } });
+      await waiter.patch({ preemption: { ...preemption, waitingFor: left } });
     const hold = this.#density.ledger.hold(id);
     if (left.length === 0 && hold !== undefined) this.#density.commit(id, hold.demand);
     if (left.length === 0) {
-      this.#since.delete(actor);
+      this.#since.delete(waiter);
       return 'free';
     }
     const ms = this.#deadlineMs();
@@ -54,9 +55,9 @@ export class Preempting {
 
   /** Something about this workload has changed: whoever waits for its room looks again. */
   changed(id: string): void {
-    for (const actor of this.#since.keys())
-      if (!waitsForRoom(actor.record)) this.#since.delete(actor);
-      else if (actor.record.preemption?.waitingFor.includes(id)) actor.wake();
+    for (const waiter of this.#since.keys())
+      if (!waitsForRoom(waiter.record)) this.#since.delete(waiter);
+      else if (waiter.record.preemption?.waitingFor.includes(id)) waiter.wake();
   }
 
   waiting(record: WorkloadRecord): RoomWait | undefined {
@@ -83,13 +84,13 @@ export class Preempting {
   }
 
   /** Asks it to go where that was not done. False: it is gone, or there is room without its going. */
-  async #mustWaitFor(actor: Actor, name: string, leaving: readonly string[]): Promise<boolean> {
+  async #mustWaitFor(waiter: Waiter, name: string, leaving: readonly string[]): Promise<boolean> {
     const victim = this.#actors.get(name);
     if (victim === undefined || this.#isGone(victim)) return false;
     if (isSettled(victim.record.state) || isLeaving(victim.record)) return true;
     // Not asked yet, or it was started anew, which admission allows only with room of its own.
-    if (!this.#isShort(actor.record.id, leaving)) return false;
-    const { id, spec, preemption } = actor.record;
+    if (!this.#isShort(waiter.record.id, leaving)) return false;
+    const { id, spec, preemption } = waiter.record;
     const evicted: Evicted = {
       cause: 'preempted',
       by: { workload: id, tenant: spec.tenant },

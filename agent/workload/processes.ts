@@ -6,22 +6,15 @@ import { isShieldedFrom } from '../../linux/init-signals.js';
 import { signalProcess } from '../../linux/pidfd.js';
 import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
 import { pause } from '../../linux/timers.js';
-import type { CgroupPort, NetworkPort } from './ports.js';
-import type { Escaped, ProcessRecord, WorkloadRecord } from './record.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
+import type { Escaped, ProcessRecord, WorkloadRecord } from '../model/record.js';
+import type { NetworkPort } from '../network/network-port.js';
 
 /** Nothing a kernel kills outlives this, except in uninterruptible sleep on dead storage. */
 const KILL_TIMEOUT_MS = 30_000;
 const LONGEST_PAUSE_MS = 100;
 const EMPTY_ROUNDS = 20;
 const { SIGKILL, SIGTERM } = constants.signals;
-
-/**
- * What holds the processes of a workload where they are.
- * `closed`: they can neither leave their cgroup nor change their network namespace, whatever user they are.
- * `open`: they can do both, as root of the host with its files can: its end is looked for beyond the cgroup.
- * `foreign`: others start and end them.
- */
-export type Confinement = 'closed' | 'open' | 'foreign';
 
 /** Asks the first process to end. pid and start time together name a process; the number alone may have been given to another by now. */
 export function terminate(target: ProcessRecord): void {

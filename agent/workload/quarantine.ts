@@ -4,10 +4,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatIp } from '../../netns/addresses/ip.js';
+import type { Log } from '../base/log.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
+import { OWNER_PREFIX } from '../model/tags.js';
 import type { Claims } from '../network/claims.js';
 import type { Known } from './in-kernel.js';
-import type { CgroupPort, Log } from './ports.js';
-import { OWNER_PREFIX } from './tags.js';
 
 const LINKS = '/sys/class/net';
 

@@ -4,11 +4,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sliced } from '../../linux/sliced.js';
-import type { CleanupStep } from '../service.js';
+import { type OtherInstallation, ownerTag } from '../model/tags.js';
 import type { Manager } from './manager.js';
 import { judge, type Kept, type Verdict } from './reaping.js';
 import { findStrays, type Stray, type StrayKind } from './strays.js';
-import { type OtherInstallation, ownerTag } from './tags.js';
 import type { World } from './world.js';
 
 export type OrphanKind = StrayKind | 'firewall';
@@ -208,4 +207,15 @@ function zeros(): Record<OrphanKind, number> {
 
 function keyOf({ kind, name }: Stray): string {
   return `${kind} ${name}`;
+}
+
+/** What a cleanup would do with one object that no record of this agent explains. */
+export interface CleanupStep {
+  /** `cgroup`, `netns`, `link`, `process`, `directory`. */
+  readonly kind: string;
+  readonly name: string;
+  /** Id of the installation whose tag it carries; null: no tag, or one of a version without ids. */
+  readonly installation: string | null;
+  readonly action: 'remove' | 'keep';
+  readonly why: string;
 }

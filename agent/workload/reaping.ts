@@ -1,6 +1,6 @@
 // Pure: what becomes of an object that carries a tag of berth, and why. Nothing of another installation is removed, nothing
 // that somebody uses, and nothing that may only be on its way.
-import { nameInstallation, type OtherInstallation, whoseIs } from './tags.js';
+import { nameInstallation, type OtherInstallation, whoseIs } from '../model/tags.js';
 
 export interface Candidate {
   /** Of the workload that it names. */

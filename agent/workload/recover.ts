@@ -3,14 +3,14 @@
 import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { limitsOf } from '../limits/limits.js';
+import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from '../model/record.js';
+import { ownerTag } from '../model/tags.js';
 import type { Actor } from './actor.js';
 import { tellEscaped } from './ending.js';
 import type { DamagedEntry } from './journal.js';
 import { type Planner, withoutSlot } from './plan.js';
-import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from './record.js';
 import { NOT_TRIED } from './restart.js';
 import { retag } from './retag.js';
-import { ownerTag } from './tags.js';
 import type { World } from './world.js';
 
 export interface Recovery {

@@ -1,30 +1,13 @@
 // Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
 // density/reservations.ts for what is on disk when.
+import { BerthError, noReservation } from '../base/errors.js';
 import type { Demand } from '../density/demand.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
-import { BerthError, noReservation } from '../errors.js';
+import type { Claimant } from '../model/claimant.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { isSameSpec } from '../model/stored-spec.js';
 import type { Admission } from './admission.js';
-import type { WorkloadSpec } from './spec.js';
-import { isSameSpec } from './stored-spec.js';
 import type { World } from './world.js';
-
-/** Who acts, and on which reservation, when one is named. */
-export interface Claimant {
-  /** Null: somebody on the local socket who has not said who. */
-  readonly scheduler: string | null;
-  /** As `workload.reserve` answered it. */
-  readonly reservation?: string;
-  /** Preemption is asked for. */
-  readonly reach?: Reach;
-}
-
-/** Tenants of which workloads may be evicted. */
-export interface Reach {
-  /** Null: all. */
-  readonly tenants: ReadonlySet<string> | null;
-}
-
-export const NOBODY: Claimant = { scheduler: null };
 
 export class Reserving {
   readonly #world: World;

@@ -2,8 +2,8 @@
 // holds over the spec is left alone: the new value shows when the layer goes.
 import { planChange } from '../../cgroups/controllers.js';
 import type { Limits, Value } from '../../cgroups/types.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import { shrinkTo } from '../limits/shrink.js';
-import type { CgroupPort } from './ports.js';
 
 export interface Resizing {
   readonly cgroups: Pick<CgroupPort, 'apply' | 'shrinkMemory'>;

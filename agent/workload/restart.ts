@@ -1,10 +1,10 @@
 // When a workload that has ended is started again: after 1 s, then twice as long each time up to 5 min, and from 1 s again
 // after a good run. Pure; what was counted is in the record, so that no end of the agent makes a pause shorter.
 import type { ExitRecord } from '../../systemd/holder/protocol.js';
-import { type Clock, type Deadline, deadlineIn, remaining } from '../density/clock.js';
-import { restingState, wasTold } from './lifecycle.js';
-import type { EndRecord, ProcessRecord, RestartState, RestartView, WorkloadRecord } from './record.js';
-import type { WorkloadSpec } from './spec.js';
+import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
+import { restingState, wasTold } from '../model/lifecycle.js';
+import type { EndRecord, ProcessRecord, RestartState, RestartView, WorkloadRecord } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
 
 const FIRST_MS = 1000;
 const MOST_MS = 300_000;
@@ -116,13 +116,4 @@ export function restartView(record: WorkloadRecord, at: BootClock): RestartView 
   const { attempts, gaveUp } = record.restart ?? NOT_TRIED;
   const left = record.state === 'pending' ? pauseLeft(record, at) : 0;
   return { attempts, nextAt: left === 0 ? null : Math.round(at.clock.wall() + left), gaveUp };
-}
-
-/** The limit of tries that earlier agents wrote into each record where the spec had none. */
-const OLD_DEFAULT = 5;
-
-/** A record that an earlier agent wrote: its default is not what somebody asked for, and would make the same spec a conflict. */
-export function withoutOldDefault(record: Pick<WorkloadRecord, 'restart'>, spec: WorkloadSpec): WorkloadSpec {
-  const { maxRetries, ...restart } = spec.restart;
-  return record.restart === undefined && maxRetries === OLD_DEFAULT ? { ...spec, restart } : spec;
 }

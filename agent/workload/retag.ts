@@ -2,10 +2,9 @@
 // version where it is, and nothing of it is made anew. May be cut short anywhere; the next start goes on.
 import { join } from 'node:path';
 import { readTag } from '../../cgroups/tag.js';
-import { NETNS_PREFIX } from './plan.js';
-import type { WorkloadRecord } from './record.js';
+import type { WorkloadRecord } from '../model/record.js';
+import { formerTag, NETNS_PREFIX, OWNER_PREFIX, ownerTag } from '../model/tags.js';
 import { tagDirectory } from './steps.js';
-import { formerTag, OWNER_PREFIX, ownerTag } from './tags.js';
 import type { World } from './world.js';
 
 type Retagging = Pick<World, 'cgroups' | 'network' | 'config' | 'installation' | 'log'>;

@@ -4,16 +4,16 @@ import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
+import { BerthError } from '../base/errors.js';
+import { isFull } from '../base/host-errors.js';
+import { parseDuration } from '../base/units.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
-import { BerthError } from '../errors.js';
-import { isFull } from '../host-errors.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
+import type { WorkloadRecord } from '../model/record.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
-import type { WorkloadRecord } from './record.js';
 import { applyStep, provideDirectory } from './steps.js';
-import { parseDuration } from './units.js';
 import { driverOf, type World } from './world.js';
 
 /** The actor, as far as a start needs it. */

@@ -3,13 +3,15 @@ import { mkdir, rm } from 'node:fs/promises';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { codeOf, SysError } from '../../linux/errors.js';
 import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
-import { BerthError } from '../errors.js';
+import { BerthError } from '../base/errors.js';
+import type { Confinement } from '../drivers/driver.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { TenantGroups } from '../limits/tenants.js';
+import type { WorkloadRecord } from '../model/record.js';
+import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from '../model/tags.js';
+import type { NetworkPort } from '../network/network-port.js';
 import type { Step } from './plan.js';
-import type { CgroupPort, HolderPort, NetworkPort } from './ports.js';
-import type { Confinement } from './processes.js';
-import type { WorkloadRecord } from './record.js';
-import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
+import type { HolderPort } from './ports.js';
 
 const FORGET_MS = 2000;
 

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { readTag } from '../../cgroups/tag.js';
 import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
+import { NETNS_PREFIX, OWNER_PREFIX, parseNamespaceTag, parseTag, SLOT_PREFIX, whoseIs } from '../model/tags.js';
 import type { Manager } from './manager.js';
-import { NETNS_PREFIX, SLOT_PREFIX } from './plan.js';
-import { OWNER_PREFIX, parseNamespaceTag, parseTag, whoseIs } from './tags.js';
 import type { World } from './world.js';
 
 export type StrayKind = 'cgroup' | 'netns' | 'link' | 'process' | 'directory';

@@ -1,7 +1,7 @@
 // Kills by the kernel inside a workload that goes on: told once they are over and the record counts from there. Until that is
 // durable they are kept, and an end of the workload takes them along.
+import type { WorkloadRecord } from '../model/record.js';
 import { kernelKillsOf } from './end.js';
-import type { WorkloadRecord } from './record.js';
 import type { World } from './world.js';
 
 /** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */

@@ -1,7 +1,7 @@
 // A workload's turn to start, or to be thawed. Asked for once and not awaited by the actor: while it is in the queue every
 // other wish is heard, and a delete never waits for it.
 import type { GovernorPort, Release } from '../density/governor/types.js';
-import type { WorkloadRecord } from './record.js';
+import type { WorkloadRecord } from '../model/record.js';
 
 export class Turn {
   readonly #governor: GovernorPort | undefined;

@@ -1,10 +1,10 @@
 // Carries out what the table of lifecycle.ts says to a wish. What it resolves with is the record that is durable: whatever
 // becomes of the workload meanwhile is no part of the answer, so that the same wish is answered the same way each time.
 import { isDeepStrictEqual } from 'node:util';
+import { type Action, actionFor, type Wish } from '../model/lifecycle.js';
+import type { Sandbox, WorkloadRecord } from '../model/record.js';
 import type { Actor } from './actor.js';
 import type { Admission } from './admission.js';
-import { type Action, actionFor, type Wish } from './lifecycle.js';
-import type { Sandbox, WorkloadRecord } from './record.js';
 import { NOT_TRIED } from './restart.js';
 
 export interface WishPorts {

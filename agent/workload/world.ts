@@ -1,23 +1,27 @@
 // Everything a workload's actor works with, put together once by the daemon.
+import { BerthError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
 import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
 import type { GovernorPort } from '../density/governor/types.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
-import { BerthError } from '../errors.js';
 import type { KsmState } from '../host/ksm.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { Layers } from '../limits/layers.js';
 import type { LimitContext } from '../limits/limits.js';
 import type { TenantGroups } from '../limits/tenants.js';
+import type { DurableEventPort } from '../model/event.js';
+import type { PressurePoint } from '../model/record.js';
+import type { DriverName } from '../model/spec.js';
+import type { Installation } from '../model/tags.js';
 import type { Claims } from '../network/claims.js';
+import type { NetworkPort } from '../network/network-port.js';
 import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
 import type { KernelLog } from '../pressure/kernel-log.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { CgroupPort, DurableEventPort, HolderPort, Log, NetworkPort, Observer } from './ports.js';
-import type { PressurePoint } from './record.js';
-import type { DriverName } from './spec.js';
-import type { Installation } from './tags.js';
+import type { HolderPort, Observer } from './ports.js';
 
 export interface World {
   readonly config: Config;

@@ -82,3 +82,8 @@ function networkOf(address: string, prefix: number): Cidr {
   const size = 1n << BigInt((family === 4 ? 32 : 128) - prefix);
   return { family, first: value - (value % size), prefix, size };
 }
+
+export interface HostNetworks {
+  readonly routes: readonly HostRoute[];
+  readonly addresses: readonly HostAddress[];
+}

@@ -4,12 +4,7 @@ import { dumpAddresses, parseAddress } from '../netlink/address.js';
 import { RTM } from '../netlink/constants.js';
 import { familyOf } from '../netlink/inet.js';
 import { dumpRoutes, parseRoute } from '../netlink/route.js';
-import type { HostAddress, HostRoute } from './conflict.js';
-
-export interface HostNetworks {
-  readonly routes: readonly HostRoute[];
-  readonly addresses: readonly HostAddress[];
-}
+import type { HostAddress, HostNetworks, HostRoute } from './conflict.js';
 
 /** Routes of all tables and addresses of all links in the host's namespace, by link names. Throws SysError. */
 export function readHostNetworks(host: Host): HostNetworks {

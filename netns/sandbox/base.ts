@@ -4,20 +4,17 @@ import { SysError } from '../../linux/errors.js';
 import { makePersistentTap } from '../../linux/tuntap.js';
 import { tagNamespace } from '../foreign.js';
 import type { Host } from '../host.js';
-import { type OpenNamespace, provideNamespace } from '../namespaces.js';
+import { provideNamespace } from '../namespaces.js';
 import type { Link } from '../netlink/link.js';
+import type { OpenNamespace } from '../open-namespace.js';
 import type { Rtnl } from '../rtnl.js';
 import { disableIpv6, enableForwarding, enableIpv6, keepNoMetrics, openToUsers } from '../sysctl.js';
-import type { SandboxNetwork, Tap } from '../types.js';
+import type { Tap } from '../types.js';
 import { joinBridge } from './bridge.js';
 import { addressRequest, routeRequest, settle, up } from './face.js';
-import { layoutOf, type Shape } from './layout.js';
+import { type Base, layoutOf } from './layout.js';
 import { GATEWAY_MAC, type HostEnd, provideHostTap, providePair } from './links.js';
 import { redirect } from './redirect.js';
-
-/** A sandbox, or a slot: then without addresses. */
-export type Base = Shape & Pick<SandboxNetwork, 'hostLink' | 'owner' | 'mtu' | 'group'>;
-export type Bare = Base & { readonly netns: string };
 
 /** Called after each step, so that tests can fail between any two. */
 export type AfterStep = (step: string) => void;

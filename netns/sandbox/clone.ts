@@ -2,9 +2,9 @@
 import { enterNetwork, visitNetwork } from '../../linux/namespace.js';
 import { provideCloneNat, removeCloneNat } from '../firewall/index.js';
 import type { Host } from '../host.js';
-import type { OpenNamespace } from '../namespaces.js';
 import { flushConnections } from '../netlink/conntrack.js';
 import { Nfnl } from '../nfnl.js';
+import type { OpenNamespace } from '../open-namespace.js';
 import type { SandboxNetwork } from '../types.js';
 
 /** Sets the translation up, if the sandbox has one; idempotent. Throws SysError. */

@@ -162,3 +162,8 @@ function on(address: string, prefix: number, scope: Scope): Face {
 function join(...faces: readonly Face[]): Face {
   return { addresses: faces.flatMap((face) => face.addresses), routes: faces.flatMap((face) => face.routes) };
 }
+
+/** A sandbox, or a slot: then without addresses. */
+export type Base = Shape & Pick<SandboxNetwork, 'hostLink' | 'owner' | 'mtu' | 'group'>;
+
+export type Bare = Base & { readonly netns: string };

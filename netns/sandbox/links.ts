@@ -3,12 +3,12 @@ import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { makePersistentTap } from '../../linux/tuntap.js';
 import type { Host } from '../host.js';
-import type { OpenNamespace } from '../namespaces.js';
 import { deleteLink, type Link, newVeth, setLink } from '../netlink/link.js';
+import type { OpenNamespace } from '../open-namespace.js';
 import { findPair } from '../ownership.js';
 import type { Request, Rtnl } from '../rtnl.js';
-import type { Base } from './base.js';
 import { settle } from './face.js';
+import type { Base } from './layout.js';
 
 const { EBUSY, EEXIST, ENODEV } = constants.errno;
 

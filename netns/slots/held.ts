@@ -2,23 +2,11 @@
 // indices of its links.
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
-import type { Host } from '../host.js';
+import type { HeldSlot, Host } from '../host.js';
 import { linkNameFor, macFor } from '../names.js';
-import { type OpenNamespace, openNamed } from '../namespaces.js';
-import type { Bare } from '../sandbox/base.js';
+import { openNamed } from '../namespaces.js';
+import type { Bare } from '../sandbox/layout.js';
 import type { RoomSettings, SandboxNetwork, SlotKind, Tap } from '../types.js';
-
-export interface HeldSlot {
-  readonly inside: OpenNamespace;
-  readonly hostLink: string;
-  readonly hostIndex: number;
-  readonly eth0: number;
-  readonly tap: number | null;
-  /** Of eth0. */
-  mac: string | undefined;
-  /** Whose it is, as far as this thread knows: the tag of free slots, or of a sandbox. */
-  owner: string | undefined;
-}
 
 export const SLOT_TAP: Tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
 

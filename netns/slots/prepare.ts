@@ -3,19 +3,15 @@ import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { refuseForeign } from '../foreign.js';
 import type { Host } from '../host.js';
+import { statsOf } from '../link-stats.js';
 import { linkNameFor } from '../names.js';
 import { listNamespaces } from '../namespaces.js';
 import type { Link } from '../netlink/link.js';
+import type { Prepared } from '../protocol.js';
 import { IDLE_REMOVAL_BATCH, removeSandboxes } from '../removal.js';
 import { type AfterStep, provideBase } from '../sandbox/base.js';
-import type { LinkStats, SlotKind } from '../types.js';
+import type { SlotKind } from '../types.js';
 import { holdSlot, isFreeTag, letGo, slotBase } from './held.js';
-
-export interface Prepared {
-  readonly hostLink: string;
-  readonly mac: string;
-  readonly baseline: LinkStats;
-}
 
 /** Makes, completes or mends a slot that nobody has. Throws SysError; EEXIST when somebody has it. */
 export function prepareSlot(host: Host, netns: string, kind: SlotKind, afterStep: AfterStep = () => {}): Prepared {
@@ -40,13 +36,6 @@ export function removeSlots(host: Host): void {
   const removals = freeSlots(host).map((slot) => ({ ...slot, network: null, recycle: false, patient: false }));
   for (let at = 0; at < removals.length; at += IDLE_REMOVAL_BATCH)
     for (const { error } of removeSandboxes(host, removals.slice(at, at + IDLE_REMOVAL_BATCH))) if (error) throw error;
-}
-
-/** Counters of one link. */
-export function statsOf(host: Host, name: string): LinkStats {
-  const counters = host.rtnl.link({ name }, { counters: true })?.counters;
-  if (counters !== undefined) return { name, ...counters };
-  throw new SysError('RTM_GETLINK', constants.errno.ENODEV, { path: name });
 }
 
 /** Slots that nobody has, whole or half-made, and the first number that no slot has, of whomever. */

@@ -12,7 +12,7 @@
 import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { applyEntries, forgetConnections } from '../firewall/index.js';
-import type { Host } from '../host.js';
+import type { HeldSlot, Host } from '../host.js';
 import { deleteAddress, dumpAddresses, parseAddress } from '../netlink/address.js';
 import { deleteNeighbour, dumpNeighbours, parseNeighbour } from '../netlink/neighbour.js';
 import { deleteRoute } from '../netlink/route.js';
@@ -22,7 +22,7 @@ import { forgetGuest } from '../sandbox/clone.js';
 import { settle } from '../sandbox/face.js';
 import { layoutOf, without } from '../sandbox/layout.js';
 import type { SandboxNetwork } from '../types.js';
-import { type HeldSlot, holdSlot } from './held.js';
+import { holdSlot } from './held.js';
 import { endSockets } from './sockets.js';
 
 const { ENOENT, ESRCH, EADDRNOTAVAIL, ENODEV } = constants.errno;

@@ -6,8 +6,8 @@ import { SysError, sysErrorFrom } from '../../linux/errors.js';
 import { enterNetwork, visitNetwork } from '../../linux/namespace.js';
 import { NETLINK_SOCK_DIAG, NetlinkSocket } from '../../linux/netlink-socket.js';
 import type { Host } from '../host.js';
-import type { OpenNamespace } from '../namespaces.js';
 import { destroySocket, dumpSockets, parseSocket } from '../netlink/sock-diag.js';
+import type { OpenNamespace } from '../open-namespace.js';
 import { Rtnl } from '../rtnl.js';
 
 const SOCKSTAT = '/proc/thread-self/net/sockstat';

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 /** Name of the file in /usr/lib/berth -> source. Each is named by a `new URL('./NAME.js', import.meta.url)` or a unit. */
 export const ENTRIES: Readonly<Record<string, string>> = {
   berth: 'agent/main.ts',
-  daemon: 'agent/daemon.ts',
+  daemon: 'agent/daemon/daemon.ts',
   worker: 'netns/worker.ts',
   'epoll-thread': 'cgroups/signals/epoll-thread.ts',
   'inventory-thread': 'agent/host/inventory-thread.ts',

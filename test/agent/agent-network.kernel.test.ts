@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { BerthError } from '../../agent/base/errors.js';
 import { type Client, connect } from '../../agent/control/client.js';
-import type { BerthError } from '../../agent/errors.js';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { METADATA, OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
 

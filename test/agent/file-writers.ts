@@ -2,18 +2,18 @@
 // change that somebody may ask for.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Damaged } from '../../agent/base/durable.js';
 import { configSchema } from '../../agent/config/schema.js';
 import { EpochFence } from '../../agent/control/authorise.js';
 import { NumberFile } from '../../agent/control/number-file.js';
-import { Cordon } from '../../agent/cordon.js';
+import { Cordon } from '../../agent/daemon/cordon.js';
+import { Relief } from '../../agent/daemon/relief.js';
 import { Licences } from '../../agent/density/licences.js';
 import { parseTenantChange } from '../../agent/density/tenant-settings.js';
 import { Tenants } from '../../agent/density/tenants.js';
 import { Tuner } from '../../agent/density/tuner.js';
-import type { Damaged } from '../../agent/durable.js';
-import { Relief } from '../../agent/relief.js';
+import type { WorkloadRecord } from '../../agent/model/record.js';
 import { Journal } from '../../agent/workload/journal.js';
-import type { WorkloadRecord } from '../../agent/workload/record.js';
 import { FakeClock } from './density/fake-clock.js';
 import { newLife, nextLife, specOf, state } from './workload/fake-world.js';
 import { recordOf } from './workload/records.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
 

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { installationId } from '../../agent/assembly/installation.js';
+import { installationId } from '../../agent/daemon/assembly/installation.js';
 import { encode } from '../../agent/workload/journal.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { newLife, specOf, state } from './workload/fake-world.js';

@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { readState } from '../../agent/base/durable.js';
+import { reportOf } from '../../agent/base/errors.js';
 import { loadConfig } from '../../agent/config/load.js';
 import { readCredentials } from '../../agent/control/credentials.js';
 import { NumberFile } from '../../agent/control/number-file.js';
@@ -13,8 +15,6 @@ import { hasEnded } from '../../agent/drivers/crun.js';
 import { claimUid, releaseUid } from '../../agent/drivers/exec/identity.js';
 import { findUser, groupsOf } from '../../agent/drivers/exec/user.js';
 import { readBundle } from '../../agent/drivers/oci/config.js';
-import { readState } from '../../agent/durable.js';
-import { reportOf } from '../../agent/errors.js';
 import { missingModules } from '../../agent/host/modules.js';
 import { Layers } from '../../agent/limits/layers.js';
 import { resolverFor, sharedResolvConf } from '../../agent/network/dns.js';

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '../../agent/control/client.js';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { OwnAgent } from './own-agent.js';

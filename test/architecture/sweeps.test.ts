@@ -13,7 +13,7 @@ const ALL =
 /** Loops that are not sliced, and why that is right. */
 const WHOLE: Readonly<Record<string, string>> = {
   'density/density.ts: this.ledger.holds()': 'once, at the start of the agent',
-  'housekeeping.ts: manager.records()': 'waits for the disk at each of them',
+  'daemon/housekeeping.ts: manager.records()': 'waits for the disk at each of them',
   'metrics/sampler.ts: this.#known.keys()':
     'a look into a set for each, once a sample, in one moment with the list itself',
   'workload/manager.ts: this.#actors.values()': 'the end of the agent',
@@ -27,17 +27,18 @@ const COMPARED = 'a comparison, a key or a look into a map for each';
 /** Chains over all workloads in one turn (`records().map(...)`), and why that is right. */
 const CHAINED: Readonly<Record<string, string>> = {
   'density/licence-views.ts: ledger.holds()].flatMap': ASKED,
-  'density/overhead/open.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
+  'daemon/adapters/overhead.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
   'density/tenant-admin.ts: ledger.holds()].flatMap': ASKED,
   'limits/drift.ts: world.subjects().filter': COMPARED,
-  'limits/room.ts: manager.records().map': 'a reload of the configuration',
-  'limits/subjects.ts: manager.records().filter': COMPARED,
+  'daemon/adapters/limits.ts: manager.records().map': 'a reload of the configuration',
+  'daemon/adapters/limit-subjects.ts: manager.records().filter': COMPARED,
   'limits/watch.ts: world.subjects().map': COMPARED,
   'network/drift.ts: world.subjects()).filter': COMPARED,
   'network/drift.ts: world.subjects()).map': COMPARED,
-  'observe.ts: records().filter': COMPARED,
-  'pressure/hand.ts: manager.records().flatMap': 'once, at the start of the agent, and after a reload',
-  'pressure/subjects.ts: records().filter': COMPARED,
+  'daemon/observe.ts: records().filter': COMPARED,
+  'daemon/adapters/pressure-actuator.ts: manager.records().flatMap':
+    'once, at the start of the agent, and after a reload',
+  'daemon/adapters/pressure-targets.ts: records().filter': COMPARED,
   'workload/eviction.ts: ledger.holds()].flatMap': 'a create that preempts: check and commit are one turn',
   'workload/in-kernel.ts: this.#records().filter': 'made before, in slices; here only put together',
   'workload/in-kernel.ts: this.#records().some': COMPARED,

@@ -1,7 +1,7 @@
 // Limits with real hogs under them: each is held to what it was given, dies or is refused by the right rule, and nobody
 // else is hurt; changes that would kill are refused, and what others change is put back.
 import test, { type ExecutionContext } from 'ava';
-import type { BerthEvent } from '../../agent/service.js';
+import type { BerthEvent } from '../../agent/model/event.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
 import { cpuUsage, filesOf, ioStat, limitedTenant, limitsHeld, limitsOfTenant, MOUNT, ratesOf } from './figures.js';
 import { bursts, direct, fileOf, fork, grow, hold, holdCache, spin } from './hogs.js';

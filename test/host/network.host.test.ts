@@ -1,7 +1,7 @@
 // The network of workloads on a real host: ports, tenants, bandwidth and lists, live changes, others who interfere, and
 // slots that outlive the agent.
 import test from 'ava';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { PREPARE } from '../demo/workloads.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
 import { berthCommand, errorOf, explain, MINUTES, openScenario, type Scenario, sh } from './scenario.js';

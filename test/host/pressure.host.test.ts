@@ -1,7 +1,7 @@
 // A host without memory: hogs that stall are let go on or taken down by the steps of the ladder, in order; whom it is
 // promised to keeps running; and the agent answers all the time.
 import test from 'ava';
-import type { BerthEvent } from '../../agent/service.js';
+import type { BerthEvent } from '../../agent/model/event.js';
 import { create, reach } from './berth.js';
 import { filesOf, limitsHeld, MOUNT, stallOf } from './figures.js';
 import { fileOf, hold, leave, readCached, swap, thrash } from './hogs.js';

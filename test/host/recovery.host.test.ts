@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { PREPARE } from '../demo/workloads.js';
 import { calm, create, packageFile, reach } from './berth.js';
 import { ALLOW_PLAIN, explain, MINUTES, openScenario, type Scenario, sh, TREE } from './scenario.js';

@@ -1,7 +1,7 @@
 // The package on a systemd host: installed and ready, and then every kind of bad input, none of which may change
 // anything. The pool of this host has two addresses, so that it can run out.
 import test from 'ava';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { create, reach, removeAll } from './berth.js';
 import {
   berthCommand,

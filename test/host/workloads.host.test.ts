@@ -1,6 +1,6 @@
 // Workloads of every driver on one host: their limits in the kernel and biting, their network, their changes, their end.
 import test from 'ava';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { PREPARE } from '../demo/workloads.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
 import {

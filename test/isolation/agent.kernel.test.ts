@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
-import type { WorkloadView } from '../../agent/workload/record.js';
+import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { type OwnHost, openHost } from '../agent/own-host.js';
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { Driver } from '../../agent/drivers/driver.js';
 import { ociDriver } from '../../agent/drivers/oci/index.js';
-import type { WorkloadSpec } from '../../agent/workload/spec.js';
+import type { WorkloadSpec } from '../../agent/model/spec.js';
 import { NO_DNS, specOf, temporary, testExec } from '../agent/drivers/fixture.js';
 import { startHost, type TestHost } from '../agent/drivers/host.js';
 import { makeNames } from '../netns/lab.js';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { parseCpuList } from '../../agent/host/cpu-list.js';
+import { parseCpuList } from '../../agent/base/cpu-list.js';
 import { getAffinity, readThreads, setAffinity } from '../../linux/affinity.js';
 import { SysError } from '../../linux/errors.js';
 

@@ -4,7 +4,7 @@
 //   node dist/test/scheduler/cli.js [--host 127.0.0.1] [--port 7946] [--token T] [--epoch 1] [--id scheduler] [FILE.json ...]
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { reportOf } from '../../agent/errors.js';
+import { reportOf } from '../../agent/base/errors.js';
 import { type NodeSession, startScheduler } from './scheduler.js';
 
 const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatSize, parseSize } from '../../agent/workload/units.js';
+import { formatSize, parseSize } from '../../agent/base/units.js';
 import { generateDay, generateStorm } from './generate.js';
 import type { Outcome } from './outcome.js';
 import { DEFAULT_NAMES, findPolicy, type Policy, policies } from './policy.js';

@@ -2,7 +2,7 @@
 import type { Config } from '../../agent/config/schema.js';
 import type { Demand } from '../../agent/density/demand.js';
 import { Density } from '../../agent/density/density.js';
-import { vector } from '../../agent/density/dimensions.js';
+import { vector } from '../../agent/model/dimensions.js';
 
 export interface Share {
   readonly tenant: string;

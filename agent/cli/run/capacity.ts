@@ -1,6 +1,7 @@
+import { formatSize } from '../../base/units.js';
+import type { Outlook } from '../../control/service.js';
+import type { CapacityRow } from '../../model/capacity.js';
 import { rows as cpuRows, type PlacementRow } from '../../placement/rows.js';
-import type { CapacityRow, Outlook } from '../../service.js';
-import { formatSize } from '../../workload/units.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
 import { predictionParts } from '../prediction-words.js';

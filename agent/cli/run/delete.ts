@@ -1,4 +1,4 @@
-import { BerthError } from '../../errors.js';
+import { BerthError } from '../../base/errors.js';
 import type { Answer, Context } from '../command.js';
 import { forEach } from '../each.js';
 import { follow, timeoutOf } from '../follow.js';

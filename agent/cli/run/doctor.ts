@@ -1,6 +1,6 @@
+import { BerthError } from '../../base/errors.js';
 import type { Setting } from '../../density/tuner.js';
-import { BerthError } from '../../errors.js';
-import type { Condition } from '../../service.js';
+import type { Condition } from '../../model/condition.js';
 import type { Answer, Context } from '../command.js';
 import type { Colour, Style } from '../style.js';
 import { clean } from '../style.js';

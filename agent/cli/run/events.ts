@@ -1,5 +1,5 @@
-import { BerthError } from '../../errors.js';
-import type { BerthEvent } from '../../service.js';
+import { BerthError } from '../../base/errors.js';
+import type { BerthEvent } from '../../model/event.js';
 import type { Answer, Client, Context } from '../command.js';
 import { clean } from '../style.js';
 import { formatTime } from '../words.js';

@@ -1,4 +1,4 @@
-import type { FitsAnswer, PlannedVictim } from '../../service.js';
+import type { FitsAnswer, PlannedVictim } from '../../model/preemption.js';
 import type { Answer, Context } from '../command.js';
 import { refusalLine } from '../failure.js';
 import { readSpecs } from '../specs.js';

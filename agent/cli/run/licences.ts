@@ -1,9 +1,9 @@
 // `berth licence list | audit`.
+import { BerthError } from '../../base/errors.js';
+import { MOST_ON_PAGE } from '../../base/pages.js';
+import { parseDuration } from '../../base/units.js';
 import type { AuditEntry } from '../../density/audit.js';
-import { BerthError } from '../../errors.js';
-import { MOST_ON_PAGE } from '../../pages.js';
-import type { LicenceView } from '../../service.js';
-import { parseDuration } from '../../workload/units.js';
+import type { LicenceView } from '../../model/licence.js';
 import type { Answer, Context } from '../command.js';
 import { pages } from '../pages.js';
 import { type Column, table } from '../table.js';

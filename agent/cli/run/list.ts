@@ -1,4 +1,4 @@
-import type { WorkloadView } from '../../workload/record.js';
+import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { pages } from '../pages.js';
 import type { Column } from '../table.js';

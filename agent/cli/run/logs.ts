@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BerthError } from '../../errors.js';
-import type { LogChunk } from '../../service.js';
+import { BerthError } from '../../base/errors.js';
+import type { LogChunk } from '../../workload/log-chunk.js';
 import type { Answer, Client, Context } from '../command.js';
 
 const POLL_MS = 250;

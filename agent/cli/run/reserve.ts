@@ -1,5 +1,5 @@
-import { BerthError } from '../../errors.js';
-import { parseDuration } from '../../workload/units.js';
+import { BerthError } from '../../base/errors.js';
+import { parseDuration } from '../../base/units.js';
 import type { Answer, Context } from '../command.js';
 import { readSpec } from '../specs.js';
 import { formatAge } from '../words.js';

@@ -1,5 +1,5 @@
-import type { WorkloadView } from '../../workload/record.js';
-import { formatSize } from '../../workload/units.js';
+import { formatSize } from '../../base/units.js';
+import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { networkRows } from '../network-words.js';
 import type { Cell } from '../table.js';

@@ -1,7 +1,8 @@
+import { formatSize } from '../../base/units.js';
 import type { SessionView } from '../../control/scoped.js';
 import { startsText } from '../../density/governor/texts.js';
-import type { Condition, NodeDescription } from '../../service.js';
-import { formatSize } from '../../workload/units.js';
+import type { NodeDescription } from '../../metrics/node-description.js';
+import type { Condition } from '../../model/condition.js';
 import type { Answer, Context } from '../command.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';

@@ -1,8 +1,8 @@
 // `berth tenant list | show | set | delete`.
+import { BerthError } from '../../base/errors.js';
+import { formatSize } from '../../base/units.js';
 import type { TenantView } from '../../density/tenant-admin.js';
-import { BerthError } from '../../errors.js';
-import type { CapacityRow } from '../../service.js';
-import { formatSize } from '../../workload/units.js';
+import type { CapacityRow } from '../../model/capacity.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
 import { pages } from '../pages.js';

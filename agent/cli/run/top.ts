@@ -1,8 +1,8 @@
 import { pause } from '../../../linux/timers.js';
-import { BerthError } from '../../errors.js';
+import { BerthError } from '../../base/errors.js';
+import { MOST_ON_PAGE } from '../../base/pages.js';
+import { parseDuration } from '../../base/units.js';
 import type { TopDocument, TopRow } from '../../metrics/top.js';
-import { MOST_ON_PAGE } from '../../pages.js';
-import { parseDuration } from '../../workload/units.js';
 import type { Answer, Client, Context, Terminal } from '../command.js';
 import { pages } from '../pages.js';
 import { screenful, wholeFrame } from '../top/frame.js';

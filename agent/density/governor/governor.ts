@@ -1,7 +1,8 @@
 // The start governor: lets starts begin at a rate and in a number that the host bears. What may start when is decided by
 // the pure parts beside it (bucket, aimd, queue); here are the promises, the timers and what is told of it. It keeps nothing
 // on disk: after a crash recovery asks for the turns again, in its order.
-import { BerthError } from '../../errors.js';
+import { BerthError } from '../../base/errors.js';
+import type { StartWait } from '../../model/start-wait.js';
 import { type Activity, adjust, type Control, capNow, initialControl, rateNow, within } from './aimd.js';
 import { type Bucket, refill, take, untilToken } from './bucket.js';
 import { FairQueue } from './queue.js';
@@ -15,7 +16,6 @@ import type {
   GovernorStatus,
   Release,
   StartRequest,
-  StartWait,
 } from './types.js';
 import { Waits } from './waits.js';
 

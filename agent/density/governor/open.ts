@@ -1,7 +1,7 @@
 // The governor of this host: the monotonic clock, real timers, /proc/pressure, and the event journal.
 import { after } from '../../../linux/timers.js';
 import type { GovernorConfig } from '../../config/governor.js';
-import type { EventPort } from '../../workload/ports.js';
+import type { EventPort } from '../../model/event.js';
 import { Governor } from './governor.js';
 import { hostStalls, someOf } from './pressure.js';
 import { governorSettings } from './settings.js';

@@ -1,6 +1,6 @@
 // From configuration and host to the governor's figures.
+import { parseDuration } from '../../base/units.js';
 import type { GovernorConfig } from '../../config/governor.js';
-import { parseDuration } from '../../workload/units.js';
 import type { GovernorSettings } from './types.js';
 
 /** Seconds of the usual rate that may queue before new workloads are refused. */

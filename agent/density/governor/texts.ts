@@ -1,5 +1,6 @@
 // The governor in words for people: the command and the status page say the same.
-import type { GovernorStatus, Signal, StartWait } from './types.js';
+import type { StartWait } from '../../model/start-wait.js';
+import type { GovernorStatus, Signal } from './types.js';
 
 /** `slowed`: fewer starts begin than usual. `lines`: what goes on, and what has slowed it down. */
 export interface StartsText {

@@ -1,4 +1,5 @@
 // The face of the start governor: what asks for a turn, what it gets, and what is shown of it.
+import type { StartWait } from '../../model/start-wait.js';
 
 /** Who wants to start. `cold` can be told no and has a deadline; a `resume` ran before, or was promised, and waits. */
 export interface StartRequest {
@@ -15,16 +16,6 @@ export interface StartRequest {
 
 /** Called once the start is over; `started`: the process runs. Further calls do nothing. */
 export type Release = (started: boolean) => void;
-
-/** Where a start stands that has not had its turn. Times in milliseconds. */
-export interface StartWait {
-  readonly reason: 'start_queue';
-  readonly waitedMs: number;
-  /** Starts that come first, as it looks now. */
-  readonly ahead: number;
-  /** Until its turn at the rate of now. */
-  readonly expectedMs: number;
-}
 
 /** What the workload room needs of a governor. */
 export interface GovernorPort {

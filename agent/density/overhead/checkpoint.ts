@@ -1,6 +1,6 @@
 // What was learned of VMMs, on disk.
 import * as z from 'zod';
-import { DRIVER_NAMES } from '../../workload/spec.js';
+import { DRIVER_NAMES } from '../../model/spec.js';
 import { CheckpointFile, histogramSchema } from '../checkpoint.js';
 import { type LearnedRecord, NOTHING_LEARNED } from './learned.js';
 

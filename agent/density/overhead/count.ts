@@ -1,7 +1,7 @@
 // Which overhead a new VM counts with: the one that is configured, or the one that was measured. Pure.
+import { parseSize } from '../../base/units.js';
 import type { Config } from '../../config/schema.js';
-import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../../workload/spec.js';
-import { parseSize } from '../../workload/units.js';
+import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../../model/spec.js';
 import type { Known } from './learned.js';
 
 export type Mode = Config['density']['overhead'];

@@ -1,5 +1,5 @@
 // What the VMMs of a size were measured to need, in histograms that forget. Knows nothing of what is configured.
-import type { DriverName } from '../../workload/spec.js';
+import type { DriverName } from '../../model/spec.js';
 import { DecayingHistogram, type HistogramRecord, type HistogramShape } from '../prediction/histogram.js';
 
 /** Bytes. A VMM has no daily round: a week's measurements weigh half. */

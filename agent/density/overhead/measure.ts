@@ -6,7 +6,7 @@ import { codeOf } from '../../../linux/errors.js';
 import { isSameProcess } from '../../../linux/proc.js';
 import { readSmaps } from '../../../linux/smaps.js';
 import type { Driver } from '../../drivers/driver.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 
 export interface Vmm {
   readonly spec: WorkloadSpec;

@@ -1,6 +1,6 @@
 // Measures what VMMs need beside their guests: a few VMs each minute, those first whose last turn is the longest ago, so that
 // it costs the same whatever their number. Said always, counted when density.overhead is "measured".
-import type { DriverName, WorkloadSpec } from '../../workload/spec.js';
+import type { DriverName, WorkloadSpec } from '../../model/spec.js';
 import type { CheckpointFile, DamagedCheckpoint } from '../checkpoint.js';
 import { type Known, Learned, type LearnedRecord } from './learned.js';
 import { sizeOf } from './size.js';

@@ -1,6 +1,6 @@
 // Which VMs are expected to have a VMM alike: page tables grow with the guest's memory and stacks with its vCPUs, whatever
 // runs inside.
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 
 const MIB = 2 ** 20;
 

@@ -1,5 +1,5 @@
 // How much could be promised of each real core and byte, and what that rests on. Advice: admission does not follow it.
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { type Forecasted, forecast } from './forecast.js';
 
 export interface Advised extends Forecasted {

@@ -1,7 +1,7 @@
 // Prediction on this host: what the ledger promises, what the sampler has read, a checkpoint in the state directory.
-import type { WorkloadRecord } from '../../workload/record.js';
+import { indexOf, outward } from '../../model/dimensions.js';
+import type { WorkloadRecord } from '../../model/record.js';
 import type { DamagedCheckpoint } from '../checkpoint.js';
-import { indexOf, outward } from '../dimensions.js';
 import type { Ledger } from '../ledger.js';
 import { steadyWall } from '../steady-wall.js';
 import type { Measured } from '../usage.js';

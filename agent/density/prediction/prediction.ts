@@ -1,6 +1,6 @@
 // Learning on this host: a sample of every running workload each minute, a checkpoint each ten, and what follows for the
 // host when somebody asks.
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import type { DamagedCheckpoint } from '../checkpoint.js';
 import { type Advice, advise } from './advise.js';
 import type { Checkpoint } from './checkpoint.js';

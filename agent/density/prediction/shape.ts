@@ -1,6 +1,6 @@
 // Which workloads are expected to behave alike: the same driver, the same thing to run, the same limits.
 import { createHash } from 'node:crypto';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 
 type Shaped = Pick<WorkloadSpec, 'driver' | 'resources' | 'exec' | 'oci' | 'qemu' | 'external'>;
 

@@ -5,8 +5,8 @@ import { mkdir, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import { readPlain } from '../../../linux/plain-file.js';
+import { BerthError } from '../../base/errors.js';
 import type { UidRange } from '../../config/drivers.js';
-import { BerthError } from '../../errors.js';
 
 /** It holds one number. */
 const MOST_BYTES = 64;

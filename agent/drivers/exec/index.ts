@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext, Launch } from '../driver.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';

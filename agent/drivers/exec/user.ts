@@ -1,5 +1,5 @@
 // The users that a workload may run as, and their groups.
-import { readGroups, readPasswd } from '../../accounts.js';
+import { readGroups, readPasswd } from '../../base/accounts.js';
 import { invalidField } from '../files.js';
 
 export interface ExecUser {

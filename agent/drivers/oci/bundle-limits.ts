@@ -1,7 +1,7 @@
 // Limits in a bundle's config.json. berth runs the container in a cgroup of its own making, where the runtime sets none of
 // linux.resources: each must stand in the spec, as strict or stricter, or the workload is refused. So none is lost.
 import { PERIOD_USEC } from '../../../cgroups/cpu.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import type { OciConfig } from './config.js';
 
 type Table = Readonly<Record<string, unknown>>;

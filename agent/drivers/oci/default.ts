@@ -1,6 +1,6 @@
 // The config.json berth writes for a bare root filesystem: what `docker run` would have made of it.
-import type { Sandbox } from '../../workload/record.js';
-import type { WorkloadSpec } from '../../workload/spec.js';
+import type { Sandbox } from '../../model/record.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
 import {
   fileMount,

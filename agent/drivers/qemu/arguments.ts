@@ -1,8 +1,8 @@
 // The command line of a microVM, as a pure function.
 import { join } from 'node:path';
+import type { Sandbox } from '../../model/record.js';
+import { HUGE_PAGE, type WorkloadSpec } from '../../model/spec.js';
 import { kernelIp } from '../../network/kernel-ip.js';
-import type { Sandbox } from '../../workload/record.js';
-import { HUGE_PAGE, type WorkloadSpec } from '../../workload/spec.js';
 
 export interface MachineOptions {
   readonly id: string;

@@ -1,8 +1,8 @@
 // The pool of huge pages of the host, from which the memory of a guest can be taken (hugetlbpage.rst).
 import { join } from 'node:path';
 import { readOptional } from '../../../linux/proc.js';
-import { BerthError } from '../../errors.js';
-import { HUGE_PAGE, type WorkloadSpec } from '../../workload/spec.js';
+import { BerthError } from '../../base/errors.js';
+import { HUGE_PAGE, type WorkloadSpec } from '../../model/spec.js';
 
 type Qemu = NonNullable<WorkloadSpec['qemu']>;
 

@@ -1,11 +1,11 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BerthError } from '../../base/errors.js';
+import { MOST_SOCKET_PATH } from '../../base/values/places.js';
 import type { Config } from '../../config/schema.js';
-import { BerthError } from '../../errors.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
-import { MOST_SOCKET_PATH } from '../../values/places.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';

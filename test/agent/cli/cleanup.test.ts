@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { CleanupStep } from '../../../agent/service.js';
+import type { CleanupStep } from '../../../agent/workload/reaper.js';
 import { berth, fakeAgent } from './fake.js';
 
 const planned = (plan: readonly CleanupStep[]) => ({

@@ -1,12 +1,13 @@
 // A process and an agent that exist only in memory.
 
+import { BerthError } from '../../../agent/base/errors.js';
+
 import { runCli } from '../../../agent/cli/cli.js';
 import type { Client, Host } from '../../../agent/cli/command.js';
 import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
-import { BerthError } from '../../../agent/errors.js';
-import type { BerthEvent } from '../../../agent/service.js';
-import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
+import type { BerthEvent } from '../../../agent/model/event.js';
+import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { networkRows } from '../../../agent/cli/network-words.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { view } from './fake.js';
 
 function rowsOf(network: object, sandbox: object = {}): Record<string, string> {

@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { BerthError, ERRORS, type ErrorCode } from '../../../agent/base/errors.js';
 import { EXAMPLES } from '../../../agent/cli/spec-help.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
 import type { Config } from '../../../agent/config/schema.js';
 import type { Results } from '../../../agent/control/methods.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
-import { BerthError, ERRORS, type ErrorCode } from '../../../agent/errors.js';
-import type { BerthEvent, CapacityRow } from '../../../agent/service.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
+import type { CapacityRow } from '../../../agent/model/capacity.js';
+import type { BerthEvent } from '../../../agent/model/event.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 

@@ -1,7 +1,7 @@
 // Preemption as the command shows it: before, on the way, after.
 import test from 'ava';
-import type { FitsAnswer } from '../../../agent/service.js';
-import type { WorkloadView } from '../../../agent/workload/record.js';
+import type { FitsAnswer } from '../../../agent/model/preemption.js';
+import type { WorkloadView } from '../../../agent/model/record.js';
 import { berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 test('fits --preempt: who would be stopped, in order, and what each frees; 0 when that would do', async (t) => {

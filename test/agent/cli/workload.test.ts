@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { BerthError } from '../../../agent/errors.js';
+import { BerthError } from '../../../agent/base/errors.js';
 import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 const LIST = {

@@ -1,22 +1,22 @@
 // The parts of the agent that a configuration becomes, made without starting any.
 import { join } from 'node:path';
-import { Calendar } from '../../../agent/calendar.js';
+import { parseDuration, parseSize } from '../../../agent/base/units.js';
+import { MOST_SOCKET_PATH } from '../../../agent/base/values/places.js';
 import { vsockRange } from '../../../agent/config/network.js';
 import type { Config } from '../../../agent/config/schema.js';
 import { socketPathOf } from '../../../agent/control/server.js';
+import { Calendar } from '../../../agent/daemon/calendar.js';
+import { ownRoot } from '../../../agent/daemon/rooms.js';
 import { Density } from '../../../agent/density/density.js';
 import { governorSettings } from '../../../agent/density/governor/settings.js';
 import { fromConfig } from '../../../agent/density/tenant-settings.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
 import { limitsOf } from '../../../agent/limits/limits.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { roomSettings } from '../../../agent/network/settings.js';
 import { ladderSettings } from '../../../agent/pressure/settings.js';
-import { ownRoot } from '../../../agent/rooms.js';
-import { MOST_SOCKET_PATH } from '../../../agent/values/places.js';
 import { parseListen } from '../../../agent/web/server.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
-import { parseDuration, parseSize } from '../../../agent/workload/units.js';
 import { planValues } from '../../../cgroups/controllers.js';
 import { assertSettings } from '../../../netns/firewall/index.js';
 import { temporaryDirectory } from '../../runner/temporary.js';

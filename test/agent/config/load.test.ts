@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { parse } from 'smol-toml';
+import { BerthError } from '../../../agent/base/errors.js';
 import { configJsonSchema, configMarkdown, defaultToml, dumpToml } from '../../../agent/config/document.js';
 import { shapeAt, shapeOf } from '../../../agent/config/inspect.js';
 import { type Loaded, loadConfig } from '../../../agent/config/load.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { flagOf, flatNames, type Problem, variableOf } from '../../../agent/config/sources.js';
-import { BerthError } from '../../../agent/errors.js';
 
 interface Sources {
   readonly file?: string;

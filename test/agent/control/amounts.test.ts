@@ -2,12 +2,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import * as z from 'zod';
+import { MOST_PROBLEMS } from '../../../agent/base/wrong-fields.js';
 import { boundedReport, bytesOf, ERROR_BYTES } from '../../../agent/control/answer-size.js';
 import { METHODS } from '../../../agent/control/methods.js';
 import { shapeProblem } from '../../../agent/control/shape.js';
 import { tenantChange } from '../../../agent/density/tenant-settings.js';
-import { workloadSpec } from '../../../agent/workload/spec.js';
-import { MOST_PROBLEMS } from '../../../agent/wrong-fields.js';
+import { workloadSpec } from '../../../agent/model/spec.js';
 import { fakeService, specOf } from './fake-service.js';
 import { fakeSession } from './fake-session.js';
 import { request } from './raw.js';

@@ -1,9 +1,11 @@
+import { BerthError } from '../../../agent/base/errors.js';
+import { inRange } from '../../../agent/base/pages.js';
+import type { AgentService } from '../../../agent/control/service.js';
 import type { PlacedEntry } from '../../../agent/density/audit.js';
 import type { ReservationView } from '../../../agent/density/reservations.js';
 import type { TenantView } from '../../../agent/density/tenant-admin.js';
-import { BerthError } from '../../../agent/errors.js';
-import { inRange } from '../../../agent/pages.js';
-import type { AgentService, FitsAnswer, LicenceView } from '../../../agent/service.js';
+import type { LicenceView } from '../../../agent/model/licence.js';
+import type { FitsAnswer } from '../../../agent/model/preemption.js';
 
 type Part = Pick<
   AgentService,

@@ -1,10 +1,11 @@
-import { BerthError } from '../../../agent/errors.js';
+import { BerthError } from '../../../agent/base/errors.js';
+import type { AgentService } from '../../../agent/control/service.js';
+import type { NodeDescription } from '../../../agent/metrics/node-description.js';
 import { topRow } from '../../../agent/metrics/top.js';
-import type { AgentService, NodeDescription } from '../../../agent/service.js';
+import type { Reach } from '../../../agent/model/claimant.js';
+import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
+import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { listed } from '../../../agent/workload/listed.js';
-import { NO_NETWORK, type WorkloadView } from '../../../agent/workload/record.js';
-import type { Reach } from '../../../agent/workload/reserving.js';
-import type { WorkloadSpec } from '../../../agent/workload/spec.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
 

@@ -4,9 +4,9 @@ import { EpochFence } from '../../../agent/control/authorise.js';
 import { EventLog } from '../../../agent/control/event-log.js';
 import { LIMITS, type Limits } from '../../../agent/control/limits.js';
 import { NumberFile } from '../../../agent/control/number-file.js';
+import type { AgentService } from '../../../agent/control/service.js';
 import { Session } from '../../../agent/control/session.js';
 import { Counters } from '../../../agent/control/stats.js';
-import type { AgentService } from '../../../agent/service.js';
 import { fakeService } from './fake-service.js';
 import { temporaryDirectory } from './harness.js';
 

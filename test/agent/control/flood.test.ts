@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { EventLog, type EventLogOptions, type NewEvent } from '../../../agent/control/event-log.js';
+import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
 import { isLasting, thin } from '../../../agent/control/shares.js';
-import type { BerthEvent } from '../../../agent/service.js';
+import type { BerthEvent, NewEvent } from '../../../agent/model/event.js';
 import { temporaryDirectory } from './harness.js';
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}) =>

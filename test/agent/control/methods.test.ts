@@ -117,10 +117,17 @@ test('requests are counted by method and result', async (t) => {
   await client.call('session.ping');
   await client.call('session.ping');
   await t.throwsAsync(client.call('workload.get', { id: 'nobody' }));
-  t.deepEqual(control.stats().requests, [
-    { method: 'session.ping', result: 'ok', count: 2 },
-    { method: 'workload.get', result: 'not_found', count: 1 },
-  ]);
+  const { requests } = control.stats();
+  t.deepEqual(
+    requests.filter(({ count }) => count > 0),
+    [
+      { method: 'session.ping', result: 'ok', count: 2 },
+      { method: 'workload.get', result: 'not_found', count: 1 },
+    ],
+  );
+  // A counter that appears with its first event hides that event from `increase`.
+  const zeros = requests.filter(({ count, result }) => count === 0 && result === 'ok').map(({ method }) => method);
+  t.deepEqual([...zeros, 'session.ping'].sort(), Object.keys(METHODS).sort());
   t.deepEqual(control.stats().sessions, { local: 1, scheduler: 0 });
 });
 

@@ -1,9 +1,9 @@
 // Every method that answers in pages, found by its parameters: the pages together are the whole answer.
 import test from 'ava';
+import { MOST_ON_PAGE } from '../../../agent/base/pages.js';
 import type { PagedMethod } from '../../../agent/cli/pages.js';
 import { pages } from '../../../agent/cli/pages.js';
 import { METHODS } from '../../../agent/control/methods.js';
-import { MOST_ON_PAGE } from '../../../agent/pages.js';
 import { specOf } from './fake-service.js';
 import { startHarness } from './harness.js';
 

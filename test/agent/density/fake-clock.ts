@@ -1,4 +1,4 @@
-import type { Clock } from '../../../agent/density/clock.js';
+import type { Clock } from '../../../agent/base/clock.js';
 
 /** Two clocks that go on only when told; the one on the wall can also be set. */
 export class FakeClock implements Clock {

@@ -1,6 +1,6 @@
 import type { Demand } from '../../../agent/density/demand.js';
-import { type DimensionName, vector } from '../../../agent/density/dimensions.js';
 import { type Limits, limitsOf, type TenantLimits } from '../../../agent/density/limits.js';
+import { type DimensionName, vector } from '../../../agent/model/dimensions.js';
 
 export const Mi = 2 ** 20;
 export const Gi = 2 ** 30;

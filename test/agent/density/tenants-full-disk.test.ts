@@ -3,11 +3,11 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { reportOf } from '../../../agent/base/errors.js';
 import { configSchema } from '../../../agent/config/schema.js';
+import { Relief } from '../../../agent/daemon/relief.js';
 import { parseTenantChange } from '../../../agent/density/tenant-settings.js';
 import { Tenants } from '../../../agent/density/tenants.js';
-import { reportOf } from '../../../agent/errors.js';
-import { Relief } from '../../../agent/relief.js';
 import { type Errno, fileFaults } from '../../runner/file-faults.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 

@@ -5,7 +5,7 @@ import { configSchema } from '../../../agent/config/schema.js';
 import { METHODS } from '../../../agent/control/methods.js';
 import { parseTenantChange } from '../../../agent/density/tenant-settings.js';
 import { Tenants } from '../../../agent/density/tenants.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { Gi } from './shapes.js';
 

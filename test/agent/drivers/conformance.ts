@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import test from 'ava';
+import { BerthError, type ErrorCode } from '../../../agent/base/errors.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
-import { BerthError, type ErrorCode } from '../../../agent/errors.js';
-import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { contextFor, HOST, ROUTED, snapshot } from './fixture.js';
 
 export interface Missing {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { type ExecOptions, execDriver } from '../../../agent/drivers/exec/index.js';
-import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
-import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
+import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 
 export const ROUTED: Sandbox = {
   ...NO_NETWORK,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
-import { DRIVER_NAMES } from '../../../agent/workload/spec.js';
+import { DRIVER_NAMES } from '../../../agent/model/spec.js';
 import { specOf } from './fixture.js';
 
 test('every driver a spec can name is there, and the configuration reaches it', (t) => {

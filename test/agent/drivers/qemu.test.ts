@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { BerthError } from '../../../agent/base/errors.js';
 import { kernelArguments, machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { uidFor } from '../../../agent/drivers/qemu/identity.js';
 import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
 import { parseVersion } from '../../../agent/drivers/qemu/version.js';
-import { BerthError } from '../../../agent/errors.js';
-import type { Sandbox } from '../../../agent/workload/record.js';
+import type { Sandbox } from '../../../agent/model/record.js';
 import { conformance } from './conformance.js';
 import { contextFor, NO_DNS, ROUTED, specOf } from './fixture.js';
 

@@ -4,7 +4,7 @@ import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { setprivArguments, uidFor } from '../../../agent/drivers/qemu/identity.js';
 import { parseVersion } from '../../../agent/drivers/qemu/version.js';
-import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
+import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { guestAssets } from '../../lab/guest.js';
 import { freshHost, type Host, quote } from '../../lab/host.js';
 import { specOf } from './fixture.js';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { HostFollow } from '../../../agent/assembly/host-follow.js';
+import { HostFollow } from '../../../agent/daemon/assembly/host-follow.js';
 import { readTopology } from '../../../agent/host/topology.js';
 import { Placement } from '../../../agent/placement/placement.js';
 import { alone, SETTINGS } from '../placement/fixture.js';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { formatCpuList } from '../../../agent/host/cpu-list.js';
+import { formatCpuList } from '../../../agent/base/cpu-list.js';
 import type { Cpu, NumaNode, Topology } from '../../../agent/host/topology.js';
 
 export interface Shape {

@@ -1,7 +1,6 @@
 import test from 'ava';
-import type { TenantKernelLimits } from '../../../agent/density/tenant-settings.js';
-import { BerthError } from '../../../agent/errors.js';
-import { TenantGroups, type TenantGroupsOptions } from '../../../agent/limits/tenants.js';
+import { BerthError } from '../../../agent/base/errors.js';
+import { TenantGroups, type TenantGroupsOptions, type TenantKernelLimits } from '../../../agent/limits/tenants.js';
 import { FakeHost, shrunk } from '../workload/fake-host.js';
 import { ALL_FILES } from './files.js';
 

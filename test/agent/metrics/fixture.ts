@@ -1,22 +1,24 @@
 // A made-up node: fixed figures of every kind, so that pages made from it can be compared byte by byte.
 
-import type { ChoreFigures } from '../../../agent/chores.js';
-import type { StartWait } from '../../../agent/density/governor/types.js';
+import { Counters } from '../../../agent/control/stats.js';
 import type { OverheadView } from '../../../agent/density/overhead/count.js';
 import { advise } from '../../../agent/density/prediction/advise.js';
 import { forecast } from '../../../agent/density/prediction/forecast.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import { Predictor } from '../../../agent/density/prediction/predictor.js';
-import type { Totals } from '../../../agent/metrics/collectors.js';
-import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/families.js';
-import type { LimitFigures } from '../../../agent/metrics/limits.js';
-import type { NetworkFigures } from '../../../agent/metrics/network.js';
+import type { ChoreFigures } from '../../../agent/metrics/families/housekeeping.js';
+import type { LimitFigures } from '../../../agent/metrics/families/limits.js';
+import type { NetworkFigures } from '../../../agent/metrics/families/network.js';
+import type { Totals } from '../../../agent/metrics/families/totals.js';
 import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
-import type { CapacityRow, LicenceView } from '../../../agent/service.js';
-import type { WorkloadState } from '../../../agent/workload/record.js';
+import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/workload-families.js';
+import type { CapacityRow } from '../../../agent/model/capacity.js';
+import type { LicenceView } from '../../../agent/model/licence.js';
+import type { WorkloadState } from '../../../agent/model/record.js';
+import type { StartWait } from '../../../agent/model/start-wait.js';
 import type { CgroupStats } from '../../../cgroups/types.js';
 import type { Drops, LinkStats } from '../../../netns/types.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
@@ -106,7 +108,12 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   drops: readonly Drops[] = [];
   /** Bytes, by workload. */
   savings: ReadonlyMap<string, number> = new Map();
-  counted: Totals = { reaped: { cgroup: 0, netns: 0, link: 0 }, requests: [], journalWrites: 0, outputDropped: 0 };
+  counted: Totals = {
+    reaped: { cgroup: 0, netns: 0, link: 0 },
+    requests: new Counters().snapshot().requests,
+    journalWrites: 0,
+    outputDropped: 0,
+  };
 
   constructor(count: number, options: { maxSeries?: number; process?: boolean; intervalMs?: number } = {}) {
     this.list = Array.from({ length: count }, (_, n) => workloadOf(n));

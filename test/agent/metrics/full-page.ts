@@ -13,6 +13,7 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
   node.counted = {
     reaped: { ...node.counted.reaped, netns: 2 },
     requests: [
+      ...node.counted.requests,
       { method: 'workload.create', result: 'ok', count: 1 },
       { method: 'unknown', result: 'unknown_method', count: 1 },
     ],

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { type StatusDocument, statusDocument, statusPage } from '../../../agent/metrics/status.js';
-import type { Condition } from '../../../agent/service.js';
+import type { Condition } from '../../../agent/model/condition.js';
 import { MadeUpNode } from './fixture.js';
 
 const NOW = 1_790_000_000_123 + 93_000;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { coded, workerConditions } from '../../../agent/network/coded.js';
-import type { NetworkPort } from '../../../agent/workload/ports.js';
+import type { NetworkPort } from '../../../agent/network/network-port.js';
 import { SysError } from '../../../linux/errors.js';
 import { unanswered } from '../../../netns/deadlines.js';
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { formatResolvConf, givenResolver, resolverFor, sharedResolvConf } from '../../../agent/network/dns.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const NOTHING = { servers: [], search: [], options: [] };

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { RepairBudget } from '../../../agent/base/repair-budget.js';
 import { keepForwarding } from '../../../agent/network/keep-forwarding.js';
-import { RepairBudget } from '../../../agent/repair-budget.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { kernelIp } from '../../../agent/network/kernel-ip.js';
-import { NO_NETWORK, type Sandbox } from '../../../agent/workload/record.js';
 
 const VM: Sandbox = { ...NO_NETWORK, cgroup: 'a/vm', address: '10.140.0.9', tap: 'tap0' };
 const BRIDGED = {

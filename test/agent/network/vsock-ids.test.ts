@@ -1,10 +1,10 @@
 import test from 'ava';
 import { vsockRange } from '../../../agent/config/network.js';
 import { configSchema } from '../../../agent/config/schema.js';
+import { NO_NETWORK } from '../../../agent/model/record.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { VsockIds } from '../../../agent/network/vsock-ids.js';
-import { NO_NETWORK } from '../../../agent/workload/record.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
 
 test('each has a number of its own, and one given back rests until the others had their turn', (t) => {
   const ids = new VsockIds([5, 7]);

@@ -1,6 +1,6 @@
 // The room against the cpusets of a real kernel: it decides here, and its port writes there. Two cpus, one for the host.
 import test from 'ava';
-import { parseCpuList } from '../../../agent/host/cpu-list.js';
+import { parseCpuList } from '../../../agent/base/cpu-list.js';
 import { readTopology } from '../../../agent/host/topology.js';
 import { type Foreign, violations } from '../../../agent/placement/foreign.js';
 import { Placement } from '../../../agent/placement/placement.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { requestOf } from '../../../agent/placement/request.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
 
 const OPEN = { cpus: null, mems: null };
 

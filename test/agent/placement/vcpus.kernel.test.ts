@@ -1,8 +1,8 @@
 // A real microVM of two vCPUs on a machine of two cpus or more.
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
+import { parseCpuList } from '../../../agent/base/cpu-list.js';
 import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
-import { parseCpuList } from '../../../agent/host/cpu-list.js';
 import { pinThreads } from '../../../agent/placement/vcpus.js';
 import { getAffinity, readThreads } from '../../../linux/affinity.js';
 import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';

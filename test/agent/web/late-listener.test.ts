@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
-import type { BerthError } from '../../../agent/errors.js';
+import type { BerthError } from '../../../agent/base/errors.js';
 import { LateListener } from '../../../agent/web/late-listener.js';
 import { temporaryDirectory } from '../control/harness.js';
 import { certificate } from './certificate.js';

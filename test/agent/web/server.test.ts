@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { BerthError } from '../../../agent/errors.js';
+import { BerthError } from '../../../agent/base/errors.js';
 import { parseListen, startWebServer, type WebServer } from '../../../agent/web/server.js';
 import { MadeUpNode } from '../metrics/fixture.js';
 import { parseText } from '../metrics/text.js';

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
-import type { WorkloadRecord } from '../../../agent/workload/record.js';
+import type { WorkloadRecord } from '../../../agent/model/record.js';
 import { hasNoNewPrivileges, readStat } from '../../../linux/proc.js';
 import { fakeDriver, type Life, newLife, nextLife, specOf, state } from './fake-world.js';
 

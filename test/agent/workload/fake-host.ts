@@ -2,7 +2,9 @@
 // and it can stop the agent dead at any call: the n-th call never returns, as after kill -9, and neither does any later.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import type { CgroupPort } from '../../../agent/limits/cgroup-port.js';
+import type { NetworkPort } from '../../../agent/network/network-port.js';
+import type { HolderPort } from '../../../agent/workload/ports.js';
 import { Leaks } from '../../../cgroups/leaks.js';
 import { defaultAt } from '../../../cgroups/list.js';
 import { keyOf, placeOf } from '../../../cgroups/place.js';

@@ -1,7 +1,7 @@
 // Ends, stops and removals while the journal cannot be written, on the host in memory.
 import { join } from 'node:path';
 import test from 'ava';
-import { Relief } from '../../../agent/relief.js';
+import { Relief } from '../../../agent/daemon/relief.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { MissedEnds } from '../../../agent/workload/missed-ends.js';
 import { SysError } from '../../../linux/errors.js';

@@ -2,7 +2,7 @@
 // is as the kernel takes it, and every part of a spec is reached.
 import test from 'ava';
 import fc from 'fast-check';
-import { BerthError } from '../../../agent/errors.js';
+import { BerthError } from '../../../agent/base/errors.js';
 import { holds } from '../../runner/property.js';
 import { accept, makeParts } from './spec-consumers.js';
 import { FIELDS } from './spec-fields.js';

@@ -2,7 +2,9 @@
 // network room and holder in the kernel tier. A test that passes on the fake alone proves nothing about a host.
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import type { CgroupPort, HolderPort, NetworkPort } from '../../../agent/workload/ports.js';
+import type { CgroupPort } from '../../../agent/limits/cgroup-port.js';
+import type { NetworkPort } from '../../../agent/network/network-port.js';
+import type { HolderPort } from '../../../agent/workload/ports.js';
 import { SysError } from '../../../linux/errors.js';
 import { removalOf } from '../../../netns/defaults.js';
 import type { SandboxNetwork } from '../../../netns/types.js';

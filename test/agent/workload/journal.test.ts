@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { NO_NETWORK } from '../../../agent/model/record.js';
 import { Journal } from '../../../agent/workload/journal.js';
-import { NO_NETWORK } from '../../../agent/workload/record.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { recordOf } from './records.js';
 

@@ -2,16 +2,16 @@
 // is compared with what is on disk, added up anew each time.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BerthError } from '../../../agent/base/errors.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import type { Demand } from '../../../agent/density/demand.js';
-import { COUNT, DIMENSION_NAMES } from '../../../agent/density/dimensions.js';
 import type { OverheadPort } from '../../../agent/density/overhead/count.js';
 import type { Reservation } from '../../../agent/density/reservations.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
-import { BerthError } from '../../../agent/errors.js';
-import { isSettled } from '../../../agent/workload/lifecycle.js';
-import type { WorkloadRecord } from '../../../agent/workload/record.js';
-import type { WorkloadSpec } from '../../../agent/workload/spec.js';
+import { COUNT, DIMENSION_NAMES } from '../../../agent/model/dimensions.js';
+import { isSettled } from '../../../agent/model/lifecycle.js';
+import type { WorkloadRecord } from '../../../agent/model/record.js';
+import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { randomOf } from '../../simulate/random.js';
 import { FakeClock } from '../density/fake-clock.js';
 import { FakeHost } from './fake-host.js';

@@ -1,7 +1,7 @@
 // What the manager decides about networks: ports, live changes, taps on the host, tenants' numbers.
 import test from 'ava';
-import type { BerthError } from '../../../agent/errors.js';
-import { NO_NETWORK } from '../../../agent/workload/record.js';
+import type { BerthError } from '../../../agent/base/errors.js';
+import { NO_NETWORK } from '../../../agent/model/record.js';
 import { SysError } from '../../../linux/errors.js';
 import { fakeDriver, newLife, specOf, state } from './fake-world.js';
 

@@ -2,9 +2,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { parseRoutes, parseRoutes6, parseVsockIds, Quarantine } from '../../../agent/workload/quarantine.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const ROUTES = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

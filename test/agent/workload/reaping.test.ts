@@ -1,7 +1,7 @@
 // Whose it is, who has it, how old it is, whether a record explains it: what becomes of it and why, for every combination.
 import test from 'ava';
+import { parseNamespaceTag, parseTag, whoseIs } from '../../../agent/model/tags.js';
 import { type Candidate, judge, type Kept, type Rules } from '../../../agent/workload/reaping.js';
-import { parseNamespaceTag, parseTag, whoseIs } from '../../../agent/workload/tags.js';
 
 const OURS = '1a2b3c4d';
 const THEIRS = '99999999';

@@ -1,5 +1,5 @@
-import { NO_NETWORK, type WorkloadRecord } from '../../../agent/workload/record.js';
-import { parseSpec } from '../../../agent/workload/spec.js';
+import { NO_NETWORK, type WorkloadRecord } from '../../../agent/model/record.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 
 /** A record as the manager makes it, with what a test needs different. */
 export function recordOf(over: Partial<WorkloadRecord> = {}): WorkloadRecord {

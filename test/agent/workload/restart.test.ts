@@ -1,6 +1,7 @@
 import test from 'ava';
-import type { EndRecord } from '../../../agent/workload/record.js';
-import { afterEnd, type Ended, pauseLeft, pauseMs, ranMs, withoutOldDefault } from '../../../agent/workload/restart.js';
+import type { EndRecord } from '../../../agent/model/record.js';
+import { withoutOldDefault } from '../../../agent/model/stored-record.js';
+import { afterEnd, type Ended, pauseLeft, pauseMs, ranMs } from '../../../agent/workload/restart.js';
 import { newLife, nextLife, specOf, state } from './fake-world.js';
 
 const MINUTE = 60_000;

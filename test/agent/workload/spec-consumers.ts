@@ -1,5 +1,6 @@
 // What a specification becomes, made without starting anything: each throws where it cannot be made as asked.
 import { basename } from 'node:path';
+import { temporaryName } from '../../../agent/base/durable.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { LIMITS } from '../../../agent/control/limits.js';
 import { workloadEnvironment } from '../../../agent/drivers/environment.js';
@@ -7,14 +8,13 @@ import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
 import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
-import { temporaryName } from '../../../agent/durable.js';
 import { requireDevices } from '../../../agent/limits/io.js';
 import { limitsOf } from '../../../agent/limits/limits.js';
+import type { Sandbox } from '../../../agent/model/record.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { requireRates } from '../../../agent/network/attachment.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { networkFor, planSandbox, sandboxFor } from '../../../agent/workload/plan.js';
-import type { Sandbox } from '../../../agent/workload/record.js';
-import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
 import { planValues } from '../../../cgroups/controllers.js';
 import type { Value } from '../../../cgroups/types.js';
 import { assertFirewall } from '../../../netns/firewall/index.js';

@@ -1,7 +1,7 @@
 // The fields of a specification, from its schema, and the row of values that each has.
 import * as z from 'zod';
 import type { Tree } from '../../../agent/config/tree.js';
-import { workloadSpec } from '../../../agent/workload/spec.js';
+import { workloadSpec } from '../../../agent/model/spec.js';
 import { ROWS, type Row } from './spec-values.js';
 
 interface JsonSchema {

@@ -1,7 +1,7 @@
 // Updates that lower memory for as long as the kernel needs, and who ends them: record and kernel agree whoever does.
 import { getEventListeners } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
-import { BerthError } from '../../../agent/errors.js';
+import { BerthError } from '../../../agent/base/errors.js';
 import { Updates } from '../../../agent/workload/updates.js';
 import { newLife, nextLife, specOf, state } from './fake-world.js';
 

@@ -2,9 +2,9 @@
 // over the fakes, and any sequence of wishes and ends against a model of a few lines.
 import test from 'ava';
 import fc from 'fast-check';
-import type { Clock } from '../../../agent/density/clock.js';
+import type { Clock } from '../../../agent/base/clock.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
-import { type Situation, situationOf } from '../../../agent/workload/lifecycle.js';
+import { type Situation, situationOf } from '../../../agent/model/lifecycle.js';
 import { pauseLeft } from '../../../agent/workload/restart.js';
 import type { LifeWish } from '../../../agent/workload/wishes.js';
 import { FakeHost } from './fake-host.js';

@@ -3,8 +3,8 @@
 // and against itself with few workloads.
 import { configSchema } from '../../../agent/config/schema.js';
 import { Density } from '../../../agent/density/density.js';
-import { COUNT } from '../../../agent/density/dimensions.js';
-import { parseSpec, type WorkloadSpec } from '../../../agent/workload/spec.js';
+import { COUNT } from '../../../agent/model/dimensions.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import type { Bench, Part } from '../group.js';
 import { interleave, type Way } from '../interleave.js';
 import type { Measurement } from '../result.js';

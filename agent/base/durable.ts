@@ -1,0 +1,168 @@
+// Small files of state: replaced as a whole, durable when the call resolves, set aside when they cannot be read. Errors of
+// the operating system carry operation, path and errno.
+import { lstatSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { codeOf, sysErrorFrom } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
+
+export interface ReplaceOptions {
+  /** Default 0600. */
+  readonly mode?: number;
+  /** False: survives the death of the agent, and no power cut. Default true. */
+  readonly fsync?: boolean;
+}
+
+/** A file of state is small: what is larger than this is none of berth's, and would only fill the memory. */
+const MOST_BYTES = 64 << 20;
+
+/**
+ * File and directory entry are on disk when it resolves; a crash before leaves the old file. Several writers of one path
+ * do not meet: each has a temporary name of its own, and the last to rename is the one that stays.
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  { mode = 0o600, fsync = true }: ReplaceOptions = {},
+): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    await named('write', path, async () => {
+      const file = await open(temporary, 'wx', mode);
+      try {
+        await file.writeFile(text);
+        if (fsync) await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    });
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  if (fsync) await syncDirectory(dirname(path));
+}
+
+/** Beside `path`, for this call alone, also among several processes; the sweep at a start knows it by its end. */
+export function temporaryName(path: string): string {
+  return `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}-${Math.random().toString(36).slice(2, 8)}.tmp`;
+}
+
+/** Missing is fine. */
+export async function removeFile(path: string): Promise<void> {
+  await named('unlink', path, async () => {
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  });
+  await syncDirectory(dirname(path));
+}
+
+export function syncDirectory(path: string): Promise<void> {
+  return named('fsync', path, async () => {
+    const directory = await open(path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  });
+}
+
+/** Errors of a file handle do not say of which file. */
+async function named<T>(op: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw sysErrorFrom(error, op, path);
+  }
+}
+
+/** A file that could not be read; it is beside its place as `.damaged`, or still there where it cannot be moved. */
+export interface Damaged {
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** The agent, or the host, has run out of something: that says nothing of the file, which is not to be set aside for it. */
+export function isExhausted(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(codeOf(error) ?? '');
+}
+
+/** The text of a plain file; whatever else has its name (a directory, a FIFO, a socket, a file far too large) is an error at once. */
+export async function readState(path: string): Promise<string> {
+  return (await readPlain(path, MOST_BYTES)).toString('utf8');
+}
+
+/** Out of the way, under a name that nothing reads. False: it cannot be moved, and is left where it is. */
+export async function setAside(path: string, to = `${path}.damaged`): Promise<boolean> {
+  try {
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    // An empty directory would take the place of a file, and nothing that of a full one.
+    await rm(to, { recursive: true, force: true });
+    await rename(path, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why something with the name of a file of state is none; undefined: it is one, or there is nothing. It is not opened. */
+export function oddness(path: string, mostBytes = MOST_BYTES): string | undefined {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return 'not a plain file';
+    return found.size > mostBytes ? `${found.size} bytes, more than any file of state` : undefined;
+  } catch (error) {
+    return `cannot be followed (${codeOf(error) ?? String(error)})`;
+  }
+}
+
+/** Sets what is no plain file aside, before anybody opens it: to open a FIFO may wait for ever. */
+export function clearWay(path: string, mostBytes = MOST_BYTES): Damaged | undefined {
+  const problem = oddness(path, mostBytes);
+  if (problem === undefined) return undefined;
+  try {
+    rmSync(`${path}.damaged`, { recursive: true, force: true });
+    renameSync(path, `${path}.damaged`);
+    return { path, problem };
+  } catch {
+    return { path, problem: `${problem}; it cannot be moved, and is left in its place` };
+  }
+}
+
+/** Removes what a crash has left of a write. What cannot be removed stays: it is in nobody's way. */
+export async function removeTemporary(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/**
+ * What `decode` makes of each file of a directory, in name order; the directory is made. `decode` throws an Error that
+ * says what is wrong. Left-over temporary files are removed. Throws when descriptors or memory are exhausted.
+ */
+export async function readAll<T>(
+  directory: string,
+  decode: (text: string, name: string) => T,
+  onDamaged: (damaged: Damaged) => void,
+): Promise<T[]> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const found: T[] = [];
+  for (const name of (await readdir(directory)).sort()) {
+    const path = join(directory, name);
+    if (name.endsWith('.tmp')) await removeTemporary(path);
+    if (!name.endsWith('.json')) continue;
+    try {
+      found.push(decode(await readState(path), name.slice(0, -'.json'.length)));
+    } catch (error) {
+      if (isExhausted(error)) throw error;
+      const moved = await setAside(path);
+      const problem = error instanceof Error ? error.message : String(error);
+      onDamaged({ path, problem: moved ? problem : `${problem}; it cannot be moved, and is left in its place` });
+    }
+  }
+  return found;
+}

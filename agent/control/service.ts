@@ -1,0 +1,102 @@
+// What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+import type { GrantName } from '../config/drivers.js';
+import type { AuditFilter, PlacedEntry } from '../density/audit.js';
+import type { Ceiling } from '../density/ceilings.js';
+import type { OverheadView } from '../density/overhead/count.js';
+import type { PredictionView } from '../density/prediction/live.js';
+import type { ReservationView } from '../density/reservations.js';
+import type { TenantFilter, TenantView } from '../density/tenant-admin.js';
+import type { TenantChange } from '../density/tenant-settings.js';
+import type { Setting } from '../density/tuner.js';
+import type { WindowState } from '../density/windows.js';
+import type { NodeDescription } from '../metrics/node-description.js';
+import type { TopDocument } from '../metrics/top.js';
+import type { CapacityRow } from '../model/capacity.js';
+import type { Claimant, Reach } from '../model/claimant.js';
+import type { Condition } from '../model/condition.js';
+import type { LicenceView } from '../model/licence.js';
+import type { FitsAnswer } from '../model/preemption.js';
+import type { WorkloadView } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import type { PlacementDescription } from '../placement/describe.js';
+import type { ListFilter } from '../workload/listed.js';
+import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
+import type { CleanupStep } from '../workload/reaper.js';
+import type { LifeWish } from '../workload/wishes.js';
+
+/** What bears on capacity beside the ledger's rows. */
+export interface Outlook {
+  readonly windows: readonly WindowState[];
+  readonly ceilings: readonly Ceiling[];
+  readonly reservations: readonly ReservationView[];
+  /** What the drivers need themselves, by kind and size. */
+  readonly overhead: readonly OverheadView[];
+  /** Null: density.prediction is off. */
+  readonly prediction: PredictionView | null;
+}
+
+/** What a reload came to. */
+export interface Reloaded {
+  /** Sections that differ from what the agent started with, and wait for a restart. */
+  readonly restart: readonly string[];
+  /** Tenants whose memory cannot go down to the new limit yet, with the reason. */
+  readonly unmet: readonly { readonly tenant: string; readonly why: string }[];
+}
+
+/** All methods throw BerthError; those that change something resolve when the journal is durable. */
+export interface AgentService {
+  describe(): NodeDescription;
+  capacity(): readonly CapacityRow[];
+  /** Who uses what, as of the last samples. */
+  top(filter: ListFilter): TopDocument;
+  /** Who sits on which cpus, and why. */
+  placement(): PlacementDescription;
+  outlook(): Outlook;
+  /** By name. */
+  tenants(filter: TenantFilter): readonly TenantView[];
+  /** Whose a name is: of a workload or of a reservation its tenant, of a tenant itself; undefined: nobody's. Cheap. */
+  ownerOf(name: string): string | undefined;
+  /** `evict`: stops workloads of the tenant, lowest promise first, until its quotas hold. */
+  setTenant(
+    name: string,
+    change: TenantChange,
+    options: { readonly create: boolean; readonly evict: boolean },
+  ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }>;
+  deleteTenant(name: string): Promise<void>;
+  licences(): readonly LicenceView[];
+  /** `ttl` in milliseconds; a count of 0 gives them back. */
+  leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView>;
+  /** Oldest first. */
+  licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]>;
+  /** plan: what `fix` would change. */
+  tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
+  /** Takes the configuration as it is in the files now. Throws config_invalid. */
+  reload(): Promise<Reloaded>;
+  setCordoned(cordoned: boolean): Promise<void>;
+  /** What a spec asks for beyond its sandbox, and what of it its tenant is granted. */
+  grants(spec: WorkloadSpec): Promise<{ readonly needed: readonly GrantName[]; readonly tenant: readonly GrantName[] }>;
+  /** `reach`: preemption is asked for, and how far it may go. */
+  fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer>;
+  /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */
+  create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView>;
+  /** Room set aside for a workload of this id, `ttl` in milliseconds. */
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView>;
+  /** By id or by token. */
+  release(reservation: string, scheduler: string | null): Promise<ReservationView>;
+  /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
+  /** An abort before all of it is in force leaves the old limits and the old record. */
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView>;
+  /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
+  delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView>;
+  /** See WISHES in model/lifecycle.ts for what follows in which state. Resolves with what is durable. */
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView>;
+  get(id: string): Promise<WorkloadView>;
+  /** By id. */
+  list(filter: ListFilter): readonly WorkloadView[];
+  logs(id: string, options: LogOptions): Promise<LogChunk>;
+  doctor(): Promise<readonly Condition[]>;
+  /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
+  cleanup(signal?: AbortSignal): Promise<readonly string[]>;
+  /** The dry run of `cleanup`. */
+  cleanupPlan(): Promise<readonly CleanupStep[]>;
+}

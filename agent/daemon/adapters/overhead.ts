@@ -1,0 +1,36 @@
+// The measuring of VMMs on this host: real timers, the clock on the wall, the records of the workload room.
+
+import type { DamagedCheckpoint } from '../../density/checkpoint.js';
+import { OverheadCheckpoint } from '../../density/overhead/checkpoint.js';
+import { measureVmm } from '../../density/overhead/measure.js';
+import { type Candidate, OverheadService } from '../../density/overhead/overhead.js';
+import { steadyWall } from '../../density/steady-wall.js';
+import type { Manager } from '../../workload/manager.js';
+import { driverOf, type World } from '../../workload/world.js';
+
+export function openOverhead(
+  world: World,
+  manager: Pick<Manager, 'records'>,
+  onDamaged: (damaged: DamagedCheckpoint) => void,
+): OverheadService {
+  const { cgroups, config, log } = world;
+  const clock = steadyWall();
+  return new OverheadService({
+    checkpoint: new OverheadCheckpoint(config.paths.state),
+    candidates: () =>
+      manager.records().flatMap(({ id, spec, state, process, sandbox }): Candidate[] => {
+        const driver = driverOf(world, spec.driver);
+        if (state !== 'running' || process === null || driver.ownMemory === undefined) return [];
+        const { pid, startTime } = process;
+        const vmm = { spec, pid, startTime, directory: cgroups.path(sandbox.cgroup) };
+        return [{ id, spec, startedAt: clock.ofProcess(startTime), measure: () => measureVmm(driver, vmm) }];
+      }),
+    now: () => clock.now(),
+    setTimer: (ms, run) => {
+      const timer = setTimeout(run, ms).unref();
+      return () => clearTimeout(timer);
+    },
+    onDamaged,
+    onError: (error, message) => log.warn({ err: error }, message),
+  });
+}

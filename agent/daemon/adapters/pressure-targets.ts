@@ -1,0 +1,66 @@
+// Workloads as the ladder sees them.
+import { amountOf } from '../../density/demand.js';
+import type { Density } from '../../density/density.js';
+import { limitsOf } from '../../limits/limits.js';
+import type { WorkloadRecord } from '../../model/record.js';
+import type { Subject } from '../../pressure/types.js';
+import type { Manager } from '../../workload/manager.js';
+import { driverOf, type World } from '../../workload/world.js';
+
+/**
+ * Asked for with every sample: what is known of a record is known until there is another one, or another configuration of
+ * what is counted.
+ */
+export class Subjects {
+  readonly #world: World;
+  readonly #manager: Pick<Manager, 'records'>;
+  #of: Density['config'] | undefined;
+  #known = new WeakMap<WorkloadRecord, Subject>();
+
+  constructor(world: World, manager: Pick<Manager, 'records'>) {
+    this.#world = world;
+    this.#manager = manager;
+  }
+
+  all(): Subject[] {
+    const { config } = this.#world.density;
+    if (config !== this.#of) this.#known = new WeakMap();
+    this.#of = config;
+    return this.#manager
+      .records()
+      .filter(({ state }) => state === 'running' || state === 'frozen')
+      .map((record) => {
+        const known = this.#known.get(record) ?? subjectOf(this.#world, record);
+        this.#known.set(record, known);
+        return known;
+      });
+  }
+}
+
+function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {
+  const { cgroups, density } = world;
+  const driver = driverOf(world, spec.driver);
+  const overhead = driver.overhead(spec);
+  const { cpu, memory, io } = limitsOf(spec, overhead, world.limits);
+  const demand = density.demand(spec, { overhead, tap: driver.tap(spec) !== null });
+  return {
+    id,
+    tenant: spec.tenant,
+    class: spec.class,
+    priority: spec.priority,
+    dir: cgroups.path(sandbox.cgroup),
+    tenantDir: cgroups.path(spec.tenant),
+    request: { cpu: amountOf(demand, 'cpu'), memory: amountOf(demand, 'memory') },
+    limit: {
+      cpu: cpu?.max ?? null,
+      memory: memory?.max ?? null,
+      io: (io?.devices?.length ?? 0) > 0,
+      burst: (cpu?.burst ?? 0) > 0,
+    },
+    idle: cpu?.idle === true,
+    memoryHigh: memory?.high ?? null,
+    frozen: state === 'frozen',
+    // Huge and locked pages stay with the VM, whatever its guest gives back.
+    canBalloon: driver.balloon !== undefined && spec.qemu?.hugepages === undefined && spec.qemu?.lockMemory !== true,
+  };
+}

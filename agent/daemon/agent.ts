@@ -1,0 +1,380 @@
+// The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { sumKsm } from '../../linux/ksm.js';
+import { Serial } from '../base/serial.js';
+import { Shared } from '../base/shared.js';
+import type { AgentService, Outlook, Reloaded } from '../control/service.js';
+import type { AuditFilter, PlacedEntry } from '../density/audit.js';
+import type { Governor } from '../density/governor/governor.js';
+import { licenceViews } from '../density/licence-views.js';
+import type { PredictionView } from '../density/prediction/live.js';
+import type { ReservationView } from '../density/reservations.js';
+import type { TenantAdmin, TenantFilter, TenantView } from '../density/tenant-admin.js';
+import type { TenantChange } from '../density/tenant-settings.js';
+import type { Setting, Tuner } from '../density/tuner.js';
+import type { Foreign } from '../discovery/foreign.js';
+import { diagnose, evaluate } from '../doctor/doctor.js';
+import { NETWORK_CHECKS } from '../doctor/network-checks.js';
+import { type HostFacts, probeHost } from '../host/facts.js';
+import type { Inventory } from '../host/inventory.js';
+import type { LimitStatus } from '../limits/conditions.js';
+import type { HostUse } from '../metrics/host-load.js';
+import type { NodeDescription } from '../metrics/node-description.js';
+import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
+import type { CapacityRow } from '../model/capacity.js';
+import type { Claimant, Reach } from '../model/claimant.js';
+import type { Condition } from '../model/condition.js';
+import type { LicenceView } from '../model/licence.js';
+import type { FitsAnswer } from '../model/preemption.js';
+import type { WorkloadView } from '../model/record.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import type { PoolConflict } from '../network/conflicts.js';
+import type { Drift } from '../network/drift.js';
+import { namedTables } from '../network/foreign-tables.js';
+import type { NetworkHealth, NetworkStatus } from '../network/health.js';
+import { conditions, describe, type PlacementDescription } from '../placement/describe.js';
+import { readForeign, type Violation, violations } from '../placement/foreign.js';
+import type { Pressure } from '../pressure/engine.js';
+import { type ListFilter, listed } from '../workload/listed.js';
+import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
+import type { Manager } from '../workload/manager.js';
+import type { CleanupStep, Reaper } from '../workload/reaper.js';
+import type { LifeWish } from '../workload/wishes.js';
+import { driverOf, type World } from '../workload/world.js';
+import type { Conditions } from './conditions.js';
+import type { Cordon } from './cordon.js';
+import { lookAtHost } from './host-look.js';
+import { usableDrivers } from './usable-drivers.js';
+
+export interface AgentParts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly world: World;
+  readonly manager: Manager;
+  readonly reaper: Reaper;
+  readonly cordon: Cordon;
+  readonly conditions: Pick<Conditions, 'all' | 'ready'>;
+  readonly reload: AgentService['reload'];
+  readonly tenants: TenantAdmin;
+  readonly tuner: Tuner;
+  readonly drift: Pick<Drift, 'unrepaired'>;
+  readonly limits: () => LimitStatus;
+  readonly pressure: Pick<Pressure, 'status' | 'conditions'>;
+  readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
+  readonly prediction: () => PredictionView | null;
+  readonly samples: () => Samples;
+  readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts' | 'foreign'>;
+  /** As they are when asked (host/live-facts.ts). */
+  readonly facts: HostFacts;
+  readonly missingControllers: World['cgroups']['missing'];
+  readonly inventory: () => Inventory | undefined;
+  readonly foreign: () => Foreign;
+  readonly ready: () => boolean;
+  readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
+}
+
+/** The last round of the sampler. */
+export interface Samples extends SampleView {
+  /** Null before the first. */
+  ageMs(): number | null;
+  host(): HostUse;
+}
+
+/** Files shown of a workload, as the kernel has them now. */
+const SHOWN = [
+  ...['cpu.max', 'cpu.max.burst', 'cpu.weight', 'cpu.idle', 'cpuset.cpus.effective', 'cpuset.mems.effective'],
+  ...['memory.min', 'memory.low', 'memory.high', 'memory.max', 'memory.swap.max', 'memory.current', 'memory.peak'],
+  ...['io.max', 'io.weight', 'pids.max', 'pids.current', 'pids.peak'],
+];
+
+/** How long findings of the doctor are told again: a look at the whole host takes a while. */
+const FINDINGS_MS = 2000;
+
+export class Agent implements AgentService {
+  readonly #parts: AgentParts;
+  readonly #findings = new Shared(() => this.#examine(), FINDINGS_MS);
+  readonly #cordoning = new Serial();
+  #binaries: HostFacts['binaries'];
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#binaries = parts.facts.binaries;
+  }
+
+  describe(): NodeDescription {
+    const { world, manager, version, startedAt, reaper, facts } = this.#parts;
+    const { node } = world.config;
+    return {
+      name: this.#name(),
+      version,
+      bootId: world.bootId,
+      startedAt,
+      ready: this.#ready(),
+      cordoned: manager.cordoned,
+      labels: node.labels,
+      drivers: usableDrivers(world, facts),
+      workloads: manager.counts(),
+      leaked: reaper.orphans.length,
+      host: {
+        kernel: facts.kernel,
+        arch: facts.arch,
+        cpus: facts.cpusOnline,
+        ...this.#parts.inventory(),
+        foreign: this.#parts.foreign(),
+      },
+      pressure: this.#parts.pressure.status(),
+      starts: this.#parts.governor.status(),
+      conditions: this.#diagnose(facts),
+    };
+  }
+
+  capacity(): readonly CapacityRow[] {
+    return this.#parts.manager.capacity();
+  }
+
+  top(filter: ListFilter): TopDocument {
+    const { manager, governor } = this.#parts;
+    const samples = this.#parts.samples();
+    const waiting = governor.allWaiting();
+    return {
+      at: Date.now(),
+      sampleAgeMs: samples.ageMs(),
+      node: { name: this.#name(), ready: this.#ready(), cordoned: manager.cordoned },
+      host: samples.host(),
+      starts: governor.status(),
+      workloads: listed(manager.records(), filter).map((record) => topRow(record, samples, waiting.get(record.id))),
+    };
+  }
+
+  placement(): PlacementDescription {
+    const { facts, world } = this.#parts;
+    return describe(world.placement, this.#violations(facts));
+  }
+
+  outlook(): Outlook {
+    const { density } = this.#parts.world;
+    const reservations = density.reservations.all().map((one) => density.reservations.view(one));
+    return {
+      ...{ windows: density.windows(), ceilings: density.ceilings(), reservations },
+      ...{ overhead: density.overheads(), prediction: this.#parts.prediction() },
+    };
+  }
+
+  ownerOf(name: string): string | undefined {
+    const { manager, world } = this.#parts;
+    const { reservations, tenants, ledger } = world.density;
+    const spec = manager.has(name) ? manager.actor(name).record.spec : reservations.get(name)?.spec;
+    return spec?.tenant ?? (tenants.known(name) || ledger.tenantInUse(name) ? name : undefined);
+  }
+
+  tenants(filter: TenantFilter): readonly TenantView[] {
+    return this.#parts.tenants.list(filter);
+  }
+
+  async setTenant(
+    name: string,
+    change: TenantChange,
+    { create, evict }: { readonly create: boolean; readonly evict: boolean },
+  ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }> {
+    const { manager, tenants, world } = this.#parts;
+    const tenant = await tenants.set(name, change, create);
+    world.events.append({ type: 'tenant.changed', tenant: name, data: { change } });
+    const victims = evict ? tenants.overdue(name) : [];
+    const evicted: string[] = [];
+    for (const { id } of victims) {
+      const detail = `stopped because tenant ${name} had more ${tenant.over.join(', ')} than its quota`;
+      if (!(await manager.evict(id, { cause: 'quota', detail, at: Date.now() }))) continue;
+      evicted.push(id);
+      world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data: { over: tenant.over } });
+    }
+    return { tenant, evicted };
+  }
+
+  async deleteTenant(name: string): Promise<void> {
+    await this.#parts.tenants.delete(name);
+    this.#parts.world.events.append({ type: 'tenant.deleted', tenant: name, data: {} });
+  }
+
+  licences(): readonly LicenceView[] {
+    return licenceViews(this.#parts.world.density);
+  }
+
+  async leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView> {
+    const { density } = this.#parts.world;
+    await density.lease(name, scheduler, count, ttl);
+    return licenceViews(density, name)[0] as LicenceView;
+  }
+
+  licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]> {
+    return this.#parts.world.density.audit.find(filter);
+  }
+
+  async tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]> {
+    const { tuner, world } = this.#parts;
+    const workloads = world.density.config.density.max_workloads;
+    if (action === 'plan') return (await tuner.plan(workloads)).map((one) => ({ ...one, now: one.before }));
+    const settings = await (action === 'fix' ? tuner.apply(workloads) : tuner.rollback());
+    world.density.look();
+    this.#findings.forget();
+    if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings } });
+    return settings;
+  }
+
+  reload(): Promise<Reloaded> {
+    this.#findings.forget();
+    return this.#parts.reload();
+  }
+
+  setCordoned(cordoned: boolean): Promise<void> {
+    const { manager, cordon, world } = this.#parts;
+    return this.#cordoning.run(async () => {
+      if (manager.cordoned === cordoned) return;
+      await cordon.set(cordoned);
+      manager.setCordoned(cordoned);
+      world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
+    });
+  }
+
+  async grants(spec: WorkloadSpec): ReturnType<AgentService['grants']> {
+    const { world } = this.#parts;
+    const needed = await driverOf(world, spec.driver).grants(spec);
+    return { needed, tenant: world.density.config.tenant[spec.tenant]?.allow ?? [] };
+  }
+
+  fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
+    return this.#parts.manager.fits(spec, reach);
+  }
+
+  create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView> {
+    return this.#parts.manager.create(spec, claimant);
+  }
+
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
+    return this.#parts.manager.reserve(spec, scheduler, ttl);
+  }
+
+  release(reservation: string, scheduler: string | null): Promise<ReservationView> {
+    return this.#parts.manager.releaseReservation(reservation, scheduler);
+  }
+
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView> {
+    return this.#parts.manager.update(id, spec, signal);
+  }
+
+  delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView> {
+    return this.#parts.manager.wish(id, 'delete', options);
+  }
+
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView> {
+    return this.#parts.manager.wish(id, wish);
+  }
+
+  async get(id: string): Promise<WorkloadView> {
+    const { manager, world } = this.#parts;
+    const { record } = manager.actor(id);
+    const directory = world.cgroups.path(record.sandbox.cgroup);
+    const read = async (file: string) => {
+      const text = await readFile(join(directory, file), 'latin1').catch(() => undefined);
+      return text === undefined || text.trim() === '' ? [] : [[file, text.trim()] as const];
+    };
+    const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
+    const asked = record.spec.resources.memory?.ksm === true;
+    const ksm = asked ? await sumKsm(world.cgroups.processes(record.sandbox.cgroup)) : undefined;
+    return { ...manager.view(record), limits, ...(ksm === undefined ? {} : { ksm }) };
+  }
+
+  list(filter: ListFilter): readonly WorkloadView[] {
+    const { manager, governor } = this.#parts;
+    const waiting = governor.allWaiting();
+    return listed(manager.records(), filter).map((record) => manager.view(record, waiting.get(record.id)));
+  }
+
+  async logs(id: string, options: LogOptions): Promise<LogChunk> {
+    this.#parts.manager.actor(id);
+    return logChunk(await this.#parts.world.output.read(id, options), options.encoding);
+  }
+
+  doctor(): Promise<readonly Condition[]> {
+    return this.#findings.get();
+  }
+
+  cleanup(signal?: AbortSignal): Promise<readonly string[]> {
+    this.#findings.forget();
+    return this.#parts.reaper.sweep({ now: true, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  async #examine(): Promise<readonly Condition[]> {
+    const { reaper, health, world } = this.#parts;
+    // Before the workloads are known, everything of theirs looks like an orphan.
+    if (this.#parts.ready()) await lookAtHost({ reaper, health, log: world.log });
+    const { kvm } = this.#parts.facts;
+    const facts = await probeHost({ binaries: this.#binaries });
+    this.#binaries = facts.binaries;
+    return this.#diagnose({ ...facts, ...(kvm === undefined ? {} : { kvm }) });
+  }
+
+  cleanupPlan(): Promise<readonly CleanupStep[]> {
+    return this.#parts.reaper.plan();
+  }
+
+  /** What of the host's network keeps workloads from working, evaluated now: a source of the node's conditions. */
+  networkConditions(): readonly Condition[] {
+    return evaluate(NETWORK_CHECKS, this.#parts.facts, { network: this.#network() });
+  }
+
+  #ready(): boolean {
+    return this.#parts.ready() && this.#parts.conditions.ready;
+  }
+
+  #name(): string {
+    const { facts, world } = this.#parts;
+    const { name } = world.config.node;
+    return name === '' ? facts.hostname : name;
+  }
+
+  #diagnose(facts: HostFacts): Condition[] {
+    const { world, reaper, missingControllers, schedulers } = this.#parts;
+    const { pressure } = this.#parts;
+    const placed = conditions(world.placement, this.#violations(facts));
+    const own = [...this.#parts.conditions.all(), ...pressure.conditions(), ...placed];
+    return diagnose(facts, {
+      workloadLimit: world.density.config.density.max_workloads,
+      density: world.density.status(),
+      leakedObjects: reaper.orphans.length,
+      missingControllers,
+      network: this.#network(),
+      limits: this.#parts.limits(),
+      schedulersDown: schedulers()
+        .filter(({ connected }) => !connected)
+        .map(({ id }) => id),
+      conditions: own,
+    });
+  }
+
+  #violations({ cgroup }: HostFacts): Violation[] {
+    const { placement, cgroups } = this.#parts.world;
+    if (cgroup === undefined || placement.assignment.seats.size === 0) return [];
+    const foreign = readForeign(cgroup.mount, relative(cgroup.mount, cgroups.root));
+    return violations(placement.topology, placement.assignment, foreign);
+  }
+
+  #network(): NetworkStatus {
+    const { drift, health, world } = this.#parts;
+    const { bridge, pool6 } = world.config.network;
+    const { traffic, conflicts, foreign } = health;
+    return {
+      ...(traffic === undefined ? {} : { traffic }),
+      poolConflicts: said(conflicts.filter(({ covers }) => !covers)),
+      poolsCovered: said(conflicts.filter(({ covers }) => covers)),
+      foreignTables: namedTables(foreign, world.installation),
+      unrepaired: drift.unrepaired(),
+      bridges: Object.keys(bridge).length > 0,
+      ipv6: pool6 !== '',
+    };
+  }
+}
+
+function said(conflicts: readonly PoolConflict[]): string[] {
+  return conflicts.map(({ key, pool, detail }) => `${key} ${pool}: ${detail}`);
+}

@@ -1,0 +1,69 @@
+// The world of the workload room on this host.
+import { join } from 'node:path';
+import { parseSize } from '../../base/units.js';
+import type { Density } from '../../density/density.js';
+import type { Governor } from '../../density/governor/governor.js';
+import { createDrivers } from '../../drivers/index.js';
+import { configureKsm, readKsm } from '../../host/ksm.js';
+import { readTopology } from '../../host/topology.js';
+import { which } from '../../host/which.js';
+import { diskOf } from '../../limits/io.js';
+import { Layers } from '../../limits/layers.js';
+import type { LimitContext } from '../../limits/limits.js';
+import { TenantGroups } from '../../limits/tenants.js';
+import { coded } from '../../network/coded.js';
+import { portsTaken } from '../../network/published.js';
+import { timed } from '../../network/timed.js';
+import { Placement } from '../../placement/placement.js';
+import { openKernelLog } from '../../pressure/kernel-log.js';
+import { Journal } from '../../workload/journal.js';
+import { OutputStore } from '../../workload/output.js';
+import type { World } from '../../workload/world.js';
+import type { Ground } from './ground.js';
+
+export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
+  const { claims, config, disk, events, facts, late, log, observer, relief, rooms } = ground;
+  configureKsm(config.cgroups.ksm, log);
+  const output = new OutputStore({ ...config.paths, maxBytes: parseSize(config.lifecycle.log_max) ?? 16 << 20 });
+  await output.setup();
+  const { cgroups, cgroupFiles } = rooms;
+  const limits: LimitContext = {
+    files: cgroupFiles,
+    device: (path) => diskOf(path),
+    config: config.cgroups,
+    defaultCpu: config.density.default_cpu_request,
+  };
+  const layers = new Layers(join(config.paths.runtime, 'layers'), log);
+  const settings = {
+    ...config.placement,
+    reserved: config.density.reserved_cpu,
+    cpuset: cgroups.controllers.includes('cpuset'),
+  };
+  return {
+    config,
+    bootId: facts.bootId,
+    installation: rooms.installation,
+    cgroups,
+    limits,
+    layers,
+    placement: new Placement(readTopology(), settings, layers, { log, written: (id) => late.placed(id) }),
+    tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
+    network: timed(coded(rooms.network), observer),
+    holder: rooms.holder,
+    claims,
+    portsTaken,
+    density,
+    governor,
+    journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
+    output,
+    events,
+    observer,
+    log,
+    drivers: createDrivers(config),
+    which,
+    kvmUsable: facts.kvm?.usable ?? false,
+    kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
+    history: (id) => late.history(id),
+    ksm: () => readKsm(),
+  };
+}

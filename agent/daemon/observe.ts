@@ -1,0 +1,180 @@
+// Wires the metrics room to the workloads: what is sampled, what is recorded, what is served.
+import { CgroupReader, sampleBuffer } from '../../cgroups/stats.js';
+import type { CgroupStats } from '../../cgroups/types.js';
+import type { NetworkRoom } from '../../netns/index.js';
+import { parseDuration } from '../base/units.js';
+import type { Governor } from '../density/governor/governor.js';
+import type { PredictionView } from '../density/prediction/live.js';
+import type { HostFacts } from '../host/facts.js';
+import { Activity } from '../metrics/activity.js';
+import { HostLoad } from '../metrics/host-load.js';
+import { KsmSavings } from '../metrics/ksm.js';
+import { Page } from '../metrics/page.js';
+import { Metrics, type MetricsSource } from '../metrics/registry.js';
+import { Rollup } from '../metrics/rollup.js';
+import { Sampler } from '../metrics/sampler.js';
+import { WORKLOAD_FAMILIES, type WorkloadSample } from '../metrics/workload-families.js';
+import { isSettled } from '../model/lifecycle.js';
+import type { Pressure } from '../pressure/engine.js';
+import { LateListener } from '../web/late-listener.js';
+import { openListener } from '../web/listener.js';
+import type { Manager } from '../workload/manager.js';
+import type { Observer } from '../workload/ports.js';
+import type { World } from '../workload/world.js';
+import type { Samples } from './agent.js';
+
+export interface Observation {
+  readonly metrics: Metrics;
+  readonly sampler: Sampler;
+  readonly samples: Samples;
+  /** Not open yet. */
+  readonly web: LateListener;
+  /** A workload is deleted: its descriptors and series go at once. */
+  forget(id: string): void;
+  stop(): Promise<void>;
+}
+
+/** Tenants with series of their own in the roll-up. */
+const MAX_TENANTS = 1000;
+
+/** What the workload room may report before the metrics exist: they need the workloads to be there. */
+export class LateObserver implements Observer {
+  #metrics: Metrics | undefined;
+  /** An operation of the network room took so long. */
+  onNetwork: ((seconds: number) => void) | undefined;
+
+  attach(metrics: Metrics): void {
+    this.#metrics = metrics;
+  }
+
+  started: Observer['started'] = (driver, seconds) => this.#metrics?.recordStart(driver, seconds);
+  ended: Observer['ended'] = (end) => this.#metrics?.recordEnd(end);
+  admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
+  preempted: Observer['preempted'] = (of) => this.#metrics?.recordPreemption(of);
+  reconciled: Observer['reconciled'] = (seconds) => this.#metrics?.recordReconcile(seconds);
+  network: Observer['network'] = (operation, seconds) => {
+    this.#metrics?.recordNetwork(operation, seconds);
+    this.onNetwork?.(seconds);
+  };
+  /** A start had its turn. */
+  waited = (seconds: number): void => this.#metrics?.recordStartWait(seconds);
+}
+
+export interface Observed {
+  readonly world: World;
+  readonly manager: Manager;
+  readonly network: Pick<NetworkRoom, 'stats' | 'drops'>;
+  readonly source: MetricsSource;
+  readonly version: string;
+  readonly facts: Pick<HostFacts, 'cpusOnline' | 'memoryBytes'>;
+  readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look'>;
+  readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
+  readonly prediction: () => PredictionView | null;
+}
+
+export async function observe(parts: Observed): Promise<Observation> {
+  const { world, manager, network, source, version, facts, pressure, governor, prediction } = parts;
+  const { config, cgroups, log } = world;
+  const readers = new Map<string, CgroupReader>();
+  const buffer = sampleBuffer();
+  const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
+  const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
+  const load = new HostLoad({
+    get cpus() {
+      return facts.cpusOnline;
+    },
+    get memoryBytes() {
+      return facts.memoryBytes;
+    },
+  });
+  const savings = new KsmSavings({
+    asked: () =>
+      manager
+        .records()
+        .filter(({ spec, state }) => spec.resources.memory?.ksm === true && !isSettled(state))
+        .map(({ id, sandbox }) => ({ id, pids: () => cgroups.processes(sandbox.cgroup) })),
+    onError: (error, id) => log.warn({ err: error, workload: id }, 'what KSM saves cannot be read'),
+  });
+  const rollup = new Rollup({ maxTenants: MAX_TENANTS });
+  const sampler = new Sampler({
+    page,
+    rollup,
+    intervalMs: parseDuration(config.metrics.interval) ?? 5000,
+    source: {
+      begin: () => activity.begin(),
+      workloads: () => manager.records(),
+      readStats,
+      ksmProfit: (id) => savings.profit(id),
+      readLinks: () => network.stats(config.network.link_prefix),
+      readDrops: () => network.drops(),
+    },
+    onSample: (id, stats) => pressure.observe(id, stats),
+    onQuiet: (id) => pressure.quiet(id),
+    onRound: () => {
+      load.sample(performance.now());
+      savings.look();
+      pressure.look();
+    },
+    onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
+  });
+
+  // Started again, a workload has another cgroup under the same name: a reader that finds its own gone closes itself,
+  // and the next sample opens a new one.
+  function readStats(id: string): CgroupStats | undefined {
+    const { state, sandbox, spec } = manager.actor(id).record;
+    if (isSettled(state)) return void drop(id);
+    const reader = readers.get(id) ?? new CgroupReader(cgroups.path(sandbox.cgroup), buffer);
+    const stats = reader.read({ at: performance.now(), quiet: activity.quiet(spec.tenant) });
+    if (stats === undefined) return void drop(id);
+    readers.set(id, reader);
+    return stats;
+  }
+
+  function drop(id: string): void {
+    readers.get(id)?.close();
+    readers.delete(id);
+  }
+
+  const sampling = {
+    health: () => sampler.health(),
+    series: () => ({ onPage: page.series, dropped: page.dropped }),
+    rollup: () => rollup.sums(),
+    host: () => ({ stalls: load.stalls(), ksmProfit: savings.host() }),
+  };
+  const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
+  sampler.start();
+  const listen = () =>
+    openListener(config, {
+      exposition: { page, registry: metrics, sampler },
+      status: {
+        metrics: source,
+        workloads: () => manager.records(),
+        latest: (id) => sampler.latest(id),
+        waiting: () => governor.allWaiting(),
+      },
+      onError: (error) => log.warn({ err: error }, 'web request failed'),
+    });
+  const web = new LateListener(listen);
+  return {
+    metrics,
+    sampler,
+    samples: {
+      latest: (id) => sampler.latest(id),
+      interval: (id) => sampler.interval(id),
+      ageMs: () => sampler.ageMs(),
+      host: () => load.use(),
+    },
+    web,
+    forget: (id) => {
+      drop(id);
+      sampler.forget(id);
+    },
+    stop: async () => {
+      await web.close();
+      await sampler.stop();
+      await savings.stop();
+      for (const reader of readers.values()) reader.close();
+      activity.close();
+    },
+  };
+}
