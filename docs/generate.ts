@@ -11,6 +11,7 @@ import { COMMANDS } from '../agent/cli/table/all.js';
 import { VERSION } from '../agent/cli/version.js';
 import { configJsonSchema, configMarkdown, defaultToml } from '../agent/config/document.js';
 import { protocolDocuments } from '../agent/control/document.js';
+import { hardeningMarkdown } from '../systemd/exposure.js';
 import { alignTables } from './align.js';
 
 export type Files = ReadonlyMap<string, string>;
@@ -24,6 +25,7 @@ export function documents(): Files {
     ['commands.md', alignTables(commandsMarkdown(COMMANDS))],
     ['configuration.md', alignTables(configMarkdown())],
     ['errors.md', alignTables(errorsMarkdown())],
+    ['hardening.md', alignTables(hardeningMarkdown())],
     ['config.schema.json', json(configJsonSchema())],
     ['workload.schema.json', json(specJsonSchema())],
     ['protocol.md', alignTables(protocol.markdown)],

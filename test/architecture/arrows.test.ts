@@ -15,7 +15,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   systemd: ['linux'],
   agent: ['cgroups', 'netns', 'systemd', 'linux'],
   dashboards: [],
-  docs: ['agent'],
+  docs: ['agent', 'systemd'],
   test: ROOMS,
 };
 

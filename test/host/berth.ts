@@ -30,15 +30,20 @@ export async function packageFile(): Promise<string> {
     ? readdirSync(join(root, 'build')).find((name) => /^berth_.*\.deb$/.test(name))
     : undefined;
   const path = found === undefined ? undefined : join(root, 'build', found);
-  if (path !== undefined && statSync(path).mtimeMs > newest(join(root, 'dist'))) return path;
+  if (
+    path !== undefined &&
+    statSync(path).mtimeMs > Math.max(newest(join(root, 'dist')), newest(join(root, 'systemd')))
+  )
+    return path;
   // Man pages and completions, as `npm run deb` does it.
   execFileSync(process.execPath, [join(root, 'dist/docs/generate.js'), '--package', join(root, 'build')]);
   return buildPackage({ root });
 }
 
+/** Of programs, and of the units and texts that are packed as they are. */
 function newest(directory: string): number {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.js') && !name.startsWith('test'))
+    .filter((name) => !name.startsWith('test') && !name.endsWith('.ts'))
     .reduce((latest, name) => Math.max(latest, statSync(join(directory, name)).mtimeMs), 0);
 }
 
