@@ -18,6 +18,7 @@ import { gzipSync } from 'node:zlib';
 import { bundle } from './bundle.js';
 import { changelog, control, copyright, lintianOverrides } from './control.js';
 import { copyKoffi } from './koffi.js';
+import { sbom } from './sbom.js';
 import { maintainerScripts } from './scripts.js';
 
 const LIBRARY = 'usr/lib/berth';
@@ -45,15 +46,16 @@ export interface BuildOptions {
   readonly date?: number;
 }
 
-/** Returns the path of the package. Throws when a source or a tool (dpkg-deb) is missing. */
+/** Returns the path of the package. Throws when a source or a tool (dpkg-deb, npm) is missing. */
 export async function buildPackage(options: BuildOptions): Promise<string> {
   const { root } = options;
   const out = options.out ?? join(root, 'build');
-  const { version, description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+  const { name, version, description } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,
     string
   >;
-  if (version === undefined || description === undefined) throw new Error('package.json has no version or description');
+  if (name === undefined || version === undefined || description === undefined)
+    throw new Error('package.json has no name, version or description');
   const date = options.date ?? sourceDate(root);
   const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
   const tree = join(out, 'deb');
@@ -65,6 +67,7 @@ export async function buildPackage(options: BuildOptions): Promise<string> {
   put(tree, 'usr/bin/berth', LAUNCHER);
   putFiles(root, tree);
   putGenerated(join(out), tree);
+  put(tree, 'usr/share/doc/berth/sbom.cdx.json', sbom(root, name, date));
 
   const facts = { version, architecture, description, date, installedKib: sizeInKib(tree) };
   put(tree, 'usr/share/doc/berth/copyright', copyright());
