@@ -18,6 +18,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'systemd/holder/client.ts': 'systemd/holder/deadline.ts; test/systemd/deadline.test.ts',
   'systemd/holder/launch.ts': 'a deadline and the signal; test/systemd/launch.test.ts',
   'systemd/deb/build.ts': 'run by a person',
+  'systemd/deb/sbom.ts': 'run by a person',
   'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
   'agent/control/dial.ts':
     'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
