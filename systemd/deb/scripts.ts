@@ -45,6 +45,16 @@ living() {
 	done
 }
 
+# Names of the workloads whose network namespace has a process in it, of whatever cgroup: containers that joined a sandbox of driver
+# external, and processes that left their cgroup.
+inhabited() {
+	used=$(stat -L -c %i /proc/[0-9]*/ns/net 2>/dev/null | sort -u)
+	for name in /run/netns/berth-*; do
+		inode=$(stat -L -c %i "$name" 2>/dev/null) || continue
+		! echo "$used" | grep -qx "$inode" || basename "$name" | sed 's/^berth-//'
+	done
+}
+
 # restore PATH BEFORE AFTER: writes BEFORE, unless somebody else has changed the value since.
 restore() {
 	[ "$(cat "/proc/sys/$1" 2>/dev/null)" != "$3" ] || echo "$2" > "/proc/sys/$1" || true
@@ -78,7 +88,7 @@ restore_forwarding() {
 }
 
 if [ "$1" = purge ]; then
-	left=$(living)
+	left=$( (living; inhabited) | sort -u)
 	if [ -n "$left" ]; then
 		# Their firewall is all that stands between them and the network; their records say whose it is.
 		echo "berth: workloads still run: $(echo $left)"
@@ -86,6 +96,7 @@ if [ "$1" = purge ]; then
 		for root in $(tree); do
 			echo "berth:   for d in $root/*/*/; do echo 1 > \"$d/cgroup.kill\"; done"
 		done
+		echo 'berth:   ip netns pids berth-NAME   names processes that another runtime started in a sandbox; end these there.'
 		echo 'berth: then install berth again and purge it.'
 	else
 		if [ -d /run/systemd/system ]; then

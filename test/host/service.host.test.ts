@@ -362,6 +362,29 @@ rm /etc/berth/berth.d/99-wrong.toml; berth config check`,
   t.regex(text, /the configuration is valid/);
 });
 
+test.serial('purged beside a workload and a process of another runtime, it opens no firewall', async (t) => {
+  t.timeout(5 * MINUTES);
+  const after = s.node.events.at(-1)?.cursor ?? 0;
+  await removeAll(s.node);
+  await create(s.node, { id: 'joined', driver: 'external', external: {} });
+  await reach(s.node, 'joined', ['running']);
+  const table = "nft -s list table inet berth | grep -v 'counter\\|expires'";
+  const script = `rules() { ${table}; }
+ip netns exec berth-joined sleep 1000000 < /dev/null > /dev/null 2>&1 & other=$!
+until [ "$(ip netns pids berth-joined)" = "$other" ]; do sleep 0.2; done
+systemctl stop berth
+rules > /run/rules.before
+/var/lib/dpkg/info/berth.postrm purge
+rules | cmp - /run/rules.before && echo 'rules as before'
+cat /proc/sys/net/ipv4/ip_forward; ls /var/lib/berth/workloads
+systemctl is-active berth-workloads
+kill $other; systemctl start berth`;
+  const said = await sh(s.host, script);
+  t.regex(said, /workloads still run: joined/);
+  t.regex(said, /rules as before\n1\njoined\.json\nactive$/);
+  await s.node.waitForEvent(({ type }) => type === 'agent.started', { after, timeoutMs: 3 * MINUTES });
+});
+
 test.serial('purged with no workload left, it leaves no process, no files and no sysctl behind', async (t) => {
   t.timeout(5 * MINUTES);
   await removeAll(s.node);

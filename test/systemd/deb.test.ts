@@ -170,6 +170,21 @@ test('a purge beside living workloads opens no firewall, ends nothing and says w
   t.regex(purge(host, ''), /nft delete table inet berth/);
 });
 
+test('a purge beside a process in the namespace of a workload opens no firewall, whoever started it', (t) => {
+  const { host, has } = hostOf(t, CHANGED);
+  mkdirSync(join(host, 'run/netns'));
+  const namespace = join(host, 'run/netns/berth-joined');
+  symlinkSync('/proc/self/ns/net', namespace);
+  const said = purge(host, '');
+  t.regex(said, /workloads still run: joined/);
+  t.notRegex(said, /nft delete|systemctl stop/);
+  t.true(has('var/lib/berth') && has('run/berth'));
+  // A namespace that nobody is in any more.
+  rmSync(namespace);
+  writeFileSync(namespace, '');
+  t.regex(purge(host, ''), /nft delete table inet berth/);
+});
+
 const analyze = has('systemd-analyze') ? test : test.skip;
 
 analyze('the units are valid', (t) => {
