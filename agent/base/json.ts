@@ -20,7 +20,8 @@ export function parseJson(input: string): unknown {
     value = JSON.parse(text);
   } catch {
     const offset = jsonErrorOffset(text);
-    const rest = text.slice(offset, offset + 12).split('\n')[0] ?? '';
+    // One character: what follows may be a password that lacks its quotes.
+    const rest = text.slice(offset, offset + 1).trim();
     const what =
       text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
     throw new JsonError(text, offset, `not valid JSON: ${what}`);

@@ -129,10 +129,10 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | null | undefined)?.[part], input);
 }
 
-/** A part of a path below which values are secrets, or where somebody puts one by mistake: a token instead of its file. */
-const HOLDS_SECRETS = /^(?:env|url|\w+_file)$/;
-/** A URL with a password or a token in it, wherever it was written. */
-const URL_WITH_SECRET = /:\/\/.*[@?]/;
+/** A part of a path below which values are secrets, or where somebody puts one: a token instead of its file, a password in a command. */
+const HOLDS_SECRETS = /^(?:env|url|command|append|\w+_file)$/;
+/** A URL or an address with a password or a token in it, wherever it was written. */
+const URL_WITH_SECRET = /:.*@|:\/\/.*\?/s;
 
 /** ` (it is VALUE)`, empty where that does not help, and where the value may be a secret. */
 export function shown(value: unknown, path: readonly PropertyKey[]): string {

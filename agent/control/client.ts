@@ -30,24 +30,31 @@ const HANDSHAKE_MS = 10_000;
  */
 export async function connect(target: string, options: ConnectOptions = {}): Promise<Client> {
   options.signal?.throwIfAborted();
+  const told = toldAddress(target);
   const socket = open(target, options);
-  const client = clientOver(socket, target, options.patient);
+  const client = clientOver(socket, told, options.patient);
   let refused: BerthError | undefined;
   socket.once('unexpected-response', (_request, response) => {
-    refused = refusalOf(target, response.statusCode ?? 0);
+    refused = refusalOf(told, response.statusCode ?? 0);
     response.resume();
     socket.terminate();
   });
-  const limit = timeLimit(HANDSHAKE_MS, { within: options.signal, tooLate: () => silenceOf(target) });
+  const limit = timeLimit(HANDSHAKE_MS, { within: options.signal, tooLate: () => silenceOf(told) });
   try {
     await opened(socket, limit.signal);
   } catch (error) {
     if (limit.signal.aborted) throw limit.signal.reason;
-    throw refused ?? failureOf(target, error);
+    throw refused ?? failureOf(told, error);
   } finally {
     limit.done();
   }
   return client;
+}
+
+/** An address as it may be repeated: without a user, a password or a query. */
+export function toldAddress(target: string): string {
+  if (target.startsWith('/') || target.startsWith('unix:')) return target;
+  return target.replace(/^(\w+:\/\/)?.*@/s, '$1').replace(/[?#].*/s, '');
 }
 
 function open(target: string, options: ConnectOptions): WebSocket {
@@ -61,8 +68,8 @@ function open(target: string, options: ConnectOptions): WebSocket {
   // ws:+unix URLs cannot name a path with a colon in it.
   if (path !== undefined)
     return new WebSocket('ws://localhost/', PROTOCOL, { ...common, createConnection: () => createConnection(path) });
-  if (!/^wss?:\/\//.test(target))
-    throw new BerthError('cannot_connect', `cannot connect to ${target}: not an address`, {
+  if (!/^wss?:\/\/[^#]*$/.test(target) || !URL.canParse(target))
+    throw new BerthError('cannot_connect', `cannot connect to ${toldAddress(target)}: not an address`, {
       hint: 'Give a path, unix:PATH, ws://HOST:PORT or wss://HOST:PORT.',
     });
   return new WebSocket(target, PROTOCOL, common);

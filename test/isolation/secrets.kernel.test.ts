@@ -1,45 +1,51 @@
 // Secrets planted wherever the agent is given one, and everything that it tells searched for them: log at level trace, events,
 // answers of every method, errors, metrics, the status document, command lines of its processes, and files that others may read.
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { WebSocket } from 'ws';
 import { type Client, connect } from '../../agent/control/client.js';
 import { METHODS, type MethodName } from '../../agent/control/methods.js';
+import { openPasswordHash } from '../../linux/crypt.js';
 import { connectAs } from '../agent/control/connect-as.js';
 import { LOOPBACK } from '../agent/control/loopback-certificate.js';
 import { QUESTIONS } from '../agent/control/role-table.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { startScheduler, type TestScheduler } from '../scheduler/scheduler.js';
+import {
+  page,
+  SECRETS,
+  startRudeScheduler,
+  VARIABLES,
+  WRONG_COMMANDS,
+  WRONG_CONFIGURATIONS,
+  type WrongCommand,
+} from './secrets-planted.js';
 
-/** None is a part of another, and none comes about by chance. */
-const secret = (of: string): string => `zq-${of}-7f3e9b`;
-const SECRETS = {
-  token: secret('bearer'),
-  hash: '$2y$04$abcdefghijklmnopqrstuuZqPasswordHash7f3e9bxxxxxxxxxxx',
-  key: (LOOPBACK.key.split('\n')[1] ?? '').slice(0, 40),
-  proxy: secret('proxy'),
-  ambient: secret('ambient'),
-  url: secret('url'),
-  query: secret('query'),
-  misplacedToken: secret('misplaced-token'),
-  misplacedUrl: secret('misplaced-url'),
-  unknownKey: secret('unknown-key'),
-} as const;
-/** Of workloads: told to whoever may change the workload, and to nobody else. */
-const VARIABLES = {
-  plain: secret('env-none'),
-  sandbox: secret('env-sandbox'),
-  wrong: secret('env-wrong'),
-  text: secret('env-text'),
-};
-
+const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 const directory = temporaryDirectory('secrets');
 const [SOCKET, VIEWER] = [61_001, 61_011];
 const file = join(directory, 'berth.toml');
 const web = join(directory, 'web.yml');
 const PORT = 19_473;
 let scheduler: TestScheduler;
+let rude: { readonly server: Server; readonly refused: () => number };
 let agent: OwnAgent;
 let client: Client;
 
@@ -61,6 +67,10 @@ token_file = "${join(directory, 'token')}"
 ca_file = "${join(directory, 'cert')}"
 cert_file = "${join(directory, 'cert')}"
 key_file = "${join(directory, 'key')}"
+[[control.scheduler]]
+id = "rude"
+url = "ws://127.0.0.1:${(rude.server.address() as AddressInfo).port}"
+token_file = "${join(directory, 'rude-token')}"
 `;
 
 /** Which secrets a text has. */
@@ -72,10 +82,14 @@ test.before(async () => {
   mkdirSync(join(directory, 'run'));
   for (const open of [directory, join(directory, 'run')]) chmodSync(open, 0o755);
   scheduler = await startScheduler({ token: SECRETS.token, tls: { ...LOOPBACK, ca: LOOPBACK.cert } });
+  rude = await startRudeScheduler();
   writeFileSync(join(directory, 'token'), `${SECRETS.token}\n`, { mode: 0o600 });
+  writeFileSync(join(directory, 'rude-token'), `${SECRETS.rudeToken}\n`, { mode: 0o600 });
   writeFileSync(join(directory, 'cert'), LOOPBACK.cert);
   writeFileSync(join(directory, 'key'), LOOPBACK.key, { mode: 0o600 });
-  writeFileSync(web, `basic_auth_users:\n  prometheus: "${SECRETS.hash}"\n`, { mode: 0o600 });
+  const hash = await openPasswordHash()(SECRETS.password, SECRETS.hash);
+  const tls = `tls_server_config:\n  cert_file: ${join(directory, 'cert')}\n  key_file: ${join(directory, 'key')}\n`;
+  writeFileSync(web, `${tls}basic_auth_users:\n  prometheus: "${hash}"\n`, { mode: 0o600 });
   writeFileSync(file, configuration());
   mkdirSync(join(directory, 'state'), { mode: 0o700 });
   agent = new OwnAgent({
@@ -101,17 +115,71 @@ test.after.always(async () => {
   await client?.close();
   await agent?.end();
   await scheduler?.stop();
+  rude?.server.close();
+  rude?.server.closeAllConnections();
 });
+
+/** A bundle with a variable in its config.json, readable by root alone, and its root filesystem. */
+function makeBundle(): string {
+  const bundle = join(directory, 'bundle');
+  mkdirSync(join(bundle, 'rootfs/bin'), { recursive: true, mode: 0o700 });
+  copyFileSync('/bin/busybox', join(bundle, 'rootfs/bin/busybox'));
+  chmodSync(join(bundle, 'rootfs/bin/busybox'), 0o755);
+  symlinkSync('busybox', join(bundle, 'rootfs/bin/sleep'));
+  execFileSync('crun', ['spec', '--bundle', bundle]);
+  const config = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+  config.process = { ...config.process, terminal: false, args: ['/bin/sleep', '1000'] };
+  config.process.env.push(`PASSWORD=${VARIABLES.bundle}`);
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  return bundle;
+}
+
+const errorText = (error: object): string => JSON.stringify({ ...error, message: String(error) });
+
+/** Runs `berth` beside the test, whose connections want to be heard meanwhile. */
+async function type({ args, env = {}, input = '' }: WrongCommand, more: readonly string[] = []) {
+  const environment = { ...agent.env, BERTH_CONNECT: agent.socket, ...env };
+  const child = spawn(process.execPath, [MAIN, ...args, ...more], { env: environment });
+  child.stdin.end(input);
+  const [stdout, stderr, [status]] = await Promise.all([
+    child.stdout.setEncoding('utf8').toArray(),
+    child.stderr.setEncoding('utf8').toArray(),
+    once(child, 'close'),
+  ]);
+  return { output: [...stdout, ...stderr].join(''), status: status as number };
+}
+
+/** A client of the local socket that brings secrets nobody asked for; what it is told. */
+function odd(): Promise<string> {
+  const createSocket = () => createConnection(agent.socket);
+  const headers = { Authorization: `Bearer ${SECRETS.socketHeader}`, Cookie: `a=${SECRETS.socketHeader}` };
+  const options = { createConnection: createSocket, headers };
+  const socket = new WebSocket(`ws://localhost/?token=${SECRETS.socketQuery}`, 'berth.v1', options);
+  return new Promise((resolve) => {
+    socket.once('open', () => socket.send(`{"jsonrpc":"2.0","id":1,"method":"node.describe","params":{}}`));
+    socket.once('message', (data) => {
+      resolve(String(data));
+      socket.close();
+    });
+    socket.once('error', (error) => resolve(String(error)));
+  });
+}
 
 const workload = (id: string, exec: object) => ({
   ...{ id, driver: 'exec', network: { mode: 'none' } },
   exec: { command: ['/bin/sleep', '1000'], isolation: 'none', user: 'nobody', ...exec },
 });
 
+const container = (id: string, oci: object) => ({ id, driver: 'oci', network: { mode: 'none' }, oci });
+
 async function settled(id: string): Promise<void> {
   while (!['running', 'failed', 'exited'].includes((await client.call('workload.get', { id })).state))
     await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+test.afterEach.always((t) => {
+  if (!t.passed) t.log(agent.log.slice(-4000));
+});
 
 /** Everything that any process may read of others. */
 function commandLines(): string {
@@ -151,42 +219,46 @@ test.serial(
       told.push(
         await client.call('workload.create', { spec: workload('wrong', { env }) }).then(JSON.stringify, String),
       );
-    for (const wrong of [
-      `[[control.scheduler]]\nurl = "wss://user:${SECRETS.url}@scheduler.invalid"`,
-      `[[control.scheduler]]\nurl = "wss://scheduler.invalid?token=${SECRETS.query}"`,
-      `[[control.scheduler]]\nurl = "wss://scheduler.invalid"\ntoken_file = "${SECRETS.misplacedToken}"`,
-      `scheduler = "wss://user:${SECRETS.misplacedUrl}@scheduler.invalid"`,
-      `socket = "wss://user:${SECRETS.misplacedUrl}@scheduler.invalid"`,
-      `[[control.scheduler]]\nurl = "wss://scheduler.invalid"\ntoken = "${SECRETS.unknownKey}"`,
-    ]) {
+    for (const wrong of WRONG_CONFIGURATIONS) {
       writeFileSync(file, configuration(wrong));
-      told.push(
-        await client
-          .call('node.reload')
-          .then(JSON.stringify, (error) => JSON.stringify({ ...error, message: String(error) })),
-      );
-      const { stdout, stderr, status } = agent.berth(['config', 'check', '--config', file]);
+      told.push(await client.call('node.reload').then(JSON.stringify, errorText));
+      const { output, status } = await type({ args: ['config', 'check', '--config', file] });
       t.not(status, 0, wrong);
-      told.push(stdout, stderr);
+      told.push(output);
     }
     writeFileSync(file, configuration());
-    for (const sub of ['check', 'dump']) told.push(agent.berth(['config', sub, '--config', file]).stdout);
+    for (const line of WRONG_COMMANDS)
+      for (const json of [[], ['--json']]) {
+        const { output, status } = await type(line, line.args[0] === 'agent' ? [] : json);
+        t.not(status, 0, line.args.join(' '));
+        t.regex(output, /berth: |"error"/, line.args.join(' '));
+        told.push(output);
+      }
+    for (const sub of ['check', 'dump']) told.push((await type({ args: ['config', sub, '--config', file] })).output);
 
+    const bundle = makeBundle();
     const own = {
       plain: workload('plain', { env: { PASSWORD: VARIABLES.plain } }),
       sandbox: workload('sandbox', { env: { PASSWORD: VARIABLES.sandbox }, isolation: 'sandbox', user: undefined }),
+      oci: container('oci', {
+        ...{ rootfs: join(bundle, 'rootfs'), command: ['/bin/sleep', '1000'] },
+        env: { PASSWORD: VARIABLES.oci },
+      }),
+      bundle: container('bundle', { bundle }),
     };
-    for (const [id, { exec, ...rest }] of Object.entries(own)) {
-      const { user, ...others } = exec as { user?: string };
-      const spec = { ...rest, exec: { ...others, ...(user === undefined ? {} : { user }) } };
-      await client.call('workload.create', { spec } as never);
+    for (const [id, spec] of Object.entries(own)) {
+      await client.call('workload.create', { spec: JSON.parse(JSON.stringify(spec)) });
       told.push(commandLines());
       await settled(id);
-      t.is(
-        (await client.call('workload.get', { id })).spec.exec?.env.PASSWORD,
-        VARIABLES[id as keyof typeof VARIABLES],
-      );
+      const view = await client.call('workload.get', { id });
+      t.is(view.state, 'running', `${id}: ${JSON.stringify(view.error)}`);
+      const { exec, oci } = view.spec;
+      if (id !== 'bundle') t.is((exec ?? oci)?.env.PASSWORD, VARIABLES[id as keyof typeof VARIABLES]);
     }
+    const changed = workload('plain', { env: { PASSWORD: VARIABLES.updated } });
+    told.push(await client.call('workload.update', { id: 'plain', spec: changed }).then(JSON.stringify, errorText));
+    const reserved = workload('reserved', { env: { PASSWORD: VARIABLES.reserved } });
+    told.push(JSON.stringify(await client.call('workload.reserve', { spec: reserved, ttl: 60_000 })));
     told.push(commandLines(), readableFiles(directory));
 
     for (const [method, params] of Object.entries(QUESTIONS) as [MethodName, object][]) {
@@ -199,8 +271,27 @@ test.serial(
         told.push(await client.call(method, asked as never).then(JSON.stringify, String));
     }
     t.is(Object.keys(QUESTIONS).length, Object.keys(METHODS).length);
-    for (const page of ['metrics', 'status.json', 'readyz?verbose', ''])
-      told.push(await fetch(`http://127.0.0.1:${PORT}/${page}`).then((answer) => answer.text()));
+    const { password, wrongPassword, cookie, webQuery } = SECRETS;
+    const basic = (word: string) => `Basic ${Buffer.from(`prometheus:${word}`).toString('base64')}`;
+    for (const path of [
+      '/metrics',
+      '/status.json',
+      '/readyz?verbose',
+      '/',
+      `/metrics?token=${webQuery}`,
+      `/${webQuery}`,
+    ])
+      for (const word of [password, wrongPassword]) {
+        const origin = path === '/' ? { Origin: `https://${cookie}` } : {};
+        const headers = { Authorization: basic(word), Cookie: `session=${cookie}`, ...origin };
+        const { status, text } = await page(PORT, path, headers);
+        if (path === '/metrics') t.is(status, word === password ? 200 : 401, text);
+        told.push(text);
+      }
+    told.push(await odd());
+    // Each of its answers has been heard.
+    while (rude.refused() < 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    await client.call('workload.release', { reservation: 'reserved' });
     for (const id of Object.keys(own)) await client.call('workload.delete', { id, now: true });
     while ((await client.call('workload.list')).workloads.length > 0)
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -209,6 +300,9 @@ test.serial(
     t.deepEqual(found(agent.log, { ...SECRETS, ...VARIABLES }), []);
     // What was searched is what it should be.
     t.regex(agent.log, /scheduler connected/);
+    t.regex(agent.log, /no scheduler: Unexpected server response: 401/);
+    t.true(told.some((text) => text.includes('berth_build_info')));
+    t.true(told.some((text) => text.includes('immutable_field')));
     t.true(told.some((text) => text.includes('config.rejected')));
     t.true(told.some((text) => text.includes('workload.deleted')));
     t.true(told.some((text) => text.startsWith('viewer workload.get') && text.includes('PASSWORD')));

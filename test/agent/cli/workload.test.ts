@@ -195,7 +195,7 @@ test('create: several files and arrays in order; a refusal keeps nothing back an
 });
 
 for (const [name, input, message] of [
-  ['syntax', '{"id":\n  oops}', 'standard input:2:3: not valid JSON: unexpected "oops}"'],
+  ['syntax', '{"id":\n  oops}', 'standard input:2:3: not valid JSON: unexpected "o"'],
   ['cut', '{"id": "a",\n "x": [1,', 'standard input:2:10: not valid JSON: it ends too early'],
   ['empty', '', 'standard input:1:1: not valid JSON: it is empty'],
   ['empty array', '[]', 'standard input: the array is empty'],
