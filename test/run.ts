@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Counts, failedLines, type Outcome, runAva } from './runner/ava.js';
+import { grouped, RUN } from './runner/groups.js';
+import { memoryDirectory } from './runner/memory.js';
 import { TIERS, type Tier, tierOf } from './runner/tiers.js';
 import { type SecondTry, verdict } from './runner/verdict.js';
 
@@ -14,7 +16,10 @@ const { values } = parseArgs({ options: { tier: { type: 'string' }, match: { typ
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = values.tier?.split(',') ?? TIERS.map((tier) => tier.name);
 const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.js') && (values.match === undefined || file.includes(values.match)))
+  .filter(
+    (file) =>
+      file.endsWith('.test.js') && !file.startsWith(RUN) && (values.match === undefined || file.includes(values.match)),
+  )
   .map((file) => join('dist', 'test', file))
   .sort();
 
@@ -77,6 +82,7 @@ process.exitCode = counts.failed > 0 ? 1 : 0;
  * Each second try is counted, and too many of them fail the run (runner/verdict.ts); a third there is not.
  */
 async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
+  if (tier.together) return told(await runAva(grouped(mine), tier, { ...process.env, TMPDIR: memoryDirectory() }));
   if (!tier.secondTry) return told(await runAva(mine, tier));
   const sum = { passed: 0, failed: 0, skipped: 0 };
   for (const file of mine) {

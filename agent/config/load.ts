@@ -17,6 +17,9 @@ import { dotted, leaves, merge, nearest } from './tree.js';
 export const DEFAULT_FILE = '/etc/berth/berth.toml';
 export const DEFAULT_DROP_INS = '/etc/berth/berth.d';
 
+/** The schema never changes, and a walk through it takes as long as checking a file. */
+const SHAPE = shapeOf(configSchema);
+
 export interface LoadOptions {
   /** Instead of the default file; must exist. Drop-ins are read all the same. */
   readonly file?: string | undefined;
@@ -40,7 +43,6 @@ export interface Loaded {
 export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const places = options.defaults ?? { file: DEFAULT_FILE, dropIns: DEFAULT_DROP_INS };
   const problems: Problem[] = [];
-  const root = shapeOf(configSchema);
   const layers: Layer[] = [];
   const files: string[] = [];
   const first = options.file ?? places.file;
@@ -50,7 +52,8 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     files.push(file);
     layers.push(layer);
   }
-  layers.push(environmentLayer(root, options.env, problems), flagLayer(root, options.flags, problems));
+  const named = [environmentLayer(SHAPE, options.env, problems), flagLayer(SHAPE, options.flags, problems)];
+  layers.push(...named.filter((layer) => Object.keys(layer.tree).length > 0));
 
   const origins = new Map<string, string>();
   let tree: Tree = {};
@@ -124,7 +127,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 function suggestion(path: Path, key: string): string {
-  const table = shapeAt(shapeOf(configSchema), path);
+  const table = shapeAt(SHAPE, path);
   const close = table?.kind === 'table' ? nearest(key, table.keys.keys()) : undefined;
   return close === undefined ? '' : `; did you mean ${dotted([...path, close])}?`;
 }

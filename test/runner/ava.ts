@@ -20,10 +20,10 @@ export interface Outcome extends Counts {
 const SILENCE = 2;
 
 /** Runs ava on compiled files, its report passed through, and reads the outcome off its closing lines. */
-export async function runAva(files: readonly string[], tier: Tier): Promise<Outcome> {
+export async function runAva(files: readonly string[], tier: Tier, env = process.env): Promise<Outcome> {
   const cli = fileURLToPath(new URL('../../../node_modules/ava/entrypoints/cli.mjs', import.meta.url));
   const args = [cli, `--timeout=${tier.timeoutMinutes}m`, `--concurrency=${tier.concurrency}`, ...files];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: process.env });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   let text = '';
   const take = (chunk: string): void => {
     process.stdout.write(chunk);

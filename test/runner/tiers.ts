@@ -12,6 +12,8 @@ export interface Tier {
   readonly concurrency: number;
   /** Whether a file that fails is run once more. */
   readonly secondTry: boolean;
+  /** Whether its files share workers (together.ts), with their temporary files in memory. */
+  readonly together?: boolean;
   /** Makes the machine ready; returns why it cannot be, or undefined. */
   readonly prepare: () => Promise<string | undefined>;
   /** Builds what takes minutes where it is not cached. Begun while a tier runs that leaves a processor idle. Never rejects. */
@@ -39,6 +41,7 @@ export const TIERS: readonly Tier[] = [
     timeoutMinutes: 2,
     concurrency: 2,
     secondTry: false,
+    together: true,
     prepare: async () => undefined,
   },
   {

@@ -52,10 +52,12 @@ function treeOf(key: string, value: unknown, beside: Tree): Tree {
   return merge(beside, build(0) as Tree);
 }
 
+const directory = temporaryDirectory('keys');
+let files = 0;
+
 /** As `berth config check` with a file that says just this. */
 async function check(tree: Tree) {
-  const directory = temporaryDirectory('keys');
-  const file = join(directory, 'berth.toml');
+  const file = join(directory, `${++files}.toml`);
   writeFileSync(file, stringify(tree));
   return loadConfig({ env: {}, flags: [], defaults: { file, dropIns: join(directory, 'berth.d') } });
 }

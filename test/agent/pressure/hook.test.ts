@@ -18,6 +18,7 @@ const LONG = { timeoutMs: 60_000 };
 test('it hears what is about to happen, and agrees with exit code 0', async (t) => {
   const { path, dir } = script(t, 'cat > told; printf %s "$PATH:$SECRET" > env');
   process.env.SECRET = 'token';
+  t.teardown(() => void delete process.env.SECRET);
   const document = { action: 'kill', workload: 'web-1', figures: { full: 400 } };
   t.deepEqual(await runHook(path, document, LONG), { verdict: 'go', detail: '' });
   t.deepEqual(JSON.parse(readFileSync(join(dir, 'told'), 'utf8')), document);
