@@ -3,11 +3,12 @@ import type { Bandwidth, Firewall, Removal, SandboxNetwork } from './types.js';
 
 export const UNLIMITED: Bandwidth = { ingress: null, egress: null };
 
-/** Everything but the metadata addresses may be reached; nothing is published. */
+/** It may reach everything but the metadata addresses; nothing is published, and only its group may reach it. */
 export const PLAIN_FIREWALL: Firewall = {
   egress: { default: 'allow', allow: [], deny: [] },
   metadata: false,
   ports: [],
+  reachable: 'group',
   connections: null,
   packets: { ingress: null, egress: null },
 };

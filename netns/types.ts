@@ -97,6 +97,11 @@ export interface Firewall {
   readonly metadata: boolean;
   /** Ports of the host's addresses that lead to ports of the workload. */
   readonly ports: readonly PublishedPort[];
+  /**
+   * Who may open connections to it beside its published ports; the host itself always may. `group`: routed links of its group.
+   * `any`: whoever has a route to it, but for links of other groups.
+   */
+  readonly reachable: 'published' | 'group' | 'any';
   /** Tracked connections at most, both directions together; null: not limited. */
   readonly connections: number | null;
   /** Packets per second at most; null: not limited. */
@@ -107,6 +112,8 @@ export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp';
   readonly host: number;
   readonly guest: number;
+  /** Networks in CIDR form that it is open to; undefined: every address. */
+  readonly from?: readonly string[];
 }
 
 /** What is set up once for all sandboxes. */
@@ -249,6 +256,7 @@ export const DROP_REASONS = [
   'connections',
   'packets',
   'midstream',
+  'ingress',
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 

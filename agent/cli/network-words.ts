@@ -12,7 +12,8 @@ export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string,
   return [
     ['Network', network.mode === 'bridge' ? bridgeWords(network.bridge, bridge) : network.mode],
     ['Address', [address, address6].filter((text) => text !== null).join('\n')],
-    ['Ports', network.ports.map(({ protocol, host, guest }) => `${protocol} ${host} -> ${guest}`).join('\n')],
+    ['Ports', network.ports.map(portWords).join('\n')],
+    ['Reachable', address === null ? undefined : REACHABLE[network.reachable]],
     ['Bandwidth', [limitWords('ingress', ingress), limitWords('egress', egress)].filter(Boolean).join('\n')],
     ['Egress', address === null ? undefined : egressWords(network.egress)],
     ['Connections', network.connections === undefined ? undefined : `at most ${network.connections}`],
@@ -23,6 +24,16 @@ export function networkRows({ spec, sandbox }: WorkloadView): (readonly [string,
     ['Vsock id', vsockId === null ? undefined : String(vsockId)],
     ['Kernel', kernelIp ?? undefined],
   ];
+}
+
+const REACHABLE = {
+  published: 'published ports only',
+  tenant: 'by its tenant on this host, and published ports',
+  any: 'by every host with a route to it',
+} as const;
+
+function portWords({ protocol, host, guest, from = [] }: NetworkSpec['ports'][number]): string {
+  return [`${protocol} ${host} -> ${guest}`, ...list('from', from)].join(' ');
 }
 
 function linkWords(name: string, group: number | null, mtu: number | null): string {
@@ -54,12 +65,13 @@ function limitWords(direction: string, limit: NetworkSpec['bandwidth']['ingress'
 const SHOWN = 8;
 
 function egressWords({ default: rest, allow, deny }: NetworkSpec['egress']): string | undefined {
-  const list = (word: string, networks: readonly string[]): string[] => {
-    const more = networks.length > SHOWN ? ` and ${networks.length - SHOWN} more` : '';
-    return networks.length === 0 ? [] : [`${word} ${networks.slice(0, SHOWN).join(', ')}${more}`];
-  };
   if (rest === 'allow' && allow.length + deny.length === 0) return undefined;
   return [...list('allow', allow), ...list('deny', deny), `${rest} everything else`].join('\n');
+}
+
+function list(word: string, networks: readonly string[]): string[] {
+  const more = networks.length > SHOWN ? ` and ${networks.length - SHOWN} more` : '';
+  return networks.length === 0 ? [] : [`${word} ${networks.slice(0, SHOWN).join(', ')}${more}`];
 }
 
 function dnsWords(dns: NetworkSpec['dns']): string | undefined {

@@ -111,7 +111,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['reservation_not_found', 'reservation_expired', 'reservation_committed', 'reservation_foreign'],
   },
   'workload.update': {
-    does: 'Changes resources, labels, priority, restart, or ports, bandwidth, egress and connections of the network of a workload while it runs. Memory is lowered by steps; if the session ends meanwhile, or the workload is to stop, nothing has changed.',
+    does: 'Changes resources, labels, priority, restart, or ports, reachable, bandwidth, egress and connections of the network of a workload while it runs. Memory is lowered by steps; if the session ends meanwhile, or the workload is to stop, nothing has changed.',
     result: 'WorkloadView',
     errors: [
       ...CHECK,

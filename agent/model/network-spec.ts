@@ -66,13 +66,6 @@ const bandwidth = (towards: string) =>
     .optional()
     .meta({ description: `${towards}: a rate such as "100Mbit", or {"rate", "burst", "packets"}` });
 
-const port = z.number().int().min(1).max(65_535);
-const published = z.strictObject({
-  host: port.meta({ description: 'port of the host, on all its addresses' }),
-  guest: port.meta({ description: 'port of the workload' }),
-  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'of both' }),
-});
-
 const cidr = z
   .string()
   .max(MOST_TEXT)
@@ -80,6 +73,18 @@ const cidr = z
     (text) => parseNetwork(text) !== undefined,
     'must be a network such as "10.0.0.0/8" or "fd00::/8", without host bits',
   );
+
+const port = z.number().int().min(1).max(65_535);
+const published = z.strictObject({
+  host: port.meta({ description: 'port of the host, on all its addresses' }),
+  guest: port.meta({ description: 'port of the workload' }),
+  protocol: z.enum(['tcp', 'udp']).default('tcp').meta({ description: 'of both' }),
+  from: z.array(cidr).min(1).max(MOST_NETWORKS).optional().meta({
+    description:
+      'networks whose addresses may connect; default: every address. The host itself always may, and so may workloads of the tenant unless `reachable` is published. Workloads of other tenants count by the address of their own',
+  }),
+});
+
 const networks = (description: string) => z.array(cidr).max(MOST_NETWORKS).default([]).meta({ description });
 
 const NAME = /^(?=.{1,253}$)[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,62})(\.[a-zA-Z0-9_-]{1,63})*\.?$/;
@@ -123,6 +128,10 @@ const network = z.strictObject({
     .optional()
     .meta({ description: 'an IPv6 address, too; default: where the node has a pool of them' }),
   ports: z.array(published).max(MAX_PORTS).default([]).meta({ description: 'ports of the host that lead here' }),
+  reachable: z.enum(['published', 'tenant', 'any']).default('tenant').meta({
+    description:
+      'who may open connections to ports that are not published. published: nobody; tenant: routed workloads of the same tenant on this host; any: also every host with a route to its address. The host itself always may, workloads of other tenants never. Devices on the bridge of mode bridge are not asked',
+  }),
   bandwidth: z
     .strictObject({ ingress: bandwidth('towards the workload'), egress: bandwidth('from the workload') })
     .prefault({}),
@@ -146,7 +155,7 @@ const network = z.strictObject({
 export type NetworkSpec = z.output<typeof network>;
 
 /** Fields that can be changed while the workload runs. */
-export const LIVE_NETWORK = ['ports', 'bandwidth', 'egress', 'connections'] as const;
+export const LIVE_NETWORK = ['ports', 'reachable', 'bandwidth', 'egress', 'connections'] as const;
 
 export const networkSpec = network.superRefine((spec, ctx) => {
   const say = (path: (string | number)[], message: string): void => ctx.addIssue({ code: 'custom', path, message });
@@ -159,6 +168,8 @@ export const networkSpec = network.superRefine((spec, ctx) => {
     say(['mtu'], 'must be at least 1280 with IPv6 (RFC 8200)');
   if (spec.egress.allow.length + spec.egress.deny.length > MOST_NETWORKS)
     say(['egress'], `must have at most ${MOST_NETWORKS} networks in allow and deny together`);
+  if (spec.ports.reduce((sum, { from = [] }) => sum + from.length, 0) > MOST_NETWORKS)
+    say(['ports'], `must have at most ${MOST_NETWORKS} networks in all lists "from" together`);
   const seen = new Set<string>();
   for (const [at, { host, protocol }] of spec.ports.entries()) {
     const key = `${protocol} ${host}`;
@@ -174,6 +185,7 @@ function needsAddress(spec: NetworkSpec): string[] {
     ...(spec.mtu === undefined ? [] : ['mtu']),
     ...(spec.ipv6 === undefined ? [] : ['ipv6']),
     ...(spec.ports.length === 0 ? [] : ['ports']),
+    ...(spec.reachable === 'tenant' ? [] : ['reachable']),
     ...(spec.bandwidth.ingress === undefined && spec.bandwidth.egress === undefined ? [] : ['bandwidth']),
     ...(egress.default === 'allow' && egress.allow.length === 0 && egress.deny.length === 0 ? [] : ['egress']),
     ...(spec.connections === undefined ? [] : ['connections']),

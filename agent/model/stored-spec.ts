@@ -9,14 +9,22 @@ type Tree = Readonly<Record<string, unknown>>;
 /** More wrong fields than any spec has places. */
 const MOST_TRIES = 200;
 
-/** Whose default was another before the field was there, or since. A spec is stored whole: who lacks it is older than it. */
-const WHEN_ABSENT: Tree = { exec: { isolation: 'none' } };
+/** Modes in which the workload has no address that somebody could reach. */
+const WITHOUT_ADDRESS: readonly unknown[] = ['none', 'host'];
 
 /** `stored` with a value in the places that it leaves open: those of this version, but for what meant something else before. */
 export function withDefaults(stored: Tree): Tree {
-  const meant = Object.entries(WHEN_ABSENT).filter(([section]) => isTree(stored[section]));
-  const older = under(stored, Object.fromEntries(meant)) as Tree;
+  const older = under(stored, whenAbsent(stored)) as Tree;
   return under(older, understood(older) ?? plainest()) as Tree;
+}
+
+/** Whose default was another before the field was there, or since. A spec is stored whole: who lacks it is older than it. */
+function whenAbsent({ exec, network }: Tree): Tree {
+  const hasAddress = !isTree(network) || !WITHOUT_ADDRESS.includes(network.mode);
+  return {
+    ...(isTree(exec) ? { exec: { isolation: 'none' } } : {}),
+    ...(hasAddress ? { network: { reachable: 'any' } } : {}),
+  };
 }
 
 /**

@@ -45,11 +45,12 @@ function rateOf(limit: NetworkSpec['bandwidth']['ingress']): Rate | null {
 }
 
 function firewallOf(spec: NetworkSpec): Firewall {
-  const { egress, ports, connections, bandwidth } = spec;
+  const { egress, ports, reachable, connections, bandwidth } = spec;
   return {
     egress: { default: egress.default, allow: egress.allow, deny: egress.deny },
     metadata: allowsMetadata(spec),
-    ports: ports.map(({ protocol, host, guest }) => ({ protocol, host, guest })),
+    ports: ports.map(({ protocol, host, guest, from }) => ({ protocol, host, guest, ...(from && { from }) })),
+    reachable: reachable === 'tenant' ? 'group' : reachable,
     connections: connections ?? null,
     packets: { ingress: bandwidth.ingress?.packets ?? null, egress: bandwidth.egress?.packets ?? null },
   };

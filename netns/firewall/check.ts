@@ -13,6 +13,7 @@ export const MOST_NETWORKS = 512;
 /** The kernel computes nanoseconds for each packet, as an integer (nft_limit_init in net/netfilter/nft_limit.c). */
 export const MOST_PACKETS = 10_000_000;
 export const MOST_CONNECTIONS = 1_000_000;
+const REACHABLE: readonly string[] = ['published', 'group', 'any'] satisfies Firewall['reachable'][];
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertSettings(settings: RoomSettings): void {
@@ -34,8 +35,12 @@ export function assertTable(table: string): void {
 
 /** Throws SysError EINVAL that names the field, the value and the rule. */
 export function assertFirewall(firewall: Firewall): void {
-  const { egress, ports, connections, packets } = firewall;
+  const { egress, ports, reachable, connections, packets } = firewall;
   for (const net of [...egress.allow, ...egress.deny]) network('firewall.egress', net);
+  for (const { from = [] } of ports) for (const net of from) network('firewall.ports', net);
+  const senders = ports.reduce((sum, { from = [] }) => sum + from.length, 0);
+  demand(senders <= MOST_NETWORKS, 'firewall.ports', `${senders} networks`, `at most ${MOST_NETWORKS} networks`);
+  demand(REACHABLE.includes(reachable), 'firewall.reachable', reachable, REACHABLE.join(', '));
   const count = egress.allow.length + egress.deny.length;
   demand(count <= MOST_NETWORKS, 'firewall.egress', `${count} networks`, `at most ${MOST_NETWORKS} networks`);
   for (const { host, guest } of ports) for (const port of [host, guest]) range('firewall.ports', port, 65535);

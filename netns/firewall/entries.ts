@@ -2,7 +2,7 @@
 import { inetBytes } from '../netlink/inet.js';
 import { concatenation, type ElementExpression, type SetElement } from '../netlink/set-element.js';
 import type { SandboxNetwork } from '../types.js';
-import { type Policy, policyOf } from './policy.js';
+import { type Policy, policyOf, sendersOf } from './policy.js';
 import type { Family } from './sets.js';
 
 /** One element of one of the sets. */
@@ -25,6 +25,9 @@ export function entriesOf(network: SandboxNetwork): Entry[] {
   const port = attachment.mode === 'bridge' ? 'bridge' : 'inet';
   const entries: Entry[] = [];
   const add = (family: Family, set: string, element: SetElement) => entries.push({ family, set, element });
+  const go = (set: string, key: Buffer, policy: Policy | undefined) => {
+    if (policy !== undefined) entries.push({ family: 'inet', set, element: { key, jump: policy.name }, policy });
+  };
   const limit = (set: string, rate: number | null) => {
     if (rate !== null) add(port, set, { key: link, expression: packetLimit(rate) });
   };
@@ -43,17 +46,20 @@ export function entriesOf(network: SandboxNetwork): Entry[] {
     add(port, `sources${suffix}`, { key: concatenation(link, mac, ip) });
     if (port === 'bridge') add('inet', `bridged${suffix}`, { key: ip });
     if (firewall.metadata) add('inet', `metadata${suffix}`, { key: ip });
-    const policy = policyOf(firewall.egress, family);
-    if (policy !== undefined)
-      entries.push({ family: 'inet', set: `policies${suffix}`, element: { key: ip, jump: policy.name }, policy });
+    go(`policies${suffix}`, ip, policyOf(firewall.egress, family));
     if (firewall.connections !== null) {
       const expression = { kind: 'connections', count: firewall.connections } as const;
       add('inet', `connections${suffix}`, { key: ip, expression });
     }
     if (firewall.ports.length > 0) add('inet', `hairpin${suffix}`, { key: concatenation(ip, ip) });
-    for (const { protocol, host, guest } of firewall.ports) {
-      const key = concatenation(Buffer.from([PROTOCOL[protocol]]), portBytes(host));
+    if (firewall.reachable === 'any') add('inet', `open${suffix}`, { key: ip });
+    if (firewall.reachable === 'published') add('inet', `closed${suffix}`, { key: ip });
+    for (const published of firewall.ports) {
+      const { protocol, guest } = published;
+      const port = portBytes(published.host);
+      const key = concatenation(Buffer.from([PROTOCOL[protocol]]), port);
       add('inet', `ports${suffix}`, { key, data: concatenation(ip, portBytes(guest)) });
+      go(`senders_${protocol}${suffix}`, port, sendersOf(published, family));
     }
   }
   return entries;

@@ -42,6 +42,12 @@ export function deniedRanges(egress: Firewall['egress'], family: Family): Range[
   return ranges;
 }
 
+/** Whether a range has this address, its bytes as in a Connection. */
+export function contains(address: string): (range: Range) => boolean {
+  const value = BigInt(`0x${Buffer.from(address, 'latin1').toString('hex')}`);
+  return ({ first, last }) => first <= value && value <= last;
+}
+
 /** A number as the bytes of the wire. */
 export function toBytes(value: bigint, family: Family): Buffer {
   return Buffer.from(value.toString(16).padStart(BITS[family] / 4, '0'), 'hex');

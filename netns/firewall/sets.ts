@@ -20,9 +20,20 @@ export const SETS = {
     groups: 'typeof iifgroup . oifgroup',
     metadata: 'type ipv4_addr',
     metadata6: 'type ipv6_addr',
-    // What a workload may not reach: a chain for each list of ranges, shared by all that have it (policies.ts).
+    // What a workload may not reach: a chain for each list of ranges, shared by all that have it (policy.ts).
     policies: 'type ipv4_addr : verdict',
     policies6: 'type ipv6_addr : verdict',
+    // Workloads that everybody with a route may reach, and those that not even their own group may.
+    open: 'type ipv4_addr',
+    open6: 'type ipv6_addr',
+    closed: 'type ipv4_addr',
+    closed6: 'type ipv6_addr',
+    // Who may not connect to a published port: a chain as of a policy, by the port of the host (which nft concatenates with
+    // nothing where it is asked for behind translation).
+    senders_tcp: 'type inet_service : verdict',
+    senders_udp: 'type inet_service : verdict',
+    senders_tcp6: 'type inet_service : verdict',
+    senders_udp6: 'type inet_service : verdict',
     // Hash tables that can hold state in elements (nft_rhash): what is of no size, or `dynamic`; nothing adds to them but
     // us. From a dynamic set the kernel takes elements without connections within a second (nft_rhash_gc); before 6.15,
     // and the stable kernels of April 2025 (6.12.23, 6.6.87, 6.1.134), from every set.
@@ -45,8 +56,10 @@ export const SETS = {
   },
 } as const;
 
+const SENDERS = ['senders_tcp', 'senders_udp', 'senders_tcp6', 'senders_udp6'] as const;
+
 /** Maps are declared with another word than sets. */
-export const MAPS: readonly string[] = ['policies', 'policies6', 'ports', 'ports6'];
+export const MAPS: readonly string[] = ['policies', 'policies6', ...SENDERS, 'ports', 'ports6'];
 
 /** Sets that the kernel fills: packets dropped, by link. */
 export function dropSet(reason: DropReason): string {

@@ -14,7 +14,16 @@ const DYNAMIC = 'flags dynamic; size 65535; counter';
 /** Of one link, for neighbours, routers and groups. The burst is for a guest that starts; then it only confirms what it knows. */
 const DISCOVERY = '2/second burst 32 packets';
 
+/** What is said to the sender in place of nothing, by reason and whose link it is. */
+const REFUSED: Readonly<Record<string, string>> = {
+  'egress iifname': 'reject with icmpx admin-prohibited',
+  'midstream iifname': 'reject with tcp reset',
+};
+
 const DISCOVERING = set('discovery', 'type ifname; flags dynamic, timeout; timeout 1m; size 65535');
+
+/** Stamps of earlier tables that had no set and no hook that is another one by now: those are changed in place. */
+export const FORMER: readonly string[] = ['berth e3ea8f3698649e4e'];
 
 interface Table {
   readonly sets: readonly string[];
@@ -23,17 +32,20 @@ interface Table {
 
 /**
  * The text that brings the table of `family` from `loaded`, the comment of the present one (undefined: there is none),
- * to what `settings` ask. Elements survive, unless the sets themselves are of another make: then the table goes first.
+ * to what `settings` ask. Elements survive, unless the sets themselves are of another make: then the table goes first, and
+ * what workloads send is dropped until they have their elements again.
  */
 export function loadText(settings: RoomSettings, family: Family, loaded: string | undefined): string {
   const table = family === 'inet' ? inetTable(settings) : bridgeTable(settings);
   const name = `${family} ${settings.table}`;
   const stamp = stampOf(table);
+  const fits = loaded === undefined || loaded === stamp || FORMER.includes(loaded);
   const names = table.chains.flatMap((line) => /^ {2}chain (\w+)/.exec(line)?.[1] ?? []);
   return [
-    ...(loaded === undefined || loaded === stamp ? [] : [`delete table ${name}`]),
+    ...(fits ? [] : [`delete table ${name}`]),
     `table ${name} {`,
-    `  comment "${stamp}"`,
+    // The kernel takes no other comment into a table that is there.
+    `  comment "${fits ? (loaded ?? stamp) : stamp}"`,
     ...table.sets,
     ...table.chains.filter((line) => /^ {2}(chain|\})|^ {4}type /.test(line)),
     // No part of the stamp: a table that was made without it stays as it is.
@@ -67,7 +79,9 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
     ],
     chains: [
       // Two rules, as the first one breaks off when the set is full, and must not save the packet by that.
-      ...REASONS.inet.flatMap((reason) => dropChain(`drop_${reason}`, reason, 'iifname')),
+      ...REASONS.inet.flatMap((reason) =>
+        dropChain(`drop_${reason}`, reason, reason === 'ingress' ? 'oifname' : 'iifname'),
+      ),
       ...dropChain('drop_connections_in', 'connections', 'oifname'),
       ...dropChain('drop_packets_in', 'packets', 'oifname'),
       ...dropChain('drop_midstream_in', 'midstream', 'oifname'),
@@ -106,6 +120,9 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         `iifname ${ours} jump leaving`,
         'ip saddr @bridged jump leaving',
         'ip6 saddr @bridged6 jump leaving',
+        `oifname ${ours} jump arriving`,
+        'ip daddr @bridged jump arriving',
+        'ip6 daddr @bridged6 jump arriving',
         // Last, as a hit counts the connection.
         'ip saddr @connections goto drop_connections',
         'ip6 saddr @connections6 goto drop_connections',
@@ -116,12 +133,34 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
       ...chain('leaving', [
         'ip saddr vmap @policies',
         'ip6 saddr vmap @policies6',
-        // A published port is open to everyone, other tenants included.
+        // To other groups only published ports are open, whatever of a workload is open to others.
         'ct status dnat return',
         `oifname ${ours} iifgroup . oifgroup != @groups goto drop_isolation`,
         'ip daddr @bridged goto drop_isolation',
         'ip6 daddr @bridged6 goto drop_isolation',
       ]),
+      // What a workload did not ask for itself.
+      ...chain('arriving', [
+        // By a published port to itself.
+        'ip saddr . ip daddr @hairpin return',
+        'ip6 saddr . ip6 daddr @hairpin6 return',
+        // An administrator may give any link a group.
+        `iifname ${ours} ip daddr != @closed iifgroup . oifgroup @groups return`,
+        `iifname ${ours} ip6 daddr != @closed6 iifgroup . oifgroup @groups return`,
+        // Several ports of the host may lead to one of the workload, and be open to others each.
+        'ct status dnat jump senders',
+        'ct status dnat return',
+        'ip daddr @open return',
+        'ip6 daddr @open6 return',
+        'goto drop_ingress',
+      ]),
+      ...chain(
+        'senders',
+        (['tcp', 'udp'] as const).flatMap((protocol) => [
+          `meta nfproto ipv4 meta l4proto ${protocol} ct original proto-dst vmap @senders_${protocol}`,
+          `meta nfproto ipv6 meta l4proto ${protocol} ct original proto-dst vmap @senders_${protocol}6`,
+        ]),
+      ),
       // A connection that was forgotten, because its workload may not have it any more, comes back with its other end's next
       // packet (nf_conntrack_tcp_loose), as one that the other end has opened. Only the workload's own packets are asked.
       // What came to a published port goes on: the workload itself ends what it does not know.
@@ -130,6 +169,9 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         `oifname ${ours} goto drop_midstream_in`,
         'ip daddr @bridged goto drop_midstream_in',
         'ip6 daddr @bridged6 goto drop_midstream_in',
+        // Nor with a packet of the workload, where the other end would know it again: behind masquerading it has another port.
+        `iifname ${ours} meta nfproto ipv4${unmasked('ip', masquerade)} goto drop_midstream`,
+        `iifname ${ours} meta nfproto ipv6${unmasked('ip6', masquerade)} goto drop_midstream`,
       ]),
       ...chain('offered', [`ct state new add @${TRAFFIC.offered} { meta nfproto counter }`]),
 
@@ -244,8 +286,14 @@ function chain(name: string, lines: readonly string[]): string[] {
   return [`  chain ${name} {`, ...lines.map((line) => `    ${line}`), '  }'];
 }
 
-// Egress is refused aloud, so that a client fails at once; whoever does what it must not is told nothing.
+/** Says that the source is not masqueraded. */
+function unmasked(family: 'ip' | 'ip6', masquerade: readonly string[]): string {
+  const nets = masquerade.filter((net) => net.includes(':') === (family === 'ip6'));
+  return nets.map((net) => ` ${family} saddr != ${net}`).join('');
+}
+
+// A workload is told that it may not, so that it fails at once; whoever does what it must not is told nothing.
 function dropChain(name: string, reason: (typeof REASONS.inet)[number], link: 'iifname' | 'oifname'): string[] {
-  const verdict = reason === 'egress' ? 'reject with icmpx admin-prohibited' : 'drop';
+  const verdict = REFUSED[`${reason} ${link}`] ?? 'drop';
   return chain(name, [`add @${dropSet(reason)} { ${link} counter }`, verdict]);
 }

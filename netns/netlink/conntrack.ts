@@ -48,12 +48,13 @@ export interface Connection {
 }
 
 /**
- * What the kernel picks for a dump. Linux 5.8; an older one tells all entries of the family: look again. `source` is an
- * IPv4 address: of IPv6 ones the kernel picks all but the one that is asked for (ctnetlink_filter_match_tuple compares with
+ * What the kernel picks for a dump. Linux 5.8; an older one tells all entries of the family: look again. `source` (who opened
+ * it) and `answers` (who is really spoken to) are IPv4 addresses: of IPv6 ones the kernel picks all but the one that is asked for (ctnetlink_filter_match_tuple compares with
  * `!ipv6_addr_cmp`; seen in 6.18).
  */
 export type Selection =
   | { readonly source: string }
+  | { readonly answers: string }
   | { readonly protocol: number; readonly destinationPort: number }
   | undefined;
 
@@ -76,7 +77,7 @@ export function deleteConnection({ family, names }: Connection): Buffer {
   return conntrackMessage(IPCTNL_MSG_CT.DELETE, NLM_F.ACK, proto, ...names);
 }
 
-/** Dump of the connections of one family that `pick` describes by their original direction. */
+/** Dump of the connections of one family that `pick` describes. */
 export function dumpConnections(family: Family, pick?: Selection): Buffer {
   const proto = family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6;
   return conntrackMessage(IPCTNL_MSG_CT.GET, NLM_F.DUMP, proto, ...filterOf(pick));
@@ -137,6 +138,7 @@ function isEstablished(buffer: Buffer, start: number, end: number): boolean {
 function filterOf(pick: Selection): Buffer[] {
   if (pick === undefined) return [];
   if ('source' in pick) return bySource('origin', pick.source);
+  if ('answers' in pick) return bySource('reply', pick.answers);
   const proto = nested(
     CTA_TUPLE.PROTO,
     attribute(CTA_PROTO.NUM, Buffer.from([pick.protocol])),

@@ -43,6 +43,7 @@ export function soakNetwork(pid: number, number: number, variant: number): Sandb
     { ...plain, address6: `fd00:be::${(number + 1).toString(16)}` },
     plain,
   ];
+  const from = (variant & 2) === 0 ? {} : { from: ['198.51.100.0/24'] };
   const rate = { bitsPerSecond: 50_000_000, burstBytes: null };
   return {
     ...(kinds[number % kinds.length] ?? plain),
@@ -51,7 +52,8 @@ export function soakNetwork(pid: number, number: number, variant: number): Sandb
     firewall: {
       egress: { default: 'allow', allow: [], deny: (variant & 1) === 0 ? [] : ['192.0.2.0/24'] },
       metadata: false,
-      ports: (variant & 1) === 0 ? [] : [{ protocol: 'tcp', host: 20_000 + number, guest: 80 }],
+      ports: (variant & 1) === 0 ? [] : [{ protocol: 'tcp', host: 20_000 + number, guest: 80, ...from }],
+      reachable: (['published', 'group', 'any'] as const)[variant % 3] ?? 'group',
       connections: (variant & 2) === 0 ? null : 100,
       packets: { ingress: null, egress: (variant & 2) === 0 ? null : 10_000 },
     },

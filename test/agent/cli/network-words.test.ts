@@ -12,7 +12,12 @@ function rowsOf(network: object, sandbox: object = {}): Record<string, string> {
 
 test('a plain workload has few words', (t) => {
   const sandbox = { group: 2, mtu: 1500 };
-  t.deepEqual(rowsOf({}, sandbox), { Network: 'routed', Address: '10.133.0.5', Link: 'bt17, group 2, MTU 1500' });
+  t.deepEqual(rowsOf({}, sandbox), {
+    Network: 'routed',
+    Address: '10.133.0.5',
+    Reachable: 'by its tenant on this host, and published ports',
+    Link: 'bt17, group 2, MTU 1500',
+  });
 });
 
 test('everything that was asked for is there', (t) => {
@@ -22,7 +27,7 @@ test('everything that was asked for is there', (t) => {
       bridge: 'br0',
       connections: 500,
       ports: [
-        { host: 8080, guest: 80 },
+        { host: 8080, guest: 80, from: ['192.0.2.0/24', 'fd00::/8'] },
         { host: 53, guest: 53, protocol: 'udp' },
       ],
     },
@@ -46,7 +51,7 @@ test('everything that was asked for is there', (t) => {
   const rows = rowsOf(network, { attachment, address6: 'fd00::5', tap: 'tap0', kernelIp: 'ip=1' });
   t.is(rows.Network, 'bridge br0, isolated, VLAN 7');
   t.is(rows.Address, '10.133.0.5\nfd00::5');
-  t.is(rows.Ports, 'tcp 8080 -> 80\nudp 53 -> 53');
+  t.is(rows.Ports, 'tcp 8080 -> 80 from 192.0.2.0/24, fd00::/8\nudp 53 -> 53');
   t.is(rows.Bandwidth, 'ingress 100Mbit\negress 2.5Gbit, burst 64Ki, 1000 packets a second');
   t.regex(rows.Egress ?? '', /^allow 10\.0\.0\.0\/8, fd00::\/8\ndeny .* and 1 more\ndeny everything else$/);
   t.like(rows, { Connections: 'at most 500', Tap: 'tap0', Kernel: 'ip=1' });

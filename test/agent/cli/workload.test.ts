@@ -95,6 +95,7 @@ Limits       memory.max 268435456
              pids.max max
 Network      routed
 Address      10.133.0.5
+Reachable    by its tenant on this host, and published ports
 Link         bt17
 Cgroup       /sys/fs/cgroup/berth/acme/web-1
 Namespace    /run/netns/berth-web-1

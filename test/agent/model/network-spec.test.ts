@@ -11,7 +11,7 @@ function parse(network: object, over: object = {}): WorkloadSpec {
 
 test('rates are text or tables, and what is kept is read again as it is', (t) => {
   const spec = parse({
-    ports: [{ host: 8080, guest: 80 }],
+    ports: [{ host: 8080, guest: 80, from: ['192.0.2.0/24'] }],
     bandwidth: { ingress: '100Mbit', egress: { rate: '2.5Gbit', burst: '64Ki', packets: 1000 } },
     egress: { default: 'deny', allow: ['10.0.0.0/8', 'fd00::/8'] },
     connections: 500,
@@ -19,7 +19,8 @@ test('rates are text or tables, and what is kept is read again as it is', (t) =>
   });
   t.like(spec.network, {
     mode: 'routed',
-    ports: [{ host: 8080, guest: 80, protocol: 'tcp' }],
+    ports: [{ host: 8080, guest: 80, protocol: 'tcp', from: ['192.0.2.0/24'] }],
+    reachable: 'tenant',
     bandwidth: { ingress: { rate: 100e6 }, egress: { rate: 2.5e9, burst: 65_536, packets: 1000 } },
     egress: { default: 'deny', allow: ['10.0.0.0/8', 'fd00::/8'], deny: [] },
   });
@@ -39,6 +40,15 @@ const WRONG: readonly [network: object, field: string, problem: RegExp, over?: o
   [{ mode: 'none', bandwidth: { egress: '1Mbit' } }, 'network.bandwidth', /does not go with mode "none"/],
   [{ mode: 'host', egress: { deny: ['10.0.0.0/8'] } }, 'network.egress', /does not go with mode "host"/],
   [{ mode: 'none', connections: 5 }, 'network.connections', /does not go/],
+  [{ mode: 'host', reachable: 'any' }, 'network.reachable', /does not go with mode "host"/],
+  [{ reachable: 'nobody' }, 'network.reachable', /must be one of/],
+  [{ ports: [{ host: 1, guest: 1, from: [] }] }, 'network.ports.0.from', /at least 1/],
+  [{ ports: [{ host: 1, guest: 1, from: ['10.0.0.1/8'] }] }, 'network.ports.0.from.0', /without host bits/],
+  [
+    { ports: [1, 2].map((host) => ({ host, guest: 1, from: Array(300).fill('192.0.2.0/24') })) },
+    'network.ports',
+    /at most 512/,
+  ],
   [{ mode: 'none', mtu: 1400 }, 'network.mtu', /does not go/],
   [{ mode: 'host', ipv6: true }, 'network.ipv6', /does not go/],
   [{ mode: 'none', dns: {} }, 'network.dns', /does not go with mode "none"/],

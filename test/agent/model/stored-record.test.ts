@@ -131,7 +131,13 @@ test('values that the rules for input refuse today are kept, and what lacks besi
 /** What records of version 2 meant where they say nothing. A default that changes is for new workloads, and needs a row in stored-spec.ts. */
 const MEANT: Tree = {
   ...{ class: 'burstable', priority: 100, resources: {}, restart: { policy: 'never' }, labels: {} },
-  network: { mode: 'routed', ports: [], bandwidth: {}, egress: { default: 'allow', allow: [], deny: [] } },
+  network: {
+    mode: 'routed',
+    ports: [],
+    reachable: 'any',
+    bandwidth: {},
+    egress: { default: 'allow', allow: [], deny: [] },
+  },
 };
 const SECTIONS: Readonly<Record<DriverName, readonly [least: Tree, meant: Tree]>> = {
   exec: [{ command: ['/x'] }, { command: ['/x'], isolation: 'none', env: {}, cwd: '/' }],
@@ -151,6 +157,13 @@ for (const [driver, [least, meant]] of Object.entries(SECTIONS))
     const spec = { id: 'web-1', tenant: 'acme', driver, [driver]: least };
     const read = decode(entryOf(recordOf({ spec: spec as never }))).spec;
     t.deepEqual(read, { ...spec, ...MEANT, [driver]: meant } as never);
+  });
+
+for (const mode of ['none', 'host'])
+  test(`a stored workload of mode ${mode} can be asked for again as it is`, (t) => {
+    const spec = { id: 'web-1', tenant: 'acme', driver: 'external', external: {}, network: { mode } };
+    const read = decode(entryOf(recordOf({ spec: spec as never }))).spec;
+    t.deepEqual(parseSpec(read), read);
   });
 
 test('a state that a later version has added is one in which its process goes on', (t) => {

@@ -52,10 +52,11 @@ test('bandwidth, ports, egress and connections change while it runs', async (t) 
   await manager.create(web('web-1'));
   await until(state('running'));
   const live = {
-    ports: [{ host: 9090, guest: 90, protocol: 'udp' }],
+    ports: [{ host: 9090, guest: 90, protocol: 'udp', from: ['192.0.2.0/24'] }],
     bandwidth: { ingress: '10Mbit', egress: { packets: 100 } },
     egress: { default: 'deny', allow: ['10.0.0.0/8', '169.254.169.254/32'] },
     connections: 7,
+    reachable: 'published',
   };
   await manager.update('web-1', web('web-1', live));
   t.like(host.networks.get('berth:1a2b3c4d:web-1'), {
@@ -63,8 +64,9 @@ test('bandwidth, ports, egress and connections change while it runs', async (t) 
     firewall: {
       egress: { default: 'deny', allow: ['10.0.0.0/8', '169.254.169.254/32'], deny: [] },
       metadata: true,
-      ports: [{ protocol: 'udp', host: 9090, guest: 90 }],
+      ports: [{ protocol: 'udp', host: 9090, guest: 90, from: ['192.0.2.0/24'] }],
       connections: 7,
+      reachable: 'published',
       packets: { ingress: null, egress: 100 },
     },
   });

@@ -194,6 +194,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'network.ports.0.host': with_(whole(1, 65_535), { network: { ports: { '0': { guest: 1 } } } }),
   'network.ports.0.guest': with_(whole(1, 65_535), { network: { ports: { '0': { host: 1 } } } }),
   'network.ports.0.protocol': with_(choice('tcp', 'udp'), { network: { ports: { '0': { host: 1, guest: 1 } } } }),
+  'network.ports.0.from': {
+    good: [['0.0.0.0/0'], ['192.0.2.1/32', 'fd00::/8']],
+    bad: [[], ['192.0.2.1/8'], ['example.org'], '192.0.2.0/24', null],
+    beside: { network: { ports: { '0': { host: 1, guest: 1 } } } },
+  },
+  'network.reachable': choice('published', 'tenant', 'any'),
   'network.bandwidth.*': {
     good: ['64Kbit', '1000Gbit', { packets: 1 }],
     bad: ['', '63Kbit', '1001Gbit', 64_000, {}, null],

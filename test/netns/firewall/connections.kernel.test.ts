@@ -1,18 +1,14 @@
 // What becomes of flows that were there before a change, in packets: a table of changes against flows of every kind (TCP and
 // UDP, IPv4 and IPv6, from outside and from the host itself), all of them at once.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { removeSandboxes } from '../../../netns/removal.js';
 import { createSandbox, updateSandbox } from '../../../netns/sandbox/create.js';
 import type { Firewall } from '../../../netns/types.js';
 import { command, type NamedNetwork } from '../lab.js';
-import type { Answer, Question } from './flow.js';
+import type { Question } from './flow.js';
 import { Lab, NET } from './lab.js';
+import { type Peer, Peers } from './peers.js';
 
-const FLOW = fileURLToPath(new URL('flow.js', import.meta.url));
 /** What is meant to answer may take its time on a busy machine; what is not has the time of many round trips. */
 const PATIENCE_MS = 8000;
 const SILENCE_MS = 400;
@@ -22,31 +18,10 @@ const ELSEWHERE = { 4: '203.0.113.0/24', 6: '2001:db8:9::/48' } as const;
 type Protocol = 'tcp' | 'udp';
 
 const lab = await Lab.open(8);
-const children: ChildProcess[] = [];
+const peers = new Peers();
 const made = new Map<string, NamedNetwork>();
 let nextFrom = 6000;
 let nextNumber = 1;
-
-/** A process in a namespace that asks, for many flows. */
-class Peer {
-  readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (who: string) => void>();
-
-  constructor(netns: string | null) {
-    this.#child = spawnIn(netns, ['client']);
-    createInterface({ input: this.#child.stdout ?? process.stdin }).on('line', (line) => {
-      const { from, who }: Answer = JSON.parse(line);
-      this.#waiting.get(from)?.(who);
-    });
-  }
-
-  ask(question: Question): Promise<string> {
-    return new Promise((resolve) => {
-      this.#waiting.set(question.from, resolve);
-      this.#child.stdin?.write(`${JSON.stringify(question)}\n`);
-    });
-  }
-}
 
 let outside: Peer;
 let host: Peer;
@@ -54,36 +29,15 @@ let host: Peer;
 test.before(async () => {
   lab.setup();
   lab.host.settings = lab.settings;
-  [outside, host] = [new Peer(lab.outsideNetns), new Peer(null)];
-  await serve(lab.outsideNetns, 'outside', 80, 5391);
+  [outside, host] = [peers.client(lab.outsideNetns), peers.client(null)];
+  await peers.serve(lab.outsideNetns, 'outside', 80, 5391);
 });
 
 test.after.always(async () => {
   remove(...made.values());
-  for (const child of children) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
+  await peers.end();
   await lab.close();
 });
-
-function spawnIn(netns: string | null, args: readonly string[]): ChildProcess {
-  const line = [process.execPath, FLOW, ...args];
-  const [program = '', ...rest] = netns === null ? line : ['ip', 'netns', 'exec', netns, ...line];
-  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
-  children.push(child);
-  return child;
-}
-
-async function serve(netns: string | null, name: string, ...ports: readonly number[]): Promise<ChildProcess> {
-  const child = spawnIn(netns, ['server', name, ...ports.map(String)]);
-  const lines = createInterface({ input: child.stdout ?? process.stdin });
-  let ready = 0;
-  for await (const _ of lines) if (++ready === ports.length) break;
-  return child;
-}
 
 /** With an address of each family. */
 function planned(firewall: Partial<Firewall> = {}): NamedNetwork {
@@ -101,7 +55,7 @@ function create(network: NamedNetwork): NamedNetwork {
 /** A sandbox in which `name` serves on 80, and `name-81` on 81. */
 async function served(name: string, firewall: Partial<Firewall> = {}): Promise<NamedNetwork> {
   const network = create(planned(firewall));
-  await serve(network.netns, name, 80, 81);
+  await peers.serve(network.netns, name, 80, 81);
   return network;
 }
 
@@ -260,7 +214,7 @@ for (const [what, { before, after, prepare }] of Object.entries(CHANGES))
 
 test.serial('what an egress list denies ends also where it is open, and nothing else', async (t) => {
   const one = await served('one');
-  const inside = new Peer(one.netns);
+  const inside = peers.client(one.netns);
   const all: Record<string, Flow> = {};
   for (const protocol of ['tcp', 'udp'] as const)
     for (const address of [NET.outside, NET.outside6])
@@ -281,7 +235,7 @@ test.serial('what an egress list denies ends also where it is open, and nothing 
 
 test.serial('what is true still goes on: other ports, other destinations, the same again', async (t) => {
   const one = await served('one', published());
-  const inside = new Peer(one.netns);
+  const inside = peers.client(one.netns);
   const all = flows();
   // Through the host to the same port of somebody else: the rules do not mean it.
   const to = { address: NET.outside, port: 5391 };
@@ -300,7 +254,7 @@ test.serial('what is true still goes on: other ports, other destinations, the sa
 });
 
 test.serial('a connection to a process of the host, whose server has gone, is not cut off', async (t) => {
-  const server = await serve(null, 'host', 5392);
+  const server = await peers.serve(null, 'host', 5392);
   const flow: Flow = { peer: outside, protocol: 'tcp', address: NET.host, port: 5392, from: nextFrom++ };
   t.deepEqual(await ask({ flow }, PATIENCE_MS), { flow: 'host' });
   create(planned({ ports: [{ protocol: 'tcp', host: 5392, guest: 80 }] }));

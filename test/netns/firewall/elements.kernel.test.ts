@@ -50,7 +50,8 @@ function full(number: number): SandboxNetwork {
     firewall: {
       egress: { default: 'deny', allow: ['10.0.0.0/8', 'fd00::/16'], deny: ['10.1.0.0/16'] },
       metadata: true,
-      ports: [{ protocol: 'tcp', host: 2000 + number, guest: 80 }],
+      ports: [{ protocol: 'tcp', host: 2000 + number, guest: 80, from: ['192.0.2.0/24'] }],
+      reachable: 'published',
       connections: 7,
       packets: { ingress: 100, egress: 200 },
     },
@@ -90,19 +91,20 @@ test.serial('an update changes what differs; leftovers of another make are repla
     firewall: {
       ...firewall,
       egress: { ...firewall.egress, allow: ['10.0.0.0/9'] },
-      ports: [{ protocol: 'tcp', host: 2001, guest: 81 }],
+      ports: [{ protocol: 'tcp', host: 2001, guest: 81, from: ['192.0.2.0/25', '2001:db8::/32'] }],
+      reachable: 'any',
       connections: 8,
       packets: { ingress: null, egress: 300 },
     },
   } as const;
   lab.apply([other], [one]);
-  // The lists of denied networks that nobody has any more, one of each family.
-  t.deepEqual(audit(other), [0, 2]);
-  t.is(removeUnknown(lab.host, table, [other]), 2);
+  // The lists that nobody has any more, of denied networks and of senders, one of each family.
+  t.deepEqual(audit(other), [0, 4]);
+  t.is(removeUnknown(lab.host, table, [other]), 4);
   t.deepEqual(audit(other), [0, 0]);
   // As after a crash: nobody knows what was there.
   lab.apply([one], []);
-  t.deepEqual(audit(one), [0, 2]);
+  t.deepEqual(audit(one), [0, 6]);
   t.regex(await listed('connections'), /ct count over 7/);
   // What is removed is not what is there.
   lab.apply([], [other]);

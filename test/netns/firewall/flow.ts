@@ -58,7 +58,9 @@ function connections(address: string, port: number, from: number): Ask {
         socket.removeAllListeners();
         socket.on('error', () => undefined);
         if (text === 'ended' || text === 'silence') {
-          socket.resetAndDestroy();
+          // What is not connected yet would be reset when it is.
+          if (socket.connecting) socket.destroy();
+          else socket.resetAndDestroy();
           open = undefined;
         }
         resolve(text);

@@ -1,10 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { SysError } from '../../../linux/errors.js';
 import { PLAIN_FIREWALL } from '../../../netns/defaults.js';
 import { assertFirewall, assertSettings } from '../../../netns/firewall/check.js';
 import { runNft } from '../../../netns/firewall/nft.js';
-import { loadText } from '../../../netns/firewall/table.js';
+import { FORMER, loadText } from '../../../netns/firewall/table.js';
 import { tagsOf } from '../lab.js';
 
 const settings = {
@@ -31,6 +34,22 @@ test('loading again keeps elements, unless the sets are of another make', (t) =>
   t.not(other, first);
   t.false(other.startsWith('delete'));
 });
+
+const FIXTURES = fileURLToPath(new URL('../../../../test/netns/firewall/fixtures/', import.meta.url));
+
+// A set of another type, or a chain at another hook, cannot be changed in place: its stamp is to go from FORMER then.
+for (const former of FORMER)
+  test(`a table with the stamp "${former}" is changed in place, as it has nothing that is another one by now`, (t) => {
+    const [text = ''] = readdirSync(FIXTURES).flatMap((name) => {
+      const text = readFileSync(join(FIXTURES, name), 'utf8');
+      return text.includes(`comment "${former}"`) ? [text] : [];
+    });
+    const now = (['inet', 'bridge'] as const).map((family) => loadText(settings, family, former));
+    const whole = now.find((lines) => lines.startsWith(text.split('\n')[0] ?? '?')) ?? '';
+    const fixed = text.split('\n').filter((line) => /^ {2}(set|map) |^ {4}type /.test(line));
+    t.true(fixed.length > 20);
+    for (const line of fixed) t.true(whole.includes(`\n${line}\n`), line);
+  });
 
 test('rule text cannot be broken out of', (t) => {
   for (const [field, bad] of [
