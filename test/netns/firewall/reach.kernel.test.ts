@@ -33,7 +33,7 @@ const PORTS = (['tcp', 'udp'] as const).flatMap((protocol) => [
   { protocol, host: HOST_PORT['for others'], guest: GUEST, from: ELSEWHERE },
 ]);
 
-const lab = await Lab.open(9);
+const lab = await Lab.open(13);
 const peers = new Peers();
 const made: NamedNetwork[] = [];
 let nextFrom = 6000;
