@@ -18,12 +18,6 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function stdin(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
-}
-
 async function checkHost(): Promise<readonly Condition[]> {
   const [{ probeHost }, { probeKvm }, { diagnose }] = await Promise.all([
     import('./host/facts.js'),
@@ -41,7 +35,7 @@ const host: Host = {
   now: Date.now,
   out: (text) => write(process.stdout, text),
   err: (text) => write(process.stderr, text),
-  stdin,
+  stdin: () => process.stdin,
   interruption,
   openTerminal: async () => (await import('./cli/top/terminal.js')).openTerminal(process.stdin, process.stdout),
   connect: async (address, options) =>

@@ -28,6 +28,13 @@ export async function readPlain(path: string, mostBytes: number): Promise<Buffer
   }
 }
 
+/** All that a stream says, as a person may name a pipe or standard input; EFBIG when that is more than `mostBytes`. */
+export async function readStream(stream: AsyncIterable<Buffer>, name: string, mostBytes: number): Promise<Buffer> {
+  const chunks = new Chunks(name, mostBytes);
+  for await (const chunk of stream) chunks.add(chunk, chunk.length);
+  return chunks.whole();
+}
+
 /** As `readPlain`, for what is read once at a start, and for the supervisor. */
 export function readPlainSync(path: string, mostBytes: number): Buffer {
   try {

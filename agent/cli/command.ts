@@ -82,8 +82,8 @@ export interface Host {
   now(): number;
   out(text: string | Uint8Array): Promise<void>;
   err(text: string): Promise<void>;
-  /** All of standard input. */
-  stdin(): Promise<string>;
+  /** Standard input, of any length. */
+  stdin(): AsyncIterable<Buffer>;
   /** Undefined: standard input or output is no terminal. */
   openTerminal(): Promise<Terminal | undefined>;
   /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */

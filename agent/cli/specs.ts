@@ -1,9 +1,14 @@
 // Reads specifications from files and standard input. What is in them is the agent's to judge; here they only have to
 // be JSON objects.
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { codeOf } from '../../linux/errors.js';
+import { readStream } from '../../linux/plain-file.js';
 import { BerthError } from '../base/errors.js';
 import { JsonError, parseJson } from '../base/json.js';
 import type { Context } from './command.js';
+
+/** Of one `-f`: ten thousand workloads have less. */
+export const MOST_BYTES = 16 << 20;
 
 export interface SpecSource {
   /** Id when there is one, else place in the file. */
@@ -17,8 +22,8 @@ export async function readSpecs(context: Context): Promise<SpecSource[]> {
   let stdin: string | undefined;
   for (const file of context.values('file')) {
     const place = file === '-' ? 'standard input' : file;
-    if (file === '-') stdin ??= await context.host.stdin();
-    const text = file === '-' ? (stdin ?? '') : await readText(file);
+    if (file === '-') stdin ??= await readText(context.host.stdin(), place);
+    const text = file === '-' ? (stdin ?? '') : await readText(createReadStream(file), place);
     const value = parseSpecs(text, place);
     const items: unknown[] = Array.isArray(value) ? value : [value];
     if (items.length === 0) throw new BerthError('invalid_spec', `${place}: the array is empty`);
@@ -42,13 +47,23 @@ export async function readSpec(context: Context): Promise<SpecSource> {
   return first;
 }
 
-async function readText(file: string): Promise<string> {
+/** A file may be a pipe, as the shell's `<(COMMAND)`, or have no end, as /dev/zero. */
+async function readText(stream: AsyncIterable<Buffer>, place: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return (await readStream(stream, place, MOST_BYTES)).toString('utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code})`;
-    throw new BerthError('usage', `${file}: ${why}`, { hint: 'Name a file with a workload, or - for standard input.' });
+    const code = codeOf(error) ?? String(error);
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EFBIG'
+          ? `has more than ${MOST_BYTES >> 20} MiB, the most that is read`
+          : `cannot be read (${code})`;
+    const hint =
+      code === 'EFBIG'
+        ? 'Split it: -f can be given several times.'
+        : 'Name a file with a workload, or - for standard input.';
+    throw new BerthError('usage', `${place}: ${why}`, { hint });
   }
 }
 

@@ -136,7 +136,9 @@ export async function berth(line: string | readonly string[], options: RunOption
     err: async (text) => {
       err += text;
     },
-    stdin: async () => input ?? '',
+    stdin: async function* () {
+      yield Buffer.from(input ?? '');
+    },
     openTerminal: async () => undefined,
     interruption: () => new AbortController().signal,
     connect: async (address) => {

@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
+import { MOST_BYTES } from '../../../agent/cli/specs.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
 import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 const LIST = {
@@ -216,6 +220,34 @@ test('create: a file that does not exist', async (t) => {
   const { exit, err } = await berth('workload create -f /none.json', { agent: fakeAgent({}) });
   t.is(exit, 2);
   t.true(err.startsWith('berth: /none.json: there is no such file\n'));
+});
+
+test('create: what has no end, or is larger than the bound, is refused with the bound, wherever it comes from', async (t) => {
+  const agent = fakeAgent({});
+  const large = ' '.repeat(MOST_BYTES + 1);
+  for (const [file, place, input] of [
+    ['/dev/zero', '/dev/zero', ''],
+    ['-', 'standard input', large],
+  ] as const) {
+    const { exit, out, err } = await berth(['workload', 'create', '-f', file], { agent, input });
+    t.deepEqual([exit, out], [2, '']);
+    t.true(err.startsWith(`berth: ${place}: has more than 16 MiB, the most that is read\n`), err);
+  }
+  t.deepEqual(agent.calls, []);
+});
+
+test('create: a file of exactly the bound, and one that is a pipe, are read', async (t) => {
+  const directory = temporaryDirectory('specs');
+  const [whole, pipe] = [join(directory, 'whole'), join(directory, 'pipe')];
+  writeFileSync(whole, SPEC.padEnd(MOST_BYTES));
+  execFileSync('mkfifo', [pipe]);
+  const agent = fakeAgent({ 'workload.update': ({ id }) => view(id, { generation: 2 }) });
+  t.is((await berth(['workload', 'update', 'web-1', '-f', whole], { agent })).out, 'web-1 updated, generation 2\n');
+  const [{ out }] = await Promise.all([
+    berth(['workload', 'update', 'web-1', '-f', pipe], { agent }),
+    writeFile(pipe, SPEC),
+  ]);
+  t.is(out, 'web-1 updated, generation 2\n');
 });
 
 test('update: one spec with the same id', async (t) => {
