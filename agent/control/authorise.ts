@@ -18,6 +18,9 @@ interface Rights {
 export interface LocalPeer extends Rights {
   readonly kind: 'local';
   readonly uid: number;
+  /** As /etc/passwd has it. */
+  readonly user?: string;
+  readonly pid?: number;
 }
 export interface SchedulerPeer extends Rights {
   readonly kind: 'scheduler';

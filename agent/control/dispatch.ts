@@ -7,6 +7,7 @@ import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import type { Reach } from '../model/claimant.js';
+import type { EventActor } from '../model/event.js';
 import type { WorkloadState, WorkloadView } from '../model/record.js';
 import { parseSpec, type WorkloadSpec } from '../model/spec.js';
 import type { LifeWish } from '../workload/wishes.js';
@@ -20,6 +21,8 @@ import type { AgentService } from './service.js';
 export interface Context {
   readonly service: AgentService;
   readonly grant: Grant;
+  /** Who asks: what changes carries it in its events. */
+  readonly actor: EventActor;
   readonly now: () => number;
   /** Aborts when the session ends, and at the end of a shutdown's patience: a long call takes it on. */
   readonly signal: AbortSignal;
@@ -48,26 +51,26 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const { items, next } = pageOf(top.workloads, params, ({ id }) => id);
     return { ...topFor(grant, { ...top, workloads: items }), ...next };
   },
-  'node.cordon': async (_params, { service }) => {
-    await service.setCordoned(true);
+  'node.cordon': async (_params, { service, actor }) => {
+    await service.setCordoned(true, actor);
     return { cordoned: true };
   },
-  'node.uncordon': async (_params, { service }) => {
-    await service.setCordoned(false);
+  'node.uncordon': async (_params, { service, actor }) => {
+    await service.setCordoned(false, actor);
     return { cordoned: false };
   },
-  'node.reload': (_params, { service }) => {
-    return service.reload();
+  'node.reload': (_params, { service, actor }) => {
+    return service.reload(actor);
   },
   'node.doctor': async (_params, { service }) => {
     return { conditions: await service.doctor() };
   },
-  'node.cleanup': async ({ dryRun }, { service, signal }) => {
+  'node.cleanup': async ({ dryRun }, { service, signal, actor }) => {
     if (dryRun) return { removed: [], plan: await service.cleanupPlan() };
-    return { removed: await service.cleanup(signal) };
+    return { removed: await service.cleanup(signal, actor) };
   },
-  'node.tune': async ({ action }, { service }) => {
-    return { settings: await service.tune(action) };
+  'node.tune': async ({ action }, { service, actor }) => {
+    return { settings: await service.tune(action, actor) };
   },
   'workload.fits': async (params, { service, grant }) => {
     const spec = specFor(grant, params.spec);
@@ -77,11 +80,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const told = answer.wouldGo?.every(({ tenant }) => permits(grant, tenant)) ?? true;
     return told ? answer : { ...answer, wouldGo: null };
   },
-  'workload.create': async (params, { service, grant }) => {
+  'workload.create': async (params, { service, grant, actor }) => {
     const { reservation, preempt } = params;
     const reach = reachOf(grant, preempt);
     const claimant = {
-      scheduler: grant.scheduler,
+      ...{ scheduler: grant.scheduler, by: actor },
       ...(reservation === undefined ? {} : { reservation }),
       ...(reach === undefined ? {} : { reach }),
     };
@@ -89,24 +92,24 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await requireAllowed(spec, service, grant);
     return viewFor(grant, await service.create(spec, claimant));
   },
-  'workload.reserve': async (params, { service, grant }) => {
+  'workload.reserve': async (params, { service, grant, actor }) => {
     const spec = newSpecFor(grant, params.spec, service);
     await requireAllowed(spec, service, grant);
-    return service.reserve(spec, grant.scheduler, params.ttl);
+    return service.reserve(spec, grant.scheduler, params.ttl, actor);
   },
-  'workload.release': ({ reservation }, { service, grant }) => {
+  'workload.release': ({ reservation }, { service, grant, actor }) => {
     const [id = ''] = reservation.split('.');
     if (isForeign(grant, service, id)) throw noReservation(reservation);
-    return service.release(reservation, grant.scheduler);
+    return service.release(reservation, grant.scheduler, actor);
   },
-  'workload.update': async (params, { service, grant, signal }) => {
+  'workload.update': async (params, { service, grant, signal, actor }) => {
     const spec = specFor(grant, params.spec);
     requireWorkload(params.id, service, grant);
-    return viewFor(grant, await service.update(params.id, spec, signal));
+    return viewFor(grant, await service.update(params.id, spec, signal, actor));
   },
-  'workload.delete': async (params, { service, grant }) => {
+  'workload.delete': async (params, { service, grant, actor }) => {
     requireWorkload(params.id, service, grant);
-    return viewFor(grant, await service.delete(params.id, { now: params.now }));
+    return viewFor(grant, await service.delete(params.id, { now: params.now, by: actor }));
   },
   'workload.get': async ({ id }, { service, grant }) => {
     requireWorkload(id, service, grant);
@@ -141,11 +144,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
     return { tenants: items, ...next };
   },
-  'tenant.set': ({ tenant, settings, create, evict }, { service }) => {
-    return service.setTenant(tenant, parseTenantChange(settings), { create, evict });
+  'tenant.set': ({ tenant, settings, create, evict }, { service, actor }) => {
+    return service.setTenant(tenant, parseTenantChange(settings), { create, evict }, actor);
   },
-  'tenant.delete': async ({ tenant }, { service }) => {
-    await service.deleteTenant(tenant);
+  'tenant.delete': async ({ tenant }, { service, actor }) => {
+    await service.deleteTenant(tenant, actor);
     return { deleted: tenant };
   },
   'licence.list': (_params, { service, grant }) => ({
@@ -155,10 +158,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       leases: licence.leases.filter(({ scheduler }) => grant.tenants === null || scheduler === grant.scheduler),
     })),
   }),
-  'licence.lease': ({ licence, count, ttl }, { service, grant }) => {
+  'licence.lease': ({ licence, count, ttl }, { service, grant, actor }) => {
     if (grant.scheduler === null)
       throw new BerthError('invalid_state', 'licences are leased by a scheduler: send session.hello first');
-    return service.leaseLicence(licence, grant.scheduler, count, ttl);
+    return service.leaseLicence(licence, grant.scheduler, count, ttl, actor);
   },
   'licence.audit': async ({ since, ...page }, { service, grant }) => {
     const sees = ({ tenant }: AuditEntry): boolean => grant.tenants === null || permits(grant, tenant ?? '');
@@ -202,9 +205,9 @@ export async function dispatch(method: MethodName, params: unknown, context: Con
 }
 
 function wish(what: Exclude<LifeWish, 'delete'>) {
-  return async ({ id }: { readonly id: string }, { service, grant }: Context): Promise<WorkloadView> => {
+  return async ({ id }: { readonly id: string }, { service, grant, actor }: Context): Promise<WorkloadView> => {
     requireWorkload(id, service, grant);
-    return viewFor(grant, await service.wish(id, what));
+    return viewFor(grant, await service.wish(id, what, actor));
   };
 }
 

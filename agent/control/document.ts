@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode } from '../base/errors.js';
 import { MOST_PROBLEMS } from '../base/wrong-fields.js';
+import { ROLES } from '../config/control.js';
 import { GRANTS } from '../config/drivers.js';
 import { workloadSpec } from '../model/spec.js';
 import { ERROR_BYTES } from './answer-size.js';
@@ -114,6 +115,7 @@ function eventSchema(): Json {
     type: { type: 'string', examples: Object.keys(EVENTS) },
     workload: { type: 'string' },
     tenant: { type: 'string' },
+    actor: actorSchema(),
     data: { type: 'object' },
   };
   const params = { type: 'object', properties, required: ['cursor', 'at', 'type', 'data'] };
@@ -121,6 +123,20 @@ function eventSchema(): Json {
     type: 'object',
     properties: { jsonrpc: { const: '2.0' }, method: { const: 'event' }, params },
     required: ['jsonrpc', 'method', 'params'],
+  };
+}
+
+function actorSchema(): Json {
+  const properties = {
+    role: { type: 'string', enum: [...ROLES] },
+    scheduler: { type: 'string', description: 'its id, or the name in session.hello' },
+    uid: { type: 'integer', description: 'of the peer on the local socket' },
+    user: { type: 'string', description: 'its name in /etc/passwd' },
+    pid: { type: 'integer', description: 'of the process that connected' },
+  };
+  return {
+    ...{ type: 'object', description: 'who asked for the change', properties },
+    required: ['role'],
   };
 }
 
@@ -215,9 +231,12 @@ Every method can also answer with ${COMMON_ERRORS.map(quoted).join(', ')}.
 ${NAMES.map(methodSection).join('\n')}
 ## Notification \`event\`
 
-\`{ cursor, at, type, workload?, tenant?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
+\`{ cursor, at, type, workload?, tenant?, actor?, data }\`: sent after \`events.subscribe\`, in cursor order, each once on a
 connection. Cursors rise, with jumps where the host was booted or the agent killed. After a reconnect, subscribe from the last cursor seen
 (or from \`acked\` of \`session.hello\`); a gap is announced in the answer, and what is still kept behind it is sent.
+
+\`actor\` says who asked for a change: the scheduler, or the user and process of the local socket, with its role. What berth does by
+itself has none. A session with scopes is told of itself only.
 
 Equal refusals (same type, tenant, dimension and scope) are one event: the first is sent at once, those that follow are
 counted and sent as one with \`count\` after 10 s, then after twice as long, up to 5 min. Of 10,000 events in memory the

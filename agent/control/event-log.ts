@@ -136,13 +136,14 @@ export class EventLog {
   }
 
   #number(event: NewEvent): void {
-    const { type, workload, tenant, data = {} } = event;
+    const { type, workload, tenant, actor, data = {} } = event;
     const numbered: BerthEvent = {
       cursor: this.#last + 1,
       at: this.#now(),
       type,
       ...(workload === undefined ? {} : { workload }),
       ...(tenant === undefined ? {} : { tenant }),
+      ...(actor === undefined ? {} : { actor }),
       data,
     };
     this.#last = numbered.cursor;

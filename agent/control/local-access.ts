@@ -5,12 +5,14 @@ import { BerthError } from '../base/errors.js';
 import type { AccessEntry } from '../config/control.js';
 import { allowByDefault, type LocalPeer } from './authorise.js';
 
-type Ids = Pick<PeerCredentials, 'uid' | 'gid' | 'groups'>;
+type Ids = Pick<PeerCredentials, 'uid' | 'gid' | 'groups'> & Partial<Pick<PeerCredentials, 'pid'>>;
 
 /** Root is always operator, and so is who may open the socket and is in no entry. The first entry that fits counts. */
 export function localPeer(ids: Ids, entries: readonly AccessEntry[], names: AccountNames): LocalPeer {
-  const { uid, gid, groups } = ids;
-  const operator: LocalPeer = { kind: 'local', uid, role: 'operator', scopes: [], allow: null };
+  const { uid, gid, groups, pid } = ids;
+  const user = uid === 0 ? 'root' : [...names.users].find(([, id]) => id === uid)?.[0];
+  const who = { ...(user === undefined ? {} : { user }), ...(pid === undefined ? {} : { pid }) };
+  const operator: LocalPeer = { kind: 'local', uid, ...who, role: 'operator', scopes: [], allow: null };
   if (uid === 0) return operator;
   const isUser = (name: string): boolean => idOf(name, names.users) === uid;
   const isGroup = (name: string): boolean => {
@@ -20,13 +22,12 @@ export function localPeer(ids: Ids, entries: readonly AccessEntry[], names: Acco
   const entry = entries.find((one) => one.users.some(isUser) || one.groups.some(isGroup));
   if (entry === undefined) return operator;
   const { role, tenants, allow } = entry;
-  return { kind: 'local', uid, role, scopes: tenants, allow: allow ?? allowByDefault(role) };
+  return { kind: 'local', uid, ...who, role, scopes: tenants, allow: allow ?? allowByDefault(role) };
 }
 
 /** As `localPeer`, with the names as they are in the files now: users come and go while the agent runs. */
 export async function admitLocal(ids: Ids, entries: readonly AccessEntry[]): Promise<LocalPeer> {
-  const named = ids.uid !== 0 && entries.length > 0;
-  return localPeer(ids, entries, named ? await accountNames() : { users: new Map(), groups: new Map() });
+  return localPeer(ids, entries, ids.uid === 0 ? { users: new Map(), groups: new Map() } : await accountNames());
 }
 
 /** Of a group by name or number; undefined: none is asked for. Throws `config_invalid` for a name that is not there. */

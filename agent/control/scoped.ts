@@ -4,11 +4,11 @@ import type { GrantName } from '../config/drivers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
-import type { BerthEvent } from '../model/event.js';
+import { actorField, type BerthEvent, type EventActor } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
-import { forSession, type Grant, permits } from './authorise.js';
+import { forSession, type Grant, type Peer, permits } from './authorise.js';
 import type { Outlook } from './service.js';
 
 /** What a session may do, told to itself. */
@@ -40,11 +40,25 @@ const UNTOLD = { why: 'Told to sessions without scopes.', fix: 'Ask whoever runs
 
 const HIDDEN_VALUE = '(hidden)';
 
-/** As `nodeFor` has it, in `condition.raised`. */
-export function eventFor(grant: Grant, event: BerthEvent): BerthEvent {
-  if (grant.tenants === null) return event;
+/** As `nodeFor` has it, in `condition.raised`. Who else asked for a change is not told: only what the session did itself. */
+export function eventFor(grant: Grant, { actor, ...event }: BerthEvent, self: EventActor): BerthEvent {
+  if (grant.tenants === null) return { ...event, ...actorField(actor) };
   const data = event.type === 'condition.raised' ? { ...event.data, ...UNTOLD } : forSession(grant, event.data);
-  return { ...event, data };
+  const own = actor !== undefined && actor.scheduler === self.scheduler && actor.uid === self.uid;
+  return { ...event, ...(own ? { actor } : {}), data };
+}
+
+/** Who a session is, for the events of what it changes. */
+export function actorOf(peer: Peer, { role, scheduler }: Pick<Grant, 'role' | 'scheduler'>): EventActor {
+  if (peer.kind === 'scheduler') return { role, scheduler: peer.id };
+  const { uid, user, pid } = peer;
+  return {
+    role,
+    ...(scheduler === null ? {} : { scheduler }),
+    uid,
+    ...(user === undefined ? {} : { user }),
+    ...(pid === undefined ? {} : { pid }),
+  };
 }
 
 /** Which workloads of it are told is asked before their rows are made. */

@@ -14,6 +14,7 @@ import type { TopDocument } from '../metrics/top.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
+import type { EventActor } from '../model/event.js';
 import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
@@ -44,6 +45,7 @@ export interface Reloaded {
 }
 
 /** All methods throw BerthError; those that change something resolve when the journal is durable. */
+/** `by`: who asked, for the events of the change. */
 export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
@@ -61,18 +63,19 @@ export interface AgentService {
     name: string,
     change: TenantChange,
     options: { readonly create: boolean; readonly evict: boolean },
+    by?: EventActor,
   ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }>;
-  deleteTenant(name: string): Promise<void>;
+  deleteTenant(name: string, by?: EventActor): Promise<void>;
   licences(): readonly LicenceView[];
   /** `ttl` in milliseconds; a count of 0 gives them back. */
-  leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView>;
+  leaseLicence(name: string, scheduler: string, count: number, ttl: number, by?: EventActor): Promise<LicenceView>;
   /** Oldest first. */
   licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]>;
   /** plan: what `fix` would change. */
-  tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]>;
+  tune(action: 'plan' | 'fix' | 'rollback', by?: EventActor): Promise<readonly Setting[]>;
   /** Takes the configuration as it is in the files now. Throws config_invalid. */
-  reload(): Promise<Reloaded>;
-  setCordoned(cordoned: boolean): Promise<void>;
+  reload(by?: EventActor): Promise<Reloaded>;
+  setCordoned(cordoned: boolean, by?: EventActor): Promise<void>;
   /** What a spec asks for beyond its sandbox, and what of it its tenant is granted. */
   grants(spec: WorkloadSpec): Promise<{ readonly needed: readonly GrantName[]; readonly tenant: readonly GrantName[] }>;
   /** `reach`: preemption is asked for, and how far it may go. */
@@ -80,23 +83,23 @@ export interface AgentService {
   /** Same id and same spec: success, nothing changes. Another spec: `conflict`. */
   create(spec: WorkloadSpec, claimant?: Claimant): Promise<WorkloadView>;
   /** Room set aside for a workload of this id, `ttl` in milliseconds. */
-  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView>;
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView>;
   /** By id or by token. */
-  release(reservation: string, scheduler: string | null): Promise<ReservationView>;
+  release(reservation: string, scheduler: string | null, by?: EventActor): Promise<ReservationView>;
   /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
   /** An abort before all of it is in force leaves the old limits and the old record. */
-  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView>;
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
-  delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView>;
+  delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView>;
   /** See WISHES in model/lifecycle.ts for what follows in which state. Resolves with what is durable. */
-  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView>;
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>, by?: EventActor): Promise<WorkloadView>;
   get(id: string): Promise<WorkloadView>;
   /** By id. */
   list(filter: ListFilter): readonly WorkloadView[];
   logs(id: string, options: LogOptions): Promise<LogChunk>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
-  cleanup(signal?: AbortSignal): Promise<readonly string[]>;
+  cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]>;
   /** The dry run of `cleanup`. */
   cleanupPlan(): Promise<readonly CleanupStep[]>;
 }

@@ -18,7 +18,7 @@ import {
   type RequestId,
   resultMessage,
 } from './rpc.js';
-import { eventFor, nodeFor, sessionOf } from './scoped.js';
+import { actorOf, eventFor, nodeFor, sessionOf } from './scoped.js';
 import type { AgentService } from './service.js';
 import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
@@ -195,9 +195,11 @@ export class Session {
   }
 
   #context(): Context {
+    const grant = this.#grant ?? { role: 'viewer', scheduler: null, tenants: new Set(), allow: [] };
     return {
       service: this.#host.service,
-      grant: this.#grant ?? { role: 'viewer', scheduler: null, tenants: new Set(), allow: [] },
+      grant,
+      actor: actorOf(this.#peer, grant),
       now: this.#host.now,
       signal: this.#ending.signal,
       hello: (hello) => this.#hello(hello),
@@ -241,7 +243,9 @@ export class Session {
   }
 
   #told(event: BerthEvent): BerthEvent {
-    return this.#grant === undefined ? event : this.#veiled(eventFor(this.#grant, event));
+    return this.#grant === undefined
+      ? event
+      : this.#veiled(eventFor(this.#grant, event, actorOf(this.#peer, this.#grant)));
   }
 
   /** What leaves for a session with scopes; `asked`: the parameters of the request that it answers. */

@@ -25,6 +25,7 @@ import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
+import { actorField, type EventActor } from '../model/event.js';
 import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
@@ -176,33 +177,41 @@ export class Agent implements AgentService {
     name: string,
     change: TenantChange,
     { create, evict }: { readonly create: boolean; readonly evict: boolean },
+    by?: EventActor,
   ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }> {
     const { manager, tenants, world } = this.#parts;
     const tenant = await tenants.set(name, change, create);
-    world.events.append({ type: 'tenant.changed', tenant: name, data: { change } });
+    world.events.append({ type: 'tenant.changed', tenant: name, data: { change }, ...actorField(by) });
     const victims = evict ? tenants.overdue(name) : [];
     const evicted: string[] = [];
     for (const { id } of victims) {
       const detail = `stopped because tenant ${name} had more ${tenant.over.join(', ')} than its quota`;
       if (!(await manager.evict(id, { cause: 'quota', detail, at: Date.now() }))) continue;
       evicted.push(id);
-      world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data: { over: tenant.over } });
+      const data = { over: tenant.over };
+      world.events.append({ type: 'workload.evicted', workload: id, tenant: name, data, ...actorField(by) });
     }
     return { tenant, evicted };
   }
 
-  async deleteTenant(name: string): Promise<void> {
+  async deleteTenant(name: string, by?: EventActor): Promise<void> {
     await this.#parts.tenants.delete(name);
-    this.#parts.world.events.append({ type: 'tenant.deleted', tenant: name, data: {} });
+    this.#parts.world.events.append({ type: 'tenant.deleted', tenant: name, data: {}, ...actorField(by) });
   }
 
   licences(): readonly LicenceView[] {
     return licenceViews(this.#parts.world.density);
   }
 
-  async leaseLicence(name: string, scheduler: string, count: number, ttl: number): Promise<LicenceView> {
+  async leaseLicence(
+    name: string,
+    scheduler: string,
+    count: number,
+    ttl: number,
+    by?: EventActor,
+  ): Promise<LicenceView> {
     const { density } = this.#parts.world;
-    await density.lease(name, scheduler, count, ttl);
+    await density.lease(name, scheduler, count, ttl, by);
     return licenceViews(density, name)[0] as LicenceView;
   }
 
@@ -210,29 +219,29 @@ export class Agent implements AgentService {
     return this.#parts.world.density.audit.find(filter);
   }
 
-  async tune(action: 'plan' | 'fix' | 'rollback'): Promise<readonly Setting[]> {
+  async tune(action: 'plan' | 'fix' | 'rollback', by?: EventActor): Promise<readonly Setting[]> {
     const { tuner, world } = this.#parts;
     const workloads = world.density.config.density.max_workloads;
     if (action === 'plan') return (await tuner.plan(workloads)).map((one) => ({ ...one, now: one.before }));
     const settings = await (action === 'fix' ? tuner.apply(workloads) : tuner.rollback());
     world.density.look();
     this.#findings.forget();
-    if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings } });
+    if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings }, ...actorField(by) });
     return settings;
   }
 
-  reload(): Promise<Reloaded> {
+  reload(by?: EventActor): Promise<Reloaded> {
     this.#findings.forget();
-    return this.#parts.reload();
+    return this.#parts.reload(by);
   }
 
-  setCordoned(cordoned: boolean): Promise<void> {
+  setCordoned(cordoned: boolean, by?: EventActor): Promise<void> {
     const { manager, cordon, world } = this.#parts;
     return this.#cordoning.run(async () => {
       if (manager.cordoned === cordoned) return;
       await cordon.set(cordoned);
       manager.setCordoned(cordoned);
-      world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {} });
+      world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {}, ...actorField(by) });
     });
   }
 
@@ -250,24 +259,24 @@ export class Agent implements AgentService {
     return this.#parts.manager.create(spec, claimant);
   }
 
-  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
-    return this.#parts.manager.reserve(spec, scheduler, ttl);
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView> {
+    return this.#parts.manager.reserve(spec, scheduler, ttl, by);
   }
 
-  release(reservation: string, scheduler: string | null): Promise<ReservationView> {
-    return this.#parts.manager.releaseReservation(reservation, scheduler);
+  release(reservation: string, scheduler: string | null, by?: EventActor): Promise<ReservationView> {
+    return this.#parts.manager.releaseReservation(reservation, scheduler, by);
   }
 
-  update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView> {
-    return this.#parts.manager.update(id, spec, signal);
+  update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView> {
+    return this.#parts.manager.update(id, spec, signal, by);
   }
 
-  delete(id: string, options: { readonly now: boolean }): Promise<WorkloadView> {
+  delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView> {
     return this.#parts.manager.wish(id, 'delete', options);
   }
 
-  wish(id: string, wish: Exclude<LifeWish, 'delete'>): Promise<WorkloadView> {
-    return this.#parts.manager.wish(id, wish);
+  wish(id: string, wish: Exclude<LifeWish, 'delete'>, by?: EventActor): Promise<WorkloadView> {
+    return this.#parts.manager.wish(id, wish, by === undefined ? {} : { by });
   }
 
   async get(id: string): Promise<WorkloadView> {
@@ -299,9 +308,13 @@ export class Agent implements AgentService {
     return this.#findings.get();
   }
 
-  cleanup(signal?: AbortSignal): Promise<readonly string[]> {
+  async cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]> {
     this.#findings.forget();
-    return this.#parts.reaper.sweep({ now: true, ...(signal === undefined ? {} : { signal }) });
+    const { reaper, world } = this.#parts;
+    const removed = await reaper.sweep({ now: true, ...(signal === undefined ? {} : { signal }) });
+    if (removed.length > 0)
+      world.events.append({ type: 'host.cleaned', data: { removed: removed.length }, ...actorField(by) });
+    return removed;
   }
 
   async #examine(): Promise<readonly Condition[]> {

@@ -84,7 +84,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await pressure.start();
   await prediction.configure(config.density.prediction);
   const reloading = new Reloading(parts, load, notify);
-  late.reload = () => reloading.run();
+  late.reload = (by) => reloading.run(by);
   control ??= await open();
   gate.open();
   const { stats, stop, socketPath } = control;

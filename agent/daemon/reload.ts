@@ -6,6 +6,7 @@ import { reportOf } from '../base/errors.js';
 import type { Config } from '../config/schema.js';
 import type { Reloaded } from '../control/service.js';
 import { governorSettings } from '../density/governor/settings.js';
+import { actorField, type EventActor } from '../model/event.js';
 import type { Assembly } from './assembly/assembly.js';
 
 /** Sections whose change is taken without a restart. */
@@ -34,21 +35,21 @@ export class Reloading {
    * Throws config_invalid: then nothing has changed. Other errors leave it in force in part. Told in the log in any case, by an
    * event unless it is in part.
    */
-  run(): Promise<Reloaded> {
-    const done = this.#last.then(() => this.#told());
+  run(by?: EventActor): Promise<Reloaded> {
+    const done = this.#last.then(() => this.#told(by));
     this.#last = done.catch(() => undefined);
     return done;
   }
 
-  async #told(): Promise<Reloaded> {
+  async #told(by: EventActor | undefined): Promise<Reloaded> {
     const { events, world } = this.#parts;
     this.#notify.reloading();
     try {
-      const config = await this.#load().catch((error: unknown) => this.#rejected(error));
+      const config = await this.#load().catch((error: unknown) => this.#rejected(error, by));
       const reloaded = await this.#take(config);
       const { restart, unmet } = reloaded;
       for (const { tenant, why } of unmet) world.log.warn({ tenant, why }, 'memory of a tenant cannot go down yet');
-      events.append({ type: 'config.reloaded', data: { restart } });
+      events.append({ type: 'config.reloaded', data: { restart }, ...actorField(by) });
       world.log.info(
         { restart },
         restart.length === 0 ? 'configuration reloaded' : 'reloaded; a restart takes the rest',
@@ -59,10 +60,10 @@ export class Reloading {
     }
   }
 
-  #rejected(error: unknown): never {
+  #rejected(error: unknown, by: EventActor | undefined): never {
     const { events, world } = this.#parts;
     const report = reportOf(error);
-    events.append({ type: 'config.rejected', data: { ...report } });
+    events.append({ type: 'config.rejected', data: { ...report }, ...actorField(by) });
     world.log.error({ ...report }, 'the new configuration is not valid; the old one stays');
     throw error;
   }

@@ -6,6 +6,7 @@ import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { type Vector, vector } from '../model/dimensions.js';
+import { actorField, type EventActor } from '../model/event.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { Audit, type AuditEntry } from './audit.js';
 import { type Ceiling, readCeilings } from './ceilings.js';
@@ -324,10 +325,10 @@ export class Density {
   }
 
   /** A lease begins, changes or is given back. Throws what Licences.lease throws. */
-  async lease(licence: string, scheduler: string, count: number, ttl: number): Promise<Lease> {
+  async lease(licence: string, scheduler: string, count: number, ttl: number, by?: EventActor): Promise<Lease> {
     const lease = await this.licences.lease(licence, scheduler, count, ttl);
     this.audit.append({ at: this.clock.wall(), type: 'lease', licence, count, scheduler });
-    this.#onEvent({ type: 'licence.leased', data: { licence, scheduler, count, ttl } });
+    this.#onEvent({ type: 'licence.leased', data: { licence, scheduler, count, ttl }, ...actorField(by) });
     this.refresh();
     return lease;
   }

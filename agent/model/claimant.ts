@@ -1,4 +1,5 @@
 // Who asks for room.
+import type { EventActor } from './event.js';
 
 /** Who acts, and on which reservation, when one is named. */
 export interface Claimant {
@@ -8,6 +9,8 @@ export interface Claimant {
   readonly reservation?: string;
   /** Preemption is asked for. */
   readonly reach?: Reach;
+  /** For the events. */
+  readonly by?: EventActor;
 }
 
 /** Tenants of which workloads may be evicted. */

@@ -9,11 +9,32 @@ export interface BerthEvent {
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;
+  /** Of a change that a request has made: who asked. */
+  readonly actor?: EventActor;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** A session that asked for a change: a scheduler, or a user of the local socket as the kernel names the peer. */
+export interface EventActor {
+  readonly role: string;
+  /** Its id in the configuration, or the name in session.hello of an operator on the local socket. */
+  readonly scheduler?: string;
+  readonly uid?: number;
+  /** As /etc/passwd had it when the session began; absent: it has none. */
+  readonly user?: string;
+  /** Of the process that connected. */
+  readonly pid?: number;
+}
+
 export interface EventPort {
-  append(event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string }): unknown;
+  append(
+    event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string; actor?: EventActor },
+  ): unknown;
+}
+
+/** The field of an event, of a change that may have been asked for. */
+export function actorField(actor: EventActor | undefined): { readonly actor?: EventActor } {
+  return actor === undefined ? {} : { actor };
 }
 
 export interface DurableEventPort extends EventPort {
@@ -25,5 +46,6 @@ export interface NewEvent {
   readonly type: string;
   readonly workload?: string;
   readonly tenant?: string;
+  readonly actor?: EventActor;
   readonly data?: Readonly<Record<string, unknown>>;
 }

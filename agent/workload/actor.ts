@@ -3,6 +3,7 @@
 import type { HeldProcess } from '../../systemd/holder/protocol.js';
 import { BerthError, reportOf } from '../base/errors.js';
 import { parseDuration } from '../base/units.js';
+import { actorField, type EventActor } from '../model/event.js';
 import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
 import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import { endUnstarted } from './end.js';
@@ -96,8 +97,9 @@ export class Actor {
     }
   }
 
-  event(type: string, data: Readonly<Record<string, unknown>>): void {
-    this.#world.events.append({ type, workload: this.#record.id, tenant: this.#record.spec.tenant, data });
+  event(type: string, data: Readonly<Record<string, unknown>>, by?: EventActor): void {
+    const { id, spec } = this.#record;
+    this.#world.events.append({ type, workload: id, tenant: spec.tenant, data, ...actorField(by) });
   }
 
   /** The wish has changed, or something happened: look again. */

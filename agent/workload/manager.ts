@@ -7,6 +7,7 @@ import { BerthError, noWorkload } from '../base/errors.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { type Claimant, NOBODY, type Reach } from '../model/claimant.js';
+import type { EventActor } from '../model/event.js';
 import { actionFor, isSettled } from '../model/lifecycle.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import {
@@ -152,12 +153,12 @@ export class Manager {
     return this.#admission.fits(spec, reach);
   }
 
-  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
-    return this.#reserving.reserve(spec, scheduler, ttl);
+  reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView> {
+    return this.#reserving.reserve(spec, scheduler, ttl, by);
   }
 
-  releaseReservation(name: string, scheduler: string | null): Promise<ReservationView> {
-    return this.#reserving.release(name, scheduler);
+  releaseReservation(name: string, scheduler: string | null, by?: EventActor): Promise<ReservationView> {
+    return this.#reserving.release(name, scheduler, by);
   }
 
   async create(spec: WorkloadSpec, claimant: Claimant = NOBODY): Promise<WorkloadView> {
@@ -183,24 +184,31 @@ export class Manager {
       throw error;
     }
     if (reservation !== undefined) this.#reserving.committed(reservation);
-    actor.event('workload.created', { driver: spec.driver, generation: 1 });
+    actor.event('workload.created', { driver: spec.driver, generation: 1 }, claimant.by);
     actor.wake({ cold: true });
     // As it was made durable: what becomes of it, however soon, is no part of the answer.
     return this.view(record);
   }
 
   /** Called off by the signal, by a stop or delete, and by `endUpdates`: then nothing has changed. */
-  async update(id: string, spec: WorkloadSpec, signal?: AbortSignal): Promise<WorkloadView> {
+  async update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView> {
     const actor = this.actor(id);
     if (spec.id !== id) throw new BerthError('invalid_spec', `the spec is of "${spec.id}", not of "${id}"`);
-    await this.#updates.run(id, signal, (until) => actor.exclusive(() => this.#update(actor, spec, until)));
+    await this.#updates.run(id, signal, (until) => actor.exclusive(() => this.#update(actor, spec, until, by)));
     actor.wake();
     return this.view(actor.record);
   }
 
   /** See lifecycle.ts for what follows from a wish; the answer is what is durable when it is made. */
-  async wish(id: string, wish: LifeWish, options: { readonly now?: boolean } = {}): Promise<WorkloadView> {
-    const record = await this.#wishes.carryOut(this.actor(id), wish, options);
+  async wish(
+    id: string,
+    wish: LifeWish,
+    { by, ...options }: { readonly now?: boolean; readonly by?: EventActor } = {},
+  ): Promise<WorkloadView> {
+    const actor = this.actor(id);
+    const before = actor.record;
+    const record = await this.#wishes.carryOut(actor, wish, options);
+    if (by !== undefined && isOtherWish(before, record)) actor.event('workload.requested', { wish, ...options }, by);
     this.#updates.wished(record);
     // It may go now, or not any more.
     this.#preempting.changed(id);
@@ -337,7 +345,7 @@ export class Manager {
     throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id } });
   }
 
-  async #update(actor: Actor, asked: WorkloadSpec, signal: AbortSignal): Promise<void> {
+  async #update(actor: Actor, asked: WorkloadSpec, signal: AbortSignal, by?: EventActor): Promise<void> {
     signal.throwIfAborted();
     const { record } = actor;
     const spec = carryOver(asked, record.spec);
@@ -370,6 +378,11 @@ export class Manager {
       throw error;
     }
     const { resources, network } = spec;
-    actor.event('workload.updated', { generation: record.generation + 1, resources, network });
+    actor.event('workload.updated', { generation: record.generation + 1, resources, network }, by);
   }
+}
+
+/** The same wish again, as a scheduler may say it each minute, is no news. */
+function isOtherWish(before: WorkloadRecord, after: WorkloadRecord): boolean {
+  return before.desired !== after.desired || before.restartRequested !== after.restartRequested;
 }

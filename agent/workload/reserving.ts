@@ -4,6 +4,7 @@ import { BerthError, noReservation } from '../base/errors.js';
 import type { Demand } from '../density/demand.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
 import type { Claimant } from '../model/claimant.js';
+import { actorField, type EventActor } from '../model/event.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { isSameSpec } from '../model/stored-spec.js';
 import type { Admission } from './admission.js';
@@ -39,7 +40,7 @@ export class Reserving {
   }
 
   /** Durable when it resolves. The same again, by the same, renews the time. */
-  async reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number): Promise<ReservationView> {
+  async reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView> {
     if (ttl < TTL_MS.least || ttl > TTL_MS.most)
       throw new BerthError('invalid_params', `ttl: must be from ${TTL_MS.least} to ${TTL_MS.most} ms`);
     this.#admission.requireOpen();
@@ -70,12 +71,12 @@ export class Reserving {
     this.#schedule();
     const { id, tenant } = spec;
     if (before === undefined)
-      events.append({ type: 'reservation.made', workload: id, tenant, data: { scheduler, ttl } });
+      events.append({ type: 'reservation.made', workload: id, tenant, data: { scheduler, ttl }, ...actorField(by) });
     return density.reservations.view(made);
   }
 
   /** `name`: the id, or the whole token. Throws `reservation_not_found`, `reservation_foreign`. */
-  async release(name: string, scheduler: string | null): Promise<ReservationView> {
+  async release(name: string, scheduler: string | null, by?: EventActor): Promise<ReservationView> {
     const { density, events } = this.#world;
     this.expire();
     const [id = ''] = name.split('.');
@@ -91,7 +92,8 @@ export class Reserving {
     }
     // Its room is free only now, unless it was reserved anew meanwhile.
     if (density.reservations.get(id) === undefined) this.#free(id);
-    events.append({ type: 'reservation.released', workload: id, tenant: found.spec.tenant, data: {} });
+    const { tenant } = found.spec;
+    events.append({ type: 'reservation.released', workload: id, tenant, data: {}, ...actorField(by) });
     return view;
   }
 

@@ -1,5 +1,5 @@
 import { BerthError } from '../../base/errors.js';
-import type { BerthEvent } from '../../model/event.js';
+import type { BerthEvent, EventActor } from '../../model/event.js';
 import type { Answer, Client, Context } from '../command.js';
 import { clean } from '../style.js';
 import { formatTime } from '../words.js';
@@ -36,12 +36,18 @@ async function collect(client: Client, since: number): Promise<BerthEvent[]> {
   return events;
 }
 
-/** `2026-11-21T07:00:00Z  17  workload.state  acme/web-1  from=starting to=running` */
-function lineOf({ at, cursor, type, workload, tenant, data }: BerthEvent, { style }: Context): string {
+/** `2026-11-21T07:00:00Z  17  workload.requested  acme/web-1  wish=stop by=alice(1000)` */
+function lineOf({ at, cursor, type, workload, tenant, actor, data }: BerthEvent, { style }: Context): string {
   const who = workload === undefined ? (tenant ?? '-') : tenant === undefined ? workload : `${tenant}/${workload}`;
   const more = Object.entries(data).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
+  if (actor !== undefined) more.push(`by=${actorText(actor)}`);
   const words = [style.paint('dim', formatTime(at)), String(cursor), clean(type), clean(who), clean(more.join(' '))];
   return `${words.join('  ').trimEnd()}\n`;
+}
+
+function actorText({ scheduler, uid, user }: EventActor): string {
+  const local = uid === undefined ? [] : [user === undefined ? `uid ${uid}` : `${user}(${uid})`];
+  return [...local, ...(scheduler === undefined ? [] : [scheduler])].join(' as ');
 }

@@ -151,7 +151,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     reaper,
     cordon,
     conditions,
-    reload: () => late.reload(),
+    reload: (by) => late.reload(by),
     drift,
     health,
     tenants: new TenantAdmin(
