@@ -25,6 +25,7 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'node.doctor': 'read_host',
   'node.cleanup': 'operate',
   'node.tune': 'operate',
+  // A dry run takes no room, and what it tells (rows, victims) a viewer sees by workload.list and node.capacity as well.
   'workload.fits': 'read',
   'workload.create': 'change',
   'workload.reserve': 'change',

@@ -2,6 +2,7 @@
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
 import { BerthError } from '../base/errors.js';
 import { inRange, type Range } from '../base/pages.js';
+import type { GrantName } from '../config/drivers.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { DIMENSION_NAMES, DIMENSIONS, shown } from '../model/dimensions.js';
 import type { Victim } from '../model/preemption.js';
@@ -17,6 +18,8 @@ import { excessOf, makeRoom } from './victims.js';
 export interface TenantView extends TenantSettings {
   readonly name: string;
   readonly sources: Readonly<Record<string, Source>>;
+  /** What its workloads are granted beyond their sandbox, whoever creates them: tenant.NAME.allow. */
+  readonly allow: readonly GrantName[];
   /** Workloads and reservations that hold anything now. */
   readonly rows: readonly CapacityRow[];
   /** Dimensions in which it has more than its quota: nothing that needs them starts. */
@@ -130,6 +133,7 @@ export class TenantAdmin {
   #viewOf(tenant: Tenant, rows: readonly CapacityRow[]): TenantView {
     const { name, quota, guaranteed, licences, limits, sources } = tenant;
     const over = this.#excess(name).map(({ dimension }) => dimension);
-    return present<TenantView>({ name, quota, guaranteed, licences, limits, sources, rows, over });
+    const allow = this.#density.config.tenant[name]?.allow ?? [];
+    return present<TenantView>({ name, quota, guaranteed, licences, limits, sources, allow, rows, over });
   }
 }

@@ -120,7 +120,7 @@ const USE: readonly Column<CapacityRow>[] = [
 ];
 
 function describe(tenant: TenantView, { style }: Context): string {
-  const { name, rows, over, sources } = tenant;
+  const { name, rows, over, sources, allow } = tenant;
   const settings: Line[] = (['quota', 'guaranteed', 'licences', 'limits'] as const).flatMap((section) =>
     Object.entries(tenant[section]).map(([key, value]) => {
       const setting = section === 'quota' ? key : `${section}.${key}`;
@@ -130,6 +130,7 @@ function describe(tenant: TenantView, { style }: Context): string {
   const head = facts(
     [
       ['Tenant', name],
+      ['Granted', allow.join(', ')],
       ['Over quota', { text: overText(name, over), colour: 'red' }],
     ],
     style,

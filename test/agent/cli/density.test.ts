@@ -19,6 +19,7 @@ const ACME: TenantView = {
     { ...ROW, scope: 'tenant/acme', dimension: 'memory', allocatable: 2 ** 32, committed: 2 ** 30, reserved: 2 ** 20 },
     { ...ROW, scope: 'tenant/acme/licence/db', dimension: 'licences', allocatable: 3, committed: 1 },
   ],
+  allow: ['exec.root', 'oci.rootfs'],
   over: ['cpu'],
 };
 
@@ -46,6 +47,7 @@ acme            3  2.5/2  1Gi/4Gi  cpu 1       cpu
   t.is(
     (await berth('tenant show acme', { agent })).out,
     `Tenant      acme
+Granted     exec.root, oci.rootfs
 Over quota  cpu
             nothing that needs more starts: raise the quota, or stop workloads, \`berth tenant set acme --evict\`
 

@@ -33,7 +33,7 @@ export const FITS: FitsAnswer = {
 
 const tenantOf = (name: string): TenantView => ({
   ...{ name, quota: { workloads: 10 }, guaranteed: {}, licences: {}, limits: {} },
-  ...{ sources: { 'quota.workloads': 'file' }, rows: [], over: [] },
+  ...{ sources: { 'quota.workloads': 'file' }, allow: [], rows: [], over: [] },
 });
 
 const LICENCE: LicenceView = {
