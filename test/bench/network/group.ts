@@ -2,6 +2,7 @@
 import type { Group } from '../group.js';
 import { create } from './create.js';
 import { firewall } from './firewall.js';
+import { floods } from './floods.js';
 import { handout } from './handout.js';
 import { remove } from './remove.js';
 import { shaping } from './shaping.js';
@@ -13,7 +14,7 @@ export const network: Group = {
   name: 'network',
   what: 'namespaces, links, taps and routes against ip, CNI and C',
   wrapper: WORLD,
-  parts: [create, remove, tap, handout, slots, shaping, firewall],
+  parts: [create, remove, tap, handout, slots, shaping, firewall, floods],
   missing: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
   leftovers,
 };
