@@ -113,7 +113,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     onRound: () => {
       load.sample(performance.now());
       savings.look();
-      pressure.look();
+      void pressure.look();
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });

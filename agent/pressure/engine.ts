@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ioCost } from '../../cgroups/probe.js';
 import type { CgroupStats } from '../../cgroups/types.js';
+import { inSlices, sliced } from '../../linux/sliced.js';
 import { parseDuration } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
 import type { Condition } from '../model/condition.js';
@@ -19,7 +20,7 @@ import { isShort, lookRound, type Seen, updateStall } from './round.js';
 import { keyOf, type Ladder, newLadder, scopesOf, wantedOf } from './scopes.js';
 import { ladderSettings } from './settings.js';
 import { type PressureStatus, statusOf } from './status.js';
-import { Triggers } from './triggers.js';
+import { Triggers, type Wanted } from './triggers.js';
 import type { Action, Reading, Subject } from './types.js';
 import { watchedDirectories } from './watched.js';
 
@@ -46,6 +47,7 @@ export class Pressure {
   #synced: { readonly subjects: readonly Subject[]; readonly at: number } | undefined;
   #timer: Closing | undefined;
   #ticking: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   readonly #performing = new Set<Promise<void>>();
   #open = false;
 
@@ -68,15 +70,25 @@ export class Pressure {
   async start(): Promise<void> {
     this.#open = true;
     const { mode } = this.#config;
-    if (mode !== 'off') this.look();
+    if (mode !== 'off') await this.look();
     const left = this.#adopt(this.#world.hand.held());
     for (const action of left) await this.#carryOut(action, {}, false);
   }
 
-  /** With each sample of the metrics: new workloads get their triggers, and who has none is looked at. */
-  look(): void {
+  /** With each sample of the metrics: new workloads get their triggers, and who has none is looked at. Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look()
+      .catch((error: unknown) => this.#world.log.error({ err: error }, 'pressure could not be looked at'))
+      .finally(() => {
+        this.#looking = undefined;
+      });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     if (!this.#open || this.#config.mode === 'off') return;
-    this.#sync();
+    await this.#sync();
+    if (!this.#open) return;
     const { unobserved } = this.#triggers;
     const memory = this.#measure.hostMemory();
     for (const ladder of this.#wide) {
@@ -129,8 +141,8 @@ export class Pressure {
 
   /** Resolves when no look and no action is under way. */
   async idle(): Promise<void> {
-    while (this.#ticking !== undefined || this.#performing.size > 0)
-      await Promise.all([this.#ticking, ...this.#performing]);
+    while (this.#ticking !== undefined || this.#looking !== undefined || this.#performing.size > 0)
+      await Promise.all([this.#ticking, this.#looking, ...this.#performing]);
   }
 
   status(): PressureStatus {
@@ -144,26 +156,36 @@ export class Pressure {
     return pressureConditions(this.status(), this.#guard.incidents());
   }
 
-  #sync(): void {
+  /** In slices: when one of thousands of workloads has come or gone, each of them is compared. */
+  async #sync(): Promise<void> {
     const now = this.#world.clock.now();
-    this.#subjects = this.#world.subjects();
-    if (this.#synced && now - this.#synced.at < RESYNC_MS && isSame(this.#synced.subjects, this.#subjects)) return;
-    this.#synced = { subjects: this.#subjects, at: now };
-    const scopes = scopesOf(this.#subjects);
-    const keys = new Set(scopes.map(({ key }) => key));
-    for (const key of this.#ladders.keys()) if (!keys.has(key)) this.#ladders.delete(key);
-    for (const scope of scopes) {
+    const subjects = this.#world.subjects();
+    this.#subjects = subjects;
+    if (this.#synced && now - this.#synced.at < RESYNC_MS && isSame(this.#synced.subjects, subjects)) return;
+    this.#synced = { subjects, at: now };
+    const keys = new Set<string>();
+    for await (const scope of inSlices(scopesOf(subjects))) {
+      if (!this.#open) return;
+      keys.add(scope.key);
       const ladder = this.#ladders.has(scope.key) ? undefined : newLadder(scope, this.#config, now);
       if (ladder !== undefined) this.#ladders.set(scope.key, ladder);
     }
-    this.#wide = [...this.#ladders.values()].filter(({ scope }) => !scope.startsWith('workload/'));
-    const wanted = this.#inOrder().flatMap((one) => wantedOf(one, this.#measure.pressureFile(one.place, one.resource)));
-    this.#triggers.sync(wanted, this.#config.max_triggers, now);
-    const foreign = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch);
-    this.#guard.sync([
-      ...this.#subjects.filter(({ memoryHigh }) => memoryHigh !== null).map(protectedOf),
-      ...foreign.map((dir) => ({ dir, workload: null })),
-    ]);
+    const [wide, own]: [Ladder[], Ladder[]] = [[], []];
+    for await (const ladder of sliced(this.#ladders.values())) {
+      if (!keys.has(ladder.key)) this.#ladders.delete(ladder.key);
+      else (widthOf(ladder) < OWN ? wide : own).push(ladder);
+    }
+    if (!this.#open) return;
+    this.#wide = wide.sort((a, b) => widthOf(a) - widthOf(b));
+    const wanted: Wanted[] = [];
+    for await (const one of sliced([...this.#wide, ...own]))
+      wanted.push(...wantedOf(one, this.#measure.pressureFile(one.place, one.resource)));
+    await this.#triggers.sync(wanted, this.#config.max_triggers, now);
+    const targets: Protected[] = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch).map((dir) => {
+      return { dir, workload: null };
+    });
+    for await (const subject of sliced(subjects)) if (subject.memoryHigh !== null) targets.push(protectedOf(subject));
+    if (this.#open) await this.#guard.sync(targets);
   }
 
   /** Of the host and of tenants; workloads have samples of their own. */
@@ -176,8 +198,7 @@ export class Pressure {
 
   /** The widest first, as they come by triggers and as they decide. */
   #inOrder(): Ladder[] {
-    const width = ({ scope }: Ladder): number => (scope === 'host' ? 0 : scope.startsWith('tenant/') ? 1 : 2);
-    return [...this.#ladders.values()].sort((a, b) => width(a) - width(b));
+    return [...this.#ladders.values()].sort((a, b) => widthOf(a) - widthOf(b));
   }
 
   #isActive({ until, state }: Ladder): boolean {
@@ -324,6 +345,12 @@ export class Pressure {
     for (const action of actions) await this.#carryOut(action, {}, false);
     this.#measure.close();
   }
+}
+
+const OWN = 2;
+
+function widthOf({ scope }: Ladder): number {
+  return scope === 'host' ? 0 : scope.startsWith('tenant/') ? 1 : OWN;
 }
 
 function isSame(some: readonly Subject[], others: readonly Subject[]): boolean {

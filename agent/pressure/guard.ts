@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyValues } from '../../cgroups/apply.js';
 import { isGone } from '../../cgroups/watch.js';
+import { sliced } from '../../linux/sliced.js';
 import { formatSize, parseDuration } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
 import {
@@ -54,6 +55,8 @@ export class FutileGuard {
   #count = 0;
   /** By directory: what tells that memory.high took hold; undefined where no watch is left. */
   readonly #watches = new Map<string, Closing | undefined>();
+  /** Counts what has been closed: a `sync` under way watches nothing after that. */
+  #closed = 0;
   readonly #onArmed: () => void;
 
   constructor(world: GuardWorld, onArmed: () => void) {
@@ -61,22 +64,27 @@ export class FutileGuard {
     this.#onArmed = onArmed;
   }
 
-  /** `targets`: all whose memory.high may take hold, as far as anybody knows. */
-  sync(targets: readonly Protected[]): void {
+  /** `targets`: all whose memory.high may take hold, as far as anybody knows. In slices, one call at a time. */
+  async sync(targets: readonly Protected[]): Promise<void> {
+    const closed = this.#closed;
     const dirs = new Set(targets.map(({ dir }) => dir));
-    for (const [dir, watch] of this.#watches) {
+    for await (const [dir, watch] of sliced(this.#watches)) {
+      if (closed !== this.#closed) return;
       if (dirs.has(dir)) continue;
       watch?.close();
       this.#watches.delete(dir);
       this.#raises.delete(dir);
     }
-    for (const target of targets) {
-      if (!this.#watches.has(target.dir)) {
-        this.#watches.set(target.dir, this.#watch(target));
-        // It may stall already.
-        this.arm(target);
-      } else if (this.#watches.get(target.dir) === undefined) this.arm(target);
+    const unwatched: Protected[] = [];
+    for await (const target of sliced(targets)) {
+      if (closed !== this.#closed) return;
+      const isNew = !this.#watches.has(target.dir);
+      if (isNew) this.#watches.set(target.dir, this.#watch(target));
+      // A new one may stall already.
+      if (isNew || this.#watches.get(target.dir) === undefined) unwatched.push(target);
     }
+    // Together, as the first one begins a round of looks.
+    if (closed === this.#closed) for (const target of unwatched) this.arm(target);
   }
 
   /** From now on it is looked at, if memory.high can stall it at all. */
@@ -128,6 +136,7 @@ export class FutileGuard {
   }
 
   close(): void {
+    this.#closed++;
     this.#armed.clear();
     for (const watch of this.#watches.values()) watch?.close();
     this.#watches.clear();

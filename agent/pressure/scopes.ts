@@ -40,12 +40,11 @@ export function keyOf(scope: ScopeName, resource: Resource): string {
   return `${scope} ${resource}`;
 }
 
-export function scopesOf(subjects: readonly Subject[]): ScopeOf[] {
-  const host = HOST.map((resource) => scope('host', resource, 'host'));
+export function* scopesOf(subjects: readonly Subject[]): Generator<ScopeOf, void, void> {
+  for (const resource of HOST) yield scope('host', resource, 'host');
   const tenants = new Map(subjects.map(({ tenant, tenantDir }) => [tenant, tenantDir]));
-  const above = [...tenants].map(([tenant, dir]) => scope(`tenant/${tenant}`, 'memory', { dir }));
-  const own = subjects.map(({ id, dir }) => scope(`workload/${id}`, 'memory', { dir }));
-  return [...host, ...above, ...own];
+  for (const [tenant, dir] of tenants) yield scope(`tenant/${tenant}`, 'memory', { dir });
+  for (const { id, dir } of subjects) yield scope(`workload/${id}`, 'memory', { dir });
 }
 
 function scope(name: ScopeName, resource: Resource, place: ScopeOf['place']): ScopeOf {

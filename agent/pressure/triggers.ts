@@ -1,5 +1,6 @@
 // Pressure triggers of the kernel, one for each threshold: they cost nothing while it is calm, and a descriptor
 // each. Where one cannot be had, its scope is looked at with each sample of the metrics, and that is told.
+import { sliced } from '../../linux/sliced.js';
 import type { Closing, SignalPort } from './ports.js';
 import type { Threshold } from './settings.js';
 
@@ -13,6 +14,8 @@ export interface Wanted {
 const WINDOW_USEC = 1_000_000;
 /** A trigger that could not be had is asked for again no sooner. */
 const RETRY_MS = 60_000;
+/** A look into a map for each: only the time is bounded. */
+const MANY = { most: 5000 };
 
 interface Open {
   readonly wanted: Wanted;
@@ -31,29 +34,47 @@ export class Triggers {
   readonly #port: Pick<SignalPort, 'pressure'>;
   readonly #onFire: (wanted: Wanted) => void;
   readonly #open = new Map<string, Open>();
-  readonly #failed = new Map<string, Unobserved>();
+  #failed: ReadonlyMap<string, Unobserved> = new Map();
   #unobserved: ReadonlyMap<string, Unobserved> = new Map();
+  /** Counts what has been closed: a `sync` under way opens nothing after that. */
+  #closed = 0;
 
   constructor(port: Pick<SignalPort, 'pressure'>, onFire: (wanted: Wanted) => void) {
     this.#port = port;
     this.#onFire = onFire;
   }
 
-  /** Opens what is missing and closes what is not wanted any more. The most important come first: `max` of them get one. */
-  sync(wanted: readonly Wanted[], max: number, now: number): void {
-    const names = new Set(wanted.map(nameOf));
-    for (const name of this.#failed.keys()) if (!names.has(name)) this.#failed.delete(name);
-    const served = new Map(wanted.slice(0, max).map((one) => [nameOf(one), one]));
-    for (const [name, open] of this.#open) if (served.get(name)?.file !== open.wanted.file) this.#close(name, open);
-    for (const [name, one] of served) {
-      const failure = this.#failed.get(name);
-      const tried = failure !== undefined && !failure.crowded && now - failure.at < RETRY_MS;
-      if (!this.#open.has(name) && !tried) this.#try(name, one, now);
-    }
+  /**
+   * Opens what is missing and closes what is not wanted any more. The most important come first: `max` of them get one. In
+   * slices, one call at a time; what was `unobserved` before counts until it resolves.
+   */
+  async sync(wanted: readonly Wanted[], max: number, now: number): Promise<void> {
+    const closed = this.#closed;
     const reason = `more than pressure.max_triggers, ${max}`;
-    for (const one of wanted.slice(max))
-      this.#failed.set(nameOf(one), { key: one.key, reason, crowded: true, at: now });
-    this.#unobserved = new Map([...this.#failed.values()].map((failure) => [failure.key, failure]));
+    const served = new Map<string, Wanted>();
+    const failed = new Map<string, Unobserved>();
+    for await (const one of sliced(wanted, MANY)) {
+      const name = nameOf(one);
+      if (served.size < max) served.set(name, one);
+      else failed.set(name, { key: one.key, reason, crowded: true, at: now });
+    }
+    for await (const [name, open] of sliced(this.#open)) {
+      if (closed !== this.#closed) return;
+      if (served.get(name)?.file !== open.wanted.file) this.#close(name, open);
+    }
+    for await (const [name, one] of sliced(served)) {
+      if (closed !== this.#closed) return;
+      if (this.#open.has(name)) continue;
+      const before = this.#failed.get(name);
+      const isEarly = before !== undefined && !before.crowded && now - before.at < RETRY_MS;
+      const failure = isEarly ? before : this.#try(name, one, now);
+      if (failure !== undefined) failed.set(name, failure);
+    }
+    const unobserved = new Map<string, Unobserved>();
+    for await (const failure of sliced(failed.values(), MANY)) unobserved.set(failure.key, failure);
+    if (closed !== this.#closed) return;
+    this.#failed = failed;
+    this.#unobserved = unobserved;
   }
 
   /** By key, those without a trigger since the last `sync`: asked for with each sample of each workload. */
@@ -66,20 +87,20 @@ export class Triggers {
   }
 
   close(): void {
+    this.#closed++;
     for (const [name, open] of this.#open) this.#close(name, open);
-    this.#failed.clear();
+    this.#failed = new Map();
     this.#unobserved = new Map();
   }
 
-  #try(name: string, wanted: Wanted, now: number): void {
+  #try(name: string, wanted: Wanted, now: number): Unobserved | undefined {
     const { key, file, threshold } = wanted;
     const trigger = { kind: threshold.kind, stallUsec: threshold.stall * 1000, windowUsec: WINDOW_USEC };
     try {
       this.#open.set(name, { wanted, watch: this.#port.pressure(file, trigger, () => this.#onFire(wanted)) });
-      this.#failed.delete(name);
+      return undefined;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#failed.set(name, { key, reason, crowded: false, at: now });
+      return { key, reason: error instanceof Error ? error.message : String(error), crowded: false, at: now };
     }
   }
 

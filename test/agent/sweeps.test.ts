@@ -10,12 +10,14 @@ import { LimitDrift } from '../../agent/limits/drift.js';
 import { CgroupWatch } from '../../agent/limits/watch.js';
 import { NO_NETWORK } from '../../agent/model/record.js';
 import { Drift } from '../../agent/network/drift.js';
+import { Pressure } from '../../agent/pressure/engine.js';
 import { InKernel } from '../../agent/workload/in-kernel.js';
 import { MissedEnds } from '../../agent/workload/missed-ends.js';
 import { Reaper } from '../../agent/workload/reaper.js';
 import { Tree } from '../../cgroups/tree.js';
 import { sliced } from '../../linux/sliced.js';
 import { temporaryDirectory } from '../runner/temporary.js';
+import { config as pressureConfig, subject } from './pressure/fixture.js';
 import { specOf } from './workload/fake-world.js';
 
 const COUNT = 5000;
@@ -220,3 +222,38 @@ for (const [name, sweep] of Object.entries(SWEEPS))
     t.is(all, COUNT);
     t.true(most <= MOST, `${most} items in one turn`);
   });
+
+test('the pressure engine asks the kernel for triggers and watches in slices, and gives them back in slices', async (t) => {
+  let subjects = Array.from({ length: COUNT }, (_, at) => subject(`w${at}`, { memoryHigh: 1 }));
+  const closing = { close: () => undefined };
+  let seen = (): void => undefined;
+  const asked = () => {
+    seen();
+    return { close: () => seen() };
+  };
+  const nothing = async (): Promise<void> => undefined;
+  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const engine = new Pressure(
+    {
+      ...{ signals: { pressure: asked, watch: asked }, log, cores: 1, events: { append: () => undefined } },
+      hand: {
+        ...{ set: nothing, reclaim: nothing, balloon: nothing, freeze: nothing, thaw: nothing, kill: nothing },
+        held: () => [],
+      },
+      clock: { now: () => 0, unix: () => 0, every: () => closing },
+      ...{ subjects: () => subjects, proc: temporaryDirectory('proc'), cgroupMount: temporaryDirectory('cgroup') },
+    },
+    pressureConfig({ max_triggers: 2 * COUNT }),
+  );
+  t.teardown(() => engine.close());
+  for (const work of [() => engine.start(), () => engine.look()]) {
+    const { most, all } = await longest((count) => {
+      seen = count;
+      return work();
+    });
+    t.true(all >= 2 * COUNT, `${all} calls`);
+    // One slice of a loop, and the first of the loop after it.
+    t.true(most <= 200, `${most} calls between two turns`);
+    subjects = [];
+  }
+});

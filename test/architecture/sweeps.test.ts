@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../../agent', import.meta.url));
 
 /** What has an item for each workload. */
 const ALL =
-  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\bsubjects\(\)|\.holds\(\)|#known\.(?:values|keys)\(\)/;
+  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\bsubjects\(\)|\.holds\(\)|#known\.(?:values|keys)\(\)|#ladders\.(?:values|keys)\(\)|\bscopesOf\(/;
 
 /** Loops that are not sliced, and why that is right. */
 const WHOLE: Readonly<Record<string, string>> = {

@@ -36,7 +36,7 @@ test('while it is calm there are triggers, and no timer', async (t) => {
   const host = new FakeHost(t);
   host.workload('a');
   const engine = await host.engine();
-  engine.look();
+  await engine.look();
   t.is(host.timers.size, 0);
   const names = [...host.triggers.keys()].map((name) => name.slice(host.root.length + 1)).sort();
   t.deepEqual(names, [
@@ -50,7 +50,7 @@ test('while it is calm there are triggers, and no timer', async (t) => {
     'proc/pressure/memory some 150',
   ]);
   host.gone('a');
-  engine.look();
+  await engine.look();
   t.is(host.triggers.size, 4, 'and they go with the workload');
 });
 
@@ -295,7 +295,7 @@ test('a scope without a trigger is looked at with each sample, and a condition s
   host.refuse = (file) => new SysError('write', constants.errno.EOPNOTSUPP, { path: file });
   const engine = await host.engine({ steps: ['reclaim'] });
   await host.seconds(5, engine);
-  engine.look();
+  await engine.look();
   await engine.idle();
   t.deepEqual(host.did, ['reclaim hog 100']);
   t.like(engine.conditions()[0], { code: 'pressure_unobservable', severity: 'warning' });

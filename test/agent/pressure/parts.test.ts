@@ -64,7 +64,7 @@ test('the order of victims: class, priority, use beyond the request, use', (t) =
   t.deepEqual(ids(eligible(all.slice(0, 1), 'host', 'cpu')), []);
 });
 
-test('triggers: closed when unwanted, tried again after a while, the first ones served', (t) => {
+test('triggers: closed when unwanted, tried again after a while, the first ones served', async (t) => {
   const open = new Set<string>();
   let refuse = false;
   const triggers = new Triggers(
@@ -79,19 +79,19 @@ test('triggers: closed when unwanted, tried again after a while, the first ones 
   );
   const wanted = (...names: string[]): Wanted[] =>
     names.map((key) => ({ key, file: `/${key}`, threshold: { kind: 'some', stall: 150 } }));
-  triggers.sync(wanted('a', 'b', 'c'), 2, 0);
+  await triggers.sync(wanted('a', 'b', 'c'), 2, 0);
   t.deepEqual([...open], ['/a', '/b']);
   t.true(triggers.unobserved.get('c')?.crowded);
-  triggers.sync(wanted('b', 'c'), 2, 1);
+  await triggers.sync(wanted('b', 'c'), 2, 1);
   t.deepEqual([...open], ['/b', '/c'], 'room is used at once');
   t.is(triggers.unobserved.size, 0);
   refuse = true;
-  triggers.sync(wanted('d'), 2, 2);
+  await triggers.sync(wanted('d'), 2, 2);
   t.like(triggers.unobserved.get('d'), { reason: 'no space', crowded: false });
   refuse = false;
-  triggers.sync(wanted('d'), 2, 30_000);
+  await triggers.sync(wanted('d'), 2, 30_000);
   t.is(open.size, 0);
-  triggers.sync(wanted('d'), 2, 60_002);
+  await triggers.sync(wanted('d'), 2, 60_002);
   t.deepEqual([...open], ['/d']);
   triggers.close();
   t.is(open.size, 0);
