@@ -1,6 +1,8 @@
 // What a workload takes from the ledger. The rule is the one Kubernetes users know: a request that is not given is
 // the limit; with neither, the node's default counts, so that nothing is free.
+
 import { type DimensionName, indexOf, outward, type Vector, vector } from '../model/dimensions.js';
+import { machineOf } from '../model/machine.js';
 import { type DriverName, type WorkloadSpec, wantsVsock } from '../model/spec.js';
 import { hasAddress } from '../network/attachment.js';
 
@@ -53,8 +55,9 @@ export function demandOf(spec: WorkloadSpec, per: PerWorkload, facts: Facts = NO
   const { cpu, memory, pids } = spec.resources;
   const { mode, bridge } = spec.network;
   const guaranteed = spec.class === 'guaranteed';
-  const cpuDefault = spec.qemu?.vcpus ?? per.cpu;
-  const memoryDefault = spec.qemu ? spec.qemu.memory + facts.overhead : per.memory;
+  const machine = machineOf(spec);
+  const cpuDefault = machine?.vcpus ?? per.cpu;
+  const memoryDefault = machine ? machine.memory + facts.overhead : per.memory;
   const cores = (guaranteed ? cpu?.limit : undefined) ?? cpu?.request ?? cpu?.limit ?? cpuDefault;
   const bytes = (guaranteed ? memory?.limit : undefined) ?? memory?.request ?? memory?.limit ?? memoryDefault;
   const onHost = spec.external?.at === 'host';
@@ -79,7 +82,7 @@ export function demandOf(spec: WorkloadSpec, per: PerWorkload, facts: Facts = NO
       vsock_ids: wantsVsock(spec) ? 1 : 0,
       fds: per.fds,
       // A guest has a kernel, and so inotify and keys, of its own.
-      inotify_instances: spec.driver === 'qemu' ? 0 : per.inotifyInstances,
+      inotify_instances: machine ? 0 : per.inotifyInstances,
       inotify_watches: per.inotifyWatches,
       keys: spec.driver === 'oci' ? 1 : 0,
       pids: pids ?? per.pids,

@@ -1,5 +1,6 @@
 // The density room behind one door: ledger, tenants, licences, reservations, ceilings and windows of time, and what makes
 // figures of them. Whatever changes, the ledger's limits are made anew as a whole; nothing is patched.
+
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.js';
 import type { Damaged } from '../base/durable.js';
 import { parseSize } from '../base/units.js';
@@ -7,6 +8,7 @@ import type { Config } from '../config/schema.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { type Vector, vector } from '../model/dimensions.js';
 import { actorField, type EventActor } from '../model/event.js';
+import { machineOf } from '../model/machine.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { Audit, type AuditEntry } from './audit.js';
 import { type Ceiling, readCeilings } from './ceilings.js';
@@ -292,7 +294,7 @@ export class Density {
     const names = Object.keys(licences).filter((name) => !downgraded.includes(name));
     return names.flatMap((name) => {
       const { per } = this.#config.licence[name] ?? { per: 'instance' };
-      const cpus = exclusiveCores > 0 ? exclusiveCores : (spec.qemu?.vcpus ?? cpu?.limit);
+      const cpus = exclusiveCores > 0 ? exclusiveCores : (machineOf(spec)?.vcpus ?? cpu?.limit);
       const amount = (licences[name] ?? 0) * licenceUnits(per, { cpus, pinned: exclusiveCores > 0 }, this.#host);
       const of = { dimension: 'licences', amount } as const;
       return [

@@ -45,12 +45,6 @@ export interface Driver {
   check(spec: WorkloadSpec, context: CheckContext): Promise<void>;
   /** What the spec asks for beyond its sandbox. Rejects with `invalid_spec`; has no effect. */
   grants(spec: WorkloadSpec): Promise<readonly GrantName[]>;
-  /** Memory in bytes the driver itself needs inside the cgroup on top of what the workload was promised. */
-  overhead(spec: WorkloadSpec): number;
-  /** Of a VM: bytes that its cgroup is thought to need (memory.max), guest and overhead. A kill within them is the VMM's. */
-  charged?(spec: WorkloadSpec): number;
-  /** Of a VM: bytes of its process that are the VMM's and not the guest's; undefined when it cannot be told. Pure. */
-  ownMemory?(spec: WorkloadSpec, mappings: readonly Mapping[]): number | undefined;
   /** Asked for again at the end. Never rejects: what is not known is `open`. */
   confinement(spec: WorkloadSpec): Promise<Confinement>;
   /** Whether the sandbox gets a tap, and who owns it. */
@@ -62,17 +56,31 @@ export interface Driver {
    * when there is none. The caller kills the cgroup after the grace period in any case.
    */
   stop?(spec: WorkloadSpec, context: DriverContext): Promise<boolean>;
-  /**
-   * The thread of each vCPU of a running VM by its index, as the host numbers them; drivers without VMs have no such
-   * method. Rejects when the VMM does not answer.
-   */
-  vcpuThreads?(spec: WorkloadSpec, context: Pick<DriverContext, 'directory' | 'signal'>): Promise<readonly number[]>;
-  /** Takes so many bytes of the guest's memory away while it runs; 0 gives all back. What the guest really gives shows later. */
-  balloon?(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
-  /** Why the guest came to its end, from the last output of this run; undefined when the output does not tell. Pure. */
-  explainEnd?(spec: WorkloadSpec, tail: string): { readonly detail: string } | undefined;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
+  /** Absent: what it runs is no virtual machine. */
+  readonly vm?: VmDriver;
+}
+
+/** What only a driver of virtual machines has. */
+export interface VmDriver {
+  /** Bytes that the VMM needs inside the cgroup, on top of the guest's memory. */
+  overhead(spec: WorkloadSpec): number;
+  /** Bytes that the cgroup is expected to need (memory.max), guest and VMM. A kill within them is the VMM's. */
+  charged(spec: WorkloadSpec): number;
+  /** Bytes of the process that are the VMM's and not the guest's; undefined when they cannot be told apart. Pure. */
+  ownMemory(spec: WorkloadSpec, mappings: readonly Mapping[]): number | undefined;
+  /** The thread of each vCPU by its index, as the host numbers them. Rejects when the VMM does not answer. */
+  vcpuThreads(spec: WorkloadSpec, context: Pick<DriverContext, 'directory' | 'signal'>): Promise<readonly number[]>;
+  /** Takes so many bytes away from the running guest; 0 gives all back. How much the guest gives shows later. */
+  balloon(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
+  /** Why the guest ended, from the last output of this run; undefined when the output does not tell. Pure. */
+  explainEnd(spec: WorkloadSpec, tail: string): { readonly detail: string } | undefined;
+}
+
+/** Bytes that the driver itself needs inside the cgroup: 0 unless it runs a VMM. */
+export function overheadOf({ vm }: Pick<Driver, 'vm'>, spec: WorkloadSpec): number {
+  return vm?.overhead(spec) ?? 0;
 }
 
 /**

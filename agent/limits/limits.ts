@@ -1,8 +1,10 @@
 // From a spec to the limits of its cgroup: what the spec names, and what its class gets where it names nothing. Pure.
 // What is named is written or refused; what berth adds by itself is left out where this kernel has no such file.
+
 import type { Limits } from '../../cgroups/types.js';
 import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
+import { machineOf } from '../model/machine.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { type DiskOf, ioLimits } from './io.js';
 
@@ -88,16 +90,15 @@ export function weightOf(spec: WorkloadSpec, defaultCpu: number): number {
   const { request, limit } = spec.resources.cpu ?? {};
   const promised = spec.class === 'guaranteed' ? (limit ?? request) : (request ?? limit);
   if (promised === undefined && spec.class === 'besteffort') return 1;
-  const cores = promised ?? spec.qemu?.vcpus ?? defaultCpu;
+  const cores = promised ?? machineOf(spec)?.vcpus ?? defaultCpu;
   return Math.min(10_000, Math.max(1, Math.round(cores * 100)));
 }
 
 function memoryLimits(spec: WorkloadSpec, overhead: number, { files, config }: LimitContext): Part<'memory'> {
   const memory: Partial<NonNullable<WorkloadSpec['resources']['memory']>> = spec.resources.memory ?? {};
   // Guest memory of huge pages is no memory to this controller: hugetlb limits that.
-  const own = spec.qemu === undefined || !files.has('memory.max') ? undefined : overhead;
-  const guest =
-    own === undefined ? undefined : own + (spec.qemu?.hugepages === undefined ? (spec.qemu?.memory ?? 0) : 0);
+  const machine = files.has('memory.max') ? machineOf(spec) : undefined;
+  const guest = machine && overhead + (machine.hugepages === undefined ? machine.memory : 0);
   const max = memory.limit ?? guest;
   const { min, low } = config.protect && files.has('memory.min') ? protection(spec, max) : {};
   const usual = (kind: 'swap' | 'zswap') =>

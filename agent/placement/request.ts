@@ -1,6 +1,8 @@
 // What a spec asks of the cpus of the host. The rule is the kubelet's (static policy of its CPU manager): a guaranteed
 // workload whose limit is a whole number of cores has them to itself; all others share.
+
 import { parseCpuList } from '../base/cpu-list.js';
+import { machineOf } from '../model/machine.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementRequest } from './types.js';
 
@@ -12,7 +14,7 @@ export interface Named {
 
 /** `memory`: bytes the ledger counts for it. A VM without a cpu limit is promised its vCPUs, as in the ledger. */
 export function requestOf(spec: WorkloadSpec, memory: number, named: Named): PlacementRequest {
-  const vcpus = spec.qemu?.vcpus ?? 0;
+  const vcpus = machineOf(spec)?.vcpus ?? 0;
   const { exclusive, because } = wishOf(spec, named);
   const { id, tenant, priority } = spec;
   return {
@@ -45,8 +47,9 @@ function wishOf(spec: WorkloadSpec, named: Named): Pick<PlacementRequest, 'exclu
   if (named.cpus !== null) return { exclusive: 0, because: 'its spec names its cpus' };
   if (spec.class !== 'guaranteed') return { exclusive: 0, because: `class ${spec.class}` };
   const limit = spec.resources.cpu?.limit;
-  if (limit === undefined && spec.qemu !== undefined)
-    return { exclusive: spec.qemu.vcpus, because: `class guaranteed with ${count(spec.qemu.vcpus, 'vCPU')}` };
+  const machine = machineOf(spec);
+  if (limit === undefined && machine !== undefined)
+    return { exclusive: machine.vcpus, because: `class guaranteed with ${count(machine.vcpus, 'vCPU')}` };
   if (limit === undefined) return { exclusive: 0, because: 'class guaranteed without a cpu limit' };
   if (!Number.isInteger(limit)) return { exclusive: 0, because: `its cpu limit ${limit} is not a whole number` };
   return { exclusive: limit, because: `class guaranteed with a cpu limit of ${limit}` };

@@ -6,6 +6,7 @@ import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { Hold } from '../density/ledger.js';
 import { refusalOf } from '../density/refusal.js';
+import { overheadOf } from '../drivers/driver.js';
 import { requireNodeGrants } from '../drivers/grants.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
@@ -61,7 +62,7 @@ export class Admission {
     const { cgroups, config, kvmUsable, limits, which } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     if (!live) requireNodeGrants(await driver.grants(spec), config.drivers);
-    const asked = limitsOf(spec, driver.overhead(spec), limits);
+    const asked = limitsOf(spec, overheadOf(driver, spec), limits);
     requireControllers(asked, new Set(cgroups.controllers));
     requireFiles(asked, limits.files);
     requireNetwork(spec.network, config.network);
@@ -75,7 +76,7 @@ export class Admission {
   /** `counted`: see Density.demand. */
   demand(spec: WorkloadSpec, downgraded: readonly string[] = [], counted?: number): Demand {
     const driver = driverOf(this.#world, spec.driver);
-    const facts = { overhead: driver.overhead(spec), tap: driver.tap(spec) !== null };
+    const facts = { overhead: overheadOf(driver, spec), tap: driver.tap(spec) !== null };
     return this.#density.demand(spec, facts, downgraded, counted);
   }
 
@@ -217,7 +218,7 @@ export class Admission {
   /** What runs already is counted, whatever the limits are now; what waits for its room has it set aside. */
   adopt(record: WorkloadRecord): void {
     const { id, spec, downgraded = [], overhead } = record;
-    const counted = overhead ?? driverOf(this.#world, spec.driver).overhead(spec);
+    const counted = overhead ?? overheadOf(driverOf(this.#world, spec.driver), spec);
     const demand = this.demand(spec, downgraded, counted);
     if (waitsForRoom(record)) this.#density.ledger.reserve(id, demand);
     else this.#density.adopt(id, demand);

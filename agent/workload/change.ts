@@ -1,6 +1,8 @@
 // A change of a workload that exists: what may differ, and carrying it out on what runs.
+
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from '../../cgroups/types.js';
+import { overheadOf } from '../drivers/driver.js';
 import { limitsOf } from '../limits/limits.js';
 import { LIVE_NETWORK } from '../model/network-spec.js';
 import type { WorkloadRecord } from '../model/record.js';
@@ -49,7 +51,7 @@ export async function changeLive(
 ): Promise<() => Promise<void>> {
   const { cgroups, network, layers, tenants } = world;
   const driver = driverOf(world, spec.driver);
-  const limits = (of: WorkloadSpec) => limitsOf(of, driver.overhead(of), world.limits);
+  const limits = (of: WorkloadSpec) => limitsOf(of, overheadOf(driver, of), world.limits);
   const from = networkFor(record.spec, record.sandbox, driver, world);
   const to = networkFor(spec, record.sandbox, driver, world);
   const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);

@@ -32,17 +32,17 @@ export async function explainEnd(
   asked: boolean,
 ): Promise<EndRecord> {
   const { id, spec, sandbox, process, killed, evicted = null } = record;
-  const driver = driverOf(world, spec.driver);
+  const { vm } = driverOf(world, spec.driver);
   const places = placesOf(world, spec.tenant, sandbox.cgroup);
   const from = record.before ?? NOTHING_BEFORE;
   const [evidence, tail] = await Promise.all([
     readEvidence(places, from, world.kernelLog),
-    driver.explainEnd === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
+    vm === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
   ]);
   const described = describeEnd({
     ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, evicted, killed },
-    need: driver.charged?.(spec) ?? null,
-    guest: driver.explainEnd?.(spec, tail),
+    need: vm?.charged(spec) ?? null,
+    guest: vm?.explainEnd(spec, tail),
     pressure: world.history(id),
   });
   return process === null ? described : { ...described, process };

@@ -115,6 +115,6 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
 
 /** Whether its cgroup still holds its limits, cut short by a crash or not, the audit of limits sees. */
 function promise({ tenants, drivers, limits }: World, { id, spec }: WorkloadRecord): void {
-  const overhead = drivers.get(spec.driver)?.overhead(spec) ?? 0;
+  const overhead = drivers.get(spec.driver)?.vm?.overhead(spec) ?? 0;
   tenants.promise(id, spec.tenant, limitsOf(spec, overhead, limits));
 }

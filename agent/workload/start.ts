@@ -1,4 +1,5 @@
 // From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
+
 import { join } from 'node:path';
 import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
@@ -8,8 +9,10 @@ import { BerthError } from '../base/errors.js';
 import { isFull } from '../base/host-errors.js';
 import { parseDuration } from '../base/units.js';
 import type { DriverContext, Launch } from '../drivers/driver.js';
+import { overheadOf } from '../drivers/driver.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
+import { machineOf } from '../model/machine.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
@@ -50,7 +53,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     await world.cgroups.remove(sandbox.cgroup);
     world.layers.restart(spec.id);
   }
-  const limits = limitsOf(spec, driver.overhead(spec), world.limits);
+  const limits = limitsOf(spec, overheadOf(driver, spec), world.limits);
   world.tenants.promise(spec.id, spec.tenant, limits);
   const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);
   for (const problem of problems) world.log.warn({ workload: spec.id }, problem);
@@ -79,7 +82,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
 async function spawn(world: World, record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess> {
   const { id, sandbox, spec } = record;
   const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
-  const ksm = spec.driver !== 'qemu' && spec.resources.memory?.ksm === true;
+  const ksm = machineOf(spec) === undefined && spec.resources.memory?.ksm === true;
   const request: SpawnRequest = {
     id,
     argv: launch.argv,

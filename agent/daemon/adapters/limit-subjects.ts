@@ -1,5 +1,7 @@
 // What of the agent's records is in the kernel now, as the audit of limits and the layers see it.
+
 import type { Value } from '../../../cgroups/types.js';
+import { overheadOf } from '../../drivers/driver.js';
 import { BY_DEVICE, desiredValues } from '../../limits/desired.js';
 import type { LimitDriftWorld, LimitSubject } from '../../limits/drift.js';
 import type { LayerSubject, LayerWorld } from '../../limits/layers.js';
@@ -57,7 +59,7 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
 
 /** Frozen only while that is wanted, too: a thaw on the way to a stop is no change by others. */
 function specValues(world: World, { spec, state, desired, sandbox }: WorkloadRecord): readonly Value[] {
-  const limits = limitsOf(spec, driverOf(world, spec.driver).overhead(spec), world.limits);
+  const limits = limitsOf(spec, overheadOf(driverOf(world, spec.driver), spec), world.limits);
   const lines = world.cgroups.lines(sandbox.cgroup, BY_DEVICE);
   return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files, lines);
 }

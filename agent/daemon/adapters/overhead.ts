@@ -19,11 +19,11 @@ export function openOverhead(
     checkpoint: new OverheadCheckpoint(config.paths.state),
     candidates: () =>
       manager.records().flatMap(({ id, spec, state, process, sandbox }): Candidate[] => {
-        const driver = driverOf(world, spec.driver);
-        if (state !== 'running' || process === null || driver.ownMemory === undefined) return [];
+        const { vm } = driverOf(world, spec.driver);
+        if (state !== 'running' || process === null || vm === undefined) return [];
         const { pid, startTime } = process;
         const vmm = { spec, pid, startTime, directory: cgroups.path(sandbox.cgroup) };
-        return [{ id, spec, startedAt: clock.ofProcess(startTime), measure: () => measureVmm(driver, vmm) }];
+        return [{ id, spec, startedAt: clock.ofProcess(startTime), measure: () => measureVmm(vm, vmm) }];
       }),
     now: () => clock.now(),
     setTimer: (ms, run) => {

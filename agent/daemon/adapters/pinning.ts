@@ -47,10 +47,10 @@ export class Pinning {
     const record = this.#manager.has(id) ? this.#manager.actor(id).record : undefined;
     const seat = this.#world.placement.assignment.seats.get(id);
     if (record?.process === null || record === undefined || seat?.kind !== 'exclusive') return true;
-    const { vcpuThreads } = driverOf(this.#world, record.spec.driver);
-    if (vcpuThreads === undefined) return true;
+    const { vm } = driverOf(this.#world, record.spec.driver);
+    if (vm === undefined) return true;
     try {
-      pinThreads(record.process.pid, await vcpuThreads(record.spec, contextOf(record, this.#world)), seat);
+      pinThreads(record.process.pid, await vm.vcpuThreads(record.spec, contextOf(record, this.#world)), seat);
       return true;
     } catch (error) {
       if (last) throw error;

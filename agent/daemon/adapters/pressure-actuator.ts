@@ -25,13 +25,13 @@ export function handOf(world: World, manager: Manager): HandPort {
     balloon: (id, bytes) => {
       const { record } = manager.actor(id);
       const context = contextOf(record, world);
-      const inflate = driverOf(world, record.spec.driver).balloon;
-      if (inflate === undefined) return undefined;
+      const { vm } = driverOf(world, record.spec.driver);
+      if (vm === undefined) return undefined;
       return (async () => {
         const note = join(context.directory, BALLOON);
         // Before, so that a crash in between leaves a note of what may be, and not a balloon of which nobody knows.
         if (bytes > 0) await writeFile(note, String(bytes));
-        await inflate(record.spec, context, bytes);
+        await vm.balloon(record.spec, context, bytes);
         if (bytes === 0) await rm(note, { force: true });
       })();
     },

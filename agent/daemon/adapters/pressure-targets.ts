@@ -1,7 +1,10 @@
 // Workloads as the ladder sees them.
+
 import { amountOf } from '../../density/demand.js';
 import type { Density } from '../../density/density.js';
+import { overheadOf } from '../../drivers/driver.js';
 import { limitsOf } from '../../limits/limits.js';
+import { machineOf } from '../../model/machine.js';
 import type { WorkloadRecord } from '../../model/record.js';
 import type { Subject } from '../../pressure/types.js';
 import type { Manager } from '../../workload/manager.js';
@@ -40,7 +43,8 @@ export class Subjects {
 function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {
   const { cgroups, density } = world;
   const driver = driverOf(world, spec.driver);
-  const overhead = driver.overhead(spec);
+  const machine = machineOf(spec);
+  const overhead = overheadOf(driver, spec);
   const { cpu, memory, io } = limitsOf(spec, overhead, world.limits);
   const demand = density.demand(spec, { overhead, tap: driver.tap(spec) !== null });
   return {
@@ -61,6 +65,6 @@ function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): 
     memoryHigh: memory?.high ?? null,
     frozen: state === 'frozen',
     // Huge and locked pages stay with the VM, whatever its guest gives back.
-    canBalloon: driver.balloon !== undefined && spec.qemu?.hugepages === undefined && spec.qemu?.lockMemory !== true,
+    canBalloon: driver.vm !== undefined && machine?.hugepages === undefined && machine?.lockMemory !== true,
   };
 }

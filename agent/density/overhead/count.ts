@@ -55,7 +55,8 @@ export function overheadViews(
   measured: OverheadPort | undefined,
 ): OverheadView[] {
   return DRIVER_NAMES.flatMap((driver) => {
-    const configured = driver === 'qemu' ? (parseSize(drivers.qemu.overhead) ?? 0) : 0;
+    const settings = drivers[driver];
+    const configured = 'overhead' in settings ? (parseSize(settings.overhead) ?? 0) : 0;
     const figures = { configured, surcharge: parseSize(density.kind[driver].surcharge) ?? 0 };
     const sizes = measured?.sizes(driver) ?? [];
     const all = sizes.length === 0 ? [undefined] : sizes;

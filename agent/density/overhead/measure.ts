@@ -1,11 +1,12 @@
 // What one VMM needs on this host: its own mappings, and what the kernel has for its cgroup.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelMemory } from '../../../cgroups/memory.js';
 import { codeOf } from '../../../linux/errors.js';
 import { isSameProcess } from '../../../linux/proc.js';
 import { readSmaps } from '../../../linux/smaps.js';
-import type { Driver } from '../../drivers/driver.js';
+import type { VmDriver } from '../../drivers/driver.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 
 export interface Vmm {
@@ -22,12 +23,12 @@ export interface Vmm {
  * has ended, guest and VMM cannot be told apart, or this host has no memory controller and so no count of page tables.
  */
 export async function measureVmm(
-  driver: Pick<Driver, 'ownMemory'>,
+  driver: Pick<VmDriver, 'ownMemory'>,
   { spec, pid, startTime, directory }: Vmm,
   proc = '/proc',
 ): Promise<number | undefined> {
   const mappings = await readSmaps(pid, proc);
-  const own = mappings && driver.ownMemory?.(spec, mappings);
+  const own = mappings && driver.ownMemory(spec, mappings);
   if (own === undefined) return undefined;
   const kernel = await readKernel(directory);
   // Its number may be another's by now.

@@ -1,14 +1,15 @@
 // Which VMs are expected to have a VMM alike: page tables grow with the guest's memory and stacks with its vCPUs, whatever
 // runs inside.
-import type { WorkloadSpec } from '../../model/spec.js';
+import { type MachineSpec, machineOf } from '../../model/machine.js';
 
 const MIB = 2 ** 20;
 
 /** `2 vcpus 512Mi`: of up to so many, each the next power of two, so that there are few. */
-export function sizeOf({ qemu }: Pick<WorkloadSpec, 'qemu'>): string | undefined {
-  if (qemu === undefined) return undefined;
-  const vcpus = powerOfTwo(qemu.vcpus);
-  const mib = powerOfTwo(qemu.memory / MIB);
+export function sizeOf(spec: MachineSpec): string | undefined {
+  const machine = machineOf(spec);
+  if (machine === undefined) return undefined;
+  const vcpus = powerOfTwo(machine.vcpus);
+  const mib = powerOfTwo(machine.memory / MIB);
   return `${vcpus} ${vcpus === 1 ? 'vcpu' : 'vcpus'} ${mib < 1024 ? `${mib}Mi` : `${mib / 1024}Gi`}`;
 }
 

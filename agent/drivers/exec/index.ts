@@ -112,7 +112,6 @@ export function execDriver(options: ExecOptions): Driver {
       if (await isOutOfSight(program, hidden)) throw invalidField('exec.command', outOfSight(program));
       if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));
     },
-    overhead: () => 0,
     async confinement(spec) {
       const { isolation, user } = sectionOf(spec, 'exec');
       if (isolation === 'sandbox') return 'closed';

@@ -7,7 +7,6 @@ export function externalDriver(): Driver {
     name: 'external',
     grants: async () => ['external.sandbox'],
     async check() {},
-    overhead: () => 0,
     // Whoever joins brings privileges of their own.
     confinement: async () => 'foreign',
     tap({ external, network }) {

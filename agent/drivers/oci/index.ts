@@ -40,7 +40,6 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       await requireDirectory(bundleRoot(config, bundle), 'oci.bundle');
       refuseUnheld(unheldLimits(config, spec));
     },
-    overhead: () => 0,
     // A bundle says itself what its process may do.
     confinement: async (spec) => (sectionOf(spec, 'oci').rootfs === undefined ? 'open' : 'closed'),
     tap: () => null,

@@ -101,9 +101,6 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
       if (!live) requireHugePages(qemu);
     },
-    overhead: () => overheadBytes,
-    charged: (spec) => chargedMemory(sectionOf(spec, 'qemu')) + overheadBytes,
-    ownMemory: (spec, mappings) => ownMemory(sectionOf(spec, 'qemu').memory, mappings),
     confinement: async () => 'closed',
     tap: (spec) =>
       hasAddress(spec.network)
@@ -141,14 +138,19 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
         return false;
       }
     },
-    vcpuThreads: async (_spec, context) => threadsOf(await ask(context, 'query-cpus-fast')),
-    // QEMU takes the size that the guest is to have, and its balloon never blows the guest up beyond what it booted with.
-    async balloon(spec, context, bytes) {
-      const { memory } = sectionOf(spec, 'qemu');
-      await ask(context, 'balloon', { value: Math.max(MIB, memory - bytes) });
-    },
-    explainEnd: (_spec, tail) => guestEnd(tail),
     // The socket and the jail lie in `directory`; the tap goes with the network namespace.
     async cleanup() {},
+    vm: {
+      overhead: () => overheadBytes,
+      charged: (spec) => chargedMemory(sectionOf(spec, 'qemu')) + overheadBytes,
+      ownMemory: (spec, mappings) => ownMemory(sectionOf(spec, 'qemu').memory, mappings),
+      vcpuThreads: async (_spec, context) => threadsOf(await ask(context, 'query-cpus-fast')),
+      // QEMU takes the size that the guest is to have, and its balloon never blows the guest up beyond what it booted with.
+      async balloon(spec, context, bytes) {
+        const { memory } = sectionOf(spec, 'qemu');
+        await ask(context, 'balloon', { value: Math.max(MIB, memory - bytes) });
+      },
+      explainEnd: (_spec, tail) => guestEnd(tail),
+    },
   };
 }

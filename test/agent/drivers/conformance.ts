@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import test from 'ava';
 import { BerthError, type ErrorCode } from '../../../agent/base/errors.js';
-import type { Driver } from '../../../agent/drivers/driver.js';
+import { type Driver, overheadOf } from '../../../agent/drivers/driver.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { contextFor, HOST, ROUTED, snapshot } from './fixture.js';
 
@@ -107,7 +107,7 @@ export function conformance(subject: Subject): void {
 
   test(`${name}: overhead is a number of bytes`, async (t) => {
     const { spec } = await make(t);
-    t.true(Number.isSafeInteger(subject.driver().overhead(spec)));
-    t.true(subject.driver().overhead(spec) >= 0);
+    t.true(Number.isSafeInteger(overheadOf(subject.driver(), spec)));
+    t.true(overheadOf(subject.driver(), spec) >= 0);
   });
 }

@@ -10,5 +10,5 @@ test('every driver a spec can name is there, and the configuration reaches it', 
   t.deepEqual([...drivers.keys()].sort(), [...DRIVER_NAMES].sort());
   for (const [name, driver] of drivers) t.is(driver.name, name);
   const vm = specOf({ driver: 'qemu', qemu: { kernel: '/k', initrd: '/i' } });
-  t.is(drivers.get('qemu')?.overhead(vm), 2 ** 20);
+  t.is(drivers.get('qemu')?.vm?.overhead(vm), 2 ** 20);
 });

@@ -54,7 +54,7 @@ test.serial('a guest boots in its network as a user of its own, answers, and end
   t.is((await stat(join(running.context.directory, 'qmp.sock'))).uid, 0);
 
   const mappings = (await readSmaps(pid)) ?? [];
-  const own = driver.ownMemory?.(spec, mappings) ?? 0;
+  const own = driver.vm?.ownMemory(spec, mappings) ?? 0;
   t.true(own > 8 * MIB && own < 160 * MIB, `${own} bytes of QEMU's own are what is configured for it, or less`);
   const guest = mappings.reduce((sum, { pss, swapPss }) => sum + pss + swapPss, 0) - own;
   t.log(`QEMU's own: ${Math.round(own / MIB)} MiB, the guest's: ${Math.round(guest / MIB)} MiB`);
@@ -66,9 +66,9 @@ test.serial('a guest boots in its network as a user of its own, answers, and end
   qmp.close();
 
   const taken = 16 * 2 ** 20;
-  await driver.balloon?.(spec, running.context, taken);
+  await driver.vm?.balloon(spec, running.context, taken);
   await balloonIs(running.context.directory, (spec.qemu?.memory ?? 0) - taken);
-  await driver.balloon?.(spec, running.context, 0);
+  await driver.vm?.balloon(spec, running.context, 0);
   await balloonIs(running.context.directory, spec.qemu?.memory ?? 0);
 
   t.true(await driver.stop?.(spec, running.context));

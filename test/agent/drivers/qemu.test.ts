@@ -157,12 +157,12 @@ test('what is QEMU’s own is all but the one mapping that is as large as the gu
   const mapping = (size: number, pss: number, mode = 'rw-p', swapPss = 0) => ({ size, pss, mode, swapPss });
   const ram = mapping(101 * MIB, 90 * MIB, 'rw-p', 5 * MIB);
   const own = [mapping(4096, 4096, 'r-xp'), mapping(64 * MIB, 10 * MIB, 'rwxp'), mapping(8192, 4096, 'rw-p', 4096)];
-  const told = (...mappings: ReturnType<typeof mapping>[]) => driver().ownMemory?.(spec, mappings);
+  const told = (...mappings: ReturnType<typeof mapping>[]) => driver().vm?.ownMemory(spec, mappings);
   t.is(told(own[0] ?? ram, ram, ...own.slice(1)), 10 * MIB + 12_288);
   t.is(told(...own, ram, mapping(101 * MIB, 7, 'rwxp')), 10 * MIB + 12_295, 'translated code of the very same size');
   t.is(told(...own), undefined);
   t.is(told(...own, ram, mapping(101 * MIB, 1)), undefined, 'which of the two it is');
-  t.is(driver().overhead(spec), 160 * MIB);
+  t.is(driver().vm?.overhead(spec), 160 * MIB);
 });
 
 test('versions', (t) => {

@@ -138,7 +138,6 @@ export const fakeDriver: Driver = {
   name: 'exec',
   check: async () => undefined,
   grants: async () => [],
-  overhead: () => 0,
   confinement: async () => 'closed' as const,
   tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),

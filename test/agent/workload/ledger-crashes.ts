@@ -1,5 +1,6 @@
 // Random operations on a whole manager, several at once, with the agent killed in the middle of them: what the ledger says
 // is compared with what is on disk, added up anew each time.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BerthError } from '../../../agent/base/errors.js';
@@ -14,6 +15,7 @@ import type { WorkloadRecord } from '../../../agent/model/record.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { randomOf } from '../../simulate/random.js';
 import { FakeClock } from '../density/fake-clock.js';
+import { fakeVm } from '../drivers/fake-vm.js';
 import { FakeHost } from './fake-host.js';
 import { type Life, newLife, specOf } from './fake-world.js';
 
@@ -29,7 +31,7 @@ function driverOf(name: 'exec' | 'qemu'): Driver {
     name,
     check: async () => undefined,
     grants: async () => [],
-    overhead: () => (name === 'qemu' ? 160 * MIB : 0),
+    ...(name === 'qemu' ? { vm: { ...fakeVm, overhead: () => 160 * MIB } } : {}),
     confinement: async () => 'closed' as const,
     tap: () => null,
     prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),
@@ -300,7 +302,7 @@ export class Crashes {
     const { density, drivers } = this.#life.world;
     const found = new Map<string, Held>();
     const demand = (spec: WorkloadSpec, downgraded: readonly string[], overhead: number | undefined): Demand => {
-      const configured = drivers.get(spec.driver)?.overhead(spec) ?? 0;
+      const configured = drivers.get(spec.driver)?.vm?.overhead(spec) ?? 0;
       return density.demand(spec, { overhead: configured, tap: false }, downgraded, overhead ?? configured);
     };
     const workloads = new Set<string>();

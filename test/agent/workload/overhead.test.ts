@@ -1,8 +1,10 @@
 // What was measured of VMMs counts for new workloads and never under one that is there: not when it is measured anew, not at
 // an update, not after a restart of the agent.
+
 import test from 'ava';
 import type { OverheadPort } from '../../../agent/density/overhead/count.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
+import { fakeVm } from '../drivers/fake-vm.js';
 import { type Life, type LifeOptions, newLife, specOf, state } from './fake-world.js';
 
 const MIB = 2 ** 20;
@@ -11,7 +13,7 @@ const qemu: Driver = {
   name: 'qemu',
   check: async () => undefined,
   grants: async () => [],
-  overhead: () => 160 * MIB,
+  vm: { ...fakeVm, overhead: () => 160 * MIB },
   confinement: async () => 'closed' as const,
   tap: () => null,
   prepare: async () => ({ argv: ['/bin/true'], env: {}, joinNetns: true }),

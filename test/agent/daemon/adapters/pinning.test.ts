@@ -1,6 +1,7 @@
 import test from 'ava';
 import { Pinning } from '../../../../agent/daemon/adapters/pinning.js';
 import type { Driver } from '../../../../agent/drivers/driver.js';
+import { fakeVm } from '../../drivers/fake-vm.js';
 import { newLife, specOf, state } from '../../workload/fake-world.js';
 
 /** A life with a driver whose VMM answers from the n-th question on. */
@@ -10,10 +11,13 @@ async function life(answersFrom: number) {
   const exec = made.world.drivers.get('exec') as Driver;
   const driver: Driver = {
     ...exec,
-    vcpuThreads: async () => {
-      asked += 1;
-      if (asked < answersFrom) throw new Error('the monitor does not answer yet');
-      return [1];
+    vm: {
+      ...fakeVm,
+      vcpuThreads: async () => {
+        asked += 1;
+        if (asked < answersFrom) throw new Error('the monitor does not answer yet');
+        return [1];
+      },
     },
   };
   (made.world.drivers as Map<string, Driver>).set('exec', driver);

@@ -1,0 +1,51 @@
+// What only one driver knows stands in its folder. A file elsewhere that names a driver has to change with that driver, so
+// there are few, and each has a reason.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const root = fileURLToPath(new URL('../../../agent', import.meta.url));
+
+const SPEC = 'the schema of a workload: each driver has a section';
+const SHOWN = 'words for people: what runs, or an example of it';
+
+const KNOWN: Readonly<Record<string, string>> = {
+  'cli/run/show.ts': SHOWN,
+  'cli/spec-help.ts': SHOWN,
+  'config/drivers.ts': 'the schema of the configuration: each driver has a section',
+  'daemon/usable-drivers.ts': 'which program of the host each driver needs',
+  'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',
+  'density/prediction/shape.ts': 'what makes two workloads alike',
+  'host/ksm.ts': 'a VMM asks for merging itself',
+  'model/machine.ts': 'what the rest needs to know of a virtual machine',
+  'model/spec.ts': SPEC,
+  'model/stored-spec.ts': SPEC,
+  'network/claims.ts': 'an external VMM may ask for a vsock id',
+  'workload/manager.ts': 'an external guest may believe in an address of its own',
+  'workload/plan.ts': 'an external tap may lie on the host',
+};
+
+/** A driver in quotes as a whole, or its section of a spec. */
+const NAMES = /'(?:exec|oci|qemu|external)'|\bspec\??\.(?:exec|oci|qemu|external)\b/;
+
+test('files that know a driver by name are known, each with its reason', (t) => {
+  const found = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.startsWith('drivers/'))
+    .filter((name) => NAMES.test(readFileSync(join(root, name), 'utf8')));
+  t.deepEqual(found.sort(), Object.keys(KNOWN).sort());
+});
+
+test('no driver knows another', (t) => {
+  const drivers = readdirSync(join(root, 'drivers'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const wrong = drivers.flatMap(({ name }) =>
+    readdirSync(join(root, 'drivers', name), { recursive: true, encoding: 'utf8' }).flatMap((file) => {
+      const text = readFileSync(join(root, 'drivers', name, file), 'utf8');
+      const others = [...text.matchAll(/from '\.\.\/(\w+)\//g)].map(([, other = '']) => other);
+      return others
+        .filter((other) => drivers.some((one) => one.name === other))
+        .map((other) => `${name}/${file}: ${other}`);
+    }),
+  );
+  t.deepEqual(wrong, []);
+});
