@@ -302,7 +302,7 @@ test.serial(
 const root = new URL('../../../..', import.meta.url);
 /** Where a start may be refused. */
 const SOURCES = [
-  'agent/assembly',
+  'agent/daemon/assembly',
   'agent/daemon/rooms.ts',
   'agent/network/conflicts.ts',
   'agent/web/server.ts',
