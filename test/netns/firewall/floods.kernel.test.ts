@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { readDrops } from '../../../netns/firewall/index.js';
@@ -110,7 +111,8 @@ for (const [kind, reason] of Object.entries(FLOODS))
         const former = reason === null ? 0 : dropped(source, reason);
         t.is(await client.ask(question), 'outside', 'the connection of before');
         t.is(await client.ask({ ...question, from: nextFrom++ }), 'outside', 'a new one');
-        if (reason !== null) t.true(dropped(source, reason) > former, 'the flood went on meanwhile');
+        // A busy machine may not have let it run in so short a time.
+        while (reason !== null && dropped(source, reason) <= former) await sleep(20);
         t.true(tracked(source) <= CONNECTIONS, `${tracked(source)} connections`);
         t.true((await learned(source)) < 100);
       }
