@@ -163,7 +163,7 @@ export class WorkerClient {
     worker.on('message', (message: FromWorker | null) => {
       if (typeof message !== 'object' || message === null) return;
       if ('hints' in message) this.#options.onHints(message.hints);
-      else this.#answered(thread, message);
+      else if ('result' in message || 'error' in message) this.#answered(thread, message);
     });
     worker.on('error', (error) => {
       cause = error instanceof Error ? error : new Error(String(error));

@@ -82,6 +82,8 @@ for (const [fault, code] of Object.entries(ENDS) as [keyof typeof ENDS, string][
   test(`${fault}: every call ends with ${code}, nothing is left of it, and one on a good worker works`, async (t) => {
     for (const method of FAULTY) {
       const { ask, client, set } = open(t, fault === 'dies' ? 60_000 : DEADLINE_MS);
+      // The deadline is of the call, and not of the start of the thread.
+      t.is(await ask(GOOD), GOOD);
       set(fault);
       t.is(await codeOfRejection(ask(method)), code, method);
       t.is(client.waiting, 0);
