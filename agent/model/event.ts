@@ -26,10 +26,17 @@ export interface EventActor {
   readonly pid?: number;
 }
 
+/** An event to be told; the log gives it its cursor and time. */
+export interface NewEvent {
+  readonly type: string;
+  readonly workload?: string;
+  readonly tenant?: string;
+  readonly actor?: EventActor;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
 export interface EventPort {
-  append(
-    event: Pick<BerthEvent, 'type' | 'data'> & { workload?: string; tenant?: string; actor?: EventActor },
-  ): unknown;
+  append(event: NewEvent & Pick<BerthEvent, 'data'>): unknown;
 }
 
 /** The field of an event, of a change that may have been asked for. */
@@ -40,12 +47,4 @@ export function actorField(actor: EventActor | undefined): { readonly actor?: Ev
 export interface DurableEventPort extends EventPort {
   /** Resolves when what was told before survives the agent, or the disk has refused it. */
   settled(): Promise<void>;
-}
-
-export interface NewEvent {
-  readonly type: string;
-  readonly workload?: string;
-  readonly tenant?: string;
-  readonly actor?: EventActor;
-  readonly data?: Readonly<Record<string, unknown>>;
 }
