@@ -1,4 +1,4 @@
-// What the agent can be asked, in one interface: the control room calls it, the workload and density rooms answer.
+// What the agent can be asked, in one interface: the sessions of this room call it, daemon/agent.ts answers.
 import type { GrantName } from '../config/drivers.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
 import type { Ceiling } from '../density/ceilings.js';
@@ -44,8 +44,10 @@ export interface Reloaded {
   readonly unmet: readonly { readonly tenant: string; readonly why: string }[];
 }
 
-/** All methods throw BerthError; those that change something resolve when the journal is durable. */
-/** `by`: who asked, for the events of the change. */
+/**
+ * All methods throw BerthError; those that change something resolve when the journal is durable. `by`: who asked, for the events
+ * of the change.
+ */
 export interface AgentService {
   describe(): NodeDescription;
   capacity(): readonly CapacityRow[];
@@ -86,8 +88,10 @@ export interface AgentService {
   reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView>;
   /** By id or by token. */
   release(reservation: string, scheduler: string | null, by?: EventActor): Promise<ReservationView>;
-  /** Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. */
-  /** An abort before all of it is in force leaves the old limits and the old record. */
+  /**
+   * Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. An abort before all of it is in
+   * force leaves the old limits and the old record.
+   */
   update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView>;

@@ -1,6 +1,5 @@
-// The one interface of all drivers, declared by its consumer (agent/workload). A driver decides WHAT is run; the
-// sandbox around it, the start, the watch and the end are the same for all. It has no state and no effects
-// outside `prepare` and `cleanup`.
+// The one interface of all drivers. A driver decides WHAT is run; the sandbox around it, the start, the watch and the end are
+// the same for all. It has no state, and no effects outside `prepare` and `cleanup`.
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
 import type { GrantName } from '../config/drivers.js';
