@@ -216,7 +216,7 @@ export class Tree {
     return counter(readFileSync(join(this.root, 'cgroup.stat'), 'latin1'), 'nr_dying_descendants');
   }
 
-  /** Tenants: the directories one level down, the agent's own `holder` included. */
+  /** Tenants: the directories one level down, the agent's own `supervisor` included. */
   async tenants(): Promise<string[]> {
     return subdirectories(this.root);
   }

@@ -94,7 +94,7 @@ export const ERRORS = {
     hint: 'Free space or inodes on the named file system. Stop and delete work meanwhile.',
   },
   state_damaged: { exit: 1, rpc: -32038, hint: 'The file was set aside beside its place; nothing else was lost.' },
-  holder_unavailable: { exit: 1, rpc: -32039, hint: 'Run `systemctl start berth-workloads`.' },
+  supervisor_unavailable: { exit: 1, rpc: -32039, hint: 'Run `systemctl start berth-workloads`.' },
   network_unavailable: {
     exit: 1,
     rpc: -32058,

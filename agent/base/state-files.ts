@@ -28,7 +28,7 @@ const directory = (name: string): StateFile => ({ in: 'state', name, holds: 'dir
 const run = (name: string, holds: StateFile['holds']): StateFile => ({ in: 'runtime', name, holds });
 const LOCK = run('agent.lock', 'file');
 
-/** Every name that the agent itself writes there. The supervisor has its own in the runtime directory (systemd/holder). */
+/** Every name that the agent itself writes there. The supervisor has its own in the runtime directory (systemd/supervisor). */
 export const STATE_FILES: readonly StateFile[] = [
   directory('workloads'),
   directory('damaged'),

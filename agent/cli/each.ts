@@ -5,9 +5,9 @@ import { reportOf } from '../base/errors.js';
 import type { WorkloadView } from '../model/record.js';
 import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
+import { endSentence } from './format.js';
 import type { Progress } from './progress.js';
 import { startProgress } from './progress.js';
-import { endSentence } from './words.js';
 
 /** For people, beside the answer: the program was started, and has ended already. */
 export async function tellEnd({ host, json }: Context, { id, process, end }: WorkloadView): Promise<void> {

@@ -2,7 +2,7 @@
 import { BerthError } from '../base/errors.js';
 import type { WorkloadState, WorkloadView } from '../model/record.js';
 import type { Judge } from './follow.js';
-import { endSentence } from './words.js';
+import { endSentence } from './format.js';
 
 /** What is known from before a change, to tell an old end from a new one. */
 export type Before = Pick<WorkloadView, 'state' | 'since' | 'process' | 'end'> | undefined;

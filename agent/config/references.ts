@@ -15,7 +15,7 @@ export interface ReferenceProblem {
 }
 
 /** The agent's own with the longest name. The driver of a microVM judges its sockets with the id that they are named after. */
-const SOCKET = 'holder.sock';
+const SOCKET = 'supervisor.sock';
 
 function tooLong(runtime: string): ReferenceProblem[] {
   const length = Buffer.byteLength(join(runtime, SOCKET));

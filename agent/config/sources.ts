@@ -30,7 +30,7 @@ export interface ConfigFlag {
   readonly value: string;
 }
 
-/** Variables of berth that are no keys: the command's, the holder's, the lab's, and what every workload is given. */
+/** Variables of berth that are no keys: the command's, the supervisor's, the lab's, and what every workload is given. */
 const NOT_KEYS = /^BERTH_(?:CONNECT|VERSION|RUNTIME_DIR|LAB_.*|WORKLOAD_ID|TENANT|ADDRESS)$/;
 
 /** A file of ten thousand tenants has a fifth of it. */

@@ -1,7 +1,7 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
 import { every, type Timer } from '../../linux/timers.js';
-import { greetHolder } from '../../systemd/holder/client.js';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../../systemd/notify.js';
+import { greetSupervisor } from '../../systemd/supervisor/client.js';
 import { ERRORS, reportOf } from '../base/errors.js';
 import { createLog, type Log } from '../base/log.js';
 import { parseDuration } from '../base/units.js';
@@ -9,12 +9,12 @@ import type { Config } from '../config/schema.js';
 import { type ControlServer, startControl } from '../control/server.js';
 import { followInventory } from '../host/inventory.js';
 import { hostGoesDown } from '../host/shutdown.js';
-import { endAll } from '../workload/farewell.js';
+import { endAll } from '../workload/host-shutdown.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import { choresOf, keepOut } from './housekeeping.js';
 import { Probe } from './probe.js';
 import { Reloading } from './reload.js';
-import { startedBySystemd, startHolder } from './rooms.js';
+import { startedBySystemd, startSupervisor } from './rooms.js';
 import { Shutdown } from './shutdown.js';
 import { StartGate } from './start-gate.js';
 import { endLate, Supervision } from './supervision.js';
@@ -60,11 +60,11 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await overhead.start();
   const supervision = supervise(parts);
   late.droppedBytes = () => supervision.droppedBytes;
-  const gate = new StartGate(rooms.holderAnswers);
+  const gate = new StartGate(rooms.supervisorAnswers);
   const node = { name: agent.describe().name, version };
   const open = (): Promise<ControlServer> =>
     startControl({ service: agent, events, config, log, node, refusal: (method) => gate.refusal(method) });
-  let control = rooms.holderAnswers ? undefined : await open();
+  let control = rooms.supervisorAnswers ? undefined : await open();
   let watchdog: Timer | undefined;
   if (control !== undefined) {
     log.warn({ socket: control.socketPath, web: config.web.listen }, 'berth serves, and waits for the supervisor');
@@ -72,7 +72,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     notify.ready('waits for the supervisor of the workloads');
     watchdog = watch(notify, parts);
     await supervision.answering;
-    await greetHolder(rooms.holder, {});
+    await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
   limits.adopt();
@@ -131,34 +131,34 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await shutdown.step('limits', () => limits.close());
   manager.close();
   governor.close();
-  if (await hostGoesDown()) await farewell(parts, notify);
+  if (await hostGoesDown()) await endWorkloads(parts, notify);
   else log.info({}, 'stopping; workloads go on');
   const last = new Shutdown({ log, allMs: LAST_MS });
   await last.step('licence audit', () => world.density.audit.settled());
   await last.step('event log', () => events.close());
-  rooms.holder.close();
+  rooms.supervisor.close();
   await last.step('signals', () => rooms.signals.close());
   await last.step('network', () => rooms.network.close());
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
 function listen({ drift, events, limits, manager, observation, pinning, pressure, rooms, world }: Assembly): void {
-  const tell = (held: Parameters<Parameters<typeof rooms.holder.onExit>[0]>[0]): void => {
+  const tell = (held: Parameters<Parameters<typeof rooms.supervisor.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
   };
-  rooms.holder.onExit(tell);
+  rooms.supervisor.onExit(tell);
   // Exits that happened while the connection was down are in the list, and only there.
-  rooms.holder.onReconnect(() => {
+  rooms.supervisor.onReconnect(() => {
     // One that does not answer now is asked again by the look at missed ends (housekeeping.ts).
-    rooms.holder.list().then(
+    rooms.supervisor.list().then(
       (all) => {
         all.filter((held) => held.exit).forEach(tell);
         for (const held of all) endLate(held, manager, world.log);
       },
-      (error: unknown) => world.log.warn({ err: error }, 'the holder is back and does not answer'),
+      (error: unknown) => world.log.warn({ err: error }, 'the supervisor is back and does not answer'),
     );
   });
-  rooms.holder.onLate((held) => endLate(held, manager, world.log));
+  rooms.supervisor.onLate((held) => endLate(held, manager, world.log));
   events.onEvent(({ type, workload, data }) => {
     observation.metrics.recordEvent();
     if (type === 'workload.state') limits.sync();
@@ -174,8 +174,8 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
 function supervise({ conditions, facts, rooms, world }: Assembly): Supervision {
   const { cgroup } = facts;
   const { config, log } = world;
-  const launch = startedBySystemd() || cgroup === undefined ? undefined : () => startHolder(config, cgroup);
-  return new Supervision({ holder: rooms.holder, pid: rooms.holderPid, conditions, log, launch });
+  const launch = startedBySystemd() || cgroup === undefined ? undefined : () => startSupervisor(config, cgroup);
+  return new Supervision({ supervisor: rooms.supervisor, pid: rooms.supervisorPid, conditions, log, launch });
 }
 
 /**
@@ -187,7 +187,7 @@ function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | und
   const interval = watchdogIntervalMs();
   if (interval === undefined) return undefined;
   const probe = new Probe({
-    cgroups: async () => rooms.cgroups.populated('holder'),
+    cgroups: async () => rooms.cgroups.populated('supervisor'),
   });
   const ping = async (): Promise<void> => {
     await probe.run();
@@ -199,7 +199,7 @@ function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | und
   return every(interval / 2, () => void ping().catch(fail));
 }
 
-async function farewell({ manager, world }: Assembly, notify: Notify): Promise<void> {
+async function endWorkloads({ manager, world }: Assembly, notify: Notify): Promise<void> {
   const graceMs = parseDuration(world.config.lifecycle.stop_grace) ?? 10_000;
   notify.extendTimeout(graceMs + STOP_MS);
   const count = await endAll(world, manager.records(), graceMs);

@@ -27,7 +27,7 @@ type Parts = Pick<
 export function choresOf(parts: Parts): readonly Chore[] {
   const { conditions, drift, facts, follow, health, late, limits, manager, observation, reaper, rooms, world } = parts;
   const sweeps = new Calendar(world.config.lifecycle.reap_schedule);
-  const ends = new MissedEnds({ holder: world.holder, actors: () => manager.all() });
+  const ends = new MissedEnds({ supervisor: world.supervisor, actors: () => manager.all() });
   return [
     {
       ...{ name: 'ends', does: 'compare its records with the processes of the host' },

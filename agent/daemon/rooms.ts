@@ -1,4 +1,4 @@
-// Opens the rooms below on this host: the holder, the delegated cgroup tree, the network. Everything here may be done
+// Opens the rooms below on this host: the supervisor, the delegated cgroup tree, the network. Everything here may be done
 // again by the next agent on what this one has left.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,9 +9,9 @@ import { openTree, type Tree } from '../../cgroups/tree.js';
 import { codeOf } from '../../linux/errors.js';
 import { listenerPid } from '../../linux/unix-peer.js';
 import { type NetworkRoom, openNetworkRoom } from '../../netns/index.js';
-import { attachHolder, greetHolder } from '../../systemd/holder/client.js';
-import { launchHolder } from '../../systemd/holder/launch.js';
-import type { Holder } from '../../systemd/holder/protocol.js';
+import { attachSupervisor, greetSupervisor } from '../../systemd/supervisor/client.js';
+import { launchSupervisor } from '../../systemd/supervisor/launch.js';
+import type { Supervisor } from '../../systemd/supervisor/protocol.js';
 import { BerthError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { poolsOf } from '../config/network.js';
@@ -25,10 +25,10 @@ import { NetworkSetup, setupFailed } from '../network/setup.js';
 import type { StartChecks } from './start-checks.js';
 
 export interface Rooms {
-  readonly holder: Holder;
-  readonly holderPid: number;
+  readonly supervisor: Supervisor;
+  readonly supervisorPid: number;
   /** False: it is there and has not answered; what needs it waits (supervision.ts). */
-  readonly holderAnswers: boolean;
+  readonly supervisorAnswers: boolean;
   readonly cgroups: Tree;
   /** Files that a workload's cgroup has on this host. */
   readonly cgroupFiles: ReadonlySet<string>;
@@ -38,13 +38,13 @@ export interface Rooms {
   readonly installation: Installation;
 }
 
-/** The cgroup in which the holder sits, below berth's own root. */
-const HOLDER_GROUP = 'holder';
-/** For the first answer of a holder that listens, and for one that is about to listen. */
+/** The cgroup in which the supervisor sits, below berth's own root. */
+const SUPERVISOR_GROUP = 'supervisor';
+/** For the first answer of a supervisor that listens, and for one that is about to listen. */
 const FIRST_ANSWER_MS = 5000;
-const HOLDER_TIMEOUT_MS = 20_000;
+const SUPERVISOR_TIMEOUT_MS = 20_000;
 /** Bytes; MemoryMin= of berth-workloads.service. */
-export const HOLDER_MEMORY = 64 * 2 ** 20;
+export const SUPERVISOR_MEMORY = 64 * 2 ** 20;
 
 interface Opening {
   /** Which installation this is, by the state directory and by what there is below this cgroup root. */
@@ -52,7 +52,7 @@ interface Opening {
   readonly checks: StartChecks;
 }
 
-/** Throws `holder_unavailable`, `controller_missing` (no cgroup v2 at all), SysError, and what `checks` refuse. */
+/** Throws `supervisor_unavailable`, `controller_missing` (no cgroup v2 at all), SysError, and what `checks` refuse. */
 export async function openRooms(
   config: Config,
   facts: HostFacts,
@@ -64,15 +64,15 @@ export async function openRooms(
     throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
       hint: 'Mount one: `mount -t cgroup2 none /sys/fs/cgroup`, or boot with systemd.unified_cgroup_hierarchy=1.',
     });
-  const { holder, holderPid, holderAnswers } = await openHolder(config, hierarchy, log);
-  const root = rootOf(config, hierarchy, holderPid);
+  const { supervisor, supervisorPid, supervisorAnswers } = await openSupervisor(config, hierarchy, log);
+  const root = rootOf(config, hierarchy, supervisorPid);
   const from = facts.systemd ? root : hierarchy.mount;
   const cgroups = await openTree(root, { from });
   for (const { controller, reason } of cgroups.missing) log.warn({ controller, reason }, 'controller cannot be used');
-  const cgroupFiles = support(cgroups.path(HOLDER_GROUP));
-  // Without the holder no exit is seen: what its unit is promised is the holder's own, and not for whoever needs it most.
+  const cgroupFiles = support(cgroups.path(SUPERVISOR_GROUP));
+  // Without the supervisor no exit is seen: what its unit is promised is the supervisor's own, and not for whoever needs it most.
   if (cgroupFiles.has('memory.min'))
-    await cgroups.apply(HOLDER_GROUP, [{ file: 'memory.min', value: String(HOLDER_MEMORY) }]);
+    await cgroups.apply(SUPERVISOR_GROUP, [{ file: 'memory.min', value: String(SUPERVISOR_MEMORY) }]);
   const network = openNetworkRoom({
     onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
     onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
@@ -84,7 +84,17 @@ export async function openRooms(
   // A read-only /proc/sys: the condition ip_forward_off says so for as long as it lasts.
   await checks.run('forwarding', () => forward(config, log));
   const signals = openSignals({ onError: (error) => log.warn({ err: error }, 'a signal of the kernel was lost') });
-  return { holder, holderPid, holderAnswers, cgroups, cgroupFiles, network, networkSetup, signals, installation };
+  return {
+    supervisor,
+    supervisorPid,
+    supervisorAnswers,
+    cgroups,
+    cgroupFiles,
+    network,
+    networkSetup,
+    signals,
+    installation,
+  };
 }
 
 function forward({ network, paths }: Config, log: Log): void {
@@ -94,47 +104,49 @@ function forward({ network, paths }: Config, log: Log): void {
   if (changed.length > 0) log.warn({ changed }, 'forwarding turned on, as workloads need it (network.forwarding)');
 }
 
-/** With the unit installed systemd starts the holder; without it the agent does, and it outlives the agent. */
+/** With the unit installed systemd starts the supervisor; without it the agent does, and it outlives the agent. */
 export function startedBySystemd(): boolean {
   return existsSync('/usr/lib/systemd/system/berth-workloads.service') && existsSync('/run/systemd/system');
 }
 
-/** Starts a holder where none listens. What lives it takes over from its records. */
-export async function startHolder(config: Config, hierarchy: Hierarchy): Promise<void> {
+/** Starts a supervisor where none listens. What lives it takes over from its records. */
+export async function startSupervisor(config: Config, hierarchy: Hierarchy): Promise<void> {
   const { runtime } = config.paths;
-  const cgroup = join(ownRoot(config, hierarchy.mount), HOLDER_GROUP);
-  await launchHolder({ runtime, socket: join(runtime, 'holder.sock'), cgroup });
+  const cgroup = join(ownRoot(config, hierarchy.mount), SUPERVISOR_GROUP);
+  await launchSupervisor({ runtime, socket: join(runtime, 'supervisor.sock'), cgroup });
 }
 
 /** One that listens and does not answer is stopped or slow: the agent serves meanwhile. */
-async function openHolder(
+async function openSupervisor(
   config: Config,
   hierarchy: Hierarchy,
   log: Log,
-): Promise<Pick<Rooms, 'holder' | 'holderPid' | 'holderAnswers'>> {
+): Promise<Pick<Rooms, 'supervisor' | 'supervisorPid' | 'supervisorAnswers'>> {
   const { runtime } = config.paths;
-  const socket = join(runtime, 'holder.sock');
+  const socket = join(runtime, 'supervisor.sock');
   try {
-    if (!startedBySystemd()) await startHolder(config, hierarchy);
+    if (!startedBySystemd()) await startSupervisor(config, hierarchy);
     const onLog = (message: string): void => log.warn({}, message);
-    const holder = attachHolder(socket, { onLog, keepOutputsIn: runtime });
+    const supervisor = attachSupervisor(socket, { onLog, keepOutputsIn: runtime });
     try {
       const answered = async (deadlineMs: number) => {
-        const { pid } = await greetHolder(holder, { deadlineMs });
-        return { holder, holderPid: pid, holderAnswers: true };
+        const { pid } = await greetSupervisor(supervisor, { deadlineMs });
+        return { supervisor, supervisorPid: pid, supervisorAnswers: true };
       };
       return await answered(FIRST_ANSWER_MS).catch((error: unknown) => {
         if (codeOf(error) !== 'ETIMEDOUT') throw error;
         const pid = listenerPid(socket);
-        return pid === undefined ? answered(HOLDER_TIMEOUT_MS) : { holder, holderPid: pid, holderAnswers: false };
+        return pid === undefined
+          ? answered(SUPERVISOR_TIMEOUT_MS)
+          : { supervisor, supervisorPid: pid, supervisorAnswers: false };
       });
     } catch (error) {
-      holder.close();
+      supervisor.close();
       throw error;
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new BerthError('holder_unavailable', `the holder of the workloads cannot be reached: ${why}`, {
+    throw new BerthError('supervisor_unavailable', `the supervisor of the workloads cannot be reached: ${why}`, {
       cause: error,
     });
   }
@@ -145,9 +157,11 @@ export function ownRoot(config: Config, mount: string): string {
   return join(mount, config.paths.cgroup_root === '' ? 'berth' : config.paths.cgroup_root);
 }
 
-/** The holder is told by its service manager where to live, so it is the one who knows: its cgroup's parent. */
-function rootOf(config: Config, hierarchy: Hierarchy, holderPid: number): string {
+/** The supervisor is told by its service manager where to live, so it is the one who knows: its cgroup's parent. */
+function rootOf(config: Config, hierarchy: Hierarchy, supervisorPid: number): string {
   if (config.paths.cgroup_root !== '') return ownRoot(config, hierarchy.mount);
-  const path = cgroupOf(holderPid);
-  return path?.endsWith(`/${HOLDER_GROUP}`) ? join(hierarchy.mount, dirname(path)) : ownRoot(config, hierarchy.mount);
+  const path = cgroupOf(supervisorPid);
+  return path?.endsWith(`/${SUPERVISOR_GROUP}`)
+    ? join(hierarchy.mount, dirname(path))
+    : ownRoot(config, hierarchy.mount);
 }

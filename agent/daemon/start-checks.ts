@@ -23,7 +23,7 @@ export const START_CHECKS = {
   /** No workload of this boot can be running without it. */
   hierarchy: { first: 'refused', returning: 'refused', error: 'controller_missing' },
   /** The supervisor holds the processes: without it no agent sees an end or starts anything. */
-  holder: { first: 'refused', returning: 'refused', error: 'holder_unavailable' },
+  supervisor: { first: 'refused', returning: 'refused', error: 'supervisor_unavailable' },
   /** Nobody could give the agent an order. */
   socket: { first: 'refused', returning: 'refused', error: 'socket_in_use' },
   /** Specs that ask for a missing controller are refused one by one. */

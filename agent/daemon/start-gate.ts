@@ -24,7 +24,7 @@ export class StartGate {
   refusal(method: string): BerthError | undefined {
     if (this.#open || SERVED.has(method)) return undefined;
     return new BerthError(
-      'holder_unavailable',
+      'supervisor_unavailable',
       `${method.slice(0, 63)}: the agent has not taken over the workloads yet, because their supervisor does not answer`,
       { hint: 'See `berth doctor`, condition supervisor_unavailable, and try again.' },
     );

@@ -1,7 +1,7 @@
-// Whether the supervisor of the workloads (the holder) lives and answers. A dead one is started again where no systemd does
+// Whether the supervisor of the workloads lives and answers. A dead one is started again where no systemd does
 // it; a stopped one is told, and left to whoever has stopped it.
 import { isSameProcess, readStat } from '../../linux/proc.js';
-import type { HeldProcess, Holder } from '../../systemd/holder/protocol.js';
+import type { HeldProcess, Supervisor } from '../../systemd/supervisor/protocol.js';
 import type { Log } from '../base/log.js';
 import type { Manager } from '../workload/manager.js';
 import type { Conditions } from './conditions.js';
@@ -11,7 +11,7 @@ const EVERY_MS = 2000;
 const ANSWER_MS = 2000;
 
 export interface SupervisionPorts {
-  readonly holder: Pick<Holder, 'hello'>;
+  readonly supervisor: Pick<Supervisor, 'hello'>;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
   readonly log: Log;
   /** Starts one where none listens; undefined: its service manager does. */
@@ -50,9 +50,9 @@ export class Supervision {
 
   /** One question and its consequence. */
   async look(): Promise<void> {
-    const { holder, conditions, launch, log } = this.#ports;
+    const { supervisor, conditions, launch, log } = this.#ports;
     try {
-      const { pid, droppedBytes } = await holder.hello({ deadlineMs: ANSWER_MS, signal: this.#ending.signal });
+      const { pid, droppedBytes } = await supervisor.hello({ deadlineMs: ANSWER_MS, signal: this.#ending.signal });
       this.#pid = pid;
       this.#droppedBytes = droppedBytes;
       conditions.clear(CODE);
@@ -76,7 +76,11 @@ export class Supervision {
     const who = `the supervisor of the workloads (pid ${this.#pid ?? 'unknown'})`;
     const title = 'The supervisor of the workloads does not answer';
     if (dead && this.#ports.launch !== undefined)
-      return { title, why: `${who} has ended`, fix: 'berth starts it again; its log is holder.log in paths.runtime.' };
+      return {
+        title,
+        why: `${who} has ended`,
+        fix: 'berth starts it again; its log is supervisor.log in paths.runtime.',
+      };
     if (dead) return { title, why: `${who} has ended`, fix: 'Run `systemctl start berth-workloads`.' };
     if (state === 'T')
       return { title, why: `${who} is stopped by a signal`, fix: `Let it go on: \`kill -CONT ${this.#pid}\`.` };

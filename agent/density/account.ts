@@ -32,7 +32,7 @@ export interface PoolSum {
 }
 
 /** One tenant. */
-export interface Ward {
+export interface TenantAccount {
   readonly account: Account;
   /** What its workloads count for the host. */
   readonly charged: Vector;

@@ -139,10 +139,11 @@ export const CEILINGS: readonly CeilingDef[] = [
     used: (files) => files.openFiles('self'),
   },
   {
-    name: 'holder_files',
-    about: 'open files of the holder (RLIMIT_NOFILE)',
-    limit: (files) => (files.holder === undefined ? undefined : openFilesOf(files.text(`proc/${files.holder}/limits`))),
-    used: (files) => (files.holder === undefined ? undefined : files.openFiles(files.holder)),
+    name: 'supervisor_files',
+    about: 'open files of the supervisor (RLIMIT_NOFILE)',
+    limit: (files) =>
+      files.supervisor === undefined ? undefined : openFilesOf(files.text(`proc/${files.supervisor}/limits`)),
+    used: (files) => (files.supervisor === undefined ? undefined : files.openFiles(files.supervisor)),
   },
   {
     name: 'files',

@@ -7,14 +7,14 @@ export interface HostFilesOptions {
   readonly root?: string;
   /** Absolute directory of the cgroup berth works below. */
   readonly cgroup?: string;
-  /** Process number of the holder. */
-  readonly holder?: number;
+  /** Process number of the supervisor. */
+  readonly supervisor?: number;
   /** Those that workloads are put on: to find others, every link of the host would have to be asked. */
   readonly bridges?: readonly string[];
 }
 
 export interface HostFiles {
-  readonly holder: number | undefined;
+  readonly supervisor: number | undefined;
   /** Undefined: there is no such file, or it cannot be read: a ceiling of which nothing is known stops nobody. */
   text(path: string): string | undefined;
   sysctl(key: string): string | undefined;
@@ -26,7 +26,7 @@ export interface HostFiles {
   cgroupCount(): number | undefined;
 }
 
-export function hostFiles({ root = '/', cgroup, holder, bridges = [] }: HostFilesOptions = {}): HostFiles {
+export function hostFiles({ root = '/', cgroup, supervisor, bridges = [] }: HostFilesOptions = {}): HostFiles {
   const read = (path: string): string | undefined => {
     try {
       return readFileSync(path, 'latin1');
@@ -43,7 +43,7 @@ export function hostFiles({ root = '/', cgroup, holder, bridges = [] }: HostFile
   };
   const text = (path: string): string | undefined => read(join(root, path));
   return {
-    holder,
+    supervisor,
     text,
     sysctl: (key) => text(join('proc/sys', key.replaceAll('.', '/')))?.trim(),
     cgroup: (file) => (cgroup === undefined ? undefined : read(join(cgroup, file))?.trim()),

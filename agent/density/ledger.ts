@@ -4,7 +4,7 @@
 // kept up to date as workloads come and go: a decision looks at each dimension once, however many workloads there are.
 import type { CapacityRow, Refusal } from '../model/capacity.js';
 import { COUNT, DIMENSION_NAMES, indexOf, type Vector } from '../model/dimensions.js';
-import { Account, type PoolSum, type Ward } from './account.js';
+import { Account, type PoolSum, type TenantAccount } from './account.js';
 import type { Demand, Extra } from './demand.js';
 import type { Factor, Limits, TenantLimits } from './limits.js';
 import { UNLIMITED } from './limits.js';
@@ -38,7 +38,7 @@ export class Ledger {
   /** As asked for. */
   readonly #asked = new Account();
   readonly #kinds = new Map<Demand['kind'], Account>();
-  readonly #wards = new Map<string, Ward>();
+  readonly #tenantAccounts = new Map<string, TenantAccount>();
   readonly #pools = new Map<string, PoolSum>();
   /** Of all tenants: what is kept free for them, and not yet used by them. */
   readonly #unmet: Vector = new Float64Array(COUNT);
@@ -59,15 +59,15 @@ export class Ledger {
   setLimits(limits: Limits): void {
     const before = this.#limits;
     this.#limits = limits;
-    for (const tenant of limits.tenants.keys()) this.#ward(tenant);
-    for (const [tenant, ward] of this.#wards) {
-      if (ward.account.empty && !limits.tenants.has(tenant)) this.#wards.delete(tenant);
+    for (const tenant of limits.tenants.keys()) this.#tenantAccount(tenant);
+    for (const [tenant, ward] of this.#tenantAccounts) {
+      if (ward.account.empty && !limits.tenants.has(tenant)) this.#tenantAccounts.delete(tenant);
       else ward.limits = this.#limitsOf(tenant);
     }
     if (this.#weighsOtherwise(before))
       for (const [id, { demand, phase }] of [...this.#holds]) this.#put(id, demand, phase);
     this.#unmet.fill(0);
-    for (const { limits: of, charged } of this.#wards.values())
+    for (const { limits: of, charged } of this.#tenantAccounts.values())
       for (let at = 0; at < COUNT; at++)
         this.#unmet[at] = (this.#unmet[at] ?? 0) + lacking(of.guaranteed[at] ?? 0, charged[at] ?? 0);
   }
@@ -90,7 +90,7 @@ export class Ledger {
     const found: Shortage[] = [];
     const own = this.#holds.get(id);
     const charge = this.#chargeOf(demand);
-    const ward = this.#wards.get(demand.tenant);
+    const ward = this.#tenantAccounts.get(demand.tenant);
     const { quota } = this.#limitsOf(demand.tenant);
     const kind = this.#kinds.get(demand.kind);
     const most = this.#limits.kinds.get(demand.kind) ?? UNLIMITED;
@@ -153,7 +153,7 @@ export class Ledger {
   /** Whether what this tenant has is covered by what is kept free for it. */
   withinShare(tenant: string, at: number): boolean {
     const promise = this.#limitsOf(tenant).guaranteed[at] ?? 0;
-    return promise > 0 && (this.#wards.get(tenant)?.charged[at] ?? 0) <= promise;
+    return promise > 0 && (this.#tenantAccounts.get(tenant)?.charged[at] ?? 0) <= promise;
   }
 
   /** How many more of this shape there is room for, by scope and dimension; absent: no limit. */
@@ -170,7 +170,7 @@ export class Ledger {
       const asked = demand.amounts[at] ?? 0;
       add('host', name, this.#freeFor(demand.tenant, at), charge[at] ?? 0);
       add(`kind/${demand.kind}`, name, (most[at] ?? 0) - (this.#kinds.get(demand.kind)?.held(at) ?? 0), asked);
-      const ward = this.#wards.get(demand.tenant);
+      const ward = this.#tenantAccounts.get(demand.tenant);
       add(`tenant/${demand.tenant}`, name, (quota[at] ?? 0) - (ward?.account.held(at) ?? 0), asked);
     }
     for (const { scope, dimension, amount } of demand.extras) {
@@ -191,7 +191,7 @@ export class Ledger {
 
   /** Whether anybody of this tenant holds anything. */
   tenantInUse(tenant: string): boolean {
-    return this.#wards.get(tenant)?.account.empty === false;
+    return this.#tenantAccounts.get(tenant)?.account.empty === false;
   }
 
   /** What all workloads have been promised, before overcommit. */
@@ -199,8 +199,8 @@ export class Ledger {
     return this.#asked.committed.slice();
   }
 
-  ward(tenant: string): Ward | undefined {
-    return this.#wards.get(tenant);
+  tenantAccount(tenant: string): TenantAccount | undefined {
+    return this.#tenantAccounts.get(tenant);
   }
 
   pool(scope: string): Readonly<PoolSum> {
@@ -218,7 +218,7 @@ export class Ledger {
     this.#host.move(charge, phase, sign);
     this.#asked.move(demand.amounts, phase, sign);
     this.#kind(demand.kind).move(demand.amounts, phase, sign);
-    const ward = this.#ward(demand.tenant);
+    const ward = this.#tenantAccount(demand.tenant);
     ward.account.move(demand.amounts, phase, sign);
     const { guaranteed } = ward.limits;
     for (let at = 0; at < COUNT; at++) {
@@ -235,7 +235,7 @@ export class Ledger {
       else this.#pools.set(scope, sum);
     }
     // Tenants come and go by the thousand; those that have nothing, and nothing of their own, are not kept.
-    if (ward.account.empty && !this.#limits.tenants.has(demand.tenant)) this.#wards.delete(demand.tenant);
+    if (ward.account.empty && !this.#limits.tenants.has(demand.tenant)) this.#tenantAccounts.delete(demand.tenant);
   }
 
   #hostShortage(found: Shortage[], at: number, asked: number, own: Hold | undefined, tenant: string): void {
@@ -253,7 +253,13 @@ export class Ledger {
   }
 
   get #sums(): Sums {
-    return { limits: this.#limits, host: this.#host, kinds: this.#kinds, wards: this.#wards, pools: this.#pools };
+    return {
+      limits: this.#limits,
+      host: this.#host,
+      kinds: this.#kinds,
+      tenantAccounts: this.#tenantAccounts,
+      pools: this.#pools,
+    };
   }
 
   #poolShortage(found: Shortage[], { scope, dimension, amount }: Extra, own: Hold | undefined): void {
@@ -275,13 +281,13 @@ export class Ledger {
 
   /** What is left of its guaranteed share. */
   #ownShare(tenant: string, at: number): number {
-    return lacking(this.#limitsOf(tenant).guaranteed[at] ?? 0, this.#wards.get(tenant)?.charged[at] ?? 0);
+    return lacking(this.#limitsOf(tenant).guaranteed[at] ?? 0, this.#tenantAccounts.get(tenant)?.charged[at] ?? 0);
   }
 
   /** What the tenant of this hold would have to be kept free again. */
   #owedWithout({ demand, charge }: Hold, at: number): number {
     const promise = this.#limitsOf(demand.tenant).guaranteed[at] ?? 0;
-    const charged = this.#wards.get(demand.tenant)?.charged[at] ?? 0;
+    const charged = this.#tenantAccounts.get(demand.tenant)?.charged[at] ?? 0;
     return lacking(promise, charged - (charge[at] ?? 0)) - lacking(promise, charged);
   }
 
@@ -313,12 +319,12 @@ export class Ledger {
     return account;
   }
 
-  #ward(tenant: string): Ward {
-    const known = this.#wards.get(tenant);
+  #tenantAccount(tenant: string): TenantAccount {
+    const known = this.#tenantAccounts.get(tenant);
     if (known !== undefined) return known;
     const limits = this.#limitsOf(tenant);
-    const ward: Ward = { account: new Account(), charged: new Float64Array(COUNT), limits };
-    this.#wards.set(tenant, ward);
+    const ward: TenantAccount = { account: new Account(), charged: new Float64Array(COUNT), limits };
+    this.#tenantAccounts.set(tenant, ward);
     for (let at = 0; at < COUNT; at++) this.#unmet[at] = (this.#unmet[at] ?? 0) + (limits.guaranteed[at] ?? 0);
     return ward;
   }

@@ -2,7 +2,7 @@
 // limited, guaranteed or of interest everywhere.
 import type { CapacityRow } from '../model/capacity.js';
 import { COUNT, DIMENSION_NAMES, type DimensionName, outward } from '../model/dimensions.js';
-import type { Account, PoolSum, Ward } from './account.js';
+import type { Account, PoolSum, TenantAccount } from './account.js';
 import type { Limits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 
@@ -13,7 +13,7 @@ export interface Sums {
   readonly limits: Limits;
   readonly host: Account;
   readonly kinds: ReadonlyMap<string, Account>;
-  readonly wards: ReadonlyMap<string, Ward>;
+  readonly tenantAccounts: ReadonlyMap<string, TenantAccount>;
   readonly pools: ReadonlyMap<string, PoolSum>;
 }
 
@@ -55,11 +55,11 @@ function kindRows({ limits, kinds }: Sums, used: Used): CapacityRow[] {
 }
 
 function tenantRows(sums: Sums, used: Used): CapacityRow[] {
-  return [...sums.wards.keys()].sort().flatMap((tenant) => tenantRow(sums, tenant, used));
+  return [...sums.tenantAccounts.keys()].sort().flatMap((tenant) => tenantRow(sums, tenant, used));
 }
 
-function tenantRow({ limits, wards }: Sums, tenant: string, used: Used): CapacityRow[] {
-  const ward = wards.get(tenant);
+function tenantRow({ limits, tenantAccounts }: Sums, tenant: string, used: Used): CapacityRow[] {
+  const ward = tenantAccounts.get(tenant);
   if (ward === undefined) return [];
   const { quota, guaranteed } = ward.limits;
   return rowsOf(`tenant/${tenant}`, quota, ward.account, limits, used).map((row) => {

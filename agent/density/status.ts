@@ -58,7 +58,7 @@ export function statusOf(
 /** Every dimension in which a tenant has more than its quota. */
 function overQuota(ledger: Ledger): Standing[] {
   return [...ledger.limits.tenants.keys()].flatMap((tenant) => {
-    const ward = ledger.ward(tenant);
+    const ward = ledger.tenantAccount(tenant);
     if (ward === undefined) return [];
     return excessOf(tenant, ward.limits.quota, (at) => ward.account.committed[at] ?? 0).map(
       ({ dimension, limit, used, short }) => ({

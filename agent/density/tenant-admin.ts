@@ -96,7 +96,7 @@ export class TenantAdmin {
   }
 
   #excess(name: string): Shortage[] {
-    const ward = this.#density.ledger.ward(name);
+    const ward = this.#density.ledger.tenantAccount(name);
     return ward === undefined ? [] : excessOf(name, ward.limits.quota, (at) => ward.account.committed[at] ?? 0);
   }
 

@@ -20,7 +20,7 @@ export interface DriverContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A process for the holder: see SpawnRequest. No process at all (external): `null` from `prepare`. */
+/** A process for the supervisor: see SpawnRequest. No process at all (external): `null` from `prepare`. */
 export interface Launch {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;

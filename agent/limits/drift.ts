@@ -12,7 +12,7 @@ import type { CgroupPort } from './cgroup-port.js';
 import { shrinkTo } from './shrink.js';
 
 /** A cgroup and what it should hold now. */
-export interface LimitSubject {
+export interface LimitTarget {
   /** Workload id, or `tenant/NAME`. */
   readonly key: string;
   /** Below the root of the tree. */
@@ -25,7 +25,7 @@ export interface LimitDriftWorld {
   readonly cgroups: Pick<CgroupPort, 'apply' | 'read' | 'differences' | 'shrinkMemory'>;
   readonly events: EventPort;
   readonly log: Log;
-  subjects(): readonly LimitSubject[];
+  targets(): readonly LimitTarget[];
   /** Asked again right before a repair, in the turn of whoever else writes there; empty: leave it alone. */
   desired(key: string): readonly Value[];
   /** Runs `work` when nobody of the agent is writing there. */
@@ -78,21 +78,21 @@ export class LimitDrift {
       this.#timer = undefined;
       const keys = this.#hinted;
       this.#hinted = new Set();
-      void this.check((subject) => keys.has(subject.key));
+      void this.check((target) => keys.has(target.key));
     }, DEBOUNCE_MS);
   }
 
   /** Looks at those that `which` picks, by default all; each waits for its own turn. Never rejects. */
-  async check(which: (subject: LimitSubject) => boolean = () => true): Promise<void> {
-    const all = this.#lookAt(this.#world.subjects().filter(which));
+  async check(which: (target: LimitTarget) => boolean = () => true): Promise<void> {
+    const all = this.#lookAt(this.#world.targets().filter(which));
     // Of nothing but that it is over: what all of them have found, in one another, would be a list without end.
     this.#running = Promise.all([this.#running, all]).then(() => undefined);
     await all;
   }
 
-  async #lookAt(subjects: readonly LimitSubject[]): Promise<void> {
+  async #lookAt(targets: readonly LimitTarget[]): Promise<void> {
     const looks: Promise<void>[] = [];
-    for await (const subject of sliced(subjects, { most: SLICE })) looks.push(this.#look(subject));
+    for await (const target of sliced(targets, { most: SLICE })) looks.push(this.#look(target));
     await Promise.all(looks);
   }
 
@@ -107,60 +107,60 @@ export class LimitDrift {
     await this.#running;
   }
 
-  async #look(subject: LimitSubject): Promise<void> {
+  async #look(target: LimitTarget): Promise<void> {
     try {
-      await this.#world.exclusive(subject.key, () => this.#one(subject));
+      await this.#world.exclusive(target.key, () => this.#one(target));
     } catch (error) {
-      this.#world.log.warn({ workload: subject.key, err: error }, 'limits could not be checked');
+      this.#world.log.warn({ workload: target.key, err: error }, 'limits could not be checked');
     }
   }
 
-  async #one(subject: LimitSubject): Promise<void> {
+  async #one(target: LimitTarget): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const { cgroups } = this.#world;
-    const desired = this.#world.desired(subject.key);
+    const desired = this.#world.desired(target.key);
     if (desired.length === 0) return;
-    const found = cgroups.differences(subject.cgroup, desired);
-    const still = new Set(found.map((wanted) => `${subject.key} ${placeOf(wanted)}`));
+    const found = cgroups.differences(target.cgroup, desired);
+    const still = new Set(found.map((wanted) => `${target.key} ${placeOf(wanted)}`));
     for (const key of this.#contested.keys())
-      if (key.startsWith(`${subject.key} `) && !still.has(key)) this.#contested.delete(key);
+      if (key.startsWith(`${target.key} `) && !still.has(key)) this.#contested.delete(key);
     for (const wanted of found) {
       if (this.#closing.signal.aborted) return;
-      const [got] = cgroups.read(subject.cgroup, [wanted]);
-      if (got !== undefined) await this.#settle(subject, wanted, got.value);
+      const [got] = cgroups.read(target.cgroup, [wanted]);
+      if (got !== undefined) await this.#settle(target, wanted, got.value);
     }
   }
 
-  async #settle(subject: LimitSubject, wanted: Value, got: string): Promise<void> {
+  async #settle(target: LimitTarget, wanted: Value, got: string): Promise<void> {
     const { file, value } = wanted;
-    const key = `${subject.key} ${placeOf(wanted)}`;
+    const key = `${target.key} ${placeOf(wanted)}`;
     const data = { file, wanted: value, got };
     const known = this.#contested.get(key);
     if (known === undefined || known.got !== got) {
       count(this.#found, file);
-      this.#tell('cgroup.drift', subject, data);
+      this.#tell('cgroup.drift', target, data);
     }
-    const contested = { key: subject.key, ...data };
+    const contested = { key: target.key, ...data };
     if (!this.#budget.spend(key)) {
-      if (known === undefined) this.#tell('cgroup.contested', subject, data);
+      if (known === undefined) this.#tell('cgroup.contested', target, data);
       this.#contested.set(key, contested);
       return;
     }
     try {
-      await this.#write(subject, wanted, got);
+      await this.#write(target, wanted, got);
       this.#contested.delete(key);
       count(this.#repaired, file);
-      this.#tell('cgroup.repaired', subject, data);
+      this.#tell('cgroup.repaired', target, data);
     } catch (error) {
       // Called off, not refused: the next agent finds it again.
       if (this.#closing.signal.aborted) return;
-      this.#world.log.warn({ workload: subject.key, ...data, err: error }, 'a limit could not be put back');
+      this.#world.log.warn({ workload: target.key, ...data, err: error }, 'a limit could not be put back');
       this.#contested.set(key, contested);
     }
   }
 
   /** Whoever has raised memory.max may have let the workload grow: to write it back as it was would kill. */
-  async #write({ cgroup }: LimitSubject, wanted: Value, got: string): Promise<void> {
+  async #write({ cgroup }: LimitTarget, wanted: Value, got: string): Promise<void> {
     const { cgroups } = this.#world;
     const lower = wanted.value !== 'max' && (got === 'max' || Number(got) > Number(wanted.value));
     if (wanted.file === 'memory.max' && lower)
@@ -168,7 +168,7 @@ export class LimitDrift {
     else await cgroups.apply(cgroup, [wanted]);
   }
 
-  #tell(type: string, { workload, tenant }: LimitSubject, data: Readonly<Record<string, unknown>>): void {
+  #tell(type: string, { workload, tenant }: LimitTarget, data: Readonly<Record<string, unknown>>): void {
     this.#world.events.append({ type, data, tenant, ...(workload === null ? {} : { workload }) });
     this.#world.log.warn({ workload: workload ?? `tenant ${tenant}`, ...data }, type);
   }

@@ -20,7 +20,7 @@ export type LayerName = (typeof LAYERS)[number];
 type Overlay = Readonly<Partial<Record<LayerName, readonly Value[]>>>;
 
 /** A workload that has a cgroup and runs in it. */
-export interface LayerSubject {
+export interface LayerTarget {
   /** `TENANT/ID` */
   readonly cgroup: string;
   /** What it should hold without layers; see desired.ts. */
@@ -32,7 +32,7 @@ export interface LayerWorld {
   /** Whether there is such a workload at all; of others nothing is kept. */
   has(id: string): boolean;
   /** Undefined: nothing of it runs. What is asked for then is kept, and written at its start. */
-  subject(id: string): LayerSubject | undefined;
+  target(id: string): LayerTarget | undefined;
 }
 
 export class Layers {
@@ -119,11 +119,11 @@ export class Layers {
     if (this.#world?.has(id) === false) return [];
     const before = this.#overlays.get(id) ?? {};
     this.#keep(id, layer, values);
-    const subject = this.#world?.subject(id);
-    if (this.#world === undefined || subject === undefined) return [];
+    const target = this.#world?.target(id);
+    if (this.#world === undefined || target === undefined) return [];
     const own = new Set(values.map(placeOf));
-    const changes = changeValues(compose(subject.values, before), this.over(id, subject.values));
-    const applied = changes.length === 0 ? [] : await this.#world.cgroups.apply(subject.cgroup, changes);
+    const changes = changeValues(compose(target.values, before), this.over(id, target.values));
+    const applied = changes.length === 0 ? [] : await this.#world.cgroups.apply(target.cgroup, changes);
     return applied.filter((value) => own.has(placeOf(value)));
   }
 

@@ -6,15 +6,15 @@ import { sliced } from '../../linux/sliced.js';
 import type { Log } from '../base/log.js';
 import type { EventPort } from '../model/event.js';
 import type { CgroupPort } from './cgroup-port.js';
-import type { LimitSubject } from './drift.js';
+import type { LimitTarget } from './drift.js';
 
 export interface WatchWorld {
   readonly signals: Pick<Signals, 'watch'>;
   readonly cgroups: Pick<CgroupPort, 'path' | 'read'>;
   readonly events: EventPort;
   readonly log: Log;
-  subjects(): readonly LimitSubject[];
-  /** A file of this subject was written, perhaps by us. */
+  targets(): readonly LimitTarget[];
+  /** A file of this target was written, perhaps by us. */
   written(key: string): void;
   /** The kernel has killed something in the cgroup of a workload. */
   killed(workload: string): void;
@@ -60,13 +60,13 @@ export class CgroupWatch {
   }
 
   async #sync(): Promise<void> {
-    const subjects = new Map(this.#world.subjects().map((subject) => [subject.key, subject]));
-    for await (const key of sliced(this.#followed.keys())) if (!subjects.has(key)) this.#leave(key);
+    const targets = new Map(this.#world.targets().map((target) => [target.key, target]));
+    for await (const key of sliced(this.#followed.keys())) if (!targets.has(key)) this.#leave(key);
     let failed = 0;
-    for await (const subject of sliced(subjects.values())) {
+    for await (const target of sliced(targets.values())) {
       if (this.#closed) return;
-      if (this.#followed.get(subject.key)?.cgroup === subject.cgroup) continue;
-      if (!this.#follow(subject)) failed += 1;
+      if (this.#followed.get(target.key)?.cgroup === target.cgroup) continue;
+      if (!this.#follow(target)) failed += 1;
     }
     this.#unwatched = failed;
   }
@@ -76,42 +76,42 @@ export class CgroupWatch {
     for (const key of [...this.#followed.keys()]) this.#leave(key);
   }
 
-  #follow(subject: LimitSubject): boolean {
+  #follow(target: LimitTarget): boolean {
     const { signals, cgroups, log } = this.#world;
     // It may have another cgroup than before.
-    this.#leave(subject.key);
+    this.#leave(target.key);
     try {
-      const watch = signals.watch(cgroups.path(subject.cgroup), (signal) => {
-        if (signal.kind === 'written' || signal.kind === 'lost') this.#world.written(subject.key);
-        else if (signal.kind === 'gone') this.#leave(subject.key);
-        else this.#counted(subject, signal.events);
+      const watch = signals.watch(cgroups.path(target.cgroup), (signal) => {
+        if (signal.kind === 'written' || signal.kind === 'lost') this.#world.written(target.key);
+        else if (signal.kind === 'gone') this.#leave(target.key);
+        else this.#counted(target, signal.events);
       });
-      this.#followed.set(subject.key, {
+      this.#followed.set(target.key, {
         watch,
-        cgroup: subject.cgroup,
+        cgroup: target.cgroup,
         events: watch.events,
         toldAt: Number.NEGATIVE_INFINITY,
       });
       return true;
     } catch (error) {
-      if (this.#unwatched === 0) log.warn({ workload: subject.key, err: error }, 'a cgroup cannot be watched');
+      if (this.#unwatched === 0) log.warn({ workload: target.key, err: error }, 'a cgroup cannot be watched');
       return false;
     }
   }
 
-  #counted(subject: LimitSubject, events: CgroupEvents): void {
-    const followed = this.#followed.get(subject.key);
+  #counted(target: LimitTarget, events: CgroupEvents): void {
+    const followed = this.#followed.get(target.key);
     if (followed === undefined) return;
     const before = followed.events;
     followed.events = events;
-    const { workload } = subject;
+    const { workload } = target;
     if (workload !== null && (events.memory?.oomKill ?? 0) > (before.memory?.oomKill ?? 0))
       this.#world.killed(workload);
     const refused = (events.pidsMax ?? 0) - (before.pidsMax ?? 0);
-    if (refused > 0) this.#refused(subject, followed, refused);
+    if (refused > 0) this.#refused(target, followed, refused);
   }
 
-  #refused({ workload, tenant, cgroup }: LimitSubject, followed: Followed, refused: number): void {
+  #refused({ workload, tenant, cgroup }: LimitTarget, followed: Followed, refused: number): void {
     const now = performance.now();
     if (now - followed.toldAt < QUIET_MS) return;
     // The count of a tenant holds those of its workloads (since Linux 6.12): it is told only where the limit is its own.

@@ -1,6 +1,6 @@
 // The node at one moment, as a document for programs and as a page for people.
 import { formatSize } from '../base/units.js';
-import { placeText, startsText } from '../density/governor/texts.js';
+import { placeText, startsText } from '../density/governor/format.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Condition } from '../model/condition.js';
 import type { StartWait } from '../model/start-wait.js';

@@ -15,7 +15,7 @@
 //            back-off of a restart, or until those are gone that make room for it. A crash here loses nothing: the next agent begins with the same names.
 // preparing  cgroup, limits and network are being made. Every step is idempotent, so that after a crash the same plan
 //            is simply run again. Ends within lifecycle.start_deadline, or as failed with `deadline_exceeded`.
-// starting   the holder was asked for the process. The holder is idempotent by id: asked again after a crash it
+// starting   the supervisor was asked for the process. The supervisor is idempotent by id: asked again after a crash it
 //            answers with the process that already runs.
 // running    the process (or, for external, the sandbox) is there. It survives any end of the agent.
 // frozen     cgroup.freeze is 1; memory is kept, no instruction runs.

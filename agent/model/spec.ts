@@ -1,7 +1,7 @@
 // The workload as a scheduler asks for it (design 5.3): one zod schema, from which the types, the JSON Schema and the
 // messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
 import * as z from 'zod';
-import { HOLDER_CGROUP } from '../../systemd/holder/cgroup.js';
+import { SUPERVISOR_CGROUP } from '../../systemd/supervisor/cgroup.js';
 import { boundedMap, parseBounded } from '../base/bounds.js';
 import { BerthError } from '../base/errors.js';
 import { size } from '../base/values/amounts.js';
@@ -13,10 +13,10 @@ import { resources } from './resources-spec.js';
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
-/** The cgroup of a tenant stands beside the one in which the holder of all workloads lives, and must not be that one. */
+/** The cgroup of a tenant stands beside the one in which the supervisor of all workloads lives, and must not be that one. */
 export const tenantName = id.regex(
-  new RegExp(`^(?!${HOLDER_CGROUP}$)`),
-  `must not be "${HOLDER_CGROUP}": the cgroup of that name is not a tenant's`,
+  new RegExp(`^(?!${SUPERVISOR_CGROUP}$)`),
+  `must not be "${SUPERVISOR_CGROUP}": the cgroup of that name is not a tenant's`,
 );
 /** Entries of an environment. */
 const MOST_VARIABLES = 1024;

@@ -14,7 +14,7 @@ export const DRIFT_KINDS: readonly DriftKind[] = [
 ];
 
 /** A workload whose network should be in the kernel now. `version` is another object after every change of it. */
-export interface Subject {
+export interface Target {
   readonly id: string;
   readonly tenant: string;
   readonly network: SandboxNetwork;
@@ -29,11 +29,11 @@ export interface DriftWorld {
   readonly events: EventPort;
   readonly log: Log;
   /** All that run. */
-  subjects(): Promise<readonly Subject[]>;
+  targets(): Promise<readonly Target[]>;
   /** What is wrong with the network as the workload itself sees it; null: nothing, or it cannot be said. */
-  ownView(subject: Subject): Promise<string | null>;
-  /** Makes the network of `subject` again between two rounds of its actor; false when it has changed meanwhile. */
-  repair(subject: Subject): Promise<boolean>;
+  ownView(target: Target): Promise<string | null>;
+  /** Makes the network of `target` again between two rounds of its actor; false when it has changed meanwhile. */
+  repair(target: Target): Promise<boolean>;
   /** Sets up again what all sandboxes share. */
   repairHost(): Promise<void>;
 }
@@ -124,43 +124,42 @@ export class Drift {
 
   async #check(which: (network: SandboxNetwork) => boolean): Promise<void> {
     if (this.#closed) return;
-    const subjects = (await this.#world.subjects()).filter(({ network }) => which(network));
-    if (subjects.length === 0) return;
-    let findings = await this.#audit(subjects);
+    const targets = (await this.#world.targets()).filter(({ network }) => which(network));
+    if (targets.length === 0) return;
+    let findings = await this.#audit(targets);
     const shared = findings.filter(({ owner }) => owner === null);
     const again = await this.#settle(HOST, undefined, shared, async () => {
       await this.#world.repairHost();
       return true;
     });
     // The tables are empty now: what is missing in them shows only in another look.
-    if (again) findings = await this.#audit(subjects);
-    const repaired: [subject: Subject, findings: readonly Finding[]][] = [];
+    if (again) findings = await this.#audit(targets);
+    const repaired: [target: Target, findings: readonly Finding[]][] = [];
     const byOwner = groupsOf(findings);
-    for await (const subject of sliced(subjects)) {
-      const mine = byOwner.get(subject.network.owner) ?? [];
-      if (await this.#settle(subject.id, subject, mine, () => this.#world.repair(subject)))
-        repaired.push([subject, mine]);
+    for await (const target of sliced(targets)) {
+      const mine = byOwner.get(target.network.owner) ?? [];
+      if (await this.#settle(target.id, target, mine, () => this.#world.repair(target))) repaired.push([target, mine]);
     }
     if (repaired.length === 0) return;
     // What the kernel was told is not yet what the workload sees: one look at all that were repaired.
-    const left = await this.#audit(repaired.map(([subject]) => subject));
-    const current = new Set((await this.#world.subjects()).map(({ version }) => version));
+    const left = await this.#audit(repaired.map(([target]) => target));
+    const current = new Set((await this.#world.targets()).map(({ version }) => version));
     const wrongOf = groupsOf(left);
-    for await (const [subject, mine] of sliced(repaired)) {
+    for await (const [target, mine] of sliced(repaired)) {
       // It was changed or ended meanwhile: the look says nothing of it.
-      if (!current.has(subject.version)) continue;
-      const wrong = wrongOf.get(subject.network.owner) ?? [];
-      if (wrong.length === 0) this.#done(subject.id, subject, mine);
-      else this.#failed(subject.id, subject, mine, wrong.map(({ detail }) => detail).join('; '));
+      if (!current.has(target.version)) continue;
+      const wrong = wrongOf.get(target.network.owner) ?? [];
+      if (wrong.length === 0) this.#done(target.id, target, mine);
+      else this.#failed(target.id, target, mine, wrong.map(({ detail }) => detail).join('; '));
     }
   }
 
   /** What the kernel has, and what the workloads see. */
-  async #audit(subjects: readonly Subject[]): Promise<Finding[]> {
-    const findings = await this.#world.room.audit(subjects.map(({ network }) => network));
-    for await (const subject of sliced(subjects)) {
-      const detail = await this.#world.ownView(subject);
-      if (detail !== null) findings.push({ owner: subject.network.owner, kind: 'netns', detail });
+  async #audit(targets: readonly Target[]): Promise<Finding[]> {
+    const findings = await this.#world.room.audit(targets.map(({ network }) => network));
+    for await (const target of sliced(targets)) {
+      const detail = await this.#world.ownView(target);
+      if (detail !== null) findings.push({ owner: target.network.owner, kind: 'netns', detail });
     }
     return findings;
   }
@@ -168,7 +167,7 @@ export class Drift {
   /** Tells, counts and repairs the findings of one; true when that was done, and is to be looked at. */
   async #settle(
     id: string,
-    subject: Subject | undefined,
+    target: Target | undefined,
     findings: readonly Finding[],
     repair: () => Promise<boolean>,
   ): Promise<boolean> {
@@ -182,7 +181,7 @@ export class Drift {
     this.#standing.set(id, new Set(findings.map(keyOf)));
     for (const { kind } of fresh) this.#found[kind] += 1;
     const detail = findings.map((finding) => finding.detail).join('; ');
-    if (fresh.length > 0) this.#tell('network.drift', subject, findings);
+    if (fresh.length > 0) this.#tell('network.drift', target, findings);
     if (!this.#budget.spend(`${id} `)) {
       if (!this.#unrepaired.has(id))
         this.#world.log.error({ workload: id, detail }, 'changed again and again; left as it is');
@@ -192,33 +191,33 @@ export class Drift {
     try {
       if (!(await repair())) return false;
     } catch (error) {
-      this.#failed(id, subject, findings, error instanceof Error ? error.message : String(error));
+      this.#failed(id, target, findings, error instanceof Error ? error.message : String(error));
       return false;
     }
-    if (subject === undefined) this.#done(id, subject, findings);
+    if (target === undefined) this.#done(id, target, findings);
     return true;
   }
 
-  #done(id: string, subject: Subject | undefined, findings: readonly Finding[]): void {
+  #done(id: string, target: Target | undefined, findings: readonly Finding[]): void {
     for (const { kind } of findings) this.#repaired[kind] += 1;
     this.#standing.delete(id);
     this.#unrepaired.delete(id);
-    this.#tell('network.repaired', subject, findings);
+    this.#tell('network.repaired', target, findings);
   }
 
   /** Told once, and again when the cause is another; the condition of the node holds as long as it stands. */
-  #failed(id: string, subject: Subject | undefined, findings: readonly Finding[], cause: string): void {
+  #failed(id: string, target: Target | undefined, findings: readonly Finding[], cause: string): void {
     const detail = `${findings.map((finding) => finding.detail).join('; ')}; not repaired: ${cause}`;
     if (this.#unrepaired.get(id) === detail) return;
     this.#unrepaired.set(id, detail);
-    this.#tell('network.repair_failed', subject, findings, { cause });
+    this.#tell('network.repair_failed', target, findings, { cause });
   }
 
-  #tell(type: string, subject: Subject | undefined, findings: readonly Finding[], more: object = {}): void {
+  #tell(type: string, target: Target | undefined, findings: readonly Finding[], more: object = {}): void {
     const { events, log } = this.#world;
     const data = { changes: findings.map(({ kind, detail }) => ({ kind, detail })), ...more };
-    events.append({ type, data, ...(subject === undefined ? {} : { workload: subject.id, tenant: subject.tenant }) });
-    log.warn({ workload: subject?.id, ...data }, type);
+    events.append({ type, data, ...(target === undefined ? {} : { workload: target.id, tenant: target.tenant }) });
+    log.warn({ workload: target?.id, ...data }, type);
   }
 }
 

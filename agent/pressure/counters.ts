@@ -2,10 +2,10 @@
 import { parseIoStat } from '../../cgroups/io.js';
 import { counter } from '../../cgroups/keyed.js';
 import type { CgroupStats } from '../../cgroups/types.js';
+import { limitOf } from './format.js';
 import { MIN_MS, NO_STALL, stallRate } from './rates.js';
 import type { Stall } from './reading.js';
-import { limitOf } from './texts.js';
-import type { Resource, Subject, Usage } from './types.js';
+import type { Resource, Target, Usage } from './types.js';
 
 /** Each resource was read at a moment of its own, or not at all. Totals of stall in microseconds. */
 export interface Counters {
@@ -76,7 +76,7 @@ export function ioBytes(stat: string): number {
 }
 
 /** Of a resource that was not read there is nothing. */
-export function usageBetween({ limit }: Subject, before: Counters, now: Counters, resource: Resource): Usage {
+export function usageBetween({ limit }: Target, before: Counters, now: Counters, resource: Resource): Usage {
   const { memory, cpu, io } = now;
   const growth = rate(before.memory, memory, ({ bytes }) => bytes);
   const limited: Readonly<Record<Resource, boolean>> = {

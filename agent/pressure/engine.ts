@@ -21,7 +21,7 @@ import { keyOf, type Ladder, newLadder, scopesOf, wantedOf } from './scopes.js';
 import { ladderSettings } from './settings.js';
 import { type PressureStatus, statusOf } from './status.js';
 import { Triggers, type Wanted } from './triggers.js';
-import type { Action, Reading, Subject } from './types.js';
+import type { Action, Reading, Target } from './types.js';
 import { watchedDirectories } from './watched.js';
 
 const TICK_MS = 1000;
@@ -42,9 +42,9 @@ export class Pressure {
   readonly #ladders = new Map<string, Ladder>();
   /** Of the host and of tenants. Workloads come by `observe`: here each would be a file. */
   #wide: readonly Ladder[] = [];
-  #subjects: readonly Subject[] = [];
+  #targets: readonly Target[] = [];
   /** What ladders, triggers and watches were last made for. */
-  #synced: { readonly subjects: readonly Subject[]; readonly at: number } | undefined;
+  #synced: { readonly targets: readonly Target[]; readonly at: number } | undefined;
   #timer: Closing | undefined;
   #ticking: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
@@ -110,8 +110,8 @@ export class Pressure {
     const ladder = this.#ladders.get(keyOf(`workload/${id}`, 'memory'));
     if (ladder !== undefined && this.#triggers.unobserved.has(ladder.key) && matters(seen.memory, ladder.settings))
       this.#alarm(ladder);
-    const subject = seen.high ? this.#subjects.find((one) => one.id === id) : undefined;
-    if (subject !== undefined) this.#guard.arm(protectedOf(subject));
+    const target = seen.high ? this.#targets.find((one) => one.id === id) : undefined;
+    if (target !== undefined) this.#guard.arm(protectedOf(target));
   }
 
   /** The sampler has found it as it was. */
@@ -159,12 +159,12 @@ export class Pressure {
   /** In slices: when one of thousands of workloads has come or gone, each of them is compared. */
   async #sync(): Promise<void> {
     const now = this.#world.clock.now();
-    const subjects = this.#world.subjects();
-    this.#subjects = subjects;
-    if (this.#synced && now - this.#synced.at < RESYNC_MS && isSame(this.#synced.subjects, subjects)) return;
-    this.#synced = { subjects, at: now };
+    const targets = this.#world.targets();
+    this.#targets = targets;
+    if (this.#synced && now - this.#synced.at < RESYNC_MS && isSame(this.#synced.targets, targets)) return;
+    this.#synced = { targets, at: now };
     const keys = new Set<string>();
-    for await (const scope of inSlices(scopesOf(subjects))) {
+    for await (const scope of inSlices(scopesOf(targets))) {
       if (!this.#open) return;
       keys.add(scope.key);
       const ladder = this.#ladders.has(scope.key) ? undefined : newLadder(scope, this.#config, now);
@@ -181,11 +181,11 @@ export class Pressure {
     for await (const one of sliced([...this.#wide, ...own]))
       wanted.push(...wantedOf(one, this.#measure.pressureFile(one.place, one.resource)));
     await this.#triggers.sync(wanted, this.#config.max_triggers, now);
-    const targets: Protected[] = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch).map((dir) => {
+    const guarded: Protected[] = watchedDirectories(this.#world.cgroupMount, this.#config.futile.watch).map((dir) => {
       return { dir, workload: null };
     });
-    for await (const subject of sliced(subjects)) if (subject.memoryHigh !== null) targets.push(protectedOf(subject));
-    if (this.#open) await this.#guard.sync(targets);
+    for await (const target of sliced(targets)) if (target.memoryHigh !== null) guarded.push(protectedOf(target));
+    if (this.#open) await this.#guard.sync(guarded);
   }
 
   /** Of the host and of tenants; workloads have samples of their own. */
@@ -236,9 +236,9 @@ export class Pressure {
       this.#measure.close();
       return;
     }
-    this.#subjects = this.#world.subjects();
+    this.#targets = this.#world.targets();
     await this.#guard.tick(this.#config);
-    const round = await lookRound(active, this.#subjects, this.#measure, {
+    const round = await lookRound(active, this.#targets, this.#measure, {
       ...{ cores, ioCost: () => ioCost(cgroupMount), now: clock.now },
     });
     if (!this.#open) return;
@@ -300,17 +300,17 @@ export class Pressure {
     const { target } = action;
     const { hook: path, hook_timeout } = this.#config;
     const all = () => this.#ladders.values();
-    const subject = this.#subjects.find(({ id }) => id === target);
-    const disturbs = action.kind === 'reclaim' && !dryRun && subject !== undefined;
-    if (disturbs) this.#guard.disturbed(subject.dir);
+    const found = this.#targets.find(({ id }) => id === target);
+    const disturbs = action.kind === 'reclaim' && !dryRun && found !== undefined;
+    if (disturbs) this.#guard.disturbed(found.dir);
     const outcome = await this.#performer.perform({
-      ...{ action, dryRun, figures, mayVeto, tenant: subject?.tenant ?? '' },
+      ...{ action, dryRun, figures, mayVeto, tenant: found?.tenant ?? '' },
       hook: path === '' ? undefined : { path, timeoutMs: parseDuration(hook_timeout) ?? 0 },
       values: () => valuesOf(all(), target),
       stillFrozen: () => isFrozen(all(), target),
       balloon: () => balloonOf(all(), target),
     });
-    if (disturbs) this.#guard.disturbed(subject.dir);
+    if (disturbs) this.#guard.disturbed(found.dir);
     return outcome;
   }
 
@@ -353,10 +353,10 @@ function widthOf({ scope }: Ladder): number {
   return scope === 'host' ? 0 : scope.startsWith('tenant/') ? 1 : OWN;
 }
 
-function isSame(some: readonly Subject[], others: readonly Subject[]): boolean {
+function isSame(some: readonly Target[], others: readonly Target[]): boolean {
   return some.length === others.length && some.every((one, at) => one === others[at]);
 }
 
-function protectedOf({ id, tenant, dir }: Subject): Protected {
+function protectedOf({ id, tenant, dir }: Target): Protected {
   return { dir, workload: { id, tenant } };
 }

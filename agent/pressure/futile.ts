@@ -2,7 +2,7 @@
 // seconds at a time (mem_cgroup_handle_over_high), and neither dies nor gets on. The kernel sees no fault in that and
 // counts no oom; found in production after 90 minutes. Pure.
 import { counter } from '../../cgroups/keyed.js';
-import { limitOf, pressureOf } from './texts.js';
+import { limitOf, pressureOf } from './format.js';
 
 /** Counters of one cgroup at one moment. `at`: ms; sizes in bytes, `max` without a bound; stall in microseconds. */
 export interface FutileSample {

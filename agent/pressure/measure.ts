@@ -17,11 +17,11 @@ import {
   stallBetween,
   usageBetween,
 } from './counters.js';
+import { limitOf, pressureOf } from './format.js';
 import type { PressureSample } from './history.js';
 import { MIN_MS, NO_STALL } from './rates.js';
 import type { Stall } from './reading.js';
-import { limitOf, pressureOf } from './texts.js';
-import type { Resource, Subject, Usage } from './types.js';
+import type { Resource, Target, Usage } from './types.js';
 
 export const RESOURCES: readonly Resource[] = ['memory', 'cpu', 'io'];
 
@@ -103,20 +103,20 @@ export class Measure {
   }
 
   /**
-   * Reads what `resources` are about, of all of `subjects`; those that are gone are missing in the answer. `now` is asked
+   * Reads what `resources` are about, of all of `targets`; those that are gone are missing in the answer. `now` is asked
    * for each.
    */
   async sweep(
-    subjects: readonly Subject[],
+    targets: readonly Target[],
     resources: ReadonlySet<Resource>,
     now: () => number,
   ): Promise<ReadonlyMap<string, Measured>> {
     const swapFree = resources.has('memory') ? (this.hostMemory()?.swapFree ?? 0) : 0;
     const found = new Map<string, Measured>();
-    for (const [index, subject] of subjects.entries()) {
+    for (const [index, target] of targets.entries()) {
       if (index > 0 && index % SLICE === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-      const measured = this.#look(subject, resources, now(), swapFree);
-      if (measured !== undefined) found.set(subject.id, measured);
+      const measured = this.#look(target, resources, now(), swapFree);
+      if (measured !== undefined) found.set(target.id, measured);
     }
     return found;
   }
@@ -156,8 +156,8 @@ export class Measure {
     this.#throttled.clear();
   }
 
-  #look(subject: Subject, resources: ReadonlySet<Resource>, at: number, swapFree: number): Measured | undefined {
-    const { id, dir } = subject;
+  #look(target: Target, resources: ReadonlySet<Resource>, at: number, swapFree: number): Measured | undefined {
+    const { id, dir } = target;
     const known = this.#known.get(id);
     if (known !== undefined && at - known.at < MIN_MS && isIn(resources, known.resources)) return known.measured;
     const cpu = this.#read(join(dir, 'cpu.stat'));
@@ -172,7 +172,7 @@ export class Measure {
     const before = this.#before.get(id) ?? {};
     this.#before.set(id, { ...before, ...now });
     const measured: Measured = {
-      usage: (resource) => usageBetween(subject, before, now, resource),
+      usage: (resource) => usageBetween(target, before, now, resource),
       sample: now.memory && sampleOf(now.memory.bytes, (resource) => now[resource]?.stall ?? stall(resource)),
     };
     this.#known.set(id, { at, resources, measured });

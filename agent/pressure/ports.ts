@@ -3,7 +3,7 @@ import type { Value } from '../../cgroups/types.js';
 import { every } from '../../linux/timers.js';
 import type { Log } from '../base/log.js';
 import type { EventPort } from '../model/event.js';
-import type { Resource, ScopeName, Subject } from './types.js';
+import type { Resource, ScopeName, Target } from './types.js';
 
 export interface Closing {
   close(): void;
@@ -70,7 +70,7 @@ export interface PressureWorld {
   readonly log: Log;
   readonly clock: Clock;
   /** All workloads that run or are frozen. */
-  subjects(): readonly Subject[];
+  targets(): readonly Target[];
   /** Where the host's figures are; by default /proc. */
   readonly proc?: string;
   /** The mount of cgroup v2, which `pressure.futile.watch` is relative to. */

@@ -6,7 +6,7 @@ import type { HostMemory, Measure, Measured } from './measure.js';
 import { MIN_MS, NO_STALL, stallRate } from './rates.js';
 import { readingOf, type Stall } from './reading.js';
 import { type Ladder, membersOf } from './scopes.js';
-import type { Candidate, Reading, Resource, Subject, Usage } from './types.js';
+import type { Candidate, Reading, Resource, Target, Usage } from './types.js';
 
 export interface Seen {
   readonly ladder: Ladder;
@@ -29,31 +29,31 @@ const FRESH_MS = 1500;
 
 export async function lookRound(
   ladders: readonly Ladder[],
-  subjects: readonly Subject[],
+  targets: readonly Target[],
   measure: Measure,
   host: { readonly cores: number; readonly ioCost: () => ReadonlyMap<string, boolean>; readonly now: () => number },
 ): Promise<Round> {
   const memory = measure.hostMemory();
   for (const ladder of ladders) updateStall(ladder, measure, host.now());
   const close = ladders.filter((ladder) => matters(ladder.stall, ladder.settings) || isShort(ladder, memory));
-  const wanted = new Set(close.flatMap(({ scope }) => membersOf(scope, subjects)));
+  const wanted = new Set(close.flatMap(({ scope }) => membersOf(scope, targets)));
   const resources = new Set(close.map(({ resource }) => resource));
   const measured = await measure.sweep([...wanted], resources, host.now);
   const limitedTenants = limitedBy(measure, [...wanted]);
   const ioWeight =
     close.some(({ resource }) => resource === 'io') &&
     [...host.ioCost().values()].includes(true) &&
-    subjects.some(({ dir }) => existsSync(join(dir, 'io.weight')));
+    targets.some(({ dir }) => existsSync(join(dir, 'io.weight')));
   const seen = ladders.map((ladder): Seen => {
     const { scope, resource, place, stall } = ladder;
-    const members = membersOf(scope, subjects);
+    const members = membersOf(scope, targets);
     const figures = close.includes(ladder);
-    const candidates = members.flatMap((subject): Candidate[] => {
-      if (!figures) return [{ ...subject, usage: UNKNOWN }];
-      const usage = measured.get(subject.id)?.usage(resource);
+    const candidates = members.flatMap((target): Candidate[] => {
+      if (!figures) return [{ ...target, usage: UNKNOWN }];
+      const usage = measured.get(target.id)?.usage(resource);
       if (usage === undefined) return [];
-      const held = scope === 'host' && limitedTenants.get(subject.tenantDir)?.[resource] === true;
-      return [{ ...subject, usage: held ? { ...usage, selfLimited: true } : usage }];
+      const held = scope === 'host' && limitedTenants.get(target.tenantDir)?.[resource] === true;
+      return [{ ...target, usage: held ? { ...usage, selfLimited: true } : usage }];
     });
     const own = resource === 'memory' && scope === 'host' && memory !== undefined;
     const reading = readingOf(scope, resource, stall, figures ? candidates : undefined, {
@@ -110,8 +110,8 @@ function withWiderFirst(seen: readonly Seen[]): Seen[] {
 
 function limitedBy(
   measure: Measure,
-  subjects: readonly Subject[],
+  targets: readonly Target[],
 ): ReadonlyMap<string, Readonly<Record<Resource, boolean>>> {
-  const dirs = new Set(subjects.map(({ tenantDir }) => tenantDir));
+  const dirs = new Set(targets.map(({ tenantDir }) => tenantDir));
   return new Map([...dirs].map((dir) => [dir, measure.tenantLimited(dir)]));
 }

@@ -6,7 +6,7 @@ import { NO_STALL } from './rates.js';
 import type { Stall } from './reading.js';
 import { type LadderSettings, ladderSettings } from './settings.js';
 import type { Wanted } from './triggers.js';
-import type { LadderState, Resource, ScopeName, Subject } from './types.js';
+import type { LadderState, Resource, ScopeName, Target } from './types.js';
 
 export interface ScopeOf {
   /** `host memory` */
@@ -40,11 +40,11 @@ export function keyOf(scope: ScopeName, resource: Resource): string {
   return `${scope} ${resource}`;
 }
 
-export function* scopesOf(subjects: readonly Subject[]): Generator<ScopeOf, void, void> {
+export function* scopesOf(targets: readonly Target[]): Generator<ScopeOf, void, void> {
   for (const resource of HOST) yield scope('host', resource, 'host');
-  const tenants = new Map(subjects.map(({ tenant, tenantDir }) => [tenant, tenantDir]));
+  const tenants = new Map(targets.map(({ tenant, tenantDir }) => [tenant, tenantDir]));
   for (const [tenant, dir] of tenants) yield scope(`tenant/${tenant}`, 'memory', { dir });
-  for (const { id, dir } of subjects) yield scope(`workload/${id}`, 'memory', { dir });
+  for (const { id, dir } of targets) yield scope(`workload/${id}`, 'memory', { dir });
 }
 
 function scope(name: ScopeName, resource: Resource, place: ScopeOf['place']): ScopeOf {
@@ -62,10 +62,10 @@ export function newLadder(of: ScopeOf, config: PressureConfig, now: number): Lad
   };
 }
 
-export function membersOf(scope: ScopeName, subjects: readonly Subject[]): readonly Subject[] {
-  if (scope === 'host') return subjects;
+export function membersOf(scope: ScopeName, targets: readonly Target[]): readonly Target[] {
+  if (scope === 'host') return targets;
   const name = scope.slice(scope.indexOf('/') + 1);
-  return subjects.filter(({ id, tenant }) => (scope.startsWith('tenant/') ? tenant : id) === name);
+  return targets.filter(({ id, tenant }) => (scope.startsWith('tenant/') ? tenant : id) === name);
 }
 
 /** One for each threshold: a stall that is no `some` of one kind may well be a `full` of another. */

@@ -12,7 +12,7 @@ export type Level = 'calm' | 'warn' | 'act';
 export type ScopeName = 'host' | `tenant/${string}` | `workload/${string}`;
 
 /** A workload that runs or is frozen, as its spec has it. `null`: no such limit. */
-export interface Subject {
+export interface Target {
   readonly id: string;
   readonly tenant: string;
   readonly class: WorkloadClass;
@@ -54,7 +54,7 @@ export interface Usage {
   readonly selfLimited: boolean;
 }
 
-export interface Candidate extends Subject {
+export interface Candidate extends Target {
   readonly usage: Usage;
 }
 

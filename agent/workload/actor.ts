@@ -1,6 +1,6 @@
 // One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
-import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { BerthError, reportOf } from '../base/errors.js';
 import { parseDuration } from '../base/units.js';
 import { actorField, type EventActor } from '../model/event.js';
@@ -17,19 +17,19 @@ import { networkFor } from './plan.js';
 import { killProcesses, terminate } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, isHeldUp, startWorkload } from './start.js';
+import { StartPermit } from './start-permit.js';
 import { dismantle } from './steps.js';
 import { Survived } from './survived.js';
-import { Turn } from './turn.js';
 import { driverOf, type World } from './world.js';
 
-/** How long after its cgroup is empty the holder's word about an exit may still be on its way. */
+/** How long after its cgroup is empty the supervisor's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
 
 export class Actor {
   readonly lastWrite = new LastWrite();
   readonly #world: World;
   readonly #owner: Owner;
-  readonly #startTurn: Turn;
+  readonly #startPermit: StartPermit;
   readonly #survived: Survived;
   #record: WorkloadRecord;
   #dirty = false;
@@ -48,7 +48,7 @@ export class Actor {
     this.#world = world;
     this.#owner = owner;
     this.#record = record;
-    this.#startTurn = new Turn(world.governor, () => this.wake());
+    this.#startPermit = new StartPermit(world.governor, () => this.wake());
     this.#survived = new Survived(world, this);
   }
 
@@ -104,7 +104,7 @@ export class Actor {
 
   /** The wish has changed, or something happened: look again. */
   wake(options: { readonly killNow?: boolean; readonly cold?: boolean } = {}): void {
-    if (options.cold) this.#startTurn.cold = true;
+    if (options.cold) this.#startPermit.cold = true;
     if (options.killNow) {
       this.#killNow = true;
       this.#news.interrupt();
@@ -122,7 +122,7 @@ export class Actor {
     return mine;
   }
 
-  /** The holder says that a process of this id has ended. */
+  /** The supervisor says that a process of this id has ended. */
   ended(held: HeldProcess): void {
     this.#news.arrived(held);
     this.wake();
@@ -163,7 +163,7 @@ export class Actor {
   close(): void {
     this.#closed = true;
     this.#survived.close();
-    this.#startTurn.leave();
+    this.#startPermit.leave();
     this.#later.cancel();
   }
 
@@ -190,7 +190,7 @@ export class Actor {
     const { state, desired, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
-    if (!starts || state === 'stopping' || isSettled(state)) this.#startTurn.leave();
+    if (!starts || state === 'stopping' || isSettled(state)) this.#startPermit.leave();
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.hasEnded) return this.#handleEnd();
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
@@ -226,7 +226,7 @@ export class Actor {
     if (wait > 0 && this.#record.state === 'pending') return this.#later.in(wait);
     let started = false;
     try {
-      if (!this.#startTurn.take(this.#record)) return;
+      if (!this.#startPermit.take(this.#record)) return;
       await startWorkload(this, this.#world);
       started = this.#record.state === 'running';
       this.#dirty = true;
@@ -234,7 +234,7 @@ export class Actor {
       if (error === this.#unwritten || isHeldUp(this.#record, error)) throw error;
       await this.#failStart(error);
     } finally {
-      this.#startTurn.over(started);
+      this.#startPermit.over(started);
     }
   }
 
@@ -250,7 +250,7 @@ export class Actor {
   }
 
   async #thaw(): Promise<void> {
-    if (!this.#startTurn.take(this.#record)) return;
+    if (!this.#startPermit.take(this.#record)) return;
     const { id, sandbox } = this.#record;
     const { cgroups, layers } = this.#world;
     try {
@@ -260,7 +260,7 @@ export class Actor {
       });
     } finally {
       // Far quicker than a start: it must not become what a start usually takes.
-      this.#startTurn.over(false);
+      this.#startPermit.over(false);
     }
     this.#dirty = true;
   }
@@ -349,10 +349,10 @@ export class Actor {
 
   async #dismantle(): Promise<void> {
     const { id, spec, sandbox } = this.#record;
-    const { cgroups, holder, installation, network } = this.#world;
+    const { cgroups, supervisor, installation, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     await dismantle(this.#record, {
-      ...{ cgroups, network, holder, installation: installation.id },
+      ...{ cgroups, network, supervisor, installation: installation.id },
       cleanup: () => this.#cleanup(),
       directory: contextOf(this.#record, this.#world).directory,
       made: networkFor(spec, sandbox, driver, this.#world),

@@ -1,7 +1,7 @@
 // What is known of the end of a workload's process, and is not on disk yet. It is kept until the record that says so is
 // durable: whoever asks twice, because the first answer could not be written, is told the same.
 import { pause } from '../../linux/timers.js';
-import type { ExitRecord, HeldProcess } from '../../systemd/holder/protocol.js';
+import type { ExitRecord, HeldProcess } from '../../systemd/supervisor/protocol.js';
 import type { EndRecord, WorkloadRecord } from '../model/record.js';
 import { explainEnd } from './end.js';
 import type { World } from './world.js';

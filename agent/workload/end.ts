@@ -1,8 +1,8 @@
 // Asks every witness of an end, and of a kill that a workload has survived.
-import type { ExitRecord } from '../../systemd/holder/protocol.js';
+import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
+import { describeEnd, evictedWords, type KernelKills, kernelKills } from '../ends/cause.js';
+import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../ends/evidence.js';
 import type { Before, EndRecord, WorkloadRecord } from '../model/record.js';
-import { describeEnd, evictedWords, type KernelKills, kernelKills } from '../pressure/ends.js';
-import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../pressure/evidence.js';
 import { driverOf, type World } from './world.js';
 
 /** Of the console of a VM: a panic with its register dump and call trace is some 5 KiB. */

@@ -4,7 +4,7 @@ import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { Subject } from '../network/drift.js';
+import type { Target } from '../network/drift.js';
 import { networkFor } from './plan.js';
 import { driverOf, type World } from './world.js';
 
@@ -59,7 +59,7 @@ export class InKernel {
   }
 
   /** Those that should be in the kernel right now. */
-  async subjects(): Promise<Subject[]> {
+  async targets(): Promise<Target[]> {
     await this.#make();
     const running = this.#records().filter(({ state }) => state === 'running' || state === 'frozen');
     return running.flatMap((record) => {

@@ -22,7 +22,7 @@ import {
 import type { WorkloadSpec } from '../model/spec.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
 import { givenResolver } from '../network/dns.js';
-import type { Subject } from '../network/drift.js';
+import type { Target } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
@@ -61,7 +61,7 @@ export class Manager {
   }
 
   /**
-   * Takes over what the journal and the holder know. Resolves when every workload has its actor, running ones adopted.
+   * Takes over what the journal and the supervisor know. Resolves when every workload has its actor, running ones adopted.
    * `keepOut` is called when all of them are known, and before anything is given out that they do not have.
    */
   async recover(keepOut: () => Promise<void> = async () => undefined): Promise<Recovery> {
@@ -132,12 +132,12 @@ export class Manager {
     return this.#inKernel.networks();
   }
 
-  subjects(): Promise<Subject[]> {
-    return this.#inKernel.subjects();
+  targets(): Promise<Target[]> {
+    return this.#inKernel.targets();
   }
 
   /** Makes the network of a workload again, unless it is another one by now. */
-  repairNetwork({ id, version, network, process }: Subject): Promise<boolean> {
+  repairNetwork({ id, version, network, process }: Target): Promise<boolean> {
     const actor = this.#actors.get(id);
     if (actor === undefined) return Promise.resolve(false);
     return actor.exclusive(async () => {

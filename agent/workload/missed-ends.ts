@@ -1,10 +1,10 @@
-// Finds ends that nobody told of: records that say "running" against the kernel (pid and start time) and the holder. To be
+// Finds ends that nobody told of: records that say "running" against the kernel (pid and start time) and the supervisor. To be
 // asked once a minute; whatever was lost on the way, by a full disk, a cut connection or a defect, is found by it.
 import { isSameProcess } from '../../linux/proc.js';
 import { sliced } from '../../linux/sliced.js';
-import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { HolderPort } from './ports.js';
+import type { SupervisorPort } from './ports.js';
 
 export interface Watched {
   readonly record: WorkloadRecord;
@@ -14,7 +14,7 @@ export interface Watched {
 }
 
 export interface MissedEndsPorts {
-  readonly holder: Pick<HolderPort, 'list'>;
+  readonly supervisor: Pick<SupervisorPort, 'list'>;
   readonly actors: () => Iterable<Watched>;
   /** For tests. Default: /proc. */
   readonly isAlive?: (pid: number, startTime: number) => boolean;
@@ -22,7 +22,7 @@ export interface MissedEndsPorts {
 
 export class MissedEnds {
   readonly #ports: MissedEndsPorts;
-  /** Dead at the last look, and alive by the holder's word: it may not have reaped them yet. */
+  /** Dead at the last look, and alive by the supervisor's word: it may not have reaped them yet. */
   #doubtful = new Set<string>();
 
   constructor(ports: MissedEndsPorts) {
@@ -31,8 +31,8 @@ export class MissedEnds {
 
   /** Tells their actors; resolves with their ids. */
   async look(): Promise<string[]> {
-    const { holder, actors, isAlive = isSameProcess } = this.#ports;
-    // Before the holder is asked: an end in between is told by its event, with the exit status.
+    const { supervisor, actors, isAlive = isSameProcess } = this.#ports;
+    // Before the supervisor is asked: an end in between is told by its event, with the exit status.
     const dead: { readonly actor: Watched; readonly process: NonNullable<WorkloadRecord['process']> }[] = [];
     for await (const actor of sliced(actors())) {
       const { process } = actor.record;
@@ -43,7 +43,7 @@ export class MissedEnds {
       this.#doubtful.clear();
       return [];
     }
-    const held = new Map((await holder.list()).map((one) => [one.id, one]));
+    const held = new Map((await supervisor.list()).map((one) => [one.id, one]));
     const doubtful = new Set<string>();
     const missed: string[] = [];
     for await (const { actor, process } of sliced(dead)) {

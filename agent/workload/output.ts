@@ -1,4 +1,4 @@
-// stdout and stderr of workloads, as the holder writes them: the current part, and one older part (systemd/holder/output-file.ts).
+// stdout and stderr of workloads, as the supervisor writes them: the current part, and one older part (systemd/supervisor/output-file.ts).
 // Positions count the bytes of the whole stream, over rotations.
 import {
   constants,
@@ -14,8 +14,8 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { endsOf, olderOf } from '../../systemd/holder/output-file.js';
-import { outputPipeOf } from '../../systemd/holder/outputs.js';
+import { endsOf, olderOf } from '../../systemd/supervisor/output-file.js';
+import { outputPipeOf } from '../../systemd/supervisor/outputs.js';
 
 /** Bytes of an output. */
 export interface OutputPiece {
@@ -81,7 +81,7 @@ export class OutputStore {
   }
 
   /**
-   * Only of a process that writes to the file itself, as those that a holder of version 0.1.0 has started do. What is written
+   * Only of a process that writes to the file itself, as those that a supervisor of version 0.1.0 has started do. What is written
    * between copy and cut is lost.
    */
   async cap(id: string): Promise<void> {

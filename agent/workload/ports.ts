@@ -1,12 +1,12 @@
 // What the workload room needs from the world, as small as it is used. The daemon passes the real rooms; tests pass
 // recording fakes that run behind the same conformance suite.
-import type { Holder } from '../../systemd/holder/protocol.js';
+import type { Supervisor } from '../../systemd/supervisor/protocol.js';
 import type { Refusal } from '../model/capacity.js';
 import type { EndRecord } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { NetworkObserver } from '../network/timed.js';
 
-export type HolderPort = Pick<Holder, 'spawn' | 'list' | 'forget'>;
+export type SupervisorPort = Pick<Supervisor, 'spawn' | 'list' | 'forget'>;
 
 /** What metrics want to hear; all calls are cheap and never throw. */
 export interface Observer extends NetworkObserver {

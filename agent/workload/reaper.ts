@@ -163,7 +163,7 @@ export class Reaper {
   }
 
   async #remove(stray: Stray): Promise<boolean> {
-    const { cgroups, network, holder, config, events, installation, log } = this.#world;
+    const { cgroups, network, supervisor, config, events, installation, log } = this.#world;
     const { kind, name, id } = stray;
     const owner = kind === 'link' && stray.tag !== null ? stray.tag : ownerTag(installation.id, id);
     const orphan = orphanOf(stray);
@@ -180,7 +180,7 @@ export class Reaper {
           await network.remove({ netns: name, hostLink: null, owner, network: null, recycle: false });
           break;
         case 'process':
-          await holder.forget(id);
+          await supervisor.forget(id);
           break;
         case 'directory':
           await rm(join(config.paths.runtime, 'workloads', name), { recursive: true, force: true });

@@ -1,7 +1,7 @@
-// After a start of the agent: the journal says what should be, the holder and the kernel say what is. Running workloads
+// After a start of the agent: the journal says what should be, the supervisor and the kernel say what is. Running workloads
 // are taken over untouched; ends that nobody saw are found; what was half done goes on.
 import { isSameProcess } from '../../linux/proc.js';
-import type { HeldProcess } from '../../systemd/holder/protocol.js';
+import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { limitsOf } from '../limits/limits.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from '../model/record.js';
 import { ownerTag } from '../model/tags.js';
@@ -31,7 +31,7 @@ export async function recover(
     world.log.error(entry, 'journal entry damaged and set aside');
     world.events.append({ type: 'journal.damaged', workload: entry.id, data: { ...entry } });
   }
-  const held = new Map((await world.holder.list()).map((process) => [process.id, process]));
+  const held = new Map((await world.supervisor.list()).map((process) => [process.id, process]));
   // Before any number is given out anew: a tenant keeps its own.
   world.claims.restoreGroups(records);
   const tags = await retag(world, records);
@@ -64,7 +64,7 @@ export async function recover(
   await known();
   // Whoever ended meanwhile, before there was anybody to tell.
   // One that does not answer now is asked again each minute (missed-ends.ts).
-  const since = await world.holder.list().catch((error: unknown) => {
+  const since = await world.supervisor.list().catch((error: unknown) => {
     world.log.warn({ err: error }, 'ends since the start of the recovery are not known yet');
     return [];
   });

@@ -1,6 +1,6 @@
 // When a workload that has ended is started again: after 1 s, then twice as long each time up to 5 min, and from 1 s again
 // after a good run. Pure; what was counted is in the record, so that no end of the agent makes a pause shorter.
-import type { ExitRecord } from '../../systemd/holder/protocol.js';
+import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
 import { restingState, wasTold } from '../model/lifecycle.js';
 import type { EndRecord, ProcessRecord, RestartState, RestartView, WorkloadRecord } from '../model/record.js';
@@ -53,7 +53,7 @@ export function pauseMs(tried: number, random: number): number {
   return Math.round(least + (most - least) * random);
 }
 
-/** How long a process ran, by the clock that nobody sets. An older holder does not say when it ended: then, until now. */
+/** How long a process ran, by the clock that nobody sets. An older supervisor does not say when it ended: then, until now. */
 export function ranMs({ startTime }: ProcessRecord, exit: ExitRecord, clock: Clock): number {
   const ended = exit.uptimeTicks === undefined ? clock.boot() : exit.uptimeTicks * TICK_MS;
   return Math.max(0, ended - startTime * TICK_MS);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { planValues } from '../../cgroups/controllers.js';
 import { codeOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
-import type { HeldProcess, SpawnRequest } from '../../systemd/holder/protocol.js';
+import type { HeldProcess, SpawnRequest } from '../../systemd/supervisor/protocol.js';
 import { BerthError } from '../base/errors.js';
 import { isFull } from '../base/host-errors.js';
 import { parseDuration } from '../base/units.js';
@@ -69,7 +69,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   } else {
     if (actor.record.state === 'preparing') {
       // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
-      await inTime(world.holder.forget(spec.id, { signal: deadline }), deadline, ms);
+      await inTime(world.supervisor.forget(spec.id, { signal: deadline }), deadline, ms);
       await actor.patch({ state: 'starting', before: await before(world, actor.record) });
     }
     const held = await inTime(spawn(world, actor.record, launch, deadline), deadline, ms);
@@ -96,7 +96,7 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch, signa
     ...(ksm ? { memoryMerge: true } : {}),
   };
   try {
-    return await world.holder.spawn(request, { signal });
+    return await world.supervisor.spawn(request, { signal });
   } catch (error) {
     if (error instanceof BerthError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

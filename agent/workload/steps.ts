@@ -11,7 +11,7 @@ import type { WorkloadRecord } from '../model/record.js';
 import { type Installation, nameInstallation, ownerTag, parseNamespaceTag, parseTag, whoseIs } from '../model/tags.js';
 import type { NetworkPort } from '../network/network-port.js';
 import type { Step } from './plan.js';
-import type { HolderPort } from './ports.js';
+import type { SupervisorPort } from './ports.js';
 
 const FORGET_MS = 2000;
 
@@ -114,7 +114,7 @@ async function createCgroup(cgroups: CgroupPort, path: string): Promise<void> {
 export interface Dismantling {
   readonly cgroups: CgroupPort;
   readonly network: NetworkPort;
-  readonly holder: HolderPort;
+  readonly supervisor: SupervisorPort;
   /** Its id: what another one has tagged stays as it is. */
   readonly installation: string;
   /** The driver's own cleanup, and the directory it wrote into. */
@@ -134,13 +134,13 @@ export interface Dismantling {
  * `populated 0`. Resolves when the kernel holds nothing of it; throws at the first thing that cannot go.
  */
 export async function dismantle(record: WorkloadRecord, world: Dismantling): Promise<void> {
-  const { cgroups, network, holder, installation } = world;
+  const { cgroups, network, supervisor, installation } = world;
   const { cgroup, netns, hostLink } = record.sandbox;
   const isOwn = !isForeign(cgroups.readTag(cgroup), installation);
   if (isOwn) await world.end();
   await world.cleanup();
   // A supervisor that does not answer holds up no end: the next start forgets the exit before it asks for a process.
-  await holder.forget(record.id, { deadlineMs: FORGET_MS }).catch((error: unknown) => {
+  await supervisor.forget(record.id, { deadlineMs: FORGET_MS }).catch((error: unknown) => {
     if (codeOf(error) !== 'ETIMEDOUT') throw error;
   });
   if (netns !== null || hostLink !== null)

@@ -27,16 +27,16 @@ export interface Stray {
 const LIST_MS = 2000;
 
 type Records = Pick<Manager, 'has' | 'known'>;
-type Ground = Pick<World, 'cgroups' | 'network' | 'holder' | 'config' | 'installation'>;
+type Ground = Pick<World, 'cgroups' | 'network' | 'supervisor' | 'config' | 'installation'>;
 
 export async function findStrays(world: Ground, records: Records, signal?: AbortSignal): Promise<readonly Stray[]> {
-  const { cgroups, network, holder, config, installation } = world;
+  const { cgroups, network, supervisor, config, installation } = world;
   // The objects are listed before the journal is asked: a workload created in between is then known.
   const [groups, net, held, directories] = await Promise.all([
     cgroups.list(),
     network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }, { signal }),
     // What a supervisor that does not answer has is not known: everything counts as in use, and nothing is removed.
-    holder.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
+    supervisor.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
     readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
   ]);
   const busy = new Set<string>();
@@ -69,11 +69,11 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
   const unexplained = found.filter(
     (stray) => !isRecorded(stray) || whoseIs(stray.installation, installation.id) === 'another',
   );
-  return withHolders(unexplained, network, signal);
+  return withSupervisors(unexplained, network, signal);
 }
 
-/** A namespace may be in use by somebody of whom neither the holder nor a cgroup of ours knows; and it has its own tag. */
-async function withHolders(
+/** A namespace may be in use by somebody of whom neither the supervisor nor a cgroup of ours knows; and it has its own tag. */
+async function withSupervisors(
   strays: readonly Stray[],
   network: World['network'],
   signal: AbortSignal | undefined,

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
 import type { GovernorPort } from '../density/governor/types.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
+import type { KernelLog } from '../ends/kernel-log.js';
 import type { KsmState } from '../host/ksm.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { Layers } from '../limits/layers.js';
@@ -18,10 +19,9 @@ import type { Claims } from '../network/claims.js';
 import type { NetworkPort } from '../network/network-port.js';
 import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
-import type { KernelLog } from '../pressure/kernel-log.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { HolderPort, Observer } from './ports.js';
+import type { Observer, SupervisorPort } from './ports.js';
 
 export interface World {
   readonly config: Config;
@@ -33,7 +33,7 @@ export interface World {
   readonly tenants: TenantGroups;
   readonly placement: Placement;
   readonly network: NetworkPort;
-  readonly holder: HolderPort;
+  readonly supervisor: SupervisorPort;
   readonly claims: Claims;
   /** Those of some ports that a process of the host has. */
   readonly portsTaken: typeof portsTaken;

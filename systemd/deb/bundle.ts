@@ -10,7 +10,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   'epoll-thread': 'cgroups/signals/epoll-thread.ts',
   'inventory-thread': 'agent/host/inventory-thread.ts',
   'kvm-guest': 'agent/host/kvm-guest.ts',
-  holder: 'systemd/holder/main.ts',
+  supervisor: 'systemd/supervisor/main.ts',
 };
 
 // Dependencies written as CommonJS (pino, ws, prom-client) call require, which an ES module does not have.
@@ -20,7 +20,7 @@ const BANNER = [
 ].join('\n');
 
 /**
- * Writes one file per entry to `directory`. One file and no shared chunks: the holder goes on running while the package
+ * Writes one file per entry to `directory`. One file and no shared chunks: the supervisor goes on running while the package
  * is upgraded under it, and a chunk it has yet to load would be gone. Throws when a source is missing.
  */
 export async function bundle(

@@ -1,5 +1,5 @@
 // Maintainer scripts (Debian policy, chapter 6). None of them touches a workload, and only a purge without workloads ends the
-// holder.
+// supervisor.
 
 const HEAD = '#!/bin/sh\nset -e\n\n';
 
@@ -92,7 +92,7 @@ if [ "$1" = purge ]; then
 	if [ -n "$left" ]; then
 		# Their firewall is all that stands between them and the network; their records say whose it is.
 		echo "berth: workloads still run: $(echo $left)"
-		echo 'berth: they, their firewall, the holder and /var/lib/berth stay. To end them all:'
+		echo 'berth: they, their firewall, the supervisor and /var/lib/berth stay. To end them all:'
 		for root in $(tree); do
 			echo "berth:   for d in $root/*/*/; do echo 1 > \"$d/cgroup.kill\"; done"
 		done

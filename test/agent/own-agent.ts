@@ -1,4 +1,4 @@
-// The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own holder.
+// The whole agent on this machine's kernel, as a person would run it without systemd: its own cgroup, its own supervisor.
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -103,7 +103,7 @@ export class OwnAgent {
     return spawnSync(program, rest, { env, encoding: 'utf8', ...stdin, ...options });
   }
 
-  /** Stops it and takes away what outlives it on purpose: workloads, the holder, the cgroups and the tables. */
+  /** Stops it and takes away what outlives it on purpose: workloads, the supervisor, the cgroups and the tables. */
   async end(): Promise<void> {
     if (this.#process?.exitCode === null && this.#process.signalCode === null)
       this.berth(['workload', 'delete', '--all', '--now'], undefined, { timeout: 30_000 });
@@ -116,9 +116,9 @@ export class OwnAgent {
     if (mount === undefined) return;
     const root = join(mount, this.#settings.cgroup);
     const tree = await openTree(root, { from: mount });
-    await tree.kill('holder');
-    await tree.waitEmpty('holder', { timeoutMs: 10_000 });
-    await tree.remove('holder');
+    await tree.kill('supervisor');
+    await tree.waitEmpty('supervisor', { timeoutMs: 10_000 });
+    await tree.remove('supervisor');
     spawnSync('find', [root, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }
 

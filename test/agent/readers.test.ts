@@ -20,9 +20,9 @@ import { Layers } from '../../agent/limits/layers.js';
 import { resolverFor, sharedResolvConf } from '../../agent/network/dns.js';
 import { rememberIn } from '../../agent/network/forwarding-before.js';
 import { readWebConfig } from '../../agent/web/web-config.js';
-import { Outputs } from '../../systemd/holder/outputs.js';
-import { RecordStore } from '../../systemd/holder/records.js';
-import { readPidFile } from '../../systemd/holder/runtime.js';
+import { Outputs } from '../../systemd/supervisor/outputs.js';
+import { RecordStore } from '../../systemd/supervisor/records.js';
+import { readPidFile } from '../../systemd/supervisor/runtime.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { specOf } from './workload/fake-world.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { connect } from '../../agent/control/client.js';
-import { connectHolder } from '../../systemd/holder/client.js';
+import { connectSupervisor } from '../../systemd/supervisor/client.js';
 import { OwnAgent } from './own-agent.js';
 
 const name = `berth-supervisor-${process.pid}`;
@@ -38,12 +38,12 @@ const create = (id: string) => agent.berth(['workload', 'create', '-f', '-'], sp
 const show = (id: string): View => JSON.parse(agent.berth(['workload', 'show', id, '--json']).stdout).workload;
 const doctor = (): string => agent.berth(['doctor', '--json']).stdout;
 
-async function holderPid(): Promise<number> {
-  const holder = await connectHolder(join(directory, 'run', 'holder.sock'));
+async function supervisorPid(): Promise<number> {
+  const supervisor = await connectSupervisor(join(directory, 'run', 'supervisor.sock'));
   try {
-    return (await holder.hello()).pid;
+    return (await supervisor.hello()).pid;
   } finally {
-    holder.close();
+    supervisor.close();
   }
 }
 
@@ -62,7 +62,7 @@ test.serial(
   'stopped: a start fails at its deadline, everything else answers, and nothing of the start lives on',
   async (t) => {
     t.is(create('before').status, 0);
-    const pid = await holderPid();
+    const pid = await supervisorPid();
     process.kill(pid, 'SIGSTOP');
     try {
       const late = create('late');
@@ -87,7 +87,7 @@ test.serial(
   async (t) => {
     t.is(create('adopted').status, 0);
     const { process: before } = show('adopted');
-    const pid = await holderPid();
+    const pid = await supervisorPid();
     await agent.kill('SIGKILL');
     process.kill(pid, 'SIGSTOP');
     const ended = await t.throwsAsync(async () => {
@@ -128,12 +128,12 @@ test.serial(
 test.serial('killed: it is started again and takes over what lives', async (t) => {
   t.is(create('lives').status, 0);
   const { process: before } = show('lives');
-  const pid = await holderPid();
+  const pid = await supervisorPid();
   process.kill(pid, 'SIGKILL');
   const after = create('after');
   t.true(after.status === 0 || /start_deadline/.test(after.stderr), after.stderr);
   await until(() => !doctor().includes('supervisor_unavailable'));
-  t.not(await holderPid(), pid);
+  t.not(await supervisorPid(), pid);
   t.deepEqual(show('lives').process, before);
   t.is(agent.berth(['workload', 'delete', 'lives']).status, 0);
 });

@@ -17,7 +17,7 @@ import { Reaper } from '../../agent/workload/reaper.js';
 import { Tree } from '../../cgroups/tree.js';
 import { sliced } from '../../linux/sliced.js';
 import { temporaryDirectory } from '../runner/temporary.js';
-import { config as pressureConfig, subject } from './pressure/fixture.js';
+import { config as pressureConfig, target } from './pressure/fixture.js';
 import { specOf } from './workload/fake-world.js';
 
 const COUNT = 5000;
@@ -93,7 +93,7 @@ const ids = Array.from({ length: COUNT }, (_, at) => `w${at}`);
 const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> = {
   'missed ends': (count) =>
     new MissedEnds({
-      holder: { list: async () => [] },
+      supervisor: { list: async () => [] },
       actors: () =>
         ids.map((id) => ({
           record: { id, process: { pid: 1, startTime: 1, startedAt: 1 } } as never,
@@ -114,7 +114,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
         },
       } as never,
       ...{ events: nothing as never, log: nothing as never },
-      subjects: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
+      targets: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
       desired: () => [{ file: 'pids.max', value: '1' }] as never,
       exclusive: (_key, work) => work(),
     }).check(),
@@ -122,7 +122,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
     new Drift({
       room: { audit: async () => [] } as never,
       ...{ events: nothing as never, log: nothing as never },
-      subjects: async () => ids.map((id) => ({ id, tenant: 'a', network: { owner: id } }) as never),
+      targets: async () => ids.map((id) => ({ id, tenant: 'a', network: { owner: id } }) as never),
       ownView: async () => {
         count();
         return null;
@@ -148,7 +148,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
       },
       cgroups: { path: (name: string) => name, read: () => [] } as never,
       ...{ events: nothing as never, log: nothing as never, written: () => undefined, killed: () => undefined },
-      subjects: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
+      targets: () => ids.map((id) => ({ key: id, cgroup: `a/${id}`, workload: id, tenant: 'a' })),
     }).sync(),
   'list of cgroups': async (count) => {
     const directory = temporaryDirectory('tree');
@@ -161,7 +161,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
     await new Counted(directory, { controllers: [], missing: [] }).list();
   },
   ...Object.fromEntries(
-    (['networks', 'subjects'] as const).map((what) => [
+    (['networks', 'targets'] as const).map((what) => [
       `${what} of all workloads`,
       async (count: () => void) => {
         const tap = (): null => {
@@ -201,7 +201,7 @@ const SWEEPS: Readonly<Record<string, (count: () => void) => Promise<unknown>>> 
           slots: () => ({ names: [] }),
           sweep: async () => 0,
         },
-        holder: { list: async () => [] },
+        supervisor: { list: async () => [] },
         config: { paths: { runtime: '/nonexistent' }, network: { link_prefix: 'b' } },
         installation: { id: '0a1b2c3d', others: () => [] },
         ...{ events: nothing, log: nothing },
@@ -224,7 +224,7 @@ for (const [name, sweep] of Object.entries(SWEEPS))
   });
 
 test('the pressure engine asks the kernel for triggers and watches in slices, and gives them back in slices', async (t) => {
-  let subjects = Array.from({ length: COUNT }, (_, at) => subject(`w${at}`, { memoryHigh: 1 }));
+  let targets = Array.from({ length: COUNT }, (_, at) => target(`w${at}`, { memoryHigh: 1 }));
   const closing = { close: () => undefined };
   let seen = (): void => undefined;
   const asked = () => {
@@ -241,7 +241,7 @@ test('the pressure engine asks the kernel for triggers and watches in slices, an
         held: () => [],
       },
       clock: { now: () => 0, unix: () => 0, every: () => closing },
-      ...{ subjects: () => subjects, proc: temporaryDirectory('proc'), cgroupMount: temporaryDirectory('cgroup') },
+      ...{ targets: () => targets, proc: temporaryDirectory('proc'), cgroupMount: temporaryDirectory('cgroup') },
     },
     pressureConfig({ max_triggers: 2 * COUNT }),
   );
@@ -254,6 +254,6 @@ test('the pressure engine asks the kernel for triggers and watches in slices, an
     t.true(all >= 2 * COUNT, `${all} calls`);
     // One slice of a loop, and the first of the loop after it.
     t.true(most <= 200, `${most} calls between two turns`);
-    subjects = [];
+    targets = [];
   }
 });

@@ -83,7 +83,7 @@ const BOUNDED: Readonly<Record<string, string>> = {
   'agent/daemon/chores.ts: this.#options.everyMs': 'given by tests only',
   'agent/daemon/chores.ts: deadlineMs': 'given by tests only',
   'agent/control/coalescer.ts: ms': 'constants of the same room',
-  'systemd/holder/unwritten.ts: this.#retryMs': 'given by tests only',
+  'systemd/supervisor/unwritten.ts: this.#retryMs': 'given by tests only',
   'agent/daemon/shutdown.ts: ms': 'what a step of the shutdown may take, a constant',
   'agent/limits/protection.ts: this.#options.collectMs ?? COLLECT_MS': 'given by tests only',
   'agent/network/drift.ts: this.#debounceMs': 'given by tests only',
@@ -98,9 +98,9 @@ const BOUNDED: Readonly<Record<string, string>> = {
   'cgroups/shrink.ts: pauseMs': 'a constant of the same file',
   'netns/slots/pool.ts: ms': 'the longest back-off',
   'netns/monitor/monitor.ts: options.intervalMs ?? INTERVAL_MS': 'given by tests only',
-  'systemd/holder/watch.ts: this.#periodMs': 'given by tests only',
-  'systemd/holder/client.ts: deadlineMs': 'constants of its callers',
-  'systemd/holder/client.ts: this.#retryMs': 'the longest back-off',
+  'systemd/supervisor/watch.ts: this.#periodMs': 'given by tests only',
+  'systemd/supervisor/client.ts: deadlineMs': 'constants of its callers',
+  'systemd/supervisor/client.ts: this.#retryMs': 'the longest back-off',
 };
 
 /** The arguments of the call that begins at `at`, which is behind its parenthesis. */
@@ -163,7 +163,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/workload/preempting.ts': 'stamps an eviction',
   'agent/workload/recover.ts': 'stamps states and ends',
   'systemd/deb/build.ts': 'stamps the package',
-  'systemd/holder/table.ts': 'stamps a start and an end, beside the clock since boot',
+  'systemd/supervisor/table.ts': 'stamps a start and an end, beside the clock since boot',
 };
 
 test('no interval is measured with the clock on the wall', (t) => {

@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['agent/density', 'agent/pressure'],
   ['agent/drivers'],
   ['agent/network', 'agent/limits', 'agent/placement'],
-  ['agent/config', 'agent/host', 'agent/discovery'],
+  ['agent/ends', 'agent/config', 'agent/host', 'agent/discovery'],
   ['agent/model'],
   ['agent/base'],
   ['cgroups', 'netns', 'systemd'],

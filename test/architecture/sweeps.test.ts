@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../../agent', import.meta.url));
 
 /** What has an item for each workload. */
 const ALL =
-  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\bsubjects\(\)|\.holds\(\)|#known\.(?:values|keys)\(\)|#ladders\.(?:values|keys)\(\)|\bscopesOf\(/;
+  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\btargets\(\)|\.holds\(\)|#known\.(?:values|keys)\(\)|#ladders\.(?:values|keys)\(\)|\bscopesOf\(/;
 
 /** Loops that are not sliced, and why that is right. */
 const WHOLE: Readonly<Record<string, string>> = {
@@ -29,12 +29,12 @@ const CHAINED: Readonly<Record<string, string>> = {
   'density/licence-views.ts: ledger.holds()].flatMap': ASKED,
   'daemon/adapters/overhead.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
   'density/tenant-admin.ts: ledger.holds()].flatMap': ASKED,
-  'limits/drift.ts: world.subjects().filter': COMPARED,
+  'limits/drift.ts: world.targets().filter': COMPARED,
   'daemon/adapters/limits.ts: manager.records().map': 'a reload of the configuration',
-  'daemon/adapters/limit-subjects.ts: manager.records().filter': COMPARED,
-  'limits/watch.ts: world.subjects().map': COMPARED,
-  'network/drift.ts: world.subjects()).filter': COMPARED,
-  'network/drift.ts: world.subjects()).map': COMPARED,
+  'daemon/adapters/limit-targets.ts: manager.records().filter': COMPARED,
+  'limits/watch.ts: world.targets().map': COMPARED,
+  'network/drift.ts: world.targets()).filter': COMPARED,
+  'network/drift.ts: world.targets()).map': COMPARED,
   'daemon/observe.ts: records().filter': COMPARED,
   'daemon/adapters/pressure-actuator.ts: manager.records().flatMap':
     'once, at the start of the agent, and after a reload',

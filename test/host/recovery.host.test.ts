@@ -1,4 +1,4 @@
-// What may happen to the agent, its holder, its package and the host itself, and what must not happen to workloads then.
+// What may happen to the agent, its supervisor, its package and the host itself, and what must not happen to workloads then.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -206,7 +206,7 @@ for (const id of ['worker', 'box', 'room']) {
 test.serial('kill -9, restart, upgrade and downgrade of the agent touch no workload', async (t) => {
   t.timeout(15 * MINUTES);
   const before = await lives();
-  const holder = await mainPid('berth-workloads');
+  const supervisor = await mainPid('berth-workloads');
   const next = await nextPackage();
   t.teardown(next.remove);
   const ways: readonly (readonly [name: string, change: () => Promise<unknown>])[] = [
@@ -233,7 +233,7 @@ test.serial('kill -9, restart, upgrade and downgrade of the agent touch no workl
     t.true(now.usageUsec >= last.usageUsec, `${name}: ${now.usageUsec} < ${last.usageUsec}`);
     last = now;
   }
-  t.is(await mainPid('berth-workloads'), holder, 'the holder is never restarted with the agent');
+  t.is(await mainPid('berth-workloads'), supervisor, 'the supervisor is never restarted with the agent');
   t.not(await sh(s.host, 'dpkg-query -W berth | cut -f2'), '999.0.0');
   // The worker's record is written anew.
   await s.node.call('workload.update', { id: 'worker', spec: { ...worker, labels: { after: 'downgrade' } } });
@@ -261,7 +261,7 @@ test.serial('an end while the agent is away is found, with its exit code and out
   await remove('brief');
 });
 
-test.serial('kill -9 of the holder: workloads live on, ends are seen, and new ones start', async (t) => {
+test.serial('kill -9 of the supervisor: workloads live on, ends are seen, and new ones start', async (t) => {
   t.timeout(8 * MINUTES);
   await create(s.node, exec('brief2', until('/var/tmp/brief2', 5)));
   await reach(s.node, 'brief2', ['running']);
@@ -271,7 +271,7 @@ test.serial('kill -9 of the holder: workloads live on, ends are seen, and new on
   await sh(s.host, `kill -9 ${pid}`);
   await s.host.waitFor(
     `test "$(systemctl show -P MainPID berth-workloads)" != ${pid} && systemctl is-active berth-workloads`,
-    { what: 'systemd to start the holder again', timeoutMs: 5 * MINUTES },
+    { what: 'systemd to start the supervisor again', timeoutMs: 5 * MINUTES },
   );
   const now = await lives();
   t.is(now.processes, before.processes);

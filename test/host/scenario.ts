@@ -60,7 +60,7 @@ export async function openScenario(name: string, toml = '', unit = ''): Promise<
   }
 }
 
-/** For `test.afterEach.always`: a failed test tells what host, agent and holder said last. */
+/** For `test.afterEach.always`: a failed test tells what host, agent and supervisor said last. */
 export async function explain(t: ExecutionContext, scenario: Scenario | undefined): Promise<void> {
   if (t.passed || scenario === undefined) return;
   const command = 'uptime; journalctl -b --no-pager -n 40 -u berth -u berth-workloads';

@@ -131,7 +131,10 @@ test.serial(
   async (t) => {
     t.timeout(2 * MINUTES);
     const { sockets, open, reached } = await openToOthers(s.host);
-    t.true(sockets.includes('/run/berth/berth.sock') && sockets.includes('/run/berth/holder.sock'), sockets.join(' '));
+    t.true(
+      sockets.includes('/run/berth/berth.sock') && sockets.includes('/run/berth/supervisor.sock'),
+      sockets.join(' '),
+    );
     t.deepEqual(open, []);
     t.deepEqual([...new Set(reached)], ['EACCES']);
   },

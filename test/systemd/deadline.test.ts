@@ -4,8 +4,13 @@ import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { connectHolder } from '../../systemd/holder/client.js';
-import { type HeldProcess, HOLDER_PROTOCOL, type Holder, type SpawnRequest } from '../../systemd/holder/protocol.js';
+import { connectSupervisor } from '../../systemd/supervisor/client.js';
+import {
+  type HeldProcess,
+  type SpawnRequest,
+  SUPERVISOR_PROTOCOL,
+  type Supervisor,
+} from '../../systemd/supervisor/protocol.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 
 type Fault = 'silent' | 'garbage' | 'half' | 'closes' | 'other' | 'none';
@@ -13,19 +18,19 @@ const FAULTS = ['silent', 'garbage', 'half', 'closes', 'other'] as const satisfi
 
 const PROCESS: HeldProcess = { id: 'w', pid: 7, startTime: 8, startedAt: 9 };
 const RESULTS: Readonly<Record<string, unknown>> = {
-  hello: { protocol: HOLDER_PROTOCOL, pid: 1, version: 'test' },
+  hello: { protocol: SUPERVISOR_PROTOCOL, pid: 1, version: 'test' },
   ...{ spawn: PROCESS, list: [PROCESS], forget: null },
 };
 const SPAWN: SpawnRequest = { id: 'w', argv: ['/bin/true'], env: {}, cgroup: '/c', output: '/o' };
-const CALLS: Readonly<Record<string, (holder: Holder, deadlineMs: number) => Promise<unknown>>> = {
-  hello: (holder, deadlineMs) => holder.hello({ deadlineMs }),
-  spawn: (holder, deadlineMs) => holder.spawn(SPAWN, { deadlineMs }),
-  list: (holder, deadlineMs) => holder.list({ deadlineMs }),
-  forget: (holder, deadlineMs) => holder.forget('w', { deadlineMs }),
+const CALLS: Readonly<Record<string, (supervisor: Supervisor, deadlineMs: number) => Promise<unknown>>> = {
+  hello: (supervisor, deadlineMs) => supervisor.hello({ deadlineMs }),
+  spawn: (supervisor, deadlineMs) => supervisor.spawn(SPAWN, { deadlineMs }),
+  list: (supervisor, deadlineMs) => supervisor.list({ deadlineMs }),
+  forget: (supervisor, deadlineMs) => supervisor.forget('w', { deadlineMs }),
 };
 
 async function faulty(t: ExecutionContext) {
-  const path = join(temporaryDirectory('holder-faults'), 'holder.sock');
+  const path = join(temporaryDirectory('supervisor-faults'), 'supervisor.sock');
   let fault: Fault = 'none';
   const kept: (() => void)[] = [];
   let onKept: () => void = () => undefined;
@@ -53,15 +58,15 @@ async function faulty(t: ExecutionContext) {
   });
   server.listen(path);
   await once(server, 'listening');
-  const holder = await connectHolder(path);
+  const supervisor = await connectSupervisor(path);
   t.teardown(() => {
-    holder.close();
+    supervisor.close();
     for (const socket of sockets) socket.destroy();
     server.close();
     rmSync(path, { force: true });
   });
   return {
-    holder,
+    supervisor,
     set: (next: Fault) => {
       fault = next;
     },
@@ -82,22 +87,26 @@ async function faulty(t: ExecutionContext) {
 
 for (const fault of FAULTS)
   test(`${fault}: every call ends with ETIMEDOUT at its deadline, and the next one works`, async (t) => {
-    const { holder, set } = await faulty(t);
+    const { supervisor, set } = await faulty(t);
     for (const [name, call] of Object.entries(CALLS)) {
       set(fault);
-      await t.throwsAsync(call(holder, 30), { message: /ETIMEDOUT/ }, `${name}, ${fault}`);
+      await t.throwsAsync(call(supervisor, 30), { message: /ETIMEDOUT/ }, `${name}, ${fault}`);
       set('none');
-      t.deepEqual(await call(holder, 30_000), name === 'forget' ? undefined : RESULTS[name], `${name} after ${fault}`);
+      t.deepEqual(
+        await call(supervisor, 30_000),
+        name === 'forget' ? undefined : RESULTS[name],
+        `${name} after ${fault}`,
+      );
     }
   });
 
 test('a signal ends a call with its reason, and what its spawn starts is told as late', async (t) => {
-  const { holder, keeps, set, speak } = await faulty(t);
+  const { supervisor, keeps, set, speak } = await faulty(t);
   set('silent');
-  const late = new Promise<HeldProcess>((resolve) => holder.onLate(resolve));
+  const late = new Promise<HeldProcess>((resolve) => supervisor.onLate(resolve));
   const gone = new AbortController();
-  const spawned = holder.spawn(SPAWN, { signal: gone.signal });
-  const listed = holder.list({ signal: gone.signal });
+  const spawned = supervisor.spawn(SPAWN, { signal: gone.signal });
+  const listed = supervisor.list({ signal: gone.signal });
   await keeps(2);
   gone.abort(new Error('enough'));
   await t.throwsAsync(spawned, { message: 'enough' });

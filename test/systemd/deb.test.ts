@@ -55,7 +55,7 @@ build('the package has what it should, works where it lands, and is the same eve
   const contents = execFileSync('dpkg-deb', ['-c', file], { encoding: 'utf8' });
   for (const path of [
     '-rwxr-xr-x root/root .* ./usr/bin/berth',
-    '-rw-r--r-- root/root .* ./usr/lib/berth/holder.js',
+    '-rw-r--r-- root/root .* ./usr/lib/berth/supervisor.js',
     '-rw-r--r-- root/root .* ./usr/lib/systemd/system/berth-workloads.service',
     '-rw-r--r-- root/root .* ./usr/share/man/man8/berth.8.gz',
     '-rw-r--r-- root/root .* ./usr/share/doc/berth/sbom.cdx.json',
@@ -79,10 +79,11 @@ build('the package has what it should, works where it lands, and is the same eve
   const said = execFileSync(process.execPath, [join(landed, 'usr/lib/berth/berth.js'), 'hello'], { encoding: 'utf8' });
   t.is(said, 'function function function hello\n');
   const usage = t.throws(
-    () => execFileSync(process.execPath, [join(landed, 'usr/lib/berth/holder.js'), '--nonsense'], { stdio: 'pipe' }),
-    { message: /usage: holder/ },
+    () =>
+      execFileSync(process.execPath, [join(landed, 'usr/lib/berth/supervisor.js'), '--nonsense'], { stdio: 'pipe' }),
+    { message: /usage: supervisor/ },
   );
-  t.truthy(usage, 'the holder starts as far as its arguments');
+  t.truthy(usage, 'the supervisor starts as far as its arguments');
 });
 
 test('a missing source is named', async (t) => {
@@ -92,7 +93,7 @@ test('a missing source is named', async (t) => {
   });
 });
 
-test('only a purge touches the holder, and the agent is restarted only on upgrade', (t) => {
+test('only a purge touches the supervisor, and the agent is restarted only on upgrade', (t) => {
   for (const [name, text] of Object.entries(maintainerScripts)) {
     if (name !== 'postrm') t.notRegex(text, /berth-workloads/, name);
     t.notRegex(text, /systemctl (restart|try-restart) .*berth-workloads/, name);

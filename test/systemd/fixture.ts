@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import { cgroup2Mount } from '../../systemd/holder/cgroup.js';
-import { connectHolder } from '../../systemd/holder/client.js';
-import type { HeldProcess, Holder, SpawnRequest } from '../../systemd/holder/protocol.js';
+import { cgroup2Mount } from '../../systemd/supervisor/cgroup.js';
+import { connectSupervisor } from '../../systemd/supervisor/client.js';
+import type { HeldProcess, SpawnRequest, Supervisor } from '../../systemd/supervisor/protocol.js';
 
-const script = fileURLToPath(new URL('../../systemd/holder/main.js', import.meta.url));
+const script = fileURLToPath(new URL('../../systemd/supervisor/main.js', import.meta.url));
 
-/** Why the holder cannot be tested here, or undefined. */
+/** Why the supervisor cannot be tested here, or undefined. */
 export function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
   return cgroup2Mount(readFileSync('/proc/self/mounts', 'utf8')) === undefined ? 'needs cgroup v2' : undefined;
 }
 
-/** A holder of the test's own, with a directory and a cgroup; all of it, and all it started, ends with the test. */
+/** A supervisor of the test's own, with a directory and a cgroup; all of it, and all it started, ends with the test. */
 export interface Bench {
   readonly runtime: string;
   readonly cgroup: string;
@@ -25,7 +25,7 @@ export interface Bench {
   child: ChildProcess;
   start(): Promise<void>;
   stop(signal: NodeJS.Signals): Promise<void>;
-  connect(): Promise<Holder>;
+  connect(): Promise<Supervisor>;
   request(id: string, script: string, more?: Partial<SpawnRequest>): SpawnRequest;
   output(id: string): string;
 }
@@ -33,10 +33,10 @@ export interface Bench {
 export async function startBench(t: ExecutionContext): Promise<Bench> {
   const mount = cgroup2Mount(readFileSync('/proc/self/mounts', 'utf8'));
   if (mount === undefined) throw new Error('no cgroup v2');
-  const runtime = mkdtempSync(join(tmpdir(), 'berth-holder-'));
+  const runtime = mkdtempSync(join(tmpdir(), 'berth-supervisor-'));
   const cgroup = join(mount, `berth-test-${process.pid}-${runtime.slice(-6)}`);
   mkdirSync(join(cgroup, 'w'), { recursive: true });
-  const socket = join(runtime, 'holder.sock');
+  const socket = join(runtime, 'supervisor.sock');
   const bench: Bench = {
     runtime,
     cgroup: join(cgroup, 'w'),
@@ -52,9 +52,9 @@ export async function startBench(t: ExecutionContext): Promise<Bench> {
       await gone;
     },
     async connect() {
-      const holder = await connectHolder(socket, { onLog: (line) => t.log(line), keepOutputsIn: runtime });
-      t.teardown(() => holder.close());
-      return holder;
+      const supervisor = await connectSupervisor(socket, { onLog: (line) => t.log(line), keepOutputsIn: runtime });
+      t.teardown(() => supervisor.close());
+      return supervisor;
     },
     request: (id, sh, more = {}) => ({
       id,
@@ -68,7 +68,7 @@ export async function startBench(t: ExecutionContext): Promise<Bench> {
   };
   t.teardown(async () => {
     bench.child.kill('SIGKILL');
-    for (const name of ['w', 'holder', '']) await removeCgroup(join(cgroup, name));
+    for (const name of ['w', 'supervisor', '']) await removeCgroup(join(cgroup, name));
     rmSync(runtime, { recursive: true, force: true });
   });
   await ready(bench.child);
@@ -76,9 +76,9 @@ export async function startBench(t: ExecutionContext): Promise<Bench> {
 }
 
 /** The first exit of `id` announced from now on. */
-export function exitOf(holder: Holder, id: string): Promise<HeldProcess> {
+export function exitOf(supervisor: Supervisor, id: string): Promise<HeldProcess> {
   return new Promise((resolve) => {
-    const off = holder.onExit((process) => {
+    const off = supervisor.onExit((process) => {
       if (process.id !== id) return;
       off();
       resolve(process);
@@ -95,7 +95,7 @@ export async function until<T>(what: () => T | undefined | Promise<T | undefined
 }
 
 function launch(runtime: string, cgroup: string): ChildProcess {
-  return spawn(process.execPath, [script, '--runtime', runtime, '--cgroup', join(cgroup, 'holder')], {
+  return spawn(process.execPath, [script, '--runtime', runtime, '--cgroup', join(cgroup, 'supervisor')], {
     stdio: ['ignore', 'inherit', 'pipe'],
   });
 }
@@ -107,7 +107,7 @@ function ready(child: ChildProcess): Promise<void> {
       said += chunk.toString();
       if (said.includes('listening')) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`holder ended with ${code}: ${said}`)));
+    child.once('exit', (code) => reject(new Error(`supervisor ended with ${code}: ${said}`)));
   });
 }
 

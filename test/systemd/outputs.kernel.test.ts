@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFil
 import { join } from 'node:path';
 import test from 'ava';
 import { readStat } from '../../linux/proc.js';
-import { olderOf } from '../../systemd/holder/output-file.js';
-import { outputPipeOf } from '../../systemd/holder/outputs.js';
+import { olderOf } from '../../systemd/supervisor/output-file.js';
+import { outputPipeOf } from '../../systemd/supervisor/outputs.js';
 import { type Bench, exitOf, startBench, until, whyNot } from './fixture.js';
 
 const LIMIT = 1 << 20;
@@ -32,32 +32,35 @@ function keptIn(directory: string): number {
 
 kernel('the last line is in the output when the end is told, and /dev/stdout can be opened again', async (t) => {
   const bench = await startBench(t);
-  const holder = await bench.connect();
-  const ended = exitOf(holder, 'a');
+  const supervisor = await bench.connect();
+  const ended = exitOf(supervisor, 'a');
   const script =
     'echo one > /dev/stdout; setpriv --reuid 65534 --clear-groups sh -c "echo two > /dev/stdout"; printf three';
-  await holder.spawn(bench.request('a', script, { outputLimit: LIMIT }));
+  await supervisor.spawn(bench.request('a', script, { outputLimit: LIMIT }));
   await ended;
   t.is(bench.output('a'), 'one\ntwo\nthree');
   await until(() => !existsSync(outputPipeOf(bench.runtime, 'a')) || undefined);
 });
 
-kernel('lines are neither lost nor torn when the holder is killed, and replaced, in the middle of them', async (t) => {
-  const bench = await startBench(t);
-  const holder = await bench.connect();
-  const script = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); echo $i; done; exec sleep 60';
-  await holder.spawn(bench.request('count', script, { outputLimit: LIMIT }));
-  const size = () => statSync(join(bench.runtime, 'count.log')).size;
-  await until(() => size() > 20_000 || undefined);
-  await bench.stop('SIGKILL');
-  await bench.start();
-  await until(() => size() > 60_000 || undefined);
-  bench.child.kill('SIGHUP');
-  await until(() => bench.output('count').endsWith('\n60000\n') || undefined);
-  t.is(bench.output('count'), Array.from({ length: 60_000 }, (_, line) => `${line + 1}\n`).join(''));
-});
+kernel(
+  'lines are neither lost nor torn when the supervisor is killed, and replaced, in the middle of them',
+  async (t) => {
+    const bench = await startBench(t);
+    const supervisor = await bench.connect();
+    const script = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); echo $i; done; exec sleep 60';
+    await supervisor.spawn(bench.request('count', script, { outputLimit: LIMIT }));
+    const size = () => statSync(join(bench.runtime, 'count.log')).size;
+    await until(() => size() > 20_000 || undefined);
+    await bench.stop('SIGKILL');
+    await bench.start();
+    await until(() => size() > 60_000 || undefined);
+    bench.child.kill('SIGHUP');
+    await until(() => bench.output('count').endsWith('\n60000\n') || undefined);
+    t.is(bench.output('count'), Array.from({ length: 60_000 }, (_, line) => `${line + 1}\n`).join(''));
+  },
+);
 
-kernel('what a process writes last is not lost when no holder runs at its end', async (t) => {
+kernel('what a process writes last is not lost when no supervisor runs at its end', async (t) => {
   const bench = await startBench(t);
   const first = await bench.connect();
   const gate = join(bench.runtime, 'gate');
@@ -79,18 +82,18 @@ kernel('what a process writes last is not lost when no holder runs at its end', 
   await until(() => !existsSync(outputPipeOf(bench.runtime, 'a')) || undefined);
 });
 
-kernel('what an ended process has left is read by the next holder, too', async (t) => {
+kernel('what an ended process has left is read by the next supervisor, too', async (t) => {
   const bench = await startBench(t);
-  const holder = await bench.connect();
+  const supervisor = await bench.connect();
   const gate = join(bench.runtime, 'gate');
   execFileSync('mkfifo', [gate]);
-  const ended = exitOf(holder, 'a');
-  await holder.spawn(bench.request('a', `(read x < ${gate}; echo late) & echo first`, { outputLimit: LIMIT }));
+  const ended = exitOf(supervisor, 'a');
+  await supervisor.spawn(bench.request('a', `(read x < ${gate}; echo late) & echo first`, { outputLimit: LIMIT }));
   await ended;
   await bench.stop('SIGKILL');
   await bench.start();
   bench.child.kill('SIGHUP');
-  t.is((await holder.list()).length, 1);
+  t.is((await supervisor.list()).length, 1);
   writeFileSync(gate, '\n');
   await until(() => bench.output('a') === 'first\nlate\n' || undefined);
   await until(() => !existsSync(outputPipeOf(bench.runtime, 'a')) || undefined);
@@ -98,28 +101,28 @@ kernel('what an ended process has left is read by the next holder, too', async (
 
 kernel('no descriptor is left of outputs that are over', async (t) => {
   const bench = await startBench(t);
-  const holder = await bench.connect();
+  const supervisor = await bench.connect();
   const open = () => keptIn(bench.runtime);
   const ids = ['a', 'b', 'c'];
-  for (const id of ids) await holder.spawn(bench.request(id, 'exec sleep 60', { outputLimit: LIMIT }));
+  for (const id of ids) await supervisor.spawn(bench.request(id, 'exec sleep 60', { outputLimit: LIMIT }));
   await until(() => open() === ids.length || undefined);
-  const ended = exitOf(holder, 'a');
-  process.kill((await holder.list()).find(({ id }) => id === 'a')?.pid ?? 0, 'SIGKILL');
+  const ended = exitOf(supervisor, 'a');
+  process.kill((await supervisor.list()).find(({ id }) => id === 'a')?.pid ?? 0, 'SIGKILL');
   await ended;
   await until(() => open() === 2 || undefined);
-  await holder.forget('b');
+  await supervisor.forget('b');
   await until(() => open() === 1 || undefined);
-  await holder.spawn(bench.request('a', 'exec sleep 60', { outputLimit: LIMIT }));
+  await supervisor.spawn(bench.request('a', 'exec sleep 60', { outputLimit: LIMIT }));
   await until(() => open() === 2 || undefined);
-  holder.close();
+  supervisor.close();
   await until(() => open() === 0 || undefined);
   t.is(open(), 0);
 });
 
 kernel('a flood stays within twice the limit at any time', async (t) => {
   const bench = await startBench(t);
-  const holder = await bench.connect();
-  await holder.spawn(bench.request('yes', 'exec yes', { outputLimit: LIMIT }));
+  const supervisor = await bench.connect();
+  await supervisor.spawn(bench.request('yes', 'exec yes', { outputLimit: LIMIT }));
   const ends = new Set<string>();
   await until(() => {
     let bytes = 0;

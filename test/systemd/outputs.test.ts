@@ -16,8 +16,8 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { OutputStore } from '../../agent/workload/output.js';
-import { olderOf } from '../../systemd/holder/output-file.js';
-import { Outputs, outputPipeOf } from '../../systemd/holder/outputs.js';
+import { olderOf } from '../../systemd/supervisor/output-file.js';
+import { Outputs, outputPipeOf } from '../../systemd/supervisor/outputs.js';
 import { until } from './fixture.js';
 
 const LIMIT = 4096;
@@ -29,7 +29,7 @@ interface Place {
   readonly path: string;
   readonly store: OutputStore;
   readonly problems: string[];
-  /** A reader, as a new holder would be; the one before is gone without a word. */
+  /** A reader, as a new supervisor would be; the one before is gone without a word. */
   outputs(): Outputs;
   kept(): string;
 }

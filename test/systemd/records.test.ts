@@ -2,8 +2,8 @@
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { clearFile } from '../../systemd/holder/odd.js';
-import { RecordStore } from '../../systemd/holder/records.js';
+import { clearFile } from '../../systemd/supervisor/odd.js';
+import { RecordStore } from '../../systemd/supervisor/records.js';
 import { ODD_THINGS } from '../agent/odd-things.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 
@@ -32,7 +32,7 @@ for (const { name, make } of ODD_THINGS) {
     const store = new RecordStore(runtime, BOOT);
     store.writeHeld(held);
     t.is(store.load().held.length, 1);
-    const lock = join(runtime, 'holder.lock');
+    const lock = join(runtime, 'supervisor.lock');
     await make(lock);
     clearFile(lock);
     t.notThrows(() => appendFileSync(lock, ''));

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import test from 'ava';
-import { cgroup2Mount } from '../../systemd/holder/cgroup.js';
-import { readLines } from '../../systemd/holder/lines.js';
-import { Orphans } from '../../systemd/holder/orphans.js';
-import { MalformedRequest, parseRequest } from '../../systemd/holder/requests.js';
+import { cgroup2Mount } from '../../systemd/supervisor/cgroup.js';
+import { readLines } from '../../systemd/supervisor/lines.js';
+import { Orphans } from '../../systemd/supervisor/orphans.js';
+import { MalformedRequest, parseRequest } from '../../systemd/supervisor/requests.js';
 
 const spawn = { id: 'a/b', argv: ['/bin/true'], env: { A: 'b' }, cgroup: '/c', output: '/o' };
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Unwritten } from '../../systemd/holder/unwritten.js';
+import { Unwritten } from '../../systemd/supervisor/unwritten.js';
 
 test('what could not be written is written when there is room, the newest of each id, and told once', async (t) => {
   const problems: string[] = [];

@@ -4,10 +4,10 @@ import type { CapacityRow } from '../../model/capacity.js';
 import { rows as cpuRows, type PlacementRow } from '../../placement/rows.js';
 import { amount } from '../amounts.js';
 import type { Answer, Context } from '../command.js';
-import { predictionParts } from '../prediction-words.js';
+import { formatAge, formatTime } from '../format.js';
+import { predictionParts } from '../prediction-parts.js';
 import type { Column } from '../table.js';
 import { section, table } from '../table.js';
-import { formatAge, formatTime } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();

@@ -2,9 +2,9 @@ import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { forEach, tellEnd } from '../each.js';
 import { follow, timeoutOf } from '../follow.js';
+import { endSentence, formatAge, waitOf } from '../format.js';
 import { hasRun, isStarted, isUp } from '../judge.js';
 import { readSpecs } from '../specs.js';
-import { endSentence, formatAge, waitOf } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const timeoutMs = timeoutOf(context);

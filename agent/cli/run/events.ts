@@ -1,8 +1,8 @@
 import { BerthError } from '../../base/errors.js';
 import type { BerthEvent, EventActor } from '../../model/event.js';
 import type { Answer, Client, Context } from '../command.js';
+import { formatTime } from '../format.js';
 import { clean } from '../style.js';
-import { formatTime } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const since = cursorOf(context.option('since'));

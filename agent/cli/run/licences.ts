@@ -5,9 +5,9 @@ import { parseDuration } from '../../base/units.js';
 import type { AuditEntry } from '../../density/audit.js';
 import type { LicenceView } from '../../model/licence.js';
 import type { Answer, Context } from '../command.js';
+import { formatAge, formatTime } from '../format.js';
 import { pages } from '../pages.js';
 import { type Column, table } from '../table.js';
-import { formatAge, formatTime } from '../words.js';
 
 export async function list(context: Context): Promise<Answer> {
   const client = await context.client();

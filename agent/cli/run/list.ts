@@ -1,9 +1,9 @@
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
+import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
 import { pages } from '../pages.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
-import { cpuOf, formatAge, memoryOf, stateCell } from '../words.js';
 
 /** Far below the longest answer of an agent, whatever the specifications say. */
 const PAGE = 100;

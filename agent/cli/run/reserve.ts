@@ -1,8 +1,8 @@
 import { BerthError } from '../../base/errors.js';
 import { parseDuration } from '../../base/units.js';
 import type { Answer, Context } from '../command.js';
+import { formatAge } from '../format.js';
 import { readSpec } from '../specs.js';
-import { formatAge } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const text = context.option('ttl') ?? '30s';

@@ -1,9 +1,6 @@
 import { formatSize } from '../../base/units.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
-import { networkRows } from '../network-words.js';
-import type { Cell } from '../table.js';
-import { facts } from '../table.js';
 import {
   cpuOf,
   endSentence,
@@ -17,7 +14,10 @@ import {
   victimOf,
   waitOf,
   wish,
-} from '../words.js';
+} from '../format.js';
+import { networkRows } from '../network-rows.js';
+import type { Cell } from '../table.js';
+import { facts } from '../table.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();

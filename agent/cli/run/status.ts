@@ -1,12 +1,12 @@
 import { formatSize } from '../../base/units.js';
 import type { SessionView } from '../../control/scoped.js';
-import { startsText } from '../../density/governor/texts.js';
+import { startsText } from '../../density/governor/format.js';
 import type { NodeDescription } from '../../metrics/node-description.js';
 import type { Condition } from '../../model/condition.js';
 import type { Answer, Context } from '../command.js';
+import { formatAge } from '../format.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';
-import { formatAge } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();

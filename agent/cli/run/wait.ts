@@ -1,9 +1,9 @@
 import type { Answer, Context } from '../command.js';
 import type { Judge } from '../follow.js';
 import { follow, timeoutOf } from '../follow.js';
+import { endSentence } from '../format.js';
 import { hasEnded, isGone, isUp } from '../judge.js';
 import { startProgress } from '../progress.js';
-import { endSentence } from '../words.js';
 
 export async function run(context: Context): Promise<Answer> {
   const id = context.args[0] ?? '';

@@ -1,11 +1,11 @@
 // A frame of `berth top`: the host in a few lines, then a line a workload. Pure.
 import { formatSize } from '../../base/units.js';
-import { startsText } from '../../density/governor/texts.js';
+import { startsText } from '../../density/governor/format.js';
 import type { PressureShares } from '../../metrics/host-load.js';
 import type { TopDocument, TopRow } from '../../metrics/top.js';
+import { formatAge, formatTime, pair, stateCell } from '../format.js';
 import type { Colour, Style } from '../style.js';
 import { type Cell, type Column, facts, table } from '../table.js';
-import { formatAge, formatTime, pair, stateCell } from '../words.js';
 import { inOrder, type View } from './view.js';
 
 /** All of it, for a pipe or a log. Ends with a line break. */

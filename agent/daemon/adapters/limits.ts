@@ -8,7 +8,7 @@ import { CgroupWatch } from '../../limits/watch.js';
 import type { LimitFigures } from '../../metrics/families/limits.js';
 import type { Manager } from '../../workload/manager.js';
 import type { World } from '../../workload/world.js';
-import { driftWorld, layerWorld } from './limit-subjects.js';
+import { driftWorld, layerWorld } from './limit-targets.js';
 
 export interface LimitRoomOptions {
   readonly world: World;
@@ -43,7 +43,7 @@ export class LimitRoom {
     this.#drift = new LimitDrift(audited, { repairs: config.cgroups.repairs });
     this.#watch = new CgroupWatch({
       ...{ signals, cgroups, events, log, killed },
-      subjects: () => audited.subjects(),
+      targets: () => audited.targets(),
       written: (key) => this.#drift.hint(key),
     });
     this.#throttling = new ThrottlingWatch(limits);

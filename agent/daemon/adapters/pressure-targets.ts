@@ -6,7 +6,7 @@ import { overheadOf } from '../../drivers/driver.js';
 import { limitsOf } from '../../limits/limits.js';
 import { machineOf } from '../../model/machine.js';
 import type { WorkloadRecord } from '../../model/record.js';
-import type { Subject } from '../../pressure/types.js';
+import type { Target } from '../../pressure/types.js';
 import type { Manager } from '../../workload/manager.js';
 import { driverOf, type World } from '../../workload/world.js';
 
@@ -14,18 +14,18 @@ import { driverOf, type World } from '../../workload/world.js';
  * Asked for with every sample: what is known of a record is known until there is another one, or another configuration of
  * what is counted.
  */
-export class Subjects {
+export class Targets {
   readonly #world: World;
   readonly #manager: Pick<Manager, 'records'>;
   #of: Density['config'] | undefined;
-  #known = new WeakMap<WorkloadRecord, Subject>();
+  #known = new WeakMap<WorkloadRecord, Target>();
 
   constructor(world: World, manager: Pick<Manager, 'records'>) {
     this.#world = world;
     this.#manager = manager;
   }
 
-  all(): Subject[] {
+  all(): Target[] {
     const { config } = this.#world.density;
     if (config !== this.#of) this.#known = new WeakMap();
     this.#of = config;
@@ -40,7 +40,7 @@ export class Subjects {
   }
 }
 
-function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Subject {
+function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Target {
   const { cgroups, density } = world;
   const driver = driverOf(world, spec.driver);
   const machine = machineOf(spec);

@@ -38,14 +38,14 @@ import type { World } from '../../workload/world.js';
 import { LimitRoom } from '../adapters/limits.js';
 import { Pinning } from '../adapters/pinning.js';
 import { handOf } from '../adapters/pressure-actuator.js';
-import { Subjects } from '../adapters/pressure-targets.js';
+import { Targets } from '../adapters/pressure-targets.js';
 import { Agent } from '../agent.js';
 import { Chores } from '../chores.js';
 import { Conditions } from '../conditions.js';
 import { Cordon } from '../cordon.js';
 import { LateObserver, type Observation, observe } from '../observe.js';
 import { Relief } from '../relief.js';
-import { HOLDER_MEMORY, openRooms, ownRoot, type Rooms } from '../rooms.js';
+import { openRooms, ownRoot, type Rooms, SUPERVISOR_MEMORY } from '../rooms.js';
 import { StartChecks } from '../start-checks.js';
 import { StateDisk } from '../state-disk.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
@@ -83,11 +83,11 @@ export interface Assembly {
 
 /** Units above the workloads, with what is theirs in MemoryMin= (systemd/units), in bytes. */
 const UNITS = [
-  { name: 'berth.slice', own: HOLDER_MEMORY + 128 * 2 ** 20 },
-  { name: 'berth-workloads.service', own: HOLDER_MEMORY },
+  { name: 'berth.slice', own: SUPERVISOR_MEMORY + 128 * 2 ** 20 },
+  { name: 'berth-workloads.service', own: SUPERVISOR_MEMORY },
 ];
 
-/** Throws what keeps the agent from running on this host: not_root, socket_in_use, holder_unavailable, SysError. */
+/** Throws what keeps the agent from running on this host: not_root, socket_in_use, supervisor_unavailable, SysError. */
 export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
   const startedAt = Date.now();
   const facts = await hostFacts();
@@ -240,11 +240,11 @@ export async function assemble(config: Config, version: string, log: Log): Promi
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {
   const { events, log } = world;
-  const subjects = new Subjects(world, manager);
+  const targets = new Targets(world, manager);
   return new Pressure(
     {
       ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
-      subjects: () => subjects.all(),
+      targets: () => targets.all(),
       cgroupMount: facts.cgroup?.mount ?? '',
       get cores() {
         return facts.cpusOnline;
@@ -257,9 +257,9 @@ function makePressure(world: World, manager: Manager, { signals }: Rooms, facts:
 function makeDrift(world: World, { network, networkSetup }: Rooms, manager: Manager): Drift {
   return new Drift({
     ...{ room: network, events: world.events, log: world.log },
-    subjects: () => manager.subjects(),
+    targets: () => manager.targets(),
     ownView,
-    repair: (subject) => manager.repairNetwork(subject),
+    repair: (target) => manager.repairNetwork(target),
     repairHost: () => networkSetup.repair(),
   });
 }

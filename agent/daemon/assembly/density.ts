@@ -28,7 +28,7 @@ export async function openDensity(ground: Ground): Promise<Density> {
     bootId: facts.bootId,
     files: hostFiles({
       cgroup: rooms.cgroups.root,
-      holder: rooms.holderPid,
+      supervisor: rooms.supervisorPid,
       bridges: Object.keys(config.network.bridge),
     }),
     onEvent: (event) => events.append(event),

@@ -4,6 +4,7 @@ import { parseSize } from '../../base/units.js';
 import type { Density } from '../../density/density.js';
 import type { Governor } from '../../density/governor/governor.js';
 import { createDrivers } from '../../drivers/index.js';
+import { openKernelLog } from '../../ends/kernel-log.js';
 import { configureKsm, readKsm } from '../../host/ksm.js';
 import { readTopology } from '../../host/topology.js';
 import { which } from '../../host/which.js';
@@ -15,7 +16,6 @@ import { coded } from '../../network/coded.js';
 import { portsTaken } from '../../network/published.js';
 import { timed } from '../../network/timed.js';
 import { Placement } from '../../placement/placement.js';
-import { openKernelLog } from '../../pressure/kernel-log.js';
 import { Journal } from '../../workload/journal.js';
 import { OutputStore } from '../../workload/output.js';
 import type { World } from '../../workload/world.js';
@@ -49,7 +49,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     placement: new Placement(readTopology(), settings, layers, { log, written: (id) => late.placed(id) }),
     tenants: new TenantGroups({ cgroups, context: limits, limits: (tenant) => density.tenants.get(tenant).limits }),
     network: timed(coded(rooms.network), observer),
-    holder: rooms.holder,
+    supervisor: rooms.supervisor,
     claims,
     portsTaken,
     density,

@@ -1,5 +1,5 @@
 // Finding the program of a command, and, without a sandbox, the setpriv(1) in front of it. setpriv replaces itself with the
-// program, so the process the holder started is the workload.
+// program, so the process the supervisor started is the workload.
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { BerthError } from '../../base/errors.js';

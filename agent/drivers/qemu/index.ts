@@ -75,7 +75,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
   const binaries = (which: DriverContext['which'], lockMemory: boolean) => ({
     qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
     setpriv: requireBinary('setpriv', which, 'takes privileges away (package util-linux)'),
-    // Of this one process: the limit of the holder is that of all workloads.
+    // Of this one process: the limit of the supervisor is that of all workloads.
     unlimited: lockMemory
       ? [requireBinary('prlimit', which, 'lets memory be locked (package util-linux)'), '--memlock=unlimited', '--']
       : [],

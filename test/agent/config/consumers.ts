@@ -31,7 +31,7 @@ export async function makeParts(config: Config): Promise<void> {
   for (const { pool, total } of claims.pools()) finite(total > 0 ? total : Number.NaN, pool);
   assertSettings(roomSettings(config.network, INSTALLATION, true));
   if (config.web.listen !== '') parseListen(config.web.listen);
-  for (const socket of [socketPathOf(config), join(config.paths.runtime, 'holder.sock')])
+  for (const socket of [socketPathOf(config), join(config.paths.runtime, 'supervisor.sock')])
     if (Buffer.byteLength(socket) > MOST_SOCKET_PATH) throw new Error(`the kernel takes no socket ${socket}`);
   const root = ownRoot(config, '/sys/fs/cgroup');
   if (!root.startsWith('/sys/fs/cgroup/')) throw new Error(`${root} is not below the mount`);

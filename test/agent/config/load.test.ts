@@ -153,7 +153,7 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
   ],
   [
     `[paths]\nruntime = "/${'r'.repeat(100)}"`,
-    'berth.toml:2: paths.runtime is too long: a socket below it, holder.sock',
+    'berth.toml:2: paths.runtime is too long: a socket below it, supervisor.sock',
   ],
   ['[control]\nheartbeat = "0s"', 'berth.toml:2: control.heartbeat must be a duration from 100ms to 1h (it is "0s")'],
   ['[metrics]\ninterval = "0s"', 'berth.toml:2: metrics.interval must be a duration from 100ms to 1h (it is "0s")'],
@@ -202,8 +202,8 @@ const FILE_MISTAKES: readonly (readonly [string, string])[] = [
   ],
   ['[tenant.Acme]\ncpu = 1', 'berth.toml:1: tenant.Acme must be 1-63 of [a-z0-9-], not starting or ending with "-"'],
   [
-    '[tenant.holder]\ncpu = 1',
-    'berth.toml:1: tenant.holder must not be "holder": the cgroup of that name is not a tenant\'s',
+    '[tenant.supervisor]\ncpu = 1',
+    'berth.toml:1: tenant.supervisor must not be "supervisor": the cgroup of that name is not a tenant\'s',
   ],
   ['[tenant.acme.limits]\nmemory = "1"', 'berth.toml:2: tenant.acme.limits.memory must be at least 1Mi (it is "1")'],
   [

@@ -79,7 +79,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
       'zone=a',
     ],
   },
-  // 107 bytes of a socket path without "/holder.sock".
+  // 107 bytes of a socket path without "/supervisor.sock".
   'paths.runtime': {
     good: ['/r', `/${'r'.repeat(94)}`, '/var/lib/berth/run', '/var/lib'],
     bad: ['', 'r', `/${'r'.repeat(95)}`, '/var/lib/berth', '/var/lib/berth/workloads', '/var/lib/berth/logs/run'],

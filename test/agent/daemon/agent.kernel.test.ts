@@ -216,6 +216,6 @@ test.serial('deletion of all leaves nothing in the kernel and on disk', async (t
   const groups = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   t.deepEqual(
     groups.map((entry) => entry.name),
-    ['holder'],
+    ['supervisor'],
   );
 });

@@ -5,7 +5,7 @@ test('one question to each room, and a room that owes an answer is named and not
   const asked: string[] = [];
   let answer: () => void = () => undefined;
   const probe = new Probe({
-    holder: async () => asked.push('holder'),
+    supervisor: async () => asked.push('supervisor'),
     network: () => {
       asked.push('network');
       return new Promise<void>((resolve) => {
@@ -20,7 +20,7 @@ test('one question to each room, and a room that owes an answer is named and not
   await new Promise(setImmediate);
   await t.throwsAsync(probe.run(), { message: 'no answer from network' });
   await t.throwsAsync(probe.run(), { message: 'no answer from network' });
-  t.deepEqual(asked, ['holder', 'network', 'holder', 'network']);
+  t.deepEqual(asked, ['supervisor', 'network', 'supervisor', 'network']);
   answer();
   await second;
   const third = probe.run();
@@ -30,7 +30,7 @@ test('one question to each room, and a room that owes an answer is named and not
 });
 
 test('a room that fails is told', async (t) => {
-  const probe = new Probe({ holder: () => Promise.reject(new Error('gone')) });
+  const probe = new Probe({ supervisor: () => Promise.reject(new Error('gone')) });
   await t.throwsAsync(probe.run(), { message: 'gone' });
   await t.throwsAsync(probe.run(), { message: 'gone' });
 });

@@ -64,14 +64,14 @@ const BREAKS: Readonly<Record<StartCheck, Break>> = {
     },
   },
   hierarchy: { through: ['unshare', '--mount', 'sh', '-c', `umount -l ${mount}; exec "$@"`, 'sh'] },
-  holder: {
+  supervisor: {
     async make({ host, directory, cgroup }) {
-      for (const pid of holderOf(cgroup)) {
+      for (const pid of supervisorOf(cgroup)) {
         host.run(`kill -9 ${pid}`);
         while (host.status(`kill -0 ${pid}`) === 0);
       }
       mkdirSync(join(directory, 'run'), { recursive: true });
-      return locked(host, join(directory, 'run', 'holder.lock'));
+      return locked(host, join(directory, 'run', 'supervisor.lock'));
     },
   },
   socket: {
@@ -130,9 +130,9 @@ function webConfig(directory: string): string {
   return file;
 }
 
-function holderOf(cgroup: string): string[] {
+function supervisorOf(cgroup: string): string[] {
   try {
-    return readFileSync(join(mount, cgroup, 'holder', 'cgroup.procs'), 'latin1')
+    return readFileSync(join(mount, cgroup, 'supervisor', 'cgroup.procs'), 'latin1')
       .split('\n')
       .filter(Boolean);
   } catch {

@@ -8,7 +8,7 @@ test('before the workloads are known, only what tells of the node is served; the
   t.deepEqual(served.sort(), [
     ...['events.ack', 'events.subscribe', 'node.describe', 'node.doctor', 'session.hello', 'session.ping'],
   ]);
-  t.like(gate.refusal('workload.create'), { code: 'holder_unavailable' });
+  t.like(gate.refusal('workload.create'), { code: 'supervisor_unavailable' });
   gate.open();
   for (const method of Object.keys(METHODS)) t.is(gate.refusal(method), undefined, method);
 });

@@ -10,7 +10,7 @@ test('a supervisor that has ended is a condition, is started again, and the cond
   const launched = new Promise<void>((resolve) => {
     const supervision = new Supervision({
       ...{ conditions, log },
-      holder: {
+      supervisor: {
         hello: () =>
           alive ? Promise.resolve({ protocol: 1, pid: process.pid, version: '1' }) : Promise.reject(new Error('gone')),
       },
@@ -26,7 +26,7 @@ test('a supervisor that has ended is a condition, is started again, and the cond
   await launched;
   const again = new Supervision({
     ...{ conditions, log, launch: undefined },
-    holder: { hello: () => Promise.resolve({ protocol: 1, pid: process.pid, version: '1' }) },
+    supervisor: { hello: () => Promise.resolve({ protocol: 1, pid: process.pid, version: '1' }) },
   });
   t.teardown(() => again.close());
   await again.look();
@@ -38,7 +38,7 @@ test('one that lives and does not answer is told with its pid, and no second one
   let answers = true;
   const supervision = new Supervision({
     ...{ conditions, log },
-    holder: {
+    supervisor: {
       hello: () =>
         answers ? Promise.resolve({ protocol: 1, pid: process.pid, version: '1' }) : Promise.reject(new Error('late')),
     },

@@ -38,7 +38,7 @@ function fixture(over: Readonly<Record<string, string>> = {}) {
   for (const fd of ['0', '1', '2']) write(`proc/self/fd/${fd}`, '');
   for (const fd of ['0', '1']) write(`proc/7/fd/${fd}`, '');
   for (const port of ['a', 'b', 'c']) write(`sys/class/net/br0/brif/${port}/x`, '');
-  return { write, files: hostFiles({ root, cgroup: join(root, 'cg'), holder: 7, bridges: ['br0', 'gone'] }) };
+  return { write, files: hostFiles({ root, cgroup: join(root, 'cg'), supervisor: 7, bridges: ['br0', 'gone'] }) };
 }
 
 test('limits of the kernel and what is used of them, as far as there are any', (t) => {
@@ -50,7 +50,7 @@ test('limits of the kernel and what is used of them, as far as there are any', (
     pid_max: [4_194_304, 345],
     threads_max: [23_000, 345],
     agent_files: [1_048_576, 3],
-    holder_files: [1024, 2],
+    supervisor_files: [1024, 2],
     files: [2 ** 63, 3744],
     memory_cgroups: [65_535, 90],
   });

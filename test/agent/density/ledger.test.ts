@@ -228,7 +228,7 @@ test('after other limits it says the same as one that had these limits from the 
             const one = demand({ cpu: 500, memory: 500 }, { tenant });
             t.deepEqual(ledger.shortages('new', one), fresh.shortages('new', one));
             t.deepEqual(ledger.room(one), fresh.room(one));
-            t.is(ledger.ward(tenant) === undefined, fresh.ward(tenant) === undefined);
+            t.is(ledger.tenantAccount(tenant) === undefined, fresh.tenantAccount(tenant) === undefined);
           }
         }
       },

@@ -107,9 +107,9 @@ test('absurd quantities are refused by name', (t) => {
   }
 });
 
-test('no tenant is named as the cgroup of the holder, which would be its own', (t) => {
-  const spec = { id: 'web-1', tenant: 'holder', driver: 'exec', exec: { command: ['/bin/true'] } };
-  t.throws(() => parseSpec(spec), { code: 'invalid_spec', message: /tenant: .*holder/ });
-  t.false(METHODS['tenant.set'].safeParse({ tenant: 'holder' }).success);
-  t.false(configSchema.safeParse({ tenant: { holder: {} } }).success);
+test('no tenant is named as the cgroup of the supervisor, which would be its own', (t) => {
+  const spec = { id: 'web-1', tenant: 'supervisor', driver: 'exec', exec: { command: ['/bin/true'] } };
+  t.throws(() => parseSpec(spec), { code: 'invalid_spec', message: /tenant: .*supervisor/ });
+  t.false(METHODS['tenant.set'].safeParse({ tenant: 'supervisor' }).success);
+  t.false(configSchema.safeParse({ tenant: { supervisor: {} } }).success);
 });

@@ -116,10 +116,10 @@ test.serial('the supervisor replaces its program and still tells the end of a sa
   const spec = sandboxed({ command: ['sh', '-c', 'trap "exit 9" TERM; echo ready; sleep 60 & wait'] });
   const running = await host.run(driver, spec, null);
   await eventually(async () => ((await running.output()).includes('ready') ? true : undefined));
-  const again = new Promise<void>((resolve) => host.holder.onReconnect(() => resolve()));
-  process.kill((await host.holder.hello()).pid, 'SIGHUP');
+  const again = new Promise<void>((resolve) => host.supervisor.onReconnect(() => resolve()));
+  process.kill((await host.supervisor.hello()).pid, 'SIGHUP');
   await again;
-  t.like(await host.holder.list(), [{ id: 'w', pid: running.process.pid }]);
+  t.like(await host.supervisor.list(), [{ id: 'w', pid: running.process.pid }]);
   terminate(running.process);
   t.is((await running.exit).exit?.code, 9);
   await host.remove(driver, spec, running, null);

@@ -32,7 +32,7 @@ test.serial('runs in its network and cgroup as nobody, with nothing but what the
   await host.remove(driver, spec, running, network);
 });
 
-test.serial('nobody serves port 80 of its own address, and is the process the holder started', async (t) => {
+test.serial('nobody serves port 80 of its own address, and is the process the supervisor started', async (t) => {
   const host = await startHost(t);
   const network = names.sandbox(2);
   const spec = exec({ command: ['busybox', 'httpd', '-f', '-p', '80', '-h', '/etc'], user: 'nobody' });

@@ -1,4 +1,4 @@
-// A holder, a network and a driver put together as the agent does it, for the kernel tests.
+// A supervisor, a network and a driver put together as the agent does it, for the kernel tests.
 
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { removalOf } from '../../../netns/defaults.js';
 import { openNetworkRoom } from '../../../netns/index.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
-import type { HeldProcess, Holder } from '../../../systemd/holder/protocol.js';
+import type { HeldProcess, Supervisor } from '../../../systemd/supervisor/protocol.js';
 import { exitOf, startBench } from '../../systemd/fixture.js';
 
 export interface Running {
@@ -24,12 +24,12 @@ export interface Running {
 }
 
 export interface TestHost {
-  readonly holder: Holder;
+  readonly supervisor: Supervisor;
   /** Of the cgroup every workload is born into, from the mount of cgroup v2. */
   readonly cgroup: string;
   /** The same as a directory. */
   readonly cgroupDirectory: string;
-  /** The holder's runtime directory. */
+  /** The supervisor's runtime directory. */
   readonly runtime: string;
   /** check, network, prepare, spawn. A workload of the same id uses the same directory and network again. */
   run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null): Promise<Running>;
@@ -38,7 +38,7 @@ export interface TestHost {
 
 export async function startHost(t: ExecutionContext): Promise<TestHost> {
   const bench = await startBench(t);
-  const holder = await bench.connect();
+  const supervisor = await bench.connect();
   const room = openNetworkRoom();
   const made = new Map<string, SandboxNetwork>();
   t.teardown(async () => {
@@ -53,7 +53,7 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
     warn: () => undefined,
   });
   return {
-    holder,
+    supervisor,
     cgroupDirectory: bench.cgroup,
     runtime: bench.runtime,
     cgroup: bench.cgroup.replace(/^.*(?=\/berth-test-)/, ''),
@@ -69,10 +69,10 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
       const launch = await driver.prepare(spec, context);
       if (launch === null) throw new Error('no process');
       const { argv, env, cwd, pidFile, joinNetns } = launch;
-      await holder.forget(spec.id);
-      const exit = exitOf(holder, spec.id);
+      await supervisor.forget(spec.id);
+      const exit = exitOf(supervisor, spec.id);
       const output = join(bench.runtime, `${spec.id}.log`);
-      const process = await holder.spawn({
+      const process = await supervisor.spawn({
         ...{ id: spec.id, argv, env, cgroup: bench.cgroup, output },
         ...(cwd === undefined ? {} : { cwd }),
         ...(pidFile === undefined ? {} : { pidFile }),

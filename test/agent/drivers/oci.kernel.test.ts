@@ -88,7 +88,7 @@ test.serial('what cannot start says why and leaves nothing', async (t) => {
   const spec = oci({ rootfs, command: ['/bin/nothing'] });
   const error = await t.throwsAsync(host.run(driver, spec, network));
   t.regex(error?.message ?? '', /\/bin\/nothing.*No such file/);
-  t.deepEqual(await host.holder.list(), []);
+  t.deepEqual(await host.supervisor.list(), []);
 });
 
 test.serial('a bundle joins the network of its sandbox, and the bundle stays as it was', async (t) => {

@@ -28,7 +28,7 @@ function host(wanted: readonly Value[]) {
     },
     events: { append: (event) => events.push(event) },
     log: silent,
-    subjects: () => [{ key: 'web', cgroup: 'acme/web', workload: 'web', tenant: 'acme' }],
+    targets: () => [{ key: 'web', cgroup: 'acme/web', workload: 'web', tenant: 'acme' }],
     desired: () => wanted,
     exclusive: (_key, work) => work(),
   };
@@ -110,7 +110,7 @@ test('what audits have found is not kept: the hundred thousandth costs what the 
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const { world } = host([PIDS]);
-  const drift = new LimitDrift({ ...world, subjects: () => [] });
+  const drift = new LimitDrift({ ...world, targets: () => [] });
   const heapAfter = async (checks: number): Promise<number> => {
     for (let check = 0; check < checks; check++) await drift.check();
     collect();

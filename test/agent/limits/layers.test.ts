@@ -30,7 +30,7 @@ function kernel(running = true) {
         }),
     },
     has: () => true,
-    subject: () => (running ? { cgroup: 'acme/web', values: SPEC } : undefined),
+    target: () => (running ? { cgroup: 'acme/web', values: SPEC } : undefined),
   };
   return { files, writes, world };
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { LimitSubject } from '../../../agent/limits/drift.js';
+import type { LimitTarget } from '../../../agent/limits/drift.js';
 import { CgroupWatch } from '../../../agent/limits/watch.js';
 import type { CgroupEvents } from '../../../cgroups/events.js';
 import type { CgroupSignal } from '../../../cgroups/signals/index.js';
@@ -14,7 +14,7 @@ const kills = (oomKill: number): CgroupEvents => ({
 async function room(limits: Readonly<Record<string, string>> = {}) {
   const listeners = new Map<string, (signal: CgroupSignal) => void>();
   const told: string[] = [];
-  let subjects: readonly LimitSubject[] = [
+  let targets: readonly LimitTarget[] = [
     { key: 'web', cgroup: 'acme/web', workload: 'web', tenant: 'acme' },
     { key: 'tenant/acme', cgroup: 'acme', workload: null, tenant: 'acme' },
   ];
@@ -33,7 +33,7 @@ async function room(limits: Readonly<Record<string, string>> = {}) {
     },
     events: { append: ({ type, data }) => told.push(`${type} ${JSON.stringify(data)}`) },
     log: silent,
-    subjects: () => subjects,
+    targets: () => targets,
     written: (key) => told.push(`written ${key}`),
     killed: (id) => told.push(`killed ${id}`),
   });
@@ -41,7 +41,7 @@ async function room(limits: Readonly<Record<string, string>> = {}) {
   return {
     ...{ watch, listeners, told },
     only: (...keys: string[]) => {
-      subjects = subjects.filter(({ key }) => keys.includes(key));
+      targets = targets.filter(({ key }) => keys.includes(key));
     },
     full: () => {
       refuse = true;

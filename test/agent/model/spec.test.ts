@@ -10,7 +10,7 @@ const refused: readonly [over: object, field: string, problem: RegExp][] = [
   [{ id: 'Web' }, 'id', /must be 1-63 of/],
   [{ id: '😀' }, 'id', /must be 1-63 of.*\(it is "😀"\)$/],
   [{ tenant: 'ünï' }, 'tenant', /must be 1-63 of/],
-  [{ tenant: 'holder' }, 'tenant', /must not be "holder"/],
+  [{ tenant: 'supervisor' }, 'tenant', /must not be "supervisor"/],
   [{ priority: 1e9 }, 'priority', /^must be at most 1000 /],
   [{ colour: 'red' }, 'colour', /^is not known here$/],
   [{ class: 'best' }, 'class', /^must be one of "guaranteed", "burstable", "besteffort" /],

@@ -116,7 +116,7 @@ test('values that the rules for input refuse today are kept, and what lacks besi
     { resources: { cpu: { limit: 0.0001 }, memory: { limit: 1 } } },
     { network: { mode: 'of tomorrow' } },
     { class: 'platinum' },
-    { tenant: 'holder' },
+    { tenant: 'supervisor' },
   ];
   for (const change of changes) {
     const refused = { ...spec, ...change };

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Drift, type DriftOptions, type Subject } from '../../../agent/network/drift.js';
+import { Drift, type DriftOptions, type Target } from '../../../agent/network/drift.js';
 import { PLAIN_FIREWALL, UNLIMITED } from '../../../netns/defaults.js';
 import type { Finding, SandboxNetwork } from '../../../netns/types.js';
 
@@ -14,7 +14,7 @@ function networkOf(id: string): SandboxNetwork {
 /** Workloads by name, what is wrong with each, and whether a repair helps. */
 function world(options: DriftOptions = {}) {
   const wrong = new Map<string, Finding['kind'][]>();
-  const subjects: Subject[] = ['a', 'b'].map((id) => ({
+  const targets: Target[] = ['a', 'b'].map((id) => ({
     id,
     tenant: 'acme',
     network: networkOf(id),
@@ -39,7 +39,7 @@ function world(options: DriftOptions = {}) {
       },
       events: { append: (event) => events.push(event) },
       log,
-      subjects: async () => subjects,
+      targets: async () => targets,
       ownView: async ({ id }) => (id === 'a' ? state.view : null),
       repair: async ({ id }) => {
         if (state.changed) return false;

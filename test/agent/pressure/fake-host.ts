@@ -6,9 +6,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { Pressure } from '../../../agent/pressure/engine.js';
 import type { HandPort, Held, KillReason, PressureWorld, SignalPort } from '../../../agent/pressure/ports.js';
-import type { Resource, Subject } from '../../../agent/pressure/types.js';
+import type { Resource, Target } from '../../../agent/pressure/types.js';
 import { SysError } from '../../../linux/errors.js';
-import { config, GIB, MIB, subject } from './fixture.js';
+import { config, GIB, MIB, target } from './fixture.js';
 
 const { EINVAL, ENOENT } = constants.errno;
 
@@ -44,7 +44,7 @@ const stalls = (): Record<Resource, Stalls> => {
 export class FakeHost {
   readonly root: string;
   readonly cgroups = new Map<string, FakeCgroup>();
-  readonly subjects = new Map<string, Subject>();
+  readonly targets = new Map<string, Target>();
   readonly stall = stalls();
   /** Milliseconds of stall of the host in each second. */
   readonly perSecond = stalls();
@@ -74,10 +74,10 @@ export class FakeHost {
     return join(this.root, 'cgroup', name);
   }
 
-  workload(id: string, more: Partial<Subject> = {}, cgroup: Partial<FakeCgroup> = {}): FakeCgroup {
+  workload(id: string, more: Partial<Target> = {}, cgroup: Partial<FakeCgroup> = {}): FakeCgroup {
     const tenant = more.tenant ?? 'acme';
-    const one = subject(id, { dir: this.dirOf(`${tenant}/${id}`), tenantDir: this.dirOf(tenant), ...more });
-    this.subjects.set(id, one);
+    const one = target(id, { dir: this.dirOf(`${tenant}/${id}`), tenantDir: this.dirOf(tenant), ...more });
+    this.targets.set(id, one);
     this.cgroup(tenant);
     return this.cgroup(`${tenant}/${id}`, cgroup);
   }
@@ -106,9 +106,9 @@ export class FakeHost {
   }
 
   gone(id: string): void {
-    const one = this.subjects.get(id);
+    const one = this.targets.get(id);
     if (one === undefined) return;
-    this.subjects.delete(id);
+    this.targets.delete(id);
     this.cgroups.delete(`${one.tenant}/${id}`);
     rmSync(one.dir, { recursive: true });
     for (const path of this.#written.keys()) if (path.startsWith(`${one.dir}/`)) this.#written.delete(path);
@@ -227,7 +227,7 @@ export class FakeHost {
       ...{ signals: this.signals(), hand: this.hand(), log, proc: join(this.root, 'proc'), cores: 4 },
       cgroupMount: join(this.root, 'cgroup'),
       events: { append: (event) => this.events.push(event) },
-      subjects: () => [...this.subjects.values()],
+      targets: () => [...this.targets.values()],
       clock: {
         now: () => this.now,
         unix: () => this.now,

@@ -1,7 +1,7 @@
 // Workloads, readings and settings for tests of the ladder.
 import { pressureSchema } from '../../../agent/config/pressure.js';
 import { type LadderSettings, ladderSettings } from '../../../agent/pressure/settings.js';
-import type { Candidate, Reading, Resource, ScopeName, Subject, Usage } from '../../../agent/pressure/types.js';
+import type { Candidate, Reading, Resource, ScopeName, Target, Usage } from '../../../agent/pressure/types.js';
 
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
@@ -19,7 +19,7 @@ export function settings(
   return ladderSettings(config(section), scope, resource);
 }
 
-export function subject(id: string, more: Partial<Subject> = {}): Subject {
+export function target(id: string, more: Partial<Target> = {}): Target {
   return {
     ...{ id, tenant: 'acme', class: 'burstable', priority: 100, dir: `/none/acme/${id}`, tenantDir: '/none/acme' },
     ...{ request: { cpu: 0.1, memory: 64 * MIB }, limit: { cpu: null, memory: null, io: false, burst: false } },
@@ -28,9 +28,9 @@ export function subject(id: string, more: Partial<Subject> = {}): Subject {
   };
 }
 
-export function candidate(id: string, more: Partial<Subject> = {}, usage: Partial<Usage> = {}): Candidate {
+export function candidate(id: string, more: Partial<Target> = {}, usage: Partial<Usage> = {}): Candidate {
   return {
-    ...subject(id, more),
+    ...target(id, more),
     usage: {
       ...{ memory: 256 * MIB, growth: 0, reclaimable: 0, cpu: 0, io: 0, some: 0, full: 0, selfLimited: false },
       ...usage,

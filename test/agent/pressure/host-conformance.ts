@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Measure, RESOURCES } from '../../../agent/pressure/measure.js';
 import type { SignalPort } from '../../../agent/pressure/ports.js';
 import { SysError } from '../../../linux/errors.js';
-import { subject } from './fixture.js';
+import { target } from './fixture.js';
 
 export interface PressureHost {
   readonly proc: string;
@@ -24,8 +24,8 @@ export function conformance(name: string, open: (t: ExecutionContext) => Pressur
   const measured = async (t: ExecutionContext, host: PressureHost, ...dirs: string[]) => {
     const measure = new Measure(host.proc);
     t.teardown(() => measure.close());
-    const subjects = dirs.map((dir) => subject(basename(dir), { dir, tenantDir: dirname(dir) }));
-    return { measure, found: await measure.sweep(subjects, new Set(RESOURCES), () => performance.now()) };
+    const targets = dirs.map((dir) => target(basename(dir), { dir, tenantDir: dirname(dir) }));
+    return { measure, found: await measure.sweep(targets, new Set(RESOURCES), () => performance.now()) };
   };
 
   test.serial(`${name}: the host says how it stalls, and what memory it has`, (t) => {

@@ -13,7 +13,7 @@ import { type Ladder, newLadder } from '../../../agent/pressure/scopes.js';
 import { Triggers, type Wanted } from '../../../agent/pressure/triggers.js';
 import type { Applied, ScopeName } from '../../../agent/pressure/types.js';
 import { watchedDirectories } from '../../../agent/pressure/watched.js';
-import { candidate, config, GIB, MIB, settings, subject } from './fixture.js';
+import { candidate, config, GIB, MIB, settings, target } from './fixture.js';
 
 test('every key has a meaning', (t) => {
   const walk = (table: TableShape, path: string): void => {
@@ -148,8 +148,8 @@ test('measures: rates, swap that anonymous memory can go to, io, limits of its o
   });
   const measure = new Measure(root);
   t.teardown(() => measure.close());
-  const one = subject('w', { dir, limit: { cpu: null, memory: 11 * MIB, io: false, burst: false } });
-  const none = subject('gone', { dir: join(root, 'gone') });
+  const one = target('w', { dir, limit: { cpu: null, memory: 11 * MIB, io: false, burst: false } });
+  const none = target('gone', { dir: join(root, 'gone') });
   put(files(0));
   await measure.sweep([one, none], new Set(RESOURCES), () => 1000);
   put(files(1));

@@ -10,7 +10,7 @@ hostConformance('the fake host', async (_t: ExecutionContext) => {
   return {
     cgroups: host.cgroupPort(),
     network: host.networkPort(),
-    holder: host.holderPort(),
+    supervisor: host.supervisorPort(),
     request: (id, cgroup) => ({
       ...{ id, argv: ['/bin/sleep', '1000'], env: {}, output: '/dev/null' },
       cgroup: host.cgroupPort().path(cgroup),

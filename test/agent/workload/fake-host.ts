@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort } from '../../../agent/limits/cgroup-port.js';
 import type { NetworkPort } from '../../../agent/network/network-port.js';
-import type { HolderPort } from '../../../agent/workload/ports.js';
+import type { SupervisorPort } from '../../../agent/workload/ports.js';
 import { Leaks } from '../../../cgroups/leaks.js';
 import { defaultAt } from '../../../cgroups/list.js';
 import { keyOf, placeOf } from '../../../cgroups/place.js';
@@ -13,7 +13,7 @@ import type { Value } from '../../../cgroups/types.js';
 import { SysError } from '../../../linux/errors.js';
 import { readStat } from '../../../linux/proc.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
-import type { HeldProcess, SpawnRequest } from '../../../systemd/holder/protocol.js';
+import type { HeldProcess, SpawnRequest } from '../../../systemd/supervisor/protocol.js';
 
 /** What a shrink says that had nothing to do. */
 export function shrunk(limit: number): Shrink {
@@ -303,12 +303,12 @@ export class FakeHost {
     };
   }
 
-  holderPort(): HolderPort {
+  supervisorPort(): SupervisorPort {
     const life = this.#life;
     const call = <T>(name: string, effect: () => T): Promise<T> => this.#call(life, name, effect);
     return {
       spawn: (request: SpawnRequest) =>
-        call('holder.spawn', () => {
+        call('supervisor.spawn', () => {
           this.spawned.push(request);
           const living = this.held.get(request.id);
           if (living && !living.exit) return living;
@@ -323,7 +323,7 @@ export class FakeHost {
         }),
       list: async () => [...this.held.values()],
       forget: (id) =>
-        call('holder.forget', () => {
+        call('supervisor.forget', () => {
           if (this.held.get(id)?.exit) this.held.delete(id);
         }),
     };

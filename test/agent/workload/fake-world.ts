@@ -6,6 +6,7 @@ import { Density } from '../../../agent/density/density.js';
 import type { HostSize } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
+import { NO_KERNEL_LOG } from '../../../agent/ends/kernel-log.js';
 import { Layers } from '../../../agent/limits/layers.js';
 import { TenantGroups } from '../../../agent/limits/tenants.js';
 import type { EventPort } from '../../../agent/model/event.js';
@@ -14,7 +15,6 @@ import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
 import { Placement } from '../../../agent/placement/placement.js';
-import { NO_KERNEL_LOG } from '../../../agent/pressure/kernel-log.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -184,7 +184,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     installation: { id: INSTALLATION, others: () => [] },
     cgroups,
     network: host.networkPort(),
-    holder: host.holderPort(),
+    supervisor: host.supervisorPort(),
     limits,
     layers,
     placement: new Placement(machine({ coresPerCache: 4 }), PLACEMENT, layers, { log: silent }),

@@ -115,14 +115,14 @@ test('the reader of missed ends finds what nobody has told, and waits for the st
   await life.until(state('running'));
   const alive = new Set([manager.actor('web-1').record.process?.pid]);
   const ends = new MissedEnds({
-    holder: world.holder,
+    supervisor: world.supervisor,
     actors: () => manager.all(),
     isAlive: (pid) => alive.has(pid),
   });
   t.deepEqual(await ends.look(), [], 'it lives');
   host.onExit = undefined;
   alive.clear();
-  t.deepEqual(await ends.look(), [], 'the holder has not reaped it yet');
+  t.deepEqual(await ends.look(), [], 'the supervisor has not reaped it yet');
   host.end('web-1', { code: 7 });
   t.deepEqual(await ends.look(), ['web-1']);
   const ended = await life.until(({ type }) => type === 'workload.ended');
@@ -132,11 +132,11 @@ test('the reader of missed ends finds what nobody has told, and waits for the st
   manager.close();
 });
 
-test('what the holder does not know either has ended, with a status that nobody has seen', async (t) => {
+test('what the supervisor does not know either has ended, with a status that nobody has seen', async (t) => {
   const told: unknown[] = [];
   const record = recordOf();
   const actor = { record, hasEnded: false, ended: (held: unknown) => void told.push(held) };
-  const ends = new MissedEnds({ holder: { list: async () => [] }, actors: () => [actor], isAlive: () => false });
+  const ends = new MissedEnds({ supervisor: { list: async () => [] }, actors: () => [actor], isAlive: () => false });
   t.deepEqual(await ends.look(), ['web-1']);
   t.like(told[0] as object, { id: 'web-1', pid: record.process?.pid, exit: { code: null, signal: null } });
 });

@@ -1,19 +1,19 @@
 // What the workload room believes of a host: one suite, run against the fake in the unit tier and against the real cgroup tree,
-// network room and holder in the kernel tier. A test that passes on the fake alone proves nothing about a host.
+// network room and supervisor in the kernel tier. A test that passes on the fake alone proves nothing about a host.
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { CgroupPort } from '../../../agent/limits/cgroup-port.js';
 import type { NetworkPort } from '../../../agent/network/network-port.js';
-import type { HolderPort } from '../../../agent/workload/ports.js';
+import type { SupervisorPort } from '../../../agent/workload/ports.js';
 import { SysError } from '../../../linux/errors.js';
 import { removalOf } from '../../../netns/defaults.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
-import type { SpawnRequest } from '../../../systemd/holder/protocol.js';
+import type { SpawnRequest } from '../../../systemd/supervisor/protocol.js';
 
 export interface HostSubject {
   readonly cgroups: CgroupPort;
   readonly network: NetworkPort;
-  readonly holder: HolderPort;
+  readonly supervisor: SupervisorPort;
   /** A process that sleeps until it is killed, as `id`, in the cgroup of this name. */
   request(id: string, cgroup: string): SpawnRequest;
   sandbox(number: number): SandboxNetwork;
@@ -90,9 +90,9 @@ export function hostConformance(name: string, open: (t: ExecutionContext) => Pro
 
   on(
     'a cgroup with a process can be killed only, not removed and not waited out',
-    async (t, { cgroups, holder, request }) => {
+    async (t, { cgroups, supervisor, request }) => {
       await cgroups.create(NAME);
-      const { pid } = await holder.spawn(request('web-1', NAME));
+      const { pid } = await supervisor.spawn(request('web-1', NAME));
       t.true(cgroups.populated(NAME));
       t.deepEqual(cgroups.processes(NAME), [pid]);
       t.is(await errnoOf(t, () => cgroups.remove(NAME)), 'EBUSY');
@@ -102,37 +102,37 @@ export function hostConformance(name: string, open: (t: ExecutionContext) => Pro
       t.false(cgroups.populated(NAME));
       await cgroups.remove(NAME);
       await cgroups.removeTenant('acme');
-      await holder.forget('web-1');
+      await supervisor.forget('web-1');
     },
   );
 
   on('a process is started once, known until it is forgotten, and cannot be forgotten alive', async (t, subject) => {
-    const { cgroups, holder, request } = subject;
+    const { cgroups, supervisor, request } = subject;
     await cgroups.create(NAME);
-    const first = await holder.spawn(request('web-1', NAME));
-    t.deepEqual(await holder.spawn(request('web-1', NAME)), first, 'it runs already');
+    const first = await supervisor.spawn(request('web-1', NAME));
+    t.deepEqual(await supervisor.spawn(request('web-1', NAME)), first, 'it runs already');
     t.true(first.startTime > 0);
     t.is(first.exit, undefined);
-    await holder.forget('web-1');
-    t.is((await holder.list())[0]?.pid, first.pid);
+    await supervisor.forget('web-1');
+    t.is((await supervisor.list())[0]?.pid, first.pid);
     await cgroups.kill(NAME);
     await cgroups.waitEmpty(NAME, LONG);
-    const exit = async () => (await holder.list()).find(({ id }) => id === 'web-1')?.exit;
+    const exit = async () => (await supervisor.list()).find(({ id }) => id === 'web-1')?.exit;
     for (const end = performance.now() + 10_000; (await exit()) === undefined && performance.now() < end; );
     t.like(await exit(), { code: null, signal: 'SIGKILL' });
-    await holder.forget('web-1');
-    await holder.forget('web-1');
-    t.deepEqual(await holder.list(), []);
+    await supervisor.forget('web-1');
+    await supervisor.forget('web-1');
+    t.deepEqual(await supervisor.list(), []);
     await cgroups.remove(NAME);
     await cgroups.removeTenant('acme');
   });
 
   on(
     'a process in a cgroup that is not there is refused, and nothing is known of it',
-    async (t, { holder, request }) => {
-      await t.throwsAsync(async () => holder.spawn(request('web-1', 'acme/none')));
+    async (t, { supervisor, request }) => {
+      await t.throwsAsync(async () => supervisor.spawn(request('web-1', 'acme/none')));
       t.deepEqual(
-        (await holder.list()).filter(({ exit }) => exit === undefined),
+        (await supervisor.list()).filter(({ exit }) => exit === undefined),
         [],
       );
     },

@@ -180,7 +180,7 @@ test('a resize that the kernel refuses leaves spec, ledger and limits as they we
 
 test('a start that fails says why and leaves nothing', async (t) => {
   const { manager, host, until } = await started();
-  host.failNext = { call: 'holder.spawn', error: new SysError('posix_spawn', 13, { path: '/bin/true' }) };
+  host.failNext = { call: 'supervisor.spawn', error: new SysError('posix_spawn', 13, { path: '/bin/true' }) };
   await manager.create(specOf());
   await until(state('failed'));
   const { error, end } = manager.actor('web-1').record;

@@ -14,7 +14,7 @@ hostConformance('the real host', async (t) => {
   return {
     cgroups,
     network,
-    holder: await bench.connect(),
+    supervisor: await bench.connect(),
     request: (id, cgroup) => bench.request(id, 'exec sleep 1000', { cgroup: cgroups.path(cgroup) }),
     sandbox: (number) => names.sandbox(number),
     scope: { netnsPrefix: names.netnsPrefix, ownerPrefix: names.ownerPrefix },

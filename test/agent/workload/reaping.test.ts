@@ -35,7 +35,7 @@ const yesNo = [true, false];
 
 for (const kind of Object.keys(WRITTEN) as Kind[])
   for (const whose of ['ours', 'theirs', 'former'] as const)
-    test(`a ${kind} of ${whose}: reaped only when no record, no holder, no other installation and no age speaks for it`, (t) => {
+    test(`a ${kind} of ${whose}: reaped only when no record, no supervisor, no other installation and no age speaks for it`, (t) => {
       let removed = 0;
       for (const held of yesNo)
         for (const young of yesNo)

@@ -47,14 +47,14 @@ test('an end while the agent takes over, before its workload has an actor, is he
   await first.journal.idle();
   await first.journal.die();
   first.host.revive();
-  const holder = first.host.holderPort();
-  const list: typeof holder.list = async () => {
-    const listed = await holder.list();
+  const supervisor = first.host.supervisorPort();
+  const list: typeof supervisor.list = async () => {
+    const listed = await supervisor.list();
     first.host.end('web-1', { code: 7 });
     return listed;
   };
   const { host, directory } = first;
-  const second = newLife({ host, directory, world: { holder: { ...holder, list } } });
+  const second = newLife({ host, directory, world: { supervisor: { ...supervisor, list } } });
   await second.manager.recover();
   if (second.manager.actor('web-1').record.state !== 'failed') await second.until(state('failed'));
   t.is(second.manager.actor('web-1').record.end?.code, 7);

@@ -53,7 +53,7 @@ test('how long it ran is told by the clock since boot, whatever the clock on the
   const process = { pid: 1, startTime: 1000, startedAt: 9e12 };
   const exit = { code: 1, signal: null, at: 1 };
   t.is(ranMs(process, { ...exit, uptimeTicks: 61_000 }, clock), 10 * MINUTE);
-  t.is(ranMs(process, exit, clock), 690_000, 'an older holder does not say');
+  t.is(ranMs(process, exit, clock), 690_000, 'an older supervisor does not say');
 });
 
 test('the default of earlier agents is no limit that somebody asked for', (t) => {

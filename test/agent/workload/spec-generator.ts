@@ -84,7 +84,7 @@ function reduced(accept: (input: unknown) => WorkloadSpec, driver: string, all: 
         (error.data as { readonly fields?: readonly { readonly field: string }[] } | undefined)?.fields ?? [];
       const without = (wrong: (field: string) => string) =>
         left.filter(([place]) => !fields.some(({ field }) => related(place, wrong(field))));
-      const kept = [without((field) => field), without(holderOf)].find(({ length }) => length < left.length);
+      const kept = [without((field) => field), without(supervisorOf)].find(({ length }) => length < left.length);
       // What is said of something that the wish does not name: without one of its parts it may be right.
       left = renumbered(kept ?? left.slice(0, -1));
     }
@@ -92,7 +92,7 @@ function reduced(accept: (input: unknown) => WorkloadSpec, driver: string, all: 
 }
 
 /** Of a field that is missing: the entry of a list, or the section, that should have it. */
-const holderOf = (field: string): string => field.split('.').slice(0, -1).join('.') || field;
+const supervisorOf = (field: string): string => field.split('.').slice(0, -1).join('.') || field;
 
 /** Entries of a list without gaps, so that an error names the one that was meant. */
 function renumbered(all: readonly Wish[]): readonly Wish[] {

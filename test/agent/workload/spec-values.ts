@@ -70,7 +70,7 @@ const io = { '0': { device: '8:0', weight: 1 } };
 
 export const ROWS: Readonly<Record<string, Row>> = {
   id: name,
-  tenant: { ...name, bad: [...name.bad, 'holder'] },
+  tenant: { ...name, bad: [...name.bad, 'supervisor'] },
   driver: { good: ['exec'], bad: ['', 'docker', 'EXEC', 1] },
   class: {
     good: ['burstable', 'besteffort', 'guaranteed'],

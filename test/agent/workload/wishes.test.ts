@@ -44,7 +44,7 @@ async function world() {
   const clock: Clock = { wall: () => 1e12 + passed, boot: () => passed };
   const host = new FakeHost();
   const gates = { create: new Gate(), spawn: new Gate(), stop: new Gate(), remove: new Gate() };
-  const [network, holder] = [host.networkPort(), host.holderPort()];
+  const [network, supervisor] = [host.networkPort(), host.supervisorPort()];
   const stop = async (): Promise<boolean> => {
     await gates.stop.pass();
     host.end('web-1', { signal: 'SIGTERM' });
@@ -58,7 +58,7 @@ async function world() {
         create: (one) => gates.create.pass().then(() => network.create(one)),
         remove: (one) => gates.remove.pass().then(() => network.remove(one)),
       },
-      holder: { ...holder, spawn: (request) => gates.spawn.pass().then(() => holder.spawn(request)) },
+      supervisor: { ...supervisor, spawn: (request) => gates.spawn.pass().then(() => supervisor.spawn(request)) },
       drivers: new Map([['exec', { ...USUAL, stop }]]),
     },
   });
@@ -256,8 +256,8 @@ test('any sequence of wishes and ends is as in the model', async (t) => {
 test('create and start are answered with what is durable, however soon the program ends', async (t) => {
   for (let i = 0; i < 20; i++) {
     const f = await world();
-    const spawn = f.world.holder.spawn;
-    Object.assign(f.world.holder, {
+    const spawn = f.world.supervisor.spawn;
+    Object.assign(f.world.supervisor, {
       spawn: async (request: Parameters<typeof spawn>[0]) => {
         const held = await spawn(request);
         f.host.end('web-1', { code: 1 });

@@ -98,7 +98,7 @@ test('a new workload whose turn does not come has failed with the reason; its ro
 
 test('a start that fails gives its turn back', async (t) => {
   const { life, governor, clock } = await governed();
-  life.host.failNext = { call: 'holder.spawn', error: new Error('no') };
+  life.host.failNext = { call: 'supervisor.spawn', error: new Error('no') };
   await life.manager.create(specOf({ id: 'bad' }));
   await life.until(state('failed', 'bad'));
   await life.manager.create(specOf({ id: 'good' }));
