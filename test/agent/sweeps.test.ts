@@ -1,9 +1,9 @@
 // How long a sweep holds the main loop, counted in items and not in time: with 5,000 workloads every timer of the agent gives
 // the loop its turn.
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { configSchema } from '../../agent/config/schema.js';
 import { ThrottlingWatch } from '../../agent/limits/conditions.js';
 import { LimitDrift } from '../../agent/limits/drift.js';
@@ -16,6 +16,7 @@ import { MissedEnds } from '../../agent/workload/missed-ends.js';
 import { Reaper } from '../../agent/workload/reaper.js';
 import { Tree } from '../../cgroups/tree.js';
 import { sliced } from '../../linux/sliced.js';
+import { fc } from '../runner/property.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { config as pressureConfig, target } from './pressure/fixture.js';
 import { specOf } from './workload/fake-world.js';

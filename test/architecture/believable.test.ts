@@ -66,3 +66,9 @@ test('a catch in a test does not swallow the failure of an assertion', (t) => {
   );
   t.deepEqual(empty, []);
 });
+
+test('generated inputs are the same in every run, so that no test fails or counts by luck', (t) => {
+  const direct = found(/from 'fast-check'/).filter((line) => !line.startsWith('runner/property.ts:'));
+  t.deepEqual(direct, [], 'fc comes from runner/property.ts, which gives it a seed');
+  t.deepEqual(found(/\bMath\.random\(/), []);
+});

@@ -1,8 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { planChange, planValues } from '../../cgroups/controllers.js';
 import { changeValues, restoreValues } from '../../cgroups/order.js';
 import type { Limits } from '../../cgroups/types.js';
+import { fc } from '../runner/property.js';
 import { ModelKernel } from './model.js';
 
 /** An object with some of the keys, each present or not. */

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { parseCgroupStat } from '../../cgroups/core.js';
 import { cpu, parseCpuStat } from '../../cgroups/cpu.js';
 import { parseList } from '../../cgroups/cpuset.js';
@@ -9,6 +8,7 @@ import { counter, Keys, limitAt, words } from '../../cgroups/keyed.js';
 import { kernelMemory, parseMemoryEvents, parseSwapEvents } from '../../cgroups/memory.js';
 import { parsePidsEvents } from '../../cgroups/pids.js';
 import { parsePressure } from '../../cgroups/psi.js';
+import { fc } from '../runner/property.js';
 
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');

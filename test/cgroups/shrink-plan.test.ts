@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { type Action, nextStep, type Reading, type ShrinkState, stepSize } from '../../cgroups/shrink-plan.js';
+import { fc } from '../runner/property.js';
 
 const MIB = 1 << 20;
 

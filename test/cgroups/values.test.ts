@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { applyValues } from '../../cgroups/apply.js';
 import { differences, isAchieved, readLines, readValues } from '../../cgroups/values.js';
 import { SysError } from '../../linux/errors.js';
+import { fc } from '../runner/property.js';
 import { scratch } from './fixture.js';
 
 test('memory limits may lose the part of a page, nothing else may change', (t) => {

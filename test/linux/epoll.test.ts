@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { EPOLLET, EPOLLPRI, epollLayout, readEpollEvents, writeEpollEvent } from '../../linux/epoll.js';
+import { fc } from '../runner/property.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { IN_Q_OVERFLOW, type InotifyEvent, parseInotifyEvents } from '../../linux/inotify.js';
+import { fc } from '../runner/property.js';
 
 /** As the kernel lays it out: the name with at least one NUL, filled up to a multiple of the header. */
 function bytesOf({ wd, mask, name }: InotifyEvent): Buffer {

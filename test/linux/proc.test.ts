@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import fc from 'fast-check';
 import {
   bootId,
   isSameProcess,
@@ -13,6 +12,7 @@ import {
   sysctl,
   uptime,
 } from '../../linux/proc.js';
+import { fc } from '../runner/property.js';
 
 test('stat is read past any command name', (t) => {
   const rest = 'S 42 7 8 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200';

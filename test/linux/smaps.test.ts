@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import fc from 'fast-check';
 import { parseSmaps, readSmaps } from '../../linux/smaps.js';
+import { fc } from '../runner/property.js';
 
 const mapping = ({ size, pss, swap, mode }: { size: number; pss: number; swap: number; mode: string }, at: number) =>
   `${(0x7f0000000000 + at * 2 ** 32).toString(16)}-7f0fffffffff ${mode} 00000000 00:00 0                  [heap]

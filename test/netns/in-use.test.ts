@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { decideName, type HeldState, type NameAction, type NameState } from '../../netns/in-use.js';
+import { fc } from '../runner/property.js';
 
 // name, held, whether somebody uses the other namespace, whether the workload runs -> action
 const TABLE: [NameState, HeldState, boolean, boolean, NameAction][] = [

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { linkNameFor, macFor } from '../../netns/names.js';
+import { fc } from '../runner/property.js';
 
 test('MAC addresses are deterministic, unicast and locally administered', (t) => {
   fc.assert(

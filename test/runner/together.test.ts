@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { group } from './groups.js';
 import { memoryDirectory } from './memory.js';
-import { holds } from './property.js';
+import { fc, holds } from './property.js';
 import { changes, leftBehind, sharedState } from './shared-state.js';
 
 test('each file is in one group or alone, and what changes its worker for all is alone', (t) => {

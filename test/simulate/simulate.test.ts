@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../runner/property.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { FakeClock } from './clock.js';
 import { generateDay, generateStorm } from './generate.js';

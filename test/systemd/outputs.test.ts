@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { OutputStore } from '../../agent/workload/output.js';
 import { olderOf } from '../../systemd/supervisor/output-file.js';
 import { Outputs, outputPipeOf } from '../../systemd/supervisor/outputs.js';
+import { fc } from '../runner/property.js';
 import { until } from './fixture.js';
 
 const LIMIT = 4096;

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { formatCpuList, parseCpuList } from '../../../agent/base/cpu-list.js';
+import { fc } from '../../runner/property.js';
 
 test('lists are read as the kernel prints them', (t) => {
   t.deepEqual(parseCpuList('0-3,8,10-11\n'), [0, 1, 2, 3, 8, 10, 11]);

@@ -1,8 +1,7 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { createTask } from 'node-cron';
 import { cronOf } from '../../../agent/base/cron.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 
 const at = (text: string): number => Date.parse(text);
 const HOUR = 3_600_000;

@@ -1,7 +1,7 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { duplicateKey } from '../../../agent/base/json.js';
 import { parseRequest } from '../../../agent/control/rpc.js';
+import { fc } from '../../runner/property.js';
 
 test('a name that stands twice in one object is found, wherever it is', (t) => {
   for (const [text, key, at] of [

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { BerthError } from '../../../agent/base/errors.js';
 import { configJsonSchema, configMarkdown, defaultToml, dumpToml } from '../../../agent/config/document.js';
@@ -10,6 +9,7 @@ import { shapeAt, shapeOf } from '../../../agent/config/inspect.js';
 import { type Loaded, loadConfig } from '../../../agent/config/load.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { flagOf, flatNames, type Problem, variableOf } from '../../../agent/config/sources.js';
+import { fc } from '../../runner/property.js';
 
 interface Sources {
   readonly file?: string;

@@ -1,6 +1,6 @@
 // How much work a message makes for the agent, whatever stands in it: counted in problems and bytes, not in time.
+
 import test from 'ava';
-import fc from 'fast-check';
 import * as z from 'zod';
 import { MOST_PROBLEMS } from '../../../agent/base/wrong-fields.js';
 import { boundedReport, bytesOf, ERROR_BYTES } from '../../../agent/control/answer-size.js';
@@ -8,6 +8,7 @@ import { METHODS } from '../../../agent/control/methods.js';
 import { shapeProblem } from '../../../agent/control/shape.js';
 import { tenantChange } from '../../../agent/density/tenant-settings.js';
 import { workloadSpec } from '../../../agent/model/spec.js';
+import { fc } from '../../runner/property.js';
 import { fakeService, specOf } from './fake-service.js';
 import { fakeSession } from './fake-session.js';
 import { request } from './raw.js';

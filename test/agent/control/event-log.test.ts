@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { type EventIo, nodeIo } from '../../../agent/control/event-io.js';
 import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
+import { fc } from '../../runner/property.js';
 import { temporaryDirectory } from './harness.js';
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}) =>

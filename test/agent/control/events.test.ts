@@ -1,8 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { WebSocketServer } from 'ws';
 import { connect } from '../../../agent/control/client.js';
 import { LIMITS } from '../../../agent/control/limits.js';
+import { fc } from '../../runner/property.js';
 import { collect, startHarness } from './harness.js';
 
 test('replay after any reconnect is without gap or duplicate, however the log grows meanwhile', async (t) => {

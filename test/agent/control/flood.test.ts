@@ -1,11 +1,12 @@
 // A log that others try to fill.
+
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
 import { isLasting, thin } from '../../../agent/control/shares.js';
 import type { BerthEvent, NewEvent } from '../../../agent/model/event.js';
+import { fc } from '../../runner/property.js';
 import { temporaryDirectory } from './harness.js';
 
 const open = (directory: string, options: Partial<EventLogOptions> = {}) =>

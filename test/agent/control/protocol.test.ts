@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import test from 'ava';
-import fc from 'fast-check';
 import { parseRequest } from '../../../agent/control/rpc.js';
+import { fc } from '../../runner/property.js';
 import { startHarness } from './harness.js';
 import { rawConnect, request } from './raw.js';
 

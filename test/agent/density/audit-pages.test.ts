@@ -1,10 +1,11 @@
 // Pages of the licence audit while it grows, waits for the disk, is turned over and is opened anew.
+
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { Audit, type AuditEntry } from '../../../agent/density/audit.js';
+import { fc } from '../../runner/property.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const parent = temporaryDirectory('audit-pages');

@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { Audit, type AuditEntry, type AuditOptions } from '../../../agent/density/audit.js';
 import { Licences } from '../../../agent/density/licences.js';
+import { fc } from '../../runner/property.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const entry = (at: number): AuditEntry => ({ at, type: 'grant', licence: 'db', count: 1, workload: `w${at}` });

@@ -1,9 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { Ledger } from '../../../agent/density/ledger.js';
 import type { Limits } from '../../../agent/density/limits.js';
 import { DIMENSION_NAMES, type DimensionName, vector } from '../../../agent/model/dimensions.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { demand, Gi, host, Mi, tenantLimits } from './shapes.js';
 
 const dimensionsOf = (ledger: Ledger, id: string, asked: Parameters<Ledger['check']>[1]) =>

@@ -1,8 +1,9 @@
 // Who would have to go: properties of the choice on ledgers of every kind.
+
 import test from 'ava';
-import fc from 'fast-check';
 import { Ledger } from '../../../agent/density/ledger.js';
 import { byPromise, type Candidate, makeRoom, yieldsTo } from '../../../agent/density/victims.js';
+import { fc } from '../../runner/property.js';
 import { demand, host, tenantLimits } from './shapes.js';
 
 const CLASSES = ['besteffort', 'burstable', 'guaranteed'] as const;

@@ -1,10 +1,11 @@
 // A program without a sandbox is given exactly the environment and arguments of its spec, whatever a shell makes of them.
+
 import { spawnSync } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { launchAfterDrop } from '../../../agent/drivers/exec/after-drop.js';
+import { fc } from '../../runner/property.js';
 import { temporary } from './fixture.js';
 
 const user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };

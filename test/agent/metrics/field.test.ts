@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { FIELD_WIDTH, formatValue, writeValue } from '../../../agent/metrics/field.js';
+import { fc } from '../../runner/property.js';
 
 function written(value: number, unit: 'integer' | 'microseconds'): string {
   const buffer = Buffer.alloc(FIELD_WIDTH + 2, 'x');

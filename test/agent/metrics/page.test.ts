@@ -1,7 +1,7 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { formatValue } from '../../../agent/metrics/field.js';
 import { type Family, type Labels, Page } from '../../../agent/metrics/page.js';
+import { fc } from '../../runner/property.js';
 import { parseText } from './text.js';
 
 interface Sample {

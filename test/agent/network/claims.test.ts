@@ -1,12 +1,11 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { vsockRange } from '../../../agent/config/network.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { parseSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { Groups } from '../../../agent/network/groups.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 
 const BRIDGE = {
   addresses: ['10.140.0.1/24', 'fd00:140::1/64'],

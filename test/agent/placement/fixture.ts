@@ -1,8 +1,9 @@
 // Requests and settings as short as tests want them.
-import fc from 'fast-check';
+
 import type { Topology } from '../../../agent/host/topology.js';
 import { NOBODY, place } from '../../../agent/placement/place.js';
 import type { Assignment, PlacementRequest, PlacementSettings } from '../../../agent/placement/types.js';
+import { fc } from '../../runner/property.js';
 import { machine, type Shape } from '../host/machine.js';
 
 export const SETTINGS: PlacementSettings = { policy: 'static', smt: 'core', numa: 'prefer', reserved: 1, cpuset: true };

@@ -1,9 +1,10 @@
 // What holds on every machine, for every set of workloads, in whatever order they came.
+
 import test from 'ava';
-import fc from 'fast-check';
 import type { Topology } from '../../../agent/host/topology.js';
 import { NOBODY, place, roomFor } from '../../../agent/placement/place.js';
 import type { Assignment, PlacementRequest, PlacementSettings } from '../../../agent/placement/types.js';
+import { fc } from '../../runner/property.js';
 import { machine } from '../host/machine.js';
 import { cpusOf, requestsOf, settingsOf, shapes } from './fixture.js';
 

@@ -1,9 +1,8 @@
 // Whatever the pressure does and whoever is there: what the ladder promises.
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { calm, decide } from '../../../agent/pressure/ladder.js';
 import type { Action, Candidate, LadderState, Resource } from '../../../agent/pressure/types.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { CALM, candidate, GIB, MIB, reading, settings } from './fixture.js';
 
 const classes = ['guaranteed', 'burstable', 'besteffort'] as const;

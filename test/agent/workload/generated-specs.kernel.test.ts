@@ -1,7 +1,6 @@
 // Whole specifications at random, their networks made in the kernel: it takes every message, and the audit finds what was asked
 // for, neither cut nor rounded.
 import test from 'ava';
-import fc from 'fast-check';
 import { roomSettings } from '../../../agent/network/settings.js';
 import { auditSandboxes } from '../../../netns/audit.js';
 import { removalOf } from '../../../netns/defaults.js';
@@ -11,7 +10,7 @@ import { provideBridge } from '../../../netns/sandbox/bridge.js';
 import { createSandbox, updateSandbox } from '../../../netns/sandbox/create.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
 import { Lab } from '../../netns/firewall/lab.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { accept, NODE, networkOf } from './spec-consumers.js';
 import { specs } from './spec-generator.js';
 

@@ -1,9 +1,8 @@
 // Whole specifications at random, many fields at once: of each that create accepts, everything that would be written to the kernel
 // is as the kernel takes it, and every part of a spec is reached.
 import test from 'ava';
-import fc from 'fast-check';
 import { BerthError } from '../../../agent/base/errors.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { accept, makeParts } from './spec-consumers.js';
 import { FIELDS } from './spec-fields.js';
 import { specs } from './spec-generator.js';

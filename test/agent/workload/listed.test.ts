@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { type ListFilter, listed } from '../../../agent/workload/listed.js';
+import { fc } from '../../runner/property.js';
 
 const record = (id: string, tenant = 'acme', state: 'running' | 'failed' = 'running') => ({
   ...{ id, state },

@@ -1,6 +1,7 @@
 // Workloads that go for others: what is planned, done and recorded, and that a death of the agent between loses nothing.
+
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../runner/property.js';
 import { FakeHost } from './fake-host.js';
 import { type Life, type LifeOptions, newLife, nextLife, specOf, state } from './fake-world.js';
 

@@ -1,7 +1,8 @@
 // Whole specifications, many fields at once: each field takes one of its extremes (spec-values.ts) or something between them.
-import fc from 'fast-check';
+
 import { BerthError } from '../../../agent/base/errors.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { fc } from '../../runner/property.js';
 import { BASES, FIELDS, rowOf } from './spec-fields.js';
 
 /** One value of a field, by its path. */

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import {
   AddressError,
   assertDisjoint,
@@ -9,6 +8,7 @@ import {
   parseCidr,
 } from '../../../netns/addresses/cidr.js';
 import { BITS, formatIp, parseIp } from '../../../netns/addresses/ip.js';
+import { fc } from '../../runner/property.js';
 
 const family = fc.constantFrom(4 as const, 6 as const);
 const ip = family.chain((of) =>

@@ -1,9 +1,9 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { parseCidr } from '../../../netns/addresses/cidr.js';
 import { formatIp, parseIp } from '../../../netns/addresses/ip.js';
 import { AddressPool } from '../../../netns/addresses/pool.js';
 import { LARGEST_POOL } from '../../../netns/addresses/ranges.js';
+import { fc } from '../../runner/property.js';
 
 /** All that a pool leases, in order. */
 function drain(pool: AddressPool): string[] {

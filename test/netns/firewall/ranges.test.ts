@@ -1,10 +1,9 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { parseCidr } from '../../../netns/addresses/cidr.js';
 import { deniedRanges, toBytes } from '../../../netns/firewall/ranges.js';
 import { inetText } from '../../../netns/netlink/inet.js';
 import type { Firewall } from '../../../netns/types.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 
 type Egress = Firewall['egress'];
 

@@ -1,7 +1,7 @@
 import { SocketAddress } from 'node:net';
 import test from 'ava';
-import fc from 'fast-check';
 import { inetBytes, inetText } from '../../../netns/netlink/inet.js';
+import { fc } from '../../runner/property.js';
 
 const text = (bytes: Buffer) => inetText(bytes, 0, bytes.length);
 /** Sixteen bytes with many runs of zero groups, and also a text that spells them in some other valid way. */

@@ -1,10 +1,9 @@
 import { constants } from 'node:os';
 import test from 'ava';
-import fc from 'fast-check';
 import { attribute, eachAttribute } from '../../../netns/netlink/attribute.js';
 import { NLM_F, NLMSG } from '../../../netns/netlink/constants.js';
 import { message, parseAcknowledgement, parseMessages, setSequence } from '../../../netns/netlink/message.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { INVALID_GATEWAY, NO_SUCH_LINK } from './fixtures.js';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { provideCloneNat } from '../../../netns/firewall/index.js';
 import { attribute, nested } from '../../../netns/netlink/attribute.js';
 import { NLMSG } from '../../../netns/netlink/constants.js';
@@ -15,6 +14,7 @@ import {
   type SetElement,
 } from '../../../netns/netlink/set-element.js';
 import { Nfnl } from '../../../netns/nfnl.js';
+import { fc } from '../../runner/property.js';
 import * as nft from './nft-fixtures.js';
 
 type Tree = (number | string | Tree)[];

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { newAddress, parseAddress } from '../../../netns/netlink/address.js';
 import { NUD, RTN } from '../../../netns/netlink/constants.js';
 import { inetText } from '../../../netns/netlink/inet.js';
@@ -7,7 +6,7 @@ import { type LinkSettings, newVeth, parseLink, parseVethPeer, setLink } from '.
 import { type Message, parseMessages } from '../../../netns/netlink/message.js';
 import { type Neighbour, newNeighbour, parseNeighbour } from '../../../netns/netlink/neighbour.js';
 import { newRoute, parseRoute, type Route } from '../../../netns/netlink/route.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import { LOOPBACK_LINK } from './fixtures.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });

@@ -1,6 +1,5 @@
 import { constants } from 'node:os';
 import test from 'ava';
-import fc from 'fast-check';
 import { deleteFilters, newRedirect, parseFilter } from '../../../netns/netlink/filter.js';
 import { newIfb, parseLink } from '../../../netns/netlink/link.js';
 import { type Message, parseAcknowledgement, parseMessages } from '../../../netns/netlink/message.js';
@@ -14,7 +13,7 @@ import {
   parseQdisc,
 } from '../../../netns/netlink/traffic.js';
 import { INGRESS_HANDLE, TC_H } from '../../../netns/netlink/traffic-constants.js';
-import { holds } from '../../runner/property.js';
+import { fc, holds } from '../../runner/property.js';
 import * as real from './traffic-fixtures.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });

@@ -1,8 +1,8 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { SysError } from '../../../linux/errors.js';
 import { assertBandwidth, bucketOf, fits, ifbNameFor, RATE_LIMITS } from '../../../netns/shaping/rate.js';
 import type { Rate } from '../../../netns/types.js';
+import { fc } from '../../runner/property.js';
 
 const mtus = fc.integer({ min: 68, max: 65535 });
 const rates = fc.integer(RATE_LIMITS).map((bitsPerSecond): Rate => ({ bitsPerSecond, burstBytes: null }));

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { parseDuration, parseSize } from '../../../../agent/base/units.js';
 import {
   cores,
@@ -9,6 +8,7 @@ import {
   size,
   sizeText,
 } from '../../../../agent/base/values/amounts.js';
+import { fc } from '../../../runner/property.js';
 
 const UNITS = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 } as const;
 

@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import {
   adjust,
   type Control,
@@ -8,6 +7,7 @@ import {
   rateNow,
   within,
 } from '../../../../agent/density/governor/aimd.js';
+import { fc } from '../../../runner/property.js';
 import { settingsOf } from './fixture.js';
 
 const settings = settingsOf();

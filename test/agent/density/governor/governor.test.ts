@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import { fc } from '../../../runner/property.js';
 import { newGovernor, settingsOf } from './fixture.js';
 
 test('defaults follow the cores', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { FairQueue, type Waiting } from '../../../../agent/density/governor/queue.js';
+import { fc } from '../../../runner/property.js';
 
 const item = (id: string, tenant = 'a', priority = 100): Waiting => ({ id, tenant, priority });
 

@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { configSchema } from '../../../../agent/config/schema.js';
 import { OverheadCheckpoint } from '../../../../agent/density/overhead/checkpoint.js';
 import { overheadFor, overheadViews } from '../../../../agent/density/overhead/count.js';
@@ -10,6 +9,7 @@ import { measureVmm } from '../../../../agent/density/overhead/measure.js';
 import { type Candidate, OverheadService } from '../../../../agent/density/overhead/overhead.js';
 import { sizeOf } from '../../../../agent/density/overhead/size.js';
 import { readStat } from '../../../../linux/proc.js';
+import { fc } from '../../../runner/property.js';
 import { temporaryDirectory } from '../../../runner/temporary.js';
 import { FakeClock } from '../../../simulate/clock.js';
 import { specOf } from '../../workload/fake-world.js';

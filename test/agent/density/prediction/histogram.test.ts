@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { CPU_SHAPE, DecayingHistogram, MEMORY_SHAPE } from '../../../../agent/density/prediction/histogram.js';
+import { fc } from '../../../runner/property.js';
 
 const HOUR = 3_600_000;
 const value = fc.double({ min: 0, max: 900, noNaN: true });

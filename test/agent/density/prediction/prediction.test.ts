@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import fc from 'fast-check';
 import { type Advised, advise } from '../../../../agent/density/prediction/advise.js';
 import { Checkpoint } from '../../../../agent/density/prediction/checkpoint.js';
 import { forecast } from '../../../../agent/density/prediction/forecast.js';
@@ -9,6 +8,7 @@ import { type Observed, PredictionService } from '../../../../agent/density/pred
 import { Predictor } from '../../../../agent/density/prediction/predictor.js';
 import { Rates } from '../../../../agent/density/prediction/rates.js';
 import { shapeOf } from '../../../../agent/density/prediction/shape.js';
+import { fc } from '../../../runner/property.js';
 import { temporaryDirectory } from '../../../runner/temporary.js';
 import { FakeClock } from '../../../simulate/clock.js';
 import { specOf } from '../../workload/fake-world.js';
