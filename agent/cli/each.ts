@@ -3,6 +3,7 @@
 import type { ErrorReport } from '../base/errors.js';
 import { reportOf } from '../base/errors.js';
 import type { WorkloadView } from '../model/record.js';
+import type { FieldChange } from '../model/spec-change.js';
 import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import { endSentence } from './format.js';
@@ -17,14 +18,21 @@ export async function tellEnd({ host, json }: Context, { id, process, end }: Wor
 
 /** One entry of `{"results": [...]}`. */
 export type Result =
-  | { readonly id: string; readonly outcome: string; readonly workload?: WorkloadView | undefined }
+  | {
+      readonly id: string;
+      readonly outcome: string;
+      readonly workload?: WorkloadView;
+      readonly changes?: readonly FieldChange[];
+    }
   | { readonly id: string; readonly error: ErrorReport };
 
 export interface Done {
   /** One word for programs: `running`, `exited`, `deleted`, `accepted`. */
   readonly outcome: string;
   readonly workload?: WorkloadView | undefined;
-  /** Line for people. */
+  /** Of its specification. */
+  readonly changes?: readonly FieldChange[];
+  /** Line for people; empty: it is printed already. */
   readonly line: string;
 }
 
@@ -39,10 +47,10 @@ export async function forEach(
   for (const [i, id] of names.entries()) {
     const progress = startProgress(host, json);
     try {
-      const { outcome, workload, line } = await act(i, progress);
+      const { outcome, workload, changes, line } = await act(i, progress);
       await progress.stop();
-      results.push(workload === undefined ? { id, outcome } : { id, outcome, workload });
-      if (!json) await host.out(`${line}\n`);
+      results.push({ id, outcome, ...(workload && { workload }), ...(changes && { changes }) });
+      if (!json && line !== '') await host.out(`${line}\n`);
     } catch (error) {
       await progress.stop();
       if (signal.aborted) throw error;

@@ -29,6 +29,17 @@ const CHECK: readonly ErrorCode[] = [
 /** What keeps a new start out of the queue of the start governor. */
 const START: readonly ErrorCode[] = ['start_queue_full'];
 const ADMIT: readonly ErrorCode[] = ['admission_refused', 'address_pool_exhausted', 'port_in_use', 'cordoned'];
+/** What a change of a workload that exists can answer. */
+const CHANGE: readonly ErrorCode[] = [
+  ...CHECK,
+  'not_found',
+  'conflict',
+  'immutable_field',
+  'admission_refused',
+  'port_in_use',
+  'invalid_state',
+  'shrink_refused',
+];
 
 export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'session.hello': {
@@ -111,17 +122,14 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['reservation_not_found', 'reservation_expired', 'reservation_committed', 'reservation_foreign'],
   },
   'workload.update': {
-    does: 'Changes resources, labels, priority, restart, or ports, reachable, bandwidth, egress and connections of the network of a workload while it runs. Memory is lowered by steps; if the session ends meanwhile, or the workload is to stop, nothing has changed.',
-    result: 'WorkloadView',
-    errors: [
-      ...CHECK,
-      'not_found',
-      'immutable_field',
-      'admission_refused',
-      'port_in_use',
-      'invalid_state',
-      'shrink_refused',
-    ],
+    does: 'Changes resources, labels, priority, restart, or ports, reachable, bandwidth, egress and connections of the network of a workload while it runs. Memory is lowered by steps; if the session ends meanwhile, or the workload is to stop, nothing has changed. With `ifGeneration` only if the workload is of that generation, else `conflict` names the fields that differ; a change that is there already is a success all the same. With `dryRun` nothing changes, and `refused` is the error that the change would get.',
+    result: 'WorkloadView & { changes: { field, from?, to? }[], refused?: { code, message, hint, data? } }',
+    errors: CHANGE,
+  },
+  'workload.patch': {
+    does: 'As `workload.update`, with a JSON merge patch (RFC 7386) of the stored specification: an object is merged, null takes a field back to its default, everything else replaces. The result is checked as a whole. Read, merge and change are one step.',
+    result: 'WorkloadView & { changes: { field, from?, to? }[], refused?: { code, message, hint, data? } }',
+    errors: CHANGE,
   },
   'workload.delete': {
     does: 'Stops and removes it. Answers when the wish is durable; `workload.deleted` says when nothing is left. `now` skips the grace period.',

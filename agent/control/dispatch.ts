@@ -10,6 +10,7 @@ import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
 import type { WorkloadState, WorkloadView } from '../model/record.js';
 import { parseSpec, type WorkloadSpec } from '../model/spec.js';
+import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
@@ -102,10 +103,16 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     if (isForeign(grant, service, id)) throw noReservation(reservation);
     return service.release(reservation, grant.scheduler, actor);
   },
-  'workload.update': async (params, { service, grant, signal, actor }) => {
+  'workload.update': async (params, context) => {
+    const { service, grant } = context;
     const spec = specFor(grant, params.spec);
     requireWorkload(params.id, service, grant);
-    return viewFor(grant, await service.update(params.id, spec, signal, actor));
+    return changedFor(grant, await service.update(params.id, spec, changeOptions(params, context)));
+  },
+  'workload.patch': async (params, context) => {
+    const { service, grant } = context;
+    requireWorkload(params.id, service, grant);
+    return changedFor(grant, await service.patch(params.id, params.patch, changeOptions(params, context)));
   },
   'workload.delete': async (params, { service, grant, actor }) => {
     requireWorkload(params.id, service, grant);
@@ -202,6 +209,16 @@ export async function dispatch(method: MethodName, params: unknown, context: Con
   // The table's type ties each handler to its schema; the compiler cannot follow that through a variable name.
   const handler = HANDLERS[method] as (params: unknown, context: Context) => unknown;
   return await handler(checked.data, context);
+}
+
+type Change = Pick<Checked<'workload.patch'>, 'ifGeneration' | 'dryRun'>;
+
+function changeOptions({ ifGeneration, dryRun }: Change, { signal, actor }: Context): ChangeOptions {
+  return { signal, by: actor, dryRun, ...(ifGeneration === undefined ? {} : { ifGeneration }) };
+}
+
+function changedFor(grant: Grant, { changes, refused, ...view }: WorkloadView & Changed): WorkloadView & Changed {
+  return { ...viewFor(grant, view), changes, ...(refused === undefined ? {} : { refused }) };
 }
 
 function wish(what: Exclude<LifeWish, 'delete'>) {

@@ -19,6 +19,7 @@ import { ID_PATTERN, tenantName } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { LogChunk } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
+import type { Changed } from '../workload/updating.js';
 import type { SessionView } from './scoped.js';
 import type { Outlook, Reloaded } from './service.js';
 
@@ -33,6 +34,9 @@ const MOST_FIELDS = 64;
 const MOST_SCOPES = 256;
 /** Checked by parseSpec, so that its errors are the same on every way in. */
 const spec = boundedMap(z.string().max(256), z.unknown(), MOST_FIELDS);
+
+/** Of a change: the generation that it is meant for, and whether it is only asked about. */
+const change = { ifGeneration: z.number().int().min(1).optional(), dryRun: z.boolean().default(false) };
 
 export const METHODS = {
   'session.hello': z.strictObject({
@@ -61,7 +65,13 @@ export const METHODS = {
   'workload.reserve': z.strictObject({ spec, ttl: z.number().int().default(30_000) }),
   /** An id, or what workload.reserve answered as `reservation`. */
   'workload.release': z.strictObject({ reservation: z.string().min(1).max(128) }),
-  'workload.update': z.strictObject({ id, spec }),
+  'workload.update': z.strictObject({ id, spec, ...change }),
+  /** `patch`: JSON merge patch (RFC 7386). */
+  'workload.patch': z.strictObject({
+    id,
+    patch: boundedMap(z.string().max(256), z.unknown(), MOST_FIELDS),
+    ...change,
+  }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
   'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().max(64).optional(), ...page }),
@@ -138,7 +148,8 @@ export interface Results {
   'workload.create': WorkloadView;
   'workload.reserve': ReservationView;
   'workload.release': ReservationView;
-  'workload.update': WorkloadView;
+  'workload.update': WorkloadView & Changed;
+  'workload.patch': WorkloadView & Changed;
   'workload.delete': WorkloadView;
   'workload.get': WorkloadView;
   'workload.list': { workloads: readonly WorkloadView[] } & Next;

@@ -31,6 +31,7 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'workload.reserve': 'change',
   'workload.release': 'change',
   'workload.update': 'change',
+  'workload.patch': 'change',
   'workload.delete': 'change',
   'workload.get': 'read',
   'workload.list': 'read',

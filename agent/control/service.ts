@@ -23,6 +23,7 @@ import type { PlacementDescription } from '../placement/describe.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
+import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 
 /** What bears on capacity beside the ledger's rows. */
@@ -92,7 +93,9 @@ export interface AgentService {
    * Live change of what workload/change.ts names MUTABLE; anything else is `immutable_field`. An abort before all of it is in
    * force leaves the old limits and the old record.
    */
-  update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView>;
+  update(id: string, spec: WorkloadSpec, options?: ChangeOptions): Promise<WorkloadView & Changed>;
+  /** As `update`, with a JSON merge patch (RFC 7386) of the stored specification. */
+  patch(id: string, patch: Readonly<Record<string, unknown>>, options?: ChangeOptions): Promise<WorkloadView & Changed>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView>;
   /** See WISHES in model/lifecycle.ts for what follows in which state. Resolves with what is durable. */

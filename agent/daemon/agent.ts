@@ -30,6 +30,7 @@ import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
+import type { MergePatch } from '../model/spec-change.js';
 import type { PoolConflict } from '../network/conflicts.js';
 import type { Drift } from '../network/drift.js';
 import { namedTables } from '../network/foreign-tables.js';
@@ -41,6 +42,7 @@ import { type ListFilter, listed } from '../workload/listed.js';
 import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
 import type { Manager } from '../workload/manager.js';
 import type { CleanupStep, Reaper } from '../workload/reaper.js';
+import type { ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { driverOf, type World } from '../workload/world.js';
 import type { Conditions } from './conditions.js';
@@ -267,8 +269,12 @@ export class Agent implements AgentService {
     return this.#parts.manager.releaseReservation(reservation, scheduler, by);
   }
 
-  update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView> {
-    return this.#parts.manager.update(id, spec, signal, by);
+  update(id: string, spec: WorkloadSpec, options?: ChangeOptions): ReturnType<AgentService['update']> {
+    return this.#parts.manager.update(id, spec, options);
+  }
+
+  patch(id: string, patch: MergePatch, options?: ChangeOptions): ReturnType<AgentService['patch']> {
+    return this.#parts.manager.patch(id, patch, options);
   }
 
   delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView> {

@@ -42,6 +42,11 @@ export function isSameSpec(asked: WorkloadSpec, stored: WorkloadSpec): boolean {
   return isDeepStrictEqual(carryOver(asked, stored), stored);
 }
 
+/** Of `stored` the fields that this version knows: what may be asked for again. */
+export function knownSpec(stored: WorkloadSpec): Tree {
+  return understood(stored as unknown as Tree) ?? (stored as unknown as Tree);
+}
+
 /** What this version understands of `stored`, with its defaults; undefined: not what must be there. */
 function understood(stored: Tree): Tree | undefined {
   let candidate: Tree = stored;

@@ -207,6 +207,12 @@ export class Admission {
     return { downgraded, preemption: plan === null ? null : this.#eviction.begin(plan, short) };
   }
 
+  /** The dry run of `grant`; undefined: there is room. */
+  refusal(spec: WorkloadSpec): BerthError | undefined {
+    const [first, ...others] = this.decide(spec, this.occupiedPorts(spec)).refusals;
+    return first === undefined ? undefined : refusalError(spec, first, others);
+  }
+
   #planOf(spec: WorkloadSpec, decision: Decision, reach: Reach | undefined): PreemptionPlan | null {
     return reach === undefined || decision.refusals.length === 0 ? null : this.#eviction.plan(spec, decision, reach);
   }
@@ -248,15 +254,7 @@ export class Admission {
       ...{ type: 'admission.refused', workload: spec.id, tenant: spec.tenant },
       data: { ...first },
     });
-    const why =
-      first.dimension === 'ports'
-        ? `port ${first.scope} is in use`
-        : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
-    const code = CODES[first.dimension] ?? 'admission_refused';
-    return new BerthError(code, `"${spec.id}" does not fit: ${why}`, {
-      hint: preemption === null ? first.hint : `${first.hint} ${whyNot(preemption)}`,
-      data: { ...first, others, ...(preemption === null ? {} : { preemption }) },
-    });
+    return refusalError(spec, first, others, preemption);
   }
 
   /** `before`: what was set aside for it, and is again when this fails. */
@@ -304,4 +302,21 @@ export class Admission {
     if (ports.length > 0) room.push({ scope: 'host', dimension: 'ports', more: refused ? 0 : 1 });
     return room.sort((a, b) => a.more - b.more);
   }
+}
+
+function refusalError(
+  spec: WorkloadSpec,
+  first: Refusal,
+  others: readonly Refusal[],
+  preemption: PreemptionPlan | null = null,
+): BerthError {
+  const why =
+    first.dimension === 'ports'
+      ? `port ${first.scope} is in use`
+      : `${first.scope} has ${first.used} of ${first.limit} ${first.dimension} in use, ${first.requested} asked for, short by ${first.shortBy}`;
+  const code = CODES[first.dimension] ?? 'admission_refused';
+  return new BerthError(code, `"${spec.id}" does not fit: ${why}`, {
+    hint: preemption === null ? first.hint : `${first.hint} ${whyNot(preemption)}`,
+    data: { ...first, others, ...(preemption === null ? {} : { preemption }) },
+  });
 }

@@ -1,6 +1,5 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError, noWorkload } from '../base/errors.js';
@@ -8,32 +7,24 @@ import type { ReservationView } from '../density/reservations.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { type Claimant, NOBODY, type Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
-import { actionFor, isSettled } from '../model/lifecycle.js';
+import { isSettled } from '../model/lifecycle.js';
 import type { FitsAnswer } from '../model/preemption.js';
-import {
-  type Desired,
-  type Evicted,
-  type Sandbox,
-  type WorkloadRecord,
-  type WorkloadState,
-  type WorkloadView,
-  waitsForRoom,
-} from '../model/record.js';
+import type { Desired, Evicted, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
+import { fieldChanges } from '../model/spec-change.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
 import { givenResolver } from '../network/dns.js';
 import type { Target } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
-import { changeLive, fixedChanges, MUTABLE } from './change.js';
 import { InKernel, type Known } from './in-kernel.js';
 import type { Waiter } from './owner.js';
 import { Preempting } from './preempting.js';
 import { type Recovery, recover } from './recover.js';
 import { Reserving } from './reserving.js';
 import { restartView } from './restart.js';
-import { Updates } from './updates.js';
+import { type Changed, type ChangeOptions, patched, Updating } from './updating.js';
 import { type LifeWish, Wishes } from './wishes.js';
 import type { World } from './world.js';
 
@@ -44,13 +35,14 @@ export class Manager {
   readonly #reserving: Reserving;
   readonly #preempting: Preempting;
   readonly #wishes: Wishes;
-  readonly #updates = new Updates();
+  readonly #updating: Updating;
   readonly #inKernel: InKernel;
 
   constructor(world: World) {
     this.#world = world;
     this.#inKernel = new InKernel(world, () => this.records());
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
+    this.#updating = new Updating(world, this.#admission);
     this.#preempting = new Preempting(world, this.#actors);
     this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
     this.#wishes = new Wishes({
@@ -191,12 +183,18 @@ export class Manager {
   }
 
   /** Called off by the signal, by a stop or delete, and by `endUpdates`: then nothing has changed. */
-  async update(id: string, spec: WorkloadSpec, signal?: AbortSignal, by?: EventActor): Promise<WorkloadView> {
-    const actor = this.actor(id);
+  async update(id: string, spec: WorkloadSpec, options: ChangeOptions = {}): Promise<WorkloadView & Changed> {
     if (spec.id !== id) throw new BerthError('invalid_spec', `the spec is of "${spec.id}", not of "${id}"`);
-    await this.#updates.run(id, signal, (until) => actor.exclusive(() => this.#update(actor, spec, until, by)));
-    actor.wake();
-    return this.view(actor.record);
+    return this.#change(this.actor(id), () => spec, options);
+  }
+
+  /** As `update`, with a JSON merge patch (RFC 7386) of the stored specification. */
+  async patch(
+    id: string,
+    patch: Readonly<Record<string, unknown>>,
+    options: ChangeOptions = {},
+  ): Promise<WorkloadView & Changed> {
+    return this.#change(this.actor(id), patched(patch), options);
   }
 
   /** See lifecycle.ts for what follows from a wish; the answer is what is durable when it is made. */
@@ -209,7 +207,7 @@ export class Manager {
     const before = actor.record;
     const record = await this.#wishes.carryOut(actor, wish, options);
     if (by !== undefined && isOtherWish(before, record)) actor.event('workload.requested', { wish, ...options }, by);
-    this.#updates.wished(record);
+    this.#updating.running.wished(record);
     // It may go now, or not any more.
     this.#preempting.changed(id);
     return this.view(record);
@@ -235,7 +233,7 @@ export class Manager {
    * asked. Its room is free when it has come to rest, and `start` admits it anew. False: it is gone, or goes already.
    */
   evict(id: string, evicted: Evicted): Promise<boolean> {
-    this.#updates.callOff(id, 'it is to be evicted');
+    this.#updating.running.callOff(id, 'it is to be evicted');
     return this.#actors.get(id)?.evict(evicted) ?? Promise.resolve(false);
   }
 
@@ -245,7 +243,7 @@ export class Manager {
    */
   killForPressure(id: string, detail: string): Promise<boolean> {
     const actor = this.#actors.get(id);
-    this.#updates.callOff(id, 'it is to be killed for pressure');
+    this.#updating.running.callOff(id, 'it is to be killed for pressure');
     return actor === undefined ? Promise.resolve(false) : actor.killForPressure(detail);
   }
 
@@ -279,12 +277,22 @@ export class Manager {
 
   /** Calls off every update; resolves when what they changed is put back. */
   endUpdates(): Promise<void> {
-    return this.#updates.close();
+    return this.#updating.running.close();
   }
 
   close(): void {
     this.#reserving.close();
     for (const actor of this.#actors.values()) actor.close();
+  }
+
+  async #change(
+    actor: Actor,
+    wanted: Parameters<Updating['change']>[1],
+    options: ChangeOptions,
+  ): Promise<WorkloadView & Changed> {
+    const changed = await this.#updating.change(actor, wanted, options);
+    if (options.dryRun !== true) actor.wake();
+    return { ...this.view(actor.record), ...changed };
   }
 
   #adopt(found: WorkloadRecord): Actor {
@@ -342,43 +350,8 @@ export class Manager {
         data: { reservation, id: spec.id },
       });
     const why = actor.record.desired === 'deleted' ? 'and is being deleted' : 'with another spec';
-    throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id } });
-  }
-
-  async #update(actor: Actor, asked: WorkloadSpec, signal: AbortSignal, by?: EventActor): Promise<void> {
-    signal.throwIfAborted();
-    const { record } = actor;
-    const spec = carryOver(asked, record.spec);
-    actionFor('update', record);
-    const changed = fixedChanges(record.spec, spec);
-    if (changed.length > 0)
-      throw new BerthError('immutable_field', `${changed.join(', ')} cannot be changed while the workload exists`, {
-        data: { changed, mutable: MUTABLE },
-      });
-    if (isDeepStrictEqual(spec, record.spec)) return;
-    const { claims, layers } = this.#world;
-    const { id, state } = record;
-    const live = !isSettled(state);
-    await this.#admission.check(spec, live);
-    const occupied = live ? this.#admission.occupiedPorts(spec) : [];
-    const downgraded = live ? this.#admission.grant(spec, occupied, waitsForRoom(record)) : (record.downgraded ?? []);
-    if (live) claims.holdPorts(id, spec.network.ports);
-    let undo = async (): Promise<void> => undefined;
-    try {
-      await layers.exclusive(id, async () => {
-        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec, signal);
-        await actor.patch({ spec, downgraded, generation: record.generation + 1 });
-      });
-    } catch (error) {
-      await layers
-        .exclusive(id, undo)
-        .catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
-      if (live) this.#admission.restore(record);
-      if (live) claims.holdPorts(id, record.spec.network.ports);
-      throw error;
-    }
-    const { resources, network } = spec;
-    actor.event('workload.updated', { generation: record.generation + 1, resources, network }, by);
+    const fields = fieldChanges(actor.record.spec, carryOver(spec, actor.record.spec)).map(({ field }) => field);
+    throw new BerthError('conflict', `workload "${spec.id}" exists ${why}`, { data: { id: spec.id, fields } });
   }
 }
 

@@ -66,6 +66,7 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'workload.reserve': (at) => ({ spec: spec(`r${at % 3}`), ttl: 5000 }),
   'workload.release': (at) => ({ reservation: `r${at % 3}` }),
   'workload.update': (at) => ({ id: `w${at % 3}`, spec: { ...spec(`w${at % 3}`), labels: { at: String(at % 2) } } }),
+  'workload.patch': (at) => ({ id: `w${at % 3}`, patch: { labels: { at: String(at % 2) } } }),
   'workload.delete': (at) => ({ id: `w${at % 3}`, now: true }),
   'workload.get': (at) => ({ id: `w${at % 3}` }),
   'workload.list': () => ({}),
@@ -89,7 +90,14 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
 const IDEMPOTENT: readonly MethodName[] = [
   ...(['session.hello', 'session.ping', 'node.describe', 'node.capacity', 'node.top', 'node.cordon'] as const),
   ...(['node.uncordon', 'node.reload', 'node.doctor', 'node.cleanup', 'node.tune', 'workload.fits'] as const),
-  ...(['workload.create', 'workload.update', 'workload.get', 'workload.list', 'workload.start'] as const),
+  ...([
+    'workload.create',
+    'workload.update',
+    'workload.patch',
+    'workload.get',
+    'workload.list',
+    'workload.start',
+  ] as const),
   ...(['workload.logs', 'tenant.list', 'tenant.set', 'licence.list', 'licence.lease', 'licence.audit'] as const),
   ...(['events.subscribe', 'events.ack', 'workload.stop'] as const),
 ];

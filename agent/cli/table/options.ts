@@ -24,6 +24,8 @@ export const preempt: OptionDef = {
   about: 'where there is no room, workloads of a lower class or priority may be stopped for it (density.preemption)',
 };
 
+export const dryRun: OptionDef = { name: 'dry-run', about: 'only say what would be done' };
+
 export const detach: OptionDef = { name: 'detach', about: 'do not wait for the outcome' };
 export const timeout: OptionDef = {
   name: 'timeout',

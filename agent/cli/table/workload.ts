@@ -1,6 +1,7 @@
 // Commands about workloads.
 import type { Command } from '../command.js';
-import { detach, file, id, ids, preempt, timeout } from './options.js';
+import { CHANGE_OPTIONS } from './change-options.js';
+import { detach, dryRun, file, id, ids, preempt, timeout } from './options.js';
 
 const STATES = ['pending', 'preparing', 'starting', 'running', 'frozen', 'stopping', 'exited', 'failed'] as const;
 
@@ -44,13 +45,23 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'update'],
     group: 'Workloads',
-    summary: 'Change resources, labels, priority, restart policy, ports, bandwidth or egress of a live workload',
+    summary: 'Change resources, labels, priority, restart policy, ports, bandwidth or egress of live workloads',
     details: [
-      'Takes the whole specification. A field that cannot change while it runs is an error, and nothing changes.',
+      'With options each of them changes its field and nothing else; with -f the whole specification of one workload is replaced. A field that cannot change while it runs is an error, and nothing changes. Lowering memory takes as long as the kernel needs to reclaim it.',
+      'With --dry-run the fields that would change are printed, and why the change would be refused.',
     ],
-    args: [id],
-    options: [{ ...file, about: 'the new specification as JSON; `-` reads standard input' }],
-    examples: ['berth workload update web-1 -f web.json'],
+    args: [ids],
+    options: [
+      { ...file, needed: false, about: 'the whole new specification; `-` reads standard input' },
+      ...CHANGE_OPTIONS,
+      dryRun,
+    ],
+    examples: [
+      'berth workload update web-1 --memory 512Mi --cpu 1.5',
+      'berth workload update web-1 web-2 --label release=7 --label canary- --dry-run',
+      'berth workload update web-1 --restart on-failure:5 --pids none',
+      'berth workload update web-1 -f web.json',
+    ],
     load: () => import('../run/update.js'),
   },
   {

@@ -241,18 +241,18 @@ test('create: a file of exactly the bound, and one that is a pipe, are read', as
   const [whole, pipe] = [join(directory, 'whole'), join(directory, 'pipe')];
   writeFileSync(whole, SPEC.padEnd(MOST_BYTES));
   execFileSync('mkfifo', [pipe]);
-  const agent = fakeAgent({ 'workload.update': ({ id }) => view(id, { generation: 2 }) });
-  t.is((await berth(['workload', 'update', 'web-1', '-f', whole], { agent })).out, 'web-1 updated, generation 2\n');
+  const agent = fakeAgent({ 'workload.update': ({ id }) => ({ ...view(id, { generation: 2 }), changes: [] }) });
+  t.is((await berth(['workload', 'update', 'web-1', '-f', whole], { agent })).out, 'web-1 unchanged, generation 2\n');
   const [{ out }] = await Promise.all([
     berth(['workload', 'update', 'web-1', '-f', pipe], { agent }),
     writeFile(pipe, SPEC),
   ]);
-  t.is(out, 'web-1 updated, generation 2\n');
+  t.is(out, 'web-1 unchanged, generation 2\n');
 });
 
 test('update: one spec with the same id', async (t) => {
-  const agent = fakeAgent({ 'workload.update': ({ id }) => view(id, { generation: 2 }) });
-  t.is((await berth('workload update web-1 -f -', { agent, input: SPEC })).out, 'web-1 updated, generation 2\n');
+  const agent = fakeAgent({ 'workload.update': ({ id }) => ({ ...view(id, { generation: 2 }), changes: [] }) });
+  t.is((await berth('workload update web-1 -f -', { agent, input: SPEC })).out, 'web-1 unchanged, generation 2\n');
   t.is((await berth('workload update other -f -', { agent, input: SPEC })).exit, 2);
   t.is((await berth('workload update web-1 -f -', { agent, input: `[${SPEC},${SPEC}]` })).exit, 2);
   t.is(agent.calls.length, 1);

@@ -56,7 +56,7 @@ test('the events of a change to a workload have it, and those that berth makes i
   const agent = new Agent(parts as unknown as AgentParts);
   const spec = parseSpec(specOf('web'));
   await agent.create(spec, { scheduler: null, by: actor });
-  await agent.update('web', { ...spec, labels: { a: 'b' } }, undefined, actor);
+  await agent.update('web', { ...spec, labels: { a: 'b' } }, { by: actor });
   await agent.wish('web', 'stop', actor);
   await agent.wish('web', 'stop', actor);
   await agent.delete('web', { now: true, by: actor });

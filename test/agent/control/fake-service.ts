@@ -4,8 +4,10 @@ import type { NodeDescription } from '../../../agent/metrics/node-description.js
 import { topRow } from '../../../agent/metrics/top.js';
 import type { Reach } from '../../../agent/model/claimant.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
-import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
+import { fieldChanges, mergePatch } from '../../../agent/model/spec-change.js';
 import { listed } from '../../../agent/workload/listed.js';
+import type { Changed, ChangeOptions } from '../../../agent/workload/updating.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
 
@@ -34,6 +36,16 @@ export function fakeService(): FakeService {
   const put = (view: WorkloadView): WorkloadView => {
     workloads.set(view.id, view);
     return view;
+  };
+  const change = (
+    before: WorkloadView,
+    spec: WorkloadSpec,
+    { ifGeneration = before.generation, dryRun = false }: ChangeOptions = {},
+  ): WorkloadView & Changed => {
+    const changes = fieldChanges(before.spec, spec);
+    if (changes.length === 0 || dryRun) return { ...before, changes };
+    if (ifGeneration !== before.generation) throw new BerthError('conflict', 'it is of another generation');
+    return { ...put({ ...before, spec, generation: before.generation + 1 }), changes };
   };
   const service: FakeService = {
     calls,
@@ -85,11 +97,14 @@ export function fakeService(): FakeService {
       if (JSON.stringify(existing.spec) === JSON.stringify(spec)) return existing;
       throw new BerthError('conflict', `workload "${spec.id}" exists with another spec`);
     },
-    update: async (id, spec) => {
+    update: async (id, spec, options) => {
       calls.push(`update ${id}`);
+      return change(find(id), spec, options);
+    },
+    patch: async (id, patch, options) => {
+      calls.push(`patch ${id}`);
       const before = find(id);
-      if (JSON.stringify(before.spec) === JSON.stringify(spec)) return before;
-      return put({ ...before, spec, generation: before.generation + 1 });
+      return change(before, parseSpec(mergePatch(before.spec, patch)), options);
     },
     delete: async (id, { now }) => {
       calls.push(`delete ${id}${now ? ' now' : ''}`);

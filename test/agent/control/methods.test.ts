@@ -39,6 +39,7 @@ test('every method makes the round trip', async (t) => {
   t.is((await call('licence.audit')).entries.length, 2);
   t.is((await call('workload.create', { spec: specOf('web') })).spec.class, 'burstable');
   t.is((await call('workload.update', { id: 'web', spec: { ...specOf('web'), priority: 7 } })).generation, 2);
+  t.is((await call('workload.patch', { id: 'web', patch: { priority: 8 } })).generation, 3);
   t.is((await call('workload.get', { id: 'web' })).id, 'web');
   t.like((await call('node.top')).workloads[0], { id: 'web', tenant: 'acme', cpu: null, waiting: null });
   t.is((await call('workload.list')).workloads.length, 1);
@@ -68,6 +69,7 @@ test('every method makes the round trip', async (t) => {
     'lease db person 2 60000',
     'create web',
     'update web',
+    'patch web',
     'stop web',
     'start web',
     'freeze web',

@@ -10,7 +10,14 @@ const READS = [
   ...['tenant.list', 'licence.list', 'licence.audit'],
 ] as const as readonly MethodName[];
 const CHANGES = [
-  ...['workload.create', 'workload.reserve', 'workload.release', 'workload.update', 'workload.delete'],
+  ...[
+    'workload.create',
+    'workload.reserve',
+    'workload.release',
+    'workload.update',
+    'workload.patch',
+    'workload.delete',
+  ],
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
@@ -43,6 +50,7 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'workload.reserve': { spec },
   'workload.release': { reservation: id },
   'workload.update': { id, spec },
+  'workload.patch': { id, patch: { priority: 7 } },
   'workload.delete': { id },
   'workload.get': { id },
   'workload.list': {},

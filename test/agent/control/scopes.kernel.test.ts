@@ -87,6 +87,7 @@ const namesIn = (text: string): string[] => NAMES.filter((name) => text.toLowerC
 const PROBES: Readonly<Record<string, (id: string) => object>> = {
   'workload.get': (id) => ({ id }),
   'workload.update': (id) => ({ id, spec: specOf(id, 'mine') }),
+  'workload.patch': (id) => ({ id, patch: { labels: { a: 'b' } } }),
   'workload.delete': (id) => ({ id, now: true }),
   'workload.start': (id) => ({ id }),
   'workload.stop': (id) => ({ id }),
@@ -119,7 +120,11 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ['workload.get', { id: 'own' }],
   ['workload.logs', { id: 'own' }],
   ['workload.update', { id: 'own', spec: specOf('own', 'mine', { labels: { a: 'b' } }) }],
+  ['workload.patch', { id: 'own', patch: { labels: { a: 'c' } } }],
+  ['workload.patch', { id: 'own', patch: { network: { ports: publishing.network.ports } }, dryRun: true }],
   // Refused: the other has the port, the licences, and the room.
+  ['workload.patch', { id: 'own', patch: { resources: { licences: { db: 3 } } }, dryRun: true }],
+  ['workload.patch', { id: 'own', patch: { resources: { memory: { limit: '900Ti' } } } }],
   ['workload.create', { spec: specOf('port', 'mine', publishing) }],
   ['workload.fits', { spec: specOf('port', 'mine', publishing), preempt: true }],
   ['workload.reserve', { spec: specOf('port', 'mine', publishing) }],

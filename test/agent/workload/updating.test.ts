@@ -1,121 +1,161 @@
-// Updates that lower memory for as long as the kernel needs, and who ends them: record and kernel agree whoever does.
-import { getEventListeners } from 'node:events';
+// Changes by patch: read, merge and write are one step, under every interleaving and at every moment at which the agent may die.
 import test, { type ExecutionContext } from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
-import { Updates } from '../../../agent/workload/updates.js';
+import type { Life } from './fake-world.js';
 import { newLife, nextLife, specOf, state } from './fake-world.js';
 
 const MIB = 1 << 20;
-const before = specOf({ resources: { memory: { limit: '256Mi' } } });
-const after = specOf({ resources: { memory: { limit: '128Mi' } } });
 
-/** A workload whose memory is being lowered until a signal calls that off, or `finish` says that it is done. */
-async function shrinking(t: ExecutionContext) {
+async function running(t: ExecutionContext, over: Record<string, unknown> = {}) {
   const life = newLife();
-  const { manager, host, world } = life;
-  t.teardown(() => manager.close());
-  await manager.recover();
-  await manager.create(before);
-  await life.until(state('running'));
-  const max = () => Number(host.cgroups.get('acme/web-1')?.get('memory.max'));
-  const shrink = world.cgroups.shrinkMemory.bind(world.cgroups);
-  const held: { readonly signal: AbortSignal; readonly finish: () => void }[] = [];
-  Object.assign(world.cgroups, {
-    shrinkMemory: async (name: string, to: number, signal: AbortSignal) => {
-      const from = max();
-      host.cgroups.get(name)?.set('memory.max', String(from - MIB));
-      const aborted = await new Promise<boolean>((resolve) => {
-        held.push({ signal, finish: () => resolve(false) });
-        signal.addEventListener('abort', () => resolve(true), { once: true });
-      });
-      if (!aborted) return shrink(name, to, signal);
-      host.cgroups.get(name)?.set('memory.max', String(from));
-      return { outcome: 'refused', why: 'aborted', achieved: from, current: from, steps: 1, reclaimed: 0 };
-    },
-  });
-  const asked = new AbortController();
-  const updating = manager.update('web-1', after, asked.signal);
-  const outcome = updating.then(
-    () => 'done',
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  t.teardown(() => life.manager.close());
+  await life.manager.recover();
+  await life.manager.create(
+    specOf({ resources: { memory: { limit: '256Mi' }, pids: 9 }, labels: { app: 'web' }, ...over }),
   );
-  while (held.length === 0) await new Promise(setImmediate);
-  return { ...life, asked, outcome, held, max };
+  await life.until(state('running'));
+  return life;
 }
 
-test('the end of a request leaves the old limit and the old record, and the next update works', async (t) => {
-  const { manager, asked, outcome, held, max } = await shrinking(t);
-  asked.abort(new BerthError('shutting_down', 'the session has ended'));
-  t.is(await outcome, 'the session has ended');
-  t.is(max(), 256 * MIB);
-  t.like(manager.actor('web-1').record, { generation: 1, spec: before });
-  t.is(getEventListeners(asked.signal, 'abort').length, 0);
-  const again = manager.update('web-1', after);
-  while (held.length === 1) await new Promise(setImmediate);
-  held[1]?.finish();
-  t.is((await again).generation, 2);
-  t.is(max(), 128 * MIB);
-  t.deepEqual(manager.actor('web-1').record.spec, after);
+const file = ({ host }: Life, name: string) => host.cgroups.get('acme/web-1')?.get(name);
+
+test('a patch changes what it names, in record, kernel and event, and leaves the rest', async (t) => {
+  const life = await running(t);
+  const actor = { role: 'operator', uid: 0 } as const;
+  const patch = { resources: { memory: { limit: '512Mi' } }, labels: { tier: 'front' } };
+  const answer = await life.manager.patch('web-1', patch, { by: actor });
+  t.is(answer.generation, 2);
+  t.deepEqual(answer.changes, [
+    { field: 'labels.tier', to: 'front' },
+    { field: 'resources.memory.limit', from: 256 * MIB, to: 512 * MIB },
+  ]);
+  t.is(file(life, 'memory.max'), String(512 * MIB));
+  t.is(file(life, 'pids.max'), '9');
+  t.deepEqual(answer.spec.labels, { app: 'web', tier: 'front' });
+  const updated = life.events.filter(({ type }) => type === 'workload.updated');
+  t.is(updated.length, 1);
+  t.like(updated[0], { workload: 'web-1', actor, data: { generation: 2 } });
 });
 
-test('a request that ended while it waited for its turn changes nothing', async (t) => {
-  const { manager, outcome, held, max } = await shrinking(t);
-  const asked = new AbortController();
-  const second = t.throwsAsync(manager.update('web-1', before, asked.signal), { message: 'gone' });
-  asked.abort(new Error('gone'));
-  held[0]?.finish();
-  t.is(await outcome, 'done');
-  await second;
-  t.is(max(), 128 * MIB);
-  t.like(manager.actor('web-1').record, { generation: 2 });
-  await t.throwsAsync(manager.update('web-1', before, asked.signal), { message: 'gone' });
+test('the same patch again is the same: no generation, no event, no call', async (t) => {
+  const life = await running(t);
+  const patch = { resources: { pids: 20 }, labels: { app: null } };
+  t.is((await life.manager.patch('web-1', patch)).generation, 2);
+  const [calls, events, writes] = [life.host.calls.length, life.events.length, life.journal.asked.length];
+  const again = await life.manager.patch('web-1', patch);
+  t.is(again.generation, 2);
+  t.deepEqual(again.changes, []);
+  t.deepEqual([life.host.calls.length, life.events.length, life.journal.asked.length], [calls, events, writes]);
+  // Also with the generation of before: the answer of the first may have been lost.
+  t.is((await life.manager.patch('web-1', patch, { ifGeneration: 1 })).generation, 2);
 });
 
-for (const wish of ['stop', 'delete'] as const)
-  test(`a ${wish} does not wait until memory is lower`, async (t) => {
-    const life = await shrinking(t);
-    const desired = wish === 'stop' ? 'stopped' : 'deleted';
-    await life.manager.wish('web-1', wish, { now: true });
-    t.is(await life.outcome, `the update of workload "web-1" was called off: it is to be ${desired}`);
-    await life.until(
-      wish === 'stop' ? ({ type }) => type === 'workload.ended' : ({ type }) => type === 'workload.deleted',
-    );
-    t.is(life.manager.has('web-1'), wish === 'stop');
-  });
-
-test('a kill for pressure does not wait until memory is lower', async (t) => {
-  const { manager, outcome } = await shrinking(t);
-  t.true(await manager.killForPressure('web-1', 'the host stalls'));
-  t.is(await outcome, 'the update of workload "web-1" was called off: it is to be killed for pressure');
+test('null takes a field back to its default, and the limit is lifted', async (t) => {
+  const life = await running(t, { priority: 7 });
+  const answer = await life.manager.patch('web-1', { resources: { pids: null }, priority: null });
+  t.is(answer.spec.priority, 100);
+  t.is(file(life, 'pids.max'), 'max');
 });
 
-test('the end of the agent puts the limit back, and the next one reads the old record', async (t) => {
-  const life = await shrinking(t);
-  await life.manager.endUpdates();
-  t.is(life.max(), 256 * MIB, 'before the agent goes on with its end');
-  t.is(await life.outcome, 'the agent is stopping');
-  await t.throwsAsync(life.manager.update('web-1', after), { code: 'shutting_down' });
-  const next = await nextLife(life);
-  t.teardown(() => next.manager.close());
-  t.like(next.manager.actor('web-1').record, { generation: 1, spec: before, state: 'running' });
-});
-
-test('nothing is kept of updates that have ended, however they did', async (t) => {
-  const updates = new Updates();
-  const asked = new AbortController();
-  t.is(await updates.run('a', asked.signal, async () => 1), 1);
-  await t.throwsAsync(
-    updates.run('a', asked.signal, async () => {
-      throw new Error('no');
-    }),
-    { message: 'no' },
+test('patches at once: of many none is lost; with a generation, one wins and the others are told the fields', async (t) => {
+  const life = await running(t);
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  await Promise.all(names.map((name) => life.manager.patch('web-1', { labels: { [name]: '1' } })));
+  const { record } = life.manager.actor('web-1');
+  t.deepEqual(Object.keys(record.spec.labels).sort(), [...names, 'app'].sort());
+  t.is(record.generation, 6);
+  const outcomes = await Promise.allSettled(
+    names.map((name) => life.manager.patch('web-1', { labels: { winner: name } }, { ifGeneration: 6 })),
   );
-  t.is(getEventListeners(asked.signal, 'abort').length, 0);
-  const other = updates.run('b', undefined, async (signal) => {
-    await new Promise(setImmediate);
-    return signal.aborted;
-  });
-  updates.callOff('a', 'not this one');
-  t.false(await other);
-  await updates.close();
+  t.is(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason as BerthError] : []));
+  for (const error of refused)
+    t.like(error, {
+      code: 'conflict',
+      data: { id: 'web-1', generation: 7, ifGeneration: 6, fields: ['labels.winner'] },
+    });
 });
+
+const BAD: readonly (readonly [patch: Record<string, unknown>, code: string, message: RegExp])[] = [
+  [{ priority: 'high' }, 'invalid_spec', /priority: must be a number/],
+  [{ resources: { memory: { limit: 'lots' } } }, 'invalid_spec', /resources\.memory\.limit: must be a size/],
+  [{ resources: null, colour: 'red' }, 'invalid_spec', /colour: is not known/],
+  [{ resources: 'none' }, 'invalid_spec', /resources: must be an object/],
+  [{ resources: { memory: { request: '1Gi' } } }, 'invalid_spec', /resources\.memory\.request/],
+  [{ exec: null }, 'invalid_spec', /exec: is needed/],
+  [{ id: 'web-2' }, 'immutable_field', /^id cannot be changed/],
+  [{ id: null }, 'invalid_spec', /id: is missing/],
+  [{ tenant: 'globex' }, 'immutable_field', /^tenant cannot be changed/],
+  [{ class: 'besteffort' }, 'immutable_field', /^class cannot be changed/],
+  [{ exec: { env: { A: 'secret' } } }, 'immutable_field', /^exec cannot be changed/],
+  [{ network: { mode: 'none' } }, 'immutable_field', /^network\.mode cannot be changed/],
+  [{ resources: { cpu: { limit: 400 } } }, 'admission_refused', /cpu/],
+];
+
+for (const [patch, code, message] of BAD)
+  test(`refused, nothing changes, and a dry run says so: ${JSON.stringify(patch)}`, async (t) => {
+    const life = await running(t);
+    const before = life.manager.actor('web-1').record;
+    const rows = life.manager.capacity();
+    const writes = life.journal.asked.length;
+    const error = await t.throwsAsync(life.manager.patch('web-1', patch), { instanceOf: BerthError, message });
+    t.is(error?.code, code as never);
+    t.false(JSON.stringify([error?.message, error?.data]).includes('secret'));
+    const dryRun = await life.manager.patch('web-1', patch, { dryRun: true }).then(
+      ({ refused }) => refused,
+      (thrown: BerthError) => thrown,
+    );
+    t.is(dryRun?.code, code as never);
+    t.is(life.manager.actor('web-1').record, before);
+    t.is(life.journal.asked.length, writes);
+    t.deepEqual(life.manager.capacity(), rows);
+    t.is(file(life, 'memory.max'), String(256 * MIB));
+  });
+
+test('a dry run says what would change, and changes nothing', async (t) => {
+  const life = await running(t);
+  const [calls, events] = [life.host.calls.length, life.events.length];
+  const before = life.manager.actor('web-1').record;
+  const rows = life.manager.capacity();
+  const answer = await life.manager.patch('web-1', { resources: { pids: 3 } }, { dryRun: true });
+  t.deepEqual(answer.changes, [{ field: 'resources.pids', from: 9, to: 3 }]);
+  t.is(answer.refused, undefined);
+  t.is(answer.generation, 1);
+  t.is(life.manager.actor('web-1').record, before);
+  t.deepEqual([life.host.calls.length, life.events.length], [calls, events]);
+  t.deepEqual(life.manager.capacity(), rows);
+});
+
+test('a patch keeps the fields of a later version', async (t) => {
+  const life = await running(t);
+  const actor = life.manager.actor('web-1');
+  await actor.patch({ spec: { ...actor.record.spec, later: { value: 1 } } as never });
+  await life.manager.patch('web-1', { priority: 8 });
+  t.like(actor.record.spec, { later: { value: 1 }, priority: 8 });
+});
+
+for (const arrives of [false, true])
+  for (const calls of [0, 1, 2, 3])
+    test(`killed after ${calls} calls of a patch, or at its write (it ${arrives ? 'arrives' : 'does not arrive'}): old or new, kernel as record`, async (t) => {
+      const first = await running(t);
+      await first.journal.idle();
+      const before = first.manager.actor('web-1').record.spec;
+      if (calls === 0) first.journal.dieAfter(0, arrives);
+      else first.host.dieAfter(calls - 1);
+      const patch = { resources: { memory: { limit: '300Mi' }, pids: 20 }, labels: { app: null, tier: 'x' } };
+      void first.manager.patch('web-1', patch).catch(() => undefined);
+      const second = await nextLife(first);
+      t.teardown(() => second.manager.close());
+      const { record } = second.manager.actor('web-1');
+      const isNew = record.generation === 2;
+      if (calls === 0) t.is(isNew, arrives);
+      const wanted = isNew
+        ? { ...before, resources: { memory: { ...before.resources.memory, limit: 300 * MIB }, pids: 20 } }
+        : before;
+      t.deepEqual(record.spec.resources, wanted.resources);
+      t.deepEqual(record.spec.labels, isNew ? { tier: 'x' } : { app: 'web' });
+      const again = await second.manager.patch('web-1', patch);
+      t.is(again.generation, 2);
+      t.is(file(second, 'memory.max'), String(300 * MIB));
+      t.is(file(second, 'pids.max'), '20');
+    });
