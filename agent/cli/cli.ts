@@ -8,12 +8,11 @@ import { commandHelp, groupHelp, overview } from './help.js';
 import type { Invocation } from './parse.js';
 import { find, parse } from './parse.js';
 import { styleFor } from './style.js';
-import { COMMANDS } from './table/all.js';
 
 export const DEFAULT_SOCKET = '/run/berth/berth.sock';
 
 /** Never throws. Resolves to the exit code. */
-export async function runCli(host: Host, argv: readonly string[], commands = COMMANDS): Promise<number> {
+export async function runCli(host: Host, argv: readonly string[], commands: readonly Command[]): Promise<number> {
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const json = flags.includes('--json');
   const noColor = flags.includes('--no-color');

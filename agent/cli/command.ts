@@ -1,6 +1,5 @@
 // What a command is, what it gets, what it gives back. The command table is plain data, so that parser, help, man page
 // and completions can be made from it without loading what the commands need to run.
-import type { Config } from '../config/schema.js';
 import type { ConfigFlag } from '../config/sources.js';
 import type { MethodName, Params, Results } from '../control/methods.js';
 import type { Condition } from '../model/condition.js';
@@ -73,6 +72,12 @@ export interface Terminal {
   close(): void;
 }
 
+/** Where the daemon finds its configuration, now and at each reload. */
+export interface AgentSources {
+  readonly file: string | undefined;
+  readonly flags: readonly ConfigFlag[];
+}
+
 /** The world around a command: the process, or a test. */
 export interface Host {
   readonly env: NodeJS.ProcessEnv;
@@ -90,11 +95,8 @@ export interface Host {
   interruption(): AbortSignal;
   /** Throws `cannot_connect`. */
   connect(address: string, options: { readonly signal: AbortSignal }): Promise<Client>;
-  /** Exit code of the daemon. */
-  runAgent(
-    config: Config,
-    options: { readonly version: string; readonly load: () => Promise<Config> },
-  ): Promise<number>;
+  /** Exit code of the daemon. Throws config_invalid. */
+  runAgent(sources: AgentSources): Promise<number>;
   /** Checks of this host that need no agent. */
   checkHost(): Promise<readonly Condition[]>;
 }

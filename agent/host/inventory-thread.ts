@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import si from 'systeminformation';
 import type { Inventory } from './inventory.js';
 
-parentPort?.postMessage(await collect());
+void collect().then((inventory) => parentPort?.postMessage(inventory));
 
 async function collect(): Promise<Inventory> {
   const [cpu, mem, os, system] = await Promise.all([si.cpu(), si.mem(), si.osInfo(), si.system()]);

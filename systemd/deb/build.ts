@@ -15,13 +15,15 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { bundle } from './bundle.js';
+import { bundle, type Entry } from './bundle.js';
 import { changelog, control, copyright, lintianOverrides } from './control.js';
 import { copyKoffi } from './koffi.js';
 import { sbom } from './sbom.js';
 import { maintainerScripts } from './scripts.js';
 
 const LIBRARY = 'usr/lib/berth';
+/** Empty in the package (code-cache.ts). */
+const CODE_CACHE = 'var/cache/berth';
 const LAUNCHER = '#!/bin/sh\nexec /usr/bin/node /usr/lib/berth/berth.js "$@"\n';
 const UNITS = ['berth.service', 'berth-workloads.service', 'berth.slice'];
 const CONFFILES = ['/etc/berth/berth.toml', '/etc/default/berth'];
@@ -41,7 +43,7 @@ export interface BuildOptions {
   /** Default: `ROOT/build`. */
   readonly out?: string;
   /** Default: see bundle.ts. */
-  readonly entries?: Readonly<Record<string, string>>;
+  readonly entries?: Readonly<Record<string, Entry>>;
   /** Unix time in seconds; default: SOURCE_DATE_EPOCH, else the last commit, else now. */
   readonly date?: number;
 }
@@ -63,8 +65,9 @@ export async function buildPackage(options: BuildOptions): Promise<string> {
 
   await bundle(root, join(tree, LIBRARY), version, options.entries);
   copyKoffi(join(root, 'node_modules'), join(tree, LIBRARY, 'node_modules'), process.arch);
-  put(tree, `${LIBRARY}/package.json`, '{"type":"module"}\n');
+  put(tree, `${LIBRARY}/package.json`, '{"type":"commonjs"}\n');
   put(tree, 'usr/bin/berth', LAUNCHER);
+  mkdirSync(join(tree, CODE_CACHE), { recursive: true });
   putFiles(root, tree);
   putGenerated(join(out), tree);
   put(tree, 'usr/share/doc/berth/sbom.cdx.json', sbom(root, name, date));

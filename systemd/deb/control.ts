@@ -57,8 +57,8 @@ License: Apache-2.0
 
 License: MIT
  The full text is in /usr/lib/berth/node_modules/koffi/LICENSE.txt.
-Comment: usr/lib/berth/berth.js also contains the production dependencies named
- in package.json (node-cron, pino, prom-client, smol-toml, systeminformation, ws, yaml,
+Comment: usr/lib/berth/*.js and usr/lib/berth/code/*.js also contain the production
+ dependencies named in package.json (node-cron, pino, prom-client, smol-toml, systeminformation, ws, yaml,
  zod), each under the MIT, ISC, BSD-3-Clause or Apache-2.0 license.
 `;
 }

@@ -87,6 +87,9 @@ restore_forwarding() {
 	done
 }
 
+if [ "$1" = remove ] || [ "$1" = purge ]; then
+	rm -rf /var/cache/berth
+fi
 if [ "$1" = purge ]; then
 	left=$( (living; inhabited) | sort -u)
 	if [ -n "$left" ]; then

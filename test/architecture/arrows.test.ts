@@ -148,7 +148,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/density/checkpoint.ts': 'names a damaged file',
   'agent/base/clock.ts': 'deadlines across a boot, which are never longer than what was asked for',
   'agent/density/steady-wall.ts': 'where the steady clock starts',
-  'agent/main.ts': 'ages that a person reads in a table',
+  'agent/process-host.ts': 'ages that a person reads in a table',
   'agent/metrics/status.ts': 'ages that a person reads on a page',
   'agent/pressure/ports.ts': 'stamps figures',
   'agent/workload/actor.ts': 'stamps states and ends',

@@ -35,6 +35,7 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/workload/output.ts': 'output of a workload, opened with O_NONBLOCK',
   'agent/workload/quarantine.ts': KERNEL,
   'systemd/deb/build.ts': BUILD,
+  'systemd/deb/code-cache.ts': 'files of the package, and regular files in its own directory, opened with O_NONBLOCK',
   'systemd/deb/koffi.ts': BUILD,
   'systemd/supervisor/cgroup.ts': KERNEL,
   'systemd/supervisor/launch.ts': 'the log of a supervisor that it has just started',

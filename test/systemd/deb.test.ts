@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { buildPackage } from '../../systemd/deb/build.js';
-import { ENTRIES } from '../../systemd/deb/bundle.js';
+import { ENTRIES, type Entry } from '../../systemd/deb/bundle.js';
 import { maintainerScripts } from '../../systemd/deb/scripts.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -45,7 +45,7 @@ build('the package has what it should, works where it lands, and is the same eve
   // Only for the bundler: what is unpacked below lies elsewhere and has to do with what the package brings.
   symlinkSync(join(root, 'node_modules'), join(sources, 'node_modules'));
   const source = relative(root, stub);
-  const entries = { ...ENTRIES, berth: source, daemon: source, worker: source, 'kvm-guest': source };
+  const entries = { berth: { source }, supervisor: ENTRIES.supervisor as Entry, cached: { source, cached: true } };
   const options = { root, out, entries, date: 1_700_000_000 };
   const file = await buildPackage(options);
   const first = readFileSync(file);
@@ -76,8 +76,11 @@ build('the package has what it should, works where it lands, and is the same eve
   for (const [name, version] of Object.entries(dependencies)) t.true(listed.includes(`${name}@${version}`), name);
   for (const name of Object.keys(devDependencies)) t.notRegex(listed.join(' '), new RegExp(`(^| )${name}@`), name);
 
-  const said = execFileSync(process.execPath, [join(landed, 'usr/lib/berth/berth.js'), 'hello'], { encoding: 'utf8' });
-  t.is(said, 'function function function hello\n');
+  for (const name of ['berth.js', 'cached.js']) {
+    const program = join(landed, 'usr/lib/berth', name);
+    const said = execFileSync(process.execPath, [program, 'hello'], { encoding: 'utf8' });
+    t.is(said, 'function function function hello\n', name);
+  }
   const usage = t.throws(
     () =>
       execFileSync(process.execPath, [join(landed, 'usr/lib/berth/supervisor.js'), '--nonsense'], { stdio: 'pipe' }),
@@ -87,7 +90,7 @@ build('the package has what it should, works where it lands, and is the same eve
 });
 
 test('a missing source is named', async (t) => {
-  const entries = { berth: 'agent/not-there.ts' };
+  const entries = { berth: { source: 'agent/not-there.ts' } };
   await t.throwsAsync(buildPackage({ root, out: directory(t), entries }), {
     message: /agent\/not-there\.ts does not exist/,
   });

@@ -1,12 +1,6 @@
-import { loadConfig } from '../../config/load.js';
 import type { Answer, Context } from '../command.js';
-import { VERSION } from '../version.js';
 
-export async function run(context: Context): Promise<Answer> {
-  const load = async () => {
-    const { env } = context.host;
-    return (await loadConfig({ file: context.option('config'), env, flags: context.configFlags })).config;
-  };
-  const exit = await context.host.runAgent(await load(), { version: VERSION, load });
+export async function run({ configFlags, host, option }: Context): Promise<Answer> {
+  const exit = await host.runAgent({ file: option('config'), flags: configFlags });
   return { document: undefined, text: '', exit };
 }

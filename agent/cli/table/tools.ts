@@ -1,5 +1,6 @@
 // The daemon, its configuration, and commands about the command itself.
 import type { Command } from '../command.js';
+import { AGENT } from './agent.js';
 import { config } from './options.js';
 
 const about = (
@@ -23,20 +24,7 @@ const about = (
 });
 
 export const TOOL_COMMANDS: readonly Command[] = [
-  {
-    path: ['agent'],
-    group: 'Agent and tools',
-    summary: 'Run the node agent in the foreground',
-    details: [
-      'This is what berth.service runs. Every key of the configuration is also a flag: --section.key VALUE. See docs/configuration.md.',
-    ],
-    args: [],
-    options: [config],
-    configFlags: true,
-    ownSignals: true,
-    examples: ['berth agent', 'berth agent --config ./berth.toml --log.level debug'],
-    load: () => import('../run/agent.js'),
-  },
+  AGENT,
   about('default', 'Print a configuration file with every key, its meaning and default', [], false),
   about(
     'check',

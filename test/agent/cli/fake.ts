@@ -4,6 +4,7 @@ import { BerthError } from '../../../agent/base/errors.js';
 
 import { runCli } from '../../../agent/cli/cli.js';
 import type { Client, Host } from '../../../agent/cli/command.js';
+import { COMMANDS } from '../../../agent/cli/table/all.js';
 import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
 import type { BerthEvent } from '../../../agent/model/event.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
@@ -150,7 +151,7 @@ export async function berth(line: string | readonly string[], options: RunOption
     ...over,
   };
   const argv = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;
-  const exit = await runCli(host, argv);
+  const exit = await runCli(host, argv, COMMANDS);
   return { exit, out: Buffer.concat(written).toString('utf8'), err };
 }
 

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { BerthError, ERRORS, type ErrorCode } from '../../../agent/base/errors.js';
+import type { AgentSources } from '../../../agent/cli/command.js';
 import { EXAMPLES } from '../../../agent/cli/spec-help.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
-import type { Config } from '../../../agent/config/schema.js';
+import { loadConfig } from '../../../agent/config/load.js';
 import type { Results } from '../../../agent/control/methods.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
@@ -349,21 +350,20 @@ test('every error leaves with its exit code', async (t) => {
   }
 });
 
-test('agent: loads the configuration and runs with it', async (t) => {
+test('agent: tells the daemon where its configuration is', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'berth-test-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'x.toml');
   writeFileSync(file, '[density]\nmax_workloads = 7\n');
-  let got: Config | undefined;
-  const runAgent = async (config: Config) => {
-    got = config;
+  let got = '';
+  const runAgent = async (sources: AgentSources) => {
+    const { density, log } = (await loadConfig({ ...sources, env: {} })).config;
+    got = `${density.max_workloads} ${log.level}`;
     return 6;
   };
-  const line = ['agent', '--config', file, '--log.level', 'debug', '--node.name=n1'];
+  const line = ['agent', '--config', file, '--log.level', 'debug'];
   t.is((await berth(line, { runAgent })).exit, 6);
-  t.is(got?.density.max_workloads, 7);
-  t.is(got?.log.level, 'debug');
-  t.is(got?.node.name, 'n1');
+  t.is(got, '7 debug');
   const bad = await berth([...line, '--log.level', 'loud'], { runAgent });
   t.is(bad.exit, 2);
   t.true(bad.err.startsWith('berth: --log.level: log.level must be one of'));

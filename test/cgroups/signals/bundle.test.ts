@@ -22,7 +22,7 @@ const signals = openSignals({ onError: (error) => { throw error; } });
 signals.watch('${cgroup}', ({ kind, file }) => { console.log(kind, file); signals.close(); });
 writeFileSync('${join(cgroup, 'pids.max')}', '7');`,
   );
-  const entries = { main: relative(root, stub), 'epoll-thread': ENTRIES['epoll-thread'] ?? '' };
+  const entries = { main: { source: relative(root, stub) }, 'epoll-thread': ENTRIES['epoll-thread'] ?? { source: '' } };
   await bundle(root, directory, '0.0.0', entries);
   t.is(execFileSync(process.execPath, [join(directory, 'main.js')], { encoding: 'utf8' }), 'written pids.max\n');
 });
