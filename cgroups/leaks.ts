@@ -1,7 +1,9 @@
 // Directories that could not be removed. They are tried again for as long as this process lives, ever more rarely, and are
 // told of meanwhile; what a kill makes forgotten is still there for whoever lists the tree.
+
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../linux/errors.js';
 import { parseCgroupStat } from './core.js';
 import { removeAll } from './end.js';
 
@@ -119,8 +121,4 @@ function dyingBelow(dir: string): number {
   } catch {
     return 0;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,9 +3,11 @@
 // Called off, it leaves the old limit. A kill between any two lines leaves a memory.max that was above the usage when it was
 // written, with a step of room, and never below the target: nobody is killed for it, and writing either the old or the new
 // limit goes on from there.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../linux/defined.js';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
 import { timeLimit } from '../linux/timers.js';
 import { applyValues } from './apply.js';
@@ -84,7 +86,7 @@ export async function shrinkMemory(dir: string, options: ShrinkOptions): Promise
     const last = read(dir);
     return {
       outcome: why === undefined ? 'done' : 'refused',
-      ...(why === undefined ? {} : { why }),
+      ...defined({ why }),
       achieved: held?.value === 'max' ? 'max' : Number(held?.value),
       current: last.current,
       steps,

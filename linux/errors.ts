@@ -50,3 +50,8 @@ export function sysErrorFrom(error: unknown, op: string, path: string, value?: s
   if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error;
   return new SysError(op, Math.abs(error.errno), value === undefined ? { path } : { path, value });
 }
+
+/** What anything thrown says. Where several addresses failed Node's error has a code and no message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || (codeOf(error) ?? error.name) : String(error);
+}

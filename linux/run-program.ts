@@ -1,8 +1,10 @@
 // A program of somebody else, run to its end: with a deadline, a signal and a bound for what it says. It has a process group
 // of its own, so that what it has started dies with it. One that even SIGKILL does not end (it sleeps in the kernel) is not
 // waited for.
+
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { defined } from './defined.js';
 import { SysError } from './errors.js';
 import { after } from './timers.js';
 
@@ -35,7 +37,7 @@ export function runProgram(program: string, args: readonly string[], options: Ru
     if (signal?.aborted === true) return reject(signal.reason);
     const child = spawn(program, args, {
       ...{ detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
-      ...(env === undefined ? {} : { env }),
+      ...defined({ env }),
     });
     const said = { stdout: '', stderr: '' };
     let left = outputBytes;

@@ -115,3 +115,16 @@ export function timeLimit(ms: number, { within, tooLate }: TimeLimitOptions = {}
   else end.signal.addEventListener('abort', done, { once: true });
   return { signal: end.signal, done };
 }
+
+/** What `work` yields, or `late` once `ms` milliseconds are over. The work itself goes on, and how it ends then is nobody's. */
+export async function orLate<T, L>(work: Promise<T>, ms: number, late: L): Promise<T | L> {
+  let timer: Timer | undefined;
+  const over = new Promise<L>((resolve) => {
+    timer = after(ms, () => resolve(late));
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    timer?.cancel();
+  }
+}

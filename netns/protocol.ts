@@ -1,5 +1,6 @@
 // What crosses between the main thread and the worker. Errors lose their class in a structured clone, so they travel
 // as data and are built anew with everything they carried.
+import { defined } from '../linux/defined.js';
 import { SysError } from '../linux/errors.js';
 import type { Members } from '../linux/namespace-holders.js';
 import type { HostNetworks } from './addresses/conflict.js';
@@ -102,7 +103,7 @@ export function encodeError(error: unknown): ErrorData {
     return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
   const { op, errno, path, value, message } = error;
-  const detail = { ...(path === undefined ? {} : { path }), ...(value === undefined ? {} : { value }) };
+  const detail = { ...defined({ path, value }) };
   // SysError keeps its note only as the tail of its message.
   const bare = new SysError(op, errno, detail).message;
   const note = message.startsWith(`${bare}: `) ? { note: message.slice(bare.length + 2) } : {};

@@ -1,5 +1,7 @@
 // The room itself: a face for the worker that never blocks the caller's thread.
+
 import { Worker } from 'node:worker_threads';
+import { defined } from '../linux/defined.js';
 import type { Deadlines } from './deadlines.js';
 import type { Hint } from './monitor/hints.js';
 import { type Call, decodeError } from './protocol.js';
@@ -41,7 +43,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
       options.onCrash?.(error);
     },
     onOverdue: tell,
-    ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines }),
+    ...defined({ deadlines: options.deadlines }),
     greeting: () => (settings === undefined ? [] : memory(settings, watchers.length > 0)),
     onHints: (hints) => {
       for (const watcher of watchers) watcher(hints);

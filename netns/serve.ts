@@ -1,6 +1,8 @@
 // The worker's side: one call after the other, each finished within its message event. Nothing here is async.
+
 import { constants } from 'node:os';
 import type { MessagePort } from 'node:worker_threads';
+import { defined } from '../linux/defined.js';
 import { SysError } from '../linux/errors.js';
 import { NamespaceLostError } from '../linux/namespace.js';
 import { readHostNetworks } from './addresses/host.js';
@@ -103,8 +105,7 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
       return findSlots(host);
     case 'remove':
       return removeSandboxes(host, call.removals).map(({ error, unfit, recycled, again }) => ({
-        ...(recycled === undefined ? {} : { recycled }),
-        ...(again === undefined ? {} : { again }),
+        ...defined({ recycled, again }),
         ...(error === undefined ? {} : { error: encodeError(error) }),
         ...(unfit === undefined ? {} : { unfit: encodeError(unfit) }),
       }));

@@ -3,7 +3,7 @@
 import { lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf, sysErrorFrom } from '../../linux/errors.js';
+import { codeOf, messageOf, sysErrorFrom } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
 
 export interface ReplaceOptions {
@@ -160,7 +160,7 @@ export async function readAll<T>(
     } catch (error) {
       if (isExhausted(error)) throw error;
       const moved = await setAside(path);
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       onDamaged({ path, problem: moved ? problem : `${problem}; it cannot be moved, and is left in its place` });
     }
   }

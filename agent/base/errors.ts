@@ -1,4 +1,5 @@
 // Every error a person or a scheduler can meet. Codes are never reused or renamed; docs/errors.md is made from here.
+import { messageOf } from '../../linux/errors.js';
 import { hostErrorOf } from './host-errors.js';
 
 interface ErrorKind {
@@ -174,6 +175,6 @@ export function reportOf(error: unknown): ErrorReport {
     const code = full ? 'disk_full' : 'os_error';
     return { code, message, hint: hint ?? ERRORS[code].hint, data: { op, path, value, errno } };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { code: 'internal', message, hint: ERRORS.internal.hint };
 }

@@ -1,5 +1,6 @@
 // Lists that are told in pages. A page is what stands behind the last item of the page before, by a key that an item keeps:
 // what is there all the while is on one page, whatever comes and goes meanwhile.
+import { defined } from '../../linux/defined.js';
 
 /** Items of one page, at most. */
 export const MOST_ON_PAGE = 1000;
@@ -25,7 +26,7 @@ export interface Next<K = string> {
 
 export function rangeOf<K>({ limit, cursor }: PageParams<K>): Range<K> {
   return {
-    ...(cursor === undefined ? {} : { after: cursor }),
+    ...defined({ after: cursor }),
     // One more than is told says whether there is another page.
     ...(limit === undefined ? {} : { most: limit + 1 }),
   };

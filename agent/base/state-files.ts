@@ -1,8 +1,10 @@
 // What the agent keeps in its two directories. Something else in the place of one of these (a directory for a file, a FIFO, a file
 // of another program for a directory) is set aside before anybody opens it, so that no reader needs to expect it; what a file
 // holds is each reader's own to judge. Left-over temporary files go.
+
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { defined } from '../../linux/defined.js';
 import { clearWay, type Damaged } from './durable.js';
 
 export interface StateFile {
@@ -22,7 +24,7 @@ const MOST_EVENTS = 512 << 20;
 
 const file = (name: string, mostBytes?: number): StateFile => ({
   ...{ in: 'state', name, holds: 'file' },
-  ...(mostBytes === undefined ? {} : { mostBytes }),
+  ...defined({ mostBytes }),
 });
 const directory = (name: string): StateFile => ({ in: 'state', name, holds: 'directory' });
 const run = (name: string, holds: StateFile['holds']): StateFile => ({ in: 'runtime', name, holds });

@@ -1,4 +1,5 @@
 // The network of a workload in the words of `berth workload show`.
+import { someOf } from '../base/some-of.js';
 import { formatRate, formatSize } from '../base/units.js';
 import type { NetworkSpec } from '../model/network-spec.js';
 import type { WorkloadView } from '../model/record.js';
@@ -70,8 +71,7 @@ function egressWords({ default: rest, allow, deny }: NetworkSpec['egress']): str
 }
 
 function list(word: string, networks: readonly string[]): string[] {
-  const more = networks.length > SHOWN ? ` and ${networks.length - SHOWN} more` : '';
-  return networks.length === 0 ? [] : [`${word} ${networks.slice(0, SHOWN).join(', ')}${more}`];
+  return networks.length === 0 ? [] : [`${word} ${someOf(networks, SHOWN, ', ')}`];
 }
 
 function dnsWords(dns: NetworkSpec['dns']): string | undefined {

@@ -1,3 +1,4 @@
+import { defined } from '../../linux/defined.js';
 import type { Next } from '../base/pages.js';
 import type { MethodName, Params, Results } from '../control/methods.js';
 import type { Client } from './command.js';
@@ -16,7 +17,7 @@ export async function* pages<M extends PagedMethod>(
 ): AsyncGenerator<Results[M], void, void> {
   let cursor: unknown;
   do {
-    const page = { ...params, limit, ...(cursor === undefined ? {} : { cursor }) };
+    const page = { ...params, limit, ...defined({ cursor }) };
     const answer: Results[M] = await client.call(method, page as Params<M>);
     yield answer;
     cursor = (answer as Next<unknown>).next;

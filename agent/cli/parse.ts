@@ -1,5 +1,7 @@
 // argv -> command, arguments, options. node:util parses the dashes; here is what makes the messages good.
+
 import { parseArgs } from 'node:util';
+import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
 import type { ConfigFlag } from '../config/sources.js';
 import { nearest } from '../config/tree.js';
@@ -106,7 +108,7 @@ function invocation(command: Command, argv: readonly string[]): Invocation {
         {
           type: o.value === undefined ? ('boolean' as const) : ('string' as const),
           multiple: true,
-          ...(o.short === undefined ? {} : { short: o.short }),
+          ...defined({ short: o.short }),
         },
       ]),
     ),

@@ -1,11 +1,13 @@
 // The other end: typed calls and events, for the command, tests and schedulers in TypeScript.
+
 import { createConnection } from 'node:net';
 import { WebSocket } from 'ws';
-import { codeOf } from '../../linux/errors.js';
+import { defined } from '../../linux/defined.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
 import { BerthError } from '../base/errors.js';
 import { type Client, clientOver } from './client-session.js';
-import { messageOf, opened } from './handshake.js';
+import { opened } from './handshake.js';
 import { PROTOCOL } from './rpc.js';
 
 export type { Client, EventsOptions } from './client-session.js';
@@ -63,7 +65,7 @@ function open(target: string, options: ConnectOptions): WebSocket {
     perMessageDeflate: false,
     maxPayload: MAX_REPLY,
     ...(options.token === undefined ? {} : { headers: { Authorization: `Bearer ${options.token}` } }),
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...defined({ ca: options.ca }),
   };
   // ws:+unix URLs cannot name a path with a colon in it.
   if (path !== undefined)

@@ -1,4 +1,5 @@
 // What the agent shows to a scheduler, and by what it knows one: files that an operator names and others replace.
+import { defined } from '../../linux/defined.js';
 import { readPlain } from '../../linux/plain-file.js';
 
 export interface CredentialFiles {
@@ -31,9 +32,7 @@ export async function readCredentials(files: CredentialFiles): Promise<Credentia
   const key = await read(files.key_file, PEM_BYTES);
   return {
     ...(token === undefined ? {} : { token: token.trim() }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    ...defined({ ca, cert, key }),
   };
 }
 

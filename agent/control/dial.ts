@@ -1,8 +1,10 @@
 // One scheduler: dials it, serves it, dials again. The agent opens the connection (nodes live behind NAT and firewalls)
 // and then answers: the scheduler speaks first, with session.hello.
+
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { messageOf } from '../../linux/errors.js';
 import { after, timeLimit } from '../../linux/timers.js';
 import { BerthError } from '../base/errors.js';
 import { Joined } from '../base/joined.js';
@@ -10,7 +12,7 @@ import type { Config } from '../config/schema.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { type Credentials, readCredentials } from './credentials.js';
 import type { EventLog } from './event-log.js';
-import { messageOf, opened } from './handshake.js';
+import { opened } from './handshake.js';
 import { CLOSE, type Limits } from './limits.js';
 import { orAbort } from './or-abort.js';
 import { PROTOCOL } from './rpc.js';

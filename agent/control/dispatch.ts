@@ -1,5 +1,7 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
+
 import type * as z from 'zod';
+import { defined } from '../../linux/defined.js';
 import { parseBounded } from '../base/bounds.js';
 import { BerthError, noReservation, noWorkload } from '../base/errors.js';
 import { pageOf, rangeOf } from '../base/pages.js';
@@ -86,8 +88,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const reach = reachOf(grant, preempt);
     const claimant = {
       ...{ scheduler: grant.scheduler, by: actor },
-      ...(reservation === undefined ? {} : { reservation }),
-      ...(reach === undefined ? {} : { reach }),
+      ...defined({ reservation, reach }),
     };
     const spec = newSpecFor(grant, params.spec, service);
     await requireAllowed(spec, service, grant);
@@ -131,8 +132,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       });
     const filter = {
       sees: (of: string) => permits(grant, of),
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(state === undefined ? {} : { state }),
+      ...defined({ tenant, state }),
     };
     const { items, next } = pageOf(service.list({ ...filter, ...rangeOf(page) }), page, ({ id }) => id);
     return { workloads: items.map((view) => viewFor(grant, view)), ...next };

@@ -6,7 +6,9 @@
 //
 // Nobody fills it at the cost of others: equal refusals are counted (coalescer.ts), the older half in memory is shared by
 // types and tenants (shares.ts), and what lasts stands on disk a second time, in segments of its own (lasting-file.ts).
+
 import { join } from 'node:path';
+import { defined } from '../../linux/defined.js';
 import { reportOf } from '../base/errors.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent, NewEvent } from '../model/event.js';
@@ -94,7 +96,7 @@ export class EventLog {
     this.#last = Math.max(this.#kept.at(-1)?.cursor ?? 0, (this.#marks.at(-1)?.next ?? 1) - 1);
     this.#coalescer = new Coalescer({
       append: (event) => void this.#number(event),
-      ...(firstMs === undefined ? {} : { firstMs }),
+      ...defined({ firstMs }),
     });
     const retry = retryMs === undefined ? {} : { retryMs };
     this.#writer = new EventWriter({ file, lasting, bootId, segmentBytes, keep, onError, ...retry });
@@ -141,9 +143,7 @@ export class EventLog {
       cursor: this.#last + 1,
       at: this.#now(),
       type,
-      ...(workload === undefined ? {} : { workload }),
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(actor === undefined ? {} : { actor }),
+      ...defined({ workload, tenant, actor }),
       data,
     };
     this.#last = numbered.cursor;

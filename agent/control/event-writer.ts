@@ -1,7 +1,7 @@
 // The way of events to the disk: a queue with group commit. What comes while a write is under way is the next write; the
 // main loop never waits for the disk. A disk that is slow or full costs memory up to a bound, then the shares of events
 // (shares.ts) say which of the queue are dropped from the file; readers find a gap there after a restart.
-import { after, type Timer } from '../../linux/timers.js';
+import { after, orLate, type Timer } from '../../linux/timers.js';
 import { reportOf } from '../base/errors.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
@@ -85,13 +85,7 @@ export class EventWriter {
     this.#closed = true;
     this.#retry?.cancel();
     this.#retry = undefined;
-    let timer: Timer | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = after(ms, () => resolve(false));
-    });
-    const done = await Promise.race([this.#end(last), late]);
-    timer?.cancel();
-    return done;
+    return await orLate(this.#end(last), ms, false);
   }
 
   conditions(): readonly Condition[] {

@@ -1,7 +1,6 @@
 // A websocket from the first packet to the end of its handshake, as a client: ends by a signal, whatever the peer does. The
 // timeouts of node:http and ws begin anew with each byte.
 import type { WebSocket } from 'ws';
-import { codeOf } from '../../linux/errors.js';
 
 /**
  * Resolves when the socket is open. Rejects when it cannot be, and with the reason of the signal; the socket is then cut.
@@ -23,9 +22,4 @@ export function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
-}
-
-/** What TLS says of a failure is in its message only; where several addresses failed there is none. */
-export function messageOf(error: unknown): string {
-  return (error instanceof Error && error.message) || (codeOf(error) ?? 'failed');
 }

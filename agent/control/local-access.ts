@@ -1,4 +1,5 @@
 // Who somebody on the local socket is: the ids that the kernel gives of the peer, against [[control.access]].
+import { defined } from '../../linux/defined.js';
 import type { PeerCredentials } from '../../linux/unix-peer.js';
 import { type AccountNames, accountNames } from '../base/accounts.js';
 import { BerthError } from '../base/errors.js';
@@ -11,7 +12,7 @@ type Ids = Pick<PeerCredentials, 'uid' | 'gid' | 'groups'> & Partial<Pick<PeerCr
 export function localPeer(ids: Ids, entries: readonly AccessEntry[], names: AccountNames): LocalPeer {
   const { uid, gid, groups, pid } = ids;
   const user = uid === 0 ? 'root' : [...names.users].find(([, id]) => id === uid)?.[0];
-  const who = { ...(user === undefined ? {} : { user }), ...(pid === undefined ? {} : { pid }) };
+  const who = { ...defined({ user, pid }) };
   const operator: LocalPeer = { kind: 'local', uid, ...who, role: 'operator', scopes: [], allow: null };
   if (uid === 0) return operator;
   const isUser = (name: string): boolean => idOf(name, names.users) === uid;

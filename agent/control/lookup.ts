@@ -1,7 +1,9 @@
 // Names of schedulers to addresses. getaddrinfo(3) cannot be called off and holds a thread of the pool until the resolver
 // gives up, which may be long after the dial has. So one runs at a time, however many schedulers are dialled how often.
+
 import { promises as dns, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { defined } from '../../linux/defined.js';
 import { Joined } from '../base/joined.js';
 import { Serial } from '../base/serial.js';
 
@@ -15,8 +17,7 @@ export function sharedLookup(resolve: Resolve = dns.lookup): LookupFunction {
     const { family, hints } = options;
     const asked = {
       all: true,
-      ...(family === undefined ? {} : { family }),
-      ...(hints === undefined ? {} : { hints }),
+      ...defined({ family, hints }),
     } as const;
     joined
       .run(JSON.stringify([hostname, asked]), () => turn.run(() => resolve(hostname, asked)))

@@ -1,4 +1,5 @@
 // What a session with scopes sees of an answer about the whole node: figures of the host, and nothing of other tenants.
+import { defined } from '../../linux/defined.js';
 import type { Role } from '../config/control.js';
 import type { GrantName } from '../config/drivers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
@@ -56,8 +57,7 @@ export function actorOf(peer: Peer, { role, scheduler }: Pick<Grant, 'role' | 's
     role,
     ...(scheduler === null ? {} : { scheduler }),
     uid,
-    ...(user === undefined ? {} : { user }),
-    ...(pid === undefined ? {} : { pid }),
+    ...defined({ user, pid }),
   };
 }
 

@@ -1,7 +1,9 @@
 // The control room as a whole: the local socket and the schedulers, on one service and one event log.
+
 import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import type { WebSocket } from 'ws';
+import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
@@ -87,7 +89,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     limits,
     now,
     refusal: options.refusal,
-    ...(options.now === undefined ? {} : { steady: options.now }),
+    ...defined({ steady: options.now }),
     onDefect: (error, method) => log.error({ err: error, method }, 'a request failed unexpectedly'),
   };
   const accept = (socket: WebSocket, peer: Peer): Session => {
@@ -115,7 +117,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
         heartbeatMs,
         limits,
         lookup,
-        ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+        ...defined({ backoff: options.backoff }),
         events,
         serve: (socket) => accept(socket, peerOf(scheduler)),
         log,

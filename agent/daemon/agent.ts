@@ -1,6 +1,8 @@
 // The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
+
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { defined } from '../../linux/defined.js';
 import { sumKsm } from '../../linux/ksm.js';
 import { Serial } from '../base/serial.js';
 import { Shared } from '../base/shared.js';
@@ -296,7 +298,7 @@ export class Agent implements AgentService {
     const limits = Object.fromEntries((await Promise.all(SHOWN.map(read))).flat());
     const asked = record.spec.resources.memory?.ksm === true;
     const ksm = asked ? await sumKsm(world.cgroups.processes(record.sandbox.cgroup)) : undefined;
-    return { ...manager.view(record), limits, ...(ksm === undefined ? {} : { ksm }) };
+    return { ...manager.view(record), limits, ...defined({ ksm }) };
   }
 
   list(filter: ListFilter): readonly WorkloadView[] {
@@ -317,7 +319,7 @@ export class Agent implements AgentService {
   async cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]> {
     this.#findings.forget();
     const { reaper, world } = this.#parts;
-    const removed = await reaper.sweep({ now: true, ...(signal === undefined ? {} : { signal }) });
+    const removed = await reaper.sweep({ now: true, ...defined({ signal }) });
     if (removed.length > 0)
       world.events.append({ type: 'host.cleaned', data: { removed: removed.length }, ...actorField(by) });
     return removed;
@@ -330,7 +332,7 @@ export class Agent implements AgentService {
     const { kvm } = this.#parts.facts;
     const facts = await probeHost({ binaries: this.#binaries });
     this.#binaries = facts.binaries;
-    return this.#diagnose({ ...facts, ...(kvm === undefined ? {} : { kvm }) });
+    return this.#diagnose({ ...facts, ...defined({ kvm }) });
   }
 
   cleanupPlan(): Promise<readonly CleanupStep[]> {
@@ -383,7 +385,7 @@ export class Agent implements AgentService {
     const { bridge, pool6 } = world.config.network;
     const { traffic, conflicts, foreign } = health;
     return {
-      ...(traffic === undefined ? {} : { traffic }),
+      ...defined({ traffic }),
       poolConflicts: said(conflicts.filter(({ covers }) => !covers)),
       poolsCovered: said(conflicts.filter(({ covers }) => covers)),
       foreignTables: namedTables(foreign, world.installation),

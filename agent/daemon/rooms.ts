@@ -6,7 +6,7 @@ import { cgroupOf, type Hierarchy } from '../../cgroups/hierarchy.js';
 import { support } from '../../cgroups/probe.js';
 import { openSignals, type Signals } from '../../cgroups/signals/index.js';
 import { openTree, type Tree } from '../../cgroups/tree.js';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { listenerPid } from '../../linux/unix-peer.js';
 import { type NetworkRoom, openNetworkRoom } from '../../netns/index.js';
 import { attachSupervisor, greetSupervisor } from '../../systemd/supervisor/client.js';
@@ -145,7 +145,7 @@ async function openSupervisor(
       throw error;
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new BerthError('supervisor_unavailable', `the supervisor of the workloads cannot be reached: ${why}`, {
       cause: error,
     });

@@ -1,5 +1,6 @@
 // The way out: a list of steps that all together take a bounded time, whatever one of them waits for. A service manager
 // that has to kill the agent would cut the event log and everything else that comes last.
+import { orLate } from '../../linux/timers.js';
 import { reportOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 
@@ -8,6 +9,7 @@ const ALL_MS = 3500;
 const ONE_MS = 2500;
 /** What a step gets when the time is over: enough for one that only has to say stop. */
 const LEAST_MS = 100;
+const LATE = Symbol('late');
 
 export interface ShutdownOptions {
   readonly log: Pick<Log, 'warn'>;
@@ -35,17 +37,11 @@ export class Shutdown {
   /** Waits for `work` as long as there is time, then goes on without it. A step that fails is logged. Never throws. */
   async step(name: string, work: () => Promise<unknown> | undefined): Promise<void> {
     const ms = Math.max(LEAST_MS, Math.min(this.#oneMs, this.#end - this.#now()));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), ms);
-    });
     try {
-      const result = await Promise.race([Promise.resolve(work()).then(() => 'done' as const), late]);
-      if (result === 'late') this.#log.warn({ step: name, ms: Math.round(ms) }, 'shutdown step cut at its deadline');
+      const result = await orLate(Promise.resolve(work()), ms, LATE);
+      if (result === LATE) this.#log.warn({ step: name, ms: Math.round(ms) }, 'shutdown step cut at its deadline');
     } catch (error) {
       this.#log.warn({ step: name, err: error, code: reportOf(error).code }, 'shutdown step failed');
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -3,7 +3,7 @@
 // by itself when the disk is well again, and not only with the next request of somebody.
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { removeFile, replaceFile } from '../base/durable.js';
 import { HOST_PROBLEMS, hostErrorOf, isFull } from '../base/host-errors.js';
 import type { Condition } from '../model/condition.js';
@@ -153,7 +153,7 @@ function conditionOf(
 
 function unwritable(error: unknown): Condition {
   const host = hostErrorOf(error);
-  const message = host?.message ?? (error instanceof Error ? error.message : String(error));
+  const message = host?.message ?? messageOf(error);
   return {
     ...{ code: CODE, severity: 'error', blocksReady: true },
     title: 'the journal cannot be written',

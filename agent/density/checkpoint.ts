@@ -2,7 +2,7 @@
 // set aside and learning begins anew.
 import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { readState, replaceFile, setAside } from '../base/durable.js';
 
 /** Of HistogramRecord. */
@@ -53,7 +53,7 @@ export class CheckpointFile<T extends object> {
       if (codeOf(error) === 'ENOENT') return { record: this.#nothing };
       const movedTo = join(this.#directory, 'damaged', `${this.#name}.${Date.now()}`);
       await setAside(path, movedTo);
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = messageOf(error);
       return { record: this.#nothing, damaged: { path, problem, movedTo } };
     }
   }

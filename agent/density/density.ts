@@ -1,6 +1,7 @@
 // The density room behind one door: ledger, tenants, licences, reservations, ceilings and windows of time, and what makes
 // figures of them. Whatever changes, the ledger's limits are made anew as a whole; nothing is patched.
 
+import { defined } from '../../linux/defined.js';
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.js';
 import type { Damaged } from '../base/durable.js';
 import { parseSize } from '../base/units.js';
@@ -179,7 +180,7 @@ export class Density {
     this.refresh();
     const now = new Map(this.status().events.map((event) => [`${event.type} ${event.key}`, event]));
     for (const [key, { type, tenant, data }] of now)
-      if (!this.#told.has(key)) this.#onEvent({ type, ...(tenant === undefined ? {} : { tenant }), data });
+      if (!this.#told.has(key)) this.#onEvent({ type, ...defined({ tenant }), data });
     this.#told = new Set(now.keys());
     this.#tellWindows();
   }

@@ -2,7 +2,7 @@
 // before the answer. One that has run out stops counting: nothing new starts on it, what runs goes on and is reported.
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { changeFile } from '../base/change-file.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
 import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../base/durable.js';
@@ -61,7 +61,7 @@ export class Licences {
       if (codeOf(error) === 'ENOENT') return;
       if (isExhausted(error)) throw error;
       await setAside(this.#path);
-      this.#onDamaged({ path: this.#path, problem: error instanceof Error ? error.message : String(error) });
+      this.#onDamaged({ path: this.#path, problem: messageOf(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 // Changes of tenants while everything runs, with what must hold for them: guaranteed shares fit the host, nothing of a
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
+import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
 import { inRange, type Range } from '../base/pages.js';
 import type { GrantName } from '../config/drivers.js';
@@ -89,7 +90,7 @@ export class TenantAdmin {
       const { tenant, class: of, priority } = hold.demand;
       if (tenant !== name || hold.phase !== 'committed') return [];
       const excess = this.#density.excess(id);
-      return [{ id, tenant, class: of, priority, hold, ...(excess === undefined ? {} : { excess }) }];
+      return [{ id, tenant, class: of, priority, hold, ...defined({ excess }) }];
     });
     const { victims } = makeRoom(ledger, name, candidates, () => this.#excess(name));
     return victims.map(({ id, tenant, class: of, priority }) => ({ id, tenant, class: of, priority }));

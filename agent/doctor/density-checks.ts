@@ -1,4 +1,5 @@
 // The lines of density in the table behind `berth doctor`.
+import { someOf } from '../base/some-of.js';
 import type { DensityStatus } from '../density/status.js';
 import type { Check } from './check.js';
 
@@ -53,8 +54,7 @@ function line(
     ...{ code, severity, title, why, fix },
     when: (_, { density }) => {
       const found = density?.[of] ?? [];
-      const more = found.length > SHOWN ? `; and ${found.length - SHOWN} more` : '';
-      return found.length === 0 ? undefined : `${found.slice(0, SHOWN).join('; ')}${more}`;
+      return found.length === 0 ? undefined : someOf(found, SHOWN);
     },
   };
 }

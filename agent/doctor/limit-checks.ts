@@ -1,4 +1,5 @@
 // Checks of limits: what others have changed, what cannot be kept, what should be asked for differently.
+import { someOf } from '../base/some-of.js';
 import type { Check } from './check.js';
 
 /** More would be a report, not a line. */
@@ -56,7 +57,5 @@ export const LIMIT_CHECKS: readonly Check[] = [
 ];
 
 function list(found: readonly string[] = []): string | undefined {
-  if (found.length === 0) return undefined;
-  const more = found.length > MOST ? `; and ${found.length - MOST} more` : '';
-  return `${found.slice(0, MOST).join('; ')}${more}`;
+  return found.length === 0 ? undefined : someOf(found, MOST);
 }

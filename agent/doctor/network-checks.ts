@@ -1,5 +1,6 @@
 // The network's lines of the table behind `berth doctor`.
 
+import { someOf } from '../base/some-of.js';
 import type { ModuleUse } from '../host/modules.js';
 import type { Check } from './check.js';
 
@@ -112,7 +113,5 @@ function lacking(use: ModuleUse, severity: Check['severity'], title: string, why
 const SHOWN = 3;
 
 function sentence(parts: readonly string[]): string | undefined {
-  if (parts.length === 0) return undefined;
-  const more = parts.length > SHOWN ? `; and ${parts.length - SHOWN} more` : '';
-  return `${parts.slice(0, SHOWN).join('; ')}${more}`;
+  return parts.length === 0 ? undefined : someOf(parts, SHOWN);
 }

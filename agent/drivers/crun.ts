@@ -1,6 +1,8 @@
 // How crun is called, and what it keeps. Its state lies in the workload's own directory, so that nothing is shared.
+
 import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
 import { readStat } from '../../linux/proc.js';
 import { runProgram } from '../../linux/run-program.js';
@@ -77,7 +79,7 @@ export async function deleteContainer(
       await runProgram(program, args, { env: { PATH: DEFAULT_PATH }, deadlineMs, signal });
     } catch (error) {
       signal?.throwIfAborted();
-      warn(`the runtime did not delete the container: ${error instanceof Error ? error.message : String(error)}`);
+      warn(`the runtime did not delete the container: ${messageOf(error)}`);
     }
   }
   await rm(stateDirectory(directory), { recursive: true, force: true });

@@ -3,6 +3,7 @@
 //
 // The counters tell of a kill; the log only says whose memory ran out and who the victim was, and may be missing. A
 // guest's console is the guest's own word, and believed of itself alone.
+import { defined } from '../../linux/defined.js';
 import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import { formatSize } from '../base/units.js';
 import type { Before, EndRecord, Evicted, Killed, PressurePoint, ProcessRecord, Victim } from '../model/record.js';
@@ -110,7 +111,7 @@ export function describeEnd(facts: EndFacts): EndRecord {
   return {
     ...{ at, code, signal },
     ...reasonOf(facts, kernelKills(facts)),
-    ...(memory === undefined ? {} : { memory }),
+    ...defined({ memory }),
     ...(facts.pressure.length === 0 ? {} : { pressure: facts.pressure }),
   };
 }
@@ -119,7 +120,7 @@ type Reason = Pick<EndRecord, 'cause' | 'detail' | 'actor' | 'victim' | 'by'>;
 
 /** Of an end that came about because others needed the room. */
 export function evictedWords({ cause, by, detail }: Evicted): Reason {
-  return { cause, detail, ...(by === undefined ? {} : { by }) };
+  return { cause, detail, ...defined({ by }) };
 }
 
 function reasonOf(facts: EndFacts, kills: KernelKills | undefined): Reason {
@@ -145,7 +146,7 @@ function reasonOf(facts: EndFacts, kills: KernelKills | undefined): Reason {
 }
 
 function killedByKernel({ need, evidence }: EndFacts, { level, detail, victim }: KernelKills): Reason {
-  const reason = { actor: 'kernel' as const, ...(victim === undefined ? {} : { victim }) };
+  const reason = { actor: 'kernel' as const, ...defined({ victim }) };
   const limit = evidence.memory?.limit ?? null;
   if (level !== 'limit' || need === null || limit === null)
     return { cause: level, detail: `killed by the kernel ${detail}`, ...reason };

@@ -1,7 +1,9 @@
 // The programs of others that berth can use, and where they are.
+
 import { accessSync, constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { defined } from '../../linux/defined.js';
 import { runProgram } from '../../linux/run-program.js';
 
 export const BINARIES = ['crun', 'runc', 'qemu-system-x86_64', 'firecracker', 'nft'] as const;
@@ -67,7 +69,7 @@ async function findBinary(name: string, path: string, known: Binary | undefined)
     const file = await identify(place);
     if (known?.path === place && known.file === file) return known;
     const version = await askVersion(place);
-    return { path: place, file, ...(version === undefined ? {} : { version }) };
+    return { path: place, file, ...defined({ version }) };
   }
   return undefined;
 }

@@ -1,9 +1,11 @@
 // What this host is and can do, as data, so that the doctor can be tested anywhere. Most of it changes while an agent runs:
 // live-facts.ts reads it again.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { findHierarchy, type Hierarchy } from '../../cgroups/hierarchy.js';
+import { defined } from '../../linux/defined.js';
 import { codeOf } from '../../linux/errors.js';
 import { bootId, effectiveCapabilities, readMemInfo, readOptional, sysctl } from '../../linux/proc.js';
 import { clockSynchronised, glibcVersion } from '../../linux/system.js';
@@ -79,7 +81,7 @@ export async function probeHost(options: ProbeOptions = {}): Promise<HostFacts> 
   return {
     ...readFacts(proc),
     binaries: await findBinaries(path, options.binaries),
-    ...(modules === undefined ? {} : { modulesMissing: modules }),
+    ...defined({ modulesMissing: modules }),
   };
 }
 
@@ -99,12 +101,12 @@ export function readFacts(proc = '/proc'): Omit<HostFacts, 'binaries'> {
     hostname: hostname(),
     kernel: release(),
     arch: arch(),
-    ...(glibc === undefined ? {} : { glibc }),
+    ...defined({ glibc }),
     bootId: bootId(proc),
     root: process.geteuid?.() === 0,
     capabilities: { netAdmin: has(CAP.netAdmin), sysAdmin: has(CAP.sysAdmin), kill: has(CAP.kill) },
     systemd: existsSync('/run/systemd/system'),
-    ...(cgroup === undefined ? {} : { cgroup }),
+    ...defined({ cgroup }),
     psi: hasPsi(proc),
     cpusOnline: countCpus(readOptional('/sys/devices/system/cpu/online') ?? '0'),
     memoryBytes: memory.get('MemTotal') ?? 0,

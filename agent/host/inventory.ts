@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { abortWith } from '../../linux/signals.js';
+import { orLate } from '../../linux/timers.js';
 
 export interface Inventory {
   readonly hostname: string;
@@ -32,7 +33,7 @@ export async function readInventory(
   const done = new AbortController();
   const letGo = abortWith(done, signal);
   try {
-    return await Promise.race([collect(done.signal), sleep(timeoutMs, undefined, { signal: done.signal })]);
+    return await orLate(collect(done.signal), timeoutMs, undefined);
   } finally {
     letGo();
     done.abort();

@@ -1,5 +1,6 @@
 // The facts of the host as they are when somebody asks, at most some seconds old: whoever holds this object never answers from
 // a picture of the start. What cannot change while the agent runs, or costs a guest to find out (KVM), stays as it was probed.
+import { defined } from '../../linux/defined.js';
 import { locateBinaries } from './binaries.js';
 import { type HostFacts, readFacts, searchPath } from './facts.js';
 import { missingModules } from './modules.js';
@@ -28,8 +29,7 @@ export function liveFacts(start: HostFacts, options: LiveFactsOptions = {}): Hos
     last = {
       ...read(),
       binaries: locateBinaries(path, start.binaries),
-      ...(modules === undefined ? {} : { modulesMissing: modules }),
-      ...(start.kvm === undefined ? {} : { kvm: start.kvm }),
+      ...defined({ modulesMissing: modules, kvm: start.kvm }),
     };
     return last;
   };

@@ -1,7 +1,9 @@
 // Limits of block devices. io.max is kept by the queue of a whole disk: a partition means the disk it is on.
+
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceLimits, Limits } from '../../cgroups/types.js';
+import { defined } from '../../linux/defined.js';
 import { readOptional } from '../../linux/proc.js';
 import { BerthError } from '../base/errors.js';
 import type { Resources } from '../model/resources-spec.js';
@@ -25,7 +27,7 @@ export function ioLimits(devices: Readonly<Resources['io']>, weight: number | un
     disks.set(numbers, lowest(disks.get(numbers), { device: numbers, ...defined(rest), ...latencyUsec }));
   }
   return {
-    ...(weight === undefined ? {} : { weight }),
+    ...defined({ weight }),
     ...(disks.size === 0 ? {} : { devices: [...disks.values()] }),
   };
 }
@@ -85,11 +87,4 @@ export function deviceNumbers(rdev: number): string {
   const major = ((n >> 8n) & 0xfffn) | ((n >> 32n) & ~0xfffn);
   const minor = (n & 0xffn) | ((n >> 12n) & ~0xffn);
   return `${major}:${minor & 0xffffffffn}`;
-}
-
-/** Fields that a checked spec leaves out are undefined in its type. */
-function defined(
-  limits: Omit<NonNullable<Resources['io']>[number], 'device' | 'latency'>,
-): Omit<DeviceLimits, 'device'> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

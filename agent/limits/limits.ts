@@ -2,6 +2,7 @@
 // What is named is written or refused; what berth adds by itself is left out where this kernel has no such file.
 
 import type { Limits } from '../../cgroups/types.js';
+import { defined } from '../../linux/defined.js';
 import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { machineOf } from '../model/machine.js';
@@ -38,8 +39,7 @@ export function limitsOf(spec: WorkloadSpec, overhead: number, context: LimitCon
       Object.entries(rdma ?? {}).map(([device, { handles, objects }]) => [
         device,
         {
-          ...(handles === undefined ? {} : { hcaHandle: handles }),
-          ...(objects === undefined ? {} : { hcaObject: objects }),
+          ...defined({ hcaHandle: handles, hcaObject: objects }),
         },
       ]),
     ),
@@ -72,13 +72,9 @@ function cpuLimits(spec: WorkloadSpec, { files, config, defaultCpu }: LimitConte
   const given = quota !== undefined && config.cpu_burst > 0 && files.has('cpu.max.burst');
   const saved = burst ?? (given ? Math.round(quota * config.cpu_burst) : undefined);
   return {
-    ...(limit === undefined ? {} : { max: limit }),
-    ...(period === undefined ? {} : { period }),
+    ...defined({ max: limit, period }),
     ...(saved === undefined || quota === undefined ? {} : { burst: Math.min(saved, quota) }),
-    ...(weight === undefined ? {} : { weight }),
-    ...(idle === undefined ? {} : { idle }),
-    ...(uclampMin === undefined ? {} : { uclampMin }),
-    ...(uclampMax === undefined ? {} : { uclampMax }),
+    ...defined({ weight, idle, uclampMin, uclampMax }),
   };
 }
 
@@ -106,12 +102,7 @@ function memoryLimits(spec: WorkloadSpec, overhead: number, { files, config }: L
   const swapMax = memory.swap ?? usual('swap');
   const zswapMax = memory.zswap ?? usual('zswap');
   const values = {
-    ...(max === undefined ? {} : { max }),
-    ...(min === undefined ? {} : { min }),
-    ...(low === undefined ? {} : { low }),
-    ...(memory.high === undefined ? {} : { high: memory.high }),
-    ...(swapMax === undefined ? {} : { swapMax }),
-    ...(zswapMax === undefined ? {} : { zswapMax }),
+    ...defined({ max, min, low, high: memory.high, swapMax, zswapMax }),
   };
   const counted = Object.keys(values).length > 0 || files.has('memory.oom.group');
   return counted ? { ...values, oomGroup: true } : {};

@@ -1,9 +1,11 @@
 // The cgroup of a tenant, above those of its workloads: what the configuration limits of the tenant as a whole, and the
 // protection that its workloads are promised. memory.min and memory.low of a child count only up to those of its parents
 // (cgroup-v2.rst, "memory.min"), so the tenant's are the sums of its workloads'.
+
 import { setMaxListeners } from 'node:events';
 import type * as z from 'zod';
 import type { Limits, Value } from '../../cgroups/types.js';
+import { defined } from '../../linux/defined.js';
 import { abortWith } from '../../linux/signals.js';
 import { BerthError } from '../base/errors.js';
 import type { ioDevice } from '../model/resources-spec.js';
@@ -143,11 +145,10 @@ export class TenantGroups {
     const { min, low } = this.#sums.get(tenant) ?? NONE;
     const devices = ioLimits(io, undefined, context.device);
     return {
-      cpu: { ...(cpu === undefined ? {} : { max: cpu }), ...(cpuWeight === undefined ? {} : { weight: cpuWeight }) },
+      cpu: { ...defined({ max: cpu, weight: cpuWeight }) },
       memory: {
         ...{ min, low, oomGroup: false },
-        ...(memory === undefined ? {} : { max: memory }),
-        ...(swap === undefined ? {} : { swapMax: swap }),
+        ...defined({ max: memory, swapMax: swap }),
       },
       ...(devices.devices === undefined ? {} : { io: devices }),
       ...(pids === undefined ? {} : { pids: { max: pids } }),

@@ -1,6 +1,7 @@
 // What others change of the sandboxes: found by audit (after a hint, every minute, at the start of the agent), put right
 // a bounded number of times, then only told.
 
+import { messageOf } from '../../linux/errors.js';
 import { sliced } from '../../linux/sliced.js';
 import type { Hint } from '../../netns/index.js';
 import type { Finding, NetworkRoom, SandboxNetwork, Use } from '../../netns/types.js';
@@ -191,7 +192,7 @@ export class Drift {
     try {
       if (!(await repair())) return false;
     } catch (error) {
-      this.#failed(id, target, findings, error instanceof Error ? error.message : String(error));
+      this.#failed(id, target, findings, messageOf(error));
       return false;
     }
     if (target === undefined) this.#done(id, target, findings);

@@ -1,5 +1,6 @@
 // network.forwarding is a promise for as long as the agent runs: whatever turns forwarding off (another program's sysctl.d, a
 // VPN's script) takes every routed workload off the network. Looked at each minute, set again a bounded number of times, told.
+import { defined } from '../../linux/defined.js';
 import type { Log } from '../base/log.js';
 import { RepairBudget } from '../base/repair-budget.js';
 import type { EventPort } from '../model/event.js';
@@ -25,7 +26,7 @@ export function keepForwarding(world: KeepForwarding): () => void {
   return (): void => {
     if (mode === 'leave' || !isForwardingOff({ ipv6 }, root) || !budget.spend(KEY)) return;
     try {
-      const changed = enableForwarding({ ipv6, ...(remember === undefined ? {} : { remember }) }, root);
+      const changed = enableForwarding({ ipv6, ...defined({ remember }) }, root);
       if (changed.length === 0) return;
       const changes = changed.map((detail) => ({ kind: 'forwarding', detail }));
       events.append({ type: 'network.repaired', data: { changes } });

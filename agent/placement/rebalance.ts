@@ -1,7 +1,9 @@
 // Brings what is written to what should be: only what differs, in slices, those first that have to leave cpus. There is
 // one pass at a time; what changes during a pass is in it, and what failed is tried again later, not at once.
+
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Value } from '../../cgroups/types.js';
+import { messageOf } from '../../linux/errors.js';
 import type { Log } from '../base/log.js';
 
 /** Where values are written; rejects when they could not be. */
@@ -157,7 +159,7 @@ export class Rebalance {
       this.#options.written?.(id);
     } catch (error) {
       if (!this.#present.has(id)) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const attempts = (this.#failures.get(id)?.attempts ?? 0) + 1;
       this.#failures.set(id, { id, reason, attempts });
       this.#options.log.warn({ workload: id, error: reason, attempts }, 'the cpus of a workload could not be set');

@@ -1,4 +1,5 @@
 // What of the pressure engine a person should know, as conditions of the node.
+import { someOf } from '../base/some-of.js';
 import type { Condition } from '../model/condition.js';
 import type { FutileIncident } from './guard.js';
 import type { PressureStatus } from './status.js';
@@ -18,7 +19,11 @@ function unobservable({ unobserved }: PressureStatus): Condition[] {
     found.push({
       code: 'pressure_unobservable',
       severity: 'warning',
-      title: `The kernel gives no pressure trigger for ${named(refused.map(({ key }) => key))}`,
+      title: `The kernel gives no pressure trigger for ${someOf(
+        refused.map(({ key }) => key),
+        NAMED,
+        ', ',
+      )}`,
       why: `${refused[0]?.reason}. Pressure there is seen with the samples of the metrics only, if at all.`,
       fix: 'Boot without psi=0 and with CONFIG_PSI; raise the limits of descriptors and of inotify watches.',
     });
@@ -51,14 +56,9 @@ function futile(incidents: readonly FutileIncident[]): Condition[] {
   return [
     {
       ...{ code: 'memory_futile', severity: 'warning' },
-      title: `memory.high stalls ${named(where)}, and reclaim cannot help`,
+      title: `memory.high stalls ${someOf(where, NAMED, ', ')}, and reclaim cannot help`,
       why: last.detail,
       fix: 'Take memory.high away or raise it, or allow swap; memory.max alone ends a workload that needs more.',
     },
   ];
-}
-
-function named(names: readonly string[]): string {
-  const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

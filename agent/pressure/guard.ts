@@ -1,9 +1,11 @@
 // Memory safety at work: cgroups whose memory.high has taken hold, or whose memory stalls, are sampled each second until
 // they get on again, or until reclaim has proved futile; then memory.high goes up to max, or what runs there is killed.
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyValues } from '../../cgroups/apply.js';
 import { isGone } from '../../cgroups/watch.js';
+import { messageOf } from '../../linux/errors.js';
 import { sliced } from '../../linux/sliced.js';
 import { formatSize, parseDuration } from '../base/units.js';
 import type { PressureConfig } from '../config/pressure.js';
@@ -183,7 +185,7 @@ export class FutileGuard {
       if (outcome === 'done' && action === 'raise_high') this.#raises.set(dir, raises + 1);
     } catch (error) {
       outcome = 'failed';
-      reason = error instanceof Error ? error.message : String(error);
+      reason = messageOf(error);
     }
     const data = { cgroup: dir, action, dryRun, outcome, detail, figures: finding, ...(reason && { error: reason }) };
     events.append({

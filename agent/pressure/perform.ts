@@ -1,6 +1,9 @@
 // One action, carried out: the hook is asked, the hand moves, and an event, a log line and a counter tell it with the
 // figures that led to it, whatever the outcome. There is no silent path.
+
 import type { Value } from '../../cgroups/types.js';
+import { messageOf } from '../../linux/errors.js';
+import { orLate } from '../../linux/timers.js';
 import { runHook } from './hook.js';
 import type { KillReason, PressureWorld } from './ports.js';
 import type { Action, ActionKind } from './types.js';
@@ -31,6 +34,7 @@ export interface Order {
 
 /** A kernel that is out of memory answers late; longer than this, the next step must not wait. */
 const DEADLINE_MS = 10_000;
+const LATE = Symbol('late');
 
 export class Performer {
   readonly #world: Pick<PressureWorld, 'hand' | 'events' | 'log'>;
@@ -75,7 +79,7 @@ export class Performer {
     } catch (error) {
       return this.#tell(order, 'failed', {
         ...hookSaid,
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
     }
   }
@@ -137,15 +141,5 @@ function reasonOf({ action, figures }: Order): KillReason {
 }
 
 async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`took longer than ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    // What comes after the deadline has been told as late.
-    work.catch(() => undefined);
-  }
+  if ((await orLate(work, ms, LATE)) === LATE) throw new Error(`took longer than ${ms} ms`);
 }

@@ -1,5 +1,6 @@
 // Pressure triggers of the kernel, one for each threshold: they cost nothing while it is calm, and a descriptor
 // each. Where one cannot be had, its scope is looked at with each sample of the metrics, and that is told.
+import { messageOf } from '../../linux/errors.js';
 import { sliced } from '../../linux/sliced.js';
 import type { Closing, SignalPort } from './ports.js';
 import type { Threshold } from './settings.js';
@@ -100,7 +101,7 @@ export class Triggers {
       this.#open.set(name, { wanted, watch: this.#port.pressure(file, trigger, () => this.#onFire(wanted)) });
       return undefined;
     } catch (error) {
-      return { key, reason: error instanceof Error ? error.message : String(error), crowded: false, at: now };
+      return { key, reason: messageOf(error), crowded: false, at: now };
     }
   }
 

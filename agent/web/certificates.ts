@@ -1,5 +1,7 @@
 // Certificates and keys as OpenSSL sees them, one part after the other: the error names the part that cannot be used.
+
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { messageOf } from '../../linux/errors.js';
 
 export interface Pems {
   readonly cert: string;
@@ -30,6 +32,6 @@ function refusal(text: string, options: SecureContextOptions): string | undefine
     createSecureContext(options);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -1,8 +1,10 @@
 // The web listener: metrics, health and the status page. Read-only, so only GET and HEAD.
+
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import { messageOf } from '../../linux/errors.js';
 import { BerthError } from '../base/errors.js';
 import { type ListenAddress, parseListenAddress } from '../base/values/places.js';
 import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from '../metrics/exposition.js';
@@ -115,7 +117,7 @@ function createListener({ tls }: WebConfig, handler: Handler): Server {
     });
     return server;
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     throw new BerthError('config_invalid', `the TLS settings of web.config_file cannot be used: ${problem}`, {
       cause: error,
     });

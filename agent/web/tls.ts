@@ -1,6 +1,8 @@
 // TLS of the web listener: what node:https is told, and which clients are let in by their certificate.
+
 import type { ServerOptions } from 'node:https';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { defined } from '../../linux/defined.js';
 import { cipherOf, curveOf, versionOf } from './tls-names.js';
 import type { Tls } from './web-config.js';
 
@@ -13,7 +15,7 @@ export function secureContext({ cert, key, clientCa, settings }: Tls): SecureCon
   return {
     cert,
     key,
-    ...(clientCa === undefined ? {} : { ca: clientCa }),
+    ...defined({ ca: clientCa }),
     minVersion: versionOf(settings.min_version),
     maxVersion: versionOf(settings.max_version),
     honorCipherOrder: settings.prefer_server_cipher_suites,

@@ -1,9 +1,11 @@
 // Intent on disk: one file per workload, replaced atomically. A record is durable (fsync of file and directory) when
 // `write` resolves, and no one is told of a change before. Writes of one workload are queued and coalesced: the
 // promise of a write resolves once that snapshot, or a newer one, is on disk.
+
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../linux/errors.js';
 import { changeFile } from '../base/change-file.js';
 import { isExhausted, readState, removeTemporary, replaceFile, setAside } from '../base/durable.js';
 import type { WorkloadRecord } from '../model/record.js';
@@ -77,7 +79,7 @@ export class Journal {
         if (isExhausted(error)) throw error;
         const to = join(this.#setAside, `${name}.${Date.now()}`);
         const movedTo = !(error instanceof OfLaterVersion) && (await setAside(path, to)) ? to : null;
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = messageOf(error);
         damaged.push({ id: name.replace(/\.json$/, ''), problem, movedTo });
       }
     }

@@ -1,5 +1,6 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
 import { join } from 'node:path';
+import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError, noWorkload } from '../base/errors.js';
@@ -265,7 +266,7 @@ export class Manager {
       ...rest,
       restart: restartView(record, { clock: density.clock, bootId }),
       sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
-      ...(waiting === undefined ? {} : { waiting }),
+      ...defined({ waiting }),
     };
   }
 

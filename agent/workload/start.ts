@@ -2,7 +2,8 @@
 
 import { join } from 'node:path';
 import { planValues } from '../../cgroups/controllers.js';
-import { codeOf } from '../../linux/errors.js';
+import { defined } from '../../linux/defined.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/supervisor/protocol.js';
 import { BerthError } from '../base/errors.js';
@@ -90,16 +91,14 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch, signa
     cgroup: world.cgroups.path(sandbox.cgroup),
     output: world.output.path(id),
     outputLimit: world.output.limit,
-    ...(launch.cwd === undefined ? {} : { cwd: launch.cwd }),
-    ...(netns === undefined ? {} : { netns }),
-    ...(launch.pidFile === undefined ? {} : { pidFile: launch.pidFile }),
+    ...defined({ cwd: launch.cwd, netns, pidFile: launch.pidFile }),
     ...(ksm ? { memoryMerge: true } : {}),
   };
   try {
     return await world.supervisor.spawn(request, { signal });
   } catch (error) {
     if (error instanceof BerthError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const errno = codeOf(error);
     throw new BerthError('start_failed', `${launch.argv[0]} could not be started: ${reason}`, {
       cause: error,

@@ -1,7 +1,9 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
+
 import { mkdir, rm } from 'node:fs/promises';
 import { readTag, writeTag } from '../../cgroups/tag.js';
-import { codeOf, SysError } from '../../linux/errors.js';
+import { defined } from '../../linux/defined.js';
+import { codeOf, messageOf, SysError } from '../../linux/errors.js';
 import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
 import { BerthError } from '../base/errors.js';
 import type { Confinement } from '../drivers/driver.js';
@@ -46,7 +48,7 @@ export async function applyStep(step: Step, ports: StepPorts, signal: AbortSigna
         const foreign = claimed(error, installation);
         if (foreign !== undefined) throw foreign;
         if (codeOf(error) !== 'EEXIST') throw error;
-        throw new BerthError('address_in_use', error instanceof Error ? error.message : String(error), {
+        throw new BerthError('address_in_use', messageOf(error), {
           cause: error,
         });
       }
@@ -97,7 +99,7 @@ function ofAnother(
   const whose = nameInstallation(owner, installation.others());
   return new BerthError('owned_by_another', `the ${kind} ${name} belongs to ${whose}`, {
     data: { kind, name, installation: owner },
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

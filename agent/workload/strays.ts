@@ -1,8 +1,10 @@
 // Everything on this host that carries a tag of berth and that no record of this agent explains, with whose it is and who
 // uses it. Changes nothing.
+
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTag } from '../../cgroups/tag.js';
+import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
 import { NETNS_PREFIX, OWNER_PREFIX, parseNamespaceTag, parseTag, SLOT_PREFIX, whoseIs } from '../model/tags.js';
@@ -36,7 +38,7 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
     cgroups.list(),
     network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX }, { signal }),
     // What a supervisor that does not answer has is not known: everything counts as in use, and nothing is removed.
-    supervisor.list({ deadlineMs: LIST_MS, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined),
+    supervisor.list({ deadlineMs: LIST_MS, ...defined({ signal }) }).catch(() => undefined),
     readdir(join(config.paths.runtime, 'workloads')).catch(() => []),
   ]);
   const busy = new Set<string>();

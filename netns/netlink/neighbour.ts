@@ -1,4 +1,5 @@
 // RTM_*NEIGH: struct ndmsg and NDA_* attributes: ARP and neighbour discovery entries. See rtnetlink(7).
+import { defined } from '../../linux/defined.js';
 import { eachAttribute, inet, mac, readMac } from './attribute.js';
 import { AF_INET, AF_INET6, NDA, NLM_F, NTF_PROXY, NUD, nameOf, RTM } from './constants.js';
 import { familyOf, inetText } from './inet.js';
@@ -55,7 +56,7 @@ export function parseNeighbour(reply: Message): Neighbour {
     index: buffer.readInt32LE(start + 4),
     address,
     state: nameOf(NUD, buffer.readUInt16LE(start + 8)),
-    ...(lladdr === undefined ? {} : { mac: lladdr }),
+    ...defined({ mac: lladdr }),
     ...(proxy ? { proxy } : {}),
   };
 }

@@ -1,5 +1,7 @@
 // Bridges: ours are made at setup and carry our tag; an administrator's is used as it is.
+
 import { constants } from 'node:os';
+import { defined } from '../../linux/defined.js';
 import { SysError } from '../../linux/errors.js';
 import type { Host } from '../host.js';
 import { deleteVlans, newBridge, setAccessVlan, setPort } from '../netlink/bridge.js';
@@ -109,8 +111,7 @@ function explained(act: () => void, errno: number, note: string): void {
     if (!(error instanceof SysError) || error.errno !== errno) throw error;
     const { op, path, value } = error;
     throw new SysError(op, errno, {
-      ...(path === undefined ? {} : { path }),
-      ...(value === undefined ? {} : { value }),
+      ...defined({ path, value }),
       note,
     });
   }

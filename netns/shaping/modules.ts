@@ -1,5 +1,7 @@
 // A kernel without one of the modules answers with a number that says little: the error names the module.
+
 import { constants } from 'node:os';
+import { defined } from '../../linux/defined.js';
 import { SysError } from '../../linux/errors.js';
 
 const { ENOENT, EOPNOTSUPP } = constants.errno;
@@ -12,8 +14,7 @@ export function namingModule<T>(body: () => T): T {
     const module = error instanceof SysError ? missingModule(error) : undefined;
     if (!(error instanceof SysError) || module === undefined) throw error;
     const detail = {
-      ...(error.path === undefined ? {} : { path: error.path }),
-      ...(error.value === undefined ? {} : { value: error.value }),
+      ...defined({ path: error.path, value: error.value }),
     };
     throw new SysError(error.op, error.errno, { ...detail, note: `the kernel has no ${module} (modprobe ${module})` });
   }

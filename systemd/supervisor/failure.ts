@@ -1,4 +1,4 @@
-import { SysError, sysErrorFrom } from '../../linux/errors.js';
+import { messageOf, SysError, sysErrorFrom } from '../../linux/errors.js';
 
 /** An error as it crosses the socket. */
 export interface WireError {
@@ -32,5 +32,5 @@ export function wireErrorOf(error: unknown): WireError {
     const wire = { op: system.op, errno: system.errno, note: '' };
     return system.path === undefined ? wire : { ...wire, path: system.path };
   }
-  return { op: 'supervisor', errno: EIO, note: error instanceof Error ? error.message : String(error) };
+  return { op: 'supervisor', errno: EIO, note: messageOf(error) };
 }

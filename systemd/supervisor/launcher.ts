@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants as os } from 'node:os';
+import { defined } from '../../linux/defined.js';
 import { closeDescriptor, openPipe } from '../../linux/fd.js';
 import { withMemoryMerge } from '../../linux/ksm.js';
 import { oomScoreAdj, setOomScoreAdj, withSoftFileLimit } from '../../linux/self.js';
@@ -37,7 +38,7 @@ export function createLauncher(outputs: Outputs, intoCgroup: boolean = canSpawnI
   // Opened here and not by the child: the child's lowered file limit may be below the supervisor's open descriptors.
   const devNull = openSync('/dev/null', constants.O_RDWR);
   const launch = (request: SpawnRequest, output: number): Launched => {
-    const common = { env: request.env, ...(request.cwd === undefined ? {} : { cwd: request.cwd }) };
+    const common = { env: request.env, ...defined({ cwd: request.cwd }) };
     if (!intoCgroup) return launchThroughShell(request, common, [devNull, output, output]);
     const cgroupFd = openSync(request.cgroup, constants.O_RDONLY | constants.O_DIRECTORY);
     try {

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { codeOf } from '../../linux/errors.js';
+import { codeOf, messageOf } from '../../linux/errors.js';
 import {
   keepDescriptorsFromChildren,
   lockForLife,
@@ -129,6 +129,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  log(3, `${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  log(3, `${messageOf(error)}\n${USAGE}`);
   process.exit(1);
 });

@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../linux/errors.js';
 import { readPlainSync } from '../../linux/plain-file.js';
 import { makeDirectory } from './odd.js';
 import type { OutputTarget } from './output-file.js';
@@ -113,7 +114,7 @@ function readAll<T extends HeldRecord | EndedRecord>(
       else if (fileOf(directory, record.id) !== file) throw new Error(`holds the record of ${record.id}`);
       else records.push(record);
     } catch (error) {
-      damaged.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      damaged.push(`${file}: ${messageOf(error)}`);
       rmSync(`${file}.damaged`, { recursive: true, force: true });
       renameSync(file, `${file}.damaged`);
     }

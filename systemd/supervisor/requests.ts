@@ -1,3 +1,4 @@
+import { defined } from '../../linux/defined.js';
 import { LEAST_OUTPUT_LIMIT } from './output-file.js';
 import type { SpawnRequest, SupervisorRequest } from './protocol.js';
 
@@ -73,8 +74,7 @@ function spawnOf(seq: number, value: unknown): SpawnRequest {
     ...optional('cwd'),
     ...optional('netns'),
     ...optional('pidFile'),
-    ...(memoryMerge === undefined ? {} : { memoryMerge }),
-    ...(outputLimit === undefined ? {} : { outputLimit }),
+    ...defined({ memoryMerge, outputLimit }),
   };
 }
 

@@ -5,7 +5,9 @@
 //
 // With `pidFile` the process started is a runtime, and `starting` lasts until it has ended and left the pid of the real
 // process. Each edge is on disk before it is announced or answered.
+
 import { rmSync } from 'node:fs';
+import { defined } from '../../linux/defined.js';
 import { readStat } from '../../linux/proc.js';
 import { type ExitedChild, peekExitedChild, reapChild } from '../../linux/wait.js';
 import type { Launcher } from './launcher.js';
@@ -114,8 +116,7 @@ export class ProcessTable {
       startTime: 0,
       startedAt: Date.now(),
       uptimeTicks: uptimeTicks(),
-      ...(token === undefined ? {} : { token }),
-      ...(pidFile === undefined ? {} : { pidFile }),
+      ...defined({ token, pidFile }),
       ...(outputLimit === undefined ? {} : { output: { path: output, limit: outputLimit } }),
     };
     if (pidFile !== undefined) rmSync(pidFile, { force: true });
@@ -219,8 +220,7 @@ export class ProcessTable {
     const ended: Ended = {
       ...{ id, pid, startTime, startedAt },
       exit: { code, signal, at: Date.now(), uptimeTicks: this.#options.uptimeTicks() },
-      ...(token === undefined ? {} : { token }),
-      ...(output === undefined ? {} : { output }),
+      ...defined({ token, output }),
     };
     // First: after the exit record nobody looks for what is still in the pipe.
     this.#options.outputs.end(id);

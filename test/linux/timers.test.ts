@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import test from 'ava';
-import { after, every, LONGEST_MS, pause, timeLimit } from '../../linux/timers.js';
+import { after, every, LONGEST_MS, orLate, pause, timeLimit } from '../../linux/timers.js';
 
 const HOUR = 3_600_000;
 
@@ -108,4 +108,20 @@ test.serial('a time limit ends with the signal that it is within, and leaves no 
   t.false(done?.signal.aborted);
   t.is(timeLimit(HOUR, { within: stop.signal }).signal.reason.message, 'stopped');
   t.is(clock.waiting.size, 0);
+});
+
+test('what ends in time is told; what is late is not waited for, and its failure is not told', async (t) => {
+  const { waiting, advance } = fakeTimers(t);
+  t.is(await orLate(Promise.resolve('done'), HOUR, 'late'), 'done');
+  await t.throwsAsync(orLate(Promise.reject(new Error('failed')), HOUR, 'late'), { message: 'failed' });
+  t.is(waiting.size, 0, 'no timer is left');
+  let fail = (_: Error): void => undefined;
+  const work = new Promise<string>((_, reject) => {
+    fail = reject;
+  });
+  const told = orLate(work, HOUR, 'late');
+  advance(HOUR);
+  t.is(await told, 'late');
+  fail(new Error('after the deadline'));
+  await new Promise((resolve) => setImmediate(resolve));
 });

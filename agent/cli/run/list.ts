@@ -1,3 +1,4 @@
+import { defined } from '../../../linux/defined.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
@@ -12,7 +13,7 @@ export async function run(context: Context): Promise<Answer> {
   const tenant = context.option('tenant');
   const state = context.option('state');
   const client = await context.client();
-  const filter = { ...(tenant === undefined ? {} : { tenant }), ...(state === undefined ? {} : { state }) };
+  const filter = { ...defined({ tenant, state }) };
   const found: WorkloadView[] = [];
   for await (const answer of pages(client, 'workload.list', filter, PAGE)) found.push(...answer.workloads);
   const order = (a: WorkloadView, b: WorkloadView) => compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id);

@@ -1,4 +1,5 @@
 // The density room of this host: ledger, start governor, and what is learned of use and of VMMs.
+import { defined } from '../../../linux/defined.js';
 import { Density } from '../../density/density.js';
 import { roomForOutput } from '../../density/disk.js';
 import type { Governor } from '../../density/governor/governor.js';
@@ -23,7 +24,7 @@ export async function openDensity(ground: Ground): Promise<Density> {
     host: {
       ...{ cores: facts.cpusOnline, memoryBytes: facts.memoryBytes },
       ...{ addresses: claims.routable, vsockIds: claims.vsockIds },
-      ...(disk === undefined ? {} : { disk }),
+      ...defined({ disk }),
     },
     bootId: facts.bootId,
     files: hostFiles({

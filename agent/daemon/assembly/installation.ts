@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTag } from '../../../cgroups/tag.js';
-import { codeOf } from '../../../linux/errors.js';
+import { codeOf, messageOf } from '../../../linux/errors.js';
 import { isExhausted, readState, replaceFile, setAside } from '../../base/durable.js';
 import type { Log } from '../../base/log.js';
 import { isInstallationId, parseTag } from '../../model/tags.js';
@@ -45,7 +45,7 @@ async function read(path: string, log: Pick<Log, 'error'>): Promise<string | und
     if (isExhausted(error)) throw error;
     if (codeOf(error) === 'ENOENT') return undefined;
     await setAside(path);
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     log.error({ path, problem }, 'a file of state is damaged and set aside');
     return undefined;
   }

@@ -1,7 +1,9 @@
 // QEMU's monitor: JSON lines over a unix socket; the server greets, and takes commands after qmp_capabilities. The other end is
 // a guest's process: it may hang, or say anything.
+
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
+import { defined } from '../../../linux/defined.js';
 import { SysError, sysErrorFrom } from '../../../linux/errors.js';
 import { PendingCalls } from '../../../linux/pending-calls.js';
 
@@ -66,7 +68,7 @@ class QmpClient implements Qmp {
 
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
     this.#lastId += 1;
-    const request = { execute: command, id: this.#lastId, ...(args === undefined ? {} : { arguments: args }) };
+    const request = { execute: command, id: this.#lastId, ...defined({ arguments: args }) };
     const answer = this.#answer(this.#lastId, command);
     this.#socket.write(`${JSON.stringify(request)}\n`);
     return answer;
