@@ -1,8 +1,10 @@
 // Quotas, limits of tenants, ratios and reserves of a new configuration are taken at once, and what web.config_file holds;
 // the rest waits for a restart, and is named.
+
 import { isDeepStrictEqual } from 'node:util';
 import type { Notify } from '../../systemd/notify.js';
 import { reportOf } from '../base/errors.js';
+import { Serial } from '../base/serial.js';
 import type { Config } from '../config/schema.js';
 import type { Reloaded } from '../control/service.js';
 import { governorSettings } from '../density/governor/settings.js';
@@ -23,7 +25,7 @@ export class Reloading {
   readonly #parts: Assembly;
   readonly #load: () => Promise<Config>;
   readonly #notify: Notify;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #loads = new Serial();
 
   constructor(parts: Assembly, load: () => Promise<Config>, notify: Notify) {
     this.#parts = parts;
@@ -36,9 +38,7 @@ export class Reloading {
    * event unless it is in part.
    */
   run(by?: EventActor): Promise<Reloaded> {
-    const done = this.#last.then(() => this.#told(by));
-    this.#last = done.catch(() => undefined);
-    return done;
+    return this.#loads.run(() => this.#told(by));
   }
 
   async #told(by: EventActor | undefined): Promise<Reloaded> {

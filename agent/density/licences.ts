@@ -1,5 +1,6 @@
 // Pools of licences: those locked to this node, and those that schedulers lease to it for a time. A lease is durable
 // before the answer. One that has run out stops counting: nothing new starts on it, what runs goes on and is reported.
+
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../../linux/errors.js';
@@ -7,6 +8,7 @@ import { changeFile } from '../base/change-file.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
 import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../base/durable.js';
 import { BerthError } from '../base/errors.js';
+import { Serial } from '../base/serial.js';
 import type { LicenceConfig } from '../config/density.js';
 import type { LeaseView } from '../model/licence.js';
 
@@ -40,7 +42,7 @@ export class Licences {
   #leases = new Map<string, Lease>();
   /** What a later version has written beside the leases. */
   #others: Others = {};
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Serial();
 
   constructor({ directory, bootId, clock, config, onDamaged, relief }: LicencesOptions) {
     this.#path = join(directory, 'licences.json');
@@ -121,7 +123,7 @@ export class Licences {
    */
   lease(name: string, scheduler: string, count: number, ttl: number): Promise<Lease> {
     this.definition(name);
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const lease = { licence: name, scheduler, count, deadline: deadlineIn(ttl, this.#clock, this.#bootId) };
       const change = (leases: Map<string, Lease>): Map<string, Lease> => {
         if (count === 0) leases.delete(keyOf(lease));
@@ -137,19 +139,13 @@ export class Licences {
 
   /** So that those that were taken are not found, and told, by the next agent. Durable when it resolves. */
   save(): Promise<void> {
-    return this.#inTurn(() => this.#write(this.#leases, true));
+    return this.#changes.run(() => this.#write(this.#leases, true));
   }
 
   #write(leases: ReadonlyMap<string, Lease>, givesBack: boolean): Promise<void> {
     const text = (of: ReadonlyMap<string, Lease>): string => encode([...of.values()], this.#others);
     const options = { write: givesBack ? this.#relieve : replaceFile, restore: this.#relieve };
     return changeFile(this.#path, text(leases), () => text(this.#leases), options);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   #valid(name: string): Lease[] {

@@ -2,11 +2,13 @@
 // file each, named after the workload's id. A reservation ends in one of three ways, and its file may outlast each by a
 // crash without harm: committed, the workload's record counts and the file is dropped at the next start; released, it is
 // removed before the room is free; run out, the file says so itself.
+
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { changeFile } from '../base/change-file.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
 import { type Damaged, readAll, removeFile, replaceFile } from '../base/durable.js';
+import { SerialByKey } from '../base/serial.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { storedSpec } from '../model/stored-spec.js';
 
@@ -54,7 +56,7 @@ export class Reservations {
   readonly #kept = new Map<string, Reservation>();
   readonly #relieve: (path: string, text: string) => Promise<void>;
   /** Writes of one id, in order. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #changes = new SerialByKey();
 
   constructor({ directory, bootId, clock, onDamaged, relief }: ReservationsOptions) {
     this.#directory = join(directory, 'reservations');
@@ -100,13 +102,13 @@ export class Reservations {
 
   /** Durable when it resolves. */
   write(reservation: Reservation): Promise<void> {
-    return this.#inTurn(reservation.id, () => this.#change(reservation.id, reservation));
+    return this.#changes.run(reservation.id, () => this.#change(reservation.id, reservation));
   }
 
   /** Forgets it at once; resolves when the file is gone. */
   drop(id: string): Promise<void> {
     this.#all.delete(id);
-    return this.#inTurn(id, async () => {
+    return this.#changes.run(id, async () => {
       // Another one of this id may have been made meanwhile: then its file is wanted.
       if (!this.#all.has(id)) await this.#change(id, undefined);
     });
@@ -160,17 +162,6 @@ export class Reservations {
 
   #path(id: string): string {
     return join(this.#directory, `${id}.json`);
-  }
-
-  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const mine = (this.#turns.get(id) ?? Promise.resolve()).then(work, work);
-    const settled: Promise<unknown> = mine
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#turns.get(id) === settled) this.#turns.delete(id);
-      });
-    this.#turns.set(id, settled);
-    return mine;
   }
 }
 

@@ -1,9 +1,11 @@
 // The tenants of this node: what the configuration says of each, overlaid by what was set through the protocol, which is
 // durable before it counts. One file a tenant that was set; a tenant that nobody has named has no file and no limits of
 // its own but those that all share.
+
 import { join } from 'node:path';
 import { type Content, changeFile } from '../base/change-file.js';
 import { type Damaged, readAll, replaceFile } from '../base/durable.js';
+import { Serial } from '../base/serial.js';
 import type { Config } from '../config/schema.js';
 import { fromConfig, NO_SETTINGS, type TenantChange, type TenantSettings } from './tenant-settings.js';
 
@@ -39,7 +41,7 @@ export class Tenants {
   #overlay: Overlay = new Map();
   #set = new Map<string, TenantSettings>();
   readonly #relieve: (path: string, text: string) => Promise<void>;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Serial();
 
   constructor({ directory, config, onDamaged, relief }: TenantsOptions) {
     this.#directory = join(directory, 'tenants');
@@ -89,7 +91,7 @@ export class Tenants {
 
   /** Durable when it resolves, and in force from then on. `check` sees the outcome first and throws what is against it. */
   change(name: string, change: TenantChange, check: (after: Tenant) => void): Promise<Tenant> {
-    return this.#exclusive(async () => {
+    return this.#changes.run(async () => {
       const own = overlaid(this.#set.get(name), change);
       check(this.#merged(name, own));
       await this.#change(name, encode(name, own));
@@ -102,7 +104,7 @@ export class Tenants {
 
   /** Takes back what the protocol has set. Asks the disk for no room. */
   remove(name: string, check: () => void): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#changes.run(async () => {
       check();
       await this.#change(name, undefined);
       const before = this.settings();
@@ -117,12 +119,6 @@ export class Tenants {
       return own === undefined ? undefined : encode(name, own);
     };
     return changeFile(join(this.#directory, `${name}.json`), text, before, { restore: this.#relieve });
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   #tell(before: ReadonlyMap<string, TenantSettings>, always?: string): void {

@@ -4,6 +4,7 @@
 //
 // A layer is written down before the kernel sees it, in the runtime directory: it dies with the boot, as the cgroups do.
 // So the next agent knows what this one has overlaid.
+
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { changeValues } from '../../cgroups/order.js';
@@ -11,6 +12,7 @@ import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { readPlainSync } from '../../linux/plain-file.js';
 import type { Log } from '../base/log.js';
+import { SerialByKey } from '../base/serial.js';
 import type { CgroupPort } from './cgroup-port.js';
 
 /** The later one wins where two speak of one file. */
@@ -39,7 +41,7 @@ export class Layers {
   readonly #directory: string;
   readonly #log: Log;
   readonly #overlays = new Map<string, Overlay>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #writers = new SerialByKey();
   #world: LayerWorld | undefined;
 
   /** Reads what an earlier agent of this boot has left in `directory`, which is made if needed. */
@@ -88,16 +90,7 @@ export class Layers {
 
   /** Runs `work` when nobody else of the agent writes limits of this workload. Not to be entered from within. */
   exclusive<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const mine = (this.#turns.get(id) ?? Promise.resolve()).then(work, work);
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#turns.set(id, settled);
-    void settled.then(() => {
-      if (this.#turns.get(id) === settled) this.#turns.delete(id);
-    });
-    return mine;
+    return this.#writers.run(id, work);
   }
 
   /** A new run begins, in a cgroup of its own: it is placed where it was, and has nothing to answer for of the last one. */

@@ -8,6 +8,7 @@ import type { Limits, Value } from '../../cgroups/types.js';
 import { defined } from '../../linux/defined.js';
 import { abortWith } from '../../linux/signals.js';
 import { BerthError } from '../base/errors.js';
+import { SerialByKey } from '../base/serial.js';
 import type { ioDevice } from '../model/resources-spec.js';
 import type { CgroupPort } from './cgroup-port.js';
 import { BY_DEVICE, withDefaults } from './desired.js';
@@ -42,7 +43,7 @@ export class TenantGroups {
   readonly #options: TenantGroupsOptions;
   readonly #promises = new Map<string, Protection & { readonly tenant: string }>();
   readonly #sums = new Map<string, Protection>();
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #writers = new SerialByKey();
   readonly #refused = new Map<string, string>();
   readonly #closing = new AbortController();
 
@@ -99,13 +100,7 @@ export class TenantGroups {
 
   /** Runs `work` when nobody else of the agent writes to this tenant's cgroup. */
   exclusive(tenant: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(tenant) ?? Promise.resolve()).then(work);
-    const settled = turn.catch(() => undefined);
-    this.#turns.set(tenant, settled);
-    void settled.then(() => {
-      if (this.#turns.get(tenant) === settled) this.#turns.delete(tenant);
-    });
-    return turn;
+    return this.#writers.run(tenant, work);
   }
 
   async #apply(tenant: string, signal: AbortSignal | undefined): Promise<void> {

@@ -1,7 +1,9 @@
 // One workload, driven level by level: each round compares what is wanted with what is, takes one step of the diagram in
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
+
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { BerthError, reportOf } from '../base/errors.js';
+import { Serial } from '../base/serial.js';
 import { parseDuration } from '../base/units.js';
 import { actorField, type EventActor } from '../model/event.js';
 import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
@@ -34,7 +36,7 @@ export class Actor {
   #record: WorkloadRecord;
   #dirty = false;
   #looping = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #rounds = new Serial();
   readonly #news = new EndNews();
   readonly #later = new Later(() => this.wake());
   /** The last write that failed. */
@@ -117,9 +119,7 @@ export class Actor {
 
   /** Runs `work` between two rounds. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+    return this.#rounds.run(work);
   }
 
   /** The supervisor says that a process of this id has ended. */

@@ -1,5 +1,6 @@
 // Prediction as it is turned on and off while the agent runs (density.prediction). Off, nothing is sampled and nothing kept
 // in memory; the checkpoint stays, and learning goes on from it.
+import { Serial } from '../../base/serial.js';
 import type { Outcome, PredictionService } from './prediction.js';
 
 export type Mode = 'off' | 'advise';
@@ -12,7 +13,7 @@ export interface PredictionView extends Outcome {
 export class LivePrediction {
   readonly #make: () => PredictionService;
   #service: PredictionService | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #changes = new Serial();
 
   constructor(make: () => PredictionService) {
     this.#make = make;
@@ -20,7 +21,7 @@ export class LivePrediction {
 
   /** Resolves when it is so; the one asked for last holds. */
   configure(mode: Mode): Promise<void> {
-    this.#turn = this.#turn.then(async () => {
+    return this.#changes.run(async () => {
       if (mode === 'off') {
         const service = this.#service;
         this.#service = undefined;
@@ -31,7 +32,6 @@ export class LivePrediction {
         this.#service = service;
       }
     });
-    return this.#turn;
   }
 
   /** Null: it is off. */
