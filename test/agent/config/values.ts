@@ -81,8 +81,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   // 107 bytes of a socket path without "/supervisor.sock".
   'paths.runtime': {
-    good: ['/r', `/${'r'.repeat(94)}`, '/var/lib/berth/run', '/var/lib'],
-    bad: ['', 'r', `/${'r'.repeat(95)}`, '/var/lib/berth', '/var/lib/berth/workloads', '/var/lib/berth/logs/run'],
+    good: ['/r', `/${'r'.repeat(90)}`, '/var/lib/berth/run', '/var/lib'],
+    bad: ['', 'r', `/${'r'.repeat(91)}`, '/var/lib/berth', '/var/lib/berth/workloads', '/var/lib/berth/logs/run'],
   },
   'paths.state': {
     good: ['/s', `/${'s'.repeat(200)}`, '/run/berthed'],
