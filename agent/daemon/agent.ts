@@ -1,11 +1,10 @@
 // The agent as the control room sees it: workloads, ledger, host and reaper behind the one interface of service.ts.
 
 import { readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import { sumKsm } from '../../linux/ksm.js';
 import { Serial } from '../base/serial.js';
-import { Shared } from '../base/shared.js';
 import type { AgentService, Outlook, Reloaded } from '../control/service.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
 import type { Governor } from '../density/governor/governor.js';
@@ -16,11 +15,7 @@ import type { TenantAdmin, TenantFilter, TenantView } from '../density/tenant-ad
 import type { TenantChange } from '../density/tenant-settings.js';
 import type { Setting, Tuner } from '../density/tuner.js';
 import type { Foreign } from '../discovery/foreign.js';
-import { diagnose, evaluate } from '../doctor/doctor.js';
-import { NETWORK_CHECKS } from '../doctor/network-checks.js';
-import { type HostFacts, probeHost } from '../host/facts.js';
 import type { Inventory } from '../host/inventory.js';
-import type { LimitStatus } from '../limits/conditions.js';
 import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
@@ -33,50 +28,31 @@ import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { MergePatch } from '../model/spec-change.js';
-import type { PoolConflict } from '../network/conflicts.js';
-import type { Drift } from '../network/drift.js';
-import { namedTables } from '../network/foreign-tables.js';
-import type { NetworkHealth, NetworkStatus } from '../network/health.js';
-import { conditions, describe, type PlacementDescription } from '../placement/describe.js';
-import { readForeign, type Violation, violations } from '../placement/foreign.js';
-import type { Pressure } from '../pressure/engine.js';
+import { describe, type PlacementDescription } from '../placement/describe.js';
 import { type ListFilter, listed } from '../workload/listed.js';
 import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
 import type { Manager } from '../workload/manager.js';
-import type { CleanupStep, Reaper } from '../workload/reaper.js';
+import type { CleanupStep } from '../workload/reaper.js';
 import type { ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
-import { driverOf, type World } from '../workload/world.js';
-import type { Conditions } from './conditions.js';
+import { driverOf } from '../workload/world.js';
 import type { Cordon } from './cordon.js';
-import { lookAtHost } from './host-look.js';
+import { Findings, type FindingsParts } from './findings.js';
 import { usableDrivers } from './usable-drivers.js';
 
-export interface AgentParts {
+export interface AgentParts extends FindingsParts {
   readonly version: string;
   readonly startedAt: number;
-  readonly world: World;
   readonly manager: Manager;
-  readonly reaper: Reaper;
   readonly cordon: Cordon;
-  readonly conditions: Pick<Conditions, 'all' | 'ready'>;
   readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
   readonly tuner: Tuner;
-  readonly drift: Pick<Drift, 'unrepaired'>;
-  readonly limits: () => LimitStatus;
-  readonly pressure: Pick<Pressure, 'status' | 'conditions'>;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
   readonly samples: () => Samples;
-  readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts' | 'foreign'>;
-  /** As they are when asked (host/live-facts.ts). */
-  readonly facts: HostFacts;
-  readonly missingControllers: World['cgroups']['missing'];
   readonly inventory: () => Inventory | undefined;
   readonly foreign: () => Foreign;
-  readonly ready: () => boolean;
-  readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
 }
 
 /** The last round of the sampler. */
@@ -93,18 +69,14 @@ const SHOWN = [
   ...['io.max', 'io.weight', 'pids.max', 'pids.current', 'pids.peak'],
 ];
 
-/** How long findings of the doctor are told again: a look at the whole host takes a while. */
-const FINDINGS_MS = 2000;
-
 export class Agent implements AgentService {
   readonly #parts: AgentParts;
-  readonly #findings = new Shared(() => this.#examine(), FINDINGS_MS);
+  readonly #findings: Findings;
   readonly #cordoning = new Serial();
-  #binaries: HostFacts['binaries'];
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    this.#binaries = parts.facts.binaries;
+    this.#findings = new Findings(parts);
   }
 
   describe(): NodeDescription {
@@ -130,7 +102,7 @@ export class Agent implements AgentService {
       },
       pressure: this.#parts.pressure.status(),
       starts: this.#parts.governor.status(),
-      conditions: this.#diagnose(facts),
+      conditions: this.#findings.of(facts),
     };
   }
 
@@ -154,7 +126,7 @@ export class Agent implements AgentService {
 
   placement(): PlacementDescription {
     const { facts, world } = this.#parts;
-    return describe(world.placement, this.#violations(facts));
+    return describe(world.placement, this.#findings.violations(facts));
   }
 
   outlook(): Outlook {
@@ -313,7 +285,7 @@ export class Agent implements AgentService {
   }
 
   doctor(): Promise<readonly Condition[]> {
-    return this.#findings.get();
+    return this.#findings.look();
   }
 
   async cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]> {
@@ -325,23 +297,13 @@ export class Agent implements AgentService {
     return removed;
   }
 
-  async #examine(): Promise<readonly Condition[]> {
-    const { reaper, health, world } = this.#parts;
-    // Before the workloads are known, everything of theirs looks like an orphan.
-    if (this.#parts.ready()) await lookAtHost({ reaper, health, log: world.log });
-    const { kvm } = this.#parts.facts;
-    const facts = await probeHost({ binaries: this.#binaries });
-    this.#binaries = facts.binaries;
-    return this.#diagnose({ ...facts, ...defined({ kvm }) });
-  }
-
   cleanupPlan(): Promise<readonly CleanupStep[]> {
     return this.#parts.reaper.plan();
   }
 
-  /** What of the host's network keeps workloads from working, evaluated now: a source of the node's conditions. */
+  /** A source of the node's conditions. */
   networkConditions(): readonly Condition[] {
-    return evaluate(NETWORK_CHECKS, this.#parts.facts, { network: this.#network() });
+    return this.#findings.networkConditions();
   }
 
   #ready(): boolean {
@@ -353,49 +315,4 @@ export class Agent implements AgentService {
     const { name } = world.config.node;
     return name === '' ? facts.hostname : name;
   }
-
-  #diagnose(facts: HostFacts): Condition[] {
-    const { world, reaper, missingControllers, schedulers } = this.#parts;
-    const { pressure } = this.#parts;
-    const placed = conditions(world.placement, this.#violations(facts));
-    const own = [...this.#parts.conditions.all(), ...pressure.conditions(), ...placed];
-    return diagnose(facts, {
-      workloadLimit: world.density.config.density.max_workloads,
-      density: world.density.status(),
-      leakedObjects: reaper.orphans.length,
-      missingControllers,
-      network: this.#network(),
-      limits: this.#parts.limits(),
-      schedulersDown: schedulers()
-        .filter(({ connected }) => !connected)
-        .map(({ id }) => id),
-      conditions: own,
-    });
-  }
-
-  #violations({ cgroup }: HostFacts): Violation[] {
-    const { placement, cgroups } = this.#parts.world;
-    if (cgroup === undefined || placement.assignment.seats.size === 0) return [];
-    const foreign = readForeign(cgroup.mount, relative(cgroup.mount, cgroups.root));
-    return violations(placement.topology, placement.assignment, foreign);
-  }
-
-  #network(): NetworkStatus {
-    const { drift, health, world } = this.#parts;
-    const { bridge, pool6 } = world.config.network;
-    const { traffic, conflicts, foreign } = health;
-    return {
-      ...defined({ traffic }),
-      poolConflicts: said(conflicts.filter(({ covers }) => !covers)),
-      poolsCovered: said(conflicts.filter(({ covers }) => covers)),
-      foreignTables: namedTables(foreign, world.installation),
-      unrepaired: drift.unrepaired(),
-      bridges: Object.keys(bridge).length > 0,
-      ipv6: pool6 !== '',
-    };
-  }
-}
-
-function said(conflicts: readonly PoolConflict[]): string[] {
-  return conflicts.map(({ key, pool, detail }) => `${key} ${pool}: ${detail}`);
 }
