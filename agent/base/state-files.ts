@@ -57,6 +57,7 @@ export const STATE_FILES: readonly StateFile[] = [
   run('layers', 'directory'),
   LOCK,
   run('forwarding.before', 'file'),
+  run('findings.json', 'file'),
 ];
 
 /**

@@ -55,7 +55,7 @@ interface Opening {
 /** Throws `supervisor_unavailable`, `controller_missing` (no cgroup v2 at all), SysError, and what `checks` refuse. */
 export async function openRooms(
   config: Config,
-  facts: HostFacts,
+  facts: Pick<HostFacts, 'cgroup' | 'systemd'>,
   log: Log,
   { identify, checks }: Opening,
 ): Promise<Rooms> {
@@ -64,6 +64,11 @@ export async function openRooms(
     throw new BerthError('controller_missing', 'no cgroup v2 hierarchy is mounted on this host', {
       hint: 'Mount one: `mount -t cgroup2 none /sys/fs/cgroup`, or boot with systemd.unified_cgroup_hierarchy=1.',
     });
+  // First: its thread starts while the supervisor answers.
+  const network = openNetworkRoom({
+    onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
+    onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
+  });
   const { supervisor, supervisorPid, supervisorAnswers } = await openSupervisor(config, hierarchy, log);
   const root = rootOf(config, hierarchy, supervisorPid);
   const from = facts.systemd ? root : hierarchy.mount;
@@ -73,10 +78,6 @@ export async function openRooms(
   // Without the supervisor no exit is seen: what its unit is promised is the supervisor's own, and not for whoever needs it most.
   if (cgroupFiles.has('memory.min'))
     await cgroups.apply(SUPERVISOR_GROUP, [{ file: 'memory.min', value: String(SUPERVISOR_MEMORY) }]);
-  const network = openNetworkRoom({
-    onCrash: (error) => log.error({ err: error }, 'network worker died and is restarted'),
-    onSlotError: (error) => log.warn({ err: error }, 'a ready-made namespace could not be made or used again'),
-  });
   const installation = await identify(root);
   const networkSetup = new NetworkSetup(network, ownSettings(config.network, installation));
   for (const problem of await networkSetup.run())

@@ -1,6 +1,6 @@
 // Whether KVM can run a real guest. /dev/kvm that opens, and even a guest that halts, do not prove it: under a
 // paravirtual nested KVM (kvm_pvm) both work, and an ordinary Linux spins for ever.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { arch } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { codeOf } from '../../linux/errors.js';
@@ -11,9 +11,13 @@ export interface KvmFacts {
   readonly usable: boolean;
   /** A sentence, also when usable. */
   readonly reason: string;
+  /** Under which a guest ran: inode, number and last change, which are others once a module of KVM has been loaded anew. */
+  readonly device?: string;
 }
 
 export interface KvmProbeOptions {
+  /** Of an earlier probe on this boot: a device that a guest has run under is not tried again. */
+  readonly known?: KvmFacts;
   /** For the guest in its child process. Default 5000 milliseconds. */
   readonly timeoutMs?: number;
   readonly device?: string;
@@ -51,15 +55,20 @@ export function missingFeatures(leaves: readonly CpuidLeaf[]): string[] {
 
 /** Never throws. Takes about 60 ms, or `timeoutMs` when the guest hangs. */
 export async function probeKvm(options: KvmProbeOptions = {}): Promise<KvmFacts> {
-  const { timeoutMs = 5000, device = '/dev/kvm' } = options;
-  if (!existsSync(device)) return { usable: false, reason: `${device} does not exist` };
+  const { known, timeoutMs = 5000, device = '/dev/kvm' } = options;
+  const stat = statSync(device, { throwIfNoEntry: false });
+  if (stat === undefined) return { usable: false, reason: `${device} does not exist` };
+  const identity = [stat.dev, stat.ino, stat.rdev, stat.mode, stat.ctimeMs].join();
+  if (known?.usable === true && known.device === identity) return known;
   try {
     const reason = withKvm((fd) => unfit(fd), device);
     if (reason !== undefined) return { usable: false, reason };
   } catch (error) {
     return { usable: false, reason: `${device}: ${codeOf(error) ?? String(error)}` };
   }
-  return arch() === 'x64' ? tryGuest(timeoutMs) : { usable: true, reason: 'KVM answers' };
+  if (arch() !== 'x64') return { usable: true, reason: 'KVM answers' };
+  const facts = await tryGuest(timeoutMs);
+  return facts.usable ? { ...facts, device: identity } : facts;
 }
 
 function unfit(fd: number): string | undefined {

@@ -1,4 +1,5 @@
 // Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
+import { join } from 'node:path';
 import { readMemInfo } from '../../../linux/proc.js';
 import { BerthError, reportOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -16,9 +17,10 @@ import type { LivePrediction } from '../../density/prediction/live.js';
 import { TenantAdmin } from '../../density/tenant-admin.js';
 import { Tuner } from '../../density/tuner.js';
 import { Usage } from '../../density/usage.js';
-import { type HostFacts, probeHost } from '../../host/facts.js';
-import { probeKvm } from '../../host/kvm.js';
+import { type HostFacts, readFacts } from '../../host/facts.js';
+import { findings } from '../../host/findings.js';
 import { liveFacts } from '../../host/live-facts.js';
+import { missingModules } from '../../host/modules.js';
 import { briefly } from '../../metrics/briefly.js';
 import { Claims } from '../../network/claims.js';
 import { workerConditions } from '../../network/coded.js';
@@ -90,16 +92,20 @@ const UNITS = [
 /** Throws what keeps the agent from running on this host: not_root, socket_in_use, supervisor_unavailable, SysError. */
 export async function assemble(config: Config, version: string, log: Log): Promise<Assembly> {
   const startedAt = Date.now();
-  const facts = await hostFacts();
+  const first = privilegedHost();
   const { state, runtime } = config.paths;
   const directories = { state, runtime };
   const oddLock = prepareLock(directories);
-  const tenure = claimAlone(config, ownRoot(config, facts.cgroup?.mount ?? ''));
+  const tenure = claimAlone(config, ownRoot(config, first.cgroup?.mount ?? ''));
   const damaged = [...oddLock, ...prepareState(directories)];
+  // Programs and a guest take their time; the rooms open meanwhile.
+  const found = findings(join(runtime, 'findings.json'));
   const checks = new StartChecks(await hasRecords(state), log);
   await checks.run('pools', () => requireFreePools(config.network, hostNetworks()));
   const identify = async (root: string) => register(tenure, await installationId(state, root, log));
-  const rooms = await openRooms(config, facts, log, { identify, checks });
+  const rooms = await openRooms(config, first, log, { identify, checks });
+  const modulesMissing = missingModules();
+  const facts = liveFacts({ ...first, ...(await found), ...(modulesMissing === undefined ? {} : { modulesMissing }) });
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
@@ -264,12 +270,12 @@ function makeDrift(world: World, { network, networkSetup }: Rooms, manager: Mana
   });
 }
 
-async function hostFacts(): Promise<HostFacts> {
-  const facts = await probeHost();
+function privilegedHost(): ReturnType<typeof readFacts> {
+  const facts = readFacts();
   if (!facts.root || !facts.capabilities.netAdmin || !facts.capabilities.sysAdmin)
     throw new BerthError(
       'not_root',
       'the agent makes cgroups and network namespaces and needs root with CAP_NET_ADMIN and CAP_SYS_ADMIN',
     );
-  return liveFacts({ ...facts, kvm: await probeKvm() });
+  return facts;
 }

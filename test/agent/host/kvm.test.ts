@@ -1,5 +1,8 @@
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { missingFeatures, probeKvm } from '../../../agent/host/kvm.js';
+import { scratch } from '../../cgroups/fixture.js';
 
 // What KVM offers on a real EPYC, and what kvm_pvm offers inside a VM on one.
 const REAL = [
@@ -32,4 +35,21 @@ test('answers for this machine, with a reason', async (t) => {
   const facts = await probeKvm({ timeoutMs: 20_000 });
   t.true(facts.reason.length > 0);
   t.log(facts.usable ? 'usable' : 'not usable', '-', facts.reason);
+});
+
+test('a device that a guest has run under is not tried again; one that has changed since is', async (t) => {
+  // A file that answers no request of KVM: whoever asks it is refused.
+  const device = join(scratch(t), 'kvm');
+  writeFileSync(device, '');
+  const ran = { usable: true, reason: 'a 64-bit test guest ran' };
+  const identity = (): string => {
+    const { dev, ino, rdev, mode, ctimeMs } = statSync(device);
+    return [dev, ino, rdev, mode, ctimeMs].join();
+  };
+  const known = { ...ran, device: identity() };
+  t.is(await probeKvm({ device, known }), known);
+  t.false((await probeKvm({ device, known: { ...known, usable: false } })).usable, 'a refusal is asked again');
+  t.false((await probeKvm({ device, known: ran })).usable);
+  chmodSync(device, 0o600);
+  t.false((await probeKvm({ device, known })).usable);
 });
