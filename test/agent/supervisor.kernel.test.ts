@@ -47,6 +47,18 @@ async function supervisorPid(): Promise<number> {
   }
 }
 
+/** Until the agent that starts says that its supervisor does not answer; throws when the agent ends before. */
+async function toldBy(start: Promise<void>): Promise<void> {
+  let ended: unknown;
+  start.catch((error: unknown) => {
+    ended = error;
+  });
+  while (!doctor().includes('supervisor_unavailable')) {
+    if (ended !== undefined) throw ended;
+    await sleep(100);
+  }
+}
+
 async function until(is: () => boolean): Promise<void> {
   while (!is()) await sleep(100);
 }
@@ -92,14 +104,14 @@ test.serial(
     process.kill(pid, 'SIGSTOP');
     const ended = await t.throwsAsync(async () => {
       const first = agent.start();
-      while (!doctor().includes('supervisor_unavailable')) await sleep(100);
+      await toldBy(first);
       await agent.kill('SIGTERM');
       await first;
     });
     t.regex(ended?.message ?? '', /waits for the supervisor/);
     const started = agent.start();
     try {
-      while (!doctor().includes('supervisor_unavailable')) await sleep(100);
+      await toldBy(started);
       t.true(doctor().includes(`pid ${pid}`));
       const client = await connect(agent.socket);
       t.is((await client.call('node.describe')).ready, false);
