@@ -71,7 +71,7 @@ export class Pressure {
     this.#open = true;
     const { mode } = this.#config;
     if (mode !== 'off') await this.look();
-    const left = this.#adopt(this.#world.hand.held());
+    const left = this.#adopt(this.#world.actuator.held());
     for (const action of left) await this.#carryOut(action, {}, false);
   }
 

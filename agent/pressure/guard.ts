@@ -19,9 +19,9 @@ import {
   parseFutile,
 } from './futile.js';
 import { isAbsent } from './measure.js';
-import type { Closing, HandPort, PressureWorld } from './ports.js';
+import type { ActuatorPort, Closing, PressureWorld } from './ports.js';
 
-/** A cgroup to protect. `workload`: it is ours, and changed by the hand; otherwise its file is written. */
+/** A cgroup to protect. `workload`: it is ours, and changed by the actuator; otherwise its file is written. */
 export interface Protected {
   readonly dir: string;
   readonly workload: { readonly id: string; readonly tenant: string } | null;
@@ -40,7 +40,7 @@ const MAX_RAISES = 5;
 const REMEMBERED_MS = 600_000;
 const RAISED = [{ file: 'memory.high', value: 'max' }] as const;
 
-type GuardWorld = Pick<PressureWorld, 'hand' | 'events' | 'log' | 'clock' | 'signals'>;
+type GuardWorld = Pick<PressureWorld, 'actuator' | 'events' | 'log' | 'clock' | 'signals'>;
 
 interface Watching {
   readonly target: Protected;
@@ -168,7 +168,7 @@ export class FutileGuard {
   }
 
   async #act({ target }: Watching, finding: FutileFinding, config: PressureConfig): Promise<void> {
-    const { hand, events, log, clock } = this.#world;
+    const { actuator, events, log, clock } = this.#world;
     const { dir, workload } = target;
     const raises = this.#raises.get(dir) ?? 0;
     // What is not ours is never killed.
@@ -181,7 +181,7 @@ export class FutileGuard {
     let outcome = dryRun ? 'dry-run' : action === 'tell' ? 'told' : 'done';
     let reason: string | undefined;
     try {
-      if (outcome === 'done') await carryOut(hand, target, action, detail, finding);
+      if (outcome === 'done') await carryOut(actuator, target, action, detail, finding);
       if (outcome === 'done' && action === 'raise_high') this.#raises.set(dir, raises + 1);
     } catch (error) {
       outcome = 'failed';
@@ -198,17 +198,17 @@ export class FutileGuard {
 }
 
 async function carryOut(
-  hand: Pick<HandPort, 'set' | 'kill'>,
+  actuator: Pick<ActuatorPort, 'set' | 'kill'>,
   { dir, workload }: Protected,
   action: PressureConfig['futile']['action'],
   detail: string,
   figures: FutileFinding,
 ): Promise<void> {
   if (workload === null) await applyValues(dir, RAISED);
-  else if (action === 'raise_high') await hand.set(workload.id, 'safety', RAISED);
+  else if (action === 'raise_high') await actuator.set(workload.id, 'safety', RAISED);
   else {
     const scope = `workload/${workload.id}` as const;
-    await hand.kill(workload.id, { cause: 'futile', scope, resource: 'memory', detail, figures: { ...figures } });
+    await actuator.kill(workload.id, { cause: 'futile', scope, resource: 'memory', detail, figures: { ...figures } });
   }
 }
 

@@ -1,4 +1,4 @@
-// One action, carried out: the hook is asked, the hand moves, and an event, a log line and a counter tell it with the
+// One action, carried out: the hook is asked, the actuator acts, and an event, a log line and a counter tell it with the
 // figures that led to it, whatever the outcome. There is no silent path.
 
 import type { Value } from '../../cgroups/types.js';
@@ -37,12 +37,12 @@ const DEADLINE_MS = 10_000;
 const LATE = Symbol('late');
 
 export class Performer {
-  readonly #world: Pick<PressureWorld, 'hand' | 'events' | 'log'>;
+  readonly #world: Pick<PressureWorld, 'actuator' | 'events' | 'log'>;
   readonly #counts = new Map<string, { action: ActionKind; dryRun: boolean; count: number }>();
   readonly #abort = new AbortController();
   readonly #deadlineMs: number;
 
-  constructor(world: Pick<PressureWorld, 'hand' | 'events' | 'log'>, deadlineMs = DEADLINE_MS) {
+  constructor(world: Pick<PressureWorld, 'actuator' | 'events' | 'log'>, deadlineMs = DEADLINE_MS) {
     this.#world = world;
     this.#deadlineMs = deadlineMs;
   }
@@ -85,24 +85,24 @@ export class Performer {
   }
 
   #move(order: Order): Promise<unknown> {
-    const { hand } = this.#world;
+    const { actuator } = this.#world;
     const { action } = order;
     const { target } = action;
     switch (action.kind) {
       case 'suppress':
       case 'release':
-        return hand.set(target, 'pressure', order.values());
+        return actuator.set(target, 'pressure', order.values());
       case 'reclaim':
-        return hand.reclaim(target, action.bytes);
+        return actuator.reclaim(target, action.bytes);
       case 'balloon':
       case 'deflate':
-        return hand.balloon(target, order.balloon()) ?? Promise.reject(new Error('it has no balloon any more'));
+        return actuator.balloon(target, order.balloon()) ?? Promise.reject(new Error('it has no balloon any more'));
       case 'freeze':
-        return hand.freeze(target);
+        return actuator.freeze(target);
       case 'thaw':
-        return order.stillFrozen() ? Promise.resolve() : hand.thaw(target);
+        return order.stillFrozen() ? Promise.resolve() : actuator.thaw(target);
       case 'kill':
-        return hand.kill(target, reasonOf(order));
+        return actuator.kill(target, reasonOf(order));
     }
   }
 

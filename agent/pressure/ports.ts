@@ -41,7 +41,7 @@ export interface Held {
 }
 
 /** What is done to workloads. All calls may be repeated; they reject with what the kernel says. */
-export interface HandPort {
+export interface ActuatorPort {
   /** Replaces what this layer overlays; `[]` takes all of it back. */
   set(id: string, layer: 'pressure' | 'safety', values: readonly Value[]): Promise<unknown>;
   /** What an earlier agent has left in force: the layer `pressure`, freezes and balloons nobody else asked for. */
@@ -65,7 +65,7 @@ export interface Clock {
 
 export interface PressureWorld {
   readonly signals: SignalPort;
-  readonly hand: HandPort;
+  readonly actuator: ActuatorPort;
   readonly events: EventPort;
   readonly log: Log;
   readonly clock: Clock;

@@ -237,7 +237,7 @@ test('the pressure engine asks the kernel for triggers and watches in slices, an
   const engine = new Pressure(
     {
       ...{ signals: { pressure: asked, watch: asked }, log, cores: 1, events: { append: () => undefined } },
-      hand: {
+      actuator: {
         ...{ set: nothing, reclaim: nothing, balloon: nothing, freeze: nothing, thaw: nothing, kill: nothing },
         held: () => [],
       },

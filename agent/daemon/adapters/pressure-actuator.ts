@@ -1,9 +1,9 @@
-// The hand of the ladder on this host: cgroups by layers, the balloon by the driver, a kill by the manager.
+// The actuator of the ladder on this host: cgroups by layers, the balloon by the driver, a kill by the manager.
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Value } from '../../../cgroups/types.js';
-import type { HandPort, Held } from '../../pressure/ports.js';
+import type { ActuatorPort, Held } from '../../pressure/ports.js';
 import type { Manager } from '../../workload/manager.js';
 import { contextOf } from '../../workload/start.js';
 import { driverOf, type World } from '../../workload/world.js';
@@ -13,9 +13,9 @@ const FREEZE_MS = 10_000;
 /** In the run directory of a workload: the size of its balloon, for the next agent. */
 const BALLOON = 'balloon';
 
-type HandWorld = Pick<World, 'cgroups' | 'config' | 'drivers' | 'kvmUsable' | 'layers' | 'log' | 'which'>;
+type ActuatorWorld = Pick<World, 'cgroups' | 'config' | 'drivers' | 'kvmUsable' | 'layers' | 'log' | 'which'>;
 
-export function handOf(world: World, manager: Manager): HandPort {
+export function actuatorOf(world: World, manager: Manager): ActuatorPort {
   const { cgroups, layers } = world;
   const cgroupOf = (id: string): string => manager.actor(id).record.sandbox.cgroup;
   return {
@@ -44,7 +44,7 @@ export function handOf(world: World, manager: Manager): HandPort {
   };
 }
 
-function heldOf(world: HandWorld, id: string): Held[] {
+function heldOf(world: ActuatorWorld, id: string): Held[] {
   const values = world.layers.of(id, 'pressure');
   const frozen = world.layers.of(id, 'freeze').length > 0;
   const balloon = balloonOf(join(world.config.paths.runtime, 'workloads', id, BALLOON));

@@ -39,7 +39,7 @@ import { Reaper } from '../../workload/reaper.js';
 import type { World } from '../../workload/world.js';
 import { LimitRoom } from '../adapters/limits.js';
 import { Pinning } from '../adapters/pinning.js';
-import { handOf } from '../adapters/pressure-actuator.js';
+import { actuatorOf } from '../adapters/pressure-actuator.js';
 import { Targets } from '../adapters/pressure-targets.js';
 import { Agent } from '../agent.js';
 import { Chores } from '../chores.js';
@@ -249,7 +249,7 @@ function makePressure(world: World, manager: Manager, { signals }: Rooms, facts:
   const targets = new Targets(world, manager);
   return new Pressure(
     {
-      ...{ signals, events, log, clock: systemClock(), hand: handOf(world, manager) },
+      ...{ signals, events, log, clock: systemClock(), actuator: actuatorOf(world, manager) },
       targets: () => targets.all(),
       cgroupMount: facts.cgroup?.mount ?? '',
       get cores() {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { Pressure } from '../../../agent/pressure/engine.js';
-import type { HandPort, Held, KillReason, PressureWorld, SignalPort } from '../../../agent/pressure/ports.js';
+import type { ActuatorPort, Held, KillReason, PressureWorld, SignalPort } from '../../../agent/pressure/ports.js';
 import type { Resource, Target } from '../../../agent/pressure/types.js';
 import { SysError } from '../../../linux/errors.js';
 import { config, GIB, MIB, target } from './fixture.js';
@@ -60,7 +60,7 @@ export class FakeHost {
   held: readonly Held[] = [];
   /** Throws for triggers on files that it matches. */
   refuse: ((file: string) => Error | undefined) | undefined;
-  /** Awaited by each call of the hand. */
+  /** Awaited by each call of the actuator. */
   hold: (call: string) => Promise<void> = async () => undefined;
 
   constructor(t: ExecutionContext) {
@@ -200,7 +200,7 @@ export class FakeHost {
     };
   }
 
-  hand(): HandPort {
+  actuator(): ActuatorPort {
     const call = async (text: string): Promise<void> => {
       await this.hold(text);
       this.did.push(text);
@@ -224,7 +224,7 @@ export class FakeHost {
   world(): PressureWorld {
     const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
     return {
-      ...{ signals: this.signals(), hand: this.hand(), log, proc: join(this.root, 'proc'), cores: 4 },
+      ...{ signals: this.signals(), actuator: this.actuator(), log, proc: join(this.root, 'proc'), cores: 4 },
       cgroupMount: join(this.root, 'cgroup'),
       events: { append: (event) => this.events.push(event) },
       targets: () => [...this.targets.values()],

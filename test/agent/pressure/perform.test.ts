@@ -1,20 +1,20 @@
 import test from 'ava';
 import { type Order, Performer } from '../../../agent/pressure/perform.js';
-import type { HandPort } from '../../../agent/pressure/ports.js';
+import type { ActuatorPort } from '../../../agent/pressure/ports.js';
 import type { Action } from '../../../agent/pressure/types.js';
 
 const done = async () => undefined;
 
-function performer(hand: Partial<HandPort>, deadlineMs = 60_000) {
+function performer(actuator: Partial<ActuatorPort>, deadlineMs = 60_000) {
   const events: { type: string; data: Readonly<Record<string, unknown>> }[] = [];
   const logged: string[] = [];
-  const all: HandPort = {
+  const all: ActuatorPort = {
     ...{ set: done, held: () => [], reclaim: done, balloon: done, freeze: done, thaw: done, kill: done },
-    ...hand,
+    ...actuator,
   };
   const log = (level: string) => () => void logged.push(level);
   const world = {
-    ...{ hand: all, events: { append: (event: (typeof events)[number]) => events.push(event) } },
+    ...{ actuator: all, events: { append: (event: (typeof events)[number]) => events.push(event) } },
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
   };
   return { performer: new Performer(world, deadlineMs), events, logged };
