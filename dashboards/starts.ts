@@ -1,10 +1,15 @@
-// The starts section: what waits for its turn, how fast turns are given, and why not faster.
+// The starts section: what waits for its permit, how many starts settle at once, and why not more.
 import { events, graph, HOST, quantile, rate, stat, sum } from './expressions.js';
 import type { PanelRow } from './panels.js';
 
 export const starts: readonly PanelRow[] = [
-  stat('Starts under way', 'Begun and not over yet.', 'short', sum('berth_starts_inflight', HOST)),
-  stat('Starts that wait', 'For their turn.', 'short', sum('berth_start_queue_length', HOST)),
+  stat(
+    'Starts settling',
+    'From their permit until the burst of their start is over.',
+    'short',
+    sum('berth_starts_settling', HOST),
+  ),
+  stat('Starts that wait', 'For their permit.', 'short', sum('berth_start_queue_length', HOST)),
   stat(
     'Longest wait',
     'Of the start that has waited longest. A new workload fails after governor.max_wait; others wait on.',
@@ -13,9 +18,9 @@ export const starts: readonly PanelRow[] = [
   ),
   stat(
     'Allowed starts',
-    'That may begin in a second, all selected nodes together, as pressure allows.',
-    'cps',
-    sum('berth_start_governor_rate', HOST),
+    'That may settle at once, all selected nodes together, as pressure allows.',
+    'short',
+    sum('berth_starts_settling_limit', HOST),
   ),
   stat(
     'Pressure',
@@ -30,42 +35,39 @@ export const starts: readonly PanelRow[] = [
     sum('berth_limits_contested', HOST),
   ),
   graph(
-    'Turns',
-    'What the governor said, a second, beside what it allows. Granted below allowed with a queue: the number under way is the limit, not the rate.',
+    'Permits',
+    'What the governor answered, a second: granted, refused because its queue is full, expired in the queue.',
     'cps',
-    [
-      [rate('berth_start_turns_total', HOST, 'result'), '{{result}}'],
-      [sum('berth_start_governor_rate', HOST), 'allowed'],
-    ],
+    [[rate('berth_start_permits_total', HOST, 'result'), '{{result}}']],
   ),
   graph(
-    'Under way',
-    'Starts under way and how many may be. At the limit for long: starts hang, or governor.in_flight is low.',
+    'Settling',
+    'Starts that settle and how many may. At a low limit for long: something of the host stays above its limit; at a high one: starts hang.',
     'short',
     [
-      [sum('berth_starts_inflight', HOST, 'instance'), '{{instance}}'],
-      [sum('berth_starts_inflight_limit', HOST, 'instance'), '{{instance}} limit'],
+      [sum('berth_starts_settling', HOST, 'instance'), '{{instance}}'],
+      [sum('berth_starts_settling_limit', HOST, 'instance'), '{{instance}} limit'],
     ],
   ),
   graph(
     'Queue',
-    'Starts that wait, by priority. It fills with a storm and empties at the allowed rate; full, new workloads are refused: send them to other hosts.',
+    'Starts that wait, by priority. It fills with a storm and empties as starts settle; full, new workloads are refused: send them to other hosts.',
     'short',
     [[sum('berth_start_queue_length', HOST, 'priority'), '{{priority}}']],
   ),
   graph(
     'Oldest in the queue',
-    'How long the start that waits longest has waited. Rising in a straight line: nothing of its priority gets a turn.',
+    'How long the start that waits longest has waited. Rising in a straight line: nothing of its priority gets a permit.',
     's',
     [[`max by (instance) (berth_start_queue_oldest_seconds{${HOST}})`, '{{instance}}']],
   ),
-  graph('Wait for a turn', 'Of starts that had their turn.', 's', [
+  graph('Wait for a permit', 'Of starts that had their permit.', 's', [
     [quantile(0.5, 'berth_start_wait_seconds'), 'p50'],
     [quantile(0.99, 'berth_start_wait_seconds'), 'p99'],
   ]),
   graph(
     'Start duration',
-    'From its turn to running, by driver. Growing with the number under way: the host is at its limit, and the governor should slow down.',
+    'From its permit to running, by driver. It grows with the number of starts at once, as they share the agent.',
     's',
     [
       [quantile(0.5, 'berth_start_duration_seconds', 'driver'), '{{driver}} p50'],
@@ -74,7 +76,7 @@ export const starts: readonly PanelRow[] = [
   ),
   graph(
     'Slowed by',
-    'Times the governor lowered the rate, by what was above its limit in section [governor]: that is what the host is short of while it starts workloads.',
+    'Times the governor let fewer starts settle at once, by the signal that was above its limit in section [governor]: that is what the host is short of while it starts workloads.',
     'short',
     [[events('berth_start_governor_decreases_total', HOST, 'signal'), '{{signal}}']],
   ),

@@ -41,7 +41,7 @@ const COLOURS: Readonly<Record<WorkloadState, Colour>> = {
 };
 
 /**
- * `pending(3rd,~2s)` of what waits for its turn to start, `pending(room)` of what waits for others to go, `pending(retry)`
+ * `pending(3rd,~2s)` of what waits for its permit to start, `pending(room)` of what waits for others to go, `pending(retry)`
  * of what its restart policy starts again later, `failed(gave up)` of what it does not.
  */
 export function stateCell({

@@ -50,7 +50,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   },
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': {
-    does: 'The node: version, drivers, counts, conditions; under `starts` how fast workloads may start now, what waits for its turn, and what has slowed it down; under `session` what this session may do.',
+    does: 'The node: version, drivers, counts, conditions; under `starts` how many starts settle and may, what waits for its permit, and why not more; under `session` what this session may do.',
     result: 'NodeDescription & { session: { role, tenants: string[] | null, allow: string[] | null } }',
     errors: [],
   },

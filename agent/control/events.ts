@@ -31,9 +31,9 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
   'start.queued':
-    'a workload waits for its turn to start, with its place and when it is expected; one a second at most',
-  'start.refused': 'a new workload was refused because too many wait to start; one a second at most',
-  'governor.slowed': 'fewer starts begin in a second, as `signal` is above its limit',
+    'a workload waits for its permit to start, with its place and when it is expected; one in five seconds at most',
+  'start.refused': 'a new workload was refused because too many wait to start; one in five seconds at most',
+  'governor.slowed': 'fewer starts settle at once, as `signal` is above its limit',
   'reservation.made': 'room was set aside',
   'reservation.released': 'room was given back',
   'reservation.expired': 'room was given back because its time is over',

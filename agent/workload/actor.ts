@@ -188,7 +188,7 @@ export class Actor {
     await this.lastWrite.settled();
     if (this.#owed) await this.patch({});
     const { state, desired, restartRequested } = this.#record;
-    // Nothing but a start or a thaw waits for a turn, and a turn no longer wanted goes to others.
+    // Nothing but a start or a thaw waits for a permit, and one no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
     if (!starts || state === 'stopping' || isSettled(state)) this.#startPermit.leave();
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
@@ -224,17 +224,16 @@ export class Actor {
   async #start(): Promise<void> {
     const wait = pauseLeft(this.#record, this.#clock);
     if (wait > 0 && this.#record.state === 'pending') return this.#later.in(wait);
-    let started = false;
     try {
       if (!this.#startPermit.take(this.#record)) return;
       await startWorkload(this, this.#world);
-      started = this.#record.state === 'running';
       this.#dirty = true;
     } catch (error) {
       if (error === this.#unwritten || isHeldUp(this.#record, error)) throw error;
       await this.#failStart(error);
     } finally {
-      this.#startPermit.over(started);
+      const { state, sandbox } = this.#record;
+      this.#startPermit.over(state === 'running' ? sandbox.cgroup : undefined);
     }
   }
 
@@ -260,12 +259,13 @@ export class Actor {
       });
     } finally {
       // Far quicker than a start: it must not become what a start usually takes.
-      this.#startPermit.over(false);
+      this.#startPermit.over();
     }
     this.#dirty = true;
   }
 
   async #handleEnd(): Promise<void> {
+    this.#startPermit.ended();
     const { id, desired, restarts, restartRequested } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
     const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);

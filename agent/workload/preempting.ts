@@ -3,7 +3,7 @@
 //   1. the record of the one that comes is durable: its room is set aside in the ledger, over what the victims still have,
 //      so that nobody else gets it, and `preemption.waitingFor` names them
 //   2. each victim's record says that it must stop, for whom and why, and is durable; only then it is asked
-//   3. a victim that is gone leaves waitingFor; with the last one the room is committed, and the start takes its turn
+//   3. a victim that is gone leaves waitingFor; with the last one the room is committed, and the start asks for its permit
 //
 // It is level-triggered: every round of the one that waits looks at its victims as they are now. So a recovered agent just
 // goes on, and one that is deleted meanwhile leaves those alone that were not asked yet.

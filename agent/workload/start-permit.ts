@@ -1,49 +1,65 @@
-// A workload's turn to start, or to be thawed. Asked for once and not awaited by the actor: while it is in the queue every
-// other wish is heard, and a delete never waits for it.
-import type { GovernorPort, Release } from '../density/governor/types.js';
+// A workload's permit to start, or to be thawed. Asked for once and not awaited by the actor: while the request is in the
+// queue every other wish is heard, and a delete never waits for it.
+import type { GovernorPort, Permit } from '../density/governor/types.js';
 import type { WorkloadRecord } from '../model/record.js';
 
 export class StartPermit {
   readonly #governor: GovernorPort | undefined;
   readonly #onNews: () => void;
   #asked: AbortController | undefined;
-  #release: Release | undefined;
+  /** For a start that is under way. */
+  #permit: Permit | undefined;
+  /** Of the start before: its process runs and settles. */
+  #settling: Permit | undefined;
   #refusal: { readonly error: unknown } | undefined;
-  /** Somebody asks for this start now, and may be told no; what the agent finds or repeats by itself waits instead. */
+  /** Somebody asks for this start now, and may be refused; what the agent finds or repeats by itself waits instead. */
   cold = false;
 
-  /** `onNews`: its turn has come, or will not. */
+  /** `onNews`: the permit is there, or will not come. */
   constructor(governor: GovernorPort | undefined, onNews: () => void) {
     this.#governor = governor;
     this.#onNews = onNews;
   }
 
-  /** Whether its turn has come; asks for it where that was not done. Throws `deadline_exceeded` when it will not come. */
+  /** Whether the permit is there; asks for it where that was not done. Throws `deadline_exceeded` when it will not come. */
   take({ id, spec }: Pick<WorkloadRecord, 'id' | 'spec'>): boolean {
-    if (this.#governor === undefined || this.#release !== undefined) return true;
+    if (this.#governor === undefined || this.#permit !== undefined) return true;
     if (this.#refusal !== undefined) {
       const { error } = this.#refusal;
       this.leave();
       throw error;
     }
     if (this.#asked === undefined) this.#ask(this.#governor, id, spec);
-    return false;
+    return this.#permit !== undefined;
   }
 
-  /** The start is over; nothing where there was none. */
-  over(started: boolean): void {
-    if (this.#release === undefined) return;
-    this.#release(started);
-    this.#release = undefined;
+  /** The start is over: its process runs in this cgroup and settles, or it failed. Without a permit nothing was begun. */
+  over(cgroup?: string): void {
+    const permit = this.#permit;
+    if (permit === undefined) return;
+    this.#permit = undefined;
     this.leave();
+    if (cgroup === undefined) {
+      permit.end();
+      return;
+    }
+    permit.runs(cgroup);
+    this.#settling = permit;
   }
 
-  /** The turn is not wanted any more. */
+  /** The process has ended: it settles no longer. */
+  ended(): void {
+    this.#settling?.end();
+    this.#settling = undefined;
+  }
+
+  /** The permit is not needed any more, or not wanted; its place goes to others. */
   leave(): void {
     this.#asked?.abort();
-    this.#release?.(false);
+    this.#permit?.end();
+    this.ended();
     this.#asked = undefined;
-    this.#release = undefined;
+    this.#permit = undefined;
     this.#refusal = undefined;
     this.cold = false;
   }
@@ -52,10 +68,15 @@ export class StartPermit {
     const asked = new AbortController();
     this.#asked = asked;
     const kind = this.cold ? 'cold' : 'resume';
-    governor.admit({ id, tenant, priority, kind, shape: driver, signal: asked.signal }).then(
-      (release) => {
-        if (asked.signal.aborted) return release(false);
-        this.#release = release;
+    const answer = governor.admit({ id, tenant, priority, kind, shape: driver, signal: asked.signal });
+    if (!(answer instanceof Promise)) {
+      this.#permit = answer;
+      return;
+    }
+    answer.then(
+      (permit) => {
+        if (asked.signal.aborted) return permit.end();
+        this.#permit = permit;
         this.#onNews();
       },
       (error: unknown) => {

@@ -6,8 +6,8 @@ import type { PressureStatus } from '../../agent/pressure/status.js';
 export const CALM: PressureStatus = { mode: 'enforce', scopes: [], counts: [], futile: 0, unobserved: [] };
 
 export const NO_STARTS: GovernorStatus = {
-  ...{ enabled: true, rate: 32, usualRate: 32, ceiling: 80, tokens: 32 },
-  ...{ inFlight: 0, cap: 8, queued: 0, maxQueue: 1920, byPriority: [], byTenant: [] },
+  ...{ enabled: true, settling: 0, bound: 128, maxSettling: 512 },
+  ...{ queued: 0, maxQueue: 8000, byPriority: [], byTenant: [] },
   signals: { cpu: 0.01, io: 0, memory: 0 },
   limits: { cpu: 0.6, io: 0.4, memory: 0.1, network: 100, start: 4 },
   ...{ lastDecrease: null, waits: null, oldestWaitMs: 0 },

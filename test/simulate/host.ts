@@ -1,7 +1,7 @@
 // One simulated host: the real ledger and the real governor in front of workloads that only count.
 import { Governor } from '../../agent/density/governor/governor.js';
 import { governorSettings } from '../../agent/density/governor/settings.js';
-import type { Release } from '../../agent/density/governor/types.js';
+import type { Permit } from '../../agent/density/governor/types.js';
 import type { FakeClock } from './clock.js';
 import type { HostSize, LedgerPort } from './ledger.js';
 import { conditionOf, type ModelSettings, walk } from './model.js';
@@ -21,7 +21,10 @@ interface Instance {
   /** Of its life, once ready; ms. */
   life: number | null;
   readyAt: number;
-  release: Release | undefined;
+  permit: Permit | undefined;
+  /** CPU time it has used or waited for until the last step, and cores that it wants since; microseconds. */
+  wanted: number;
+  wants: number;
   leave: AbortController;
   use: number;
   memory: number;
@@ -47,6 +50,7 @@ export class SimHost {
   readonly #stall = { cpu: 0, memory: 0, io: 0 };
   #governor: Governor;
   #walked = 0;
+  #stepped = 0;
   #last = { cpuWanted: 0, cpuPressure: 0, memoryPressure: 0 };
 
   constructor(options: {
@@ -97,7 +101,7 @@ export class SimHost {
     const random = randomOf(this.#seed, id);
     const instance: Instance = {
       ...{ arrival, random, phase: 'queued', since: this.#clock.now(), left: 0, life: arrival.lifetimeMs, readyAt: 0 },
-      ...{ release: undefined, leave: new AbortController(), use: arrival.use, memory: 0 },
+      ...{ permit: undefined, leave: new AbortController(), use: arrival.use, memory: 0, wanted: 0, wants: 0 },
     };
     this.#all.set(id, instance);
     this.#enqueue(instance, 'cold');
@@ -146,7 +150,12 @@ export class SimHost {
     this.#recorder.excessSeconds += (Math.max(0, load.cpuWanted / this.#size.cores - 1) * ms) / 1000;
     if (running > 0 && share < 0.9) this.#recorder.starvedSeconds += ms / 1000;
     if (memoryPressure > 0.1) this.#recorder.stalledSeconds += ms / 1000;
-    for (const instance of instances) this.#advance(instance, (ms / 1000) * progress, progress, now);
+    for (const instance of instances) {
+      instance.wanted += instance.wants * ms * 1000;
+      this.#advance(instance, (ms / 1000) * progress, progress, now);
+      instance.wants = wantsOf(instance);
+    }
+    this.#stepped = now;
     if (memory > this.#size.memoryBytes) this.#oom();
   }
 
@@ -161,7 +170,7 @@ export class SimHost {
     return {
       ...{ running: phases.running, queued: phases.queued, starting: phases.starting + phases.booting },
       ...{ cpu: cpuWanted / this.#size.cores, memory: memory / this.#size.memoryBytes, cpuPressure, memoryPressure },
-      ...{ rate: this.#governor.status().rate, committedCpu: this.#ledger.committedCpu() },
+      ...{ bound: this.#governor.status().bound, committedCpu: this.#ledger.committedCpu() },
     };
   }
 
@@ -174,6 +183,7 @@ export class SimHost {
       now: this.#clock.now,
       setTimer: this.#clock.setTimer,
       pressure: () => ({ ...this.#stall }),
+      wanted: (id) => this.#wantedBy(id),
       event: () => undefined,
       waited: (seconds) => void this.#recorder.waits.push(seconds),
     });
@@ -182,19 +192,23 @@ export class SimHost {
   #enqueue(instance: Instance, kind: 'cold' | 'resume'): void {
     const { id, tenant, priority, shape, startCpu } = instance.arrival;
     const { signal } = instance.leave;
-    this.#governor.admit({ id, tenant, priority, kind, shape, signal }).then(
-      (release) => {
-        if (signal.aborted) return release(false);
-        instance.release = release;
-        instance.phase = 'starting';
-        instance.left = startCpu;
-      },
-      () => {
-        if (signal.aborted) return;
-        this.#recorder.expired += 1;
-        this.#gone(instance);
-      },
-    );
+    const begin = (permit: Permit): void => {
+      if (signal.aborted) {
+        permit.end();
+        return;
+      }
+      instance.permit = permit;
+      instance.phase = 'starting';
+      instance.left = startCpu;
+    };
+    const answer = this.#governor.admit({ id, tenant, priority, kind, shape, signal });
+    const expired = (): void => {
+      if (signal.aborted) return;
+      this.#recorder.expired += 1;
+      this.#gone(instance);
+    };
+    if (answer instanceof Promise) answer.then(begin, expired);
+    else begin(answer);
   }
 
   #advance(instance: Instance, work: number, progress: number, now: number): void {
@@ -203,7 +217,7 @@ export class SimHost {
       instance.left -= work * START_CORES;
       if (instance.left > 0) return;
       this.#governor.networkTook(NETWORK_MS / progress);
-      instance.release?.(true);
+      instance.permit?.runs(arrival.id);
       instance.phase = 'booting';
       instance.left = arrival.boot.cpu;
       instance.memory = arrival.memory.request * BOOT_MEMORY;
@@ -232,8 +246,8 @@ export class SimHost {
   }
 
   #again(instance: Instance): void {
-    instance.release?.(false);
-    instance.release = undefined;
+    instance.permit?.end();
+    instance.permit = undefined;
     instance.leave = new AbortController();
     instance.phase = 'queued';
     instance.since = this.#clock.now();
@@ -241,10 +255,23 @@ export class SimHost {
     this.#enqueue(instance, 'resume');
   }
 
+  /** As cgroups/wanted.ts reads it. */
+  #wantedBy(id: string): number | undefined {
+    const instance = this.#all.get(id);
+    return instance && instance.wanted + instance.wants * (this.#clock.now() - this.#stepped) * 1000;
+  }
+
   #gone(instance: Instance): void {
+    instance.permit?.end();
     this.#all.delete(instance.arrival.id);
     this.#ledger.release(instance.arrival.id);
   }
+}
+
+/** Cores of its own cgroup. */
+function wantsOf({ phase, arrival, use }: Instance): number {
+  if (phase === 'booting') return arrival.boot.cores;
+  return phase === 'running' ? use : 0;
 }
 
 /** People ask for somewhat more than they use. */

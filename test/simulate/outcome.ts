@@ -13,7 +13,7 @@ export interface Reading {
   readonly cpuPressure: number;
   readonly memoryPressure: number;
   /** Starts a second that the governors allow. */
-  readonly rate: number;
+  readonly bound: number;
   readonly committedCpu: number;
 }
 

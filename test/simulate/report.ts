@@ -88,6 +88,6 @@ function plotsOf({ durationMs, trace }: Setting, outcomes: readonly Outcome[]): 
     ['queue.svg', plot('Starts that wait for their turn', 'workloads', ({ queued }) => queued)],
     ['cpu.svg', plot('Cpu wanted for each that there is', 'cpus wanted / cpus', ({ cpu }) => cpu)],
     ['memory.svg', plot('Memory in use', 'of the memory of the host', ({ memory }) => memory)],
-    ['rate.svg', plot('Starts that may begin', 'starts / s', ({ rate }) => Math.min(rate, 1000))],
+    ['bound.svg', plot('Starts that may settle', 'starts', ({ bound }) => bound)],
   ];
 }

@@ -17,7 +17,8 @@ export interface RunOptions {
   readonly ledger?: (policy: Policy, size: HostSize) => LedgerPort;
 }
 
-const CLOSE_MS = 100;
+/** As often as the governor looks at what settles. */
+const CLOSE_MS = 50;
 const FAR_MS = 1000;
 const READINGS = 1440;
 /** So many at once are a storm. */
@@ -41,8 +42,12 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   for (const storm of stormsOf(trace, size.cores * options.hosts)) recorder.storms.push({ ...storm, over: undefined });
   const every = Math.max(FAR_MS, trace.durationMs / READINGS);
   let read = 0;
+  let next = 0;
   while (clock.now() < trace.durationMs) {
-    const ms = hosts.some((host) => host.busy) ? CLOSE_MS : FAR_MS;
+    while ((trace.arrivals[next]?.at ?? Number.POSITIVE_INFINITY) < clock.now()) next += 1;
+    // A storm is watched closely from its first start on.
+    const soon = (trace.arrivals[next]?.at ?? Number.POSITIVE_INFINITY) < clock.now() + FAR_MS;
+    const ms = soon || hosts.some((host) => host.busy) ? CLOSE_MS : FAR_MS;
     await clock.runUntil(Math.min(trace.durationMs, clock.now() + ms));
     for (const host of hosts) host.step(ms);
     if (clock.now() >= read) {
@@ -98,7 +103,7 @@ function sum(readings: readonly HostReading[]): HostReading {
     running: total((r) => r.running),
     queued: total((r) => r.queued),
     starting: total((r) => r.starting),
-    rate: total((r) => r.rate),
+    bound: total((r) => r.bound),
     committedCpu: total((r) => r.committedCpu),
     cpu: mean((r) => r.cpu),
     memory: mean((r) => r.memory),

@@ -59,16 +59,16 @@ test('the clock is a heap: any timers come in order of time, then of their makin
 
 test('the same seed gives the same outcome, another one another', async (t) => {
   const [one, same, other] = await Promise.all([
-    storm('aimd'),
-    storm('aimd'),
-    storm('aimd', { trace: generateStorm({ seed: 4, cores }), seed: 4 }),
+    storm('governor'),
+    storm('governor'),
+    storm('governor', { trace: generateStorm({ seed: 4, cores }), seed: 4 }),
   ]);
   t.deepEqual(one, same);
   t.notDeepEqual(one.ready, other.ready);
 });
 
 test('nothing is lost: what was asked for was admitted or refused, and what was admitted came to run', async (t) => {
-  for (const name of ['none', 'cap', 'aimd']) {
+  for (const name of ['none', 'cap', 'governor']) {
     const { asked, admitted, refusals, running, expired, storms } = await storm(name);
     const refused = Object.values(refusals).reduce((sum, count) => sum + count, 0);
     t.is(asked, 200);
@@ -79,7 +79,7 @@ test('nothing is lost: what was asked for was admitted or refused, and what was 
 });
 
 test('with the governor a storm presses far less than without, and is not over later', async (t) => {
-  const [without, governed] = await Promise.all([storm('none'), storm('aimd')]);
+  const [without, governed] = await Promise.all([storm('none'), storm('governor')]);
   t.true(governed.excessSeconds * 10 < without.excessSeconds);
   t.true((governed.storms[0]?.seconds ?? 1e9) <= (without.storms[0]?.seconds ?? 0));
   t.true(governed.worst.cpu < without.worst.cpu);
@@ -88,9 +88,9 @@ test('with the governor a storm presses far less than without, and is not over l
 test('the ledger refuses by its dimensions, and a full queue by its own', async (t) => {
   const small = await storm('cpu-x1');
   t.true((small.refusals.cpu ?? 0) > 0);
-  const policy = findPolicy('aimd', cores);
+  const policy = findPolicy('governor', cores);
   const { config } = policy;
-  const short = await storm('aimd', {
+  const short = await storm('governor', {
     policy: { ...policy, config: { ...config, governor: { ...config.governor, max_queue: 10 } } },
   });
   t.true((short.refusals['start queue'] ?? 0) > 0);
@@ -98,7 +98,7 @@ test('the ledger refuses by its dimensions, and a full queue by its own', async 
 
 test('after a boot all that ran runs again', async (t) => {
   const trace: Trace = { ...generateStorm({ seed: 3, cores }), boots: [600_000] };
-  const { storms, running, readings } = await storm('aimd', { trace });
+  const { storms, running, readings } = await storm('governor', { trace });
   t.deepEqual(
     storms.map(({ size }) => size),
     [200, running.most],
@@ -154,8 +154,11 @@ test('a berth.toml is a policy; a wrong one is told by its key', (t) => {
   const directory = temporaryDirectory('policy');
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'night.toml');
-  writeFileSync(file, '[density]\ncpu_overcommit = 8\n[governor]\nrate = 1\n');
-  t.like(findPolicy(file, 4), { name: 'night', config: { density: { cpu_overcommit: 8 }, governor: { rate: 1 } } });
+  writeFileSync(file, '[density]\ncpu_overcommit = 8\n[governor]\nmax_settling = 1\n');
+  t.like(findPolicy(file, 4), {
+    name: 'night',
+    config: { density: { cpu_overcommit: 8 }, governor: { max_settling: 1 } },
+  });
   writeFileSync(file, '[governor]\nspeed = 1\n');
   t.throws(() => findPolicy(file, 4), { message: /governor/ });
   t.throws(() => findPolicy('nonsense', 4), { message: /known: none, cap/ });
@@ -191,11 +194,11 @@ test('a plot has its labels, escaped, and of many points keeps the peaks', (t) =
 
 test('the command writes a report with plots, the same twice, and says what it does not know', (t) => {
   const directory = temporaryDirectory('simulate');
-  const args = [cli, '--cores', '2', '--policy', 'none,aimd', '--out', directory];
+  const args = [cli, '--cores', '2', '--policy', 'none,governor', '--out', directory];
   const first = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  t.regex(first, /\| aimd \| 100 of 100 \|/);
+  t.regex(first, /\| governor \| 100 of 100 \|/);
   t.deepEqual(readdirSync(directory).sort(), [
-    ...['cpu.svg', 'density.svg', 'memory.svg', 'outcomes.json', 'queue.svg', 'rate.svg', 'report.md'],
+    ...['bound.svg', 'cpu.svg', 'density.svg', 'memory.svg', 'outcomes.json', 'queue.svg', 'report.md'],
   ]);
   const report = readFileSync(join(directory, 'report.md'), 'utf8');
   t.true(report.startsWith(first.trimEnd()));

@@ -41,9 +41,10 @@ export async function openDensity(ground: Ground): Promise<Density> {
   return density;
 }
 
-export function makeGovernor({ config, events, facts, observer, rooms }: Ground, { tenants }: Density): Governor {
+export function makeGovernor({ config, events, facts, log, observer, rooms }: Ground, { tenants }: Density): Governor {
   const governor = openGovernor(config.governor, {
-    ...{ cores: facts.cpusOnline, events },
+    ...{ cores: facts.cpusOnline, events, root: rooms.cgroups.root },
+    onError: (error) => log.warn({ err: error }, 'cgroup of a start not readable; its place is free'),
     waited: (seconds) => observer.waited(seconds),
     // Starting is mostly work for a cpu: tenants share the turns as they share the cpus.
     weightOf: (tenant) => (tenants.get(tenant).limits.cpuWeight ?? DEFAULT_WEIGHT) / DEFAULT_WEIGHT,

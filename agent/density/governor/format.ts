@@ -2,24 +2,23 @@
 import type { StartWait } from '../../model/start-wait.js';
 import type { GovernorStatus, Signal } from './types.js';
 
-/** `slowed`: fewer starts begin than usual. `lines`: what goes on, and what has slowed it down. */
+/** `slowed`: starts wait, and the host has had fewer settle at once. `lines`: what goes on, and what has slowed it down. */
 export interface StartsText {
   readonly slowed: boolean;
   readonly lines: readonly string[];
 }
 
 export function startsText(status: GovernorStatus): StartsText {
-  const { enabled, rate, usualRate, inFlight, cap, queued, maxQueue, oldestWaitMs, lastDecrease } = status;
+  const { enabled, settling, bound, queued, maxQueue, oldestWaitMs, lastDecrease } = status;
   if (!enabled) return { slowed: false, lines: ['all at once (governor.enabled is false)'] };
   const waiting =
     queued === 0 ? 'none waits' : `${queued} of at most ${maxQueue} wait, the oldest for ${brief(oldestWaitMs)}`;
-  const now = `${figure(rate)} a second, ${inFlight} of ${cap} under way, ${waiting}`;
-  // The rate comes back by steps; with rounding errors it is never quite the same.
-  const slowed = rate < usualRate * 0.999;
-  if (!slowed || lastDecrease === null) return { slowed, lines: [now] };
-  const { signal, value, limit, agoMs } = lastDecrease;
-  const why = `slowed from ${figure(usualRate)} a second, last ${brief(agoMs)} ago: ${WHY[signal](value, limit)}`;
-  return { slowed, lines: [now, why] };
+  const now = `${settling} of ${bound} settling, ${waiting}`;
+  // Nobody waits for a place: what the host was like is nobody's concern.
+  if (queued === 0 || lastDecrease === null) return { slowed: false, lines: [now] };
+  const { signal, value, limit, boundBefore, agoMs } = lastDecrease;
+  const why = `fewer at once (${boundBefore} before), last ${brief(agoMs)} ago: ${WHY[signal](value, limit)}`;
+  return { slowed: true, lines: [now, why] };
 }
 
 /** `3rd,~2s`: one word, so that a table keeps its number of words. */

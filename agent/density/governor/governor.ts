@@ -1,40 +1,45 @@
-// The start governor: lets starts begin at a rate and in a number that the host bears. What may start when is decided by
-// the pure parts beside it (bucket, aimd, queue); here are the promises, the timers and what is told of it. It keeps nothing
-// on disk: after a crash recovery asks for the turns again, in its order.
+// The start governor: bounds how many starts settle at once by what the host bears, and is work-conserving: while there is a
+// place, a start has its permit in the same turn of the event loop. What may start when is decided by the pure parts beside
+// it (bound, queue) and settling.ts; here are the promises, the timer and what is told of it. The timer runs while starts
+// settle or wait, and not otherwise. Nothing is on disk: after a crash recovery asks again, in its order.
 import { BerthError } from '../../base/errors.js';
 import type { StartWait } from '../../model/start-wait.js';
-import { type Activity, adjust, type Control, capNow, initialControl, rateNow, within } from './aimd.js';
-import { type Bucket, refill, take, untilToken } from './bucket.js';
+import { adjust, type Bound, firstBound, placesOf } from './bound.js';
 import { FairQueue } from './queue.js';
 import { Seldom } from './seldom.js';
 import { Sensor } from './sensor.js';
+import { Settling, type Start } from './settling.js';
 import type {
   Decrease,
   GovernorPort,
   GovernorPorts,
   GovernorSettings,
   GovernorStatus,
-  Release,
+  Permit,
   StartRequest,
 } from './types.js';
 import { Waits } from './waits.js';
 
 interface Queued extends StartRequest {
   readonly since: number;
-  readonly grant: (release: Release) => void;
+  readonly grant: (permit: Permit) => void;
   readonly fail: (error: unknown) => void;
 }
 
-const TICK_MS = 1000;
+/** Between two looks at what settles, and between two at the host. */
+const TICK_MS = 50;
+const CONTROL_MS = 250;
 /** Of each kind of event, one in this time; the next one says how many were left out. */
-const EVENT_MS = 1000;
-/** Share of the last start in how long one is expected to take. */
+const EVENT_MS = 5000;
+/** Share of the last start in how long one is expected to settle. */
 const NEWS = 0.2;
+const FREE: Permit = { runs: () => undefined, end: () => undefined };
 
 export class Governor implements GovernorPort {
   readonly #ports: GovernorPorts;
   readonly #queue: FairQueue<Queued>;
   readonly #sensor: Sensor;
+  readonly #settling: Settling;
   readonly #events = new Seldom(EVENT_MS);
   readonly #waits = new Waits();
   readonly #totals = {
@@ -42,15 +47,15 @@ export class Governor implements GovernorPort {
     decreases: { cpu: 0, io: 0, memory: 0, network: 0, start: 0 },
   };
   #settings: GovernorSettings;
-  #control: Control;
-  #bucket: Bucket;
-  #inFlight = 0;
-  /** How long the last starts took, smoothed; 0 before the first. */
+  #bound: Bound;
+  /** How long the last starts settled, smoothed; 0 before the first. */
   #usualMs = 0;
-  #activity: { starts: number; limited: boolean } = { starts: 0, limited: false };
-  #last: { decrease: Decrease; at: number } | undefined;
+  /** Somebody waited for a place since the last look at the host. */
+  #limited = false;
+  #last: { readonly decrease: Decrease; readonly at: number } | undefined;
+  /** When the host is looked at next; undefined: nothing settles or waits, and no timer runs. */
+  #controlAt: number | undefined;
   #cancelTick: (() => void) | undefined;
-  #cancelPump: (() => void) | undefined;
   #closed = false;
 
   /** `weightOf`: turns of a tenant for one of weight 1 in the same priority; default: all alike. */
@@ -58,10 +63,9 @@ export class Governor implements GovernorPort {
     this.#settings = settings;
     this.#ports = ports;
     this.#queue = new FairQueue(weightOf);
-    this.#control = initialControl(settings);
+    this.#bound = firstBound(settings);
     this.#sensor = new Sensor(ports);
-    this.#bucket = { tokens: settings.burst, at: ports.now() };
-    this.#tickLater();
+    this.#settling = new Settling(ports.wanted);
   }
 
   requireRoom({ id, tenant, priority }: Pick<StartRequest, 'id' | 'tenant' | 'priority'>): void {
@@ -69,46 +73,25 @@ export class Governor implements GovernorPort {
     const length = this.#queue.length;
     if (!enabled || length < maxQueue) return;
     this.#totals.refused += 1;
-    const retryAfterMs = Math.ceil(((length - maxQueue + 1) / this.#rate) * 1000);
-    const data = { queued: length, maxQueue, rate: round(this.#rate), retryAfterMs };
+    const bound = placesOf(this.#bound);
+    const data = { queued: length, maxQueue, bound, retryAfterMs: Math.max(1000, this.#msFor(length - maxQueue + 1)) };
     this.#tell('start.refused', () => ({ id, tenant, priority, ...data }));
     throw new BerthError(
       'start_queue_full',
-      `"${id}" would be start ${length + 1} in the queue, ${maxQueue} may wait; ${round(this.#rate)} a second begin`,
+      `"${id}" would be start ${length + 1} in the queue, ${maxQueue} may wait; ${bound} may settle at once`,
       { data },
     );
   }
 
-  admit(request: StartRequest): Promise<Release> {
+  admit(request: StartRequest): Permit | Promise<Permit> {
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason);
     if (!this.#settings.enabled) {
       this.#totals.granted += 1;
-      return Promise.resolve(() => undefined);
+      return FREE;
     }
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#queue.remove(request.id);
-        reject(signal.reason);
-      };
-      const done = () => signal.removeEventListener('abort', leave);
-      signal.addEventListener('abort', leave, { once: true });
-      this.#queue.get(request.id)?.fail(new BerthError('internal', `"${request.id}" asked twice for its turn`));
-      this.#queue.push({
-        ...request,
-        since: this.#ports.now(),
-        grant: (release) => {
-          done();
-          resolve(release);
-        },
-        fail: (error) => {
-          done();
-          reject(error);
-        },
-      });
-      this.#pump();
-      if (this.#queue.get(request.id) !== undefined) this.#tellQueued(request);
-    });
+    if (this.#queue.length === 0 && this.#hasPlace) return this.#permit(request.shape, 0);
+    return this.#wait(request);
   }
 
   waiting(id: string): StartWait | undefined {
@@ -128,28 +111,26 @@ export class Governor implements GovernorPort {
 
   /** Whether there is room for work that nobody waits for, such as filling the pool of namespaces. */
   calm(): boolean {
-    return !this.#settings.enabled || (!this.#sensor.pressed && this.#queue.length === 0);
+    return !this.#settings.enabled || (this.#queue.length === 0 && !(this.#settling.size > 0 && this.#sensor.pressed));
   }
 
   /** New figures; who waits keeps waiting, by the new ones. */
   configure(settings: GovernorSettings): void {
-    this.#refill();
     this.#settings = settings;
-    this.#control = within(this.#control, settings);
-    this.#bucket = { ...this.#bucket, tokens: Math.min(this.#bucket.tokens, settings.burst) };
+    this.#bound = { ...this.#bound, value: Math.min(this.#bound.value, settings.maxSettling) };
+    if (this.#controlAt === undefined) this.#bound = firstBound(settings);
     this.#pump();
     if (settings.enabled) return;
     for (let next = this.#queue.next(); next !== undefined; next = this.#queue.next()) this.#grant(next);
   }
 
   status(): GovernorStatus {
-    this.#refill();
-    const { enabled, rate, ceiling, maxQueue, limits } = this.#settings;
+    const { enabled, maxSettling, maxQueue, limits } = this.#settings;
     const now = this.#ports.now();
     const oldest = this.#queue.oldest;
     return {
-      ...{ enabled, rate: this.#rate, usualRate: rate, ceiling, tokens: this.#bucket.tokens },
-      ...{ inFlight: this.#inFlight, cap: capNow(this.#control), queued: this.#queue.length, maxQueue },
+      ...{ enabled, settling: this.#settling.size, bound: placesOf(this.#bound), maxSettling },
+      ...{ queued: this.#queue.length, maxQueue },
       byPriority: this.#queue.byPriority(),
       byTenant: this.#queue.byTenant(),
       ...{ signals: this.#sensor.signals, limits },
@@ -160,116 +141,134 @@ export class Governor implements GovernorPort {
     };
   }
 
-  /** No further turn is given; promises that wait stay as they are. */
+  /** No further permit is given; promises that wait stay as they are. */
   close(): void {
     this.#closed = true;
     this.#cancelTick?.();
-    this.#cancelPump?.();
   }
 
-  /** Starts a second, as of now. */
-  get #rate(): number {
-    return rateNow(this.#control, this.#settings);
+  get #hasPlace(): boolean {
+    return !this.#closed && this.#settling.size < placesOf(this.#bound);
+  }
+
+  #wait(request: StartRequest): Promise<Permit> {
+    const { id, signal } = request;
+    this.#limited = true;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#queue.remove(id);
+        reject(signal.reason);
+      };
+      const done = () => signal.removeEventListener('abort', leave);
+      signal.addEventListener('abort', leave, { once: true });
+      this.#queue.get(id)?.fail(new BerthError('internal', `"${id}" asked twice for its permit`));
+      this.#queue.push({
+        ...request,
+        since: this.#ports.now(),
+        grant: (permit) => {
+          done();
+          resolve(permit);
+        },
+        fail: (error) => {
+          done();
+          reject(error);
+        },
+      });
+      this.#tickLater();
+      this.#tellQueued(request);
+    });
   }
 
   #waitOf({ since }: Queued, ahead: number): StartWait {
-    const cap = capNow(this.#control);
-    const byRate = ((ahead + 1) / this.#rate) * 1000;
-    // So many have to be over first, of those under way and of those before it.
-    const first = Math.max(0, this.#inFlight + ahead + 1 - cap);
-    const byRoom = (first / cap) * (this.#usualMs + this.#settings.settleMs);
-    const expectedMs = Math.ceil(Math.max(byRate, byRoom));
+    const places = Math.max(1, placesOf(this.#bound));
+    const expectedMs = this.#msFor(Math.max(1, this.#settling.size + ahead + 1 - places));
     return { reason: 'start_queue', waitedMs: Math.round(this.#ports.now() - since), ahead, expectedMs };
   }
 
-  #refill(): void {
-    this.#bucket = refill(this.#bucket, this.#rate, this.#settings.burst, this.#ports.now());
+  /** Until so many places are free. */
+  #msFor(places: number): number {
+    return Math.ceil((places / Math.max(1, placesOf(this.#bound))) * this.#usualMs);
   }
 
-  /** Gives turns for as long as there are tokens and room. */
+  /** Gives permits for as long as there are places. */
   #pump(): void {
-    if (this.#closed) return;
-    this.#cancelPump?.();
-    this.#cancelPump = undefined;
-    this.#refill();
-    while (this.#queue.length > 0) {
-      if (this.#inFlight >= capNow(this.#control)) {
-        this.#activity.limited = true;
-        return;
-      }
-      const taken = take(this.#bucket);
-      if (taken === undefined) {
-        this.#activity.limited = true;
-        const ms = Math.max(1, untilToken(this.#bucket, this.#rate));
-        this.#cancelPump = this.#ports.setTimer(ms, () => this.#pump());
-        return;
-      }
-      this.#bucket = taken;
+    while (this.#queue.length > 0 && this.#hasPlace) {
       const next = this.#queue.next();
       if (next !== undefined) this.#grant(next);
     }
+    if (this.#queue.length > 0) this.#limited = true;
   }
 
-  #grant(next: Queued): void {
-    const now = this.#ports.now();
-    this.#inFlight += 1;
-    this.#activity.starts += 1;
+  #grant({ shape, since, grant }: Queued): void {
+    grant(this.#permit(shape, this.#ports.now() - since));
+  }
+
+  #permit(shape: string, waitedMs: number): Permit {
     this.#totals.granted += 1;
-    this.#waits.add(now - next.since);
-    this.#ports.waited((now - next.since) / 1000);
-    let over = false;
-    next.grant((started) => {
-      if (over) return;
-      over = true;
-      this.#ended(next.shape, started, this.#ports.now() - now);
-    });
+    this.#waits.add(waitedMs);
+    this.#ports.waited(waitedMs / 1000);
+    const start = this.#settling.begin(shape, this.#ports.now());
+    this.#tickLater();
+    return {
+      runs: (cgroup) => this.#runs(start, cgroup),
+      end: () => {
+        if (!this.#settling.end(start)) return;
+        this.#pump();
+      },
+    };
   }
 
-  #ended(shape: string, started: boolean, ms: number): void {
-    // What failed says nothing about how long a start takes.
-    if (started) {
-      this.#sensor.startTook(shape, ms);
-      this.#usualMs += (ms - this.#usualMs) * (this.#usualMs === 0 ? 1 : NEWS);
-    }
-    const leave = (): void => {
-      this.#inFlight -= 1;
-      this.#pump();
-    };
-    const { settleMs } = this.#settings;
-    if (started && settleMs > 0) this.#ports.setTimer(settleMs, leave);
-    else leave();
+  #runs(start: Start, cgroup: string): void {
+    const now = this.#ports.now();
+    if (this.#settling.runs(start, cgroup, now)) this.#sensor.startTook(start.shape, now - start.since, start.beside);
   }
 
   #tickLater(): void {
+    if (this.#cancelTick !== undefined || this.#closed) return;
     this.#cancelTick = this.#ports.setTimer(TICK_MS, () => {
-      if (this.#closed) return;
+      this.#cancelTick = undefined;
       this.#tick();
-      this.#tickLater();
     });
   }
 
-  /** Once a second: what the last one was like, and what follows from it. */
   #tick(): void {
     const now = this.#ports.now();
+    if (this.#controlAt === undefined) {
+      this.#sensor.begin();
+      this.#controlAt = now + CONTROL_MS;
+    } else if (now >= this.#controlAt) {
+      this.#control(now);
+      this.#controlAt = now + CONTROL_MS;
+    }
+    for (const { since } of this.#settling.settle(now, this.#settings.settleTimeoutMs))
+      this.#usualMs += (now - since - this.#usualMs) * (this.#usualMs === 0 ? 1 : NEWS);
+    this.#pump();
+    if (this.#settling.size > 0 || this.#queue.length > 0) this.#tickLater();
+    else this.#rest();
+  }
+
+  /** No timer runs. What the host bears is learned anew: it may be another one by the next start. */
+  #rest(): void {
+    this.#controlAt = undefined;
+    this.#bound = firstBound(this.#settings);
+  }
+
+  /** What the last interval was like, and what follows from it. */
+  #control(now: number): void {
     const signals = this.#sensor.read(this.#settings.limits);
-    const activity: Activity = { ...this.#activity, starts: this.#activity.starts + this.#inFlight };
-    this.#activity = { starts: 0, limited: false };
-    this.#refill();
-    const { control, decrease } = adjust(this.#control, signals, activity, this.#settings);
-    this.#control = control;
+    const activity = { now, settling: this.#settling.size, limited: this.#limited };
+    this.#limited = false;
+    const { bound, decrease } = adjust(this.#bound, signals, activity, this.#settings);
+    this.#bound = bound;
     if (decrease !== undefined) this.#slowed(decrease, now);
     this.#expire(now);
-    this.#pump();
   }
 
   #slowed(decrease: Decrease, now: number): void {
-    // What was saved up in a calm time is not for this one.
-    this.#bucket = { ...this.#bucket, tokens: Math.min(1, this.#bucket.tokens) };
     this.#last = { decrease, at: now };
     this.#totals.decreases[decrease.signal] += 1;
-    const { signal, value, limit, rate, rateBefore } = decrease;
-    const figures = { signal, value: round(value), limit, rateBefore: round(rateBefore), rate: round(rate) };
-    this.#tell('governor.slowed', () => ({ ...figures, cap: capNow(this.#control), queued: this.#queue.length }));
+    const figures = { ...decrease, value: Math.round(decrease.value * 100) / 100 };
+    this.#tell('governor.slowed', () => ({ ...figures, queued: this.#queue.length }));
   }
 
   #expire(now: number): void {
@@ -280,9 +279,9 @@ export class Governor implements GovernorPort {
       this.#totals.expired += 1;
       const waited = Math.round((now - since) / 1000);
       fail(
-        new BerthError('deadline_exceeded', `its turn to start did not come in ${waited} s (governor.max_wait)`, {
+        new BerthError('deadline_exceeded', `"${id}" had no permit to start within ${waited} s (governor.max_wait)`, {
           hint: 'This host starts as fast as it can bear: see `berth top`, and start it elsewhere or later.',
-          data: { waitedMs: Math.round(now - since), queued: this.#queue.length, rate: round(this.#rate) },
+          data: { waitedMs: Math.round(now - since), queued: this.#queue.length, bound: placesOf(this.#bound) },
         }),
       );
     }
@@ -300,9 +299,4 @@ export class Governor implements GovernorPort {
     const leftOut = this.#events.ask(type, this.#ports.now());
     if (leftOut !== undefined) this.#ports.event(type, { ...data(), leftOut });
   }
-}
-
-/** For people and events. */
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

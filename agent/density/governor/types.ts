@@ -1,7 +1,7 @@
-// The face of the start governor: what asks for a turn, what it gets, and what is shown of it.
+// The face of the start governor: what asks for a permit, what it gets, and what is shown of it.
 import type { StartWait } from '../../model/start-wait.js';
 
-/** Who wants to start. `cold` can be told no and has a deadline; a `resume` ran before, or was promised, and waits. */
+/** A start that asks. `cold` can be refused and has a deadline; a `resume` ran before, or was promised, and waits. */
 export interface StartRequest {
   readonly id: string;
   readonly tenant: string;
@@ -10,25 +10,30 @@ export interface StartRequest {
   readonly kind: 'cold' | 'resume';
   /** Starts with the same word usually take as long as each other: the driver's name. */
   readonly shape: string;
-  /** Aborted: it leaves the queue, and the promise is rejected with the reason. */
+  /** Aborted: the request leaves the queue, and the promise is rejected with the reason. */
   readonly signal: AbortSignal;
 }
 
-/** Called once the start is over; `started`: the process runs. Further calls do nothing. */
-export type Release = (started: boolean) => void;
+/** A place among the starts that settle. Every call after the place is free does nothing. */
+export interface Permit {
+  /** The process runs in this cgroup. The place is free when the burst of its start is over. */
+  runs(cgroup: string): void;
+  /** The start failed, or its workload has ended: the place is free now. */
+  end(): void;
+}
 
 /** What the workload room needs of a governor. */
 export interface GovernorPort {
   /** Throws `start_queue_full` when a new workload would wait too long. Asked before anything is written down. */
   requireRoom(request: Pick<StartRequest, 'id' | 'tenant' | 'priority'>): void;
-  /** Resolves at its turn. Rejects with `deadline_exceeded` (cold only), or with the reason of the signal. */
-  admit(request: StartRequest): Promise<Release>;
+  /** The permit itself while there is room. The promise rejects with `deadline_exceeded` (cold only), or the signal's reason. */
+  admit(request: StartRequest): Permit | Promise<Permit>;
   waiting(id: string): StartWait | undefined;
-  /** Everybody who waits, by id: cheaper than one after the other. */
+  /** All that wait, by id: cheaper than one after the other. */
   allWaiting(): ReadonlyMap<string, StartWait>;
 }
 
-/** Pressure of the last interval as shares of time (0-1), latencies in ms, `start` as a multiple of the usual. */
+/** Of the last interval: pressure above the host's quiet level as a share (0-1), `network` in ms, `start` as a multiple of the usual. */
 export interface Signals {
   readonly cpu?: number | undefined;
   readonly io?: number | undefined;
@@ -46,25 +51,23 @@ export interface PressureSample {
   readonly memory: number;
 }
 
-/** The rate was lowered: what for, by how much. */
+/** The bound was lowered: because of which signal, from what, to what. */
 export interface Decrease {
   readonly signal: Signal;
   readonly value: number;
   readonly limit: number;
-  readonly rateBefore: number;
-  readonly rate: number;
+  readonly boundBefore: number;
+  readonly bound: number;
 }
 
 export interface GovernorStatus {
   readonly enabled: boolean;
-  /** Starts a second, of the whole host. */
-  readonly rate: number;
-  readonly usualRate: number;
-  readonly ceiling: number;
-  /** Starts that may begin now without waiting for the rate. */
-  readonly tokens: number;
-  readonly inFlight: number;
-  readonly cap: number;
+  /** Starts that have a permit and have not settled. */
+  readonly settling: number;
+  /** How many may, now; 0 while the host is out of memory. */
+  readonly bound: number;
+  /** `bound` is never above it. */
+  readonly maxSettling: number;
   readonly queued: number;
   readonly maxQueue: number;
   readonly byPriority: readonly { readonly priority: number; readonly queued: number }[];
@@ -84,15 +87,12 @@ export interface GovernorStatus {
   };
 }
 
-/** Durations in ms, rates in starts a second of the whole host. */
+/** Durations in ms, counts of the whole host. */
 export interface GovernorSettings {
   readonly enabled: boolean;
-  readonly rate: number;
-  readonly ceiling: number;
-  readonly floor: number;
-  readonly burst: number;
-  readonly inFlight: number;
-  readonly settleMs: number;
+  readonly cores: number;
+  readonly maxSettling: number;
+  readonly settleTimeoutMs: number;
   readonly maxQueue: number;
   readonly maxWaitMs: number;
   readonly limits: Required<Signals>;
@@ -102,11 +102,13 @@ export interface GovernorSettings {
 export interface GovernorPorts {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
-  /** Runs `run` after `ms`; the answer calls it off. */
+  /** Runs `run` after `ms`; the answer cancels it. */
   setTimer(ms: number, run: () => void): () => void;
   /** Undefined: the kernel keeps no pressure (psi=0). */
   pressure(): PressureSample | undefined;
+  /** CPU time that a cgroup has used or waited for so far, microseconds; undefined: it cannot be read, or is gone. */
+  wanted(cgroup: string): number | undefined;
   event(type: 'start.queued' | 'start.refused' | 'governor.slowed', data: Readonly<Record<string, unknown>>): void;
-  /** A start had its turn after so many seconds. */
+  /** A start had its permit after so many seconds. */
   waited(seconds: number): void;
 }

@@ -1,4 +1,4 @@
-// How long the last starts waited for their turn.
+// How long the last starts waited for their permit.
 
 const KEPT = 512;
 

@@ -15,14 +15,13 @@ export interface GovernorMetrics {
 }
 
 export function addGovernorFamilies(c: Collectors, registry: Registry, status: () => GovernorStatus): GovernorMetrics {
-  c.gauge('berth_starts_inflight', 'Starts under way.', [], () => [[{}, status().inFlight]]);
-  c.gauge('berth_starts_inflight_limit', 'Starts that may be under way at once, as pressure allows.', [], () => [
-    [{}, status().cap],
+  c.gauge('berth_starts_settling', 'Starts from their permit until the burst of their start is over.', [], () => [
+    [{}, status().settling],
   ]);
-  c.gauge('berth_start_governor_rate', 'Starts that may begin in a second, as pressure allows.', [], () => [
-    [{}, status().rate],
+  c.gauge('berth_starts_settling_limit', 'Starts that may settle at once, as the host allows.', [], () => [
+    [{}, status().bound],
   ]);
-  const help = 'Starts that wait for their turn; priority: low below 100, normal, high from 500.';
+  const help = 'Starts that wait for their permit; priority: low below 100, normal, high from 500.';
   c.gauge('berth_start_queue_length', help, ['priority'], () => {
     const { byPriority } = status();
     return PRIORITIES.map(({ priority, from }, at) => {
@@ -34,20 +33,20 @@ export function addGovernorFamilies(c: Collectors, registry: Registry, status: (
   c.gauge('berth_start_queue_oldest_seconds', 'How long the start that waits longest has waited.', [], () => [
     [{}, status().oldestWaitMs / 1000],
   ]);
-  const what = 'Starts by what the governor said: granted, refused with a full queue, expired in it.';
-  c.counter('berth_start_turns_total', what, ['result'], () => {
+  const what = 'Starts by the answer of the governor: granted, refused with a full queue, expired in it.';
+  c.counter('berth_start_permits_total', what, ['result'], () => {
     const { granted, refused, expired } = status().totals;
     return Object.entries({ granted, refused, expired }).map(([result, count]) => [{ result }, count] as const);
   });
   c.counter(
     'berth_start_governor_decreases_total',
-    'Times the rate was lowered, by what was too high.',
+    'Times fewer starts could settle at once, by the signal that was above its limit.',
     ['signal'],
     () => Object.entries(status().totals.decreases).map(([signal, count]) => [{ signal }, count] as const),
   );
   const waits = new Histogram({
     name: 'berth_start_wait_seconds',
-    help: 'Time from asking for a turn to having it.',
+    help: 'Time from asking for a permit to having it.',
     buckets: [0.001, 0.01, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
     registers: [registry],
   });

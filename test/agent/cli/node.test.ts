@@ -65,7 +65,7 @@ Drivers     exec, qemu (tcg)
 Foreign     3 docker, 1 lxc
 Leaked      0 objects
 Pressure    calm
-Starts      32 a second, 0 of 8 under way, none waits
+Starts      0 of 128 settling, none waits
 Conditions  1 warning, see berth doctor
 Role        operator
 `,
@@ -94,7 +94,7 @@ Boot        b0b0
 Workloads   12 running, 1 failed
 Leaked      1 object
 Pressure    calm
-Starts      32 a second, 0 of 8 under way, none waits
+Starts      0 of 128 settling, none waits
 Conditions  error: No pressure figures
             error: No \\x1b cgroup
             2 errors, 1 warning, 1 note, see berth doctor
@@ -106,13 +106,13 @@ Role        viewer of acme, globex
 });
 
 test('node status: what waits to start, and why it takes longer', async (t) => {
-  const lastDecrease = { signal: 'cpu', value: 0.72, limit: 0.6, rateBefore: 32, rate: 22.4, agoMs: 11_200 } as const;
-  const starts = { ...NO_STARTS, rate: 4, inFlight: 5, cap: 5, queued: 120, oldestWaitMs: 3100, lastDecrease };
+  const lastDecrease = { signal: 'cpu', value: 0.72, limit: 0.6, boundBefore: 128, bound: 16, agoMs: 11_200 } as const;
+  const starts = { ...NO_STARTS, settling: 16, bound: 16, queued: 120, oldestWaitMs: 3100, lastDecrease };
   const { out } = await berth('node status', { agent: fakeAgent({ 'node.describe': () => ({ ...NODE, starts }) }) });
   t.true(
     out.includes(
-      `Starts      4 a second, 5 of 5 under way, 120 of at most 1920 wait, the oldest for 4s
-            slowed from 32 a second, last 12s ago: tasks wait for a cpu 72 % of the time, the limit is 60 %
+      `Starts      16 of 16 settling, 120 of at most 8000 wait, the oldest for 4s
+            fewer at once (128 before), last 12s ago: tasks wait for a cpu 72 % of the time, the limit is 60 %
 `,
     ),
     out,

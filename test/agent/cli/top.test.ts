@@ -30,7 +30,7 @@ const TOP: TopDocument = {
     ...{ cpus: 16, cpu: 3.2, memoryBytes: 2 ** 36, memoryUsedBytes: 2 ** 34 },
     pressure: { cpu: 0.12, memory: 0, io: 0.014 },
   },
-  starts: { ...NO_STARTS, queued: 2, inFlight: 8, oldestWaitMs: 900 },
+  starts: { ...NO_STARTS, queued: 2, settling: 8, oldestWaitMs: 900 },
   workloads: [
     row('web-1'),
     row('new-2', { ...NOTHING, state: 'pending', waiting: waits(1) }),
@@ -66,7 +66,7 @@ test('one frame where there is no terminal: the most cpu first, then what waits,
 CPU        3.20 of 16.00 cores (20%), pressure 12%
 Memory     16Gi of 64Gi (25%), pressure 0%
 Disk       pressure 1%
-Starts     32 a second, 8 of 8 under way, 2 of at most 1920 wait, the oldest for 1s
+Starts     8 of 128 settling, 2 of at most 8000 wait, the oldest for 1s
 Workloads  2 running, 2 pending, 1 exited
 
 ID     TENANT  CLASS      STATE                CPU       MEMORY  PIDS  P-CPU  P-MEM  P-IO  RESTARTS

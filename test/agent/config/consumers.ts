@@ -80,9 +80,8 @@ async function density(config: Config): Promise<void> {
 function governor(config: Config): void {
   const settings = governorSettings(config.governor, 4);
   everyNumber(settings, 'governor');
-  const { rate, floor, ceiling, inFlight, maxQueue } = settings;
-  if (!(floor <= rate && rate <= ceiling && inFlight >= 1 && maxQueue >= 1))
-    throw new Error('the governor never opens');
+  const { maxSettling, maxQueue } = settings;
+  if (!(maxSettling >= 1 && maxQueue >= 1)) throw new Error('the governor never opens');
 }
 
 function everyNumber(value: object, what: string): void {
@@ -99,7 +98,7 @@ function finite(value: number, what: string): void {
 function durations({ control, governor, lifecycle, metrics, pressure }: Config): string[] {
   const { cooldown, release_after, freeze_after, freeze_max, kill_after, hook_timeout } = pressure;
   return [
-    ...[control.heartbeat, governor.settle, governor.max_wait, governor.network_latency, metrics.interval],
+    ...[control.heartbeat, governor.settle_timeout, governor.max_wait, governor.network_latency, metrics.interval],
     ...[lifecycle.stop_grace, lifecycle.start_deadline, lifecycle.reap_age, pressure.futile.window],
     ...[release_after, freeze_after, freeze_max, kill_after, hook_timeout, ...Object.values(cooldown)],
     ...[parseSize(lifecycle.log_max) === undefined ? 'no size' : '0s'],

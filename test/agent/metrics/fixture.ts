@@ -104,7 +104,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   readonly sampler: Sampler;
   readonly registry: Metrics;
   /** One start is under way, the next one waits for it. */
-  readonly starts = newGovernor({ in_flight: 1, burst: 1 });
+  readonly starts = newGovernor({ max_settling: 1 });
   drops: readonly Drops[] = [];
   /** Bytes, by workload. */
   savings: ReadonlyMap<string, number> = new Map();

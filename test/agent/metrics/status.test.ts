@@ -40,7 +40,7 @@ test('what waits to start, and how fast others do', async (t) => {
   const waiting = { reason: 'start_queue', ahead: 1, expectedMs: 1500, waitedMs: 10 } as const;
   const workloads = document.workloads.map((w) => ({ ...w, state: 'pending', waiting }));
   const text = words(statusPage({ ...document, workloads }, NOW));
-  t.regex(text, /\|starts: 32 a second, 0 of 8 under way, none waits\|/);
+  t.regex(text, /\|starts: 0 of 128 settling, none waits\|/);
   t.regex(text, /\|pending \(2nd, ~2s\)\|/);
   const node = new MadeUpNode(1);
   const source = { metrics: node, workloads: () => node.workloads(), latest: () => undefined };

@@ -1,6 +1,6 @@
 // What the agent itself costs while 1,000 workloads run and it samples all of them every second, by its own counter of cpu
 // time. On this very machine: of a cgroup it reads what the kernel here has, which is said.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../../agent/control/client.js';
@@ -8,6 +8,7 @@ import { findHierarchy } from '../../../cgroups/hierarchy.js';
 import { OwnAgent } from '../../agent/own-agent.js';
 import type { Bench, Part } from '../group.js';
 import type { Measurement } from '../result.js';
+import { cpuSeconds } from './cpu.js';
 
 const SECONDS = 60;
 const ROUNDS = 3;
@@ -110,14 +111,4 @@ async function measure(
 async function scrape(): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${PORT}/metrics`);
   await answer.text();
-}
-
-/**
- * Of all its threads, /proc/PID/task/TID/schedstat, nanoseconds. Not utime and stime: those are counted by the tick of the
- * clock, and whoever wakes by the clock is caught at it more often than it should be.
- */
-function cpuSeconds(pid: number | undefined): number {
-  const tasks = `/proc/${pid}/task`;
-  const of = (thread: string): number => Number(readFileSync(join(tasks, thread, 'schedstat'), 'utf8').split(' ')[0]);
-  return readdirSync(tasks).reduce((sum, thread) => sum + of(thread), 0) / 1e9;
 }
