@@ -13,6 +13,8 @@ export type Judge = (view: WorkloadView | undefined) => boolean;
 export interface FollowOptions {
   /** Undefined: for ever. */
   readonly timeoutMs: number | undefined;
+  /** When the time has begun to run, of performance.now(); absent: with this call. */
+  readonly begun?: number;
   readonly signal: AbortSignal;
   onLook?(view: WorkloadView | undefined): void;
 }
@@ -27,9 +29,8 @@ export async function follow(
   client: Client,
   id: string,
   judge: Judge,
-  { timeoutMs, signal, onLook }: FollowOptions,
+  { timeoutMs, begun: start = performance.now(), signal, onLook }: FollowOptions,
 ): Promise<WorkloadView | undefined> {
-  const start = performance.now();
   const done = new AbortController();
   const events = client.events(undefined, { signal: done.signal })[Symbol.asyncIterator]();
   // Asked for before the first look, so that nothing can happen between.

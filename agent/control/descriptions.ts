@@ -61,7 +61,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'node.top': {
-    does: 'Who uses what: the host, starts, and each workload in scope with its state, its place in the queue of starts, its cores, memory and pressure between the last two samples (`metrics.interval`). Reads nothing, so that it may be asked often. In pages by id, as `workload.list`.',
+    does: 'Who uses what: the host, starts, and each workload in scope with its state, its place in the queue of starts, its cores, memory and pressure between the last two samples (`metrics.interval`). Reads nothing, so that it may be asked often. Filters and pages as of `workload.list`.',
     result: '{ at, sampleAgeMs, node, host: HostUse, starts: GovernorStatus, workloads: TopRow[], next? }',
     errors: [],
   },
@@ -142,7 +142,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found'],
   },
   'workload.list': {
-    does: 'All workloads in scope, or those of one tenant or state, by id. With `limit` a page of them: `next` is the `cursor` of the next page, and absent on the last one. A workload that is there all the while is on one page, whatever comes and goes meanwhile.',
+    does: 'All workloads in scope, or those of a tenant, driver, class or state, by id. `selector` is an equality selector on labels as Kubernetes has it: `app=web,tier!=db,release,!canary`; a workload without the label satisfies `!=`, too. With `limit` a page of them: `next` is the `cursor` of the next page, and absent on the last one. A workload that is there all the while is on one page, whatever comes and goes meanwhile.',
     result: '{ workloads: WorkloadView[], next? }',
     errors: [],
   },

@@ -4,14 +4,16 @@ import type * as z from 'zod';
 import { defined } from '../../linux/defined.js';
 import { parseBounded } from '../base/bounds.js';
 import { BerthError, noReservation, noWorkload } from '../base/errors.js';
-import { pageOf, rangeOf } from '../base/pages.js';
+import { pageOf, type Range, rangeOf } from '../base/pages.js';
 import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
 import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
-import type { WorkloadState, WorkloadView } from '../model/record.js';
+import type { WorkloadView } from '../model/record.js';
+import { parseSelector } from '../model/selector.js';
 import { parseSpec, type WorkloadSpec } from '../model/spec.js';
+import type { ListFilter } from '../workload/listed.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
@@ -50,7 +52,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     placement: placementFor(grant, service.placement()),
   }),
   'node.top': (params, { service, grant }) => {
-    const top = service.top({ sees: (tenant) => permits(grant, tenant), ...rangeOf(params) });
+    const top = service.top({ ...filterFor(grant, params), ...rangeOf(params) });
     const { items, next } = pageOf(top.workloads, params, ({ id }) => id);
     return { ...topFor(grant, { ...top, workloads: items }), ...next };
   },
@@ -123,18 +125,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireWorkload(id, service, grant);
     return viewFor(grant, await service.get(id));
   },
-  'workload.list': ({ tenant, state, ...page }, { service, grant }) => {
-    if (tenant !== undefined) requireTenant(grant, tenant);
-    if (state !== undefined && !isState(state))
-      throw invalidParams({
-        fields: [{ field: 'state', problem: `must be one of ${Object.keys(STATES).join(', ')}` }],
-        count: 1,
-      });
-    const filter = {
-      sees: (of: string) => permits(grant, of),
-      ...defined({ tenant, state }),
-    };
-    const { items, next } = pageOf(service.list({ ...filter, ...rangeOf(page) }), page, ({ id }) => id);
+  'workload.list': (params, { service, grant }) => {
+    const found = service.list({ ...filterFor(grant, params), ...rangeOf(params) });
+    const { items, next } = pageOf(found, params, ({ id }) => id);
     return { workloads: items.map((view) => viewFor(grant, view)), ...next };
   },
   'workload.start': wish('start'),
@@ -185,17 +178,21 @@ function reachOf({ tenants }: Grant, preempt: boolean): Reach | undefined {
   return preempt ? { tenants } : undefined;
 }
 
-// A record, so that the compiler notices a state that is missing here.
-const STATES: Readonly<Record<WorkloadState, true>> = {
-  pending: true,
-  preparing: true,
-  starting: true,
-  running: true,
-  frozen: true,
-  stopping: true,
-  exited: true,
-  failed: true,
-};
+/** What was asked for, as far as the session sees it. Throws for a tenant that it does not cover. */
+function filterFor(grant: Grant, params: Checked<'node.top'>): Omit<ListFilter, keyof Range> {
+  const { tenant, driver, class: of, state, selector } = params;
+  if (tenant !== undefined) requireTenant(grant, tenant);
+  return {
+    sees: (one) => permits(grant, one),
+    ...defined({
+      tenant,
+      driver,
+      class: of,
+      state,
+      selector: selector === undefined ? undefined : parseSelector(selector),
+    }),
+  };
+}
 
 export function isMethod(name: string): name is MethodName {
   return Object.hasOwn(METHODS, name);
@@ -259,10 +256,6 @@ function newSpecFor(grant: Grant, input: unknown, service: AgentService): Return
       data: { id: spec.id },
     });
   return spec;
-}
-
-function isState(text: string): text is WorkloadState {
-  return Object.hasOwn(STATES, text);
 }
 
 function invalidParams(problems: Problems): BerthError {

@@ -14,8 +14,9 @@ import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
 import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
-import type { WorkloadView } from '../model/record.js';
-import { ID_PATTERN, tenantName } from '../model/spec.js';
+import { WORKLOAD_STATES, type WorkloadView } from '../model/record.js';
+import { MOST_SELECTOR } from '../model/selector.js';
+import { CLASSES, DRIVER_NAMES, ID_PATTERN, tenantName } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { LogChunk } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
@@ -35,6 +36,14 @@ const MOST_SCOPES = 256;
 /** Checked by parseSpec, so that its errors are the same on every way in. */
 const spec = boundedMap(z.string().max(256), z.unknown(), MOST_FIELDS);
 
+/** Which workloads: all of it must hold. `selector` is checked by parseSelector. */
+const filter = {
+  tenant: id.optional(),
+  driver: z.enum(DRIVER_NAMES).optional(),
+  class: z.enum(CLASSES).optional(),
+  state: z.enum(WORKLOAD_STATES).optional(),
+  selector: z.string().max(MOST_SELECTOR).optional(),
+};
 /** Of a change: the generation that it is meant for, and whether it is only asked about. */
 const change = { ifGeneration: z.number().int().min(1).optional(), dryRun: z.boolean().default(false) };
 
@@ -47,7 +56,7 @@ export const METHODS = {
   'session.ping': none,
   'node.describe': none,
   'node.capacity': none,
-  'node.top': z.strictObject(page),
+  'node.top': z.strictObject({ ...filter, ...page }),
   'node.cordon': none,
   'node.uncordon': none,
   'node.reload': none,
@@ -74,7 +83,7 @@ export const METHODS = {
   }),
   'workload.delete': z.strictObject({ id, now: z.boolean().default(false) }),
   'workload.get': byId,
-  'workload.list': z.strictObject({ tenant: id.optional(), state: z.string().max(64).optional(), ...page }),
+  'workload.list': z.strictObject({ ...filter, ...page }),
   'workload.start': byId,
   'workload.stop': byId,
   'workload.restart': byId,

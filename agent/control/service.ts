@@ -19,6 +19,7 @@ import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
+import type { MergePatch } from '../model/spec-change.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
@@ -95,7 +96,7 @@ export interface AgentService {
    */
   update(id: string, spec: WorkloadSpec, options?: ChangeOptions): Promise<WorkloadView & Changed>;
   /** As `update`, with a JSON merge patch (RFC 7386) of the stored specification. */
-  patch(id: string, patch: Readonly<Record<string, unknown>>, options?: ChangeOptions): Promise<WorkloadView & Changed>;
+  patch(id: string, patch: MergePatch, options?: ChangeOptions): Promise<WorkloadView & Changed>;
   /** Resolves when the wish is durable; the event `workload.deleted` says when nothing is left. */
   delete(id: string, options: { readonly now: boolean; readonly by?: EventActor }): Promise<WorkloadView>;
   /** See WISHES in model/lifecycle.ts for what follows in which state. Resolves with what is durable. */

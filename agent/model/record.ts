@@ -8,15 +8,17 @@ import type { Victim as Evictee } from './preemption.js';
 import type { WorkloadSpec } from './spec.js';
 import type { StartWait } from './start-wait.js';
 
-export type WorkloadState =
-  | 'pending'
-  | 'preparing'
-  | 'starting'
-  | 'running'
-  | 'frozen'
-  | 'stopping'
-  | 'exited'
-  | 'failed';
+export const WORKLOAD_STATES = [
+  'pending',
+  'preparing',
+  'starting',
+  'running',
+  'frozen',
+  'stopping',
+  'exited',
+  'failed',
+] as const;
+export type WorkloadState = (typeof WORKLOAD_STATES)[number];
 
 /** What the last word from outside wants: the reconciler works towards it, whatever happens between. */
 export type Desired = 'running' | 'frozen' | 'stopped' | 'deleted';

@@ -171,12 +171,14 @@ const restart = z.strictObject({
   }),
 });
 
+export const CLASSES = ['guaranteed', 'burstable', 'besteffort'] as const;
+
 export const workloadSpec = z
   .strictObject({
     id: id.meta({ description: 'name on this host; every object of it is named after it' }),
     tenant: tenantName.default('default').meta({ description: 'whose it is: quotas and the cgroup above it' }),
     driver: z.enum(['exec', 'oci', 'qemu', 'external']).meta({ description: 'what runs it; `external` prepares only' }),
-    class: z.enum(['guaranteed', 'burstable', 'besteffort']).default('burstable').meta({
+    class: z.enum(CLASSES).default('burstable').meta({
       description: 'guaranteed: promised its limits; the others: their requests',
     }),
     priority: z.number().int().min(0).max(1000).default(100).meta({ description: 'higher starts first after a boot' }),

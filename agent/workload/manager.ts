@@ -12,7 +12,7 @@ import { isSettled } from '../model/lifecycle.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { Desired, Evicted, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
-import { fieldChanges } from '../model/spec-change.js';
+import { fieldChanges, type MergePatch } from '../model/spec-change.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
 import { givenResolver } from '../network/dns.js';
 import type { Target } from '../network/drift.js';
@@ -190,11 +190,7 @@ export class Manager {
   }
 
   /** As `update`, with a JSON merge patch (RFC 7386) of the stored specification. */
-  async patch(
-    id: string,
-    patch: Readonly<Record<string, unknown>>,
-    options: ChangeOptions = {},
-  ): Promise<WorkloadView & Changed> {
+  async patch(id: string, patch: MergePatch, options: ChangeOptions = {}): Promise<WorkloadView & Changed> {
     return this.#change(this.actor(id), patched(patch), options);
   }
 

@@ -1,10 +1,12 @@
 // start, stop, restart, freeze, thaw: one method each, then wait until it is so.
-import type { Answer, Context } from '../command.js';
+import type { WorkloadView } from '../../model/record.js';
+import type { Answer, Client, Context } from '../command.js';
 import { forEach, tellEnd } from '../each.js';
 import type { Judge } from '../follow.js';
 import { follow, timeoutOf } from '../follow.js';
 import type { Before } from '../judge.js';
 import { hasRun, isDown, isIn, isStarted, isStartedAnew } from '../judge.js';
+import { choose, dryRun, noneMatch } from '../selection.js';
 
 const JUDGES: Readonly<Record<Verb, (before: Before) => Judge>> = {
   start: isStarted,
@@ -19,12 +21,18 @@ export type Verb = 'start' | 'stop' | 'restart' | 'freeze' | 'thaw';
 export function changeCommand(verb: Verb): (context: Context) => Promise<Answer> {
   return async (context) => {
     const timeoutMs = timeoutOf(context);
+    const chosen = choose(context);
     const client = await context.client();
-    const ids = [...new Set(context.args)];
+    const { ids } = await chosen(client);
+    if (ids.length === 0) return noneMatch(context);
+    if (context.flag('dry-run')) return dryRun(context, client, ids, verb);
+    // Grace periods pass together. All others are asked one after the other, so that a restart takes down one at a time.
+    const asked = verb === 'stop' ? await Promise.allSettled(ids.map((id) => ask(client, verb, id))) : undefined;
     return forEach(context, ids, async (i, progress) => {
       const id = ids[i] ?? '';
-      const before = await client.call('workload.get', { id });
-      const accepted = await client.call(`workload.${verb}`, { id });
+      const early = asked?.[i];
+      if (early?.status === 'rejected') throw early.reason;
+      const { before, accepted } = early?.value ?? (await ask(client, verb, id));
       if (context.flag('detach'))
         return { outcome: 'accepted', workload: accepted, line: `${id} accepted (${accepted.state})` };
       progress.say(`${id} ${accepted.state}`);
@@ -36,7 +44,17 @@ export function changeCommand(verb: Verb): (context: Context) => Promise<Answer>
       const ran = (verb === 'start' || verb === 'restart') && view !== undefined && hasRun(view, before);
       if (ran) await tellEnd(context, view);
       const state = ran ? 'running' : (view?.state ?? 'gone');
-      return { outcome: state, workload: view, line: `${id} ${state}` };
+      return { outcome: state, ...(view && { workload: view }), line: `${id} ${state}` };
     });
   };
+}
+
+interface Asked {
+  readonly before: WorkloadView;
+  readonly accepted: WorkloadView;
+}
+
+async function ask(client: Client, verb: Verb, id: string): Promise<Asked> {
+  const before = await client.call('workload.get', { id });
+  return { before, accepted: await client.call(`workload.${verb}`, { id }) };
 }

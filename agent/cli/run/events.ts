@@ -1,27 +1,40 @@
 import { BerthError } from '../../base/errors.js';
+import { parseDuration } from '../../base/units.js';
 import type { BerthEvent, EventActor } from '../../model/event.js';
 import type { Answer, Client, Context } from '../command.js';
+import { eventFilter, filterOf } from '../event-filter.js';
 import { formatTime } from '../format.js';
 import { clean } from '../style.js';
 
 export async function run(context: Context): Promise<Answer> {
-  const since = cursorOf(context.option('since'));
+  const { cursor, from } = sinceOf(context);
+  const asked = filterOf(context);
   const client = await context.client();
+  const wanted = await eventFilter(client, { ...asked, from });
   if (!context.flag('follow')) {
-    const events = await collect(client, since ?? 0);
+    const events: BerthEvent[] = [];
+    for (const event of await collect(client, cursor ?? 0)) if (await wanted(event)) events.push(event);
     const text = events.length === 0 ? 'No events.\n' : events.map((event) => lineOf(event, context)).join('');
     return { document: { events }, text };
   }
-  for await (const event of client.events(since, { signal: context.signal }))
-    await context.host.out(context.json ? `${JSON.stringify(event)}\n` : lineOf(event, context));
+  for await (const event of client.events(cursor, { signal: context.signal }))
+    if (await wanted(event))
+      await context.host.out(context.json ? `${JSON.stringify(event)}\n` : lineOf(event, context));
   throw new BerthError('cannot_connect', 'the agent closed the connection');
 }
 
-function cursorOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text))
-    throw new BerthError('usage', `--since is a cursor, a whole number; it is ${JSON.stringify(text)}`);
-  return Number(text);
+/** A cursor, or a moment: then all that is kept is read, and what is older left out. */
+function sinceOf({ host, option }: Context): { readonly cursor?: number; readonly from: number } {
+  const text = option('since');
+  if (text === undefined) return { from: 0 };
+  if (/^\d{1,15}$/.test(text)) return { cursor: Number(text), from: 0 };
+  const ms = parseDuration(text);
+  if (ms === undefined)
+    throw new BerthError(
+      'usage',
+      `--since is a cursor, a whole number, or a duration such as 30s, 5m or 2h; it is ${JSON.stringify(text)}`,
+    );
+  return { cursor: 0, from: host.now() - ms };
 }
 
 /** Everything that is kept after `since`, up to the newest event at the time of asking. */

@@ -1,21 +1,14 @@
-import { defined } from '../../../linux/defined.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
-import { pages } from '../pages.js';
+import { matching, selectionOf } from '../selection.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
 
-/** Far below the longest answer of an agent, whatever the specifications say. */
-const PAGE = 100;
-
 export async function run(context: Context): Promise<Answer> {
-  const tenant = context.option('tenant');
-  const state = context.option('state');
+  const asked = selectionOf(context);
   const client = await context.client();
-  const filter = { ...defined({ tenant, state }) };
-  const found: WorkloadView[] = [];
-  for await (const answer of pages(client, 'workload.list', filter, PAGE)) found.push(...answer.workloads);
+  const found = await matching(client, asked);
   const order = (a: WorkloadView, b: WorkloadView) => compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id);
   const workloads = found.sort(order);
   const text =

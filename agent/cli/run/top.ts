@@ -5,6 +5,7 @@ import { parseDuration } from '../../base/units.js';
 import type { TopDocument, TopRow } from '../../metrics/top.js';
 import type { Answer, Client, Context, Terminal } from '../command.js';
 import { pages } from '../pages.js';
+import { type Selection, selectionOf } from '../selection.js';
 import { screenful, wholeFrame } from '../top/frame.js';
 import { press, SORTS, type View } from '../top/view.js';
 
@@ -15,24 +16,25 @@ const INTERRUPTED = 130;
 
 export async function run(context: Context): Promise<Answer> {
   const intervalMs = intervalOf(context.option('interval') ?? '');
+  const asked = selectionOf(context);
   const view: View = { sort: SORTS.find((sort) => sort === context.option('sort')) ?? 'cpu', first: 0 };
   const client = await context.client();
   // Before the screen is taken: an agent that does not answer is told where the command was typed.
-  const top = await wholeTop(client);
+  const top = await wholeTop(client, asked);
   const terminal = context.json || context.flag('once') ? undefined : await context.host.openTerminal();
   if (terminal === undefined) return { document: top, text: wholeFrame(top, view, context.style) };
   try {
-    return await live(terminal, client, { top, view, intervalMs }, context);
+    return await live(terminal, client, { asked, top, view, intervalMs }, context);
   } finally {
     terminal.close();
   }
 }
 
 /** Of the host as the last page has it. */
-async function wholeTop(client: Client): Promise<TopDocument> {
+async function wholeTop(client: Client, asked: Selection): Promise<TopDocument> {
   const rows: TopRow[] = [];
   let whole: TopDocument | undefined;
-  for await (const { next: _next, ...top } of pages(client, 'node.top', {}, MOST_ON_PAGE)) {
+  for await (const { next: _next, ...top } of pages(client, 'node.top', asked, MOST_ON_PAGE)) {
     rows.push(...top.workloads);
     whole = top;
   }
@@ -40,6 +42,7 @@ async function wholeTop(client: Client): Promise<TopDocument> {
 }
 
 interface Start {
+  readonly asked: Selection;
   readonly top: TopDocument;
   readonly view: View;
   readonly intervalMs: number;
@@ -63,7 +66,7 @@ async function live(terminal: Terminal, client: Client, start: Start, { style, s
   const refresh = async (): Promise<void> => {
     for (;;) {
       await pause(start.intervalMs, { signal: over.signal });
-      top = await wholeTop(client);
+      top = await wholeTop(client, start.asked);
       draw();
     }
   };

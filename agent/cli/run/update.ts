@@ -6,6 +6,7 @@ import { patchOf } from '../change-flags.js';
 import { changeLines, changeSummary } from '../changes.js';
 import type { Answer, Client, Context } from '../command.js';
 import { type Done, forEach } from '../each.js';
+import { choose, noneMatch } from '../selection.js';
 import { readSpec } from '../specs.js';
 import { CHANGE_OPTIONS } from '../table/change-options.js';
 
@@ -13,29 +14,32 @@ type Changing = Extract<MethodName, 'workload.update' | 'workload.patch'>;
 
 export async function run(context: Context): Promise<Answer> {
   const patch = patchOf(context);
-  const ids = [...new Set(context.args)];
+  const chosen = choose(context);
   const withFile = context.values('file').length > 0;
   if (withFile && patch !== undefined)
     throw new BerthError('usage', 'either -f with a whole specification, or options for single fields, not both');
   if (!withFile && patch === undefined)
     throw new BerthError('usage', `nothing to change: -f FILE is missing, or one of ${OPTIONS}`);
   if (withFile) {
-    const id = onlyId(ids);
+    const id = onlyId(context);
     const { spec } = await readSpec(context);
     requireId(spec, id);
     const client = await context.client();
     return changeEach(context, [id], () => change(client, 'workload.update', { id, spec: { ...spec, id } }, context));
   }
   const client = await context.client();
+  const { ids } = await chosen(client);
+  if (ids.length === 0) return noneMatch(context);
   return changeEach(context, ids, (id) => change(client, 'workload.patch', { id, patch: patch ?? {} }, context));
 }
 
 const OPTIONS = CHANGE_OPTIONS.map(({ name }) => `--${name}`).join(', ');
 
-function onlyId(ids: readonly string[]): string {
-  const [id, ...others] = ids;
+function onlyId({ args }: Context): string {
+  const [id, ...others] = new Set(args);
   if (id !== undefined && others.length === 0) return id;
-  throw new BerthError('usage', `a specification is of one workload; ${ids.length} are named`);
+  const count = id === undefined ? 0 : 1 + others.length;
+  throw new BerthError('usage', `a specification is of one workload; ${count} are named`);
 }
 
 export function requireId(spec: Readonly<Record<string, unknown>>, id: string): void {

@@ -1,5 +1,6 @@
 // Commands about the host as a whole.
 import type { Command } from '../command.js';
+import { selection } from './options.js';
 
 const cordon = (verb: 'cordon' | 'uncordon', summary: string): Command => ({
   path: ['node', verb],
@@ -52,6 +53,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     args: [],
     options: [
+      ...selection,
       {
         name: 'sort',
         value: 'COLUMN',
@@ -62,7 +64,12 @@ export const NODE_COMMANDS: readonly Command[] = [
       { name: 'interval', value: 'DURATION', about: 'time between two frames, 500ms or more', fallback: '2s' },
       { name: 'once', about: 'print one frame and end' },
     ],
-    examples: ['berth top', 'berth top --sort memory', 'berth top --once | head -20'],
+    examples: [
+      'berth top',
+      'berth top --tenant acme -l app=web',
+      'berth top --sort memory',
+      'berth top --once | head -20',
+    ],
     load: () => import('../run/top.js'),
   },
   cordon('cordon', 'Admit no more workloads; those that run stay'),
@@ -84,14 +91,18 @@ export const NODE_COMMANDS: readonly Command[] = [
     group: 'Node',
     summary: 'Print what happened on this node',
     details: [
-      'All events that are still kept, or those after a cursor. With --follow and --json each event is one line of JSON.',
+      'All events that are still kept, or those after a cursor or a moment. With --follow and --json each event is one line of JSON.',
+      '--selector asks for the labels that a workload has now: events of deleted workloads are not among its.',
     ],
     args: [],
     options: [
-      { name: 'follow', about: 'go on with events as they happen; without --since only with those' },
-      { name: 'since', value: 'CURSOR', about: 'only events after this cursor' },
+      { name: 'follow', short: 'f', about: 'go on with events as they happen; without --since only with those' },
+      { name: 'since', value: 'WHEN', about: 'only events after this cursor, or of the last 30s, 5m, 2h, 7d' },
+      { name: 'workload', value: 'ID', about: 'those of this workload; may be repeated' },
+      { name: 'type', value: 'TYPE', about: 'those of this type, e.g. workload.ended; may be repeated' },
+      ...selection.filter(({ name }) => name === 'selector' || name === 'tenant'),
     ],
-    examples: ['berth events --since 1200', 'berth events --follow'],
+    examples: ['berth events --since 2h --type workload.ended', 'berth events --follow --tenant acme -l app=web'],
     load: () => import('../run/events.js'),
   },
   {

@@ -24,6 +24,32 @@ export const preempt: OptionDef = {
   about: 'where there is no room, workloads of a lower class or priority may be stopped for it (density.preemption)',
 };
 
+export const STATES = [
+  'pending',
+  'preparing',
+  'starting',
+  'running',
+  'frozen',
+  'stopping',
+  'exited',
+  'failed',
+] as const;
+export const CLASSES = ['guaranteed', 'burstable', 'besteffort'] as const;
+
+/** Instead of ids; several of them must all hold. */
+export const selection: readonly OptionDef[] = [
+  {
+    name: 'selector',
+    short: 'l',
+    value: 'SELECTOR',
+    about: 'those with these labels: NAME=VALUE, NAME!=VALUE, NAME or !NAME, separated by commas',
+  },
+  { name: 'tenant', value: 'TENANT', about: 'those of this tenant' },
+  { name: 'driver', value: 'DRIVER', about: 'those with this driver' },
+  { name: 'state', value: 'STATE', about: 'those in this state', choices: STATES },
+  { name: 'class', value: 'CLASS', about: 'those of this class', choices: CLASSES },
+];
+
 export const dryRun: OptionDef = { name: 'dry-run', about: 'only say what would be done' };
 
 export const detach: OptionDef = { name: 'detach', about: 'do not wait for the outcome' };
@@ -41,3 +67,5 @@ export const config: OptionDef = {
 
 export const id: ArgumentDef = { name: 'ID', about: 'workload' };
 export const ids: ArgumentDef = { name: 'ID', about: 'workloads', many: true };
+/** Or a selection. */
+export const someIds: ArgumentDef = { ...ids, optional: true };

@@ -1,9 +1,7 @@
 // Commands about workloads.
 import type { Command } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
-import { detach, dryRun, file, id, ids, preempt, timeout } from './options.js';
-
-const STATES = ['pending', 'preparing', 'starting', 'running', 'frozen', 'stopping', 'exited', 'failed'] as const;
+import { detach, dryRun, file, id, preempt, selection, someIds, timeout } from './options.js';
 
 const change = (
   verb: 'freeze' | 'thaw' | 'start' | 'stop' | 'restart',
@@ -14,9 +12,9 @@ const change = (
   group: 'Workloads',
   summary,
   details,
-  args: [ids],
-  options: [detach, timeout],
-  examples: [`berth workload ${verb} web-1`],
+  args: [someIds],
+  options: [...selection, dryRun, detach, timeout],
+  examples: [`berth workload ${verb} web-1`, `berth workload ${verb} -l app=web,tier!=db --dry-run`],
   load: async () => {
     const { changeCommand } = await import('../run/change.js');
     return { run: changeCommand(verb) };
@@ -50,16 +48,18 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
       'With options each of them changes its field and nothing else; with -f the whole specification of one workload is replaced. A field that cannot change while it runs is an error, and nothing changes. Lowering memory takes as long as the kernel needs to reclaim it.',
       'With --dry-run the fields that would change are printed, and why the change would be refused.',
     ],
-    args: [ids],
+    args: [someIds],
     options: [
       { ...file, needed: false, about: 'the whole new specification; `-` reads standard input' },
       ...CHANGE_OPTIONS,
+      ...selection,
       dryRun,
     ],
     examples: [
       'berth workload update web-1 --memory 512Mi --cpu 1.5',
       'berth workload update web-1 web-2 --label release=7 --label canary- --dry-run',
       'berth workload update web-1 --restart on-failure:5 --pids none',
+      'berth workload update -l app=web --priority 200',
       'berth workload update web-1 -f web.json',
     ],
     load: () => import('../run/update.js'),
@@ -69,14 +69,20 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Stop workloads and remove everything they have',
     details: ['Waits until nothing is left of them.'],
-    args: [{ ...ids, optional: true }],
+    args: [someIds],
     options: [
       { name: 'now', about: 'kill at once instead of asking with SIGTERM first' },
       { name: 'all', about: 'every workload of this host' },
+      ...selection,
+      dryRun,
       detach,
       timeout,
     ],
-    examples: ['berth workload delete web-1 web-2', 'berth workload delete --all --now'],
+    examples: [
+      'berth workload delete web-1 web-2',
+      'berth workload delete -l app=web --dry-run',
+      'berth workload delete --all --now',
+    ],
     load: () => import('../run/delete.js'),
   },
   {
@@ -85,11 +91,12 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'List workloads',
     details: ['CPU (cores) and memory are shown as request/limit.'],
     args: [],
-    options: [
-      { name: 'tenant', value: 'TENANT', about: 'only those of this tenant' },
-      { name: 'state', value: 'STATE', about: 'only those in this state', choices: STATES },
+    options: [...selection],
+    examples: [
+      'berth workload list --state failed',
+      'berth workload list -l app=web --tenant acme',
+      "berth workload list --json | jq '.workloads[].id'",
     ],
-    examples: ['berth workload list --state failed', "berth workload list --json | jq '.workloads[].id'"],
     load: () => import('../run/list.js'),
   },
   {
@@ -120,12 +127,13 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'wait'],
     group: 'Workloads',
-    summary: 'Wait until a workload is running, exited or deleted',
+    summary: 'Wait until workloads are running, exited or deleted',
     details: [
-      'Exit code 1 when it failed instead, when it can no longer get there, or after the timeout (`deadline_exceeded`).',
+      'Exit code 1 when one failed instead, when it can no longer get there, or after the timeout (`deadline_exceeded`), which is one for all of them. Exit code 4 when a selection matches nothing.',
     ],
-    args: [id],
+    args: [someIds],
     options: [
+      ...selection,
       {
         name: 'for',
         value: 'WHAT',
@@ -135,7 +143,10 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
       },
       { name: 'timeout', value: 'DURATION', about: 'wait at most this long (default: for ever)' },
     ],
-    examples: ['berth workload wait web-1 --for running --timeout 30s'],
+    examples: [
+      'berth workload wait web-1 --for running --timeout 30s',
+      'berth workload wait -l job=nightly --for exited',
+    ],
     load: () => import('../run/wait.js'),
   },
   {

@@ -50,18 +50,22 @@ const MISTAKES: readonly (readonly [string, string, string])[] = [
     'Run `berth help workload wait`.',
   ],
   ['completion ksh', 'SHELL is one of bash, zsh, fish; it is "ksh"', 'Run `berth help completion`.'],
-  ['workload delete', 'ID is missing', 'Run `berth help workload delete`; --all deletes every workload.'],
   [
-    'workload delete a --all',
-    'either IDs or --all, not both',
-    'Run `berth help workload delete`; --all deletes every workload.',
+    'workload delete',
+    'ID is missing: name workloads, or choose them by -l, --tenant, --driver, --state, --class',
+    'Run `berth help workload delete`.',
   ],
+  ['workload delete a --all', 'either IDs or --all, not both', 'Run `berth help workload delete`.'],
   [
     'workload stop a --timeout 5',
     '--timeout must be a duration such as 500ms, 30s or 5m; it is "5"',
     'Run `berth help workload stop`.',
   ],
-  ['events --since x', '--since is a cursor, a whole number; it is "x"', 'Run `berth help events`.'],
+  [
+    'events --since x',
+    '--since is a cursor, a whole number, or a duration such as 30s, 5m or 2h; it is "x"',
+    'Run `berth help events`.',
+  ],
   ['help nothing', 'there is no command "nothing"', 'Run `berth help`.'],
 ];
 for (const [line, message, hint] of MISTAKES) {

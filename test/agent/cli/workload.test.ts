@@ -330,7 +330,7 @@ test('wait: exited, deleted, failed, timeout', async (t) => {
   t.is((await berth('workload wait w', { agent: moving([view('w', { state: 'failed' })]) })).exit, 1);
   const late = await berth('workload wait w --timeout 30ms --json', { agent: moving([view('w')]) });
   t.is(late.exit, 1);
-  t.is(JSON.parse(late.out).error.code, 'deadline_exceeded');
+  t.is(JSON.parse(late.out).results[0].error.code, 'deadline_exceeded');
   t.is((await berth('workload wait w --for deleted', { agent: moving([undefined]) })).exit, 4);
 });
 

@@ -117,6 +117,9 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
     (method) => [method, {}] as const,
   ),
   ['workload.list', {}],
+  // What the other has by label is not told, and not that it has it.
+  ['workload.list', { selector: 'mode', driver: 'exec', class: 'burstable' }],
+  ['node.top', { selector: '!nothing' }],
   ['workload.get', { id: 'own' }],
   ['workload.logs', { id: 'own' }],
   ['workload.update', { id: 'own', spec: specOf('own', 'mine', { labels: { a: 'b' } }) }],

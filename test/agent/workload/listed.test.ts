@@ -1,10 +1,16 @@
 import test from 'ava';
+import { parseSelector } from '../../../agent/model/selector.js';
 import { type ListFilter, listed } from '../../../agent/workload/listed.js';
 import { fc } from '../../runner/property.js';
 
-const record = (id: string, tenant = 'acme', state: 'running' | 'failed' = 'running') => ({
+const record = (
+  id: string,
+  tenant = 'acme',
+  state: 'running' | 'failed' = 'running',
+  labels: Record<string, string> = {},
+) => ({
   ...{ id, state },
-  spec: { tenant },
+  spec: { tenant, labels, driver: id < 'c' ? ('exec' as const) : ('oci' as const), class: 'burstable' as const },
 });
 
 const ids = fc.uniqueArray(fc.stringMatching(/^[a-z0-9]{1,4}$/), { maxLength: 40 });
@@ -51,4 +57,27 @@ test('a page is counted after the filters', (t) => {
   t.deepEqual(of({ tenant: 'x', state: 'running', most: 2 }), ['a', 'd']);
   t.deepEqual(of({ sees: (tenant) => tenant !== 'x', most: 1 }), ['b']);
   t.deepEqual(of({ after: 'b', sees: (tenant) => tenant !== 'x' }), ['e']);
+});
+
+test('labels, driver, class, tenant and state must all hold', (t) => {
+  const records = [
+    record('a', 'x', 'running', { app: 'web' }),
+    record('b', 'y', 'running', { app: 'web', tier: 'db' }),
+    record('c', 'x', 'failed', { app: 'web' }),
+    record('d', 'x', 'running', { app: 'job' }),
+  ];
+  const of = (filter: ListFilter) =>
+    listed(records, filter)
+      .map(({ id }) => id)
+      .join('');
+  const web = parseSelector('app=web');
+  t.is(of({ selector: web }), 'abc');
+  t.is(of({ selector: web, most: 2 }), 'ab');
+  t.is(of({ selector: web, after: 'a', most: 1 }), 'b');
+  t.is(of({ selector: web, tenant: 'x' }), 'ac');
+  t.is(of({ selector: web, state: 'failed' }), 'c');
+  t.is(of({ selector: web, driver: 'oci' }), 'c');
+  t.is(of({ selector: web, driver: 'qemu' }), '');
+  t.is(of({ class: 'burstable', selector: parseSelector('app!=web') }), 'd');
+  t.is(of({ class: 'guaranteed' }), '');
 });
