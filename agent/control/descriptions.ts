@@ -172,7 +172,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found', 'invalid_state'],
   },
   'workload.logs': {
-    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty.',
+    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. With `tail` it begins so many lines before the end. stdout and stderr are one stream, kept without times. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty; with `auto` so where they are no UTF-8.',
     result: '{ next, text, end, base64?, missing? }',
     errors: ['not_found'],
   },

@@ -135,9 +135,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.restart': wish('restart'),
   'workload.freeze': wish('freeze'),
   'workload.thaw': wish('thaw'),
-  'workload.logs': async ({ id, offset, limit, encoding }, { service, grant }) => {
+  'workload.logs': async ({ id, offset, tail, limit, encoding }, { service, grant }) => {
+    if (offset !== undefined && tail !== undefined)
+      throw invalidParams({ fields: [{ field: 'tail', problem: 'does not go with offset' }], count: 1 });
     requireWorkload(id, service, grant);
-    return service.logs(id, offset === undefined ? { limit, encoding } : { offset, limit, encoding });
+    return service.logs(id, { limit, encoding, ...defined({ offset, tail }) });
   },
   'tenant.list': ({ tenant, ...page }, { service, grant }) => {
     const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);

@@ -92,13 +92,15 @@ export const METHODS = {
   'workload.logs': z.strictObject({
     id,
     offset: z.number().int().nonnegative().optional(),
+    /** Lines from the end, instead of `offset`. */
+    tail: z.number().int().min(0).max(1_000_000).optional(),
     limit: z
       .number()
       .int()
       .min(1)
       .max(1 << 20)
       .default(64 << 10),
-    encoding: z.enum(['text', 'base64']).default('text'),
+    encoding: z.enum(['text', 'base64', 'auto']).default('text'),
   }),
   'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */

@@ -281,7 +281,10 @@ export class Agent implements AgentService {
 
   async logs(id: string, options: LogOptions): Promise<LogChunk> {
     this.#parts.manager.actor(id);
-    return logChunk(await this.#parts.world.output.read(id, options), options.encoding);
+    const { output } = this.#parts.world;
+    const { tail, offset, limit, encoding } = options;
+    const from = tail === undefined ? offset : await output.startOfLast(id, tail);
+    return logChunk(await output.read(id, { limit, ...defined({ offset: from }) }), encoding);
   }
 
   doctor(): Promise<readonly Condition[]> {

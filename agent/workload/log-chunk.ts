@@ -1,4 +1,5 @@
 // A piece of output as the protocol carries it.
+import { isUtf8 } from 'node:buffer';
 import type { OutputPiece } from './output.js';
 
 export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): LogChunk {
@@ -6,6 +7,7 @@ export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): 
   const more = missing > 0 ? { missing } : {};
   if (encoding === 'base64') return { next, text: '', base64: bytes.toString('base64'), end, ...more };
   const kept = wholeCharacters(bytes);
+  if (encoding === 'auto' && !isUtf8(kept)) return { next, text: '', base64: bytes.toString('base64'), end, ...more };
   const cut = bytes.length - kept.length;
   return { next: next - cut, text: kept.toString('utf8'), end: end && cut === 0, ...more };
 }
@@ -24,9 +26,9 @@ function wholeCharacters(bytes: Buffer): Buffer {
 export interface LogChunk {
   /** Position in bytes in all that was ever written, counted on over rotations; pass back as `offset` to go on. */
   readonly next: number;
-  /** UTF-8, whole characters only; what is no UTF-8 becomes U+FFFD. Empty with `encoding: "base64"`. */
+  /** UTF-8, whole characters only; what is no UTF-8 becomes U+FFFD. Empty where `base64` is there. */
   readonly text: string;
-  /** The bytes as they were written, with `encoding: "base64"`. */
+  /** The bytes as they were written, with `encoding: "base64"`, and with `auto` where they are no UTF-8. */
   readonly base64?: string;
   readonly end: boolean;
   /** Bytes from `offset` on that are no longer kept; absent: none. What follows is the oldest that is. */
@@ -35,6 +37,8 @@ export interface LogChunk {
 
 export interface LogOptions {
   readonly offset?: number;
+  /** Instead of `offset`: so many lines before the end. */
+  readonly tail?: number;
   readonly limit: number;
-  readonly encoding: 'text' | 'base64';
+  readonly encoding: 'text' | 'base64' | 'auto';
 }

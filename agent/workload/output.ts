@@ -27,6 +27,10 @@ export interface OutputPiece {
   readonly missing: number;
 }
 
+const NEWLINE = 0x0a;
+/** Bytes that are looked through at once for line breaks. */
+const BLOCK = 64 << 10;
+
 export class OutputStore {
   readonly #directory: string;
   readonly #runtime: string;
@@ -54,13 +58,35 @@ export class OutputStore {
       const { start, base, end } = parts;
       const wanted = options.offset ?? Math.max(start, end - options.limit);
       const from = wanted > end ? start : Math.max(wanted, start);
-      const file = from < base ? parts.older : parts.current;
-      const at = from < base ? from - start : from - base;
-      const length = Math.min(options.limit, (from < base ? base : end) - from);
-      const buffer = Buffer.alloc(length);
-      const bytes = buffer.subarray(0, file === undefined ? 0 : (await file.read(buffer, 0, length, at)).bytesRead);
+      const bytes = await readPart(parts, from, Math.min(options.limit, (from < base ? base : end) - from));
       const next = from + bytes.length;
       return { bytes, next, end: next >= end, missing: Math.max(0, start - wanted) };
+    } finally {
+      await closeParts(parts);
+    }
+  }
+
+  /** Where the last `lines` lines begin; what stands behind the last line break is a line, too. */
+  async startOfLast(id: string, lines: number): Promise<number> {
+    const parts = await openParts(this.path(id));
+    try {
+      const { start, base, end } = parts;
+      let left = lines;
+      for (let to = end; left > 0 && to > start; ) {
+        // A block lies in one part.
+        const from = Math.max(to > base ? base : start, to - BLOCK);
+        const bytes = await readPart(parts, from, to - from);
+        // The line break at the very end ends the last line, and begins none.
+        const last = to === end ? bytes.length - 2 : bytes.length - 1;
+        for (let at = last; at >= 0; at--) {
+          at = bytes.lastIndexOf(NEWLINE, at);
+          if (at < 0) break;
+          left -= 1;
+          if (left === 0) return from + at + 1;
+        }
+        to = from;
+      }
+      return lines === 0 ? end : start;
     } finally {
       await closeParts(parts);
     }
@@ -129,6 +155,13 @@ async function openParts(path: string): Promise<Parts> {
     if ((await lastEnd(path)) === base) return parts;
     await closeParts(parts);
   }
+}
+
+/** From a position on, at most to the end of the part in which it lies. */
+async function readPart({ older, current, start, base }: Parts, from: number, length: number): Promise<Buffer> {
+  const [file, at] = from < base ? [older, from - start] : [current, from - base];
+  const buffer = Buffer.alloc(length);
+  return buffer.subarray(0, file === undefined ? 0 : (await file.read(buffer, 0, length, at)).bytesRead);
 }
 
 async function closeParts({ older, current }: Parts): Promise<void> {

@@ -91,6 +91,33 @@ test.serial('the command changes single fields of several workloads, and a dry r
   t.is((await client.call('workload.get', { id: 'web' })).spec.priority, 7);
 });
 
+test.serial('output and events of those that a label selects, as a person asks for them', async (t) => {
+  const talking = (id: string) => ({
+    ...{ ...spec(id), labels: { talks: 'yes' } },
+    exec: { isolation: 'none', command: ['/bin/sh', '-c', 'seq 1 50; printf end; exec sleep 1000'], user: 'nobody' },
+  });
+  for (const id of ['t1', 't2']) await client.call('workload.create', { spec: talking(id) });
+  for (const id of ['t1', 't2'])
+    while (!(await client.call('workload.logs', { id })).text.endsWith('end'))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+  const logs = agent.berth(['workload', 'logs', '-l', 'talks=yes', '--tail', '2']);
+  t.is(logs.stdout, 't1 | 50\nt1 | end\nt2 | 50\nt2 | end\n', logs.stderr);
+  t.is(agent.berth(['workload', 'logs', 't1', '-n', '1']).stdout, 'end');
+  const created = agent.berth(['events', '-l', 'talks', '--type', 'workload.created', '--json']);
+  const { events } = JSON.parse(created.stdout) as { events: { workload: string }[] };
+  t.deepEqual(
+    events.map(({ workload }) => workload),
+    ['t1', 't2'],
+  );
+  const dry = agent.berth(['workload', 'delete', '-l', 'talks', '--dry-run']);
+  t.is(dry.stdout, 't1 (running): would delete\nt2 (running): would delete\n');
+  t.is((await client.call('workload.list', { selector: 'talks' })).workloads.length, 2);
+  const gone = agent.berth(['workload', 'delete', '-l', 'talks', '--now']);
+  t.is(gone.stdout, 't1 deleted\nt2 deleted\n', gone.stderr);
+  t.is(agent.berth(['workload', 'list', '-l', 'talks']).stdout, 'No workloads.\n');
+  t.is((await client.call('workload.list', {})).workloads.length, 2);
+});
+
 test.serial('killed while it is patched, the agent leaves one of the two, in record and kernel alike', async (t) => {
   for (let round = 0; round < 4; round++) {
     const before = await client.call('workload.get', { id: 'web' });

@@ -1,70 +1,117 @@
+// Bytes as they came, of one workload; of several, line by line behind their ids. With --json text where it is UTF-8, base64 where not.
+import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BerthError } from '../../base/errors.js';
-import type { LogChunk } from '../../workload/log-chunk.js';
-import type { Answer, Client, Context } from '../command.js';
+import { BerthError, type ErrorReport, reportOf } from '../../base/errors.js';
+import type { Answer, Context } from '../command.js';
+import { exitOf, failureText } from '../failure.js';
+import { LogLines } from '../log-lines.js';
+import { LogReader, type Piece } from '../log-reader.js';
+import { choose, noneMatch } from '../selection.js';
 
 const POLL_MS = 250;
+/** As the protocol has it. */
+const MOST_TAIL = 1_000_000;
 
-/** Bytes as they came; with --json one document, or with --json --follow one line of JSON for each piece. */
 export async function run(context: Context): Promise<Answer> {
-  const id = context.args[0] ?? '';
-  const follow = context.flag('follow');
-  const encoding = context.json ? 'text' : 'base64';
+  const tail = tailOf(context.option('tail'));
+  const chosen = choose(context);
   const client = await context.client();
-  let text = '';
-  let offset: number | undefined;
-  for (;;) {
-    // Before the output, so that an end seen here means that nothing can come after what is read next.
-    const ended = follow ? await hasEnded(client, id) : true;
-    for (let end = false; !end; ) {
-      const chunk = await read(client, { id, offset: offset ?? 0, encoding }, follow && offset !== undefined);
-      if (chunk === undefined) return { document: undefined, text: '' };
-      // What was rotated away before the first look is not missed.
-      const missing = offset === undefined ? 0 : (chunk.missing ?? 0);
-      end = chunk.end || chunk.next === offset;
-      offset = chunk.next;
-      if (!context.json) await print(context, chunk, missing);
-      else if (!follow) text += chunk.text;
-      else if (chunk.text !== '') await context.host.out(`${JSON.stringify(lineOf(chunk, missing))}\n`);
+  const { ids, picked } = await chosen(client);
+  if (ids.length === 0) return noneMatch(context);
+  const several = picked || ids.length > 1;
+  const width = Math.max(...ids.map((id) => id.length));
+  const outputs = ids.map((id) => new Output(context, new LogReader(client, id, tail), several ? width : undefined));
+  const failures = new Map<string, ErrorReport>();
+  const follow = context.flag('follow');
+  for (let open = outputs; open.length > 0; ) {
+    const still: Output[] = [];
+    for (const output of open) {
+      try {
+        if (!(await output.go(follow))) still.push(output);
+      } catch (error) {
+        const report = reportOf(error);
+        if (!several || context.signal.aborted || report.code === 'cannot_connect') throw error;
+        failures.set(output.id, report);
+        if (!context.json) await context.host.err(failureText(report, context.errStyle, output.id));
+      }
     }
-    if (ended) return { document: follow ? undefined : { id, text, next: offset ?? 0 }, text: '' };
-    await sleep(POLL_MS, undefined, { signal: context.signal });
+    open = still;
+    if (open.length > 0) await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+  const [first] = failures.values();
+  const exit = first === undefined ? {} : { exit: exitOf(first) };
+  if (follow) return { document: undefined, text: '', ...exit };
+  const results = outputs.map((output) => {
+    const error = failures.get(output.id);
+    return error === undefined ? output.whole() : { id: output.id, error };
+  });
+  return { document: several ? { results } : results[0], text: '', ...exit };
+}
+
+function tailOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (count <= MOST_TAIL) return count;
+  throw new BerthError('usage', `--tail is a number of lines from 0 to ${MOST_TAIL}; it is ${JSON.stringify(text)}`);
+}
+
+/** Where the output of one workload goes. */
+class Output {
+  readonly #context: Context;
+  readonly #reader: LogReader;
+  readonly #lines: LogLines | undefined;
+  readonly #kept: Buffer[] = [];
+
+  /** `width`: of the prefix; undefined: without one. */
+  constructor(context: Context, reader: LogReader, width: number | undefined) {
+    this.#context = context;
+    this.#reader = reader;
+    this.#lines = width === undefined ? undefined : new LogLines(reader.id, width);
+  }
+
+  get id(): string {
+    return this.#reader.id;
+  }
+
+  /** Prints what there is; true: no more will come. */
+  async go(follow: boolean): Promise<boolean> {
+    // Before the output, so that an end seen here means that nothing can come after what is read next.
+    const ended = follow ? await this.#reader.hasEnded() : true;
+    for await (const piece of this.#reader.pieces(follow)) await this.#print(piece, follow);
+    if (ended && this.#lines !== undefined && !this.#context.json) await this.#out(this.#lines.flush());
+    return ended;
+  }
+
+  whole(): object {
+    return { id: this.id, ...contentOf(Buffer.concat(this.#kept)), next: this.#reader.position };
+  }
+
+  async #print({ bytes, missing, next }: Piece, follow: boolean): Promise<void> {
+    const { json } = this.#context;
+    if (json && !follow) {
+      this.#kept.push(bytes);
+      return;
+    }
+    if (json) {
+      const of = this.#lines === undefined ? {} : { id: this.id };
+      const line = { ...of, ...contentOf(bytes), next, ...(missing > 0 ? { missing } : {}) };
+      await this.#out(`${JSON.stringify(line)}\n`);
+      return;
+    }
+    const gap = `berth: ${missing} bytes of output are missing here: they were rotated away before they were read\n`;
+    if (missing > 0) {
+      const rest = this.#lines?.flush() ?? '\n';
+      await this.#out(rest);
+      await this.#out(this.#lines?.take(Buffer.from(gap)) ?? gap);
+    }
+    await this.#out(this.#lines?.take(bytes) ?? bytes);
+  }
+
+  async #out(text: string | Uint8Array): Promise<void> {
+    if (text.length > 0) await this.#context.host.out(text);
   }
 }
 
-async function print({ host }: Context, { base64 = '' }: LogChunk, missing: number): Promise<void> {
-  if (missing > 0) {
-    await host.out(
-      `\nberth: ${missing} bytes of output are missing here: they were rotated away before they were read\n`,
-    );
-  }
-  if (base64 !== '') await host.out(Buffer.from(base64, 'base64'));
-}
-
-function lineOf({ text, next }: LogChunk, missing: number): object {
-  return missing > 0 ? { text, next, missing } : { text, next };
-}
-
-/** Undefined when the workload went away while it was followed, which is an end like any other. */
-async function read(
-  client: Client,
-  params: { readonly id: string; readonly offset: number; readonly encoding: 'text' | 'base64' },
-  mayBeGone: boolean,
-): Promise<LogChunk | undefined> {
-  try {
-    return await client.call('workload.logs', params);
-  } catch (error) {
-    if (mayBeGone && error instanceof BerthError && error.code === 'not_found') return undefined;
-    throw error;
-  }
-}
-
-async function hasEnded(client: Client, id: string): Promise<boolean> {
-  try {
-    const { state } = await client.call('workload.get', { id });
-    return state === 'exited' || state === 'failed';
-  } catch (error) {
-    if (error instanceof BerthError && error.code === 'not_found') return true;
-    throw error;
-  }
+function contentOf(bytes: Buffer): object {
+  return isUtf8(bytes) ? { text: bytes.toString('utf8') } : { text: '', base64: bytes.toString('base64') };
 }

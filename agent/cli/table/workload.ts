@@ -117,11 +117,18 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'logs'],
     group: 'Workloads',
-    summary: 'Print the output of a workload',
-    details: ['Writes what the workload wrote, stdout and stderr, unchanged to standard output.'],
-    args: [id],
-    options: [{ name: 'follow', short: 'f', about: 'go on until the workload has ended' }],
-    examples: ['berth workload logs web-1 -f'],
+    summary: 'Print the output of workloads',
+    details: [
+      'Writes what a workload wrote, unchanged, to standard output, from the oldest line that is kept: a rotated part is printed, too. Of several workloads each line stands behind `ID | `. With --json output that is no UTF-8 is in `base64`, and `text` is empty.',
+      'stdout and stderr of a workload are one stream, in the order in which it wrote, and lines are kept without times: nothing chooses by either.',
+    ],
+    args: [someIds],
+    options: [
+      { name: 'follow', short: 'f', about: 'go on until the workloads have ended' },
+      { name: 'tail', short: 'n', value: 'LINES', about: 'only the last lines of each' },
+      ...selection,
+    ],
+    examples: ['berth workload logs web-1 -f --tail 100', 'berth workload logs -l app=web --tail 20'],
     load: () => import('../run/logs.js'),
   },
   {

@@ -1,4 +1,7 @@
 import test from 'ava';
+import { BerthError } from '../../../agent/base/errors.js';
+import { LogLines } from '../../../agent/cli/log-lines.js';
+import { fc, holds } from '../../runner/property.js';
 import { type Answers, berth, fakeAgent, moving, view } from './fake.js';
 
 test('logs: raw, in pieces; --json; -f until the end', async (t) => {
@@ -42,9 +45,107 @@ test('logs: what was rotated away while it was followed is told in one line, wha
   );
 });
 
+/** Outputs by id, in pieces of three bytes; `tail` counts as the agent does. */
+function outputs(all: Readonly<Record<string, string>>): NonNullable<Answers['workload.logs']> {
+  return ({ id, offset, tail, encoding }) => {
+    const text = all[id];
+    if (text === undefined) throw new BerthError('not_found', `there is no workload "${id}"`);
+    const lines = text.split(/(?<=\n)/);
+    const from = tail === undefined ? (offset ?? 0) : lines.slice(0, Math.max(0, lines.length - tail)).join('').length;
+    return pieces(Buffer.from(text, 'latin1'))({ id, offset: from, encoding });
+  };
+}
+
+test('logs: several, each line whole behind its id, an end without a line break as well', async (t) => {
+  const agent = fakeAgent({ 'workload.logs': outputs({ a: 'one\ntwo', 'web-2': 'x\n\ny\n' }) });
+  const { exit, out } = await berth('workload logs a web-2', { agent });
+  t.is(exit, 0);
+  t.is(out, 'a     | one\na     | two\nweb-2 | x\nweb-2 | \nweb-2 | y\n');
+  const json = JSON.parse((await berth('workload logs a web-2 --json', { agent })).out);
+  t.deepEqual(json, {
+    results: [
+      { id: 'a', text: 'one\ntwo', next: 7 },
+      { id: 'web-2', text: 'x\n\ny\n', next: 5 },
+    ],
+  });
+});
+
+test('logs: a selection has prefixes however many it matches; one that matches nothing says so', async (t) => {
+  const found = (ids: readonly string[]) =>
+    fakeAgent({
+      'workload.list': () => ({ workloads: ids.map((id) => view(id)) }),
+      'workload.logs': outputs({ a: 'one\n' }),
+    });
+  t.is((await berth('workload logs -l app=web', { agent: found(['a']) })).out, 'a | one\n');
+  const none = await berth('workload logs -l app=web', { agent: found([]) });
+  t.deepEqual([none.exit, none.out, none.err], [0, '', 'No workloads match.\n']);
+});
+
+test('logs: --tail of one and of several, and what is wrong with it', async (t) => {
+  const agent = fakeAgent({ 'workload.logs': outputs({ a: 'one\ntwo\nthree\n', b: '1\n2\n' }) });
+  t.is((await berth('workload logs a --tail 2', { agent })).out, 'two\nthree\n');
+  t.is((await berth('workload logs a -n 0', { agent })).out, '');
+  t.is((await berth('workload logs a b --tail 1', { agent })).out, 'a | three\nb | 2\n');
+  t.deepEqual(agent.calls[0]?.params, { id: 'a', encoding: 'base64', tail: 2 });
+  t.deepEqual(agent.calls[1]?.params, { id: 'a', encoding: 'base64', offset: 7 });
+  for (const tail of ['', '-1', 'all', '1.5', '1000001', '1e3']) {
+    const { exit, err } = await berth(['workload', 'logs', 'a', `--tail=${tail}`], { agent: fakeAgent({}) });
+    t.is(exit, 2, tail);
+    t.regex(err, /--tail is a number of lines from 0 to 1000000; it is "/);
+  }
+});
+
+test('logs: one that is not there does not keep back the others, and is the exit code', async (t) => {
+  const agent = fakeAgent({ 'workload.logs': outputs({ a: 'one\n' }) });
+  const { exit, out, err } = await berth('workload logs nobody a', { agent });
+  t.is(exit, 4);
+  t.is(out, 'a      | one\n');
+  t.regex(err, /there is no workload "nobody"/);
+  const json = JSON.parse((await berth('workload logs nobody a --json', { agent })).out);
+  t.like(json.results[0], { id: 'nobody', error: { code: 'not_found' } });
+  t.is((await berth('workload logs nobody', { agent })).exit, 4);
+});
+
+test('logs --json: bytes that are no UTF-8 come as they are', async (t) => {
+  const wild = Buffer.from([0x61, 0xff, 0x0a]);
+  const agent = fakeAgent({ 'workload.logs': pieces(wild) });
+  const { base64, text } = JSON.parse((await berth('workload logs w --json', { agent })).out);
+  t.deepEqual([Buffer.from(base64, 'base64'), text], [wild, '']);
+});
+
+test('lines of several outputs: every byte, in its order, behind its prefix, however it comes', (t) => {
+  const bytes = fc
+    .uint8Array({ maxLength: 40 })
+    .map((all) => Buffer.from(all.map((byte) => (byte % 4 === 0 ? 10 : byte))));
+  const property = fc.property(bytes, fc.array(fc.nat(7), { maxLength: 40 }), (all, sizes) => {
+    const lines = new LogLines('w', 3);
+    const out: Buffer[] = [];
+    let at = 0;
+    for (const size of [...sizes, all.length]) {
+      out.push(lines.take(all.subarray(at, at + size)));
+      at = Math.min(all.length, at + size);
+    }
+    out.push(lines.flush());
+    const expected = all
+      .toString('latin1')
+      .replace(/[^\n]+$/, '$&\n')
+      .replace(/[^\n]*\n/g, 'w   | $&');
+    t.is(Buffer.concat(out).toString('latin1'), expected);
+  });
+  holds(t, property, { numRuns: 200 });
+  const endless = new LogLines('w', 1);
+  t.is(endless.take(Buffer.alloc(70_000, 'x')).length, 70_000 + 'w | \n'.length);
+});
+
 /** An output in pieces of three bytes. */
 function pieces(all: Buffer): NonNullable<Answers['workload.logs']> {
-  return ({ offset = 0, encoding }) => {
+  return ({
+    offset = 0,
+    encoding,
+  }: {
+    readonly offset?: number | undefined;
+    readonly encoding?: string | undefined;
+  }) => {
     const next = Math.min(all.length, offset + 3);
     const piece = all.subarray(offset, next);
     const end = next === all.length;

@@ -24,7 +24,7 @@ test('the words of the options are those of the model', (t) => {
 
 test('every command that takes several workloads takes a selection', (t) => {
   const many = COMMANDS.filter(({ args }) => args.some(({ name, many: several }) => name === 'ID' && several));
-  for (const verb of VERBS) t.true(many.some(({ path }) => path.join(' ') === `workload ${verb}`));
+  for (const verb of [...VERBS, 'logs']) t.true(many.some(({ path }) => path.join(' ') === `workload ${verb}`));
   for (const command of [...many, commandOf('workload', 'list'), commandOf('top')])
     for (const option of selection) t.true(command?.options.includes(option), command?.path.join(' '));
 });
