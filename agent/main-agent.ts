@@ -3,7 +3,7 @@ import { runCli } from './cli/cli.js';
 import type { AgentSources } from './cli/command.js';
 import { AGENT } from './cli/table/agent.js';
 import { VERSION } from './cli/version.js';
-import { loadConfig } from './config/load.js';
+import { lineOf, loadConfig } from './config/load.js';
 import { runAgent } from './daemon/daemon.js';
 import { processHost } from './process-host.js';
 
@@ -15,6 +15,11 @@ export function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run({ file, flags }: AgentSources): Promise<number> {
-  const load = async () => (await loadConfig({ file, env: process.env, flags })).config;
+  const load = async () => {
+    const { config, warnings } = await loadConfig({ file, env: process.env, flags });
+    // Before the log is there: the service manager keeps both.
+    for (const warning of warnings) process.stderr.write(`berth: warning: ${lineOf(warning)}\n`);
+    return config;
+  };
   return runAgent(await load(), { version: VERSION, load });
 }

@@ -37,22 +37,26 @@ export interface Loaded {
   readonly where: (path: Path) => string;
   /** Files that were read, in order. */
   readonly files: readonly string[];
+  /** Keys of earlier versions: ignored. */
+  readonly warnings: readonly Problem[];
 }
 
 /** Throws `config_invalid` with data.problems: every mistake of every source. */
 export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const places = options.defaults ?? { file: DEFAULT_FILE, dropIns: DEFAULT_DROP_INS };
   const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const noted = { problems, warnings };
   const layers: Layer[] = [];
   const files: string[] = [];
   const first = options.file ?? places.file;
   for (const file of [first, ...(await dropIns(places.dropIns))]) {
-    const layer = await readLayer(file, file !== first || options.file !== undefined, problems);
+    const layer = await readLayer(file, file !== first || options.file !== undefined, noted);
     if (layer === undefined) continue;
     files.push(file);
     layers.push(layer);
   }
-  const named = [environmentLayer(SHAPE, options.env, problems), flagLayer(SHAPE, options.flags, problems)];
+  const named = [environmentLayer(SHAPE, options.env, noted), flagLayer(SHAPE, options.flags, noted)];
   layers.push(...named.filter((layer) => Object.keys(layer.tree).length > 0));
 
   const origins = new Map<string, string>();
@@ -76,7 +80,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
       ...densityProblems(result.data),
       ...controlProblems(result.data),
     ];
-    if (together.length === 0) return { config: result.data, origins, files, where: origin };
+    if (together.length === 0) return { config: result.data, origins, files, warnings, where: origin };
     throw invalid(together.map(({ path, problem }) => ({ origin: origin(path), key: dotted(path), problem })));
   }
   throw invalid(result.error.issues.flatMap((issue) => problemsOf(issue, { tree, origin })));
@@ -132,8 +136,13 @@ function suggestion(path: Path, key: string): string {
   return close === undefined ? '' : `; did you mean ${dotted([...path, close])}?`;
 }
 
+/** `/etc/berth/berth.toml:3: governor.rate is ...` */
+export function lineOf({ origin, key, problem }: Problem): string {
+  return `${origin}: ${key === '' ? '' : `${key} `}${problem}`;
+}
+
 export function invalid(problems: readonly Problem[]): BerthError {
-  const lines = problems.map((p) => `${p.origin}: ${p.key === '' ? '' : `${p.key} `}${p.problem}`);
+  const lines = problems.map(lineOf);
   const message =
     lines.length === 1 ? (lines[0] ?? '') : `the configuration has ${lines.length} problems:\n  ${lines.join('\n  ')}`;
   return new BerthError('config_invalid', message, { data: { problems } });

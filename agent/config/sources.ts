@@ -8,6 +8,7 @@ import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
 import type { ScalarShape, Shape } from './inspect.js';
 import { shapeAt } from './inspect.js';
 import { indexLines, lineOf } from './lines.js';
+import { REMOVED, removedKey, withoutRemoved } from './removed.js';
 import type { Path, Tree } from './tree.js';
 import { nearest, setAt } from './tree.js';
 
@@ -24,6 +25,12 @@ export interface Problem {
   readonly problem: string;
 }
 
+/** What is wrong, and what is ignored. */
+export interface Found {
+  readonly problems: Problem[];
+  readonly warnings: Problem[];
+}
+
 /** One `--section.key VALUE` as typed, without the dashes. */
 export interface ConfigFlag {
   readonly name: string;
@@ -37,7 +44,11 @@ const NOT_KEYS = /^BERTH_(?:CONNECT|VERSION|RUNTIME_DIR|LAB_.*|WORKLOAD_ID|TENAN
 const MOST_BYTES = 16 << 20;
 
 /** Reads one file. `undefined` when it does not exist and need not; anything else unreadable is a problem. */
-export async function readLayer(file: string, needed: boolean, problems: Problem[]): Promise<Layer | undefined> {
+export async function readLayer(
+  file: string,
+  needed: boolean,
+  { problems, warnings }: Found,
+): Promise<Layer | undefined> {
   let text: string;
   try {
     text = (await readPlain(file, MOST_BYTES)).toString('utf8');
@@ -49,21 +60,24 @@ export async function readLayer(file: string, needed: boolean, problems: Problem
     return undefined;
   }
   try {
-    const tree = parse(text.replace(/^\uFEFF/, '')) as Tree;
+    const { tree, removed } = withoutRemoved(parse(text.replace(/^\uFEFF/, '')) as Tree);
     const lines = indexLines(text);
-    return {
-      tree,
-      origin: (path) => {
-        const line = lineOf(lines, path);
-        return line === undefined ? file : `${file}:${line}`;
-      },
+    const origin = (path: Path): string => {
+      const line = lineOf(lines, path);
+      return line === undefined ? file : `${file}:${line}`;
     };
+    warnings.push(...removed.map((key) => warningOf(origin(key.split('.')), key)));
+    return { tree, origin };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const why = (error.message.split('\n')[0] ?? '').replace('Invalid TOML document: ', '');
     problems.push({ origin: `${file}:${error.line}:${error.column}`, key: '', problem: `is not valid TOML: ${why}` });
     return undefined;
   }
+}
+
+function warningOf(origin: string, key: string): Problem {
+  return { origin, key, problem: `is not a configuration key any more and is ignored: ${REMOVED.get(key)}` };
 }
 
 /** Drop-ins in name order; a directory that does not exist has none. */
@@ -78,7 +92,7 @@ export async function dropIns(directory: string): Promise<string[]> {
     .map((name) => join(directory, name));
 }
 
-export function environmentLayer(root: Shape, env: NodeJS.ProcessEnv, problems: Problem[]): Layer {
+export function environmentLayer(root: Shape, env: NodeJS.ProcessEnv, found: Found): Layer {
   const names = Object.keys(env).filter((name) => name.startsWith('BERTH_') && !NOT_KEYS.test(name));
   return namedLayer(
     root,
@@ -89,11 +103,11 @@ export function environmentLayer(root: Shape, env: NodeJS.ProcessEnv, problems: 
       value: env[name] ?? '',
       like: () => nearest(name, [...flatNames(root)].map(variableOf)),
     })),
-    problems,
+    found,
   );
 }
 
-export function flagLayer(root: Shape, flags: readonly ConfigFlag[], problems: Problem[]): Layer {
+export function flagLayer(root: Shape, flags: readonly ConfigFlag[], found: Found): Layer {
   return namedLayer(
     root,
     flags.map(({ name, value }) => ({
@@ -105,7 +119,7 @@ export function flagLayer(root: Shape, flags: readonly ConfigFlag[], problems: P
         return name2 === undefined ? undefined : flagOf(name2);
       },
     })),
-    problems,
+    found,
   );
 }
 
@@ -121,11 +135,16 @@ interface Named {
   like(): string | undefined;
 }
 
-function namedLayer(root: Shape, entries: readonly Named[], problems: Problem[]): Layer {
+function namedLayer(root: Shape, entries: readonly Named[], { problems, warnings }: Found): Layer {
   const tree: Tree = {};
   const origins = new Map<string, string>();
   for (const { origin, path, value, like } of entries) {
     const shape = path && shapeAt(root, path);
+    const removed = removedKey(origin);
+    if (removed !== undefined) {
+      warnings.push(warningOf(origin, removed));
+      continue;
+    }
     if (path === undefined || shape === undefined) {
       const close = like();
       const problem = `is not a configuration key${close === undefined ? '' : `; did you mean ${close}?`}`;

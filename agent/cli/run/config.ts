@@ -1,5 +1,5 @@
 import { configJsonSchema, defaultToml, dumpToml } from '../../config/document.js';
-import { invalid, loadConfig } from '../../config/load.js';
+import { invalid, lineOf, loadConfig } from '../../config/load.js';
 import { missingAccounts, missingFiles } from '../../config/references.js';
 import type { Config } from '../../config/schema.js';
 import { readWebConfig } from '../../web/web-config.js';
@@ -26,7 +26,7 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
       env: context.host.env,
       flags: context.configFlags,
     });
-    const { config, files } = loaded;
+    const { config, files, warnings } = loaded;
     if (verb === 'dump')
       return { document: { config, origins: Object.fromEntries(loaded.origins), files }, text: dumpToml(loaded) };
     const missing = [...(await missingFiles(config)), ...(await missingAccounts(config))];
@@ -35,6 +35,7 @@ export function configCommand(verb: 'default' | 'check' | 'dump' | 'schema'): (c
     if (config.web.config_file !== '') await readWebConfig(config.web.config_file);
     await requireFreePools(config);
     const read = files.length === 0 ? 'no file, defaults only' : files.join(', ');
-    return { document: { valid: true, files }, text: `the configuration is valid (${read})\n` };
+    const ignored = warnings.map((warning) => `warning: ${lineOf(warning)}\n`).join('');
+    return { document: { valid: true, files, warnings }, text: `${ignored}the configuration is valid (${read})\n` };
   };
 }

@@ -7,6 +7,7 @@ import { BerthError } from '../../../agent/base/errors.js';
 import { configJsonSchema, configMarkdown, defaultToml, dumpToml } from '../../../agent/config/document.js';
 import { shapeAt, shapeOf } from '../../../agent/config/inspect.js';
 import { type Loaded, loadConfig } from '../../../agent/config/load.js';
+import { REMOVED } from '../../../agent/config/removed.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { flagOf, flatNames, type Problem, variableOf } from '../../../agent/config/sources.js';
 import { fc } from '../../runner/property.js';
@@ -43,6 +44,7 @@ async function load(t: ExecutionContext, sources: Sources): Promise<Loaded> {
       ...loaded,
       origins: new Map([...loaded.origins].map(([key, origin]) => [key, strip(origin)])),
       files: loaded.files.map(strip),
+      warnings: loaded.warnings.map((warning) => ({ ...warning, origin: strip(warning.origin) })),
     };
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
@@ -329,6 +331,7 @@ test('a dump loads to the same configuration', async (t) => {
         config: wanted,
         origins: new Map([['log.level', '/x:1']]),
         files: [],
+        warnings: [],
         where: () => 'default',
       });
       t.deepEqual((await load(t, { file: text })).config, wanted);
@@ -359,4 +362,25 @@ test('a value that may be a secret is not repeated, wherever it was written', as
     const error = await t.throwsAsync(loaded, { code: 'config_invalid' }, name);
     t.notRegex(JSON.stringify({ ...error, message: error?.message }), new RegExp(secret), name);
   }
+});
+
+test('a key of an earlier version is ignored with a warning, wherever it stands, and everything else counts', async (t) => {
+  const { config, warnings, origins } = await load(t, {
+    file: '[governor]\nmax_wait = "1m"\nrate = 2\nin_flight = "no number"\n',
+    env: { BERTH_GOVERNOR_BURST: '7' },
+    flags: [['governor.in-flight', '3']],
+  });
+  t.is(config.governor.max_wait, '1m');
+  t.deepEqual(
+    warnings.map(({ origin, key }) => `${origin} ${key}`),
+    [
+      'berth.toml:3 governor.rate',
+      'berth.toml:4 governor.in_flight',
+      'BERTH_GOVERNOR_BURST governor.burst',
+      '--governor.in-flight governor.in_flight',
+    ],
+  );
+  for (const { problem } of warnings) t.regex(problem, /^is not a configuration key any more and is ignored: .+/);
+  t.deepEqual([...origins.keys()], ['governor.max_wait']);
+  for (const key of REMOVED.keys()) t.is(shapeAt(shapeOf(configSchema), key.split('.')), undefined, `${key} is back`);
 });
