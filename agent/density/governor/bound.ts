@@ -18,6 +18,8 @@ export interface Bound {
 export interface Activity {
   readonly now: number;
   readonly settling: number;
+  /** Cores that those want together. */
+  readonly cores: number;
   /** Somebody waited for a place. */
   readonly limited: boolean;
 }
@@ -33,6 +35,8 @@ const SETTLE_MS = 1000;
 /** For each core: after an idle time, and what is added in an interval. */
 const FIRST = 8;
 const INCREASE = 0.5;
+/** Share of the cpus. */
+const OURS = 0.5;
 /** Multiple of its limit from which memory pressure closes the bound: the next start would be paid with an OOM kill. */
 const WALL = 5;
 const WALL_MOST = 0.9;
@@ -49,7 +53,9 @@ export function placesOf({ value, closed }: Bound): number {
 
 /** One step, at the end of each interval while starts settle or wait. */
 export function adjust(bound: Bound, signals: Signals, activity: Activity, settings: GovernorSettings): Adjustment {
-  const exceeded = worst(signals, settings.limits);
+  // A queue for the cpus is somebody else's while those that settle want less than this share of them.
+  const ours = activity.cores > settings.cores * OURS;
+  const exceeded = worst(ours ? signals : { ...signals, cpu: undefined }, settings.limits);
   if (exceeded === undefined) return { bound: grown(bound, activity, settings), decrease: undefined };
   const closed = exceeded.signal === 'memory' && exceeded.value >= Math.min(WALL_MOST, exceeded.limit * WALL);
   const { now, settling } = activity;
@@ -77,9 +83,14 @@ function aim(signal: Signal, { value }: Bound, settling: number): number {
   return signal === 'memory' ? 1 : Math.min(value, settling) * DECREASE;
 }
 
-/** Two for each cpu, as starts also wait for other things than cpus: with fewer some would be idle, and the queue no sooner done. */
+/**
+ * For each core. Starts also wait for other things than cpus: with fewer than two some would be idle, and the queue no sooner
+ * done. What takes long in the network or in the agent does so in proportion to how many ask: few more than they can do.
+ */
+const LEAST: Readonly<Partial<Record<Signal, number>>> = { cpu: 2, network: 4, start: 4 };
+
 function leastFor(signal: Signal, { cores, maxSettling }: GovernorSettings): number {
-  return signal === 'memory' || signal === 'io' ? 1 : Math.min(maxSettling, cores * 2);
+  return Math.max(1, Math.min(maxSettling, cores * (LEAST[signal] ?? 0)));
 }
 
 const SIGNALS: readonly Signal[] = ['memory', 'io', 'cpu', 'network', 'start'];

@@ -256,7 +256,8 @@ export class Governor implements GovernorPort {
   /** What the last interval was like, and what follows from it. */
   #control(now: number): void {
     const signals = this.#sensor.read(this.#settings.limits);
-    const activity = { now, settling: this.#settling.size, limited: this.#limited };
+    const { size, cores } = this.#settling;
+    const activity = { now, settling: size, cores, limited: this.#limited };
     this.#limited = false;
     const { bound, decrease } = adjust(this.#bound, signals, activity, this.#settings);
     this.#bound = bound;

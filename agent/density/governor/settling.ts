@@ -14,6 +14,8 @@ export interface Start {
   /** The last reading: CPU time that the cgroup has used or waited for, microseconds. */
   wanted: number | undefined;
   readAt: number;
+  /** That it wanted between the last two readings. */
+  cores: number;
 }
 
 /** Of a core. A program that uses less, or waits for a cpu less than that, is not in the burst of its start. */
@@ -39,9 +41,23 @@ export class Settling {
     return this.#starts.size;
   }
 
+  /** Cores that all of them want together; those without a process are the work of one agent. */
+  get cores(): number {
+    let cores = Math.min(1, this.#beginning);
+    for (const start of this.#starts) cores += start.cores;
+    return cores;
+  }
+
   begin(shape: string, now: number): Start {
     this.#beginning += 1;
-    const none = { cgroup: undefined, runsSince: now, dueAt: Number.POSITIVE_INFINITY, wanted: undefined, readAt: now };
+    const none = {
+      cgroup: undefined,
+      runsSince: now,
+      dueAt: Number.POSITIVE_INFINITY,
+      wanted: undefined,
+      readAt: now,
+      cores: 0,
+    };
     const start: Start = { shape, since: now, beside: this.#beginning, ...none };
     this.#starts.add(start);
     return start;
@@ -84,6 +100,7 @@ export class Settling {
     // A cgroup that is used again has used cpu before: the first reading is then too much, and the next one tells.
     const cores = (wanted - (start.wanted ?? 0)) / ((now - start.readAt) * 1000);
     start.wanted = wanted;
+    start.cores = cores;
     start.readAt = now;
     return cores < BURST;
   }

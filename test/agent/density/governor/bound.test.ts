@@ -4,7 +4,7 @@ import { fc } from '../../../runner/property.js';
 import { settingsOf } from './fixture.js';
 
 const settings = settingsOf();
-const at = (now: number, settling = 16, limited = true) => ({ now, settling, limited });
+const at = (now: number, settling = 16, limited = true) => ({ now, settling, limited, cores: settling });
 
 test('calm, the bound doubles while somebody waits, up to its most, and stays as it is while nobody does', (t) => {
   let bound = firstBound(settings);
@@ -51,10 +51,17 @@ test('pressure that no start has made lowers nothing', (t) => {
   t.deepEqual([placesOf(after), decrease], [16, undefined]);
 });
 
+test('a queue for the cpus is none of theirs while those that settle want less than half of the cpus', (t) => {
+  const some = { now: 0, settling: 16, limited: true };
+  const { bound, decrease } = adjust(firstBound(settings), { cpu: 1 }, { ...some, cores: 1 }, settings);
+  t.deepEqual([placesOf(bound), decrease], [32, undefined]);
+  t.like(adjust(firstBound(settings), { cpu: 1 }, { ...some, cores: 1.1 }, settings).decrease, { signal: 'cpu' });
+});
+
 const share = fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined });
 const latency = fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined });
 const signals = fc.record({ ...{ cpu: share, io: share, memory: share }, network: latency, start: latency });
-const activity = fc.record({ pause: fc.nat(3000), settling: fc.nat(5000), limited: fc.boolean() });
+const activity = fc.record({ pause: fc.nat(3000), settling: fc.nat(5000), limited: fc.boolean(), cores: fc.nat(300) });
 
 test('whatever is measured, the bound is never below one nor above its most, falls at most once a second and says when', (t) => {
   fc.assert(
@@ -67,10 +74,10 @@ test('whatever is measured, the bound is never below one nor above its most, fal
         let bound: Bound = firstBound(of);
         let now = 0;
         let fell = Number.NEGATIVE_INFINITY;
-        for (const [measured, { pause, settling, limited }] of steps) {
+        for (const [measured, { pause, ...activity }] of steps) {
           now += pause;
           const before = bound;
-          const { bound: after, decrease } = adjust(before, measured, { now, settling, limited }, of);
+          const { bound: after, decrease } = adjust(before, measured, { now, ...activity }, of);
           bound = after;
           t.true(bound.value >= 1 && bound.value <= of.maxSettling);
           t.is(decrease !== undefined, Math.floor(bound.value) < Math.floor(before.value));

@@ -75,5 +75,12 @@ export function newGovernor(over: Record<string, unknown> = {}, cores = 2) {
       await clock.runUntil(at);
     }
   };
-  return { governor, clock, events, waits, stall, wants, host, granted, failed, ask, press };
+  /** Each that has a permit runs a program that boots, for a whole core. */
+  const boot = (): void => {
+    for (const { id, runs } of granted) {
+      wants.set(`acme/${id}`, 1);
+      runs(`acme/${id}`);
+    }
+  };
+  return { boot, governor, clock, events, waits, stall, wants, host, granted, failed, ask, press };
 }

@@ -141,8 +141,9 @@ test('a new workload that has no permit in time has failed; what ran before goes
 });
 
 test('pressure lowers the bound for as long as it lasts, to two starts for each cpu; the storm goes on by that', async (t) => {
-  const { governor, clock, granted, events, ask, press } = newGovernor();
+  const { boot, governor, clock, granted, events, ask, press } = newGovernor({ settle_timeout: '1h' });
   for (let i = 0; i < 900; i++) ask(`w${i}`);
+  boot();
   await press('cpu', 0.95, 20_000);
   t.is(granted.length, 16, 'none while those settle');
   t.false(governor.calm());
@@ -183,8 +184,9 @@ test('what the host is like without starts is no pressure of theirs', async (t) 
 });
 
 test('every start forgets what the one before has found: after an idle time the bound is the first one', async (t) => {
-  const { governor, clock, granted, ask, press } = newGovernor();
+  const { boot, governor, clock, granted, ask, press } = newGovernor({ settle_timeout: '1h' });
   for (let i = 0; i < 30; i++) ask(`w${i}`);
+  boot();
   await press('cpu', 1, 10_000);
   t.is(governor.status().bound, 4);
   while (governor.status().settling > 0) {
