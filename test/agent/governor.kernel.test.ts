@@ -54,15 +54,18 @@ const create = (id: string, program = 'exec sleep 100000') =>
     },
   });
 
+/** Waits for the state; a failure ends the wait. */
 async function reach(t: ExecutionContext, id: string, state: string): Promise<void> {
   for (;;) {
     const { workloads } = await client.call('workload.list', {});
     const found = workloads.find((one) => one.id === id);
-    if ((found?.state ?? 'deleted') === state) break;
-    if (found?.state === 'failed') throw new Error(`${id} has failed: ${found.error?.message}`);
+    const seen = found?.state ?? 'deleted';
+    if (seen === state || seen === 'failed') {
+      t.is(seen, state, `${id}: ${found?.error?.message}`);
+      return;
+    }
     await sleep(50);
   }
-  t.pass();
 }
 
 async function isQueued(id: string): Promise<void> {
