@@ -85,7 +85,7 @@ function supervisorScript(): string {
   const unbundled = fileURLToPath(new URL('./main.js', import.meta.url));
   return import.meta.url.endsWith('/supervisor/launch.js') && existsSync(unbundled)
     ? unbundled
-    : fileURLToPath(new URL('../supervisor/supervisor.js', import.meta.url));
+    : fileURLToPath(new URL('./supervisor.js', import.meta.url));
 }
 
 function tailOf(file: string): string {
