@@ -1,14 +1,15 @@
-// The whole agent: a storm of starts on a host in the lab, and what it costs by itself when much runs.
+// The whole agent: what it weighs, a storm of starts on a host in the lab, and what it costs by itself when much runs.
 import type { Group } from '../group.js';
 import { idle } from './idle.js';
 import { startRate } from './start-rate.js';
 import { storm } from './storm.js';
+import { weight } from './weight.js';
 
 export const agent: Group = {
   name: 'agent',
-  what: 'the whole agent: starts with and without its governor, and its own cpu with 1,000 workloads',
+  what: 'the whole agent: what its package weighs, starts with and without its governor, its own cpu with 1,000 workloads',
   wrapper: [],
-  parts: [idle, startRate, storm],
+  parts: [weight, idle, startRate, storm],
   missing: () => (process.getuid?.() === 0 ? undefined : 'needs root'),
   leftovers: () => [],
 };
