@@ -24,7 +24,14 @@ import { maintainerScripts } from './scripts.js';
 const LIBRARY = 'usr/lib/berth';
 /** Empty in the package (code-cache.ts). */
 const CODE_CACHE = 'var/cache/berth';
-const LAUNCHER = '#!/bin/sh\nexec /usr/bin/node /usr/lib/berth/berth.js "$@"\n';
+// The agent's young generation, of three isolates: 2 MiB each half instead of up to 16 saves 7 MiB of 107, and as much garbage as it
+// makes in a second still fits.
+const LAUNCHER = `#!/bin/sh
+if [ "$1" = agent ]; then
+	exec /usr/bin/node --max-semi-space-size=2 /usr/lib/berth/berth.js "$@"
+fi
+exec /usr/bin/node /usr/lib/berth/berth.js "$@"
+`;
 const UNITS = ['berth.service', 'berth-workloads.service', 'berth.slice'];
 const CONFFILES = ['/etc/berth/berth.toml', '/etc/default/berth'];
 // Generated from the command table, when that has been done: directory below build/ -> directory in the package.
