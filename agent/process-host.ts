@@ -30,6 +30,7 @@ export function processHost(): ProcessHost {
     out: (text) => write(process.stdout, text),
     err: (text) => write(process.stderr, text),
     stdin: () => process.stdin,
+    edit: async (path) => (await import('./cli/editor.js')).edit(path, process.env),
     interruption,
   };
 }

@@ -91,6 +91,8 @@ export interface Host {
   stdin(): AsyncIterable<Buffer>;
   /** Undefined: standard input or output is no terminal. */
   openTerminal(): Promise<Terminal | undefined>;
+  /** Has a person edit a file with $VISUAL, $EDITOR or vi; the exit code of the editor. */
+  edit(path: string): Promise<number>;
   /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */
   interruption(): AbortSignal;
   /** Throws `cannot_connect`. */

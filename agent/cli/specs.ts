@@ -1,5 +1,5 @@
-// Reads specifications from files and standard input. What is in them is the agent's to judge; here they only have to
-// be JSON objects.
+// Reads specifications from files and standard input, JSON or YAML. What is in them is the agent's to judge; here they only have
+// to be objects.
 import { createReadStream } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
 import { readStream } from '../../linux/plain-file.js';
@@ -23,14 +23,13 @@ export async function readSpecs(context: Context): Promise<SpecSource[]> {
   for (const file of context.values('file')) {
     const place = file === '-' ? 'standard input' : file;
     if (file === '-') stdin ??= await readText(context.host.stdin(), place);
-    const text = file === '-' ? (stdin ?? '') : await readText(createReadStream(file), place);
-    const value = parseSpecs(text, place);
-    const items: unknown[] = Array.isArray(value) ? value : [value];
+    const text = file === '-' ? (stdin ?? '') : await readFileText(file);
+    const items = await parseSpecs(text, place);
     if (items.length === 0) throw new BerthError('invalid_spec', `${place}: the array is empty`);
     items.forEach((item, i) => {
       const where = items.length === 1 ? place : `${place}[${i}]`;
       if (typeof item !== 'object' || item === null || Array.isArray(item))
-        throw new BerthError('invalid_spec', `${where}: a workload is a JSON object`);
+        throw new BerthError('invalid_spec', `${where}: a workload is an object`);
       const name = 'id' in item && typeof item.id === 'string' ? item.id : where;
       specs.push({ name, spec: item as Record<string, unknown> });
     });
@@ -45,6 +44,11 @@ export async function readSpec(context: Context): Promise<SpecSource> {
   if (first === undefined || specs.length > 1)
     throw new BerthError('usage', `one workload is needed, the input has ${specs.length}`);
   return first;
+}
+
+/** As text, with the bound of all that is read here. */
+export function readFileText(file: string): Promise<string> {
+  return readText(createReadStream(file), file);
 }
 
 /** A file may be a pipe, as the shell's `<(COMMAND)`, or have no end, as /dev/zero. */
@@ -67,13 +71,29 @@ async function readText(stream: AsyncIterable<Buffer>, place: string): Promise<s
   }
 }
 
-function parseSpecs(text: string, place: string): unknown {
+/** JSON begins with a bracket, and everything else is YAML; a file called so is YAML in any case. Each document or array holds workloads. */
+export async function parseSpecs(text: string, place: string): Promise<unknown[]> {
+  const isJson = /^\s*([[{]|$)/.test(text.replace(/^\uFEFF/, '')) && !/\.ya?ml$/i.test(place);
+  if (!isJson) return parseYamlSpecs(text, place);
   try {
-    return parseJson(text);
+    return [parseJson(text)].flat();
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw new BerthError('invalid_spec', `${place}:${error.position}: ${error.message}`, {
-      hint: 'Specifications are JSON, with each key once; `berth help spec` shows one.',
-    });
+    throw new BerthError('invalid_spec', `${place}:${error.position}: ${error.message}`, { hint: HINT });
+  }
+}
+
+const HINT = 'Specifications are JSON or YAML, with each key once; `berth help spec` shows one.';
+
+async function parseYamlSpecs(text: string, place: string): Promise<unknown[]> {
+  const { parseYaml, YamlError } = await import('./yaml-specs.js');
+  try {
+    const documents = parseYaml(text);
+    if (documents.length === 0) throw new YamlError('', 'has no document');
+    return documents.flat();
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    const at = error.position === '' ? place : `${place}:${error.position}`;
+    throw new BerthError('invalid_spec', `${at}: ${error.message}`, { hint: HINT });
   }
 }

@@ -1,4 +1,6 @@
 // A patch by a real agent: what it changes is in the kernel, and an agent that is killed meanwhile leaves the old record or the new.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
@@ -116,6 +118,26 @@ test.serial('output and events of those that a label selects, as a person asks f
   t.is(gone.stdout, 't1 deleted\nt2 deleted\n', gone.stderr);
   t.is(agent.berth(['workload', 'list', '-l', 'talks']).stdout, 'No workloads.\n');
   t.is((await client.call('workload.list', {})).workloads.length, 2);
+});
+
+test.serial('the specification that is printed is the one that is there, and an editor changes it', async (t) => {
+  const printed = agent.berth(['workload', 'spec', 'web', '-o', 'yaml']);
+  t.is(printed.status, 0, printed.stderr);
+  const file = join(host.directory, 'web.yaml');
+  writeFileSync(file, printed.stdout);
+  const same = agent.berth(['workload', 'diff', 'web', '-f', file]);
+  t.is(same.status, 0, same.stdout + same.stderr);
+  writeFileSync(file, printed.stdout.replace('rate: 40000000', 'rate: 45000000'));
+  const other = agent.berth(['workload', 'diff', 'web', '-f', file]);
+  t.is(other.status, 1);
+  t.regex(other.stdout, /network\.bandwidth\.ingress\.rate +40000000 -> 45000000/);
+  t.is(await inKernel(), 40);
+  const env = { ...agent.env, BERTH_CONNECT: agent.socket, EDITOR: "sed -i 's/rate: 40000000/rate: 46000000/'" };
+  const edited = agent.berth(['workload', 'edit', 'web'], undefined, { env });
+  t.is(edited.status, 0, edited.stderr);
+  t.is(await inKernel(), 46);
+  const untouched = agent.berth(['workload', 'edit', 'web'], undefined, { env: { ...env, EDITOR: 'true' } });
+  t.is(untouched.stdout, 'web unchanged\n', untouched.stderr);
 });
 
 test.serial('killed while it is patched, the agent leaves one of the two, in record and kernel alike', async (t) => {

@@ -17,7 +17,7 @@ export const file: OptionDef = {
   short: 'f',
   value: 'FILE',
   needed: true,
-  about: 'workload as JSON, or an array of them; `-` reads standard input; may be repeated',
+  about: 'workloads as JSON or YAML, in an array or in several documents; `-` reads standard input; may be repeated',
 };
 export const preempt: OptionDef = {
   name: 'preempt',
@@ -51,6 +51,15 @@ export const selection: readonly OptionDef[] = [
 ];
 
 export const dryRun: OptionDef = { name: 'dry-run', about: 'only say what would be done' };
+
+export const output: OptionDef = {
+  name: 'output',
+  short: 'o',
+  value: 'FORMAT',
+  about: 'how it is printed',
+  choices: ['json', 'yaml'],
+  fallback: 'json',
+};
 
 export const detach: OptionDef = { name: 'detach', about: 'do not wait for the outcome' };
 export const timeout: OptionDef = {

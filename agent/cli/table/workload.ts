@@ -1,7 +1,7 @@
 // Commands about workloads.
 import type { Command } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
-import { detach, dryRun, file, id, preempt, selection, someIds, timeout } from './options.js';
+import { detach, dryRun, file, id, output, preempt, selection, someIds, timeout } from './options.js';
 
 const change = (
   verb: 'freeze' | 'thaw' | 'start' | 'stop' | 'restart',
@@ -63,6 +63,43 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
       'berth workload update web-1 -f web.json',
     ],
     load: () => import('../run/update.js'),
+  },
+  {
+    path: ['workload', 'spec'],
+    group: 'Workloads',
+    summary: 'Print the specification of a workload, as `create` and `update` take it',
+    details: [
+      'With every default filled in, and sizes in bytes. For a role that only reads, values of environments are hidden.',
+    ],
+    args: [id],
+    options: [output],
+    examples: ['berth workload spec web-1 > web.json', 'berth workload spec web-1 -o yaml'],
+    load: () => import('../run/spec.js'),
+  },
+  {
+    path: ['workload', 'diff'],
+    group: 'Workloads',
+    summary: 'Show in which fields a workload differs from a specification',
+    details: [
+      'Says what `update -f` would change, and why the change would be refused. Exit code 0 without a difference, 1 with one, and another one after an error. Values of environments are not shown.',
+    ],
+    args: [id],
+    options: [{ ...file, about: 'the specification to compare with; `-` reads standard input' }],
+    examples: ['berth workload diff web-1 -f web.yaml'],
+    load: () => import('../run/diff.js'),
+  },
+  {
+    path: ['workload', 'edit'],
+    group: 'Workloads',
+    summary: 'Change a workload in an editor',
+    details: [
+      'Opens the specification as YAML in $VISUAL, $EDITOR or vi, and makes the change when the editor is closed. A file that is not changed changes nothing. What is wrong is written on top, and the editor is opened again; closed without a change, it ends with the error, and the file is kept.',
+      'If the workload has been changed meanwhile, the fields that differ are named, and saving again replaces them.',
+    ],
+    args: [id],
+    options: [],
+    examples: ['berth workload edit web-1', 'EDITOR=nano berth workload edit web-1'],
+    load: () => import('../run/edit.js'),
   },
   {
     path: ['workload', 'delete'],

@@ -140,6 +140,7 @@ export async function berth(line: string | readonly string[], options: RunOption
     stdin: async function* () {
       yield Buffer.from(input ?? '');
     },
+    edit: async () => 0,
     openTerminal: async () => undefined,
     interruption: () => new AbortController().signal,
     connect: async (address) => {

@@ -204,7 +204,7 @@ for (const [name, input, message] of [
   ['cut', '{"id": "a",\n "x": [1,', 'standard input:2:10: not valid JSON: it ends too early'],
   ['empty', '', 'standard input:1:1: not valid JSON: it is empty'],
   ['empty array', '[]', 'standard input: the array is empty'],
-  ['not an object', '[{"id": "a"}, 7]', 'standard input[1]: a workload is a JSON object'],
+  ['not an object', '[{"id": "a"}, 7]', 'standard input[1]: a workload is an object'],
 ] as const) {
   test(`create: bad input changes nothing: ${name}`, async (t) => {
     const agent = fakeAgent({});
