@@ -15,13 +15,12 @@ import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
 import type { Owner } from './owner.js';
-import { networkFor } from './plan.js';
 import { killProcesses, terminate } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, isHeldUp, startWorkload } from './start.js';
 import { StartPermit } from './start-permit.js';
-import { dismantle } from './steps.js';
 import { Survived } from './survived.js';
+import { cleanUp, giveBack, takeDown } from './take-down.js';
 import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the supervisor's word about an exit may still be on its way. */
@@ -280,7 +279,7 @@ export class Actor {
       await this.patch({ state: 'stopping', ...gone }, durable);
     } else {
       await endProcesses(this, this.#world);
-      await this.#cleanup();
+      await cleanUp(this.#record, this.#world);
       await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone }, durable);
     }
     tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });
@@ -328,13 +327,15 @@ export class Actor {
 
   /** Takes the sandbox down; what was leased is free only after that. */
   async #finish(): Promise<void> {
-    await this.#dismantle();
+    await takeDown(this, this.#world);
     this.#news.forget();
     this.#killNow = false;
-    const { end, error, sandbox } = this.#record;
+    const { id, end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
-    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) }, () => this.#giveBack());
-    this.#owner.settled(this.#record.id);
+    await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) }, () =>
+      giveBack(id, this.#world),
+    );
+    this.#owner.settled(id);
     this.#dirty = true;
   }
 
@@ -345,39 +346,6 @@ export class Actor {
     this.close();
     this.#owner.gone(this.#record.id);
     this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
-  }
-
-  async #dismantle(): Promise<void> {
-    const { id, spec, sandbox } = this.#record;
-    const { cgroups, supervisor, installation, network } = this.#world;
-    const driver = driverOf(this.#world, spec.driver);
-    await dismantle(this.#record, {
-      ...{ cgroups, network, supervisor, installation: installation.id },
-      cleanup: () => this.#cleanup(),
-      directory: contextOf(this.#record, this.#world).directory,
-      made: networkFor(spec, sandbox, driver, this.#world),
-      ...{ slot: sandbox.baseline !== null, confinement: await driver.confinement(spec) },
-      end: () => endProcesses(this, this.#world),
-    });
-    this.#world.layers.forget(id);
-    this.#world.tenants.promise(id, spec.tenant, null);
-    // Its tenant is promised less now. The audit sees to it where this fails: what is gone must not wait for it.
-    await this.#world.tenants
-      .apply(spec.tenant)
-      .catch((err: unknown) => this.#world.log.warn({ tenant: spec.tenant, err }, 'limits of a tenant not written'));
-  }
-
-  /** Not before: the next agent would take down once more what the record names, and it may be another's by then. */
-  #giveBack(): void {
-    const { id } = this.#record;
-    this.#world.claims.release(id);
-    this.#world.density.release(id);
-    this.#world.placement.remove(id);
-  }
-
-  #cleanup(): Promise<void> {
-    const { spec } = this.#record;
-    return driverOf(this.#world, spec.driver).cleanup(spec, contextOf(this.#record, this.#world));
   }
 
   /** Something that must work did not: it is visible in the record, and tried again with a growing pause. */
