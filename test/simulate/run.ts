@@ -42,11 +42,12 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   for (const storm of stormsOf(trace, size.cores * options.hosts)) recorder.storms.push({ ...storm, over: undefined });
   const every = Math.max(FAR_MS, trace.durationMs / READINGS);
   let read = 0;
+  const begins = [...trace.arrivals.map(({ at }) => at), ...trace.boots].sort((a, b) => a - b);
   let next = 0;
   while (clock.now() < trace.durationMs) {
-    while ((trace.arrivals[next]?.at ?? Number.POSITIVE_INFINITY) < clock.now()) next += 1;
+    while ((begins[next] ?? Number.POSITIVE_INFINITY) < clock.now()) next += 1;
     // A storm is watched closely from its first start on.
-    const soon = (trace.arrivals[next]?.at ?? Number.POSITIVE_INFINITY) < clock.now() + FAR_MS;
+    const soon = (begins[next] ?? Number.POSITIVE_INFINITY) < clock.now() + FAR_MS;
     const ms = soon || hosts.some((host) => host.busy) ? CLOSE_MS : FAR_MS;
     await clock.runUntil(Math.min(trace.durationMs, clock.now() + ms));
     for (const host of hosts) host.step(ms);

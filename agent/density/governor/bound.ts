@@ -32,8 +32,9 @@ export interface Adjustment {
 const DECREASE = 0.8;
 /** What was admitted before a decrease has to show in the signals before the next one. */
 const SETTLE_MS = 1000;
-/** For each core: after an idle time, and what is added in an interval. */
-const FIRST = 8;
+/** After an idle time: for each core, and at least, as the agent alone keeps a small host busy with these. */
+const FIRST = { perCore: 4, least: 16 };
+/** For each core, what is added in an interval. */
 const INCREASE = 0.5;
 /** Share of the cpus. */
 const OURS = 0.5;
@@ -42,7 +43,7 @@ const WALL = 5;
 const WALL_MOST = 0.9;
 
 export function firstBound({ cores, maxSettling }: GovernorSettings): Bound {
-  const value = Math.min(maxSettling, cores * FIRST);
+  const value = Math.min(maxSettling, Math.max(FIRST.least, cores * FIRST.perCore));
   return { value, doubling: true, loweredAt: Number.NEGATIVE_INFINITY, closed: false };
 }
 
@@ -84,13 +85,15 @@ function aim(signal: Signal, { value }: Bound, settling: number): number {
 }
 
 /**
- * For each core. Starts also wait for other things than cpus: with fewer than two some would be idle, and the queue no sooner
- * done. What takes long in the network or in the agent does so in proportion to how many ask: few more than they can do.
+ * For each core, and at least. Starts also wait for other things than cpus: with fewer some cpus would be idle, and the queue
+ * no sooner done. What takes long in the network or in the agent does so in proportion to how many ask.
  */
 const LEAST: Readonly<Partial<Record<Signal, number>>> = { cpu: 2, network: 4, start: 4 };
+const LEAST_OF_ALL = 8;
 
 function leastFor(signal: Signal, { cores, maxSettling }: GovernorSettings): number {
-  return Math.max(1, Math.min(maxSettling, cores * (LEAST[signal] ?? 0)));
+  const perCore = LEAST[signal];
+  return perCore === undefined ? 1 : Math.min(maxSettling, Math.max(LEAST_OF_ALL, cores * perCore));
 }
 
 const SIGNALS: readonly Signal[] = ['memory', 'io', 'cpu', 'network', 'start'];

@@ -16,16 +16,16 @@ test('calm, the bound doubles while somebody waits, up to its most, and stays as
   t.is(placesOf(bound), settings.maxSettling);
 });
 
-test('pressure lowers it by a factor once a second, from what settles, down to two starts for each cpu; then it grows by steps', (t) => {
+test('pressure lowers it by a factor once a second, from what settles, down to eight, or two for each cpu; then it grows by steps', (t) => {
   const first = adjust(firstBound(settings), { cpu: 0.9 }, at(0, 10), settings);
   t.deepEqual(first.decrease, { signal: 'cpu', value: 0.9, limit: 0.6, boundBefore: 16, bound: 8 });
   const soon = adjust(first.bound, { cpu: 0.9 }, at(250, 8), settings);
   t.deepEqual([placesOf(soon.bound), soon.decrease], [8, undefined]);
   let { bound } = first;
   for (let now = 1000; now < 20_000; now += 1000) bound = adjust(bound, { cpu: 1 }, at(now, 8), settings).bound;
-  t.is(placesOf(bound), 4, 'fewer would leave a cpu idle');
-  bound = adjust(bound, { cpu: 0.2 }, at(20_250, 4), settings).bound;
-  t.is(placesOf(bound), 5, 'a step, and not twice as many');
+  t.is(placesOf(bound), 8, 'fewer would leave a cpu idle');
+  bound = adjust(bound, { cpu: 0.2 }, at(20_250, 8), settings).bound;
+  t.is(placesOf(bound), 9, 'a step, and not twice as many');
 });
 
 test('the disk is given back to others down to one start; memory at once, and at the wall not one begins', (t) => {
