@@ -22,8 +22,9 @@ export interface Scenario extends BerthOnTarget {
 
 /** Of the agent's unit. Under emulation, beside other work, a start takes minutes; how patient systemd is, is not tested. */
 const LAB_UNIT = '/etc/systemd/system/berth.service.d/60-lab.conf';
-/** Starts the supervisor; and what the command and the agent read at their start is in the page cache then. */
-const WARM = 'systemctl start berth-workloads && berth version && cat /usr/lib/berth/*.js > /dev/null';
+const FILES = '/usr/lib/berth/*.js /usr/lib/berth/code/*.js /var/cache/berth/*';
+/** Starts the supervisor; keeps the compiled code of command and agent, and what both read at their start in the page cache. */
+const WARM = `systemctl start berth-workloads && berth version && berth agent --help > /dev/null && cat ${FILES} > /dev/null`;
 
 /** A host with the package installed, its supervisor running and its agent not yet started. */
 async function installedHost(name: string): Promise<Host> {
@@ -34,7 +35,7 @@ async function installedHost(name: string): Promise<Host> {
     prepare: async (host) => {
       await host.write(LAB_UNIT, '[Service]\nTimeoutStartSec=15min\n');
       await installPackage(labTarget(host));
-      await host.ssh(WARM);
+      await host.ssh(WARM, { timeoutMs: 10 * MINUTES });
     },
   });
   return freshHost({ name, saved });
