@@ -2,21 +2,63 @@ import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
 import { matching, selectionOf } from '../selection.js';
+import type { LIST_FORMATS, LIST_ORDERS } from '../table/options.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
 
 export async function run(context: Context): Promise<Answer> {
   const asked = selectionOf(context);
+  const key = ORDERS[(context.option('sort') ?? 'tenant') as (typeof LIST_ORDERS)[number]];
   const client = await context.client();
   const found = await matching(client, asked);
-  const order = (a: WorkloadView, b: WorkloadView) => compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id);
-  const workloads = found.sort(order);
-  const text =
-    workloads.length === 0 ? 'No workloads.\n' : table(columns(context.host.now()), workloads, context.style);
-  return { document: { workloads }, text };
+  const workloads = found.sort(
+    (a, b) => compare(key(a), key(b)) || compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id),
+  );
+  const document = { workloads };
+  return { document, text: await textOf(document, context) };
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+async function textOf(
+  { workloads }: { readonly workloads: readonly WorkloadView[] },
+  context: Context,
+): Promise<string> {
+  const format = context.option('output') as (typeof LIST_FORMATS)[number] | undefined;
+  const now = context.host.now();
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify({ workloads }, undefined, 2)}\n`;
+    case 'yaml':
+      return (await import('../yaml-specs.js')).toYaml({ workloads });
+    // For scripts: nothing for none.
+    case 'id':
+      return workloads.map(({ id }) => `${id}\n`).join('');
+    case 'name':
+      return workloads.map(({ id, spec }) => `${spec.tenant}/${id}\n`).join('');
+    default: {
+      if (workloads.length === 0) return 'No workloads.\n';
+      return table(format === 'wide' ? [...columns(now), ...WIDE] : columns(now), workloads, context.style);
+    }
+  }
+}
+
+type Key = string | number;
+
+/** Ascending; what is equal by tenant and id. */
+const ORDERS: Readonly<Record<(typeof LIST_ORDERS)[number], (w: WorkloadView) => Key>> = {
+  tenant: ({ spec }) => spec.tenant,
+  id: ({ id }) => id,
+  driver: ({ spec }) => spec.driver,
+  state: ({ state }) => state,
+  class: ({ spec }) => spec.class,
+  priority: ({ spec }) => spec.priority,
+  since: ({ since }) => since,
+  created: ({ createdAt }) => createdAt,
+  restarts: ({ restarts }) => restarts,
+  cpu: ({ spec }) => spec.resources.cpu?.limit ?? spec.resources.cpu?.request ?? 0,
+  memory: ({ spec }) => spec.resources.memory?.limit ?? spec.resources.memory?.request ?? 0,
+};
+
+const compare = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function columns(now: number): readonly Column<WorkloadView>[] {
   return [
@@ -31,3 +73,17 @@ function columns(now: number): readonly Column<WorkloadView>[] {
     { title: 'RESTARTS', right: true, cell: (w) => String(w.restarts) },
   ];
 }
+
+const WIDE: readonly Column<WorkloadView>[] = [
+  { title: 'CLASS', cell: (w) => w.spec.class },
+  { title: 'PRIORITY', right: true, cell: (w) => String(w.spec.priority) },
+  { title: 'PID', right: true, cell: (w) => String(w.process?.pid ?? '') },
+  { title: 'GENERATION', right: true, cell: (w) => String(w.generation) },
+  {
+    title: 'LABELS',
+    cell: ({ spec }) =>
+      Object.entries(spec.labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(','),
+  },
+];

@@ -52,6 +52,26 @@ export const selection: readonly OptionDef[] = [
 
 export const dryRun: OptionDef = { name: 'dry-run', about: 'only say what would be done' };
 
+export const LIST_FORMATS = ['wide', 'json', 'yaml', 'id', 'name'] as const;
+export const LIST_ORDERS = [
+  ...(['tenant', 'id', 'driver', 'state', 'class', 'priority', 'since', 'created', 'restarts'] as const),
+  ...(['cpu', 'memory'] as const),
+] as const;
+export const listOutput: OptionDef = {
+  name: 'output',
+  short: 'o',
+  value: 'FORMAT',
+  about: 'instead of the table; id and name (TENANT/ID) are one a line',
+  choices: LIST_FORMATS,
+};
+export const listOrder: OptionDef = {
+  name: 'sort',
+  value: 'FIELD',
+  about: 'order, ascending; cpu and memory by the limit',
+  choices: LIST_ORDERS,
+  fallback: 'tenant',
+};
+
 export const output: OptionDef = {
   name: 'output',
   short: 'o',

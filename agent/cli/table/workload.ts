@@ -1,7 +1,19 @@
 // Commands about workloads.
 import type { Command } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
-import { detach, dryRun, file, id, output, preempt, selection, someIds, timeout } from './options.js';
+import {
+  detach,
+  dryRun,
+  file,
+  id,
+  listOrder,
+  listOutput,
+  output,
+  preempt,
+  selection,
+  someIds,
+  timeout,
+} from './options.js';
 
 const change = (
   verb: 'freeze' | 'thaw' | 'start' | 'stop' | 'restart',
@@ -128,9 +140,10 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'List workloads',
     details: ['CPU (cores) and memory are shown as request/limit.'],
     args: [],
-    options: [...selection],
+    options: [...selection, listOutput, listOrder],
     examples: [
       'berth workload list --state failed',
+      'berth workload list -o wide --sort memory',
       'berth workload list -l app=web --tenant acme',
       "berth workload list --json | jq '.workloads[].id'",
     ],
