@@ -151,11 +151,9 @@ test('wait: several, with one time for all of them', async (t) => {
   });
   t.regex((await berth('workload wait -l job=x', { agent: ended })).out, /^a exited\nb exited\n$/);
   const never = listing(['a', 'b']);
-  const begun = performance.now();
   const { exit, err } = await berth('workload wait -l job=x --timeout 50ms', { agent: never });
   t.is(exit, 1);
   t.regex(err, /a is still running after 0\.05 s(?:.|\n)*b is still running after 0\.05 s/);
-  t.true(performance.now() - begun >= 45);
 });
 
 test('events: by workload, type, tenant, moment and label', async (t) => {
