@@ -1,7 +1,7 @@
 // spec, diff and edit: the specification on paper, against the one that is stored.
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
 import { parseYaml } from '../../../agent/cli/yaml-specs.js';
 import { type Answers, berth, fakeAgent, view } from './fake.js';
@@ -38,11 +38,14 @@ test('diff: 0 without a difference, 1 with one, and the refusal beside it', asyn
   t.is((await berth('workload diff other -f -', { agent: answer({}), input })).exit, 2);
 });
 
-/** A person who makes one change after the other, and sees the file each time. */
-function person(...turns: readonly ((text: string) => string | number)[]) {
+/** A person who makes one change after the other, and sees the file each time. What is kept for them goes with the test. */
+function person(t: ExecutionContext, ...turns: readonly ((text: string) => string | number)[]) {
   const seen: string[] = [];
   const modes: number[] = [];
   let path = '';
+  t.teardown(() => {
+    if (path !== '') rmSync(dirname(path), { recursive: true, force: true });
+  });
   return {
     seen,
     modes,
@@ -68,7 +71,7 @@ const priority = (text: string): string => text.replace('priority: 100', 'priori
 
 test('edit: what is saved is asked for, with the generation that was read, and the change is shown', async (t) => {
   const agent = agentWith(() => changed);
-  const one = person(priority);
+  const one = person(t, priority);
   const { exit, out } = await berth('workload edit web-1', { agent, edit: one.edit });
   t.is(exit, 0);
   t.is(out, 'web-1 updated, generation 4\n  priority  100 -> 7\n');
@@ -83,7 +86,7 @@ test('edit: what is saved is asked for, with the generation that was read, and t
 
 test('edit: unchanged, nothing is asked', async (t) => {
   const agent = agentWith(() => changed);
-  const one = person();
+  const one = person(t);
   const { exit, out } = await berth('workload edit web-1', { agent, edit: one.edit });
   t.deepEqual([exit, out], [0, 'web-1 unchanged\n']);
   t.deepEqual(
@@ -101,6 +104,7 @@ test('edit: what is wrong stands on top, once, with what was written below, unti
     return changed;
   });
   const one = person(
+    t,
     (text) => text.replace('priority: 100', 'priority: 9000'),
     (text) => `${text}oops: [\n`,
     (text) => text.replace('oops: [\n', '').replace('9000', '7'),
@@ -118,7 +122,7 @@ test('edit: who gives up gets the error, and what was written is kept', async (t
   const agent = agentWith(() => {
     throw new BerthError('immutable_field', 'exec cannot be changed', { hint: 'Delete it.' });
   });
-  const one = person((text) => text.replace('/bin/sleep', '/bin/cat'));
+  const one = person(t, (text) => text.replace('/bin/sleep', '/bin/cat'));
   const { exit, err } = await berth('workload edit web-1', { agent, edit: one.edit });
   t.is(exit, 2);
   t.regex(err, /exec cannot be changed\n.*What you wrote is in /);
@@ -135,7 +139,7 @@ test('edit: changed meanwhile, the fields are named, and saving again replaces t
       throw new BerthError('conflict', 'workload "web-1" is of generation 8, not 3', { data: { generation: 8 } });
     return changed;
   });
-  const one = person(priority, (text) => text.replace('priority: 7', 'priority: 8'));
+  const one = person(t, priority, (text) => text.replace('priority: 7', 'priority: 8'));
   t.is((await berth('workload edit web-1', { agent, edit: one.edit })).exit, 0);
   t.deepEqual(generations, [3, 8]);
   t.regex(one.seen[1] ?? '', /generation 8, not 3/);
@@ -143,7 +147,7 @@ test('edit: changed meanwhile, the fields are named, and saving again replaces t
 
 test('edit: an editor that fails changes nothing', async (t) => {
   const agent = agentWith(() => changed);
-  const { exit, err } = await berth('workload edit web-1', { agent, edit: person(() => 127).edit });
+  const { exit, err } = await berth('workload edit web-1', { agent, edit: person(t, () => 127).edit });
   t.is(exit, 2);
   t.regex(err, /the editor has ended with code 127; nothing has changed\n.*Set \$VISUAL or \$EDITOR to an editor/);
   t.deepEqual(
@@ -154,7 +158,7 @@ test('edit: an editor that fails changes nothing', async (t) => {
 
 test('edit: another id in the file is refused', async (t) => {
   const agent = agentWith(() => changed);
-  const one = person((text) => text.replace('id: web-1', 'id: web-2'));
+  const one = person(t, (text) => text.replace('id: web-1', 'id: web-2'));
   const { exit, err } = await berth('workload edit web-1', { agent, edit: one.edit });
   t.is(exit, 2);
   t.regex(err, /the specification is of "web-2", not of "web-1"/);
