@@ -37,10 +37,10 @@ import type { ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { driverOf } from '../workload/world.js';
 import type { Cordon } from './cordon.js';
-import { Findings, type FindingsParts } from './findings.js';
+import { Diagnosis, type DiagnosisParts } from './diagnosis.js';
 import { usableDrivers } from './usable-drivers.js';
 
-export interface AgentParts extends FindingsParts {
+export interface AgentParts extends DiagnosisParts {
   readonly version: string;
   readonly startedAt: number;
   readonly manager: Manager;
@@ -71,12 +71,12 @@ const SHOWN = [
 
 export class Agent implements AgentService {
   readonly #parts: AgentParts;
-  readonly #findings: Findings;
+  readonly #diagnosis: Diagnosis;
   readonly #cordoning = new Serial();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    this.#findings = new Findings(parts);
+    this.#diagnosis = new Diagnosis(parts);
   }
 
   describe(): NodeDescription {
@@ -102,7 +102,7 @@ export class Agent implements AgentService {
       },
       pressure: this.#parts.pressure.status(),
       starts: this.#parts.governor.status(),
-      conditions: this.#findings.of(facts),
+      conditions: this.#diagnosis.of(facts),
     };
   }
 
@@ -126,7 +126,7 @@ export class Agent implements AgentService {
 
   placement(): PlacementDescription {
     const { facts, world } = this.#parts;
-    return describe(world.placement, this.#findings.violations(facts));
+    return describe(world.placement, this.#diagnosis.violations(facts));
   }
 
   outlook(): Outlook {
@@ -201,13 +201,13 @@ export class Agent implements AgentService {
     if (action === 'plan') return (await tuner.plan(workloads)).map((one) => ({ ...one, now: one.before }));
     const settings = await (action === 'fix' ? tuner.apply(workloads) : tuner.rollback());
     world.density.look();
-    this.#findings.forget();
+    this.#diagnosis.forget();
     if (settings.length > 0) world.events.append({ type: 'host.tuned', data: { action, settings }, ...actorField(by) });
     return settings;
   }
 
   reload(by?: EventActor): Promise<Reloaded> {
-    this.#findings.forget();
+    this.#diagnosis.forget();
     return this.#parts.reload(by);
   }
 
@@ -288,11 +288,11 @@ export class Agent implements AgentService {
   }
 
   doctor(): Promise<readonly Condition[]> {
-    return this.#findings.look();
+    return this.#diagnosis.look();
   }
 
   async cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]> {
-    this.#findings.forget();
+    this.#diagnosis.forget();
     const { reaper, world } = this.#parts;
     const removed = await reaper.sweep({ now: true, ...defined({ signal }) });
     if (removed.length > 0)
@@ -306,7 +306,7 @@ export class Agent implements AgentService {
 
   /** A source of the node's conditions. */
   networkConditions(): readonly Condition[] {
-    return this.#findings.networkConditions();
+    return this.#diagnosis.networkConditions();
   }
 
   #ready(): boolean {

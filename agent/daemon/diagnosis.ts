@@ -21,9 +21,9 @@ import type { Conditions } from './conditions.js';
 import { lookAtHost } from './host-look.js';
 
 /** How long findings are told again: a look at the whole host takes a while. */
-const FINDINGS_MS = 2000;
+const KEPT_MS = 2000;
 
-export interface FindingsParts {
+export interface DiagnosisParts {
   readonly world: World;
   readonly reaper: Reaper;
   readonly conditions: Pick<Conditions, 'all' | 'ready'>;
@@ -38,12 +38,12 @@ export interface FindingsParts {
   readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
 }
 
-export class Findings {
-  readonly #parts: FindingsParts;
-  readonly #found = new Shared(() => this.#examine(), FINDINGS_MS);
+export class Diagnosis {
+  readonly #parts: DiagnosisParts;
+  readonly #found = new Shared(() => this.#examine(), KEPT_MS);
   #binaries: HostFacts['binaries'];
 
-  constructor(parts: FindingsParts) {
+  constructor(parts: DiagnosisParts) {
     this.#parts = parts;
     this.#binaries = parts.facts.binaries;
   }
