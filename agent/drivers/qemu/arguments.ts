@@ -1,7 +1,8 @@
 // The command line of a microVM, as a pure function.
 import { join } from 'node:path';
+import { HUGE_PAGE } from '../../model/qemu-spec.js';
 import type { Sandbox } from '../../model/record.js';
-import { HUGE_PAGE, type WorkloadSpec } from '../../model/spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { kernelIp } from '../../network/kernel-ip.js';
 
 export interface MachineOptions {

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { readOptional } from '../../../linux/proc.js';
 import { BerthError } from '../../base/errors.js';
-import { HUGE_PAGE, type WorkloadSpec } from '../../model/spec.js';
+import { HUGE_PAGE } from '../../model/qemu-spec.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 
 type Qemu = NonNullable<WorkloadSpec['qemu']>;
 

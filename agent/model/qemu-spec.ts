@@ -1,0 +1,45 @@
+// What driver qemu runs.
+import * as z from 'zod';
+import { size } from '../base/values/amounts.js';
+import { absolutePath } from './process-spec.js';
+
+/** Bytes. */
+export const HUGE_PAGE = { '2Mi': 2 ** 21, '1Gi': 2 ** 30 } as const;
+
+/** The kernel cuts a command line of more than 2047 bytes (COMMAND_LINE_SIZE of x86); berth adds root, panic and address. */
+const MOST_APPENDED = 1792;
+/** QEMU gives a guest whole MiB, and takes a machine of none for one of its own size. */
+const LEAST_GUEST = 2 ** 20;
+
+export const qemuSpec = z
+  .strictObject({
+    kernel: absolutePath,
+    initrd: absolutePath.optional(),
+    root: absolutePath.optional().meta({ description: 'a raw root image, attached as /dev/vda' }),
+    append: z
+      .string()
+      .regex(/^[\x20-\x7e]*$/, 'must be printable ASCII on one line')
+      .max(MOST_APPENDED)
+      .default('console=ttyS0')
+      .meta({ description: 'kernel command line, before what berth adds' }),
+    vcpus: z.number().int().min(1).max(32).default(1),
+    memory: size
+      .refine((bytes) => bytes >= LEAST_GUEST, 'must be at least 1Mi')
+      .default(128 * 2 ** 20)
+      .meta({ description: 'guest memory' }),
+    hugepages: z.enum(['2Mi', '1Gi']).optional().meta({
+      description: 'guest memory in huge pages of this size, set aside on the host; memory.max then holds QEMU alone',
+    }),
+    lockMemory: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'all memory is made at the start, and never swapped out or reclaimed' }),
+    vsock: z.boolean().default(false).meta({
+      description: 'a vsock id of its own, by which host and guest reach each other without a network',
+    }),
+  })
+  .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
+    message: 'must be a multiple of the size of a huge page',
+    path: ['memory'],
+  })
+  .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
