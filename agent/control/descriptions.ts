@@ -1,6 +1,8 @@
 // What each method does, for the generated documents. Beside the contract and not in it: the command loads methods.ts
 // at every start and has no use for prose.
+
 import type { ErrorCode } from '../base/errors.js';
+import { MOST_HOLDERS } from '../model/licence.js';
 import { LIMITS } from './limits.js';
 import type { MethodName } from './methods.js';
 
@@ -55,9 +57,9 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'node.capacity': {
-    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; what drivers need beside their guests, configured and measured; with `density.prediction` what is expected to be used, and the overcommit that would allow, with what it rests on; who has which cpus. What is of tenants outside the scope is left out.',
+    does: 'The ledger: what there is, may be committed, is committed, set aside and used; windows of time in which other figures count, open and to come; ceilings of the kernel; reservations; what drivers need beside their guests, configured and measured; with `density.prediction` what is expected to be used, and the overcommit that would allow, with what it rests on; who has which cpus. What is of tenants outside the scope is left out. With `limit` the rows of so many tenants, by name: `next` is the `cursor` of the next page; rows of no tenant are on the first page.',
     result:
-      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], overhead: OverheadView[], prediction: PredictionView | null, placement: PlacementDescription }',
+      '{ rows: CapacityRow[], windows: WindowState[], ceilings: Ceiling[], reservations: ReservationView[], overhead: OverheadView[], prediction: PredictionView | null, placement: PlacementDescription, next? }',
     errors: [],
   },
   'node.top': {
@@ -192,8 +194,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['tenant_unknown', 'tenant_in_use', 'tenant_in_file'],
   },
   'licence.list': {
-    does: 'Pools of licences: how many, leased by whom, in use by whom.',
-    result: '{ licences: LicenceView[] }',
+    does: `Pools of licences: how many, leased by whom, in use by whom: the first ${MOST_HOLDERS} by id, and how many more there are in \`moreHolders\`. In pages by name, as \`workload.list\`.`,
+    result: '{ licences: LicenceView[], next? }',
     errors: [],
   },
   'licence.lease': {

@@ -19,7 +19,7 @@ import type { LifeWish } from '../workload/wishes.js';
 import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
-import { nodeFor, outlookFor, placementFor, seesScope, sessionOf, topFor, viewFor } from './scoped.js';
+import { nodeFor, outlookFor, placementFor, sessionOf, topFor, viewFor } from './scoped.js';
 import type { AgentService } from './service.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
@@ -46,11 +46,16 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     ...nodeFor(grant, service.describe()),
     session: sessionOf(grant),
   }),
-  'node.capacity': (_params, { service, grant }) => ({
-    rows: service.capacity().filter(({ scope }) => seesScope(grant, scope)),
-    ...outlookFor(grant, service.outlook()),
-    placement: placementFor(grant, service.placement()),
-  }),
+  'node.capacity': (page, { service, grant }) => {
+    const { shared, tenants } = service.capacity({ sees: (name) => permits(grant, name), ...rangeOf(page) });
+    const { items, next } = pageOf(tenants, page, ({ name }) => name);
+    return {
+      rows: [...(page.cursor === undefined ? shared : []), ...items.flatMap(({ rows }) => rows)],
+      ...outlookFor(grant, service.outlook()),
+      placement: placementFor(grant, service.placement()),
+      ...next,
+    };
+  },
   'node.top': (params, { service, grant }) => {
     const top = service.top({ ...filterFor(grant, params), ...rangeOf(params) });
     const { items, next } = pageOf(top.workloads, params, ({ id }) => id);
@@ -153,13 +158,15 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await service.deleteTenant(tenant, actor);
     return { deleted: tenant };
   },
-  'licence.list': (_params, { service, grant }) => ({
-    licences: service.licences().map((licence) => ({
+  'licence.list': (page, { service, grant }) => {
+    const found = service.licences({ sees: (tenant) => permits(grant, tenant), ...rangeOf(page) });
+    const { items, next } = pageOf(found, page, ({ name }) => name);
+    const licences = items.map((licence) => ({
       ...licence,
-      holders: licence.holders.filter(({ tenant }) => permits(grant, tenant)),
       leases: licence.leases.filter(({ scheduler }) => grant.tenants === null || scheduler === grant.scheduler),
-    })),
-  }),
+    }));
+    return { licences, ...next };
+  },
   'licence.lease': ({ licence, count, ttl }, { service, grant, actor }) => {
     if (grant.scheduler === null)
       throw new BerthError('invalid_state', 'licences are leased by a scheduler: send session.hello first');

@@ -55,7 +55,7 @@ export const METHODS = {
   }),
   'session.ping': none,
   'node.describe': none,
-  'node.capacity': none,
+  'node.capacity': z.strictObject(page),
   'node.top': z.strictObject({ ...filter, ...page }),
   'node.cordon': none,
   'node.uncordon': none,
@@ -111,7 +111,7 @@ export const METHODS = {
     evict: z.boolean().default(false),
   }),
   'tenant.delete': z.strictObject({ tenant: id }),
-  'licence.list': none,
+  'licence.list': z.strictObject(page),
   /** `ttl` in milliseconds. */
   'licence.lease': z.strictObject({
     licence: id,
@@ -147,7 +147,7 @@ export interface Results {
   };
   'session.ping': { at: number };
   'node.describe': NodeDescription & { session: SessionView };
-  'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription };
+  'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription } & Next;
   'node.top': TopDocument & Next;
   'node.cordon': { cordoned: true };
   'node.uncordon': { cordoned: false };
@@ -173,7 +173,7 @@ export interface Results {
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };
-  'licence.list': { licences: readonly LicenceView[] };
+  'licence.list': { licences: readonly LicenceView[] } & Next;
   'licence.lease': LicenceView;
   'licence.audit': { entries: readonly AuditEntry[] } & Next<number>;
   /** `gap`: some events after `since` are no longer kept; those that are will be sent. */

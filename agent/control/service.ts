@@ -5,17 +5,17 @@ import type { Ceiling } from '../density/ceilings.js';
 import type { OverheadView } from '../density/overhead/count.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { ReservationView } from '../density/reservations.js';
-import type { TenantFilter, TenantView } from '../density/tenant-admin.js';
+import type { TenantView } from '../density/tenant-admin.js';
 import type { TenantChange } from '../density/tenant-settings.js';
 import type { Setting } from '../density/tuner.js';
 import type { WindowState } from '../density/windows.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
-import type { CapacityRow } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import type { EventActor } from '../model/event.js';
-import type { LicenceView } from '../model/licence.js';
+import type { CapacityPart, TenantFilter } from '../model/capacity.js';
+import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
@@ -52,7 +52,7 @@ export interface Reloaded {
  */
 export interface AgentService {
   describe(): NodeDescription;
-  capacity(): readonly CapacityRow[];
+  capacity(filter: TenantFilter): CapacityPart;
   /** Who uses what, as of the last samples. */
   top(filter: ListFilter): TopDocument;
   /** Who sits on which cpus, and why. */
@@ -70,7 +70,7 @@ export interface AgentService {
     by?: EventActor,
   ): Promise<{ readonly tenant: TenantView; readonly evicted: readonly string[] }>;
   deleteTenant(name: string, by?: EventActor): Promise<void>;
-  licences(): readonly LicenceView[];
+  licences(filter: LicenceFilter): readonly LicenceView[];
   /** `ttl` in milliseconds; a count of 0 gives them back. */
   leaseLicence(name: string, scheduler: string, count: number, ttl: number, by?: EventActor): Promise<LicenceView>;
   /** Oldest first. */

@@ -11,7 +11,7 @@ import type { Governor } from '../density/governor/governor.js';
 import { licenceViews } from '../density/licence-views.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { ReservationView } from '../density/reservations.js';
-import type { TenantAdmin, TenantFilter, TenantView } from '../density/tenant-admin.js';
+import type { TenantAdmin, TenantView } from '../density/tenant-admin.js';
 import type { TenantChange } from '../density/tenant-settings.js';
 import type { Setting, Tuner } from '../density/tuner.js';
 import type { Foreign } from '../discovery/foreign.js';
@@ -19,11 +19,11 @@ import type { Inventory } from '../host/inventory.js';
 import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
-import type { CapacityRow } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import { actorField, type EventActor } from '../model/event.js';
-import type { LicenceView } from '../model/licence.js';
+import type { CapacityPart, TenantFilter } from '../model/capacity.js';
+import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
@@ -106,8 +106,8 @@ export class Agent implements AgentService {
     };
   }
 
-  capacity(): readonly CapacityRow[] {
-    return this.#parts.manager.capacity();
+  capacity(filter: TenantFilter): CapacityPart {
+    return this.#parts.world.density.rowsInRange(filter);
   }
 
   top(filter: ListFilter): TopDocument {
@@ -175,8 +175,8 @@ export class Agent implements AgentService {
     this.#parts.world.events.append({ type: 'tenant.deleted', tenant: name, data: {}, ...actorField(by) });
   }
 
-  licences(): readonly LicenceView[] {
-    return licenceViews(this.#parts.world.density);
+  licences(filter: LicenceFilter): readonly LicenceView[] {
+    return licenceViews(this.#parts.world.density, filter);
   }
 
   async leaseLicence(
@@ -188,7 +188,7 @@ export class Agent implements AgentService {
   ): Promise<LicenceView> {
     const { density } = this.#parts.world;
     await density.lease(name, scheduler, count, ttl, by);
-    return licenceViews(density, name)[0] as LicenceView;
+    return licenceViews(density, { only: name })[0] as LicenceView;
   }
 
   licenceAudit(filter: AuditFilter): Promise<readonly PlacedEntry[]> {

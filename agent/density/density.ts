@@ -4,9 +4,10 @@
 import { defined } from '../../linux/defined.js';
 import { type Clock, SYSTEM_CLOCK } from '../base/clock.js';
 import type { Damaged } from '../base/durable.js';
+import { inRange } from '../base/pages.js';
 import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
-import type { CapacityRow } from '../model/capacity.js';
+import type { CapacityPart, CapacityRow, TenantFilter } from '../model/capacity.js';
 import { type Vector, vector } from '../model/dimensions.js';
 import { actorField, type EventActor } from '../model/event.js';
 import { machineOf } from '../model/machine.js';
@@ -252,6 +253,17 @@ export class Density {
   rows(): CapacityRow[] {
     this.upToDate();
     return this.ledger.rows(this.#used());
+  }
+
+  /** As `rows`, of the tenants in the range alone. */
+  rowsInRange({ sees = () => true, ...range }: TenantFilter): CapacityPart {
+    this.upToDate();
+    const used = this.#used();
+    const names = inRange(this.ledger.tenants().filter(sees), (name) => name, range);
+    return {
+      shared: this.ledger.sharedRows(used),
+      tenants: [...this.ledger.rowsOfTenants(names, used)].map(([name, rows]) => ({ name, rows })),
+    };
   }
 
   rowsOfTenants(names: readonly string[]): Map<string, CapacityRow[]> {

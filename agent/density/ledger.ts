@@ -9,7 +9,7 @@ import type { Demand, Extra } from './demand.js';
 import type { Factor, Limits, TenantLimits } from './limits.js';
 import { UNLIMITED } from './limits.js';
 import { refusalOf, type Shortage } from './refusal.js';
-import { ledgerRows, rowsOfTenants, type Sums, type Used } from './rows.js';
+import { ledgerRows, rowsOfTenants, type Sums, sharedRows, tenantsOf, type Used } from './rows.js';
 
 export type Phase = 'committed' | 'reserved';
 
@@ -182,6 +182,15 @@ export class Ledger {
 
   rows(used?: Used): CapacityRow[] {
     return ledgerRows(this.#sums, used);
+  }
+
+  sharedRows(used?: Used): CapacityRow[] {
+    return sharedRows(this.#sums, used);
+  }
+
+  /** Tenants that have rows, by name. */
+  tenants(): string[] {
+    return tenantsOf(this.#sums);
   }
 
   /** Of these alone: there may be thousands. */

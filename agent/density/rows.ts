@@ -20,7 +20,23 @@ export interface Sums {
 const EVERYWHERE: readonly DimensionName[] = ['workloads', 'cpu', 'memory'];
 
 export function ledgerRows(sums: Sums, used: Used = () => undefined): CapacityRow[] {
-  return [...hostRows(sums, used), ...kindRows(sums, used), ...tenantRows(sums, used), ...poolRows(sums, used)];
+  return [...sharedRows(sums, used), ...[...rowsOfTenants(sums, tenantsOf(sums), used).values()].flat()];
+}
+
+/** Of the host, of kinds of drivers, of bridges and licences: what no tenant has for itself. */
+export function sharedRows(sums: Sums, used: Used = () => undefined): CapacityRow[] {
+  const isShared = (scope: string): boolean => !scope.startsWith('tenant/');
+  return [...hostRows(sums, used), ...kindRows(sums, used), ...poolRows(sums, used, isShared)];
+}
+
+/** Who has rows, by name. */
+export function tenantsOf({
+  tenantAccounts,
+  limits,
+  pools,
+}: Pick<Sums, 'tenantAccounts' | 'limits' | 'pools'>): string[] {
+  const scopes = [...limits.pools.keys(), ...pools.keys()].filter((scope) => scope.startsWith('tenant/'));
+  return [...new Set([...tenantAccounts.keys(), ...scopes.map((scope) => scope.split('/')[1] ?? '')])].sort();
 }
 
 /** Of these tenants alone, by tenant. */
@@ -54,10 +70,6 @@ function kindRows({ limits, kinds }: Sums, used: Used): CapacityRow[] {
   });
 }
 
-function tenantRows(sums: Sums, used: Used): CapacityRow[] {
-  return [...sums.tenantAccounts.keys()].sort().flatMap((tenant) => tenantRow(sums, tenant, used));
-}
-
 function tenantRow({ limits, tenantAccounts }: Sums, tenant: string, used: Used): CapacityRow[] {
   const ward = tenantAccounts.get(tenant);
   if (ward === undefined) return [];
@@ -86,7 +98,7 @@ function rowsOf(
   return rows;
 }
 
-function poolRows({ limits, pools }: Sums, used: Used, wanted = (_scope: string): boolean => true): CapacityRow[] {
+function poolRows({ limits, pools }: Sums, used: Used, wanted: (scope: string) => boolean): CapacityRow[] {
   const scopes = new Set([...limits.pools.keys(), ...pools.keys()]);
   return [...scopes]
     .filter(wanted)

@@ -2,9 +2,9 @@
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
 import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
-import { inRange, type Range } from '../base/pages.js';
+import { inRange } from '../base/pages.js';
 import type { GrantName } from '../config/drivers.js';
-import type { CapacityRow } from '../model/capacity.js';
+import type { CapacityRow, TenantFilter } from '../model/capacity.js';
 import { DIMENSION_NAMES, DIMENSIONS, shown } from '../model/dimensions.js';
 import type { Victim } from '../model/preemption.js';
 import type { Density } from './density.js';
@@ -25,11 +25,6 @@ export interface TenantView extends TenantSettings {
   readonly rows: readonly CapacityRow[];
   /** Dimensions in which it has more than its quota: nothing that needs them starts. */
   readonly over: readonly string[];
-}
-
-export interface TenantFilter extends Range {
-  /** Whether this tenant may be told. */
-  readonly sees?: (name: string) => boolean;
 }
 
 export class TenantAdmin {

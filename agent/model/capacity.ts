@@ -1,4 +1,5 @@
 // What the ledger answers: one row of it, a refusal, and how many more would fit.
+import type { Range } from '../base/pages.js';
 import type { DimensionName, PoolDimension } from './dimensions.js';
 
 /** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see model/dimensions.ts. */
@@ -20,6 +21,18 @@ export interface CapacityRow {
   readonly used: number | null;
   /** Kept free for this tenant. */
   readonly guaranteed?: number;
+}
+
+/** Tenants, by name. */
+export interface TenantFilter extends Range {
+  /** Whether this tenant may be told. */
+  readonly sees?: (name: string) => boolean;
+}
+
+/** What all share, and what some of the tenants have. */
+export interface CapacityPart {
+  readonly shared: readonly CapacityRow[];
+  readonly tenants: readonly { readonly name: string; readonly rows: readonly CapacityRow[] }[];
 }
 
 /** A refusal in the shape of design section 7; quantities of memory as text ("256Mi"), others as numbers. */

@@ -1,4 +1,5 @@
 // What the agent answers about a licence pool.
+import type { Range } from '../base/pages.js';
 
 export interface LeaseView {
   readonly scheduler: string;
@@ -18,5 +19,24 @@ export interface LicenceView {
   readonly total: number;
   readonly inUse: number;
   readonly reserved: number;
-  readonly holders: readonly { readonly workload: string; readonly tenant: string; readonly count: number }[];
+  /** At most MOST_HOLDERS, by id. */
+  readonly holders: readonly LicenceHolder[];
+  /** So many are not listed; absent: none. */
+  readonly moreHolders?: number;
+}
+
+/** Each workload of a host may hold each licence. */
+export const MOST_HOLDERS = 100;
+
+export interface LicenceHolder {
+  readonly workload: string;
+  readonly tenant: string;
+  readonly count: number;
+}
+
+export interface LicenceFilter extends Range {
+  /** The pool of this name alone. */
+  readonly only?: string;
+  /** Whether holders of this tenant may be told. */
+  readonly sees?: (tenant: string) => boolean;
 }

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 /** The directories of groups begin with it. */
 export const RUN = 'run-';
 
-/** So many files share a worker: more of them leave the second processor idle at the end, fewer start more workers. */
-const FILES = 12;
+/** So many files share a worker: more of them leave the second processor idle at the end, fewer start more workers (a second of cpu each). */
+const FILES = 24;
 
 /** A file with one of these has a worker of its own: hooks are of all tests of a worker, and so is a changed module of Node. */
 const ALONE = /\btest\.(before|after)|\bfileFaults\(|\bsyncBuiltinESMExports\(/;

@@ -1,17 +1,22 @@
 import { formatSize } from '../../base/units.js';
+import type { Results } from '../../control/methods.js';
 import type { Outlook } from '../../control/service.js';
 import type { CapacityRow } from '../../model/capacity.js';
 import { rows as cpuRows, type PlacementRow } from '../../placement/rows.js';
 import { amount } from '../amounts.js';
-import type { Answer, Context } from '../command.js';
+import type { Answer, Client, Context } from '../command.js';
 import { formatAge, formatTime } from '../format.js';
+import { pages } from '../pages.js';
 import { predictionParts } from '../prediction-parts.js';
 import type { Column } from '../table.js';
 import { section, table } from '../table.js';
 
+/** Tenants on a page: of each a dozen rows. */
+const TENANTS = 200;
+
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
-  const answer = await client.call('node.capacity', {});
+  const answer = await whole(client);
   const rows = context.flag('all') ? answer.rows : answer.rows.filter(isOfInterest);
   const hidden = answer.rows.length - rows.length;
   const parts = [
@@ -26,6 +31,17 @@ export async function run(context: Context): Promise<Answer> {
     answer.placement.workloads.length === 0 ? '' : table(CPUS, cpuRows(answer.placement), context.style),
   ];
   return { document: answer, text: parts.filter((part) => part !== '').join('\n') };
+}
+
+/** Of thousands of tenants the rows come in pages; the rest is as of the first. */
+async function whole(client: Pick<Client, 'call'>): Promise<Results['node.capacity']> {
+  const rows: CapacityRow[] = [];
+  let first: Results['node.capacity'] | undefined;
+  for await (const { next: _next, ...page } of pages(client, 'node.capacity', {}, TENANTS)) {
+    first ??= page;
+    rows.push(...page.rows);
+  }
+  return { ...(first as Results['node.capacity']), rows };
 }
 
 const ALWAYS: readonly CapacityRow['dimension'][] = ['workloads', 'cpu', 'memory', 'addresses', 'licences', 'cores'];

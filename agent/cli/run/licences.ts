@@ -9,9 +9,13 @@ import { formatAge, formatTime } from '../format.js';
 import { pages } from '../pages.js';
 import { type Column, table } from '../table.js';
 
+/** Pools on a page: each may have a hundred holders. */
+const POOLS = 50;
+
 export async function list(context: Context): Promise<Answer> {
   const client = await context.client();
-  const { licences } = await client.call('licence.list', {});
+  const licences: LicenceView[] = [];
+  for await (const answer of pages(client, 'licence.list', {}, POOLS)) licences.push(...answer.licences);
   const now = context.host.now();
   const columns: readonly Column<LicenceView>[] = [
     { title: 'LICENCE', cell: ({ name }) => name },
@@ -33,8 +37,10 @@ export async function list(context: Context): Promise<Answer> {
     },
     {
       title: 'HOLDERS',
-      cell: ({ holders }) =>
-        holders.map(({ workload, count }) => (count === 1 ? workload : `${workload} (${count})`)).join(', '),
+      cell: ({ holders, moreHolders = 0 }) => {
+        const told = holders.map(({ workload, count }) => (count === 1 ? workload : `${workload} (${count})`));
+        return [...told, ...(moreHolders === 0 ? [] : [`and ${moreHolders} more`])].join(', ');
+      },
     },
   ];
   return { document: { licences }, text: table(columns, licences, context.style) };

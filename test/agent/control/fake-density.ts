@@ -82,7 +82,11 @@ export function fakeDensity(calls: string[]): Part {
       return { tenant: tenantOf(name), evicted: evict ? ['web'] : [] };
     },
     deleteTenant: async (name) => void calls.push(`delete tenant ${name}`),
-    licences: () => [LICENCE],
+    licences: ({ sees = () => true, ...range }) =>
+      inRange([LICENCE, { ...LICENCE, name: 'os' }], ({ name }) => name, range).map((licence) => ({
+        ...licence,
+        holders: licence.holders.filter(({ tenant }) => sees(tenant)),
+      })),
     leaseLicence: async (name, scheduler, count, ttl) => {
       calls.push(`lease ${name} ${scheduler} ${count} ${ttl}`);
       return LICENCE;

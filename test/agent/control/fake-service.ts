@@ -1,4 +1,5 @@
 import { BerthError } from '../../../agent/base/errors.js';
+import { inRange } from '../../../agent/base/pages.js';
 import type { AgentService } from '../../../agent/control/service.js';
 import type { NodeDescription } from '../../../agent/metrics/node-description.js';
 import { topRow } from '../../../agent/metrics/top.js';
@@ -52,15 +53,18 @@ export function fakeService(): FakeService {
     hold: undefined,
     signal: undefined,
     describe: () => describe(cordoned),
-    capacity: () =>
-      ['host', 'tenant/acme', 'tenant/globex'].map((scope) => ({
+    capacity: ({ sees = () => true, ...range }) => {
+      const row = (scope: string) => ({
         scope,
         dimension: 'workloads' as const,
         capacity: 10,
         allocatable: 10,
         committed: workloads.size,
         ...{ kept: 0, reserved: 0, used: null },
-      })),
+      });
+      const names = inRange(['acme', 'globex'].filter(sees), (name) => name, range);
+      return { shared: [row('host')], tenants: names.map((name) => ({ name, rows: [row(`tenant/${name}`)] })) };
+    },
     placement: () => EVERYBODY_SHARES,
     top: (filter) => ({
       ...{ at: 1, sampleAgeMs: null, node: { name: 'fake', ready: true, cordoned } },

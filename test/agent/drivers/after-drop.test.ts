@@ -68,7 +68,7 @@ test('any environment and any argument arrives as it is', async (t) => {
         t.deepEqual(told, [variables, args, '/usr']);
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 });
 
