@@ -29,6 +29,8 @@ export interface Stage {
 const CLASSES: readonly Demand['class'][] = ['guaranteed', 'burstable', 'besteffort'];
 const CPU = indexOf('cpu');
 const MEMORY = indexOf('memory');
+/** By the overcommit of a class or a kind. */
+const WEIGHED = [CPU, MEMORY];
 
 export class Ledger {
   #limits: Limits;
@@ -64,8 +66,7 @@ export class Ledger {
       if (ward.account.empty && !limits.tenants.has(tenant)) this.#tenantAccounts.delete(tenant);
       else ward.limits = this.#limitsOf(tenant);
     }
-    if (this.#weighsOtherwise(before))
-      for (const [id, { demand, phase }] of [...this.#holds]) this.#put(id, demand, phase);
+    if (this.#weighsOtherwise(before)) this.#reweigh();
     this.#unmet.fill(0);
     for (const { limits: of, charged } of this.#tenantAccounts.values())
       for (let at = 0; at < COUNT; at++)
@@ -221,6 +222,25 @@ export class Ledger {
     const hold: Hold = { demand, phase, charge: this.#chargeOf(demand) };
     this.#holds.set(id, hold);
     this.#move(hold, 1);
+  }
+
+  /** What all holds count for the host, anew: one step for each of them, as there are thousands. */
+  #reweigh(): void {
+    for (const at of WEIGHED) {
+      this.#host.committed[at] = 0;
+      this.#host.reserved[at] = 0;
+      for (const { charged } of this.#tenantAccounts.values()) charged[at] = 0;
+    }
+    for (const [id, { demand, phase }] of this.#holds) {
+      const charge = this.#chargeOf(demand);
+      this.#holds.set(id, { demand, phase, charge });
+      const { charged } = this.#tenantAccount(demand.tenant);
+      for (const at of WEIGHED) {
+        const amount = charge[at] ?? 0;
+        this.#host[phase][at] = (this.#host[phase][at] ?? 0) + amount;
+        charged[at] = (charged[at] ?? 0) + amount;
+      }
+    }
   }
 
   #move({ demand, phase, charge }: Hold, sign: 1 | -1): void {
