@@ -8,10 +8,12 @@ const root = fileURLToPath(new URL('../../../agent', import.meta.url));
 
 /** What has an item for each workload. */
 const ALL =
-  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\btargets\(\)|\.holds\(\)|#known\.(?:values|keys)\(\)|#ladders\.(?:values|keys)\(\)|\bscopesOf\(/;
+  /\brecords\(\)|#actors\.values\(\)|\bactors\(\)|manager\.all\(\)|\btargets\(\)|\.holds\(\)|#holds$|#known\.(?:values|keys)\(\)|#ladders\.(?:values|keys)\(\)|\bscopesOf\(/;
 
 /** Loops that are not sliced, and why that is right. */
 const WHOLE: Readonly<Record<string, string>> = {
+  'density/ledger.ts: this.#holds': 'a new overcommit: a microsecond for each, and nothing may be granted between',
+  'density/licence-views.ts: ledger.holds()': 'a look into a map for each, when somebody asks',
   'density/density.ts: this.ledger.holds()': 'once, at the start of the agent',
   'daemon/housekeeping.ts: manager.records()': 'waits for the disk at each of them',
   'metrics/sampler.ts: this.#known.keys()':
@@ -26,7 +28,6 @@ const COMPARED = 'a comparison, a key or a look into a map for each';
 
 /** Chains over all workloads in one turn (`records().map(...)`), and why that is right. */
 const CHAINED: Readonly<Record<string, string>> = {
-  'density/licence-views.ts: ledger.holds()].flatMap': ASKED,
   'daemon/adapters/overhead.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
   'density/tenant-admin.ts: ledger.holds()].flatMap': ASKED,
   'limits/drift.ts: world.targets().filter': COMPARED,
