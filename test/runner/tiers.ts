@@ -31,6 +31,10 @@ const KERNEL_PACKAGES = [
   'busybox-static',
   'cpio',
   'prometheus',
+  'skopeo',
+  'golang-github-containers-common',
+  'docker-registry',
+  'zstd',
 ];
 const LAB_PACKAGES = ['mmdebstrap', 'qemu-utils', 'e2fsprogs', 'openssh-client'];
 
