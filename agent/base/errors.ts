@@ -37,6 +37,18 @@ export const ERRORS = {
     hint: 'This host lacks the named cgroup v2 controller; see `berth doctor`.',
   },
   image_missing: { exit: 1, rpc: -32032, hint: 'Put the file where the spec says, readable by root.' },
+  image_unknown: { exit: 4, rpc: -32094, hint: 'Check the name; `pull` "missing" of a workload fetches an image.' },
+  image_invalid: {
+    exit: 1,
+    rpc: -32095,
+    hint: 'Nothing of the image is kept. Have it built again, or name another one.',
+  },
+  image_pull_failed: {
+    exit: 1,
+    rpc: -32096,
+    hint: 'Check the name, the network, and the credentials and policy of this host (/etc/containers).',
+  },
+  image_in_use: { exit: 1, rpc: -32097, hint: 'Delete the workloads that use it first.' },
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
   owned_by_another: {

@@ -38,6 +38,7 @@ export const STATE_FILES: readonly StateFile[] = [
   directory('reservations'),
   directory('logs'),
   directory('relief'),
+  directory('images'),
   file('events.jsonl', MOST_EVENTS),
   file('events.jsonl.1', MOST_EVENTS),
   file('events-lasting.jsonl', MOST_EVENTS),

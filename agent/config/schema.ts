@@ -11,6 +11,7 @@ import { controlSchema } from './control.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
 import { driversSchema } from './drivers.js';
 import { governorSchema } from './governor.js';
+import { imagesSchema } from './images.js';
 import { networkSchema } from './network.js';
 import { placementSchema } from './placement.js';
 import { pressureSchema } from './pressure.js';
@@ -61,6 +62,7 @@ export const configSchema = z.strictObject({
   pressure: pressureSchema.prefault({}),
   network: networkSchema.prefault({}),
   drivers: driversSchema.prefault({}),
+  images: imagesSchema.prefault({}),
   lifecycle: z
     .strictObject({
       stop_grace: duration().default('10s').meta({ description: 'between SIGTERM and the kill' }),

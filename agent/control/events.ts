@@ -30,6 +30,10 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.evicted': 'stopped to bring its tenant below its quota',
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
+  'image.pulling': 'an image is fetched or unpacked; `phase` and `layer` say how far it is',
+  'image.pulled': 'an image is here as a whole, with its digest',
+  'image.failed': 'an image could not be fetched or unpacked, with the cause',
+  'image.deleted': 'an image that no workload has was deleted',
   'start.queued':
     'a workload waits for its permit to start, with its place and when it is expected; one in five seconds at most',
   'start.refused': 'a new workload was refused because too many wait to start; one in five seconds at most',

@@ -18,6 +18,7 @@ export const ENTRIES: Readonly<Record<string, Entry>> = {
   'epoll-thread': { source: 'cgroups/signals/epoll-thread.ts' },
   'inventory-thread': { source: 'agent/host/inventory-thread.ts' },
   'kvm-guest': { source: 'agent/host/kvm-guest.ts' },
+  'unpack-program': { source: 'agent/images/unpack-program.ts' },
   supervisor: { source: 'systemd/supervisor/main.ts' },
 };
 

@@ -12,6 +12,9 @@ import { Licences } from '../../agent/density/licences.js';
 import { parseTenantChange } from '../../agent/density/tenant-settings.js';
 import { Tenants } from '../../agent/density/tenants.js';
 import { Tuner } from '../../agent/density/tuner.js';
+import { Places } from '../../agent/images/places.js';
+import { ImageStore } from '../../agent/images/store.js';
+import type { StoredImage } from '../../agent/images/types.js';
 import type { WorkloadRecord } from '../../agent/model/record.js';
 import { Journal } from '../../agent/workload/journal.js';
 import { FakeClock } from './density/fake-clock.js';
@@ -244,6 +247,32 @@ function textOf(path: string): string | undefined {
   }
 }
 
+const storedImage = (mark: string, names: readonly string[]): StoredImage => ({
+  ...{ digest: `sha256:${mark.repeat(64)}`, names, manifest: '', config: '', layers: [], pulledAt: 1, usedAt: 1 },
+  image: {
+    ...{ env: [], entrypoint: [], command: [], user: '', workingDirectory: '' },
+    ...{ stopSignal: '', exposedPorts: [] },
+  },
+});
+
+const images = writer<ImageStore>({
+  files: ['images'],
+  open: async (directory) => {
+    const opened = new ImageStore(new Places(directory));
+    await opened.open(() => true, whole);
+    return opened;
+  },
+  view: (opened) => opened.all().map(({ digest, names, usedAt }) => ({ digest, names, usedAt })),
+  before: { move: ['put'], unname: ['put', 'move'], use: ['put'], remove: ['put'] },
+  changes: {
+    put: (opened) => opened.put(storedImage('a', ['one', 'two'])),
+    move: (opened) => opened.put(storedImage('b', ['two'])),
+    unname: (opened) => opened.unname('two'),
+    use: (opened) => opened.used(storedImage('a', []).digest, 7),
+    remove: (opened) => opened.remove(storedImage('a', []).digest),
+  },
+});
+
 export const WRITERS: Readonly<Record<string, Writer>> = {
   tenants,
   cordon,
@@ -253,4 +282,5 @@ export const WRITERS: Readonly<Record<string, Writer>> = {
   journal,
   'workloads and reservations': manager,
   'limits of the kernel': tuner,
+  images,
 };

@@ -18,6 +18,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',
   'density/prediction/shape.ts': 'what makes two workloads alike',
   'host/ksm.ts': 'a VMM asks for merging itself',
+  'model/image-reference.ts': 'a layout of an image has the name of the driver',
   'model/machine.ts': 'what the rest needs to know of a virtual machine',
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,

@@ -22,6 +22,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
   'agent/control/dial.ts':
     'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
+  'agent/images/unpack.ts': 'zstd, in a process that runProgram ends at its deadline',
   'agent/cli/editor.ts': 'run by a person, who closes it',
   'agent/control/client.ts': 'a deadline for the handshake, then the signal of the command',
   'agent/host/inventory.ts': 'a deadline and the signal; test/agent/host/inventory.test.ts',

@@ -23,6 +23,8 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/density/overhead/measure.ts': KERNEL,
   'agent/drivers/crun.ts': KERNEL,
   'agent/base/durable.ts': OWN,
+  'agent/images/layer-tree.ts': OWN,
+  'agent/images/unpack.ts': 'blobs with their digest for a name, in a process with a deadline',
   'agent/host/facts.ts': KERNEL,
   'agent/host/ksm.ts': KERNEL,
   'agent/network/forwarding.ts': KERNEL,

@@ -1,0 +1,304 @@
+// The door of this room: the images of this node.
+import { mkdir, readdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runProgram } from '../../linux/run-program.js';
+import { timeLimit } from '../../linux/timers.js';
+import type { Damaged } from '../base/durable.js';
+import { BerthError, reportOf } from '../base/errors.js';
+import { parseDuration, parseSize } from '../base/units.js';
+import type { Config } from '../config/schema.js';
+import type { EventPort } from '../model/event.js';
+import { type ImageReference, imageName, parseImage } from '../model/image-reference.js';
+import { Layers } from './layers.js';
+import { Places } from './places.js';
+import { noImage, pullFailed } from './problems.js';
+import { Pull, type PullBounds } from './pull.js';
+import { SharedPulls } from './shared-pulls.js';
+import { Skopeo } from './skopeo.js';
+import { ImageStore } from './store.js';
+import type { ImageSize, PullPolicy, PullProgress, StoredImage } from './types.js';
+import { unpackApart } from './unpacker.js';
+
+export interface ImagesOptions {
+  readonly state: string;
+  /** [images] as it is now. */
+  readonly settings: () => Config['images'];
+  readonly which: (binary: string) => string | undefined;
+  readonly events: EventPort;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Digests of the images that workloads have. */
+  readonly used: () => Iterable<string>;
+  readonly now?: () => number;
+  readonly unpack?: typeof unpackApart;
+}
+
+export interface PullOptions {
+  readonly policy: PullPolicy;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PullCount {
+  readonly ok: number;
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+export interface Pruned {
+  readonly images: readonly string[];
+  readonly freed: number;
+}
+
+const REMOVE_MS = 600_000;
+const HOUR_MS = 3_600_000;
+
+export class Images {
+  readonly #options: Required<ImagesOptions>;
+  readonly #places: Places;
+  readonly #layers: Layers;
+  readonly #store: ImageStore;
+  readonly #skopeo: Skopeo;
+  readonly #pulls = new SharedPulls<StoredImage>(() => this.#options.settings().concurrent_pulls);
+  readonly #progress = new Map<string, PullProgress>();
+  readonly #count = { ok: 0, failed: 0, seconds: 0 };
+  #attempts = 0;
+  /** By workload: from the answer until its record has the digest. */
+  readonly #held = new Map<string, string>();
+  /** Something may lie about that no image has. */
+  #untidy = true;
+  /** Until then no pull begins. */
+  #tidying: Promise<void> = Promise.resolve();
+
+  constructor(options: ImagesOptions) {
+    this.#options = { now: Date.now, unpack: unpackApart, ...options };
+    const { state, which, settings, env, unpack } = this.#options;
+    this.#places = new Places(state);
+    this.#store = new ImageStore(this.#places);
+    this.#skopeo = new Skopeo({ which, settings, env });
+    this.#layers = new Layers({ places: this.#places, unpack, zstd: () => which('zstd'), remove: removeTree });
+  }
+
+  /** What a crash has left of pulls is removed. */
+  async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
+    await this.#layers.open();
+    await this.#store.open(({ layers }) => layers.every(({ chainId }) => this.#layers.has(chainId)), onDamaged);
+    await mkdir(this.#places.pulls, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#places.pulls)) await removeTree(join(this.#places.pulls, name));
+  }
+
+  /** Whether `pull` of this name can begin. Throws `invalid_spec`, `not_permitted`, `image_unknown`, `binary_missing`. Has no effect. */
+  check(name: string, policy: PullPolicy): void {
+    const image = referenceOf(name);
+    const here = this.#store.byName(imageName(image)) !== undefined;
+    if (here && policy !== 'always') return;
+    if (policy === 'never') throw noImage(imageName(image));
+    this.#requireRegistry(image);
+    this.#skopeo.require();
+  }
+
+  /** The image, fetched where `policy` asks for it. Throws what `check` does, `image_pull_failed`, `image_invalid`, `disk_full`. */
+  async pull(name: string, { policy, signal }: PullOptions): Promise<StoredImage> {
+    this.check(name, policy);
+    const image = referenceOf(name);
+    const canonical = imageName(image);
+    const here = this.#store.byName(canonical);
+    if (here !== undefined && policy !== 'always') return here;
+    return this.#pulls.run(canonical, (end) => this.#pull(image, canonical, end), signal);
+  }
+
+  /** As `pull`, for a workload: nobody deletes the image before `letGo`. */
+  async hold(workload: string, name: string, options: PullOptions): Promise<StoredImage> {
+    const found = await this.pull(name, options);
+    this.#held.set(workload, found.digest);
+    return found;
+  }
+
+  letGo(workload: string): void {
+    this.#held.delete(workload);
+  }
+
+  get(name: string): StoredImage | undefined {
+    return this.#store.byName(imageName(referenceOf(name)));
+  }
+
+  byDigest(digest: string): StoredImage | undefined {
+    return this.#store.byDigest(digest);
+  }
+
+  list(): readonly StoredImage[] {
+    return this.#store.all();
+  }
+
+  sizeOf({ layers }: StoredImage): ImageSize {
+    return {
+      blobs: layers.reduce((sum, { size }) => sum + size, 0),
+      layers: layers.reduce((sum, { chainId }) => sum + this.#layers.bytesOf(chainId), 0),
+    };
+  }
+
+  /** On disk, each layer once. */
+  bytes(): number {
+    const found = new Map(
+      this.list().flatMap(({ layers }) =>
+        layers.map((layer) => [layer.chainId, layer.size + this.#layers.bytesOf(layer.chainId)] as const),
+      ),
+    );
+    return [...found.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  counts(): PullCount {
+    return { ...this.#count };
+  }
+
+  /** Pulls under way, by name. */
+  progress(): ReadonlyMap<string, PullProgress> {
+    return this.#progress;
+  }
+
+  /** Directory of the layers, and their names in it from the top. */
+  layersOf({ layers }: StoredImage): { readonly directory: string; readonly names: readonly string[] } {
+    const { layers: directory } = this.#places;
+    return {
+      directory,
+      names: layers.map(({ chainId }) => this.#places.layer(chainId).slice(directory.length + 1)).reverse(),
+    };
+  }
+
+  /** Throws `image_unknown`; `image_in_use` where it is the last name of an image that a workload has. */
+  async delete(name: string): Promise<void> {
+    const canonical = imageName(referenceOf(name));
+    const image = this.#store.byName(canonical);
+    if (image === undefined) throw noImage(canonical);
+    if (image.names.length === 1 && this.#used().has(image.digest))
+      throw new BerthError('image_in_use', `a workload uses the image ${canonical}`, { data: { image: canonical } });
+    await this.#store.unname(canonical);
+    this.#untidy = true;
+    await this.tidy();
+  }
+
+  /** Deletes images that no workload has: all of them, or those unused for `idleMs`. */
+  async prune(idleMs = 0): Promise<Pruned> {
+    const { now } = this.#options;
+    const used = this.#used();
+    const before = this.bytes();
+    const images: string[] = [];
+    for (const image of this.list()) {
+      if (used.has(image.digest) || now() - image.usedAt < idleMs) continue;
+      for (const name of image.names) await this.#store.unname(name);
+      images.push(...image.names);
+      this.#untidy = true;
+    }
+    await this.tidy();
+    return { images, freed: Math.max(0, before - this.bytes()) };
+  }
+
+  /** Each minute: what is used is noted, what was unused for too long goes, and all where the disk is short of room. */
+  async look(): Promise<Pruned> {
+    const { now, settings } = this.#options;
+    const used = this.#used();
+    for (const { digest, usedAt } of this.list())
+      if (used.has(digest) && now() - usedAt > HOUR_MS) await this.#store.used(digest, now());
+    const { bavail, bsize } = await statfs(this.#places.root);
+    const isShort = bavail * bsize < (parseSize(settings().min_free) ?? 0);
+    return this.prune(isShort ? 0 : (parseDuration(settings().keep) ?? 0));
+  }
+
+  /** Removes what no image has. While pulls are under way it is left to the next call. */
+  async tidy(): Promise<void> {
+    if (!this.#untidy || this.#pulls.size > 0) return;
+    this.#untidy = false;
+    this.#tidying = this.#removeUnused();
+    try {
+      await this.#tidying;
+    } catch (error) {
+      this.#untidy = true;
+      throw error;
+    }
+  }
+
+  async #removeUnused(): Promise<void> {
+    const used = this.#used();
+    for (const { digest, names } of this.list())
+      if (names.length === 0 && !used.has(digest)) await this.#store.remove(digest);
+    const images = this.list();
+    await this.#layers.keepOnly(new Set(images.flatMap(({ layers }) => layers.map(({ chainId }) => chainId))));
+    const blobs = new Set(
+      images.flatMap(({ manifest, config, layers }) => [manifest, config, ...layers.map(({ digest }) => digest)]),
+    );
+    const directory = join(this.#places.blobs, 'sha256');
+    const there = await readdir(directory).catch(() => []);
+    for (const name of there) if (!blobs.has(`sha256:${name}`)) await removeTree(join(directory, name));
+  }
+
+  #used(): ReadonlySet<string> {
+    return new Set([...this.#options.used(), ...this.#held.values()]);
+  }
+
+  async #pull(image: ImageReference, name: string, end: AbortSignal): Promise<StoredImage> {
+    const { events, now } = this.#options;
+    const bounds = this.#bounds();
+    const late = () => pullFailed(name, `it took longer than ${bounds.deadlineMs / 1000} s (images.pull_deadline)`);
+    const limit = timeLimit(bounds.deadlineMs, { within: end, tooLate: late });
+    const begun = performance.now();
+    const tell = (progress: PullProgress): void => {
+      this.#progress.set(name, progress);
+      events.append({ type: 'image.pulling', data: { image: name, ...progress } });
+    };
+    this.#attempts += 1;
+    this.#untidy = true;
+    try {
+      await this.#tidying.catch(() => undefined);
+      const ports = { places: this.#places, skopeo: this.#skopeo, layers: this.#layers, remove: removeTree, now };
+      const stored = (digest: string) => this.#store.byDigest(digest);
+      const pull = new Pull(image, { ...ports, stored }, bounds, { signal: limit.signal, tell });
+      const found = await pull.run(join(this.#places.pulls, `${process.pid}-${this.#attempts}`));
+      await this.#store.put(found);
+      this.#count.ok += 1;
+      events.append({
+        type: 'image.pulled',
+        data: { image: name, digest: found.digest, ms: Math.round(performance.now() - begun) },
+      });
+      return this.#store.byDigest(found.digest) ?? found;
+    } catch (error) {
+      this.#count.failed += 1;
+      events.append({ type: 'image.failed', data: { image: name, error: reportOf(error) } });
+      throw error;
+    } finally {
+      limit.done();
+      this.#count.seconds += (performance.now() - begun) / 1000;
+      this.#progress.delete(name);
+    }
+  }
+
+  #bounds(): PullBounds {
+    const { max_size, max_files, min_free, pull_deadline } = this.#options.settings();
+    return {
+      maxBytes: parseSize(max_size) ?? 0,
+      maxEntries: max_files,
+      minFree: parseSize(min_free) ?? 0,
+      deadlineMs: parseDuration(pull_deadline) ?? 0,
+    };
+  }
+
+  #requireRegistry(image: ImageReference): void {
+    const { registries } = this.#options.settings();
+    if (image.transport !== 'docker' || registries.length === 0 || registries.includes(image.registry)) return;
+    throw new BerthError('not_permitted', `this node does not pull images from ${image.registry}`, {
+      data: { registry: image.registry, registries },
+      hint: `Name an image of ${registries.join(', ')}, or add "${image.registry}" to images.registries of this node.`,
+    });
+  }
+}
+
+function referenceOf(name: string): ImageReference {
+  const image = parseImage(name);
+  if (image !== undefined) return image;
+  throw new BerthError('invalid_params', `${JSON.stringify(name.slice(0, 128))} is no name of an image`, {
+    hint: 'Names are docker://HOST/PATH:TAG, oci:DIR:TAG, oci-archive:FILE and docker-archive:FILE.',
+  });
+}
+
+/** In a process of its own: a layer may have a million files. */
+async function removeTree(path: string): Promise<void> {
+  const end = await runProgram('rm', ['-rf', '--one-file-system', '--', path], { deadlineMs: REMOVE_MS });
+  if (end.code !== 0) throw new BerthError('os_error', `rm ${path}: ${end.stderr.trim().slice(0, 512)}`);
+}

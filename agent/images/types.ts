@@ -1,0 +1,46 @@
+// What this room tells others.
+import type { ImageConfig } from './manifest.js';
+
+export interface StoredLayer {
+  /** Of the layer on top of those below it. */
+  readonly chainId: string;
+  /** Of its blob. */
+  readonly digest: string;
+  /** Of its blob, in bytes. */
+  readonly size: number;
+}
+
+/** An image that is here as a whole. */
+export interface StoredImage {
+  /** Of the manifest, as its source has it. */
+  readonly digest: string;
+  /** Canonical names (model/image-reference.ts); the newest pull of a name takes it from others. */
+  readonly names: readonly string[];
+  /** Digests of the documents as they are kept here. */
+  readonly manifest: string;
+  readonly config: string;
+  /** From the bottom. */
+  readonly layers: readonly StoredLayer[];
+  readonly image: ImageConfig;
+  /** Unix milliseconds. */
+  readonly pulledAt: number;
+  /** When a workload was last seen with it, within an hour. */
+  readonly usedAt: number;
+}
+
+/** Bytes on disk, shared layers counted once for each image. */
+export interface ImageSize {
+  /** As transferred. */
+  readonly blobs: number;
+  /** Unpacked. */
+  readonly layers: number;
+}
+
+export type PullPolicy = 'missing' | 'always' | 'never';
+
+/** `fetch`: from its source; `unpack`: layer `layer` of `layers`. */
+export interface PullProgress {
+  readonly phase: 'waiting' | 'fetch' | 'unpack';
+  readonly layer: number;
+  readonly layers: number;
+}

@@ -1,0 +1,21 @@
+// The process that unpacks one layer: its job as JSON in argv[2], what it made or why not as JSON on stdout.
+import { setPriority } from 'node:os';
+import { codeOf, messageOf } from '../../linux/errors.js';
+import { LayerProblem } from './layer-problem.js';
+import { type UnpackJob, unpackLayer } from './unpack.js';
+import type { UnpackAnswer } from './unpacker.js';
+
+const LOWER_PRIORITY = 10;
+
+async function answer(): Promise<UnpackAnswer> {
+  try {
+    setPriority(LOWER_PRIORITY);
+    process.umask(0o077);
+    return { unpacked: await unpackLayer(JSON.parse(process.argv[2] ?? '') as UnpackJob) };
+  } catch (error) {
+    if (error instanceof LayerProblem) return { problem: error.message };
+    return { failed: messageOf(error), code: codeOf(error) ?? null };
+  }
+}
+
+void answer().then((found) => process.stdout.write(JSON.stringify(found), () => process.exit(0)));

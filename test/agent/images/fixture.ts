@@ -1,0 +1,40 @@
+// A store of images in a directory of the test's own.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { configSchema } from '../../../agent/config/schema.js';
+import { which } from '../../../agent/host/which.js';
+import { Images, type ImagesOptions } from '../../../agent/images/images.js';
+import type { NewEvent } from '../../../agent/model/event.js';
+
+export async function directoryOf(t: ExecutionContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-images-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export interface Bench {
+  readonly images: Images;
+  readonly events: NewEvent[];
+  readonly used: Set<string>;
+  readonly state: string;
+}
+
+/** `settings`: of [images]. */
+export async function openImages(
+  state: string,
+  settings: Readonly<Record<string, unknown>> = {},
+  more: Partial<ImagesOptions> = {},
+): Promise<Bench> {
+  const { images: parsed } = configSchema.parse({ images: { min_free: '0', ...settings } });
+  const events: NewEvent[] = [];
+  const used = new Set<string>();
+  const images = new Images({
+    ...{ state, which, env: {}, settings: () => parsed, used: () => used },
+    events: { append: (event: NewEvent) => events.push(event) } as unknown as ImagesOptions['events'],
+    ...more,
+  });
+  await images.open(() => undefined);
+  return { images, events, used, state };
+}
