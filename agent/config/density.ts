@@ -6,7 +6,7 @@ import { cronExpression } from '../base/values/cron.js';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../model/dimensions.js';
 import { ioDevice } from '../model/resources-spec.js';
 import { ID_PATTERN } from '../model/spec.js';
-import { allowList } from './drivers.js';
+import { allowList, capabilityNames, mountTrees } from './drivers.js';
 
 /** Above any machine: what is more is a slip of the finger, and would drift in floating point. */
 const MOST = { pieces: 2 ** 32 - 1, cores: 1_000_000 } as const;
@@ -69,6 +69,12 @@ export const tenantSchema = z.strictObject({
   allow: allowList.optional().meta({
     description:
       'what workloads of it may ask for beyond their sandbox, whoever starts them: DRIVER.NAME of drivers.DRIVER.allow',
+  }),
+  capabilities: capabilityNames
+    .optional()
+    .meta({ description: 'what containers of it may add to their privileges, beside drivers.capabilities' }),
+  mounts: mountTrees.optional().meta({
+    description: 'trees of the host whose directories and files workloads of it may mount, beside drivers.mounts',
   }),
 });
 

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { sizeText } from '../base/values/amounts.js';
 import { program } from '../base/values/places.js';
+import { CAPABILITY_NAMES } from '../model/container-spec.js';
+import { plainPath } from '../model/mounts-spec.js';
 
 /** What a workload may ask for beyond its sandbox, by driver, and the field that asks. Each is a way to the host. */
 export const GRANTS = {
@@ -60,7 +62,19 @@ export function parseUids(text: string): UidRange | undefined {
   return first >= 1 && first <= last && last <= MAX_UID ? { first, last } : undefined;
 }
 
+/** Trees of the host. */
+export const mountTrees = z.array(plainPath.refine((path) => path !== '/', 'must not be "/"')).max(64);
+
+/** For the node and for tenants. */
+export const capabilityNames = z.array(z.enum(CAPABILITY_NAMES)).max(CAPABILITY_NAMES.length);
+
 export const driversSchema = z.strictObject({
+  capabilities: capabilityNames
+    .default([])
+    .meta({ description: 'what any container may add to its privileges (capabilities.add), such as "NET_ADMIN"' }),
+  mounts: mountTrees.default([]).meta({
+    description: 'trees of the host, such as "/srv/data", whose directories and files any workload may mount',
+  }),
   exec: z
     .strictObject({
       allow: nodeAllow('exec', []),

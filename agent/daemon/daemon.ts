@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.js';
 import { type ControlServer, startControl } from '../control/server.js';
 import { followInventory } from '../host/inventory.js';
 import { hostGoesDown } from '../host/shutdown.js';
-import { endAll } from '../workload/host-shutdown.js';
+import { endAll, shutdownGrace } from '../workload/host-shutdown.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import { choresOf, keepOut } from './housekeeping.js';
 import { Probe } from './probe.js';
@@ -200,9 +200,8 @@ function watch(notify: Notify, { manager, rooms, world }: Assembly): Timer | und
 }
 
 async function endWorkloads({ manager, world }: Assembly, notify: Notify): Promise<void> {
-  const graceMs = parseDuration(world.config.lifecycle.stop_grace) ?? 10_000;
-  notify.extendTimeout(graceMs + STOP_MS);
-  const count = await endAll(world, manager.records(), graceMs);
+  notify.extendTimeout(shutdownGrace(world, manager.records()) + STOP_MS);
+  const count = await endAll(world, manager.records());
   world.log.info({ count }, 'the host goes down; workloads have ended and start again with it');
 }
 

@@ -15,8 +15,16 @@ const CGROUP2_MAGIC = 0x63677270;
 const DELETE_TIMEOUT_MS = 30_000;
 const MAX_FILES = 524_288;
 
-// $1: where to show cgroup v2 alone. The mount is in a namespace that ends with the container.
-const WRAPPER = 'mount -t cgroup2 cgroup2 "$1" && shift && exec "$@"';
+// Its mounts are in a namespace that ends with the container.
+// $1: where to show cgroup v2 alone, or nothing.
+const SHOW_CGROUPS = '[ -z "$1" ] || mount -t cgroup2 cgroup2 "$1" || exit; shift';
+// Up to --: what to bind, the place for it, and the agent's descriptor of what was checked. mount(8) goes by the name, which may
+// be another thing's by now; -ef compares device and inode of what was mounted.
+const BIND = `while [ "$1" != -- ]; do
+  mount --bind -- "$1" "$2" || exit
+  [ "$2" -ef "$3" ] || { echo "$1 was exchanged while it was mounted" >&2; exit 1; }
+  shift 3
+done; shift; exec "$@"`;
 
 export interface RunOptions {
   /** Absolute path of crun. */
@@ -24,6 +32,17 @@ export interface RunOptions {
   readonly unshare: string;
   readonly directory: string;
   readonly id: string;
+  /** Made before the container, in whose config.json `place` is a source. Default: none. */
+  readonly binds?: readonly Bind[];
+}
+
+/** A bind mount of something that tenants may move about. */
+export interface Bind {
+  readonly source: string;
+  /** An empty directory or file of the workload's own. */
+  readonly place: string;
+  /** /proc/PID/fd/N: what `source` must be. */
+  readonly held: string;
 }
 
 /**
@@ -31,14 +50,17 @@ export interface RunOptions {
  * hybrid hierarchy; there it is shown the v2 part alone.
  */
 export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT): Promise<string[]> {
-  const { runtime, unshare, directory, id } = options;
+  const { runtime, unshare, directory, id, binds = [] } = options;
   const crun = [
     ...base(runtime, directory),
     ...['run', '--detach', '--pid-file', join(directory, 'pid'), '--bundle', directory, id],
   ];
-  if ((await statfs(cgroupMount)).type === CGROUP2_MAGIC) return crun;
-  const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', WRAPPER, 'berth-oci'];
-  return [...wrapper, cgroupMount, ...crun];
+  const unified = (await statfs(cgroupMount)).type === CGROUP2_MAGIC;
+  if (unified && binds.length === 0) return crun;
+  const script = `${SHOW_CGROUPS}; ${BIND}`;
+  const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', script, 'berth-oci'];
+  const bound = binds.flatMap(({ source, place, held }) => [source, place, held]);
+  return [...wrapper, unified ? '' : cgroupMount, ...bound, '--', ...crun];
 }
 
 /** Whether crun remembers a container whose process has ended; it would refuse to run the same id again. */

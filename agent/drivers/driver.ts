@@ -14,6 +14,8 @@ export interface DriverContext {
   /** Absolute path of a program, or undefined when this host has none of that name. */
   readonly which: (binary: string) => string | undefined;
   readonly kvmUsable: boolean;
+  /** Trees of the host whose directories and files the workload may mount. */
+  readonly mountRoots: readonly string[];
   /** Something that does not keep the workload from starting, in one sentence. */
   readonly warn: (message: string) => void;
   /** Of who asks: what the driver waits for ends with it. */
@@ -28,9 +30,11 @@ export interface Launch {
   readonly pidFile?: string;
   /** False when the process must start in the host's namespace and join by itself (crun reads it from config.json). */
   readonly joinNetns: boolean;
+  /** Lets go of what the process needed until it was started. To be called once, whatever came of the start. */
+  readonly release?: () => Promise<void>;
 }
 
-export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable'> & {
+export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable' | 'mountRoots'> & {
   /** It runs: what it asks for of the host, it has. */
   readonly live?: boolean;
 };

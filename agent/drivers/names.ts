@@ -15,6 +15,11 @@ export interface NameFiles {
   readonly hostname: string;
 }
 
+/** What the container calls itself. */
+export function hostnameOf({ id, hostname }: Pick<WorkloadSpec, 'id' | 'hostname'>): string {
+  return hostname ?? id;
+}
+
 /** Written anew at every start: the address may be another one. */
 export async function writeNames(
   spec: WorkloadSpec,
@@ -24,8 +29,8 @@ export async function writeNames(
   const file = (name: string) => join(directory, name);
   const files = { resolvConf: file('resolv.conf'), hosts: file('hosts'), hostname: file('hostname') };
   await writePublic(files.resolvConf, await resolvConf(spec, sandbox, dns, warn));
-  await writePublic(files.hosts, hostsFile(spec.id, sandbox));
-  await writePublic(files.hostname, `${spec.id}\n`);
+  await writePublic(files.hosts, hostsFile(hostnameOf(spec), sandbox));
+  await writePublic(files.hostname, `${hostnameOf(spec)}\n`);
   return files;
 }
 
@@ -41,12 +46,12 @@ async function resolvConf(
   return formatResolvConf(resolver);
 }
 
-export function hostsFile(id: string, { address, address6 }: Pick<Sandbox, 'address' | 'address6'>): string {
+export function hostsFile(name: string, { address, address6 }: Pick<Sandbox, 'address' | 'address6'>): string {
   const own = [address ?? '127.0.1.1', ...(address6 === null ? [] : [address6])];
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    ...own.map((ip) => `${ip}\t${id}`),
+    ...own.map((ip) => `${ip}\t${name}`),
   ];
   return `${lines.join('\n')}\n`;
 }

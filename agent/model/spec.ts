@@ -6,12 +6,15 @@ import { boundedMap, parseBounded } from '../base/bounds.js';
 import { BerthError } from '../base/errors.js';
 import { labelName, labelValue, MOST_LABELS } from '../base/values/labels.js';
 import { sentenceOf } from '../base/wrong-fields.js';
+import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { execSpec } from './exec-spec.js';
 import { externalSpec } from './external-spec.js';
+import { mounts } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { ociSpec } from './oci-spec.js';
 import { qemuSpec } from './qemu-spec.js';
 import { resources } from './resources-spec.js';
+import { unfitFields } from './spec-rules.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -49,6 +52,19 @@ export const workloadSpec = z
     oci: ociSpec.optional(),
     qemu: qemuSpec.optional(),
     external: externalSpec.optional(),
+    mounts,
+    hostname,
+    readOnlyRootfs: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'the root filesystem of a container cannot be written to; that of driver exec never can' }),
+    rlimits,
+    capabilities: capabilities.optional().meta({ description: 'privileges of root of a container' }),
+    init: z.boolean().default(false).meta({
+      description:
+        'the first process of a container is one that reaps orphans and passes signals on (catatonit or tini-static of the host)',
+    }),
+    stop: stop.prefault({}),
     restart: restart.prefault({}),
     labels: boundedMap(labelName, labelValue, MOST_LABELS).default({}).meta({ description: 'words of your own' }),
   })
@@ -60,6 +76,8 @@ export const workloadSpec = z
       if (driver !== spec.driver && spec[driver] !== undefined)
         ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
     }
+    for (const { field, problem } of unfitFields(spec))
+      ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
     if (spec.driver === 'qemu' && spec.network.mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
     if (spec.resources.memory?.ksm === true) {

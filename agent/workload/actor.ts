@@ -4,7 +4,6 @@
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { BerthError, reportOf } from '../base/errors.js';
 import { Serial } from '../base/serial.js';
-import { parseDuration } from '../base/units.js';
 import { actorField, type EventActor } from '../model/event.js';
 import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
 import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from '../model/record.js';
@@ -15,7 +14,7 @@ import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
 import type { Owner } from './owner.js';
-import { killProcesses, terminate } from './processes.js';
+import { graceOf, killProcesses, terminate } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
 import { contextOf, isHeldUp, startWorkload } from './start.js';
 import { StartPermit } from './start-permit.js';
@@ -303,7 +302,7 @@ export class Actor {
   async #end(): Promise<void> {
     const { id, sandbox, process, spec, state } = this.#record;
     const { cgroups, config, layers } = this.#world;
-    const grace = parseDuration(config.lifecycle.stop_grace) ?? 10_000;
+    const grace = graceOf(this.#record, config);
     if (process !== null && !this.#killNow) {
       // The pressure ladder may have frozen it, too.
       const held = layers.of(id, 'freeze').length > 0;
@@ -311,7 +310,7 @@ export class Actor {
       if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
-      if (!polite) terminate(process);
+      if (!polite) terminate(process, spec.stop.signal);
       await this.#news.within(grace, this.#record);
     }
     await killProcesses(cgroups, this.#record);

@@ -6,8 +6,10 @@ import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { Hold } from '../density/ledger.js';
 import { refusalOf } from '../density/refusal.js';
+import { requireCapabilities } from '../drivers/container.js';
 import { overheadOf } from '../drivers/driver.js';
 import { requireNodeGrants } from '../drivers/grants.js';
+import { requireMountRoots } from '../drivers/mounts.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
@@ -25,7 +27,7 @@ import type { Decision } from './decision.js';
 import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
 import { NOT_TRIED } from './restart.js';
-import { driverOf, type World } from './world.js';
+import { capabilitiesOf, driverOf, mountRootsOf, type World } from './world.js';
 
 /** Refusals with a code of their own. */
 const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
@@ -61,7 +63,12 @@ export class Admission {
   async check(spec: WorkloadSpec, live = false): Promise<void> {
     const { cgroups, config, kvmUsable, limits, which } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
-    if (!live) requireNodeGrants(await driver.grants(spec), config.drivers);
+    const mountRoots = mountRootsOf(spec, this.#world);
+    if (!live) {
+      requireNodeGrants(await driver.grants(spec), config.drivers);
+      requireMountRoots(spec, mountRoots);
+      requireCapabilities(spec, capabilitiesOf(spec, this.#world));
+    }
     const asked = limitsOf(spec, overheadOf(driver, spec), limits);
     requireControllers(asked, new Set(cgroups.controllers));
     requireFiles(asked, limits.files);
@@ -70,7 +77,7 @@ export class Admission {
     requireKsm(spec, this.#world.ksm());
     requireDevices(spec, limits.device);
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
-    await driver.check(spec, { which, kvmUsable, live });
+    await driver.check(spec, { which, kvmUsable, mountRoots, live });
   }
 
   /** `counted`: see Density.demand. */

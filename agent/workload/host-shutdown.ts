@@ -2,22 +2,25 @@
 // wait 90 s for each container whose first process ignores SIGTERM. So they are ended here, as `stop` would do it.
 // No record changes: what should run is started again after the boot.
 
+import { parseDuration } from '../base/units.js';
 import type { WorkloadRecord } from '../model/record.js';
-import { terminate } from './processes.js';
+import { graceOf, terminate } from './processes.js';
 import { contextOf } from './start.js';
 import { driverOf, type World } from './world.js';
 
 const THAW_TIMEOUT_MS = 5000;
+/** As long as systemd waits for a service. */
+const MOST_GRACE_MS = 90_000;
 
 /**
  * All at once; resolves when every cgroup is empty or has been killed, and never throws. The actors must be closed:
  * they would take the ends for ends and, by their restart policy, start again. Returns how many there were.
  */
-export async function endAll(world: World, records: readonly WorkloadRecord[], graceMs: number): Promise<number> {
+export async function endAll(world: World, records: readonly WorkloadRecord[]): Promise<number> {
   const running = records.filter(({ process }) => process !== null);
   await Promise.all(
     running.map((record) =>
-      end(world, record, graceMs).catch((error: unknown) =>
+      end(world, record).catch((error: unknown) =>
         world.log.warn({ workload: record.id, err: error }, 'could not be ended'),
       ),
     ),
@@ -25,14 +28,24 @@ export async function endAll(world: World, records: readonly WorkloadRecord[], g
   return running.length;
 }
 
-async function end(world: World, record: WorkloadRecord, graceMs: number): Promise<void> {
+/** Milliseconds that the shutdown of the host may take for these: what one asks for beyond this holds up nobody. */
+export function shutdownGrace(world: Pick<World, 'config'>, records: readonly WorkloadRecord[]): number {
+  const usual = parseDuration(world.config.lifecycle.stop_grace) ?? 10_000;
+  const asked = records.map((record) => graceOf(record, world.config));
+  return Math.min(
+    asked.reduce((most, one) => Math.max(most, one), usual),
+    Math.max(usual, MOST_GRACE_MS),
+  );
+}
+
+async function end(world: World, record: WorkloadRecord): Promise<void> {
   const { cgroups } = world;
   const { cgroup } = record.sandbox;
   try {
     if (record.state === 'frozen') await cgroups.thaw(cgroup, { timeoutMs: THAW_TIMEOUT_MS });
     const polite = await driverOf(world, record.spec.driver).stop?.(record.spec, contextOf(record, world));
-    if (polite !== true && record.process !== null) terminate(record.process);
-    await cgroups.waitEmpty(cgroup, { timeoutMs: graceMs });
+    if (polite !== true && record.process !== null) terminate(record.process, record.spec.stop.signal);
+    await cgroups.waitEmpty(cgroup, { timeoutMs: shutdownGrace(world, [record]) });
   } catch (error) {
     world.log.info({ workload: record.id, err: error }, 'does not end by itself and is killed');
     await cgroups.kill(cgroup);

@@ -6,7 +6,10 @@ import { isShieldedFrom } from '../../linux/init-signals.js';
 import { signalProcess } from '../../linux/pidfd.js';
 import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
 import { pause } from '../../linux/timers.js';
+import { parseDuration } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
+import { STOP_SIGNALS, type StopSignal } from '../model/container-spec.js';
 import type { Escaped, ProcessRecord, WorkloadRecord } from '../model/record.js';
 import type { NetworkPort } from '../network/network-port.js';
 
@@ -14,13 +17,28 @@ import type { NetworkPort } from '../network/network-port.js';
 const KILL_TIMEOUT_MS = 30_000;
 const LONGEST_PAUSE_MS = 100;
 const EMPTY_ROUNDS = 20;
-const { SIGKILL, SIGTERM } = constants.signals;
+const { SIGKILL } = constants.signals;
+
+/** Milliseconds between the signal and the kill. Who goes for others goes by the node's, where that is shorter. */
+export function graceOf(
+  { spec, evicted }: Pick<WorkloadRecord, 'spec' | 'evicted'>,
+  { lifecycle }: Pick<Config, 'lifecycle'>,
+): number {
+  const usual = parseDuration(lifecycle.stop_grace) ?? 10_000;
+  const own = parseDuration(spec.stop.grace ?? '') ?? usual;
+  return evicted ? Math.min(own, usual) : own;
+}
+
+/** What ends a process that has no handler for it; the others do nothing then. */
+const ENDING = (signal: StopSignal): boolean => signal !== 'SIGWINCH';
 
 /** Asks the first process to end. pid and start time together name a process; the number alone may have been given to another by now. */
-export function terminate(target: ProcessRecord): void {
+export function terminate(target: ProcessRecord, signal: StopSignal = 'SIGTERM'): void {
+  // A later version may have written another name.
+  const number = STOP_SIGNALS[signal] ?? STOP_SIGNALS.SIGTERM;
   try {
     // The default action of a signal does not reach the first process of a pid namespace, which most programs count on.
-    signalProcess(target, isShieldedFrom(target.pid, 'SIGTERM') ? SIGKILL : SIGTERM);
+    signalProcess(target, ENDING(signal) && isShieldedFrom(target.pid, number) ? SIGKILL : number);
   } catch {
     // Without a descriptor to spare nobody is asked: the end comes with the cgroup, after the grace period.
   }

@@ -18,7 +18,7 @@ import type { WorkloadRecord } from '../model/record.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import { applyStep, provideDirectory } from './steps.js';
-import { driverOf, type World } from './world.js';
+import { driverOf, mountRootsOf, type World } from './world.js';
 
 /** The actor, as far as a start needs it. */
 export interface Startable {
@@ -64,7 +64,23 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   }
   await provideDirectory(context.directory, spec.id, world);
   const launch = await inTime(driver.prepare(spec, { ...context, signal: deadline }), deadline, ms);
-  if (!wanted()) return;
+  try {
+    if (!wanted()) return;
+    await run(launch, deadline, ms, actor, world);
+  } finally {
+    await launch?.release?.();
+  }
+  world.observer.started(spec.driver, (performance.now() - begun) / 1000);
+}
+
+async function run(
+  launch: Launch | null,
+  deadline: AbortSignal,
+  ms: number,
+  actor: Startable,
+  world: World,
+): Promise<void> {
+  const { spec } = actor.record;
   if (launch === null) {
     await actor.patch({ state: 'running', error: null });
   } else {
@@ -77,7 +93,6 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     const { pid, startTime, startedAt } = held;
     await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt } });
   }
-  world.observer.started(spec.driver, (performance.now() - begun) / 1000);
 }
 
 async function spawn(world: World, record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess> {
@@ -119,6 +134,7 @@ export function contextOf(record: WorkloadRecord, world: World): DriverContext {
     sandbox: record.sandbox,
     which: world.which,
     kvmUsable: world.kvmUsable,
+    mountRoots: mountRootsOf(record.spec, world),
     warn: (message) => world.log.warn({ workload: record.id }, message),
   };
 }

@@ -13,7 +13,7 @@ import type { LimitContext } from '../limits/limits.js';
 import type { TenantGroups } from '../limits/tenants.js';
 import type { DurableEventPort } from '../model/event.js';
 import type { PressurePoint } from '../model/record.js';
-import type { DriverName } from '../model/spec.js';
+import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { Installation } from '../model/tags.js';
 import type { Claims } from '../network/claims.js';
 import type { NetworkPort } from '../network/network-port.js';
@@ -58,4 +58,14 @@ export function driverOf(world: Pick<World, 'drivers'>, name: DriverName): Drive
   const driver = world.drivers.get(name);
   if (!driver) throw new BerthError('unknown_driver', `there is no driver "${name}" in this agent`);
   return driver;
+}
+
+/** Trees that workloads of this tenant may mount; those of tenants are as the last reload has them. */
+export function mountRootsOf({ tenant }: Pick<WorkloadSpec, 'tenant'>, world: Pick<World, 'config' | 'density'>) {
+  return [...world.config.drivers.mounts, ...(world.density.config.tenant[tenant]?.mounts ?? [])];
+}
+
+/** Capabilities that containers of this tenant may add. */
+export function capabilitiesOf({ tenant }: Pick<WorkloadSpec, 'tenant'>, world: Pick<World, 'config' | 'density'>) {
+  return [...world.config.drivers.capabilities, ...(world.density.config.tenant[tenant]?.capabilities ?? [])];
 }

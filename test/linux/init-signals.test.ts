@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { isShieldedFrom } from '../../linux/init-signals.js';
@@ -15,7 +15,7 @@ const shielded = (t: { teardown(fn: () => void): void }, pids: string, masks: Re
   const fields = { SigBlk: NONE, SigIgn: NONE, SigCgt: NONE, ...masks };
   const lines = Object.entries(fields).map(([name, mask]) => `${name}:\t${mask}`);
   writeFileSync(join(proc, '7', 'status'), [`NSpid:\t${pids}`, ...lines, ''].join('\n'));
-  return isShieldedFrom(7, 'SIGTERM', proc);
+  return isShieldedFrom(7, constants.signals.SIGTERM, proc);
 };
 
 test('the first process of a namespace is shielded from a signal that it does not expect', (t) => {
@@ -32,5 +32,5 @@ test('other processes are not, nor one that is gone', (t) => {
   t.false(shielded(t, '7'));
   t.false(shielded(t, '7\t12'));
   t.false(shielded(t, '1'));
-  t.false(isShieldedFrom(7, 'SIGTERM', '/nonexistent'));
+  t.false(isShieldedFrom(7, constants.signals.SIGTERM, '/nonexistent'));
 });

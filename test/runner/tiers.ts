@@ -27,6 +27,7 @@ const KERNEL_PACKAGES = [
   'iperf3',
   'nftables',
   'crun',
+  'catatonit',
   'qemu-system-x86',
   'busybox-static',
   'cpio',

@@ -8,8 +8,8 @@ import type { Launch } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import type { ExecUser } from './user.js';
 
-/** $1: the file; then a command. */
-const OPEN = 'exec 3<"$1" || exit 126; shift; exec "$@"';
+/** $1: the file; then a command. A core dump would lie on the host, with all that the process had in memory. */
+const OPEN = 'ulimit -c 0; exec 3<"$1" || exit 126; shift; exec "$@"';
 /** $1: the working directory; then the program. Of a shell's own variables none is the program's. */
 const ENTER = 'cd -P -- "$1" || exit 126; shift; unset PWD OLDPWD SHLVL; . /dev/fd/3; exec 3<&-; exec "$@"';
 /** Shells compute or check these themselves (OPTIND of dash, UID of bash): env(1) sets them, on its command line. */

@@ -3,7 +3,9 @@
 import { chmod, mkdir, readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import type { Mount } from '../containment.js';
+import { invalidField, kindOf } from '../files.js';
 
 /** Each sandbox has its own of these, or an empty directory. /run holds the sockets of the host's services. */
 const OWN_DIRECTORIES = ['dev', 'proc', 'run', 'sys', 'tmp'];
@@ -50,6 +52,28 @@ export async function isOutOfSight(path: string, hidden: readonly string[]): Pro
   const places = [path, await realpath(path)];
   const without = [...[...NOT_SHOWN].map((name) => `/${name}`), ...OWN_TEMPORARY, ...SECRETS, ...hidden];
   return places.some((place) => without.some((top) => place.startsWith(`${top}/`)));
+}
+
+/**
+ * Throws `invalid_spec` for a target in a directory of the host, where the runtime can make no place for it. `kinds`: what each
+ * source is.
+ */
+export async function requireTargets(
+  { mounts }: Pick<WorkloadSpec, 'mounts'>,
+  kinds: readonly ('file' | 'directory' | undefined)[],
+): Promise<void> {
+  for (const [at, { target }] of mounts.entries()) {
+    const top = target.split('/')[1] ?? '';
+    const isShown = !NOT_SHOWN.has(top) && !isBelow(target, OWN_TEMPORARY) && (await kindOf(`/${top}`)) !== undefined;
+    const wanted = kinds[at] ?? 'directory';
+    if (!isShown || (await kindOf(target)) === wanted) continue;
+    const elsewhere = `a place such as "/data", which the host does not have`;
+    throw invalidField(`mounts.${at}.target`, `${target} must be a ${wanted} of the host, or ${elsewhere}`);
+  }
+}
+
+function isBelow(path: string, tops: readonly string[]): boolean {
+  return tops.some((top) => path.startsWith(`${top}/`));
 }
 
 // `rro`: read-only with all that is mounted below it, in one call (mount_setattr(2)).

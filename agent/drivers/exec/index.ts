@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import type { WorkloadSpec } from '../../model/spec.js';
+import { changesNetwork, configText, requireInit, withInit } from '../container.js';
 import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext, Launch } from '../driver.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
+import { openMounts, sourceKinds } from '../mounts.js';
 import { writeNames } from '../names.js';
 import { launchAfterDrop } from './after-drop.js';
 import { findProgram, setprivArguments } from './command.js';
-import { hostRoot, isOutOfSight } from './host-root.js';
+import { hostRoot, isOutOfSight, requireTargets } from './host-root.js';
 import { claimUid, releaseUid } from './identity.js';
 import { nameMounts, sandboxConfig } from './sandbox.js';
 import { findUser, groupsOf } from './user.js';
@@ -67,27 +69,36 @@ export function execDriver(options: ExecOptions): Driver {
     const [program = '', ...rest] = exec.command;
     const user = await hostUser(exec);
     const uid = user === undefined ? await claimUid(id, directory, claims, options.uids) : user.uid;
-    const skeleton = join(shared, 'exec-root');
-    const config = sandboxConfig({
-      ...{ id, skeleton, cwd: exec.cwd, netns: sandbox.netns },
-      argv: [await findProgram(program, exec.env.PATH), ...rest],
-      env: workloadEnvironment(spec, sandbox, exec.env, user?.home ?? '/tmp'),
-      user: { uid, gid: user?.gid ?? uid, groups: user === undefined ? [] : await groupsOf(user) },
-      root: await hostRoot(skeleton, hidden, options.temporaryBytes),
-      names: await nameMounts(await writeNames(spec, context, options.dns)),
-      maxFiles: await maxFiles(),
-    });
-    // Nothing runs, and the runtime refuses an id that it remembers.
-    await rm(stateDirectory(directory), { recursive: true, force: true });
-    await writeFile(join(directory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    // Places for mounts are made in the root: one of its own, where there are any.
+    const skeleton = spec.mounts.length === 0 ? join(shared, 'exec-root') : join(directory, 'root');
     const unshare = requireUnshare(which);
-    return {
-      argv: await runCommand({ runtime: requireBinary(runtime, which, CRUN), unshare, directory, id }),
-      env: { PATH: DEFAULT_PATH },
-      cwd: '/',
-      pidFile: join(directory, 'pid'),
-      joinNetns: false,
-    };
+    const { argv, mounts: initMounts } = withInit(spec, [await findProgram(program, exec.env.PATH), ...rest], which);
+    const { mounts, binds, release } = await openMounts(spec, context.mountRoots, directory);
+    try {
+      const config = sandboxConfig({
+        ...{ spec, skeleton, argv, cwd: exec.cwd, netns: sandbox.netns },
+        env: workloadEnvironment(spec, sandbox, exec.env, user?.home ?? '/tmp'),
+        user: { uid, gid: user?.gid ?? uid, groups: user === undefined ? [] : await groupsOf(user) },
+        root: await hostRoot(skeleton, hidden, options.temporaryBytes),
+        names: await nameMounts(await writeNames(spec, context, options.dns)),
+        mounts: [...mounts, ...initMounts],
+        maxFiles: await maxFiles(),
+      });
+      // Nothing runs, and the runtime refuses an id that it remembers.
+      await rm(stateDirectory(directory), { recursive: true, force: true });
+      await writeFile(join(directory, 'config.json'), configText(config), { mode: 0o600 });
+      return {
+        argv: await runCommand({ runtime: requireBinary(runtime, which, CRUN), unshare, directory, id, binds }),
+        env: { PATH: DEFAULT_PATH },
+        cwd: '/',
+        pidFile: join(directory, 'pid'),
+        joinNetns: false,
+        release,
+      };
+    } catch (error) {
+      await release();
+      throw error;
+    }
   };
 
   return {
@@ -101,7 +112,7 @@ export function execDriver(options: ExecOptions): Driver {
       if (user !== undefined) needed.push(user.uid === 0 ? 'exec.root' : 'exec.user');
       return needed;
     },
-    async check(spec, { which }) {
+    async check(spec, { which, mountRoots, live }) {
       const exec = sectionOf(spec, 'exec');
       await hostUser(exec);
       const program = await findProgram(exec.command[0] ?? '', exec.env.PATH);
@@ -109,12 +120,14 @@ export function execDriver(options: ExecOptions): Driver {
       if (exec.isolation === 'none') return void requireBinary('setpriv', which, SETPRIV);
       requireBinary(runtime, which, CRUN);
       requireUnshare(which);
+      if (spec.init) requireInit(which);
+      if (live !== true) await requireTargets(spec, await sourceKinds(spec, mountRoots));
       if (await isOutOfSight(program, hidden)) throw invalidField('exec.command', outOfSight(program));
       if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));
     },
     async confinement(spec) {
       const { isolation, user } = sectionOf(spec, 'exec');
-      if (isolation === 'sandbox') return 'closed';
+      if (isolation === 'sandbox') return changesNetwork(spec) ? 'open' : 'closed';
       // Without a capability, root owns the files of cgroups and the sysctls of its namespace (net_ctl_permissions).
       const uid = await findUser(user ?? 'root', passwdFile)
         .then((found) => found.uid)

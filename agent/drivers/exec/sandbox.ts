@@ -1,6 +1,8 @@
 // The config.json of an exec sandbox: a program of the host in a container whose files are the host's, read-only.
 import { access } from 'node:fs/promises';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
+import { capabilitySets, rlimitsOf } from '../container.js';
 import {
   fileMount,
   KERNEL_MOUNTS,
@@ -11,7 +13,8 @@ import {
   OWN_NETWORK_SYSCTL,
   READONLY_PATHS,
 } from '../containment.js';
-import type { NameFiles } from '../names.js';
+import { withMounts } from '../mounts.js';
+import { hostnameOf, type NameFiles } from '../names.js';
 import { seccompProfile } from '../seccomp.js';
 import type { HostRoot } from './host-root.js';
 
@@ -19,7 +22,7 @@ import type { HostRoot } from './host-root.js';
 const NOT_IN_SANDBOX = new Set<string>(['NET_RAW', 'SETFCAP']);
 
 export interface SandboxOptions {
-  readonly id: string;
+  readonly spec: Pick<WorkloadSpec, 'id' | 'hostname' | 'rlimits' | 'capabilities'>;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -29,14 +32,15 @@ export interface SandboxOptions {
   readonly skeleton: string;
   readonly root: HostRoot;
   readonly names: readonly Mount[];
+  /** Of the spec. */
+  readonly mounts: readonly Mount[];
   /** Hard limit of open files. */
   readonly maxFiles: number;
 }
 
 export function sandboxConfig(options: SandboxOptions): object {
-  const { user, netns, root, maxFiles } = options;
-  const held = user.uid === 0 ? ROOT_CAPABILITIES.filter((name) => !NOT_IN_SANDBOX.has(name)) : [];
-  const capabilities = held.map((name) => `CAP_${name}`);
+  const { spec, user, netns, root, maxFiles } = options;
+  const usual = user.uid === 0 ? ROOT_CAPABILITIES.filter((name) => !NOT_IN_SANDBOX.has(name)) : [];
   return {
     ociVersion: '1.0.0',
     process: {
@@ -45,19 +49,13 @@ export function sandboxConfig(options: SandboxOptions): object {
       args: [...options.argv],
       env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`),
       cwd: options.cwd,
-      capabilities: {
-        ...{ bounding: capabilities, effective: capabilities, permitted: capabilities },
-        ...{ inheritable: [], ambient: [] },
-      },
+      capabilities: capabilitySets(spec, user.uid, usual, usual),
       noNewPrivileges: true,
-      rlimits: [
-        { type: 'RLIMIT_NOFILE', soft: Math.min(1024, maxFiles), hard: maxFiles },
-        { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
-      ],
+      rlimits: rlimitsOf(spec, maxFiles),
     },
     root: { path: options.skeleton, readonly: true },
-    hostname: options.id,
-    mounts: [...root.mounts, ...KERNEL_MOUNTS, ...options.names],
+    hostname: hostnameOf(spec),
+    mounts: [...withMounts([...root.mounts, ...KERNEL_MOUNTS], options.mounts), ...options.names],
     linux: {
       namespaces: [...OWN_NAMESPACES.map((type) => ({ type })), ...networkNamespace(netns)],
       ...(netns === null ? {} : { sysctl: OWN_NETWORK_SYSCTL }),

@@ -2,17 +2,20 @@
 import type { Sandbox } from '../../model/record.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { ROOT_CAPABILITIES } from '../capabilities.js';
+import { capabilitySets, rlimitsOf } from '../container.js';
 import {
   fileMount,
   KERNEL_MOUNTS,
   MASKED_PATHS,
+  type Mount,
   networkNamespace,
   OWN_NAMESPACES,
   OWN_NETWORK_SYSCTL,
   READONLY_PATHS,
 } from '../containment.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
-import type { NameFiles } from '../names.js';
+import { withMounts } from '../mounts.js';
+import { hostnameOf, type NameFiles } from '../names.js';
 import { seccompProfile } from '../seccomp.js';
 import type { OciConfig } from './config.js';
 
@@ -26,6 +29,9 @@ export interface DefaultOptions {
   readonly sandbox: Sandbox;
   /** Shown as /etc/resolv.conf, /etc/hosts and /etc/hostname. */
   readonly names: NameFiles;
+  readonly argv: readonly string[];
+  /** Of the spec. */
+  readonly mounts: readonly Mount[];
   /** Hard limit of open files. */
   readonly maxFiles: number;
 }
@@ -33,25 +39,23 @@ export interface DefaultOptions {
 export function defaultConfig(options: DefaultOptions): OciConfig {
   const { spec, oci, sandbox } = options;
   const env = workloadEnvironment(spec, sandbox, oci.env, oci.user.uid === 0 ? '/root' : '/');
-  const all = ROOT_CAPABILITIES.map((name) => `CAP_${name}`);
-  const held = oci.user.uid === 0 ? all : [];
   return {
     ociVersion: '1.0.0',
     process: {
       terminal: false,
       user: oci.user,
-      args: [...(oci.command ?? [])],
+      args: [...options.argv],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       cwd: '/',
-      capabilities: { bounding: all, effective: held, permitted: held, inheritable: [], ambient: [] },
+      capabilities: capabilitySets(spec, oci.user.uid, ROOT_CAPABILITIES, ROOT_CAPABILITIES),
       noNewPrivileges: true,
-      rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1024, options.maxFiles), hard: options.maxFiles }],
+      rlimits: rlimitsOf(spec, options.maxFiles),
     },
-    root: { path: options.rootfs, readonly: oci.readonly },
-    hostname: spec.id,
+    root: { path: options.rootfs, readonly: isReadOnly(options) },
+    hostname: hostnameOf(spec),
     hooks: { createContainer: [withoutDevices(options)] },
     mounts: [
-      ...KERNEL_MOUNTS,
+      ...withMounts(KERNEL_MOUNTS, options.mounts),
       fileMount('/etc/resolv.conf', options.names.resolvConf),
       fileMount('/etc/hosts', options.names.hosts),
       fileMount('/etc/hostname', options.names.hostname),
@@ -66,9 +70,14 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
   };
 }
 
+function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolean {
+  return oci.readonly || spec.readOnlyRootfs;
+}
+
 // The specification has no mount options for the root, and crun clears those of a mount it finds there. This hook runs
 // in the container's mount namespace, before it is entered. Without it a device node in an image would open the device.
-function withoutDevices({ mount, rootfs, oci }: DefaultOptions) {
-  const flags = `remount,bind,nodev,nosuid${oci.readonly ? ',ro' : ''}`;
+function withoutDevices(options: DefaultOptions) {
+  const { mount, rootfs } = options;
+  const flags = `remount,bind,nodev,nosuid${isReadOnly(options) ? ',ro' : ''}`;
   return { path: mount, args: ['mount', '-o', flags, rootfs], env: [`PATH=${DEFAULT_PATH}`] };
 }

@@ -3,10 +3,12 @@ import { access, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import type { WorkloadSpec } from '../../model/spec.js';
+import { changesNetwork, configText, requireInit, withInit } from '../container.js';
 import { deleteContainer, hasEnded, maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
+import { openMounts, type SpecMounts, sourceKinds } from '../mounts.js';
 import { type NameFiles, writeNames } from '../names.js';
 import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
@@ -28,11 +30,13 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       sectionOf(spec, 'oci').rootfs === undefined ? 'oci.bundle' : 'oci.rootfs',
       ...(spec.network.mode === 'host' ? (['oci.host-network'] as const) : []),
     ],
-    async check(spec, { which }) {
+    async check(spec, { which, mountRoots, live }) {
       const oci = sectionOf(spec, 'oci');
       requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
       requireUnshare(which);
       requireMount(which);
+      if (spec.init) requireInit(which);
+      if (live !== true) await sourceKinds(spec, mountRoots);
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
       refuseOverrides(oci);
       const bundle = oci.bundle ?? '';
@@ -41,7 +45,8 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       refuseUnheld(unheldLimits(config, spec));
     },
     // A bundle says itself what its process may do.
-    confinement: async (spec) => (sectionOf(spec, 'oci').rootfs === undefined ? 'open' : 'closed'),
+    confinement: async (spec) =>
+      sectionOf(spec, 'oci').rootfs === undefined || changesNetwork(spec) ? 'open' : 'closed',
     tap: () => null,
     async prepare(spec, context) {
       const oci = sectionOf(spec, 'oci');
@@ -50,16 +55,26 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       const { id } = spec;
       if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id, context);
       const names = await writeNames(spec, context, dns);
-      const config =
-        oci.rootfs === undefined ? await bundleConfig(oci, context) : await rootfsConfig(spec, context, names);
-      await writeFile(join(directory, 'config.json'), JSON.stringify(config, null, 2), { mode: 0o600 });
-      return {
-        argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id }),
-        env: { PATH: DEFAULT_PATH },
-        cwd: '/',
-        pidFile: join(directory, 'pid'),
-        joinNetns: false,
-      };
+      const mounted = await openMounts(spec, context.mountRoots, directory);
+      try {
+        const config =
+          oci.rootfs === undefined
+            ? await bundleConfig(oci, context)
+            : await rootfsConfig(spec, context, names, mounted);
+        await writeFile(join(directory, 'config.json'), configText(config), { mode: 0o600 });
+        const { binds, release } = mounted;
+        return {
+          argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, binds }),
+          env: { PATH: DEFAULT_PATH },
+          cwd: '/',
+          pidFile: join(directory, 'pid'),
+          joinNetns: false,
+          release,
+        };
+      } catch (error) {
+        await mounted.release();
+        throw error;
+      }
     },
     async cleanup(spec, context) {
       const { directory, which } = context;
@@ -92,8 +107,10 @@ async function rootfsConfig(
   spec: WorkloadSpec,
   { sandbox, which }: DriverContext,
   names: NameFiles,
+  mounted: SpecMounts,
 ): Promise<OciConfig> {
   const oci = sectionOf(spec, 'oci');
+  const { argv, mounts } = withInit(spec, oci.command ?? [], which);
   const rootfs = await realpath(oci.rootfs ?? '');
   return defaultConfig({
     spec,
@@ -101,6 +118,8 @@ async function rootfsConfig(
     rootfs,
     mount: requireMount(which),
     sandbox,
+    argv,
+    mounts: [...mounted.mounts, ...mounts],
     maxFiles: await maxFiles(),
     names,
   });

@@ -49,6 +49,7 @@ export async function contextFor(t: ExecutionContext, more: Partial<DriverContex
     sandbox: ROUTED,
     which: (name) => `/usr/bin/${name}`,
     kvmUsable: false,
+    mountRoots: [],
     warn: () => undefined,
     ...more,
   };

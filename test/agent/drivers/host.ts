@@ -36,7 +36,8 @@ export interface TestHost {
   remove(driver: Driver, spec: WorkloadSpec, running: Running, network: SandboxNetwork | null): Promise<void>;
 }
 
-export async function startHost(t: ExecutionContext): Promise<TestHost> {
+/** `mountRoots`: see DriverContext. */
+export async function startHost(t: ExecutionContext, mountRoots: readonly string[] = []): Promise<TestHost> {
   const bench = await startBench(t);
   const supervisor = await bench.connect();
   const room = openNetworkRoom();
@@ -50,6 +51,7 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
     sandbox: sandboxOf(network, network === null ? null : (driver.tap(spec)?.name ?? null)),
     which,
     kvmUsable: false,
+    mountRoots,
     warn: () => undefined,
   });
   return {
@@ -68,16 +70,17 @@ export async function startHost(t: ExecutionContext): Promise<TestHost> {
       await mkdir(context.directory, { recursive: true, mode: 0o700 });
       const launch = await driver.prepare(spec, context);
       if (launch === null) throw new Error('no process');
-      const { argv, env, cwd, pidFile, joinNetns } = launch;
+      const { argv, env, cwd, pidFile, joinNetns, release } = launch;
       await supervisor.forget(spec.id);
       const exit = exitOf(supervisor, spec.id);
       const output = join(bench.runtime, `${spec.id}.log`);
-      const process = await supervisor.spawn({
+      const spawned = supervisor.spawn({
         ...{ id: spec.id, argv, env, cgroup: bench.cgroup, output },
         ...(cwd === undefined ? {} : { cwd }),
         ...(pidFile === undefined ? {} : { pidFile }),
         ...(joinNetns && network?.netns ? { netns: join('/run/netns', network.netns) } : {}),
       });
+      const process = await spawned.finally(() => release?.());
       return { process, context, exit, output: () => readFile(output, 'utf8') };
     },
     async remove(driver, spec, { context }, network) {

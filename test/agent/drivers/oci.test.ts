@@ -150,7 +150,7 @@ test('on a hybrid host crun is shown cgroup v2 alone', async (t) => {
   const wrapped = await runCommand(options, hybrid);
   t.is(wrapped[0], '/usr/bin/unshare');
   const at = wrapped.indexOf('berth-oci');
-  t.deepEqual(wrapped.slice(at + 1, at + 3), [hybrid, '/usr/bin/crun']);
+  t.deepEqual(wrapped.slice(at + 1, at + 4), [hybrid, '--', '/usr/bin/crun']);
   t.deepEqual(wrapped.slice(-6), ['--detach', '--pid-file', '/d/pid', '--bundle', '/d', 'w']);
 });
 

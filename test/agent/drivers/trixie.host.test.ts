@@ -48,7 +48,16 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
     if (oci.oci === undefined) return t.fail();
     const names = { resolvConf: '/run/w/resolv.conf', hosts: '/run/w/hosts', hostname: '/run/w/hostname' };
     const files = { names, mount: '/usr/bin/mount', maxFiles: 1024 };
-    const config = defaultConfig({ spec: oci, oci: oci.oci, rootfs: '/srv/rootfs', sandbox, ...files });
+    const command = oci.oci.command ?? [];
+    const config = defaultConfig({
+      spec: oci,
+      oci: oci.oci,
+      argv: command,
+      mounts: [],
+      rootfs: '/srv/rootfs',
+      sandbox,
+      ...files,
+    });
     await host.write('/run/w/config.json', JSON.stringify(config));
     await host.ssh(
       'touch /run/w/hosts /run/w/resolv.conf /run/w/hostname; mkdir -p /srv/rootfs/bin; cp /bin/busybox /srv/rootfs/bin; mknod -m 666 /srv/rootfs/zero c 1 5',

@@ -4,7 +4,7 @@ import test from 'ava';
 import type { BerthError } from '../../../agent/base/errors.js';
 import { merge, type Tree } from '../../../agent/config/tree.js';
 import { accept, makeParts } from './spec-consumers.js';
-import { BASES, FIELDS, rowOf } from './spec-fields.js';
+import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
 import { ROWS, type Row } from './spec-values.js';
 
 /** Tables with the keys 0, 1, ... are lists. */
@@ -16,17 +16,17 @@ function lists(value: unknown): unknown {
 }
 
 function specWith(field: string, value: unknown, { beside = {} }: Row): unknown {
-  const parts = field.split('.');
+  const parts = named(field).split('.');
   const base = merge({ id: 'x', ...(BASES[parts[0] ?? ''] ?? BASES.exec) }, beside);
   const holder = parts
     .slice(0, -1)
     .reduceRight<Tree>(
-      (inner, part) => ({ [part === 'NAME' ? 'name' : part]: inner }),
+      (inner, part) => ({ [part]: inner }),
       field.includes('.io.0.') && !field.endsWith('device') ? { device: '8:0' } : {},
     );
   const spec = lists(merge(base, holder)) as Tree;
   let at = spec as Record<string, unknown>;
-  for (const part of parts.slice(0, -1)) at = (at[part === 'NAME' ? 'name' : part] ?? {}) as Record<string, unknown>;
+  for (const part of parts.slice(0, -1)) at = (at[part] ?? {}) as Record<string, unknown>;
   at[parts.at(-1) ?? ''] = value;
   return spec;
 }
@@ -62,7 +62,7 @@ for (const field of FIELDS)
       t.true(error?.code === 'invalid_spec' || error?.code === 'unknown_driver', `${says(value)}: ${error}`);
       const message = error?.message ?? '';
       t.true(
-        message.includes(field.split('.0')[0]?.replace('NAME', 'name') ?? field) || field === 'driver',
+        message.includes(named(field).split('.0')[0] ?? field) || field === 'driver',
         `${says(value)}: ${message.slice(0, 300)}`,
       );
       t.regex(message, /must|is |needs|does not|there is no/, says(value));

@@ -48,5 +48,5 @@ function note(reached: Set<string>, value: unknown, path: readonly string[]): vo
   if (Array.isArray(value)) for (const each of value) note(reached, each, [...path, '0']);
   else if (typeof value === 'object' && value !== null)
     for (const [key, each] of Object.entries(value))
-      note(reached, each, [...path, field.endsWith('rdma') ? 'NAME' : key]);
+      note(reached, each, [...path, field.endsWith('rdma') || field === 'rlimits' ? 'NAME' : key]);
 }

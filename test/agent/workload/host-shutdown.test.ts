@@ -9,7 +9,7 @@ import { newLife, specOf, state } from './fake-world.js';
 const always = { policy: 'always' };
 
 test('when the host goes down workloads end, no record changes, and the next boot starts them again', async (t) => {
-  const first = newLife();
+  const first = newLife({ config: { lifecycle: { stop_grace: '20ms' } } });
   await first.manager.recover();
   await first.manager.create(specOf({ restart: always }));
   await first.manager.create(specOf({ id: 'kept', driver: 'external', exec: undefined }));
@@ -18,7 +18,7 @@ test('when the host goes down workloads end, no record changes, and the next boo
   first.manager.close();
   const before = first.manager.records();
 
-  t.is(await endAll(first.world, before, 20), 1);
+  t.is(await endAll(first.world, before), 1);
   await first.journal.idle();
   t.is(first.host.held.get('web-1')?.exit?.signal, 'SIGKILL', 'it was asked, and did not go by itself');
   t.deepEqual(first.manager.records(), before);
@@ -35,7 +35,7 @@ test('when the host goes down workloads end, no record changes, and the next boo
 });
 
 test('one that cannot be asked is killed, and does not keep the others', async (t) => {
-  const life = newLife();
+  const life = newLife({ config: { lifecycle: { stop_grace: '20ms' } } });
   await life.manager.recover();
   for (const id of ['a', 'b']) {
     await life.manager.create(specOf({ id }));
@@ -47,7 +47,7 @@ test('one that cannot be asked is killed, and does not keep the others', async (
     ...life.world.cgroups,
     kill: (name: string) => (name.endsWith('/a') ? Promise.reject(new Error('no')) : kill(name)),
   };
-  t.is(await endAll({ ...life.world, cgroups }, life.manager.records(), 20), 2);
+  t.is(await endAll({ ...life.world, cgroups }, life.manager.records()), 2);
   t.is(life.host.held.get('a')?.exit, undefined);
   t.is(life.host.held.get('b')?.exit?.signal, 'SIGKILL');
 });

@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 import { temporaryName } from '../../../agent/base/durable.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { LIMITS } from '../../../agent/control/limits.js';
+import { configText } from '../../../agent/drivers/container.js';
+import type { Mount } from '../../../agent/drivers/containment.js';
 import { workloadEnvironment } from '../../../agent/drivers/environment.js';
 import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
@@ -10,6 +12,7 @@ import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { requireDevices } from '../../../agent/limits/io.js';
 import { limitsOf } from '../../../agent/limits/limits.js';
+import { tmpfsOptions } from '../../../agent/model/mounts-spec.js';
 import type { Sandbox } from '../../../agent/model/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { requireRates } from '../../../agent/network/attachment.js';
@@ -147,6 +150,16 @@ export function makeParts(spec: WorkloadSpec): string[] {
   return wrongValues(values);
 }
 
+/** As the driver makes them, but for the sources of binds, which are on a host. */
+function mountsOf({ mounts }: WorkloadSpec): Mount[] {
+  return mounts.map((mount) => ({
+    destination: mount.target,
+    type: mount.type,
+    source: mount.source ?? 'tmpfs',
+    options: mount.type === 'bind' ? ['bind'] : tmpfsOptions(mount),
+  }));
+}
+
 /** The config.json of a container; of a bundle it is its maker's. */
 function configsOf(
   spec: WorkloadSpec,
@@ -159,22 +172,26 @@ function configsOf(
   const { oci, exec } = spec;
   if (oci?.rootfs !== undefined) {
     const place = { rootfs: oci.rootfs, mount: '/usr/bin/mount', maxFiles: 1024 };
-    return [defaultConfig({ spec, oci, sandbox, names, ...place })];
+    return [defaultConfig({ spec, oci, sandbox, names, argv, mounts: mountsOf(spec), ...place })];
   }
   if (exec?.isolation !== 'sandbox') return [];
   const user = { uid: 4_000_000_000, gid: 4_000_000_000, groups: [] };
   const root = { mounts: [], masked: [] };
-  const { id } = spec;
   const { netns } = sandbox;
   const { cwd } = exec;
-  return [
-    sandboxConfig({ id, argv, env, cwd, user, netns, root, names: [], skeleton: '/run/berth/r', maxFiles: 1024 }),
-  ];
+  const place = { root, names: [], skeleton: '/run/berth/r', maxFiles: 1024 };
+  return [sandboxConfig({ spec, argv, env, cwd, user, netns, mounts: mountsOf(spec), ...place })];
 }
 
 interface RuntimeConfig {
   readonly hostname?: string;
-  readonly process?: { readonly cwd: string; readonly args: readonly string[]; readonly env: readonly string[] };
+  readonly mounts?: readonly { readonly destination: string; readonly options: readonly string[] }[];
+  readonly process?: {
+    readonly cwd: string;
+    readonly args: readonly string[];
+    readonly env: readonly string[];
+    readonly rlimits?: readonly { readonly soft: string; readonly hard: string }[];
+  };
   readonly linux?: {
     readonly namespaces: readonly { readonly path?: string }[];
     readonly sysctl?: Readonly<Record<string, string>>;
@@ -183,7 +200,10 @@ interface RuntimeConfig {
 
 /** config.md and config-linux.md of the runtime specification, and what the system calls behind it take. */
 function wrongConfig(config: object): string[] {
-  const { hostname = '', process, linux }: RuntimeConfig = JSON.parse(JSON.stringify(config));
+  // Numbers as text: a limit may be greater than any that JavaScript has.
+  const text = configText(config).replace(/("(?:soft|hard)":)(\d+)/g, '$1"$2"');
+  const { hostname = '', mounts = [], process, linux }: RuntimeConfig = JSON.parse(text);
+  const { rlimits = [] } = process ?? {};
   const told: string[] = [];
   // __NEW_UTS_LEN.
   if (hostname.length < 1 || hostname.length > 64) told.push(`hostname ${hostname}`);
@@ -197,5 +217,12 @@ function wrongConfig(config: object): string[] {
   const own = linux?.namespaces.some((one) => 'path' in one);
   for (const [name, value] of Object.entries(linux?.sysctl ?? {}))
     if (!own || !/^net\.[a-z0-9_.]+$/.test(name) || !/^[\d ]+$/.test(value)) told.push(`sysctl ${name}=${value}`);
+  const wrong = rlimits.filter(({ soft, hard }) => [soft, hard].some((one) => !/^\d{1,20}$/.test(String(one))));
+  if (wrong.length > 0) told.push(`rlimits ${JSON.stringify(wrong)}`);
+  const places = mounts.map(({ destination }) => destination);
+  if (new Set(places).size < places.length) told.push(`mounts twice in one place: ${places.join(' ')}`);
+  for (const { destination, options } of mounts)
+    if (!/^\/[^\0]{1,4094}$/.test(destination) || options.some((one) => /[,\0]/.test(one)))
+      told.push(`mount ${destination} ${options.join(' ')}`);
   return told;
 }

@@ -25,6 +25,11 @@ function paths(schema: JsonSchema, path: readonly string[] = []): string[] {
 const { $defs } = z.toJSONSchema(workloadSpec, { io: 'input', unrepresentable: 'any' });
 export const FIELDS: readonly string[] = [...new Set(paths(($defs?.WorkloadSpec ?? {}) as JsonSchema))];
 
+/** The field with a name in each place of one; the kernel's limits have names of their own. */
+export function named(field: string): string {
+  return field.replace('rlimits.NAME', 'rlimits.fsize').replace('NAME', 'name');
+}
+
 /** The row with the longest pattern that fits: `*` stands for the rest of one part. */
 export function rowOf(field: string): Row | undefined {
   const fits = Object.keys(ROWS).filter((pattern) =>

@@ -3,7 +3,7 @@
 import { BerthError } from '../../../agent/base/errors.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { fc } from '../../runner/property.js';
-import { BASES, FIELDS, rowOf } from './spec-fields.js';
+import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
 
 /** One value of a field, by its path. */
 type Wish = readonly [field: string, value: unknown];
@@ -49,8 +49,18 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
   return fc.tuple(...each).map((all) => {
     const found = all.filter((wish) => wish !== undefined);
     const has = (place: string): boolean => found.some(([one]) => one === place);
+    const isTmpfs = (at: number): boolean =>
+      at % 2 === 0 && ['size', 'mode', 'uid', 'gid'].some((of) => has(`mounts.${at}.${of}`));
     return [
       ...found,
+      ...[0, 1, 2, 3]
+        .filter((at) => isTmpfs(at) || has(`mounts.${at}.source`))
+        .flatMap((at): Wish[] => [
+          [`mounts.${at}.type`, isTmpfs(at) ? 'tmpfs' : 'bind'],
+          ...(isTmpfs(at) ? [[`mounts.${at}.source`, undefined] as const] : []),
+          [`mounts.${at}.target`, `/t${at}`],
+        ]),
+      ...(has('rlimits.NAME.soft') ? [['rlimits.NAME.hard', 'unlimited'] as const] : []),
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),
       // Instead of what the least spec has.
       ...(has('oci.bundle') ? [['oci.rootfs', undefined] as const, ['oci.command', undefined] as const] : []),
@@ -113,17 +123,16 @@ const related = (place: string, wrong: string): boolean =>
 
 function inputOf(driver: string, all: readonly Wish[]): unknown {
   const spec: Record<string, unknown> = { id: 'x', ...structuredClone(BASES[driver]) };
-  for (const [place, value] of all) put(spec, place.split('.'), value);
+  for (const [place, value] of all) put(spec, named(place).split('.'), value);
   return lists(spec);
 }
 
 function put(at: Record<string, unknown>, [head = '', ...rest]: readonly string[], value: unknown): void {
-  const key = head === 'NAME' ? 'name' : head;
-  if (rest.length === 0) at[key] = value;
+  if (rest.length === 0) at[head] = value;
   else {
-    const inner = at[key];
-    if (typeof inner !== 'object' || inner === null) at[key] = {};
-    put(at[key] as Record<string, unknown>, rest, value);
+    const inner = at[head];
+    if (typeof inner !== 'object' || inner === null) at[head] = {};
+    put(at[head] as Record<string, unknown>, rest, value);
   }
 }
 

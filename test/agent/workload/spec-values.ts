@@ -65,6 +65,13 @@ const named = (good: readonly unknown[], bad: readonly unknown[]): Row => ({
     ...bad.map((value) => ({ a: value })),
   ],
 });
+/** Of a mount: a path without "//", "." and "..", and its parts. */
+const plain = (...bad: readonly string[]): Row => ({
+  good: ['/srv/data', '/a', '/a/.b/..c', `/${'a'.repeat(4094)}`],
+  bad: [...path.bad, '/', '/a/', '/a//b', '/a/./b', '/a/../b', ...bad],
+});
+const bound = (field: Tree): Tree => ({ mounts: { '0': { type: 'bind', source: '/s', target: '/t', ...field } } });
+const tmpfs: Tree = { mounts: { '0': { type: 'tmpfs', target: '/t' } } };
 const SANDBOXED = { exec: { isolation: 'sandbox' } };
 const io = { '0': { device: '8:0', weight: 1 } };
 
@@ -84,6 +91,81 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'restart.policy': choice('never', 'on-failure', 'always'),
   'restart.maxRetries': whole(0, 1000),
+
+  'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volume', 'BIND', 1, null], beside: bound({}) },
+  'mounts.0.source': { ...plain(), beside: bound({}) },
+  'mounts.0.target': {
+    ...plain(
+      '/proc',
+      '/proc/self',
+      '/sys',
+      '/dev',
+      '/dev/shm',
+      '/etc',
+      '/etc/hosts',
+      '/etc/resolv.conf',
+      '/etc/hostname',
+    ),
+    beside: bound({}),
+  },
+  'mounts.0.readOnly': with_(yes, bound({})),
+  'mounts.0.noexec': with_(yes, bound({})),
+  'mounts.0.size': with_(sizeFrom(4096, '8191Ti'), tmpfs),
+  'mounts.0.mode': {
+    good: ['0000', '1777', '755'],
+    bad: ['', '7', '0888', '2755', '4755', '77777', 'u+w', 755, null],
+    beside: tmpfs,
+  },
+  'mounts.0.uid': with_(uid, tmpfs),
+  'mounts.0.gid': with_(uid, tmpfs),
+  hostname: {
+    good: ['a', 'Web-1.example.org', 'x'.repeat(63)],
+    bad: ['', '-a', 'a-', 'a_b', 'a b', 'x'.repeat(64), 1, null],
+  },
+  readOnlyRootfs: yes,
+  rlimits: {
+    good: [
+      {},
+      { nofile: { soft: 0, hard: 1_048_576 } },
+      { core: { soft: 'unlimited', hard: 'unlimited' }, stack: { soft: 1, hard: 'unlimited' } },
+      { memlock: { soft: 0, hard: 2 ** 53 - 1 } },
+    ],
+    bad: [
+      { nofile: { soft: 2, hard: 1 } },
+      { nofile: { soft: 1, hard: 1_048_577 } },
+      { nofile: { soft: 1, hard: 'unlimited' } },
+      { core: { soft: 'unlimited', hard: 1 } },
+      { core: { soft: -1, hard: 1 } },
+      { core: { soft: 0.5, hard: 1 } },
+      { core: { soft: '1', hard: '1' } },
+      { core: 1 },
+      { core: { soft: 1 } },
+      { nice: { soft: 1, hard: 1 } },
+      { rtprio: { soft: 1, hard: 1 } },
+      { RLIMIT_CORE: { soft: 1, hard: 1 } },
+      'core',
+      null,
+    ],
+  },
+  'rlimits.NAME.*': {
+    good: [0, 2 ** 53 - 1, 'unlimited'],
+    bad: [-1, 0.5, '1', '', 'none', true, null],
+    beside: { rlimits: { fsize: { soft: 0, hard: 'unlimited' } } },
+  },
+  'capabilities.drop': {
+    good: [[], ['ALL'], ['CHOWN', 'NET_RAW']],
+    bad: [['CAP_CHOWN'], ['chown'], ['SYS_ADMIN'], 'ALL', [1], null],
+  },
+  'capabilities.add': {
+    good: [[], ['NET_ADMIN'], ['SYS_NICE', 'NET_RAW']],
+    bad: [['ALL'], ['SYS_ADMIN'], ['SYS_MODULE'], ['MKNOD'], 'NET_ADMIN', [1], null],
+  },
+  init: yes,
+  'stop.signal': {
+    good: ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL', 'SIGWINCH', 'SIGRTMIN+3'],
+    bad: ['', 'TERM', 'SIGSTOP', 'SIGCHLD', 'sigterm', 'SIGRTMIN', 15, null],
+  },
+  'stop.grace': { good: ['0s', '90s', '1h'], bad: ['61m', '2h', '', 'soon', '5', '-1s', '1 s', 1, true, null] },
 
   'exec.command': command,
   'exec.env': {

@@ -1,0 +1,104 @@
+// What a container sees of the host's data, and directories in its memory.
+import * as z from 'zod';
+import { size } from '../base/values/amounts.js';
+import { absolutePath, uid } from './process-spec.js';
+
+/** Each is a mount of the kernel, made at every start. */
+const MOST_MOUNTS = 32;
+/** A tmpfs of size 0 has no limit (mm/shmem.c). */
+const LEAST_BYTES = 4096;
+const DEFAULT_BYTES = 64 * 2 ** 20;
+
+/** Places that every container has of its own, and what lies below them. */
+const OWN = ['/proc', '/sys', '/dev'];
+/** Files that berth writes for every container. */
+const NAMED = ['/etc/resolv.conf', '/etc/hosts', '/etc/hostname'];
+const SHARED_MEMORY = '/dev/shm';
+
+/** A path that can be read in one way only. */
+export const plainPath = absolutePath
+  .refine((path) => path === '/' || !path.endsWith('/'), 'must not end with "/"')
+  .refine(
+    (path) =>
+      path === '/' ||
+      !path
+        .slice(1)
+        .split('/')
+        .some((part) => ['', '.', '..'].includes(part)),
+    'must not have "//", "." or ".." in it',
+  );
+
+/** Why nothing may be mounted there; undefined: it may. */
+export function whyNotTarget(path: string): string | undefined {
+  if (path === '/') return 'must not be "/": the root filesystem is what the driver says';
+  const own = OWN.find((top) => isWithin(path, top));
+  if (own !== undefined) return `must not be ${own} or below it: every container has its own`;
+  const named = NAMED.find((file) => isWithin(file, path));
+  return named === undefined ? undefined : `must not hide ${named}: berth writes it for every container`;
+}
+
+/** Whether `path` is `top` or below it. */
+export function isWithin(path: string, top: string): boolean {
+  return path === top || path.startsWith(top === '/' ? top : `${top}/`);
+}
+
+const mount = z
+  .strictObject({
+    type: z
+      .enum(['bind', 'tmpfs'])
+      .meta({ description: 'bind: a directory or file of the host; tmpfs: in its memory' }),
+    source: plainPath.optional().meta({ description: 'of a bind, beneath drivers.mounts or tenant.NAME.mounts' }),
+    target: plainPath.meta({
+      description: 'where the container sees it; set-user-ID bits and devices have no effect there',
+    }),
+    readOnly: z.boolean().default(false),
+    noexec: z.boolean().default(false).meta({ description: 'no program runs from there' }),
+    size: size
+      .refine((bytes) => bytes >= LEAST_BYTES, 'must be at least 4Ki')
+      .optional()
+      .meta({ description: `of a tmpfs at most, 64Mi where nothing is said; its pages count in memory.max` }),
+    mode: z
+      .string()
+      .regex(/^[01]?[0-7]{3}$/, 'must be an octal mode such as "0750" or "1777"')
+      .optional()
+      .meta({ description: 'of a tmpfs; "1777" where nothing is said' }),
+    uid: uid.optional().meta({ description: 'owner of a tmpfs; 0 where nothing is said' }),
+    gid: uid.optional().meta({ description: 'group of a tmpfs; 0 where nothing is said' }),
+  })
+  .superRefine((mount, ctx) => {
+    const say = (path: string, message: string): void => ctx.addIssue({ code: 'custom', path: [path], message });
+    if (mount.type === 'bind') {
+      if (mount.source === undefined) say('source', 'is needed by type "bind"');
+      if (mount.source === '/') say('source', 'must not be "/": name a directory of the data');
+      for (const field of ['size', 'mode', 'uid', 'gid'] as const)
+        if (mount[field] !== undefined) say(field, 'goes with type "tmpfs" only: a bind has that of its source');
+    } else {
+      if (mount.source !== undefined) say('source', 'goes with type "bind" only');
+    }
+    const why = mount.type === 'tmpfs' && mount.target === SHARED_MEMORY ? undefined : whyNotTarget(mount.target);
+    if (why !== undefined) say('target', why);
+  });
+
+export type MountSpec = z.output<typeof mount>;
+
+export const mounts = z
+  .array(mount)
+  .max(MOST_MOUNTS)
+  .superRefine((all, ctx) => {
+    for (const [at, { target }] of all.entries()) {
+      const other = all.findIndex((one, place) => place !== at && isWithin(target, one.target));
+      if (other >= 0 && (other < at || target !== all[other]?.target))
+        ctx.addIssue({
+          code: 'custom',
+          path: [at, 'target'],
+          message: `must not be within the target of another mount, "${all[other]?.target}"`,
+        });
+    }
+  })
+  .default([])
+  .meta({ description: 'what a container sees beside its root filesystem' });
+
+/** The options of the kernel for a tmpfs. */
+export function tmpfsOptions({ size = DEFAULT_BYTES, mode = '1777', uid = 0, gid = 0 }: MountSpec): string[] {
+  return [`size=${size}`, `mode=${mode}`, `uid=${uid}`, `gid=${gid}`];
+}

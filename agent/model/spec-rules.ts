@@ -1,0 +1,45 @@
+// Which fields go with which kind of workload. What a driver cannot carry out is refused by name: nothing is ignored in silence.
+import type { WorkloadSpec } from './spec.js';
+
+/** What the fields below go by. */
+export type Kind = 'sandbox' | 'rootfs' | 'bundle' | 'plain' | 'guest' | 'external';
+
+type Asked = Pick<WorkloadSpec, 'driver' | 'exec' | 'oci'>;
+type Rule = readonly [field: string, isAsked: (spec: WorkloadSpec) => boolean, kinds: readonly Kind[]];
+
+const CONTAINERS: readonly Kind[] = ['sandbox', 'rootfs'];
+const PROCESSES: readonly Kind[] = [...CONTAINERS, 'bundle', 'plain'];
+
+const RULES: readonly Rule[] = [
+  ['mounts', ({ mounts }) => mounts.length > 0, CONTAINERS],
+  ['hostname', ({ hostname }) => hostname !== undefined, CONTAINERS],
+  ['rlimits', ({ rlimits }) => rlimits !== undefined, CONTAINERS],
+  ['capabilities', ({ capabilities }) => capabilities !== undefined, CONTAINERS],
+  ['init', ({ init }) => init, CONTAINERS],
+  ['readOnlyRootfs', ({ readOnlyRootfs }) => readOnlyRootfs, CONTAINERS],
+  ['stop.signal', ({ stop }) => stop.signal !== undefined, PROCESSES],
+  ['stop.grace', ({ stop }) => stop.grace !== undefined, [...PROCESSES, 'guest']],
+];
+
+const WHY: Readonly<Record<Kind, (driver: string) => string>> = {
+  sandbox: () => 'does not go with exec.isolation "sandbox"',
+  rootfs: () => 'does not go with oci.rootfs',
+  bundle: () => 'does not go with oci.bundle: its config.json says it',
+  plain: () => 'does not go with exec.isolation "none": it runs without a container',
+  guest: (driver) => `does not go with driver "${driver}": it runs a virtual machine`,
+  external: () => 'does not go with driver "external": berth does not start its processes',
+};
+
+export function kindOf({ driver, exec, oci }: Asked): Kind {
+  if (driver === 'exec') return exec?.isolation === 'none' ? 'plain' : 'sandbox';
+  if (driver === 'oci') return oci?.bundle === undefined ? 'rootfs' : 'bundle';
+  return driver === 'external' ? 'external' : 'guest';
+}
+
+/** Each field that this kind of workload cannot carry out, and why. */
+export function unfitFields(spec: WorkloadSpec): { readonly field: string; readonly problem: string }[] {
+  const kind = kindOf(spec);
+  return RULES.flatMap(([field, isAsked, kinds]) =>
+    isAsked(spec) && !kinds.includes(kind) ? [{ field, problem: WHY[kind](spec.driver) }] : [],
+  );
+}
