@@ -16,6 +16,7 @@ export const stop = z.strictObject({
     .optional()
     .meta({ description: 'to its first process; "SIGTERM" where nothing is said' }),
   grace: duration({ most: '1h' })
+    .max(32)
     .optional()
     .meta({ description: 'between the signal and the kill; the node has a default (lifecycle.stop_grace)' }),
 });

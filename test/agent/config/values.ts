@@ -65,6 +65,15 @@ const amounts = (prefix: string): Record<string, Row> => ({
   [`${prefix}.disk`]: size,
 });
 
+const trees: Row = {
+  good: [[], ['/srv/data'], ['/a', '/a/b', `/${'a'.repeat(4094)}`], Array(64).fill('/a')],
+  bad: ['/srv', [''], ['srv'], ['/'], ['/a/'], ['/a/../b'], ['/a//b'], [1], Array(65).fill('/a')],
+};
+const capabilities: Row = {
+  good: [[], ['NET_ADMIN'], ['SYS_PTRACE', 'SYS_NICE']],
+  bad: ['NET_ADMIN', ['net_admin'], ['CAP_CHOWN'], ['SYS_ADMIN'], ['ALL'], [1]],
+};
+
 export const ROWS: Readonly<Record<string, Row>> = {
   'node.name': { good: ['', 'a', 'a b', 'x'.repeat(253)], bad: [' a', 'ä', 'a\nb', 'x'.repeat(254)] },
   'node.labels': {
@@ -122,6 +131,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'control.access.0.allow': allow,
   'control.scheduler.0.allow': allow,
   'tenant.NAME.allow': allow,
+  'tenant.NAME.mounts': trees,
+  'tenant.NAME.capabilities': capabilities,
   'control.scheduler.0.role': { good: ['operator', 'viewer'], bad: ['tenant', 'root', '', 1] },
   'control.heartbeat': duration('100ms', '1h', '99ms', '61m', '0s'),
   'control.scheduler.0.url': {
@@ -286,6 +297,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'network.bridge.NAME.isolated': yes,
   'network.bridge.NAME.vlan': whole(1, 4094),
 
+  'drivers.mounts': trees,
+  'drivers.capabilities': capabilities,
   'drivers.exec.allow': {
     good: [[], ['root', 'user', 'host-network', 'isolation-none']],
     bad: [['all'], 'root', [1]],
