@@ -1,11 +1,25 @@
 // Which fields go with which kind of workload. What a driver cannot carry out is refused by name: nothing is ignored in silence.
-import type { WorkloadSpec } from './spec.js';
-
 /** What the fields below go by. */
 export type Kind = 'sandbox' | 'rootfs' | 'bundle' | 'plain' | 'guest' | 'external';
 
-type Asked = Pick<WorkloadSpec, 'driver' | 'exec' | 'oci'>;
-type Rule = readonly [field: string, isAsked: (spec: WorkloadSpec) => boolean, kinds: readonly Kind[]];
+interface Kinded {
+  readonly driver: string;
+  readonly exec?: { readonly isolation: string } | undefined;
+  readonly oci?: { readonly bundle?: string | undefined } | undefined;
+}
+
+/** Of a spec what the rules are about. */
+interface Asked extends Kinded {
+  readonly mounts: readonly unknown[];
+  readonly hostname?: string | undefined;
+  readonly rlimits?: object | undefined;
+  readonly capabilities?: object | undefined;
+  readonly init: boolean;
+  readonly readOnlyRootfs: boolean;
+  readonly stop: { readonly signal?: string | undefined; readonly grace?: string | undefined };
+}
+
+type Rule = readonly [field: string, isAsked: (spec: Asked) => boolean, kinds: readonly Kind[]];
 
 const CONTAINERS: readonly Kind[] = ['sandbox', 'rootfs'];
 const PROCESSES: readonly Kind[] = [...CONTAINERS, 'bundle', 'plain'];
@@ -30,14 +44,14 @@ const WHY: Readonly<Record<Kind, (driver: string) => string>> = {
   external: () => 'does not go with driver "external": berth does not start its processes',
 };
 
-export function kindOf({ driver, exec, oci }: Asked): Kind {
+export function kindOf({ driver, exec, oci }: Kinded): Kind {
   if (driver === 'exec') return exec?.isolation === 'none' ? 'plain' : 'sandbox';
   if (driver === 'oci') return oci?.bundle === undefined ? 'rootfs' : 'bundle';
   return driver === 'external' ? 'external' : 'guest';
 }
 
 /** Each field that this kind of workload cannot carry out, and why. */
-export function unfitFields(spec: WorkloadSpec): { readonly field: string; readonly problem: string }[] {
+export function unfitFields(spec: Asked): { readonly field: string; readonly problem: string }[] {
   const kind = kindOf(spec);
   return RULES.flatMap(([field, isAsked, kinds]) =>
     isAsked(spec) && !kinds.includes(kind) ? [{ field, problem: WHY[kind](spec.driver) }] : [],

@@ -20,6 +20,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'host/ksm.ts': 'a VMM asks for merging itself',
   'model/image-reference.ts': 'a layout of an image has the name of the driver',
   'model/machine.ts': 'what the rest needs to know of a virtual machine',
+  'model/spec-rules.ts': 'which fields go with which kind of workload',
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,
   'network/claims.ts': 'an external VMM may ask for a vsock id',
