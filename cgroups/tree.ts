@@ -109,6 +109,14 @@ export class Tree {
     return dir;
   }
 
+  /** Makes a cgroup inside one that has processes of its own: nothing is enabled for it. Gives back the absolute directory. */
+  async createInside(name: string): Promise<string> {
+    const dir = this.path(name);
+    await this.leaks.forget(dir);
+    await make(dir);
+    return dir;
+  }
+
   /** See applyValues. */
   async apply(name: string, values: readonly Value[], options: ApplyOptions = {}): Promise<Held[]> {
     return applyValues(this.path(name), values, { slowly: this.#slowly, ...options });

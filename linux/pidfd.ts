@@ -7,10 +7,13 @@ import { isSameProcess } from './proc.js';
 // By number: glibc has the wrappers only since 2.36. Both numbers are the same on every architecture.
 const syscallOpen = func('long syscall(long number, int pid, unsigned int flags)');
 const syscallSignal = func('long syscall(long number, int fd, int signal, void *info, unsigned int flags)');
+const syscallGetfd = func('long syscall(long number, int pidfd, int fd, unsigned int flags)');
 const poll = func('int poll(void *fds, unsigned long count, int timeout)');
 
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
+/** Linux 5.6. */
+const SYS_PIDFD_GETFD = 438;
 const POLLIN = 1;
 const POLLFD_SIZE = 8;
 
@@ -30,6 +33,12 @@ export function signalPidfd(fd: number, signal: number): boolean {
   const error = errno();
   if (error === constants.errno.ESRCH) return false;
   throw new SysError('pidfd_send_signal', error, { value: String(signal) });
+}
+
+/** A copy of a descriptor of another process, which the caller closes; undefined: it has none of that number, or it may not be had. */
+export function copyDescriptor(pidfd: number, fd: number): number | undefined {
+  const copy = syscallGetfd(SYS_PIDFD_GETFD, pidfd, fd, 0);
+  return copy < 0 ? undefined : copy;
 }
 
 /**

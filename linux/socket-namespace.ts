@@ -1,13 +1,10 @@
 // The network namespace behind a socket of another process: it may be all that keeps the namespace alive.
 import { closeDescriptor } from './fd.js';
 import { func } from './libc.js';
-import { openPidfd } from './pidfd.js';
+import { copyDescriptor, openPidfd } from './pidfd.js';
 
-const getfd = func('long syscall(long number, int pidfd, int fd, unsigned int flags)');
 const ioctl = func('int ioctl(int fd, unsigned long request, void *argument)');
 
-// By number: glibc has the wrapper only since 2.36. The same on every architecture; Linux 5.6.
-const SYS_PIDFD_GETFD = 438;
 /** ioctl_ns(2) for sockets: a descriptor of the namespace in which the socket was made. */
 const SIOCGSKNS = 0x894c;
 
@@ -16,8 +13,8 @@ export function openNamespaceOfSocket(pid: number, fd: number): number | undefin
   const process = openPidfd(pid);
   if (process === undefined) return undefined;
   try {
-    const socket = getfd(SYS_PIDFD_GETFD, process, fd, 0);
-    if (socket < 0) return undefined;
+    const socket = copyDescriptor(process, fd);
+    if (socket === undefined) return undefined;
     const namespace = ioctl(socket, SIOCGSKNS, null);
     closeDescriptor(socket);
     return namespace < 0 ? undefined : namespace;

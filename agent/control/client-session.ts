@@ -3,10 +3,12 @@ import type { WebSocket } from 'ws';
 import { pause } from '../../linux/timers.js';
 import { BerthError } from '../base/errors.js';
 import type { BerthEvent } from '../model/event.js';
+import { type ClientStream, OpenStream } from './client-stream.js';
 import { EventQueue } from './event-queue.js';
 import { CLOSE, LIMITS } from './limits.js';
 import type { MethodName, Params, Results } from './methods.js';
 import { errorOf, isObject } from './rpc.js';
+import type { StreamNotifications } from './stream-protocol.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -31,12 +33,21 @@ export interface Client {
   call<M extends MethodName>(method: M, ...args: CallArguments<M>): Promise<Results[M]>;
   /** Subscribes (`since` is exclusive; absent: new ones only) and yields until the loop ends. Throws as `call` does. */
   events(since?: number, options?: EventsOptions): AsyncIterable<BerthEvent>;
+  /** Calls a method that opens a stream. Throws as `call` does. */
+  open<M extends StreamMethod>(method: M, params: Params<M>, options?: CallOptions): Promise<ClientStream>;
   /** Hears every event this connection brings, whoever subscribed. */
   onEvent(listener: (event: BerthEvent) => void): () => void;
   close(): Promise<void>;
 }
 
+/** Methods that answer with the number of a stream. */
+export type StreamMethod = {
+  [M in MethodName]: M extends `stream.${string}` ? never : Results[M] extends { stream: number } ? M : never;
+}[MethodName];
+
 interface Pending {
+  /** In the same turn as the answer: what comes next may be of its stream. */
+  readonly opened?: ((stream: number) => void) | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -56,6 +67,7 @@ class SocketClient implements Client {
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(event: BerthEvent) => void>();
   readonly #queues = new Set<EventQueue>();
+  readonly #streams = new Map<number, OpenStream>();
   #nextId = 1;
   #failure: BerthError | undefined;
 
@@ -73,17 +85,36 @@ class SocketClient implements Client {
   }
 
   async call<M extends MethodName>(method: M, ...[params, options]: CallArguments<M>): Promise<Results[M]> {
+    return this.#request(method, params ?? {}, options);
+  }
+
+  async open<M extends StreamMethod>(method: M, params: Params<M>, options?: CallOptions): Promise<ClientStream> {
+    let stream: OpenStream | undefined;
+    await this.#request(method, params, options, (id) => {
+      stream = new OpenStream(id, (name, sent) => this.#notify(name, sent));
+      this.#streams.set(id, stream);
+    });
+    if (stream === undefined) throw new BerthError('internal', `${method} has opened no stream`);
+    return stream;
+  }
+
+  async #request<M extends MethodName>(
+    method: M,
+    params: object,
+    options: CallOptions | undefined,
+    opened?: (stream: number) => void,
+  ): Promise<Results[M]> {
     const signal = options?.signal;
     if (signal?.aborted) throw abortError(method, signal);
     if (this.#failure !== undefined) throw this.#failure;
     const id = this.#nextId++;
-    const text = JSON.stringify({ jsonrpc: '2.0', id, method, params: params ?? {} });
+    const text = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     if (Buffer.byteLength(text) > LIMITS.messageBytes)
       throw new BerthError('message_too_large', `${method}: the request is larger than ${LIMITS.messageBytes} bytes`);
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<Results[M]>((resolve, reject) => {
-        this.#pending.set(id, { resolve: (result) => resolve(result as Results[M]), reject });
+        this.#pending.set(id, { opened, resolve: (result) => resolve(result as Results[M]), reject });
         onAbort = () => reject(abortError(method, signal));
         signal?.addEventListener('abort', onAbort, { once: true });
         this.#socket.send(text);
@@ -132,10 +163,28 @@ class SocketClient implements Client {
       for (const queue of this.#queues) queue.push(event);
       return;
     }
+    if (typeof message.method === 'string') {
+      this.#receiveStream(message.method as keyof StreamNotifications, message.params);
+      return;
+    }
     const pending = this.#pending.get(Number(message.id));
     if (pending === undefined) return;
     if ('error' in message) pending.reject(errorOf(message.error));
-    else pending.resolve(message.result);
+    else {
+      pending.opened?.((message.result as { readonly stream: number }).stream);
+      pending.resolve(message.result);
+    }
+  }
+
+  #receiveStream(method: keyof StreamNotifications, params: unknown): void {
+    const { stream: id } = params as StreamNotifications[typeof method];
+    const stream = this.#streams.get(id);
+    if (method === 'stream.end') this.#streams.delete(id);
+    stream?.receive(method, params as StreamNotifications[typeof method]);
+  }
+
+  #notify(method: MethodName, params: object): void {
+    if (this.#failure === undefined) this.#socket.send(JSON.stringify({ jsonrpc: '2.0', method, params }));
   }
 
   /** A call must get its reply even while a reader of events is busy (it may be the one that calls). */
@@ -159,6 +208,8 @@ class SocketClient implements Client {
     );
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     for (const queue of this.#queues) queue.fail(this.#failure);
+    for (const stream of this.#streams.values()) stream.fail(this.#failure);
+    this.#streams.clear();
   }
 }
 

@@ -178,6 +178,45 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ next, text, end, base64?, missing? }',
     errors: ['not_found'],
   },
+  'workload.exec': {
+    does: 'Runs a program inside a running workload: in its namespaces, below its cgroup, with its user, capabilities and seccomp filter, never with more. Answers with a stream (see Streams) as soon as the program has its standard input and output. It ends with the stream, and so does all that it has started. `user` is another user only where the workload may become one; `env` is added to that of the workload. `tty` gives it a terminal instead of pipes. A session needs the grants that the workload has.',
+    result: '{ stream }',
+    errors: [
+      'not_found',
+      'workload_not_running',
+      'workload_frozen',
+      'workload_ending',
+      'exec_unsupported',
+      'exec_failed',
+      'binary_missing',
+      'too_many_streams',
+    ],
+  },
+  'stream.input': {
+    does: 'Bytes for a stream, in base64, as many as credit was given for; with `end` nothing comes after them.',
+    result: '{ stream }',
+    errors: ['stream_unknown', 'stream_overrun'],
+  },
+  'stream.credit': {
+    does: 'Says that so many bytes of output are taken: the agent sends as many more.',
+    result: '{ stream }',
+    errors: ['stream_unknown'],
+  },
+  'stream.resize': {
+    does: 'The terminal of the peer has another size. Without a terminal it does nothing.',
+    result: '{ stream }',
+    errors: ['stream_unknown'],
+  },
+  'stream.signal': {
+    does: 'Sends a signal to the program of a stream.',
+    result: '{ stream }',
+    errors: ['stream_unknown'],
+  },
+  'stream.close': {
+    does: 'Hangs up: the program gets SIGHUP, and what is left of it 3 s later is killed. `stream.end` follows.',
+    result: '{ stream }',
+    errors: ['stream_unknown'],
+  },
   'tenant.list': {
     does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have; with `tenant` that one alone. In pages by name, as `workload.list`.',
     result: '{ tenants: TenantView[], next? }',

@@ -21,6 +21,7 @@ import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
 import { nodeFor, outlookFor, placementFor, sessionOf, topFor, viewFor } from './scoped.js';
 import type { AgentService } from './service.js';
+import type { Streams } from './streams.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {
@@ -31,6 +32,8 @@ export interface Context {
   readonly now: () => number;
   /** Aborts when the session ends, and at the end of a shutdown's patience: a long call takes it on. */
   readonly signal: AbortSignal;
+  /** Those of the session. */
+  readonly streams: Pick<Streams, 'open' | 'get'>;
   hello(hello: Hello): Promise<Results['session.hello']>;
   subscribe(since: number | undefined): Results['events.subscribe'];
   ack(cursor: number): Promise<number>;
@@ -145,6 +148,34 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
       throw invalidParams({ fields: [{ field: 'tail', problem: 'does not go with offset' }], count: 1 });
     requireWorkload(id, service, grant);
     return service.logs(id, { limit, encoding, ...defined({ offset, tail }) });
+  },
+  'workload.exec': async ({ id, env, cwd, user, tty, command, stdin }, context) => {
+    const { service, grant, actor, streams } = context;
+    requireWorkload(id, service, grant);
+    // Who could not have made it does not get what it has been granted by this way.
+    await requireAllowed((await service.get(id)).spec, service, grant);
+    const request = { command, env, stdin, ...defined({ cwd, user, tty }) };
+    return { stream: await streams.open(() => service.exec(id, request, actor)) };
+  },
+  'stream.input': ({ stream, data, end }, { streams }) => {
+    streams.get(stream).input(Buffer.from(data, 'base64'), end);
+    return { stream };
+  },
+  'stream.credit': ({ stream, bytes }, { streams }) => {
+    streams.get(stream).credit(bytes);
+    return { stream };
+  },
+  'stream.resize': ({ stream, columns, rows }, { streams }) => {
+    streams.get(stream).source.resize?.({ columns, rows });
+    return { stream };
+  },
+  'stream.signal': ({ stream, signal }, { streams }) => {
+    streams.get(stream).source.signal?.(signal);
+    return { stream };
+  },
+  'stream.close': ({ stream }, { streams }) => {
+    streams.get(stream).close();
+    return { stream };
   },
   'tenant.list': ({ tenant, ...page }, { service, grant }) => {
     const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);

@@ -14,6 +14,7 @@ import { METHODS, type MethodName } from './methods.js';
 import { METHOD_CLASSES, rolesFor } from './roles.js';
 import { MOST_ID, PROTOCOL } from './rpc.js';
 import { SHAPE } from './shape.js';
+import { STREAM_NOTIFICATIONS, streamsSection } from './stream-document.js';
 
 export interface ProtocolDocuments {
   /** docs/protocol.md */
@@ -50,6 +51,11 @@ function asyncapi(version: string): Json {
   const entries = NAMES.map((name) => ({ name, does: DESCRIPTIONS[name].does }));
   const messages: Json = { event: { name: 'event', summary: 'Something that happened.', payload: ref('event') } };
   const operations: Json = { event: { action: 'send', channel, messages: [message('event')] } };
+  for (const [name, { summary }] of Object.entries(STREAM_NOTIFICATIONS)) {
+    const key = `${name}.notification`;
+    messages[key] = { name: key, summary, payload: ref(key) };
+    operations[key] = { action: 'send', summary, channel, messages: [message(key)] };
+  }
   for (const { name, does } of entries) {
     messages[name] = { name, summary: does, payload: ref(`${name}.request`) };
     messages[`${name}.reply`] = { name: `${name}.reply`, payload: ref('reply') };
@@ -95,6 +101,11 @@ function schemas(ref: (name: string) => Json): Json {
       },
       required: params.required === undefined ? ['jsonrpc', 'method'] : ['jsonrpc', 'method', 'params'],
     };
+  }
+  for (const [name, { properties }] of Object.entries(STREAM_NOTIFICATIONS)) {
+    const params = { type: 'object', properties, required: Object.keys(properties) };
+    const envelope = { jsonrpc: { const: '2.0' }, method: { const: name }, params };
+    parts[`${name}.notification`] = { type: 'object', properties: envelope, required: Object.keys(envelope) };
   }
   return { ...parts, error: errorSchema() };
 }
@@ -195,6 +206,7 @@ heard for three pings, and if no ping is answered for six: a peer that sends and
 | requests in flight | ${LIMITS.requestsInFlight} |
 | requests a second | ${LIMITS.requestsPerSecond} |
 | unread replies | ${LIMITS.bufferedBytes} bytes, then the connection is closed |
+| open streams | ${LIMITS.streams}; messages of streams do not count as requests |
 | unread events | they wait in the log; a reader that falls out of it is disconnected |
 
 ## Close codes
@@ -254,6 +266,7 @@ ${Object.entries(EVENTS)
   .map(([type, what]) => `| \`${type}\` | ${what} |`)
   .join('\n')}
 
+${streamsSection()}
 ## Bounds of a WorkloadSpec
 
 Every list, map and text is bounded. Those that are not named here have a pattern of limited length.

@@ -59,6 +59,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'network.drift': 'a network is not as it was made',
   'network.repaired': 'berth repaired a network, and checked that the workload sees it as planned',
   'network.repair_failed': 'berth could not repair a network, with the cause',
+  'workload.exec':
+    'a program was started inside the workload: `command`, its first word, and whether it has a terminal',
   'host.resized': 'processors or memory of the host have come or gone, with what was before',
   'reaper.removed': 'an object that belonged to nobody was removed',
 };

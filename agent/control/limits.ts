@@ -1,6 +1,8 @@
 // What one connection may cost the agent.
 
 export interface Limits {
+  /** Open at once, of one session. */
+  readonly streams: number;
   /** Bytes of one message to the agent. */
   readonly messageBytes: number;
   /** Bytes of one answer; one that would be longer is an error, counted before it is made. */
@@ -22,6 +24,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
+  streams: 16,
   messageBytes: 1 << 20,
   replyBytes: 8 << 20,
   requestsInFlight: 64,

@@ -14,6 +14,7 @@ import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
 import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
+import { absolutePath, argument, env } from '../model/process-spec.js';
 import { WORKLOAD_STATES, type WorkloadView } from '../model/record.js';
 import { MOST_SELECTOR } from '../model/selector.js';
 import { CLASSES, DRIVER_NAMES, ID_PATTERN, tenantName } from '../model/spec.js';
@@ -23,6 +24,7 @@ import type { CleanupStep } from '../workload/reaper.js';
 import type { Changed } from '../workload/updating.js';
 import type { SessionView } from './scoped.js';
 import type { Outlook, Reloaded } from './service.js';
+import { MOST_CHUNK, STREAM_SIGNALS, STREAM_WINDOW } from './stream-protocol.js';
 
 const id = z.string().regex(ID_PATTERN, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"');
 const byId = z.strictObject({ id });
@@ -44,6 +46,11 @@ const filter = {
   state: z.enum(WORKLOAD_STATES).optional(),
   selector: z.string().max(MOST_SELECTOR).optional(),
 };
+const STREAM = { stream: z.number().int().nonnegative() };
+/** Of a terminal, in characters. */
+const size = { columns: z.number().int().min(1).max(65_535), rows: z.number().int().min(1).max(65_535) };
+/** Base64 of one message of a stream. */
+const MOST_BASE64 = 4 * Math.ceil(MOST_CHUNK / 3);
 /** Of a change: the generation that it is meant for, and whether it is only asked about. */
 const change = { ifGeneration: z.number().int().min(1).optional(), dryRun: z.boolean().default(false) };
 
@@ -102,6 +109,33 @@ export const METHODS = {
       .default(64 << 10),
     encoding: z.enum(['text', 'base64', 'auto']).default('text'),
   }),
+  /** Answers with the number of a stream: see stream.output, stream.credit and stream.end for what the agent sends then. */
+  'workload.exec': z.strictObject({
+    id,
+    command: z.array(argument).min(1).max(1024),
+    env,
+    cwd: absolutePath.optional(),
+    /** `UID`, `UID:GID`, or a name where the workload has users of the host. */
+    user: z.string().min(1).max(256).optional(),
+    /** A terminal instead of three pipes. */
+    tty: z.strictObject(size).optional(),
+    stdin: z.boolean().default(false),
+  }),
+  'stream.input': z.strictObject({
+    ...STREAM,
+    data: z
+      .string()
+      .max(MOST_BASE64)
+      .regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64')
+      .default(''),
+    /** Nothing comes after this. */
+    end: z.boolean().default(false),
+  }),
+  /** The peer has taken so many bytes of output, and takes as many more. */
+  'stream.credit': z.strictObject({ ...STREAM, bytes: z.number().int().min(1).max(STREAM_WINDOW) }),
+  'stream.resize': z.strictObject({ ...STREAM, ...size }),
+  'stream.signal': z.strictObject({ ...STREAM, signal: z.enum(STREAM_SIGNALS) }),
+  'stream.close': z.strictObject(STREAM),
   'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
@@ -170,6 +204,12 @@ export interface Results {
   'workload.freeze': WorkloadView;
   'workload.thaw': WorkloadView;
   'workload.logs': LogChunk;
+  'workload.exec': { stream: number };
+  'stream.input': { stream: number };
+  'stream.credit': { stream: number };
+  'stream.resize': { stream: number };
+  'stream.signal': { stream: number };
+  'stream.close': { stream: number };
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };

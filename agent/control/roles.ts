@@ -41,6 +41,13 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'workload.freeze': 'change',
   'workload.thaw': 'change',
   'workload.logs': 'read',
+  // What runs inside a workload may do all that the workload may.
+  'workload.exec': 'change',
+  'stream.input': 'change',
+  'stream.credit': 'change',
+  'stream.resize': 'change',
+  'stream.signal': 'change',
+  'stream.close': 'change',
   'tenant.list': 'read',
   'tenant.set': 'operate',
   'tenant.delete': 'operate',

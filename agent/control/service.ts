@@ -15,6 +15,7 @@ import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import type { EventActor } from '../model/event.js';
+import type { ExecutionRequest } from '../model/execution.js';
 import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
@@ -26,6 +27,7 @@ import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
+import type { StreamSource } from './stream-protocol.js';
 
 /** What bears on capacity beside the ledger's rows. */
 export interface Outlook {
@@ -105,6 +107,8 @@ export interface AgentService {
   /** By id. */
   list(filter: ListFilter): readonly WorkloadView[];
   logs(id: string, options: LogOptions): Promise<LogChunk>;
+  /** Runs a program inside a workload, with what the workload may and no more. Resolves when it has its streams. */
+  exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]>;

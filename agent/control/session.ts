@@ -22,6 +22,7 @@ import { actorOf, eventFor, nodeFor, sessionOf } from './scoped.js';
 import type { AgentService } from './service.js';
 import { type ShapeProblem, shapeProblem } from './shape.js';
 import type { CloseReason, Counters } from './stats.js';
+import { Streams } from './streams.js';
 import { Subscription } from './subscription.js';
 import { veil } from './veil.js';
 
@@ -57,6 +58,7 @@ export class Session {
   readonly #ending = new AbortController();
   #grant: Grant | undefined;
   #subscription: Subscription | undefined;
+  readonly #streams: Streams;
   #inFlight = 0;
   #open = true;
   #draining: Deferred | undefined;
@@ -71,6 +73,9 @@ export class Session {
     // Each request under way listens to it.
     setMaxListeners(0, this.#ending.signal);
     this.#grant = grantBeforeHello(peer);
+    this.#streams = new Streams(host.limits.streams, (method, params) =>
+      this.#send(notificationMessage(method, params)),
+    );
   }
 
   get peer(): Peer {
@@ -114,6 +119,7 @@ export class Session {
     this.#open = false;
     this.#ending.abort(new BerthError('shutting_down', 'the session has ended'));
     this.#subscription?.end();
+    this.#streams.end();
     this.#host.fence.leave(this);
     this.#draining?.resolve();
   }
@@ -139,6 +145,7 @@ export class Session {
   async #answer({ id, method, params }: Request): Promise<void> {
     const name: MethodName | 'unknown' = isMethod(method) ? method : 'unknown';
     let reply: string | undefined;
+    let stream: number | undefined;
     let result: 'ok' | ErrorCode = 'ok';
     // Requests over the limit are answered too, but not counted as under way: the answer costs nothing to wait for.
     const refusal = this.#refusal(method);
@@ -149,6 +156,7 @@ export class Session {
         throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
       const value = this.#veiled(await orAbort(dispatch(method, params, this.#context()), this.#ending.signal), params);
       this.#requireShort(value);
+      if (method === 'workload.exec') ({ stream } = value as Results['workload.exec']);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
       const report = reportOf(error);
@@ -160,6 +168,7 @@ export class Session {
     this.#host.counters.request(name, result);
     if (reply !== undefined) this.#send(reply);
     if (method === 'events.subscribe' && result === 'ok') this.#subscription?.start();
+    if (stream !== undefined) this.#streams.start(stream);
     if (result === 'stale_epoch') this.close(CLOSE.staleEpoch, 'stale_epoch', 'stale epoch');
     if (this.#inFlight === 0) this.#draining?.resolve();
   }
@@ -180,6 +189,8 @@ export class Session {
   #refusal(method: string): BerthError | undefined {
     const { limits } = this.#host;
     if (this.#draining !== undefined) return new BerthError('shutting_down', 'the agent is stopping');
+    // Their number is bounded by the credit of the stream, and a piece that is refused would be missing in it.
+    if (isOfStream(method)) return this.#refusalBeforeHello(method);
     const retryAfterMs = this.#bucket.take(this.#steady());
     if (retryAfterMs > 0)
       return new BerthError('rate_limited', `more than ${limits.requestsPerSecond} requests a second`, {
@@ -189,9 +200,12 @@ export class Session {
       return new BerthError('rate_limited', `more than ${limits.requestsInFlight} requests in flight`, {
         data: { limit: limits.requestsInFlight },
       });
-    if (this.#grant === undefined && method !== 'session.hello' && method !== 'session.ping')
-      return new BerthError('not_permitted', `${method} before session.hello`, { hint: 'Send session.hello first.' });
-    return this.#host.refusal?.(method);
+    return this.#refusalBeforeHello(method) ?? this.#host.refusal?.(method);
+  }
+
+  #refusalBeforeHello(method: string): BerthError | undefined {
+    if (this.#grant !== undefined || method === 'session.hello' || method === 'session.ping') return undefined;
+    return new BerthError('not_permitted', `${method} before session.hello`, { hint: 'Send session.hello first.' });
   }
 
   #context(): Context {
@@ -202,6 +216,7 @@ export class Session {
       actor: actorOf(this.#peer, grant),
       now: this.#host.now,
       signal: this.#ending.signal,
+      streams: this.#streams,
       hello: (hello) => this.#hello(hello),
       subscribe: (since) => this.#subscribe(since),
       ack: (cursor) => this.#ack(cursor),
@@ -272,6 +287,10 @@ export class Session {
     }
     this.#transport.send(text, sent);
   }
+}
+
+function isOfStream(method: string): boolean {
+  return method.startsWith('stream.');
 }
 
 function errorOfShape({ field, problem }: ShapeProblem): BerthError {

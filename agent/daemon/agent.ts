@@ -6,6 +6,7 @@ import { defined } from '../../linux/defined.js';
 import { sumKsm } from '../../linux/ksm.js';
 import { Serial } from '../base/serial.js';
 import type { AgentService, Outlook, Reloaded } from '../control/service.js';
+import type { StreamSource } from '../control/stream-protocol.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
 import type { Governor } from '../density/governor/governor.js';
 import { licenceViews } from '../density/licence-views.js';
@@ -23,12 +24,14 @@ import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import { actorField, type EventActor } from '../model/event.js';
+import type { ExecutionRequest } from '../model/execution.js';
 import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { MergePatch } from '../model/spec-change.js';
 import { describe, type PlacementDescription } from '../placement/describe.js';
+import type { Executions } from '../workload/inside/executions.js';
 import { type ListFilter, listed } from '../workload/listed.js';
 import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
 import type { Manager } from '../workload/manager.js';
@@ -44,6 +47,7 @@ export interface AgentParts extends DiagnosisParts {
   readonly version: string;
   readonly startedAt: number;
   readonly manager: Manager;
+  readonly executions: Executions;
   readonly cordon: Cordon;
   readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
@@ -285,6 +289,10 @@ export class Agent implements AgentService {
     const { tail, offset, limit, encoding } = options;
     const from = tail === undefined ? offset : await output.startOfLast(id, tail);
     return logChunk(await output.read(id, { limit, ...defined({ offset: from }) }), encoding);
+  }
+
+  exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource> {
+    return this.#parts.executions.open(id, request, by);
   }
 
   doctor(): Promise<readonly Condition[]> {

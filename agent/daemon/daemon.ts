@@ -54,7 +54,7 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, chores, disk, drift, events, governor, late, limits, manager, overhead } = parts;
+  const { agent, chores, disk, drift, events, executions, governor, late, limits, manager, overhead } = parts;
   const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
@@ -75,6 +75,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
+  await executions.sweep();
   limits.adopt();
   await rooms.network
     .watch((hints) => drift.hint(hints))
@@ -120,6 +121,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   disk.close();
   const shutdown = new Shutdown({ log });
   await shutdown.step('requests and connections', () => stop(REQUESTS_MS));
+  await shutdown.step('programs inside workloads', () => executions.close());
   await shutdown.step('updates', () => manager.endUpdates());
   await shutdown.step('prediction', () => prediction.configure('off'));
   await shutdown.step('metrics', () => observation.stop());
@@ -142,9 +144,21 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
 }
 
 /** Ends of processes to their actors; events and requests to the metrics. */
-function listen({ drift, events, limits, manager, observation, pinning, pressure, rooms, world }: Assembly): void {
+function listen({
+  drift,
+  events,
+  executions,
+  limits,
+  manager,
+  observation,
+  pinning,
+  pressure,
+  rooms,
+  world,
+}: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.supervisor.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
+    else executions.ended(held);
   };
   rooms.supervisor.onExit(tell);
   // Exits that happened while the connection was down are in the list, and only there.
@@ -154,6 +168,7 @@ function listen({ drift, events, limits, manager, observation, pinning, pressure
       (all) => {
         all.filter((held) => held.exit).forEach(tell);
         for (const held of all) endLate(held, manager, world.log);
+        void executions.sweep();
       },
       (error: unknown) => world.log.warn({ err: error }, 'the supervisor is back and does not answer'),
     );

@@ -50,11 +50,30 @@ export interface Bind {
  * hybrid hierarchy; there it is shown the v2 part alone.
  */
 export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT): Promise<string[]> {
-  const { runtime, unshare, directory, id, binds = [] } = options;
+  const { runtime, directory, id } = options;
   const crun = [
     ...base(runtime, directory),
     ...['run', '--detach', '--pid-file', join(directory, 'pid'), '--bundle', directory, id],
   ];
+  return inOwnMounts(crun, options, cgroupMount);
+}
+
+/** The command that runs one more process in the container, in the cgroup that the command is itself in, and waits for its end. */
+export async function execCommand(
+  options: Omit<RunOptions, 'binds'> & { readonly process: string; readonly log: string },
+  cgroupMount = CGROUP_MOUNT,
+): Promise<string[]> {
+  const { runtime, directory, id, process, log } = options;
+  const [program = '', ...rest] = base(runtime, directory);
+  const crun = [program, `--log=${log}`, '--log-format=json', ...rest, 'exec', '--process', process, id];
+  return inOwnMounts(crun, options, cgroupMount);
+}
+
+async function inOwnMounts(
+  crun: string[],
+  { unshare, binds = [] }: Pick<RunOptions, 'unshare' | 'binds'>,
+  cgroupMount: string,
+): Promise<string[]> {
   const unified = (await statfs(cgroupMount)).type === CGROUP2_MAGIC;
   if (unified && binds.length === 0) return crun;
   const script = `${SHOW_CGROUPS}; ${BIND}`;

@@ -3,6 +3,7 @@
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
 import type { GrantName } from '../config/drivers.js';
+import type { ExecutionRequest } from '../model/execution.js';
 import type { Sandbox } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 
@@ -34,6 +35,20 @@ export interface Launch {
   readonly release?: () => Promise<void>;
 }
 
+export interface EntryContext extends DriverContext {
+  /** A directory of its own, removed when the program has ended. */
+  readonly into: string;
+}
+
+/** A process for the supervisor, which lasts as long as the program and ends with its exit code, 128 + N for signal N. */
+export interface Entry extends Pick<Launch, 'argv' | 'env' | 'cwd' | 'joinNetns'> {
+  /** One that stands between and waits for the program; absent: `argv` becomes the program. */
+  readonly runtime?: {
+    /** Where it writes why the program did not begin. */
+    readonly log: string;
+  };
+}
+
 export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable' | 'mountRoots'> & {
   /** It runs: what it asks for of the host, it has. */
   readonly live?: boolean;
@@ -59,6 +74,12 @@ export interface Driver {
    * when there is none. The caller kills the cgroup after the grace period in any case.
    */
   stop?(spec: WorkloadSpec, context: DriverContext): Promise<boolean>;
+  /**
+   * How one more program is run inside what runs, with its privileges and never more. Writes what that needs into
+   * `context.into`. Throws `not_permitted` and `invalid_params` for a user that the workload could not become. Absent: there
+   * is no way in.
+   */
+  enter?(spec: WorkloadSpec, request: ExecutionRequest, context: EntryContext): Promise<Entry>;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
   /** Absent: what it runs is no virtual machine. */

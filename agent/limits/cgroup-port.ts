@@ -9,6 +9,7 @@ export type CgroupPort = Pick<
   | 'missing'
   | 'path'
   | 'create'
+  | 'createInside'
   | 'tag'
   | 'readTag'
   | 'apply'

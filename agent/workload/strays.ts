@@ -7,6 +7,7 @@ import { readTag } from '../../cgroups/tag.js';
 import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
+import { parseExecutionId } from '../model/execution.js';
 import { NETNS_PREFIX, OWNER_PREFIX, parseNamespaceTag, parseTag, SLOT_PREFIX, whoseIs } from '../model/tags.js';
 import type { Manager } from './manager.js';
 import type { World } from './world.js';
@@ -43,7 +44,7 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
   ]);
   const busy = new Set<string>();
   for await (const { id, name } of sliced(groups)) if (cgroups.populated(name)) busy.add(id);
-  for (const process of held ?? []) if (!process.exit) busy.add(process.id);
+  for (const process of held ?? []) if (!process.exit) busy.add(workloadOf(process.id));
   const make = (kind: StrayKind, name: string, tag: string | null, id = idOf(tag, name)): Stray => ({
     ...{ kind, name, id, tag },
     installation: parseTag(tag ?? undefined)?.installation ?? null,
@@ -63,7 +64,7 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
     ...groups.flatMap(({ name, tag }) => (parseTag(tag) === undefined ? [] : [make('cgroup', name, tag ?? null)])),
     ...net.links.map(({ name, owner }) => make('link', name, owner)),
     ...net.netns.filter((name) => !slots.has(name)).map((name) => make('netns', name, null, idInside(name))),
-    ...(held ?? []).map(({ id }) => make('process', id, tagOfProcess(id), id)),
+    ...(held ?? []).map(({ id }) => make('process', id, tagOfProcess(workloadOf(id)), workloadOf(id))),
     ...directories.map((name) => make('directory', name, readTag(directoryOf(name)) ?? null, name)),
   ];
   const { netns } = await records.known();
@@ -97,6 +98,11 @@ async function withSupervisors(
     if (stray.kind !== 'netns') return { ...stray, heldBy };
     return { ...stray, heldBy, tag: state.tag, installation: parseNamespaceTag(state.tag) };
   });
+}
+
+/** What somebody runs inside a workload is the workload's. */
+function workloadOf(id: string): string {
+  return parseExecutionId(id)?.workload ?? id;
 }
 
 function idOf(tag: string | null, otherwise: string): string {

@@ -32,6 +32,7 @@ import { keepForwarding } from '../../network/keep-forwarding.js';
 import { ownView } from '../../network/own-view.js';
 import { Pressure } from '../../pressure/engine.js';
 import { systemClock } from '../../pressure/ports.js';
+import { Executions } from '../../workload/inside/executions.js';
 import { hasRecords } from '../../workload/journal.js';
 import { Manager } from '../../workload/manager.js';
 import { Quarantine } from '../../workload/quarantine.js';
@@ -66,6 +67,7 @@ export interface Assembly {
   readonly chores: Chores;
   readonly disk: StateDisk;
   readonly manager: Manager;
+  readonly executions: Executions;
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
   readonly drift: Drift;
@@ -149,12 +151,14 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   manager.setCordoned(cordon.get());
   const schedulers = () => late.schedulers();
   const prediction = makePrediction(ground, world, manager);
+  const executions = new Executions(world, manager);
   const agent = new Agent({
     version,
     startedAt,
     world,
     manager,
     reaper,
+    executions,
     cordon,
     conditions,
     reload: (by) => late.reload(by),
@@ -224,7 +228,21 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   density.setUsage(new Usage(usage, density.ledger));
   const quarantine = new Quarantine({ claims, cgroups: rooms.cgroups, linkPrefix: config.network.link_prefix, log });
   late.latest = (id) => observation.sampler.latest(id);
-  const parts = { facts, rooms, world, events, manager, reaper, quarantine, drift, health, limits, pinning, pressure };
+  const parts = {
+    facts,
+    rooms,
+    world,
+    events,
+    manager,
+    executions,
+    reaper,
+    quarantine,
+    drift,
+    health,
+    limits,
+    pinning,
+    pressure,
+  };
   const hostFollow = new HostFollow({
     ...{ placement: world.placement, density, events, log, facts },
     governor: { setCores: (count) => governor.configure(governorSettings(late.governor ?? config.governor, count)) },

@@ -3,10 +3,12 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
+import type { ExecutionRequest } from '../../model/execution.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { changesNetwork, configText, requireInit, withInit } from '../container.js';
 import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
-import type { Driver, DriverContext, Launch } from '../driver.js';
+import type { Driver, DriverContext, Entry, EntryContext, Launch } from '../driver.js';
+import { enterContainer, refuseUser } from '../enter.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
 import { openMounts, sourceKinds } from '../mounts.js';
@@ -16,7 +18,7 @@ import { findProgram, setprivArguments } from './command.js';
 import { hostRoot, isOutOfSight, requireTargets } from './host-root.js';
 import { claimUid, releaseUid } from './identity.js';
 import { nameMounts, sandboxConfig } from './sandbox.js';
-import { findUser, groupsOf } from './user.js';
+import { type ExecUser, findUser, groupsOf } from './user.js';
 
 export interface ExecOptions {
   /** Name or absolute path of crun. */
@@ -59,6 +61,28 @@ export function execDriver(options: ExecOptions): Driver {
       ...{ directory, user, cwd: exec.cwd },
       variables: workloadEnvironment(spec, sandbox, exec.env, user.home),
       argv: [await findProgram(program, exec.env.PATH), ...rest],
+    });
+    return { ...launch, joinNetns: sandbox.netns !== null };
+  };
+
+  /** As `plain`, but that the shell looks for the program: it ends with 127 or 126 where there is none. */
+  const enterPlain = async (
+    spec: WorkloadSpec,
+    exec: Exec,
+    request: ExecutionRequest,
+    other: ExecUser | undefined,
+    { into, sandbox, which }: EntryContext,
+  ): Promise<Entry> => {
+    const own = await findUser(exec.user ?? 'root', passwdFile);
+    const user = other ?? own;
+    if (user.uid !== own.uid && own.uid !== 0) throw refuseUser(own.uid);
+    const variables = workloadEnvironment(spec, sandbox, { ...exec.env, ...request.env }, user.home);
+    const launch = await launchAfterDrop({
+      ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
+      drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
+      ...{ directory: into, user, cwd: request.cwd ?? exec.cwd },
+      variables: request.tty === undefined ? variables : { TERM: 'xterm', ...variables },
+      argv: request.command,
     });
     return { ...launch, joinNetns: sandbox.netns !== null };
   };
@@ -138,6 +162,19 @@ export function execDriver(options: ExecOptions): Driver {
     async prepare(spec, context) {
       const exec = sectionOf(spec, 'exec');
       return exec.isolation === 'none' ? plain(spec, exec, context) : sandboxed(spec, exec, context);
+    },
+    async enter(spec, request, context) {
+      const exec = sectionOf(spec, 'exec');
+      const user = request.user === undefined ? undefined : await findUser(request.user, passwdFile);
+      if (exec.isolation === 'none') return enterPlain(spec, exec, request, user, context);
+      const { directory, which, into } = context;
+      const as = user && { uid: user.uid, gid: user.gid, additionalGids: await groupsOf(user) };
+      const binary = requireBinary(runtime, which, CRUN);
+      return enterContainer(
+        { runtime: binary, unshare: requireUnshare(which), directory, id: spec.id, into },
+        request,
+        as,
+      );
     },
     // Its processes are in its cgroup, its mounts in a namespace that ended with them: neither is the driver's.
     async cleanup(spec, { directory }) {

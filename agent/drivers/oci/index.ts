@@ -6,6 +6,7 @@ import type { WorkloadSpec } from '../../model/spec.js';
 import { changesNetwork, configText, requireInit, withInit } from '../container.js';
 import { deleteContainer, hasEnded, maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext } from '../driver.js';
+import { enterContainer, parseUser } from '../enter.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
 import { openMounts, type SpecMounts, sourceKinds } from '../mounts.js';
@@ -75,6 +76,11 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
         await mounted.release();
         throw error;
       }
+    },
+    async enter(spec, request, { directory, which, into }) {
+      const binary = requireBinary(runtime, which, 'runs containers (drivers.oci.runtime)');
+      const container = { runtime: binary, unshare: requireUnshare(which), directory, id: spec.id, into };
+      return enterContainer(container, request, request.user === undefined ? undefined : parseUser(request.user));
     },
     async cleanup(spec, context) {
       const { directory, which } = context;

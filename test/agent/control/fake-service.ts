@@ -1,6 +1,8 @@
+import { PassThrough } from 'node:stream';
 import { BerthError } from '../../../agent/base/errors.js';
 import { inRange } from '../../../agent/base/pages.js';
 import type { AgentService } from '../../../agent/control/service.js';
+import type { StreamSource } from '../../../agent/control/stream-protocol.js';
 import type { NodeDescription } from '../../../agent/metrics/node-description.js';
 import { topRow } from '../../../agent/metrics/top.js';
 import type { Reach } from '../../../agent/model/claimant.js';
@@ -17,6 +19,8 @@ export interface FakeService extends AgentService {
   readonly calls: string[];
   /** While it is set, `doctor` waits for it: a request that stays under way. */
   hold: Promise<void> | undefined;
+  /** What the next exec gives; default: an echo of its input. */
+  source: (() => StreamSource) | undefined;
   /** Of the last call that took one. */
   signal: AbortSignal | undefined;
 }
@@ -51,6 +55,7 @@ export function fakeService(): FakeService {
   const service: FakeService = {
     calls,
     hold: undefined,
+    source: undefined,
     signal: undefined,
     describe: () => describe(cordoned),
     capacity: ({ sees = () => true, ...range }) => {
@@ -124,6 +129,11 @@ export function fakeService(): FakeService {
     get: async (id) => find(id),
     list: (filter) => listed([...workloads.values()], filter),
     logs: async (id, { offset = 0, limit }) => ({ next: offset + 5, text: `${find(id).id}:${limit}`, end: true }),
+    exec: async (id, { command }) => {
+      calls.push(`exec ${id} ${command.join(' ')}`);
+      find(id);
+      return service.source?.() ?? echo();
+    },
     doctor: async () => {
       await service.hold;
       return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];
@@ -139,6 +149,19 @@ export function fakeService(): FakeService {
     },
   };
   return service;
+}
+
+/** A program that writes what it reads, and ends with code 0. */
+export function echo(): StreamSource {
+  const pipe = new PassThrough();
+  const ended = new Promise<void>((resolve) => {
+    pipe.once('finish', resolve);
+    pipe.once('close', resolve);
+  });
+  return {
+    ...{ outputs: { stdout: pipe }, input: pipe, hangUp: () => pipe.destroy() },
+    ended: ended.then(() => ({ exit: { code: 0, signal: null }, error: null })),
+  };
 }
 
 function preempting(reach: Reach | undefined): string {

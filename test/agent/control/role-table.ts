@@ -18,6 +18,7 @@ const CHANGES = [
     'workload.patch',
     'workload.delete',
   ],
+  ...['workload.exec', 'stream.input', 'stream.credit', 'stream.resize', 'stream.signal', 'stream.close'],
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
@@ -60,6 +61,12 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'workload.freeze': { id },
   'workload.thaw': { id },
   'workload.logs': { id },
+  'workload.exec': { id, command: ['true'] },
+  'stream.input': { stream: 1, end: true },
+  'stream.credit': { stream: 1, bytes: 1 },
+  'stream.resize': { stream: 1, columns: 80, rows: 24 },
+  'stream.signal': { stream: 1, signal: 'SIGTERM' },
+  'stream.close': { stream: 1 },
   'tenant.list': {},
   'tenant.set': { tenant: 'acme' },
   'tenant.delete': { tenant: 'acme' },

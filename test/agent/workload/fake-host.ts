@@ -168,6 +168,11 @@ export class FakeHost {
           if (!this.cgroups.has(name)) this.cgroups.set(name, new Map());
           return `${this.root}/${name}`;
         }),
+      createInside: (name) =>
+        call('cgroup.createInside', () => {
+          this.cgroups.set(name, new Map());
+          return `${this.root}/${name}`;
+        }),
       tag: (name, owner) => {
         this.#files(name, 'setxattr');
         this.tags.set(name, owner);

@@ -1,0 +1,169 @@
+// Programs that people run inside workloads. They belong to the session that asked: what an agent leaves behind when it is
+// killed, the next one ends.
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { defined } from '../../../linux/defined.js';
+import { codeOf, messageOf } from '../../../linux/errors.js';
+import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
+import { BerthError } from '../../base/errors.js';
+import type { Driver } from '../../drivers/driver.js';
+import type { EventActor } from '../../model/event.js';
+import { type ExecutionRequest, executionDirectory, executionId, parseExecutionId } from '../../model/execution.js';
+import type { WorkloadRecord } from '../../model/record.js';
+import type { Manager } from '../manager.js';
+import { contextOf } from '../start.js';
+import { driverOf, type World } from '../world.js';
+import { Execution, endCgroup } from './execution.js';
+import { openPipes, openTerminal } from './stdio.js';
+
+/** Of one agent. */
+const MOST = 128;
+/** Of a command in an event. */
+const MOST_NAME = 256;
+
+type Actors = Pick<Manager, 'actor' | 'has'>;
+
+export class Executions {
+  readonly #world: World;
+  readonly #actors: Actors;
+  readonly #running = new Map<string, Execution>();
+  /** Of starts under way. */
+  #starting = 0;
+
+  constructor(world: World, actors: Actors) {
+    this.#world = world;
+    this.#actors = actors;
+  }
+
+  /** Resolves when the program has its streams. Throws BerthError, and then nothing runs. */
+  async open(workload: string, request: ExecutionRequest, by?: EventActor): Promise<Execution> {
+    const actor = this.#actors.actor(workload);
+    requireRunning(actor.record);
+    if (this.#running.size + this.#starting >= MOST)
+      throw new BerthError('too_many_streams', `${MOST} programs run inside workloads of this node already`);
+    this.#starting += 1;
+    try {
+      // Between two steps of its life: a start or an end cannot come in between.
+      const { execution, opened } = await actor.exclusive(() => this.#start(actor.record, request));
+      actor.event(
+        'workload.exec',
+        { command: (request.command[0] ?? '').slice(0, MOST_NAME), tty: request.tty !== undefined },
+        by,
+      );
+      await Promise.race([opened, execution.ended]);
+      return execution;
+    } finally {
+      this.#starting -= 1;
+    }
+  }
+
+  /** The supervisor says that a process has ended. */
+  ended(held: HeldProcess): void {
+    this.#running.get(held.id)?.exited(held);
+  }
+
+  /** Ends what a former agent has left behind. To be called when the workloads have their actors. */
+  async sweep(): Promise<void> {
+    const all = await this.#world.supervisor.list().catch((err: unknown) => {
+      this.#world.log.warn({ err }, 'programs that an agent before has left inside workloads are not known yet');
+      return [];
+    });
+    for (const held of all) {
+      const found = parseExecutionId(held.id);
+      if (found === undefined || this.#running.has(held.id)) continue;
+      await this.#sweepOne(held.id, found).catch((err: unknown) =>
+        this.#world.log.warn({ err, execution: held.id }, 'a program that an agent before has left is not ended'),
+      );
+    }
+  }
+
+  /** Kills all of them; resolves when they are gone. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((execution) => execution.kill()));
+  }
+
+  async #start(record: WorkloadRecord, request: ExecutionRequest) {
+    requireRunning(record);
+    const { cgroups, supervisor } = this.#world;
+    const driver = driverOf(this.#world, record.spec.driver);
+    const enter = requireEntrance(driver, record);
+    const name = randomBytes(6).toString('hex');
+    const id = executionId(record.id, name);
+    const context = contextOf(record, this.#world);
+    const into = join(context.directory, executionDirectory(name));
+    const cgroup = `${record.sandbox.cgroup}/${executionDirectory(name)}`;
+    const undo: (() => unknown)[] = [];
+    try {
+      await mkdir(into, { mode: 0o700 });
+      undo.push(() => rm(into, { recursive: true, force: true }));
+      const entry = await enter(record.spec, request, { ...context, into });
+      const stdio = request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty);
+      undo.push(() => stdio.destroy());
+      const path = await cgroups.createInside(cgroup);
+      undo.push(() => endCgroup(cgroups, cgroup));
+      const execution = new Execution({
+        id,
+        cgroup,
+        directory: into,
+        stdio,
+        runtime: entry.runtime,
+        world: this.#world,
+      });
+      this.#running.set(id, execution);
+      undo.push(() => this.#running.delete(id));
+      const netns =
+        entry.joinNetns && record.sandbox.netns !== null ? join('/run/netns', record.sandbox.netns) : undefined;
+      const held = await supervisor.spawn({
+        ...{ id, argv: stdio.command(entry.argv), env: entry.env, cgroup: path, output: join(into, 'output') },
+        ...defined({ cwd: entry.cwd, netns }),
+      });
+      execution.started(held);
+      void execution.ended.then(() => this.#running.delete(id));
+      return { execution, opened: stdio.opened };
+    } catch (error) {
+      for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => undefined);
+      if (error instanceof BerthError) throw error;
+      throw new BerthError(
+        'exec_failed',
+        `workload ${record.id}: the program could not be started: ${messageOf(error)}`,
+        {
+          cause: error,
+          data: { errno: codeOf(error) ?? null },
+        },
+      );
+    }
+  }
+
+  async #sweepOne(id: string, { workload, name }: { workload: string; name: string }): Promise<void> {
+    const { cgroups, supervisor } = this.#world;
+    if (this.#actors.has(workload)) {
+      const { record } = this.#actors.actor(workload);
+      const directory = executionDirectory(name);
+      await endCgroup(cgroups, `${record.sandbox.cgroup}/${directory}`);
+      await rm(join(contextOf(record, this.#world).directory, directory), { recursive: true, force: true });
+    }
+    await supervisor.forget(id);
+  }
+}
+
+function requireRunning({ id, state, desired }: WorkloadRecord): void {
+  const data = { id, state };
+  if (state === 'frozen' || (state === 'running' && desired === 'frozen'))
+    throw new BerthError('workload_frozen', `workload "${id}" is frozen`, { data });
+  if (state === 'stopping' || (state === 'running' && desired !== 'running'))
+    throw new BerthError('workload_ending', `workload "${id}" is ending`, { data });
+  if (state !== 'running') throw new BerthError('workload_not_running', `workload "${id}" is ${state}`, { data });
+}
+
+function requireEntrance(driver: Driver, { id }: WorkloadRecord): NonNullable<Driver['enter']> {
+  if (driver.enter !== undefined) return driver.enter.bind(driver);
+  const hint =
+    driver.vm === undefined
+      ? 'Its processes are those of another program: use the command of that program.'
+      : 'berth does not look into a guest: log in over its network.';
+  throw new BerthError('exec_unsupported', `driver "${driver.name}" runs no program inside workload "${id}"`, {
+    hint,
+    data: { id, driver: driver.name },
+  });
+}
