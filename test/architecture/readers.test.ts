@@ -34,6 +34,7 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/daemon/adapters/pressure-actuator.ts': KERNEL,
   'agent/pressure/measure.ts': KERNEL,
   'agent/daemon/relief.ts': 'its own directory, looked at without waiting',
+  'agent/workload/inside/stdio.ts': 'named pipes and a terminal that it has just made itself, opened with O_NONBLOCK',
   'agent/workload/output.ts': 'output of a workload, opened with O_NONBLOCK',
   'agent/workload/quarantine.ts': KERNEL,
   'systemd/deb/build.ts': BUILD,

@@ -166,7 +166,7 @@ class TerminalInput extends Writable {
         done();
         return;
       }
-      setTimeout(() => (this.destroyed ? done() : this._write(rest, encoding, done)), busy ? AGAIN_MS : 0);
+      setTimeout(() => (this.destroyed ? done() : this._write(rest, encoding, done)), AGAIN_MS);
     });
   }
 

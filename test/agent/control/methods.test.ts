@@ -51,6 +51,13 @@ test('every method makes the round trip', async (t) => {
   t.is((await call('workload.thaw', { id: 'web' })).desired, 'running');
   t.is((await call('workload.restart', { id: 'web' })).desired, 'running');
   t.deepEqual(await call('workload.logs', { id: 'web', offset: 3 }), { next: 8, text: 'web:65536', end: true });
+  const { stream } = await call('workload.exec', { id: 'web', command: ['cat'] });
+  t.is(stream, 1);
+  t.deepEqual(await call('stream.credit', { stream, bytes: 1 }), { stream });
+  t.deepEqual(await call('stream.input', { stream, data: 'aGVsbG8=' }), { stream });
+  t.deepEqual(await call('stream.resize', { stream, columns: 80, rows: 24 }), { stream });
+  t.deepEqual(await call('stream.signal', { stream, signal: 'SIGTERM' }), { stream });
+  t.deepEqual(await call('stream.close', { stream }), { stream });
   t.deepEqual(await call('events.subscribe', {}), { from: 1, cursor: 0, gap: false });
   t.deepEqual(await call('events.ack', { cursor: 0 }), { acked: 0 });
   t.is((await call('workload.delete', { id: 'web', now: true })).desired, 'deleted');
@@ -75,6 +82,7 @@ test('every method makes the round trip', async (t) => {
     'freeze web',
     'thaw web',
     'restart web',
+    'exec web cat',
     'delete web now',
   ]);
 });
