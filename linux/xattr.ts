@@ -5,6 +5,7 @@ import { check, errno, func } from './libc.js';
 
 const setxattr = func('int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)');
 const lsetxattr = func('int lsetxattr(const void *path, const void *name, const void *value, size_t size, int flags)');
+const removexattr = func('int removexattr(const char *path, const char *name)');
 const getxattr = func('long getxattr(const char *path, const char *name, _Out_ void *value, size_t size)');
 
 /** Sets `name` (with its namespace, e.g. `user.berth`) on `path`. Throws SysError. */
@@ -33,4 +34,11 @@ export function getXattr(path: string, name: string): string | undefined {
 
 function terminated(bytes: Buffer): Buffer {
   return Buffer.concat([bytes, Buffer.from([0])]);
+}
+
+/** Idempotent. Throws SysError. */
+export function removeXattr(path: string, name: string): void {
+  if (removexattr(path, name) === 0) return;
+  const error = errno();
+  if (errnoName(error) !== 'ENODATA') throw new SysError('removexattr', error, { path, value: name });
 }

@@ -4,7 +4,7 @@ import type { FieldChange } from '../model/spec-change.js';
 import { clean, type Style } from './style.js';
 
 /** Fields whose numbers are bytes. */
-const BYTES = /^resources\.(memory|hugepages|dmem)\.(?!ksm$)|^qemu\.memory$/;
+const BYTES = /^resources\.(memory|hugepages|dmem)\.(?!ksm$)|^(?:qemu|firecracker)\.memory$/;
 
 export function changeLines(changes: readonly FieldChange[], style: Style): string {
   const width = Math.max(0, ...changes.map(({ field }) => clean(field).length));

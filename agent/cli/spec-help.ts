@@ -54,6 +54,11 @@ export const EXAMPLES: Readonly<Record<DriverName, Readonly<Record<string, unkno
     driver: 'qemu',
     qemu: { kernel: '/srv/vm/vmlinuz', initrd: '/srv/vm/initrd.img', vcpus: 1, memory: '256Mi' },
   },
+  firecracker: {
+    id: 'fc-1',
+    driver: 'firecracker',
+    firecracker: { kernel: '/srv/vm/vmlinux', root: { path: '/srv/vm/fc-1.ext4' }, vcpus: 1, memory: '256Mi' },
+  },
   external: { id: 'sandbox-1', driver: 'external', resources: { memory: { limit: '1Gi' } }, external: { tap: true } },
 };
 

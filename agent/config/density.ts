@@ -153,7 +153,7 @@ export const densitySchema = z
     default_memory_request: size.default('64Mi').meta({ description: 'counted when a spec names none' }),
     overhead: z.enum(['configured', 'measured']).default('configured').meta({
       description:
-        'what a new VM counts with beside its guest memory: drivers.qemu.overhead, or what was measured of VMs of its size, once enough was',
+        'what a new VM counts with beside its guest memory: drivers.DRIVER.overhead, or what was measured of VMs of its size, once enough was',
     }),
     prediction: z.enum(['off', 'advise']).default('off').meta({
       description: 'advise: what workloads use is learned, and an overcommit advised; admission does not follow it',
@@ -183,7 +183,7 @@ export const densitySchema = z
         besteffort: z.strictObject(ratios).prefault({}),
       })
       .prefault({}),
-    kind: z.strictObject({ exec: kind, oci: kind, qemu: kind, external: kind }).prefault({}),
+    kind: z.strictObject({ exec: kind, oci: kind, qemu: kind, firecracker: kind, external: kind }).prefault({}),
     window: z.array(windowSchema).max(64).default([]).meta({ description: 'times in which other figures count' }),
   })
   .prefault({});

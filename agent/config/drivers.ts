@@ -22,6 +22,9 @@ export const GRANTS = {
     files: 'qemu.kernel, qemu.initrd and qemu.root, files of the host',
     vsock: 'qemu.vsock',
   },
+  firecracker: {
+    files: 'firecracker.kernel, firecracker.initrd, firecracker.root and firecracker.drives, files of the host',
+  },
   external: { sandbox: 'driver external' },
 } as const;
 
@@ -46,6 +49,9 @@ function nodeAllow<D extends keyof Grants>(driver: D, usual: readonly (keyof Gra
 }
 
 const size = sizeText();
+const uidRange = z
+  .string()
+  .refine((text) => parseUids(text) !== undefined, 'must be a range FIRST-LAST of uids above 0');
 /** (uid_t) -1 means "leave as it is" to setresuid(2). */
 const MAX_UID = 2 ** 32 - 2;
 const UID_RANGE = /^(\d{1,10})-(\d{1,10})$/;
@@ -78,9 +84,7 @@ export const driversSchema = z.strictObject({
   exec: z
     .strictObject({
       allow: nodeAllow('exec', []),
-      uids: z
-        .string()
-        .refine((text) => parseUids(text) !== undefined, 'must be a range FIRST-LAST of uids above 0')
+      uids: uidRange
         // Of those that systemd leaves to nobody (UIDS-GIDS.md: 1879048192 to 2147483647), the ones that VMs do not use.
         .default('2013265920-2014314495')
         .meta({ description: 'uids and gids for sandboxes, one each; nobody else may use them' }),
@@ -101,6 +105,20 @@ export const driversSchema = z.strictObject({
     .strictObject({
       allow: nodeAllow('oci', ['bundle', 'rootfs']),
       runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }),
+    })
+    .prefault({}),
+  firecracker: z
+    .strictObject({
+      allow: nodeAllow('firecracker', ['files']),
+      binary: program.default('firecracker').meta({ description: 'Firecracker, version 1.7 or newer' }),
+      jailer: program.default('jailer').meta({ description: 'the jailer of the same version' }),
+      overhead: size
+        .default('16Mi')
+        .meta({ description: 'memory of the VMM itself and of its jail, on top of the guest' }),
+      // Of those that systemd leaves to nobody, the ones above exec's.
+      uids: uidRange
+        .default('2080374784-2147483647')
+        .meta({ description: 'uids and gids for microVMs, one each; nobody else may use them' }),
     })
     .prefault({}),
   external: z.strictObject({ allow: nodeAllow('external', ['sandbox']) }).prefault({}),

@@ -13,12 +13,14 @@ export function usableDrivers(
     external: undefined,
     oci: config.drivers.oci.runtime,
     qemu: 'qemu-system-x86_64',
+    firecracker: config.drivers.firecracker.binary,
   };
   return DRIVER_NAMES.map((name) => {
     const binary = program[name];
     if (binary !== undefined && which(binary) === undefined)
       return { name, usable: false, reason: `${binary} is not installed` };
-    const accelerator = kvmUsable ? 'kvm' : `tcg: ${kvm?.reason ?? 'KVM was not probed'}`;
-    return { name, usable: true, reason: name === 'qemu' ? accelerator : 'ready' };
+    const why = kvm?.reason ?? 'KVM was not probed';
+    if (name === 'firecracker') return { name, usable: kvmUsable, reason: kvmUsable ? 'kvm' : `needs KVM: ${why}` };
+    return { name, usable: true, reason: name !== 'qemu' ? 'ready' : kvmUsable ? 'kvm' : `tcg: ${why}` };
   });
 }

@@ -2,6 +2,7 @@
 // the same for all. It has no state, and no effects outside `prepare` and `cleanup`.
 import type { Mapping } from '../../linux/smaps.js';
 import type { Tap } from '../../netns/types.js';
+import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import type { GrantName } from '../config/drivers.js';
 import type { ExecutionRequest } from '../model/execution.js';
 import type { Sandbox } from '../model/record.js';
@@ -17,6 +18,8 @@ export interface DriverContext {
   readonly kvmUsable: boolean;
   /** Trees of the host whose directories and files the workload may mount. */
   readonly mountRoots: readonly string[];
+  /** Why it is usable or not, in one sentence of the probe of this host. */
+  readonly kvmReason?: string | undefined;
   /** Something that does not keep the workload from starting, in one sentence. */
   readonly warn: (message: string) => void;
   /** Of who asks: what the driver waits for ends with it. */
@@ -49,7 +52,7 @@ export interface Entry extends Pick<Launch, 'argv' | 'env' | 'cwd' | 'joinNetns'
   };
 }
 
-export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable' | 'mountRoots'> & {
+export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable' | 'kvmReason' | 'mountRoots'> & {
   /** It runs: what it asks for of the host, it has. */
   readonly live?: boolean;
 };
@@ -94,12 +97,21 @@ export interface VmDriver {
   charged(spec: WorkloadSpec): number;
   /** Bytes of the process that are the VMM's and not the guest's; undefined when they cannot be told apart. Pure. */
   ownMemory(spec: WorkloadSpec, mappings: readonly Mapping[]): number | undefined;
-  /** The thread of each vCPU by its index, as the host numbers them. Rejects when the VMM does not answer. */
-  vcpuThreads(spec: WorkloadSpec, context: Pick<DriverContext, 'directory' | 'signal'>): Promise<readonly number[]>;
+  /** The thread of each vCPU by its index, as the host numbers them, of process `pid`. Rejects when the VMM does not tell. */
+  vcpuThreads(
+    spec: WorkloadSpec,
+    context: Pick<DriverContext, 'directory' | 'signal'> & { readonly pid: number },
+  ): Promise<readonly number[]>;
   /** Takes so many bytes away from the running guest; 0 gives all back. How much the guest gives shows later. */
   balloon(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
-  /** Why the guest ended, from the last output of this run; undefined when the output does not tell. Pure. */
-  explainEnd(spec: WorkloadSpec, tail: string): { readonly detail: string } | undefined;
+  /** Why it ended, from the last output of this run and the exit of the VMM; undefined when neither tells. Pure. */
+  explainEnd(spec: WorkloadSpec, tail: string, exit: Pick<ExitRecord, 'code' | 'signal'>): VmEnd | undefined;
+}
+
+/** `guest`: by what its own console says. `vmm`: by what the program that runs it says. */
+export interface VmEnd {
+  readonly by: 'guest' | 'vmm';
+  readonly detail: string;
 }
 
 /** Bytes that the driver itself needs inside the cgroup: 0 unless it runs a VMM. */

@@ -2,7 +2,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
 import { BerthError } from '../base/errors.js';
-import type { WorkloadSpec } from '../model/spec.js';
+import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { DriverContext } from './driver.js';
 
 /** Throws `image_missing` unless `path` is a readable file. `field` as in `qemu.kernel`. */
@@ -34,7 +34,7 @@ export function requireBinary(name: string, which: DriverContext['which'], why: 
 }
 
 /** The part of the spec that belongs to one driver. `parseSpec` has checked it is there; others may not have. */
-export function sectionOf<N extends 'exec' | 'oci' | 'qemu'>(
+export function sectionOf<N extends Exclude<DriverName, 'external'>>(
   spec: WorkloadSpec,
   name: N,
 ): NonNullable<WorkloadSpec[N]> {

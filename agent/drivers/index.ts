@@ -1,19 +1,19 @@
 // The door of this room: all drivers of this version, configured.
 import { parseSize } from '../base/units.js';
-import { parseUids } from '../config/drivers.js';
+import { parseUids, type UidRange } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
 import type { DriverName } from '../model/spec.js';
 import type { Driver } from './driver.js';
 import { execDriver } from './exec/index.js';
 import { externalDriver } from './external/index.js';
+import { firecrackerDriver } from './firecracker/index.js';
 import { ociDriver } from './oci/index.js';
 import { qemuDriver } from './qemu/index.js';
 
 export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'paths'>): ReadonlyMap<DriverName, Driver> {
-  const { exec, oci, qemu } = config.drivers;
+  const { exec, oci, qemu, firecracker } = config.drivers;
   const { state, runtime } = config.paths;
-  const uids = parseUids(exec.uids);
-  if (uids === undefined) throw new RangeError(`drivers.exec.uids: ${exec.uids}`);
+  const uids = rangeOf(exec.uids);
   const { dns } = config.network;
   const drivers = [
     execDriver({
@@ -22,7 +22,17 @@ export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'path
     }),
     ociDriver({ runtime: oci.runtime, dns }),
     qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns, runtime }),
+    firecrackerDriver({
+      ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },
+      ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime },
+    }),
     externalDriver(),
   ];
   return new Map(drivers.map((driver) => [driver.name, driver]));
+}
+
+function rangeOf(text: string): UidRange {
+  const range = parseUids(text);
+  if (range === undefined) throw new RangeError(`not a range of uids: ${text}`);
+  return range;
 }

@@ -24,8 +24,8 @@ export interface EndFacts {
   readonly killed: Killed | null;
   /** Of a VM: bytes of its cgroup that the guest and the VMM are thought to need; null: not a VM. */
   readonly need: number | null;
-  /** What the driver makes of the output of this run. */
-  readonly guest: { readonly detail: string } | undefined;
+  /** What the driver makes of the output of this run and of how the VMM exited. */
+  readonly guest: { readonly by: 'guest' | 'vmm'; readonly detail: string } | undefined;
   readonly pressure: readonly PressurePoint[];
 }
 
@@ -136,12 +136,13 @@ function reasonOf(facts: EndFacts, kills: KernelKills | undefined): Reason {
   if (asked && evicted !== null)
     return { ...evictedWords(evicted), detail: `${evicted.detail} (${howOf(exit)})${also}` };
   if (asked) return { cause: 'stopped', detail: `stopped on request (${howOf(exit)})${also}` };
-  if (guest !== undefined) return { cause: 'guest', detail: guest.detail, actor: 'guest' };
+  if (guest?.by === 'guest') return { cause: 'guest', detail: guest.detail, actor: 'guest' };
   if (signal !== null) {
     const actor = signal === 'SIGKILL' ? { actor: 'unknown' as const } : {};
     return { cause: 'signal', detail: `ended by signal ${signal}${also}`, ...actor };
   }
-  if (code !== null) return { cause: 'exit', detail: `exited with code ${code}${also}` };
+  const said = guest === undefined ? '' : `: ${guest.detail}`;
+  if (code !== null) return { cause: 'exit', detail: `exited with code ${code}${said}${also}` };
   return { cause: 'lost', detail: `ended while nobody could see its exit status${also}` };
 }
 

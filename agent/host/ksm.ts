@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
 import { BerthError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
+import { type MachineSpec, machineOf } from '../model/machine.js';
 import type { WorkloadSpec } from '../model/spec.js';
 
 export interface KsmState {
@@ -28,15 +29,15 @@ export function readKsm(sys = '/sys', kernel = release()): KsmState {
 }
 
 /** Throws `ksm_unavailable` when a spec asks for merging and would not get it. */
-export function requireKsm(spec: Pick<WorkloadSpec, 'driver' | 'resources'>, { run, inherited }: KsmState): void {
+export function requireKsm(spec: MachineSpec & Pick<WorkloadSpec, 'resources'>, { run, inherited }: KsmState): void {
   if (spec.resources.memory?.ksm !== true) return;
   const refuse = (why: string, hint: string): never => {
     throw new BerthError('ksm_unavailable', `resources.memory.ksm: ${why}`, { hint, data: { run } });
   };
   if (run === null)
     refuse('this kernel is built without KSM', 'Leave the field out, or boot a kernel with CONFIG_KSM.');
-  // QEMU asks for its guest's memory itself (madvise(2)), on any kernel.
-  if (spec.driver !== 'qemu' && !inherited)
+  // Such a VMM asks for its guest's memory itself (madvise(2)), on any kernel.
+  if (machineOf(spec)?.merging !== 'own' && !inherited)
     refuse('a process of this kernel cannot pass it on', 'Leave the field out, or boot Linux 6.9 or newer.');
   if (run !== 1) refuse('merging is off on this host', 'Set cgroups.ksm = "on" in the configuration of this node.');
 }

@@ -57,9 +57,10 @@ const HUGETLB: Readonly<Record<string, string>> = {
   '16Gi': '16GB',
 };
 
-function hugetlbLimits({ resources: { hugepages }, qemu }: WorkloadSpec): Part<'hugetlb'> {
-  const guest = qemu?.hugepages === undefined ? {} : { [qemu.hugepages]: qemu.memory };
-  const all = Object.entries({ ...guest, ...hugepages });
+function hugetlbLimits(spec: WorkloadSpec): Part<'hugetlb'> {
+  const machine = machineOf(spec);
+  const guest = machine?.hugepages === undefined ? {} : { [machine.hugepages]: machine.memory };
+  const all = Object.entries({ ...guest, ...spec.resources.hugepages });
   return Object.fromEntries(all.map(([page, bytes]) => [HUGETLB[page] ?? page, bytes ?? 0]));
 }
 

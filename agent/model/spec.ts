@@ -9,6 +9,8 @@ import { sentenceOf } from '../base/wrong-fields.js';
 import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { execSpec } from './exec-spec.js';
 import { externalSpec } from './external-spec.js';
+import { firecrackerSpec } from './firecracker-spec.js';
+import { machineOf } from './machine.js';
 import { mounts } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { ociSpec } from './oci-spec.js';
@@ -32,7 +34,7 @@ const restart = z.strictObject({
   }),
 });
 
-export const DRIVER_NAMES = ['exec', 'oci', 'qemu', 'external'] as const;
+export const DRIVER_NAMES = ['exec', 'oci', 'qemu', 'firecracker', 'external'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];
 
 export const CLASSES = ['guaranteed', 'burstable', 'besteffort'] as const;
@@ -51,6 +53,7 @@ export const workloadSpec = z
     exec: execSpec.optional(),
     oci: ociSpec.optional(),
     qemu: qemuSpec.optional(),
+    firecracker: firecrackerSpec.optional(),
     external: externalSpec.optional(),
     mounts,
     hostname,
@@ -78,21 +81,27 @@ export const workloadSpec = z
     }
     for (const { field, problem } of unfitFields(spec))
       ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
-    if (spec.driver === 'qemu' && spec.network.mode === 'host')
+    const { mode, dns } = spec.network;
+    const machine = machineOf(spec);
+    if (machine !== undefined && mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
+    if (spec.firecracker?.mmds !== undefined && mode !== 'routed' && mode !== 'bridge')
+      ctx.addIssue({
+        code: 'custom',
+        path: ['firecracker', 'mmds'],
+        message: 'needs a network: mode routed or bridge',
+      });
     if (spec.resources.memory?.ksm === true) {
+      const merging = machine?.merging;
       const other =
         spec.driver === 'external'
           ? 'driver "external": what runs there asks for it itself'
-          : spec.qemu?.hugepages !== undefined
-            ? 'qemu.hugepages: huge pages are never merged'
-            : spec.qemu?.lockMemory === true
-              ? 'qemu.lockMemory: a write to a merged page waits for a new one'
-              : undefined;
+          : typeof merging === 'object'
+            ? merging.not
+            : undefined;
       if (other !== undefined)
         ctx.addIssue({ code: 'custom', path: ['resources', 'memory', 'ksm'], message: `does not go with ${other}` });
     }
-    const { mode, dns } = spec.network;
     if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
       ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });
     if (spec.exec?.isolation === 'none' && dns !== undefined)
@@ -101,7 +110,7 @@ export const workloadSpec = z
         path: ['network', 'dns'],
         message: `does not go with exec.isolation "none": such a process reads the host's /etc/resolv.conf`,
       });
-    if (spec.class === 'guaranteed' && spec.driver !== 'qemu' && spec.resources.memory?.limit === undefined)
+    if (spec.class === 'guaranteed' && machine === undefined && spec.resources.memory?.limit === undefined)
       ctx.addIssue({
         code: 'custom',
         path: ['resources', 'memory', 'limit'],

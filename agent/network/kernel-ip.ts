@@ -12,7 +12,7 @@ export interface GuestNames {
 }
 
 /** Null when there is no tap. A bridge without a way out has no gateway: the field stays empty. */
-export function kernelIp(sandbox: Sandbox, names: GuestNames): string | null {
+export function kernelIp(sandbox: Pick<Sandbox, 'address' | 'tap' | 'attachment'>, names: GuestNames): string | null {
   const { address, tap, attachment } = sandbox;
   if (address === null || tap === null) return null;
   const bridged = attachment?.mode === 'bridge' ? attachment : undefined;

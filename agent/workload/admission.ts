@@ -61,7 +61,7 @@ export class Admission {
    * `live`: it runs, and holds what it asks for.
    */
   async check(spec: WorkloadSpec, live = false): Promise<void> {
-    const { cgroups, config, kvmUsable, limits, which } = this.#world;
+    const { cgroups, config, kvmUsable, kvmReason, limits, which } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     const mountRoots = mountRootsOf(spec, this.#world);
     if (!live) {
@@ -77,7 +77,7 @@ export class Admission {
     requireKsm(spec, this.#world.ksm());
     requireDevices(spec, limits.device);
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
-    await driver.check(spec, { which, kvmUsable, mountRoots, live });
+    await driver.check(spec, { which, kvmUsable, kvmReason, mountRoots, live });
   }
 
   /** `counted`: see Density.demand. */

@@ -42,7 +42,7 @@ export async function explainEnd(
   const described = describeEnd({
     ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, evicted, killed },
     need: vm?.charged(spec) ?? null,
-    guest: vm?.explainEnd(spec, tail),
+    guest: vm?.explainEnd(spec, tail, exit),
     pressure: world.history(id),
   });
   return process === null ? described : { ...described, process };

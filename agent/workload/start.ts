@@ -135,6 +135,7 @@ export function contextOf(record: WorkloadRecord, world: World): DriverContext {
     which: world.which,
     kvmUsable: world.kvmUsable,
     mountRoots: mountRootsOf(record.spec, world),
+    kvmReason: world.kvmReason,
     warn: (message) => world.log.warn({ workload: record.id }, message),
   };
 }

@@ -48,6 +48,7 @@ export interface World {
   readonly drivers: ReadonlyMap<DriverName, Driver>;
   readonly which: DriverContext['which'];
   readonly kvmUsable: boolean;
+  readonly kvmReason?: string | undefined;
   readonly kernelLog: KernelLog;
   /** The last 60 s of a workload, oldest first; none when it is not measured. */
   readonly history: (id: string) => readonly PressurePoint[];

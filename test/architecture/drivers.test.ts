@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { DRIVER_NAMES } from '../../agent/model/spec.js';
 
 const root = fileURLToPath(new URL('../../../agent', import.meta.url));
 
@@ -17,9 +18,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   'daemon/usable-drivers.ts': 'which program of the host each driver needs',
   'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',
   'density/prediction/shape.ts': 'what makes two workloads alike',
-  'host/ksm.ts': 'a VMM asks for merging itself',
+  'host/binaries.ts': 'programs of the host, one of which is called as its driver',
   'model/image-reference.ts': 'a layout of an image has the name of the driver',
-  'model/machine.ts': 'what the rest needs to know of a virtual machine',
   'model/spec-rules.ts': 'which fields go with which kind of workload',
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,
@@ -29,7 +29,8 @@ const KNOWN: Readonly<Record<string, string>> = {
 };
 
 /** A driver in quotes as a whole, or its section of a spec. */
-const NAMES = /'(?:exec|oci|qemu|external)'|\bspec\??\.(?:exec|oci|qemu|external)\b/;
+const DRIVERS = DRIVER_NAMES.join('|');
+const NAMES = new RegExp(`'(?:${DRIVERS})'|\\bspec\\??\\.(?:${DRIVERS})\\b`);
 
 test('files that know a driver by name are known, each with its reason', (t) => {
   const found = readdirSync(root, { recursive: true, encoding: 'utf8' })

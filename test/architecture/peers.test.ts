@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const ROOMS = ['agent', 'cgroups', 'netns', 'systemd', 'linux'];
 
 /** What begins a wait: a program, a connection, a thread. */
-const BEGINS = /from 'node:child_process'|\bnew (?:Worker|WebSocket)\(|= connect\(|\bfetch\(/;
+const BEGINS = /from 'node:child_process'|\bnew (?:Worker|WebSocket)\(|[=>] connect\(|\bfetch\(/;
 
 const ENDS: Readonly<Record<string, string>> = {
   'linux/run-program.ts': 'deadline and signal, required by its type; test/linux/run-program.test.ts',
@@ -20,6 +20,8 @@ const ENDS: Readonly<Record<string, string>> = {
   'systemd/deb/build.ts': 'run by a person',
   'systemd/deb/sbom.ts': 'run by a person',
   'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
+  'agent/drivers/firecracker/api.ts':
+    'a deadline for the exchange, and the signal; test/agent/drivers/firecracker/api.test.ts',
   'agent/control/dial.ts':
     'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
   'agent/images/unpack.ts': 'zstd, in a process that runProgram ends at its deadline',

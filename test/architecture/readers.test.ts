@@ -22,6 +22,8 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/density/host-files.ts': KERNEL,
   'agent/density/overhead/measure.ts': KERNEL,
   'agent/drivers/crun.ts': KERNEL,
+  'agent/drivers/firecracker/api.ts': 'a socket, by O_PATH, which opens nothing that it names',
+  'agent/drivers/firecracker/vcpus.ts': KERNEL,
   'agent/base/durable.ts': OWN,
   'agent/images/layer-tree.ts': OWN,
   'agent/images/unpack.ts': 'blobs with their digest for a name, in a process with a deadline',

@@ -88,7 +88,8 @@ function command({ spec }: WorkloadView): string {
   if (spec.exec !== undefined) return spec.exec.command.map(quote).join(' ');
   if (spec.oci !== undefined)
     return [spec.oci.bundle ?? spec.oci.rootfs ?? '', ...(spec.oci.command ?? []).map(quote)].join(' ');
-  if (spec.qemu !== undefined) return `${spec.qemu.kernel}, ${spec.qemu.vcpus} vCPU, ${formatSize(spec.qemu.memory)}`;
+  const vm = spec.qemu ?? spec.firecracker;
+  if (vm !== undefined) return `${vm.kernel}, ${vm.vcpus} vCPU, ${formatSize(vm.memory)}`;
   return '';
 }
 

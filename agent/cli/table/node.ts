@@ -34,7 +34,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     details: [
       'ALLOCATABLE is what may be committed: capacity less what is kept for the host, times the overcommit, or a quota. RESERVED is set aside by reservations. USED is measured, where it can be.',
       'Below it: windows of time in which other figures count, reservations, and ceilings of the kernel that are more than half used.',
-      'Then what a driver needs beside its guests: as configured (drivers.qemu.overhead), as measured by size of VM, and which of the two a new one counts with (density.overhead).',
+      'Then what a driver needs beside its guests: as configured (drivers.DRIVER.overhead), as measured by size of VM, and which of the two a new one counts with (density.overhead).',
       'With density.prediction = "advise": what all workloads are expected to use, and for each class how much could be promised of each core and byte. KNOWN is the share of what is promised that a day of samples stands behind; below 80% berth is learning and gives no figure. Admission does not follow the advice.',
     ],
     args: [],

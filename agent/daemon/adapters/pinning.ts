@@ -50,7 +50,8 @@ export class Pinning {
     const { vm } = driverOf(this.#world, record.spec.driver);
     if (vm === undefined) return true;
     try {
-      pinThreads(record.process.pid, await vm.vcpuThreads(record.spec, contextOf(record, this.#world)), seat);
+      const { pid } = record.process;
+      pinThreads(pid, await vm.vcpuThreads(record.spec, { ...contextOf(record, this.#world), pid }), seat);
       return true;
     } catch (error) {
       if (last) throw error;

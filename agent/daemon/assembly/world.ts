@@ -62,6 +62,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     drivers: createDrivers(config),
     which,
     kvmUsable: facts.kvm?.usable ?? false,
+    kvmReason: facts.kvm?.reason,
     kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
     history: (id) => late.history(id),
     ksm: () => readKsm(),

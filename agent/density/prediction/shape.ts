@@ -2,15 +2,16 @@
 import { createHash } from 'node:crypto';
 import type { WorkloadSpec } from '../../model/spec.js';
 
-type Shaped = Pick<WorkloadSpec, 'driver' | 'resources' | 'exec' | 'oci' | 'qemu' | 'external'>;
+type Shaped = Pick<WorkloadSpec, 'driver' | 'resources' | 'exec' | 'oci' | 'qemu' | 'firecracker' | 'external'>;
 
 /** `exec/3f9a...`: the driver, so that people see something in it, and a hash of all the rest. */
 export function shapeOf(spec: Shaped): string {
-  const { driver, resources, exec, oci, qemu, external } = spec;
+  const { driver, resources, exec, oci, qemu, firecracker: vm, external } = spec;
   const what = {
     exec: exec && [exec.command, exec.user],
     oci: oci && [oci.bundle ?? null, oci.rootfs ?? null, oci.command ?? null],
     qemu: qemu && [qemu.kernel, qemu.initrd ?? null, qemu.root ?? null, qemu.append, qemu.vcpus, qemu.memory],
+    firecracker: vm && [vm.kernel, vm.initrd ?? null, vm.root?.path ?? null, vm.append, vm.vcpus, vm.memory],
     external: external && [external.tap, external.at],
   }[driver];
   const text = JSON.stringify([driver, what ?? null, resources], sorted);

@@ -13,10 +13,10 @@ import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
 import { openMounts, sourceKinds } from '../mounts.js';
 import { writeNames } from '../names.js';
+import { claimUid, releaseUid } from '../uids.js';
 import { launchAfterDrop } from './after-drop.js';
 import { findProgram, setprivArguments } from './command.js';
 import { hostRoot, isOutOfSight, requireTargets } from './host-root.js';
-import { claimUid, releaseUid } from './identity.js';
 import { nameMounts, sandboxConfig } from './sandbox.js';
 import { type ExecUser, findUser, groupsOf } from './user.js';
 

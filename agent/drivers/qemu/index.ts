@@ -9,14 +9,14 @@ import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
+import { guestEnd } from '../guest-end.js';
+import { chargedMemory, requireHugePages } from '../huge-pages.js';
+import { versionReader } from '../program-version.js';
 import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
-import { guestEnd } from './guest-end.js';
-import { chargedMemory, requireHugePages } from './huge-pages.js';
 import { setprivArguments, uidFor } from './identity.js';
 import { ownMemory } from './own-memory.js';
 import { connectQmp } from './qmp.js';
 import { threadsOf } from './vcpus.js';
-import { versionReader } from './version.js';
 
 export interface QemuOptions {
   /** auto: KVM where it is usable. */
@@ -99,7 +99,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       await requireFile(qemu.kernel, 'qemu.kernel');
       if (qemu.initrd !== undefined) await requireFile(qemu.initrd, 'qemu.initrd');
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
-      if (!live) requireHugePages(qemu);
+      if (!live) requireHugePages(qemu, 'qemu.hugepages');
     },
     confinement: async () => 'closed',
     tap: (spec) =>
@@ -109,7 +109,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
     async prepare(spec, { directory, sandbox, which, kvmUsable }) {
       const qemu = sectionOf(spec, 'qemu');
       const { qemu: binary, setpriv, unlimited } = binaries(which, qemu.lockMemory);
-      requireHugePages(qemu);
+      requireHugePages(qemu, 'qemu.hugepages');
       await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });
       const machine = machineArguments({
         id: spec.id,

@@ -37,6 +37,10 @@ const coresFrom = (least: number, most: number): Row => ({
   bad: [least / 2, most + 1, 'all', true],
 });
 const ratio = number(0.1, 20);
+const program: Row = {
+  good: ['crun', '/usr/bin/runc', 'youki-0.5'],
+  bad: ['', 'bin/crun', 'crun --debug', './crun', '/a\0'],
+};
 const path: Row = {
   good: ['/', '/a', `/${'a'.repeat(4095)}`],
   bad: ['', 'a', './a', `/${'a'.repeat(4096)}`, '/a\0b', 1],
@@ -307,19 +311,24 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: ['1-1', '1-4294967294', '2013265920-2014314495'],
     bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
   },
+  'drivers.firecracker.uids': {
+    good: ['1-1', '1-4294967294', '2080374784-2147483647'],
+    bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
+  },
   'drivers.exec.tmp': { good: ['4Ki', '64Mi', '8191Ti'], bad: ['0', '1', '4095', '', ...NO_SIZE] },
   'drivers.oci.allow': {
     good: [[], ['bundle', 'rootfs', 'host-network']],
     bad: [['oci.bundle'], ['root'], 'bundle', [1]],
   },
   'drivers.qemu.allow': { good: [[], ['files', 'vsock']], bad: [['image'], 'files', [1]] },
+  'drivers.firecracker.allow': { good: [[], ['files']], bad: [['image'], 'files', [1]] },
+  'drivers.firecracker.binary': program,
+  'drivers.firecracker.jailer': program,
+  'drivers.firecracker.overhead': size,
   'drivers.external.allow': { good: [[], ['sandbox']], bad: [['external'], true, [1]] },
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
-  'drivers.oci.runtime': {
-    good: ['crun', '/usr/bin/runc', 'youki-0.5'],
-    bad: ['', 'bin/crun', 'crun --debug', './crun', '/a\0'],
-  },
+  'drivers.oci.runtime': program,
   'lifecycle.stop_grace': anyDuration,
   'lifecycle.start_deadline': duration('10ms', LONG[0], '9ms', LONG[1]),
   'lifecycle.reap_schedule': cron,

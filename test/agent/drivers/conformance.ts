@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import test from 'ava';
 import { BerthError, type ErrorCode } from '../../../agent/base/errors.js';
-import { type Driver, overheadOf } from '../../../agent/drivers/driver.js';
+import { type Driver, type DriverContext, overheadOf } from '../../../agent/drivers/driver.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { contextFor, HOST, ROUTED, snapshot } from './fixture.js';
 
@@ -23,6 +23,8 @@ export interface Subject {
   readonly assets?: (directory: string) => Promise<void>;
   readonly spec: (assets: string) => WorkloadSpec;
   readonly missing: readonly Missing[];
+  /** Of the host that the driver is told of. */
+  readonly context?: Partial<DriverContext>;
   /** Of this machine; without them `prepare` cannot be tried. */
   readonly needs?: () => string | undefined;
 }
@@ -32,12 +34,13 @@ const SECRET = 'berth-conformance-secret';
 export function conformance(subject: Subject): void {
   const { name } = subject.driver();
   const make = async (t: Parameters<typeof contextFor>[0], sandbox = ROUTED) => {
-    const tap = subject.driver().name === 'qemu' ? 'tap0' : null;
-    const context = await contextFor(t, { sandbox: { ...sandbox, tap } });
+    const context = await contextFor(t, { sandbox, ...subject.context });
     const assets = join(dirname(dirname(context.directory)), 'assets');
     await mkdir(assets, { recursive: true });
     await subject.assets?.(assets);
-    return { context, assets, spec: subject.spec(assets) };
+    const spec = subject.spec(assets);
+    const tap = subject.driver().tap(spec)?.name ?? null;
+    return { context: { ...context, sandbox: { ...sandbox, tap } }, assets, spec };
   };
   const able = subject.needs?.() === undefined ? test : test.skip;
 

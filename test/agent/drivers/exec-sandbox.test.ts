@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { parseUids } from '../../../agent/config/drivers.js';
-import { claimUid, releaseUid } from '../../../agent/drivers/exec/identity.js';
 import { groupsOf } from '../../../agent/drivers/exec/user.js';
 import { seccompProfile } from '../../../agent/drivers/seccomp.js';
+import { claimUid, releaseUid } from '../../../agent/drivers/uids.js';
 import { conformance } from './conformance.js';
 import { contextFor, specOf, temporary, testExec } from './fixture.js';
 

@@ -26,6 +26,9 @@ export const ASKING: Readonly<Record<GrantName, Asking>> = {
   },
   'qemu.files': { spec: { driver: 'qemu', qemu } },
   'qemu.vsock': { spec: { driver: 'qemu', qemu: { ...qemu, vsock: true } }, besides: ['qemu.files'] },
+  'firecracker.files': {
+    spec: { driver: 'firecracker', firecracker: { kernel: '/k', initrd: '/i' } },
+  },
   'external.sandbox': { spec: { driver: 'external' } },
 };
 

@@ -5,7 +5,7 @@ import { GRANT_NAMES, type GrantName } from '../../../agent/config/drivers.js';
 import { type Config, configSchema } from '../../../agent/config/schema.js';
 import { requireNodeGrants } from '../../../agent/drivers/grants.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
-import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { DRIVER_NAMES, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { fakeDriver, specOf as lifeSpec, newLife, state } from '../workload/fake-world.js';
 import { specOf } from './fixture.js';
 import { ASKING, WITHIN } from './grant-specs.js';
@@ -20,7 +20,7 @@ function granting(names: readonly GrantName[]): Config['drivers'] {
     allow: names.filter((name) => name.startsWith(`${driver}.`)).map((name) => name.split('.')[1]),
   });
   return configSchema.parse({
-    drivers: { exec: of('exec'), oci: of('oci'), qemu: of('qemu'), external: of('external') },
+    drivers: Object.fromEntries(DRIVER_NAMES.map((name) => [name, of(name)])),
   }).drivers;
 }
 
@@ -48,7 +48,14 @@ test('a node that says nothing grants images and guests of the host, and nothing
       return false;
     }
   });
-  t.deepEqual(granted, ['oci.bundle', 'oci.rootfs', 'qemu.files', 'qemu.vsock', 'external.sandbox']);
+  t.deepEqual(granted, [
+    'oci.bundle',
+    'oci.rootfs',
+    'qemu.files',
+    'qemu.vsock',
+    'firecracker.files',
+    'external.sandbox',
+  ]);
 });
 
 test('a sandbox with a uid and a network of its own needs no grant', async (t) => {

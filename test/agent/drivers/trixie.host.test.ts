@@ -1,9 +1,9 @@
 // The commands the drivers make, on what users run: crun on cgroup v2 alone, a newer QEMU, and KVM.
 import test from 'ava';
 import { defaultConfig } from '../../../agent/drivers/oci/default.js';
+import { parseVersion } from '../../../agent/drivers/program-version.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { setprivArguments, uidFor } from '../../../agent/drivers/qemu/identity.js';
-import { parseVersion } from '../../../agent/drivers/qemu/version.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { guestAssets } from '../../lab/guest.js';
 import { freshHost, type Host, quote } from '../../lab/host.js';

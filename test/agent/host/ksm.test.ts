@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { configureKsm, type KsmState, readKsm, requireKsm } from '../../../agent/host/ksm.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { specOf } from '../workload/fake-world.js';
 
@@ -30,7 +31,8 @@ test('who asks for merging and would not get it is refused, with what to do', (t
   t.regex(refused({ run: 1, inherited: false })?.message ?? '', /cannot pass it on/);
   for (const run of [0, 2] as const) t.regex(refused({ run, inherited: true })?.message ?? '', /off on this host/);
   t.notThrows(() => requireKsm(asks, { run: 1, inherited: true }));
-  t.notThrows(() => requireKsm({ ...asks, driver: 'qemu' }, { run: 1, inherited: false }), 'QEMU asks itself');
+  const { qemu } = parseSpec({ id: 'vm', driver: 'qemu', qemu: { kernel: '/k', initrd: '/i' } });
+  t.notThrows(() => requireKsm({ ...asks, qemu }, { run: 1, inherited: false }), 'QEMU asks itself');
   t.notThrows(() => requireKsm(specOf({}), { run: null, inherited: false }), 'it does not ask');
 });
 

@@ -150,6 +150,21 @@ const SECTIONS: Readonly<Record<DriverName, readonly [least: Tree, meant: Tree]>
     { kernel: '/k', memory: 1 << 28 },
     { kernel: '/k', memory: 1 << 28 },
   ],
+  firecracker: [
+    { kernel: '/k', root: { path: '/r' } },
+    {
+      ...{
+        kernel: '/k',
+        root: { path: '/r', readOnly: false },
+        drives: [],
+        append: 'console=ttyS0',
+        vcpus: 1,
+        smt: false,
+      },
+      ...{ memory: 1 << 27, vsock: false, entropy: true },
+      balloon: { deflateOnOom: true, statistics: 0, freePageReporting: false },
+    },
+  ],
   external: [{}, { tap: false, at: 'netns', uid: 0, multiQueue: false, vsock: false, vnetHeader: true }],
 };
 

@@ -28,7 +28,10 @@ test.serial('every vCPU of a running guest is on the cpu of its index, by /proc'
   const running = await host.run(driver, spec, null);
   const { pid } = running.process;
 
-  const vcpus = await eventually(async () => driver.vm?.vcpuThreads(spec, running.context), BOOT_MS);
+  const vcpus = await eventually(
+    async () => driver.vm?.vcpuThreads(spec, { ...running.context, pid: running.process.pid }),
+    BOOT_MS,
+  );
   t.is(new Set(vcpus).size, 2);
   const threads = readThreads(pid).map(({ tid }) => tid);
   t.true(vcpus.every((tid) => threads.includes(tid)));
@@ -52,6 +55,6 @@ test.serial('every vCPU of a running guest is on the cpu of its index, by /proc'
   process.kill(pid, 'SIGTERM');
   await running.exit;
   t.deepEqual(pinThreads(pid, vcpus, { kind: 'exclusive', cpus }), []);
-  await t.throwsAsync(async () => driver.vm?.vcpuThreads(spec, running.context));
+  await t.throwsAsync(async () => driver.vm?.vcpuThreads(spec, { ...running.context, pid: running.process.pid }));
   await host.remove(driver, spec, running, null);
 });

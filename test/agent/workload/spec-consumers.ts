@@ -7,6 +7,7 @@ import { configText } from '../../../agent/drivers/container.js';
 import type { Mount } from '../../../agent/drivers/containment.js';
 import { workloadEnvironment } from '../../../agent/drivers/environment.js';
 import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
+import { jailFiles, machineConfig } from '../../../agent/drivers/firecracker/machine-config.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
 import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
@@ -26,6 +27,7 @@ import { bucketOf } from '../../../netns/shaping/rate.js';
 import type { SandboxNetwork } from '../../../netns/types.js';
 import { assertSandbox } from '../../../netns/validate.js';
 import { datagramsOf, malformed } from '../../netns/recorder.js';
+import { openDocument } from '../drivers/firecracker/api-document.js';
 import { ALL_FILES } from '../limits/files.js';
 import { wrongValues } from '../limits/kernel-grammar.js';
 
@@ -46,6 +48,8 @@ export const NODE = configSchema.parse({
   },
 });
 const drivers = createDrivers(NODE);
+/** Of the newest: a field that it lacks, no Firecracker has. */
+const DOCUMENTS = [openDocument('1.17')];
 /** binfmts.h: MAX_ARG_STRLEN, with the NUL. */
 const MOST_ARGUMENT = 131_072;
 /** arch/x86: COMMAND_LINE_SIZE, with the NUL. The kernel cuts what is longer, and says nothing. */
@@ -107,7 +111,7 @@ export function makeParts(spec: WorkloadSpec): string[] {
     const torn = datagramsOf(network).flatMap(malformed);
     if (torn.length > 0) throw new Error(torn.join('; '));
   }
-  const { exec, oci, qemu } = spec;
+  const { exec, oci, qemu, firecracker } = spec;
   const section = exec ?? oci;
   const env = workloadEnvironment(spec, sandbox, section?.env ?? {}, '/root');
   const argv = [...(section?.command ?? [])];
@@ -140,6 +144,17 @@ export function makeParts(spec: WorkloadSpec): string[] {
       throw new Error(`the kernel cuts ${Buffer.byteLength(line)} bytes`);
     if (/^0/.test(machineArgv[machineArgv.indexOf('-m') + 1] ?? ''))
       throw new Error('QEMU takes no guest without memory');
+  }
+  if (firecracker !== undefined) {
+    const config = machineConfig({
+      id: spec.id,
+      firecracker,
+      sandbox,
+      servers: ['255.255.255.255', '255.255.255.254'],
+    });
+    const problems = DOCUMENTS.flatMap((document) => document.configProblems(config));
+    if (problems.length > 0) throw new Error(problems.join('; '));
+    paths.push(...jailFiles(firecracker).map(({ host }) => host));
   }
   for (const text of strings)
     if (text.includes('\0') || Buffer.byteLength(text) >= MOST_ARGUMENT)

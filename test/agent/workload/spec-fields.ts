@@ -44,5 +44,6 @@ export const BASES: Readonly<Record<string, Tree>> = {
   exec: { driver: 'exec', exec: { command: ['/x'] } },
   oci: { driver: 'oci', oci: { rootfs: '/r', command: ['/x'] } },
   qemu: { driver: 'qemu', qemu: { kernel: '/k', root: '/r' } },
+  firecracker: { driver: 'firecracker', firecracker: { kernel: '/k', root: { path: '/r' } } },
   external: { driver: 'external', external: {} },
 };

@@ -1,14 +1,14 @@
 // Whole specifications, many fields at once: each field takes one of its extremes (spec-values.ts) or something between them.
 
 import { BerthError } from '../../../agent/base/errors.js';
-import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { DRIVER_NAMES, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { fc } from '../../runner/property.js';
 import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
 
 /** One value of a field, by its path. */
 type Wish = readonly [field: string, value: unknown];
 
-const SECTIONS = ['exec', 'oci', 'qemu', 'external'] as const;
+const SECTIONS = DRIVER_NAMES;
 /** Of the base, or of no spec that runs. */
 const FIXED = new Set(['driver']);
 
@@ -74,15 +74,17 @@ const isFor = (driver: string) => (field: string) => {
 };
 
 /** What somebody may ask for; much of it does not go together. */
-const wishes: fc.Arbitrary<readonly [string, readonly Wish[]]> = fc.oneof(
-  ...SECTIONS.map((driver) => fc.tuple(fc.constant(driver), wishesOf(FIELDS.filter(isFor(driver))))),
-);
+const wishesFor = (drivers: readonly string[]): fc.Arbitrary<readonly [string, readonly Wish[]]> =>
+  fc.oneof(...drivers.map((driver) => fc.tuple(fc.constant(driver), wishesOf(FIELDS.filter(isFor(driver))))));
 
 /**
  * Specs that `accept` takes, with as much of the wish as goes together: what it calls wrong is left out.
  */
-export function specs(accept: (input: unknown) => WorkloadSpec): fc.Arbitrary<WorkloadSpec> {
-  return wishes.map(([driver, all]) => reduced(accept, driver, all));
+export function specs(
+  accept: (input: unknown) => WorkloadSpec,
+  drivers: readonly string[] = SECTIONS,
+): fc.Arbitrary<WorkloadSpec> {
+  return wishesFor(drivers).map(([driver, all]) => reduced(accept, driver, all));
 }
 
 function reduced(accept: (input: unknown) => WorkloadSpec, driver: string, all: readonly Wish[]): WorkloadSpec {

@@ -73,6 +73,7 @@ const plain = (...bad: readonly string[]): Row => ({
 const bound = (field: Tree): Tree => ({ mounts: { '0': { type: 'bind', source: '/s', target: '/t', ...field } } });
 const tmpfs: Tree = { mounts: { '0': { type: 'tmpfs', target: '/t' } } };
 const SANDBOXED = { exec: { isolation: 'sandbox' } };
+const DRIVE = { firecracker: { drives: { '0': { path: '/d' } } } };
 const io = { '0': { device: '8:0', weight: 1 } };
 
 export const ROWS: Readonly<Record<string, Row>> = {
@@ -201,6 +202,35 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'qemu.hugepages': with_(choice('2Mi', '1Gi'), { qemu: { memory: '2Gi' } }),
   'qemu.lockMemory': yes,
   'qemu.vsock': yes,
+
+  'firecracker.kernel': path,
+  'firecracker.initrd': path,
+  'firecracker.root.path': path,
+  'firecracker.root.readOnly': yes,
+  'firecracker.root.rateLimiter.bandwidth': { good: [1, '1Ki', '8191Ti'], bad: [0, ...NO_SIZE] },
+  'firecracker.root.rateLimiter.ops': whole(1, 1e9),
+  'firecracker.drives.0.path': path,
+  'firecracker.drives.0.readOnly': with_(yes, DRIVE),
+  'firecracker.drives.0.rateLimiter.bandwidth': { good: [1, '1Ki', '8191Ti'], bad: [0, ...NO_SIZE], beside: DRIVE },
+  'firecracker.drives.0.rateLimiter.ops': with_(whole(1, 1e9), DRIVE),
+  'firecracker.append': {
+    good: ['', 'a'.repeat(1024), 'console=ttyS0 quiet'],
+    bad: ['a'.repeat(1025), 'ä', 'a\0b', 'a\nb', 1, null],
+  },
+  'firecracker.vcpus': whole(1, 32),
+  'firecracker.smt': with_(yes, { firecracker: { vcpus: 2 } }),
+  'firecracker.memory': sizeFrom(2 ** 20, '8191Ti'),
+  'firecracker.hugepages': with_(choice('2Mi'), { firecracker: { memory: '2Gi' } }),
+  'firecracker.cpuTemplate': choice('C3', 'T2', 'T2S', 'T2CL', 'T2A', 'V1N1'),
+  'firecracker.vsock': yes,
+  'firecracker.mmds.metadata': {
+    good: [{}, { 'latest/a': { b: [1, null, 'c'] } }, { a: 'x'.repeat(51_000) }],
+    bad: ['a', 1, null, [], { ['a'.repeat(257)]: 1 }, { a: 'x'.repeat(51_200) }],
+  },
+  'firecracker.balloon.deflateOnOom': yes,
+  'firecracker.balloon.statistics': whole(0, 3600),
+  'firecracker.balloon.freePageReporting': yes,
+  'firecracker.entropy': yes,
 
   'external.tap': yes,
   'external.at': with_(choice('netns', 'host'), { external: { tap: true } }),

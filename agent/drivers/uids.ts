@@ -3,19 +3,25 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '../../../linux/errors.js';
-import { readPlain } from '../../../linux/plain-file.js';
-import { BerthError } from '../../base/errors.js';
-import type { UidRange } from '../../config/drivers.js';
+import { codeOf } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
+import { BerthError } from '../base/errors.js';
+import type { UidRange } from '../config/drivers.js';
 
 /** It holds one number. */
 const MOST_BYTES = 64;
 
 /**
- * The uid of a workload. The same range gives the same id the same uid unless another workload has it. The workload's own
+ * The uid of a workload; `key` of the configuration has the range. The same range gives the same id the same uid unless another workload has it. The workload's own
  * file names the uid before it is claimed: a crash between the two leaves no claim that nobody can release.
  */
-export async function claimUid(id: string, directory: string, claims: string, range: UidRange): Promise<number> {
+export async function claimUid(
+  id: string,
+  directory: string,
+  claims: string,
+  range: UidRange,
+  key = 'drivers.exec.uids',
+): Promise<number> {
   await mkdir(claims, { recursive: true, mode: 0o700 });
   const own = await claimedUid(directory);
   if (own !== undefined && (await claim(own, id, claims))) return own;
@@ -26,8 +32,8 @@ export async function claimUid(id: string, directory: string, claims: string, ra
     await writeFile(ownFile(directory), String(uid), { mode: 0o600 });
     if (await claim(uid, id, claims)) return uid;
   }
-  throw new BerthError('start_failed', `workload ${id}: every uid of drivers.exec.uids is in use`, {
-    hint: 'Delete workloads, or widen drivers.exec.uids.',
+  throw new BerthError('start_failed', `workload ${id}: every uid of ${key} is in use`, {
+    hint: `Delete workloads, or widen ${key}.`,
   });
 }
 

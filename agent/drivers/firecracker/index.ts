@@ -1,0 +1,209 @@
+// microVMs of Firecracker: a kernel, an initrd or raw images, and a tap, in the jail that its jailer makes.
+import { createHash } from 'node:crypto';
+import { realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../../../linux/errors.js';
+import { BerthError } from '../../base/errors.js';
+import type { UidRange } from '../../config/drivers.js';
+import type { Config } from '../../config/schema.js';
+import { hasAddress } from '../../network/attachment.js';
+import { resolverFor } from '../../network/dns.js';
+import type { Driver, DriverContext } from '../driver.js';
+import { DEFAULT_PATH } from '../environment.js';
+import { requireBinary, requireFile, sectionOf } from '../files.js';
+import { chargedMemory, requireHugePages } from '../huge-pages.js';
+import { type Version, versionReader } from '../program-version.js';
+import { claimUid, releaseUid } from '../uids.js';
+import { callApi } from './api.js';
+import { explainEnd } from './ends.js';
+import { jailOf, launchCommand } from './jail.js';
+import { giveBack, lend } from './lent.js';
+import { drivesOf, type Firecracker, hasBalloon, jailFiles, machineConfig } from './machine-config.js';
+import { ownMemory } from './own-memory.js';
+import { vcpuThreads } from './vcpus.js';
+import { requireVersion, unknownVersion } from './version.js';
+
+export interface FirecrackerOptions {
+  /** Names or absolute paths. */
+  readonly binary: string;
+  readonly jailer: string;
+  /** Memory of Firecracker itself and of its jail, beside the guest's. */
+  readonly overheadBytes: number;
+  readonly uids: UidRange;
+  /** What the node says of name servers (network.dns). */
+  readonly dns: Config['network']['dns'];
+  /** paths.runtime, in which the uids in use stand. */
+  readonly runtime: string;
+  /** Default: the real path of a program, and what it says itself. */
+  readonly identify?: (binary: string) => Promise<Program>;
+}
+
+export interface Program {
+  readonly path: string;
+  readonly version: Version;
+}
+
+const API_MS = 2000;
+const MIB = 2 ** 20;
+/** What somebody else may do, and the owner. */
+const READ_BY_ALL = 0o004;
+const WRITTEN_BY_OWNER = 0o600;
+
+export function firecrackerDriver(options: FirecrackerOptions): Driver {
+  const { overheadBytes, uids, dns, runtime } = options;
+  const claims = join(runtime, 'uids');
+  const versionOf = versionReader();
+  const identify =
+    options.identify ??
+    (async (binary: string) => {
+      const path = await realpath(binary);
+      return { path, version: await versionOf(path) };
+    });
+  const programs = (which: DriverContext['which']) => ({
+    unshare: requireBinary('unshare', which, 'separates the mounts of a jail (package util-linux)'),
+    sh: requireBinary('sh', which, 'makes the jail (package dash)'),
+    setpriv: requireBinary('setpriv', which, 'takes privileges away (package util-linux)'),
+    jailer: requireBinary(options.jailer, which, 'jails Firecracker (drivers.firecracker.jailer)'),
+    firecracker: requireBinary(options.binary, which, 'runs microVMs (drivers.firecracker.binary)'),
+  });
+  const uidFor = (id: string) => uidOf(id, uids);
+
+  return {
+    name: 'firecracker',
+    grants: async () => ['firecracker.files'],
+    async check(spec, { which, kvmUsable, kvmReason, live = false }) {
+      const firecracker = sectionOf(spec, 'firecracker');
+      const { version } = await identify(programs(which).firecracker);
+      requireVersion(version, firecracker);
+      if (!kvmUsable) throw withoutKvm(kvmReason);
+      await requireImages(firecracker, live);
+      if (!live) requireHugePages(firecracker, 'firecracker.hugepages');
+    },
+    confinement: async () => 'closed',
+    tap: (spec) =>
+      hasAddress(spec.network)
+        ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
+        : null,
+    async prepare(spec, context) {
+      const { directory, sandbox, which, warn } = context;
+      const { id } = spec;
+      const firecracker = sectionOf(spec, 'firecracker');
+      const found = programs(which);
+      const program = await identify(found.firecracker);
+      requireVersion(program.version, firecracker);
+      const unknown = unknownVersion(program.version);
+      if (unknown !== undefined) warn(unknown);
+      requireHugePages(firecracker, 'firecracker.hugepages');
+      const wanted = uidFor(id);
+      const uid = await claimUid(id, directory, claims, { first: wanted, last: wanted }, 'drivers.firecracker.uids');
+      const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
+      for (const { drive, field } of written) lend(drive.path, field, { id, uid, claims });
+      const { servers } = await resolverFor(spec, sandbox, dns);
+      const ours = { 'config.json': machineConfig({ id, firecracker, sandbox, servers }), ...metadataOf(firecracker) };
+      for (const [name, content] of Object.entries(ours))
+        await writeFile(join(directory, name), JSON.stringify(content), { mode: 0o644 });
+      const files = Object.keys(ours).map((name) => ({ host: join(directory, name), name, readOnly: true }));
+      const jail = jailOf(directory);
+      return {
+        argv: launchCommand({
+          ...{ jail, uid, programs: { ...found, firecracker: program.path } },
+          files: [...files, ...jailFiles(firecracker)],
+          largestFile: await largestFile(firecracker),
+          metadata: firecracker.mmds !== undefined,
+        }),
+        env: { PATH: DEFAULT_PATH },
+        cwd: '/',
+        pidFile: jail.pidFile,
+        joinNetns: sandbox.netns !== null,
+      };
+    },
+    // The first process of a pid namespace does not hear SIGTERM, the caller's other way.
+    async stop(_spec, context) {
+      const { signal, warn } = context;
+      try {
+        const { apiSocket } = jailOf(context.directory);
+        const body = { action_type: 'SendCtrlAltDel' };
+        await callApi(apiSocket, { method: 'PUT', path: '/actions', body }, { deadlineMs: API_MS, signal });
+        return true;
+      } catch (error) {
+        if (codeOf(error) === 'ETIMEDOUT') warn(`Firecracker does not answer within ${API_MS} ms; it will be killed`);
+        return false;
+      }
+    },
+    // The mounts ended with the process. The jail lies in `directory`, without anything of the host's in it.
+    async cleanup(spec, { directory }) {
+      for (const { drive } of drivesOf(sectionOf(spec, 'firecracker'))) giveBack(drive.path, spec.id);
+      await releaseUid(spec.id, directory, claims);
+      await rm(join(directory, 'jail'), { recursive: true, force: true });
+    },
+    vm: {
+      overhead: () => overheadBytes,
+      charged: (spec) => chargedMemory(sectionOf(spec, 'firecracker')) + overheadBytes,
+      ownMemory: (spec, mappings) => ownMemory(sectionOf(spec, 'firecracker').memory, mappings),
+      vcpuThreads: (spec, { pid }) => vcpuThreads(pid, sectionOf(spec, 'firecracker').vcpus),
+      // Firecracker takes the size of the balloon itself.
+      async balloon(spec, context, bytes) {
+        const { memory } = sectionOf(spec, 'firecracker');
+        if (!hasBalloon(sectionOf(spec, 'firecracker'))) throw noBalloon();
+        const { apiSocket } = jailOf(context.directory);
+        const body = { amount_mib: Math.floor(Math.max(0, Math.min(bytes, memory - MIB)) / MIB) };
+        const { signal } = context;
+        await callApi(apiSocket, { method: 'PATCH', path: '/balloon', body }, { deadlineMs: API_MS, signal });
+      },
+      explainEnd: (_spec, tail, { code }) => explainEnd(tail, code),
+    },
+  };
+}
+
+/** The same for the same id, for ever: the tap is made before the uid is claimed. */
+export function uidOf(id: string, { first, last }: UidRange): number {
+  const hash = createHash('sha256').update(`berth-firecracker:${id}`).digest().readUInt32BE(0);
+  return first + (hash % (last - first + 1));
+}
+
+function metadataOf({ mmds }: Firecracker): Readonly<Record<string, unknown>> {
+  return mmds === undefined ? {} : { 'metadata.json': mmds.metadata };
+}
+
+/** The user of the VM opens them, not root. */
+async function requireImages(firecracker: Firecracker, live: boolean): Promise<void> {
+  const { kernel, initrd } = firecracker;
+  const forAll = [
+    { path: kernel, field: 'firecracker.kernel' },
+    ...(initrd === undefined ? [] : [{ path: initrd, field: 'firecracker.initrd' }]),
+  ];
+  const drives = drivesOf(firecracker).map(({ drive, field }) => ({ ...drive, field: `${field}.path` }));
+  for (const { path, field } of [...forAll, ...drives]) await requireFile(path, field);
+  if (live) return;
+  for (const { path, field } of [...forAll, ...drives.filter(({ readOnly }) => readOnly)])
+    await requireMode(path, field, READ_BY_ALL, 'cannot be read by the user of the microVM: run `chmod o+r` on it');
+  for (const { path, field } of drives.filter(({ readOnly }) => !readOnly))
+    await requireMode(path, field, WRITTEN_BY_OWNER, 'cannot be written to by its owner: run `chmod u+rw` on it');
+}
+
+async function requireMode(path: string, field: string, bits: number, problem: string): Promise<void> {
+  const { mode } = await stat(path);
+  if ((mode & bits) === bits) return;
+  throw new BerthError('image_missing', `${field}: ${path} ${problem}`, { data: { field, path } });
+}
+
+/** Of those that it may write to: images, which keep their size. */
+async function largestFile(firecracker: Firecracker): Promise<number> {
+  const images = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
+  const sizes = await Promise.all(images.map(async ({ drive }) => (await stat(drive.path)).size));
+  return Math.max(MIB, ...sizes);
+}
+
+function withoutKvm(reason = 'KVM was not probed'): BerthError {
+  return new BerthError(
+    'device_missing',
+    `driver "firecracker" needs KVM, which is not usable on this host: ${reason}`,
+    {
+      data: { device: '/dev/kvm' },
+    },
+  );
+}
+
+function noBalloon(): BerthError {
+  return new BerthError('invalid_state', 'a guest in huge pages has no balloon');
+}

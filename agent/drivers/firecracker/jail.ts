@@ -1,0 +1,71 @@
+// The jail of a microVM and the command that makes it. The jail is made by the process that starts, once for each start and in a
+// mount namespace of its own: what it mounts ends with the VM, and no agent ever has to unmount anything.
+import { join } from 'node:path';
+import { setprivSet } from '../capabilities.js';
+import type { JailFile } from './machine-config.js';
+
+export interface Jail {
+  /** --chroot-base-dir of the jailer. */
+  readonly base: string;
+  /** Root of the file system of the VM. */
+  readonly root: string;
+  readonly apiSocket: string;
+  readonly pidFile: string;
+}
+
+export interface LaunchOptions {
+  readonly jail: Jail;
+  readonly programs: Readonly<Record<'unshare' | 'sh' | 'setpriv' | 'jailer' | 'firecracker', string>>;
+  readonly files: readonly JailFile[];
+  readonly uid: number;
+  /** Bytes that no file which it writes may grow beyond. */
+  readonly largestFile: number;
+  readonly metadata: boolean;
+}
+
+const JAIL_ID = 'vm';
+const API_SOCKET = 'api.sock';
+const NAME = 'firecracker';
+
+/**
+ * What the jailer needs to make the jail and to become the user of the VM. It keeps none of them. It chowns what it made, and
+ * writes into directories that are the user's by then.
+ */
+const JAILER_CAPABILITIES = [
+  ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'MKNOD', 'SETGID', 'SETUID', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_RESOURCE'],
+] as const;
+
+/**
+ * Of a mount of the host /dev and programs may be forbidden, as on /run; the jail has both. The jailer takes the real name of the
+ * program for a directory: shown under one name, an upgrade of it moves no jail.
+ */
+const SCRIPT = [
+  'set -e; base=$1 root=$2 program=$3; shift 3',
+  'rm -rf --one-file-system "$base"; mkdir -p "$root" "$base/bin"',
+  'mount --bind "$base" "$base"; mount -o remount,bind,nosuid,dev,exec "$base"',
+  `: >"$base/bin/${NAME}"; mount -o bind,ro "$program" "$base/bin/${NAME}"`,
+  'while [ "$1" != -- ]; do : >"$root/$3"; mount -o "$1" "$2" "$root/$3"; shift 3; done',
+  'shift; exec "$@"',
+].join('\n');
+
+export function jailOf(directory: string): Jail {
+  const base = join(directory, 'jail');
+  const root = join(base, NAME, JAIL_ID, 'root');
+  return { base, root, apiSocket: join(root, API_SOCKET), pidFile: join(root, `${NAME}.pid`) };
+}
+
+export function launchCommand({ jail, programs, files, uid, largestFile, metadata }: LaunchOptions): string[] {
+  const { unshare, sh, setpriv, jailer, firecracker } = programs;
+  const mounts = files.flatMap(({ host, name, readOnly }) => [readOnly ? 'bind,ro' : 'bind', host, name]);
+  return [
+    ...[unshare, '--mount', '--propagation', 'slave', '--', sh, '-c', SCRIPT, 'berth-firecracker'],
+    ...[jail.base, jail.root, firecracker, ...mounts, '--'],
+    ...[setpriv, '--no-new-privs', '--inh-caps=-all', `--bounding-set=${setprivSet(JAILER_CAPABILITIES)}`],
+    ...['--clear-groups', '--', jailer, '--id', JAIL_ID, '--exec-file', join(jail.base, 'bin', NAME)],
+    ...['--uid', String(uid), '--gid', String(uid), '--chroot-base-dir', jail.base, '--new-pid-ns'],
+    // Without --cgroup and --parent-cgroup the jailer leaves the process in the cgroup that it was born into.
+    ...['--resource-limit', `fsize=${largestFile}`, '--'],
+    ...['--api-sock', `/${API_SOCKET}`, '--config-file', '/config.json'],
+    ...(metadata ? ['--metadata', '/metadata.json'] : []),
+  ];
+}
