@@ -1,4 +1,4 @@
-// Unix datagram sockets, which Node lacks (`dgram` knows udp only). Only sending, which is what sd_notify(3) needs.
+// Unix datagram sockets, which Node lacks (`dgram` knows udp only). Only sending, which is what sd_notify(3) and journald need.
 import { closeDescriptor } from './fd.js';
 import { check, func } from './libc.js';
 
@@ -17,7 +17,7 @@ const SUN_PATH_SIZE = 108;
 /** Sends datagrams to one address. */
 export interface UnixDatagramSender {
   /** Never blocks; throws SysError (EAGAIN: the receiver's queue is full, ENOENT or ECONNREFUSED: nobody listens). */
-  send(message: string): void;
+  send(message: string | Buffer): void;
   close(): void;
 }
 
@@ -27,7 +27,7 @@ export function openUnixDatagram(address: string): UnixDatagramSender {
   const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'socket', { path: address });
   return {
     send(message) {
-      const data = Buffer.from(message);
+      const data = typeof message === 'string' ? Buffer.from(message) : message;
       const sent = sendto(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL, sockaddr, sockaddr.length);
       check(sent, 'sendto', { path: address });
     },

@@ -1,19 +1,52 @@
-// JSON lines on stdout for journald, each with its priority in front (sd-daemon(3), SyslogLevelPrefix=), so that
-// `journalctl -u berth -p warning` works. No pino transport: those start a worker thread each.
+// The log: for journald with fields of its own (`journalctl BERTH_WORKLOAD=web-1`), for a terminal as sentences, for all else
+// as JSON lines. No pino transport: those start a worker thread each.
 import { pino } from 'pino';
+import { type Journal, openJournal, writesToJournal } from '../../systemd/journal.js';
+import { journalFields, type LogFormat, parseEntry, priorityOf, textLine } from './log-lines.js';
 
-/** pino's numeric levels to syslog(3) priorities. */
-const PRIORITY: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
+const IDENTIFIER = 'berth';
 
-export function createLog(level: string, options: { readonly prefix: boolean }): Log {
+export interface LogOptions {
+  readonly level: string;
+  readonly format: LogFormat;
+  /** What the process was started with. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly out?: Pick<NodeJS.WriteStream, 'write' | 'isTTY'>;
+  readonly journal?: () => Journal;
+}
+
+export function createLog(options: LogOptions): Log {
+  const { level, out = process.stdout } = options;
   // Whoever reads may go away (journald restarts, a terminal closes); the workloads' agent must not go with it.
   process.stdout.on('error', () => undefined);
-  const write = (line: string): void => {
-    const found = /^\{"level":(\d+)/.exec(line);
-    const prefix = options.prefix ? `<${PRIORITY[Number(found?.[1])] ?? 6}>` : '';
-    process.stdout.write(prefix + line);
+  return pino(
+    { level, base: null, timestamp: false, serializers: { err: describe } },
+    { write: writerOf(options, (text) => void out.write(text)) },
+  );
+}
+
+function writerOf(options: LogOptions, out: (text: string) => void): (line: string) => void {
+  const { format, env = process.env, out: { isTTY } = process.stdout, journal: open = openJournal } = options;
+  const journald = writesToJournal(env);
+  const text = (line: string): string => textLine(parseEntry(line), new Date());
+  // With its priority in front (sd-daemon(3), SyslogLevelPrefix=), so that `journalctl -u berth -p warning` works.
+  const prefixed = (line: string, body = line): string => `<${priorityOf(parseEntry(line).level)}>${body}`;
+  if (format === 'text') return (line) => out(journald ? prefixed(line, text(line)) : text(line));
+  if (format === 'json') return (line) => out(journald ? prefixed(line) : line);
+  if (!journald) return (line) => out(isTTY ? text(line) : line);
+  const journal = opened(open);
+  if (journal === undefined) return (line) => out(prefixed(line));
+  return (line) => {
+    if (!journal.send(journalFields(parseEntry(line), IDENTIFIER))) out(prefixed(line));
   };
-  return pino({ level, base: null, timestamp: false, serializers: { err: describe } }, { write });
+}
+
+function opened(open: () => Journal): Journal | undefined {
+  try {
+    return open();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Errors as text, with what system errors carry; no stack for those that are part of life. */

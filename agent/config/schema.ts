@@ -1,6 +1,7 @@
 // Every key of /etc/berth/berth.toml, with its default and its meaning. Flags, environment names, `config default`,
 // the JSON Schema and docs/configuration.md are all made from this one object.
 import * as z from 'zod';
+import { LOG_FORMATS } from '../base/log-lines.js';
 import { duration, sizeText } from '../base/values/amounts.js';
 import { cronExpression } from '../base/values/cron.js';
 import { labelName, labelValue, MOST_LABELS } from '../base/values/labels.js';
@@ -82,7 +83,18 @@ export const configSchema = z.strictObject({
       max_series: z.number().int().min(1000).max(10_000_000).default(100_000).meta({ description: 'series at most' }),
     })
     .prefault({}),
-  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info')
+        .meta({ description: 'and what is worse' }),
+      format: z.enum(LOG_FORMATS).default('auto').meta({
+        description:
+          'auto: fields of the journal under systemd (`journalctl BERTH_WORKLOAD=ID`), sentences on a terminal, otherwise JSON lines',
+      }),
+    })
+    .prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;

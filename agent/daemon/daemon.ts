@@ -12,6 +12,7 @@ import { hostGoesDown } from '../host/shutdown.js';
 import { endAll, shutdownGrace } from '../workload/host-shutdown.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import { choresOf, keepOut } from './housekeeping.js';
+import { logEvent } from './logged-events.js';
 import { Probe } from './probe.js';
 import { Reloading } from './reload.js';
 import { startedBySystemd, startSupervisor } from './rooms.js';
@@ -36,7 +37,7 @@ const LAST_MS = 700;
 /** Runs until SIGTERM or SIGINT. Returns the exit code; errors that prevent the start are logged with their hint. */
 export async function runAgent(config: Config, options: AgentOptions): Promise<number> {
   const notify = connectNotify();
-  const log = createLog(config.log.level, { prefix: notify.active });
+  const log = createLog(config.log);
   try {
     await serve(config, options, notify, log);
     // A step of the shutdown that was cut may hold a thread or a connection.
@@ -174,8 +175,10 @@ function listen({
     );
   });
   rooms.supervisor.onLate((held) => endLate(held, manager, world.log));
-  events.onEvent(({ type, workload, data }) => {
+  events.onEvent((event) => {
+    const { type, workload, data } = event;
     observation.metrics.recordEvent();
+    logEvent(world.log, event);
     if (type === 'workload.state') limits.sync();
     if (type === 'workload.state' && workload !== undefined && data.to === 'running') void pinning.pin(workload);
     if (type !== 'workload.deleted' || workload === undefined) return;

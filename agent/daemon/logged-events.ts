@@ -1,0 +1,40 @@
+// Events that the log has too, so that `journalctl BERTH_WORKLOAD=web-1` tells the life of a workload, and who asked for what.
+import type { Log } from '../base/log.js';
+import type { BerthEvent } from '../model/event.js';
+
+/** How loud each is. What has a line of its own already is not here: conditions, refused forks, limits that others wrote. */
+const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
+  'node.cordoned': 'info',
+  'node.uncordoned': 'info',
+  'host.tuned': 'info',
+  'host.cleaned': 'info',
+  'workload.created': 'info',
+  'workload.updated': 'info',
+  'workload.requested': 'info',
+  'workload.ended': 'info',
+  'workload.restarting': 'info',
+  'workload.gave_up': 'warn',
+  'workload.oom': 'warn',
+  'workload.escaped': 'warn',
+  'workload.evicted': 'warn',
+  'workload.preempted': 'warn',
+  'workload.deleted': 'info',
+  'tenant.changed': 'info',
+  'tenant.deleted': 'info',
+  'tenant.over_quota': 'warn',
+  'licence.leased': 'info',
+  'licence.expired': 'warn',
+  'licence.over': 'warn',
+  'pressure.action': 'warn',
+};
+
+export function logEvent(log: Log, { type, workload, tenant, actor, data }: BerthEvent): void {
+  const level = LOGGED[type];
+  if (level === undefined) return;
+  const { level: _level, msg: _msg, ...rest } = data;
+  log[level]({ workload, tenant, ...rest, ...(actor === undefined ? {} : { by: nameOf(actor) }) }, type);
+}
+
+function nameOf({ scheduler, user, uid, role }: NonNullable<BerthEvent['actor']>): string {
+  return scheduler ?? user ?? (uid === undefined ? role : `uid ${uid}`);
+}
