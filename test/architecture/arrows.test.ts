@@ -144,6 +144,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/daemon/agent.ts': 'stamps an answer and an eviction',
   'agent/daemon/assembly/assembly.ts': 'stamps the start of the agent',
   'agent/daemon/calendar.ts': 'chores at a time of day; a jump of the clock is noticed by the steady one',
+  'agent/base/log.ts': 'stamps lines',
   'agent/control/event-log.ts': 'stamps events',
   'agent/control/server.ts': 'stamps answers',
   'agent/density/checkpoint.ts': 'names a damaged file',
