@@ -4,7 +4,6 @@ import { connectNotify, type Notify, watchdogIntervalMs } from '../../systemd/no
 import { greetSupervisor } from '../../systemd/supervisor/client.js';
 import { ERRORS, reportOf } from '../base/errors.js';
 import { createLog, type Log } from '../base/log.js';
-import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { type ControlServer, startControl } from '../control/server.js';
 import { followInventory } from '../host/inventory.js';

@@ -33,7 +33,7 @@ fi
 exec /usr/bin/node /usr/lib/berth/berth.js "$@"
 `;
 const UNITS = ['berth.service', 'berth-workloads.service', 'berth.slice'];
-const CONFFILES = ['/etc/berth/berth.toml', '/etc/default/berth'];
+const CONFFILES = ['/etc/berth/berth.toml', '/etc/default/berth', '/etc/needrestart/conf.d/berth.conf'];
 // Generated from the command table, when that has been done: directory below build/ -> directory in the package.
 const GENERATED = {
   'man/man1': 'usr/share/man/man1',
@@ -54,6 +54,22 @@ export interface BuildOptions {
   /** Unix time in seconds; default: SOURCE_DATE_EPOCH, else the last commit, else now. */
   readonly date?: number;
 }
+
+/** What people take along: file or directory of the source tree -> place in the package. */
+const SHARED = {
+  'dashboards/berth-host.json': 'usr/share/berth/dashboards/berth-host.json',
+  'dashboards/berth-pressure.json': 'usr/share/berth/dashboards/berth-pressure.json',
+  'dashboards/berth-tenants.json': 'usr/share/berth/dashboards/berth-tenants.json',
+  'dashboards/provisioning': 'usr/share/berth/dashboards/provisioning',
+  'dashboards/prometheus.yml': 'usr/share/berth/prometheus/prometheus.yml',
+  'dashboards/rules': 'usr/share/berth/prometheus/rules',
+  'docs/workload.schema.json': 'usr/share/berth/schemas/workload.schema.json',
+  'docs/config.schema.json': 'usr/share/berth/schemas/config.schema.json',
+  'docs/protocol.schema.json': 'usr/share/berth/schemas/protocol.schema.json',
+  'docs/asyncapi.json': 'usr/share/berth/schemas/asyncapi.json',
+  'docs/runbooks.md': 'usr/share/doc/berth/runbooks.md',
+  'docs/examples': 'usr/share/doc/berth/examples',
+};
 
 /** Returns the path of the package. Throws when a source or a tool (dpkg-deb, npm) is missing. */
 export async function buildPackage(options: BuildOptions): Promise<string> {
@@ -101,6 +117,12 @@ function putFiles(root: string, tree: string): void {
   copy('deb/berth.toml', 'etc/berth/berth.toml');
   copy('deb/default', 'etc/default/berth');
   copy('deb/README.Debian', 'usr/share/doc/berth/README.Debian');
+  copy('deb/needrestart.conf', 'etc/needrestart/conf.d/berth.conf');
+  for (const [from, to] of Object.entries(SHARED)) {
+    const source = join(root, from);
+    if (!statSync(source).isDirectory()) put(tree, to, readFileSync(source));
+    else for (const name of readdirSync(source)) put(tree, `${to}/${name}`, readFileSync(join(source, name)));
+  }
 }
 
 function putGenerated(out: string, tree: string): void {
