@@ -30,6 +30,7 @@ export function processHost(): ProcessHost {
     out: (text) => write(process.stdout, text),
     err: (text) => write(process.stderr, text),
     stdin: () => process.stdin,
+    openSession: async () => (await import('./cli/session.js')).openSession(process.stdin, process.stdout),
     edit: async (path) => (await import('./cli/editor.js')).edit(path, process.env),
     interruption,
   };

@@ -1,6 +1,8 @@
 // What a command is, what it gets, what it gives back. The command table is plain data, so that parser, help, man page
 // and completions can be made from it without loading what the commands need to run.
 import type { ConfigFlag } from '../config/sources.js';
+import type { StreamMethod } from '../control/client-session.js';
+import type { ClientStream } from '../control/client-stream.js';
 import type { MethodName, Params, Results } from '../control/methods.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
@@ -58,7 +60,26 @@ export interface Client {
   call<M extends MethodName>(method: M, params: Params<M>): Promise<Results[M]>;
   /** Events after `since`, or new ones only. Throws when the connection or the signal ends it. */
   events(since?: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<BerthEvent>;
+  /** Calls a method that opens a stream. */
+  open<M extends StreamMethod>(method: M, params: Params<M>): Promise<ClientStream>;
   close(): Promise<void> | void;
+}
+
+/** Standard input for a program that runs somewhere else. */
+export interface Session {
+  /** Standard input is one. */
+  readonly isTerminal: boolean;
+  /** Of the terminal of standard output; 80 by 24 where there is none. */
+  size(): { readonly columns: number; readonly rows: number };
+  /** Ends with standard input, and with `close`. */
+  readonly input: AsyncIterable<Buffer>;
+  /** Keys come one by one, and the terminal acts on none of them. */
+  raw(): void;
+  onResize(listener: (size: { readonly columns: number; readonly rows: number }) => void): void;
+  /** Signals that would end this process. */
+  onSignal(listener: (name: string) => void): void;
+  /** Everything as it was. May be called again. */
+  close(): void;
 }
 
 /** A terminal that is the command's alone: it draws whole screens and gets keys one by one. */
@@ -86,11 +107,12 @@ export interface Host {
   /** Milliseconds, Unix. */
   now(): number;
   out(text: string | Uint8Array): Promise<void>;
-  err(text: string): Promise<void>;
+  err(text: string | Uint8Array): Promise<void>;
   /** Standard input, of any length. */
   stdin(): AsyncIterable<Buffer>;
   /** Undefined: standard input or output is no terminal. */
   openTerminal(): Promise<Terminal | undefined>;
+  openSession(): Promise<Session>;
   /** Has a person edit a file with $VISUAL, $EDITOR or vi; the exit code of the editor. */
   edit(path: string): Promise<number>;
   /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */

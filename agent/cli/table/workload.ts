@@ -182,6 +182,43 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     load: () => import('../run/logs.js'),
   },
   {
+    path: ['workload', 'exec'],
+    group: 'Workloads',
+    summary: 'Run a program inside a workload',
+    details: [
+      'The program has the namespaces, the user and the privileges of the workload, and counts towards its limits. It ends with this command, and so does all that it has started. Exit code: that of the program, 128 + N after signal N, 127 if it is not there, 126 if it cannot be run.',
+      'Without -t standard output and standard error are apart, and Ctrl-C is sent to the program as SIGINT; the second one ends the command. With -t, keys go to the program one by one. -t needs standard input to be a terminal.',
+    ],
+    args: [
+      id,
+      { name: 'COMMAND', about: 'the program and its arguments; -- before it keeps its options apart', many: true },
+    ],
+    options: [
+      { name: 'interactive', short: 'i', about: 'standard input is for the program' },
+      { name: 'tty', short: 't', about: 'give the program a terminal' },
+      {
+        name: 'user',
+        short: 'u',
+        value: 'USER',
+        about: 'UID, UID:GID or a user of the host; if the workload may become one',
+      },
+      {
+        name: 'env',
+        short: 'e',
+        value: 'NAME[=VALUE]',
+        about: 'a variable more; without a value that of this shell; may be repeated',
+      },
+      { name: 'workdir', short: 'w', value: 'DIRECTORY', about: 'instead of the working directory of the workload' },
+    ],
+    ownSignals: true,
+    examples: [
+      'berth workload exec web-1 -- cat /etc/hosts',
+      'berth workload exec -it web-1 -- /bin/sh',
+      'echo data | berth workload exec -i web-1 -- cat',
+    ],
+    load: () => import('../run/exec.js'),
+  },
+  {
     path: ['workload', 'wait'],
     group: 'Workloads',
     summary: 'Wait until workloads are running, exited or deleted',

@@ -3,8 +3,9 @@
 import { BerthError } from '../../../agent/base/errors.js';
 
 import { runCli } from '../../../agent/cli/cli.js';
-import type { Client, Host } from '../../../agent/cli/command.js';
+import type { Client, Host, Session } from '../../../agent/cli/command.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
+import type { ClientStream } from '../../../agent/control/client-stream.js';
 import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
 import type { BerthEvent } from '../../../agent/model/event.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
@@ -57,6 +58,8 @@ export interface FakeAgent {
   readonly calls: { readonly method: MethodName; readonly params: unknown }[];
   emit(event: Partial<BerthEvent> & { readonly type: string }): void;
   closed: number;
+  /** What a method that opens one answers with. */
+  stream?: ClientStream;
   /** Called when someone listens for events. */
   onListen?: () => void;
 }
@@ -102,6 +105,11 @@ export function fakeAgent(answers: Answers, kept: readonly BerthEvent[] = []): F
           listeners.delete(listener);
         }
       },
+      open: async (method, params) => {
+        agent.calls.push({ method, params });
+        if (agent.stream === undefined) throw new BerthError('unknown_method', `the fake has no ${method}`);
+        return agent.stream;
+      },
       close: () => {
         agent.closed++;
       },
@@ -135,13 +143,14 @@ export async function berth(line: string | readonly string[], options: RunOption
       written.push(Buffer.from(text));
     },
     err: async (text) => {
-      err += text;
+      err += text.toString();
     },
     stdin: async function* () {
       yield Buffer.from(input ?? '');
     },
     edit: async () => 0,
     openTerminal: async () => undefined,
+    openSession: async () => fakeSession(input),
     interruption: () => new AbortController().signal,
     connect: async (address) => {
       if (agent === undefined) throw new BerthError('cannot_connect', `cannot connect to ${address}: ECONNREFUSED`);
@@ -154,6 +163,22 @@ export async function berth(line: string | readonly string[], options: RunOption
   const argv = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line;
   const exit = await runCli(host, argv, COMMANDS);
   return { exit, out: Buffer.concat(written).toString('utf8'), err };
+}
+
+/** Standard input that is a pipe, or as `over` says. */
+export function fakeSession(input = '', over: Partial<Session> = {}): Session {
+  return {
+    isTerminal: false,
+    size: () => ({ columns: 91, rows: 33 }),
+    input: (async function* () {
+      yield Buffer.from(input);
+    })(),
+    raw: () => undefined,
+    onResize: () => undefined,
+    onSignal: () => undefined,
+    close: () => undefined,
+    ...over,
+  };
 }
 
 /** An agent where a workload goes through these views, one step for each event. */

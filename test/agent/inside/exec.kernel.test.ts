@@ -1,7 +1,10 @@
 // Programs inside workloads on the whole agent: what they may, what they write and how they end.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { type Client, connect } from '../../../agent/control/client.js';
 import type { ClientStream } from '../../../agent/control/client-stream.js';
@@ -244,6 +247,53 @@ test.serial('who may not is refused with a code that says why', async (t) => {
   await hello.call('session.hello', { scheduler: 'other', epoch: 1, scopes: ['acme'] });
   t.is(await code(hello.open('workload.exec', { id: 'box', command })), 'not_found');
   await hello.close();
+});
+
+const MAIN = fileURLToPath(new URL('../../../agent/main.js', import.meta.url));
+const environment = () => ({ ...process.env, BERTH_CONNECT: agent.socket });
+const berth = (args: readonly string[], input?: Uint8Array) =>
+  spawnSync(process.execPath, [MAIN, 'workload', 'exec', ...args], { env: environment(), ...(input && { input }) });
+
+test.serial('the command: bytes, both outputs and the exit code pass through', (t) => {
+  const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, at) => at & 255));
+  const through = berth(['-i', 'con', '--', 'cat'], bytes);
+  t.true(through.stdout.equals(bytes));
+  t.deepEqual([through.status, through.stderr.toString()], [0, '']);
+  const both = berth(['box', '--', '/bin/sh', '-c', 'echo out; echo err >&2; exit 9']);
+  t.deepEqual([both.status, both.stdout.toString(), both.stderr.toString()], [9, 'out\n', 'err\n']);
+  t.is(berth(['con', '--', '/no/such/program']).status, 127);
+  t.is(berth(['-t', 'con', '--', 'sh'], bytes).status, 2);
+});
+
+/** In a terminal of its own (script(1)), which says at the end whether it is as it was. */
+function inTerminal(args: string, input: string): { readonly out: string; readonly status: number | null } {
+  const command = `${process.execPath} ${MAIN} workload exec ${args}`;
+  const line = `stty rows 33 cols 91; before=$(stty -g); ${command}; code=$?; [ "$before" = "$(stty -g)" ] && echo RESTORED; exit $code`;
+  const { stdout, status } = spawnSync('script', ['-qec', line, '/dev/null'], {
+    env: environment(),
+    input,
+    timeout: 30_000,
+  });
+  return { out: stdout.toString(), status };
+}
+
+test.serial('the command in a terminal: its size, keys, exit code, and the terminal as before', (t) => {
+  const typed = inTerminal(`-it con -- sh -c 'stty size; read line; echo "got $line"; exit 5'`, 'hello\n');
+  t.regex(typed.out, /33 91\r\n/);
+  t.regex(typed.out, /got hello\r\n/);
+  t.regex(typed.out, /RESTORED/);
+  t.is(typed.status, 5);
+});
+
+test.serial('a command that is killed takes its program along', async (t) => {
+  const child = spawn(process.execPath, [MAIN, 'workload', 'exec', 'con', '--', 'sh', '-c', 'echo up; sleep 777007'], {
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  t.is(namesOf('con').length, 1);
+  child.kill('SIGKILL');
+  await until('the end of the program', () => left('con').length === 0);
 });
 
 test.serial('an agent that is killed leaves nothing of it when it is back', async (t) => {
