@@ -14,6 +14,7 @@ const SHOWN = 'words for people: what runs, or an example of it';
 const KNOWN: Readonly<Record<string, string>> = {
   'cli/run/show.ts': SHOWN,
   'cli/spec-help.ts': SHOWN,
+  'cli/table/workload.ts': 'the command `exec`, which has the name of a driver',
   'config/drivers.ts': 'the schema of the configuration: each driver has a section',
   'daemon/usable-drivers.ts': 'which program of the host each driver needs',
   'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',

@@ -8,7 +8,6 @@ import type { Answer, Context } from '../command.js';
 export async function run(context: Context): Promise<Answer> {
   const { host, args, json } = context;
   const [id = '', ...command] = args;
-  if (json) throw new BerthError('usage', 'exec writes what the program writes: it has no --json');
   const env = Object.fromEntries(context.values('env').flatMap((text) => variableOf(text, host.env)));
   const session = await host.openSession();
   try {
@@ -19,6 +18,7 @@ export async function run(context: Context): Promise<Answer> {
       });
     const input = context.flag('interactive');
     const client = await context.client();
+    if (json) throw new BerthError('usage', 'exec writes what the program writes: it has no --json');
     const stream = await client.open('workload.exec', {
       ...{ id, command, env, stdin: input },
       ...defined({ user: context.option('user'), cwd: context.option('workdir') }),
