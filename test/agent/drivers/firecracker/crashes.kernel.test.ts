@@ -1,0 +1,111 @@
+// Kills at any moment: of a start, between its steps and inside them, and of an agent that lends a drive or takes it back.
+import { chownSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
+import { giveBack, lend } from '../../../../agent/drivers/firecracker/lent.js';
+import { getXattr, setXattr } from '../../../../linux/xattr.js';
+import { fc } from '../../../runner/property.js';
+import { contextFor, temporary } from '../fixture.js';
+import { eventually } from '../host.js';
+import { bench, NOTHING, traces } from './bench.js';
+import { UIDS } from './fixture.js';
+
+const LENT = 'trusted.berth.lent';
+const KILLS = 50;
+/** Longer than a start takes. */
+const LONGEST_MS = 350;
+
+test.serial(
+  'a start that is killed at any moment leaves no mount, no uid, no directory and no drive of its user',
+  async (t) => {
+    t.timeout(180_000);
+    const { host, image, driver, spec } = await bench(t);
+    const root = await image('root.img');
+    const one = spec('fc-1', { root: { path: root } });
+    const directory = join(host.runtime, 'workloads', 'fc-1');
+    const inside = async () => (await readFile(join(host.cgroupDirectory, 'cgroup.procs'), 'utf8')).trim();
+    const context = await contextFor(t);
+    const moments = fc.sample(fc.integer({ min: 0, max: LONGEST_MS }), KILLS);
+    const reached = { failed: 0, running: 0 };
+    for (const moment of moments) {
+      const start = host.run(driver, one, null);
+      await Promise.race([start.catch(() => undefined), sleep(moment)]);
+      writeFileSync(join(host.cgroupDirectory, 'cgroup.kill'), '1');
+      const running = await start.catch(() => undefined);
+      reached[running === undefined ? 'failed' : 'running']++;
+      // A process that came after the kill is the next one's, as in an agent, which kills until nothing is left.
+      await eventually(async () => {
+        writeFileSync(join(host.cgroupDirectory, 'cgroup.kill'), '1');
+        return (await inside()) === '' ? true : undefined;
+      });
+      await driver.cleanup(one, { ...context, directory });
+      await rm(directory, { recursive: true, force: true });
+      t.deepEqual(await traces(host), NOTHING, `killed after ${moment} ms`);
+      t.like(statSync(root), { uid: 0, gid: 0 }, `killed after ${moment} ms`);
+      t.is(getXattr(root, LENT), undefined);
+    }
+    t.log(reached);
+    t.true(reached.failed > 0 && reached.running > 0, 'kills came before and after the jail was there');
+  },
+);
+
+interface Drive {
+  readonly path: string;
+  readonly claims: string;
+  readonly uid: number;
+}
+
+async function drive(t: ExecutionContext): Promise<Drive> {
+  const directory = await temporary(t);
+  const [path, claims, uid] = [join(directory, 'image'), join(directory, 'uids'), uidOf('fc-1', UIDS)];
+  writeFileSync(path, 'image');
+  chownSync(path, 33, 44);
+  await mkdir(claims);
+  await symlink('fc-1', join(claims, String(uid)));
+  return { path, claims, uid };
+}
+
+const OWNERS = { uid: 33, gid: 44 };
+
+for (const [what, make] of Object.entries({
+  'before anything': () => undefined,
+  'after the attribute': ({ path, uid }: Drive) =>
+    setXattr(path, LENT, JSON.stringify({ uid: 33, gid: 44, to: 'fc-1', as: uid })),
+  'after both': ({ path, claims, uid }: Drive) => lend(path, 'firecracker.root', { id: 'fc-1', uid, claims }),
+  'while it is given back': ({ path, claims, uid }: Drive) => {
+    lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+    chownSync(path, 33, 44);
+  },
+}))
+  test(`an agent that is killed ${what}: the drive comes back to whose it was`, async (t) => {
+    const one = await drive(t);
+    const { path, claims, uid } = one;
+    make(one);
+    giveBack(path, 'fc-1');
+    giveBack(path, 'fc-1');
+    t.like(statSync(path), OWNERS);
+    t.is(getXattr(path, LENT), undefined);
+    make(one);
+    lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+    t.like(statSync(path), { uid, gid: uid });
+    giveBack(path, 'fc-1');
+    t.like(statSync(path), OWNERS);
+  });
+
+test('a drive of a workload that is no more goes to the next one, and then back to whose it was', async (t) => {
+  const { path, claims, uid } = await drive(t);
+  lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  const next = { id: 'fc-2', uid: uidOf('fc-2', UIDS), claims };
+  t.throws(() => lend(path, 'firecracker.root', next), { code: 'start_failed' });
+  await rm(join(claims, String(uid)));
+  lend(path, 'firecracker.root', next);
+  t.like(statSync(path), { uid: next.uid });
+  giveBack(path, 'fc-1');
+  t.like(statSync(path), { uid: next.uid });
+  giveBack(path, 'fc-2');
+  t.like(statSync(path), OWNERS);
+  t.notThrows(() => giveBack(join(path, 'gone'), 'fc-2'));
+});
