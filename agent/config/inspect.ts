@@ -67,8 +67,8 @@ function walk(schema: z.ZodType, seen: Common): Shape {
   if (def.type === 'pipe' && def.in !== undefined) return walk(def.in, common);
   // A union in berth's schemas is always "text or number"; the text form is the one people write.
   if (def.type === 'union' && def.options?.[0] !== undefined) return walk(def.options[0], common);
-  // Any JSON (z.json()): only workloads have it, and no flag sets it.
-  if (def.type === 'string' || def.type === 'lazy') return { ...common, kind: 'text', choices: [] };
+  // Any JSON: only workloads have it, and no flag sets it.
+  if (def.type === 'string' || def.type === 'unknown') return { ...common, kind: 'text', choices: [] };
   if (def.type === 'number') return { ...common, kind: 'number', choices: [] };
   if (def.type === 'boolean') return { ...common, kind: 'boolean', choices: [] };
   const choices = def.entries === undefined ? def.values : Object.values(def.entries);

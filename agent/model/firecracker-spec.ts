@@ -1,5 +1,6 @@
 // What driver firecracker runs.
 import * as z from 'zod';
+import { boundedMap } from '../base/bounds.js';
 import { size } from '../base/values/amounts.js';
 import { absolutePath } from './process-spec.js';
 
@@ -11,6 +12,8 @@ const LEAST_GUEST = 2 ** 20;
 const MOST_DRIVES = 8;
 /** Bytes: the default of --mmds-size-limit. */
 const MOST_METADATA = 51_200;
+/** Of the metadata, at its top. */
+const MOST_ENTRIES = 1024;
 const HUGE = 2 ** 21;
 
 /** A bucket of one second: an hour of the fastest disk has less. */
@@ -33,7 +36,10 @@ const drive = z.strictObject({
 
 export const firecrackerSpec = z
   .strictObject({
-    kernel: absolutePath.meta({ description: 'an uncompressed kernel (vmlinux), readable by all users' }),
+    kernel: absolutePath.meta({
+      description:
+        'an uncompressed kernel (vmlinux), readable by all users; for Firecracker before 1.8 with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES',
+    }),
     initrd: absolutePath.optional().meta({ description: 'readable by all users' }),
     root: drive.optional().meta({ description: 'the root drive, /dev/vda' }),
     drives: z.array(drive).max(MOST_DRIVES).default([]).meta({ description: 'further drives' }),
@@ -59,8 +65,7 @@ export const firecrackerSpec = z
     vsock: z.boolean().default(false).meta({ description: 'a vsock device; its socket is v.sock in the jail' }),
     mmds: z
       .strictObject({
-        metadata: z
-          .record(z.string().max(256), z.json())
+        metadata: boundedMap(z.string().max(256), z.unknown(), MOST_ENTRIES)
           .refine((tree) => Buffer.byteLength(JSON.stringify(tree)) <= MOST_METADATA, {
             message: `must be at most ${MOST_METADATA} bytes of JSON`,
           })

@@ -50,6 +50,8 @@ export function machineConfig(options: ConfigOptions): Readonly<Record<string, u
       ...defined({ cpu_template: cpuTemplate }),
       ...(hugepages === undefined ? {} : { huge_pages: '2M' }),
     },
+    // Its log is part of the console, which should be the guest's.
+    logger: { level: 'Warning' },
     drives: drivesOf(firecracker).map(({ drive, name, root }) => driveConfig(drive, name, root)),
     'network-interfaces': card,
     ...(vsock ? { vsock: { guest_cid: GUEST_CID, uds_path: `/${VSOCK}` } } : {}),

@@ -221,7 +221,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'firecracker.smt': with_(yes, { firecracker: { vcpus: 2 } }),
   'firecracker.memory': sizeFrom(2 ** 20, '8191Ti'),
   'firecracker.hugepages': with_(choice('2Mi'), { firecracker: { memory: '2Gi' } }),
-  'firecracker.cpuTemplate': choice('C3', 'T2', 'T2S', 'T2CL', 'T2A', 'V1N1'),
+  'firecracker.cpuTemplate': { good: ['C3', 'T2', 'T2S', 'T2CL', 'T2A', 'V1N1'], bad: ['', 'c3', 'None', 1] },
   'firecracker.vsock': yes,
   'firecracker.mmds.metadata': {
     good: [{}, { 'latest/a': { b: [1, null, 'c'] } }, { a: 'x'.repeat(51_000) }],

@@ -108,6 +108,7 @@ test('every kind has a line, a VM one for each size', (t) => {
       ['oci', null, 'configured', 0],
       ['qemu', '1 vcpu 256Mi', 'measured', 50],
       ['qemu', '8 vcpus 64Gi', 'configured', 160],
+      ['firecracker', null, 'configured', 16],
       ['external', null, 'configured', 0],
     ],
   );

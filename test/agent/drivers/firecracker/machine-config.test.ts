@@ -33,6 +33,7 @@ test('the configuration file', (t) => {
       initrd_path: '/initrd',
     },
     'machine-config': { vcpu_count: 2, smt: true, mem_size_mib: 101, cpu_template: 'T2' },
+    logger: { level: 'Warning' },
     drives: [
       { drive_id: 'root', path_on_host: '/root', is_root_device: true, is_read_only: false, cache_type: 'Writeback' },
       {
