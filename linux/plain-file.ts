@@ -18,8 +18,8 @@ export async function readPlain(path: string, mostBytes: number): Promise<Buffer
   try {
     const file = await open(path, FLAGS);
     try {
-      check(await file.stat(), path, mostBytes);
-      return await readBounded(file, path, mostBytes);
+      const size = check(await file.stat(), path, mostBytes);
+      return await readBounded(file, path, mostBytes, chunkFor(size));
     } finally {
       await file.close();
     }
@@ -40,10 +40,10 @@ export function readPlainSync(path: string, mostBytes: number): Buffer {
   try {
     const fd = openSync(path, FLAGS);
     try {
-      check(fstatSync(fd), path, mostBytes);
+      const bytes = chunkFor(check(fstatSync(fd), path, mostBytes));
       const chunks = new Chunks(path, mostBytes);
       for (;;) {
-        const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+        const chunk = Buffer.allocUnsafe(bytes);
         if (!chunks.add(chunk, readSync(fd, chunk))) return chunks.whole();
       }
     } finally {
@@ -60,15 +60,21 @@ export function whyUnreadable(error: unknown): string {
   return error.note ?? error.errnoName;
 }
 
-function check(found: { isFile(): boolean; readonly size: number }, path: string, mostBytes: number): void {
+function check(found: { isFile(): boolean; readonly size: number }, path: string, mostBytes: number): number {
   if (!found.isFile()) throw new SysError('read', EINVAL, { path, note: 'not a regular file' });
   if (found.size > mostBytes) throw tooLarge(path, mostBytes);
+  return found.size;
 }
 
-async function readBounded(file: FileHandle, path: string, mostBytes: number): Promise<Buffer> {
+/** Bytes to ask for at once: most files are small, and those of /proc say nothing of their size. */
+function chunkFor(size: number): number {
+  return size === 0 ? CHUNK_BYTES : Math.min(CHUNK_BYTES, size + 1);
+}
+
+async function readBounded(file: FileHandle, path: string, mostBytes: number, bytes: number): Promise<Buffer> {
   const chunks = new Chunks(path, mostBytes);
   for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(bytes), 0, bytes, null);
     if (!chunks.add(buffer, bytesRead)) return chunks.whole();
   }
 }

@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../linux/errors.js';
+import { sliced } from '../../linux/sliced.js';
 import { changeFile } from '../base/change-file.js';
-import { isExhausted, readState, removeTemporary, replaceFile, setAside } from '../base/durable.js';
+import { isExhausted, readStateSync, removeTemporary, replaceFile, setAside } from '../base/durable.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { OfLaterVersion, readRecord } from '../model/stored-record.js';
 
@@ -64,14 +65,14 @@ export class Journal {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const records: WorkloadRecord[] = [];
     const damaged: DamagedEntry[] = [];
-    for (const name of (await readdir(this.#directory)).sort()) {
+    for await (const name of sliced((await readdir(this.#directory)).sort())) {
       const path = join(this.#directory, name);
       if (name.endsWith('.tmp')) {
         await removeTemporary(path);
         continue;
       }
       try {
-        const record = decode(await readState(path));
+        const record = decode(readStateSync(path));
         if (`${record.id}.json` !== name) throw new Error(`holds the record of ${record.id}`);
         records.push(record);
         this.#kept.set(record.id, record);
