@@ -42,17 +42,20 @@ const COLOURS: Readonly<Record<WorkloadState, Colour>> = {
 
 /**
  * `pending(3rd,~2s)` of what waits for its permit to start, `pending(room)` of what waits for others to go, `pending(retry)`
- * of what its restart policy starts again later, `failed(gave up)` of what it does not.
+ * of what its restart policy starts again later, `failed(gave up)` of what it does not, `running(unready)` of what does not serve.
  */
 export function stateCell({
   state,
   waiting,
   restart,
+  ready,
 }: {
   readonly state: WorkloadState;
   readonly waiting?: StartWait | RoomWait | null;
   readonly restart?: RestartView;
+  readonly ready?: boolean;
 }): Cell {
+  if (state === 'running' && ready === false) return { text: 'running(unready)', colour: 'yellow' };
   const retries = restart?.gaveUp ? '(gave up)' : restart?.nextAt == null ? '' : '(retry)';
   const place = waiting == null ? retries : waiting.reason === 'start_queue' ? `(${placeText(waiting)})` : '(room)';
   return { text: `${state}${place}`, colour: COLOURS[state] };

@@ -81,6 +81,14 @@ export const hasEnded: Judge = (view) => {
   return now.state === 'exited';
 };
 
+/** Its health probe succeeds; without one, it runs. An end is a failure: it does not serve. */
+export const isReady: Judge = (view) => {
+  const now = there(view);
+  if (now.state === 'failed') throw failed(now);
+  if (now.state === 'exited') throw new BerthError('invalid_state', `${now.id} has exited`);
+  return now.state === 'running' && now.ready !== false;
+};
+
 export const isGone: Judge = (view) => view === undefined;
 
 function there(view: WorkloadView | undefined): WorkloadView {

@@ -24,6 +24,9 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.ended': 'its process has ended, with cause and evidence',
   'workload.restarting': 'its restart policy starts it again after `inMs`; `attempts`: starts since the last good run',
   'workload.gave_up': 'its restart policy would start it again, and `maxRetries` allows no more',
+  'workload.ready': 'its health probe succeeds; told once in 10 s at most, with `changes` where there were several',
+  'workload.unready':
+    'its health probe failed as often in a row as its spec allows, with `reason`; told as workload.ready',
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
   'workload.escaped': 'processes of it had left its cgroup; they were found in its network namespace and killed',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',

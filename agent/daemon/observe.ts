@@ -105,6 +105,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       workloads: () => manager.records(),
       readStats,
       ksmProfit: (id) => savings.profit(id),
+      ready: (id) => manager.ready(manager.actor(id).record),
       readLinks: () => network.stats(config.network.link_prefix),
       readDrops: () => network.drops(),
     },

@@ -43,6 +43,7 @@ const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
   vmm: 'kernel',
   guest: 'guest',
   pressure: 'berth',
+  health: 'berth',
   stopped: null,
   preempted: null,
   quota: null,

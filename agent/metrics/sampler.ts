@@ -24,6 +24,7 @@ export interface SampleSource {
   readStats(id: string): CgroupStats | undefined;
   /** Bytes that merging of its pages saves, as last read; undefined when it has not asked for that. */
   ksmProfit(id: string): number | undefined;
+  ready(id: string): boolean | undefined;
   /** All links of workloads on the host, in one dump. */
   readLinks(): Promise<readonly LinkStats[]>;
   /** What the packet filter has dropped, of links that it has dropped something of. */
@@ -182,11 +183,13 @@ export class Sampler {
     const counted = hostLink === null ? undefined : links.get(hostLink);
     const dropped = hostLink === null ? undefined : drops.get(hostLink);
     const ksmProfit = source.ksmProfit(id);
+    const ready = source.ready(id);
     if (
       known !== undefined &&
       stats !== undefined &&
       // ksmd merges what sleeps, too.
       known.latest.ksmProfit === ksmProfit &&
+      known.latest.ready === ready &&
       isQuiet(known, workload, stats, counted, dropped) &&
       page.has(id)
     ) {
@@ -203,6 +206,7 @@ export class Sampler {
       link: link ?? known?.latest.link,
       drops: dropped ?? known?.latest.drops,
       ksmProfit,
+      ready,
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
     };

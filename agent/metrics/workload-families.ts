@@ -15,6 +15,8 @@ export interface WorkloadSample {
   readonly drops: Drops['packets'] | undefined;
   /** Bytes saved by merging of equal pages; undefined: it has not asked for that, or nothing is known yet. */
   readonly ksmProfit: number | undefined;
+  /** Undefined: its spec has no health probe. */
+  readonly ready: boolean | undefined;
   readonly restarts: number;
   readonly startedAt: number | null;
 }
@@ -68,6 +70,12 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
     name: 'berth_workload_restarts_total',
     help: 'Restarts by the restart policy.',
     rows: one((s) => s.restarts),
+  },
+  {
+    ...gauge,
+    name: 'berth_workload_ready',
+    help: '1 while the health probe of the workload succeeds, else 0; absent where its spec has none.',
+    rows: one((s) => (s.ready === undefined ? undefined : Number(s.ready))),
   },
   {
     type: 'gauge',

@@ -37,6 +37,8 @@ export type EndCause =
   | 'vmm'
   /** berth killed it, to relieve the host or its tenant. */
   | 'pressure'
+  /** berth killed it, as its health probe failed, to start it again by its restart policy. */
+  | 'health'
   | 'signal'
   | 'exit'
   | 'stopped'
@@ -122,7 +124,7 @@ export interface Before {
 
 /** A kill that is decided: durable before it is carried out, so that the end has its reason whatever happens between. */
 export interface Killed {
-  readonly by: 'pressure';
+  readonly by: 'pressure' | 'health';
   /** One sentence with the figures that led to it. */
   readonly detail: string;
   readonly at: number;
@@ -299,6 +301,8 @@ export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' |
   readonly limits?: Readonly<Record<string, string>>;
   /** What merging of equal pages has saved, where it was asked for (`resources.memory.ksm`) and something runs. */
   readonly ksm?: KsmStat;
+  /** Whether its health probe succeeds; absent: its spec has none. */
+  readonly ready?: boolean;
   /** While it waits for its room, for its turn to start, or to be thawed. */
   readonly waiting?: StartWait | RoomWait;
 }

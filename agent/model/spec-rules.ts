@@ -16,6 +16,8 @@ interface Asked extends Kinded {
   readonly capabilities?: object | undefined;
   readonly init: boolean;
   readonly readOnlyRootfs: boolean;
+  readonly health?: object | undefined;
+  readonly network: { readonly mode: string };
   readonly stop: { readonly signal?: string | undefined; readonly grace?: string | undefined };
 }
 
@@ -33,6 +35,7 @@ const RULES: readonly Rule[] = [
   ['readOnlyRootfs', ({ readOnlyRootfs }) => readOnlyRootfs, CONTAINERS],
   ['stop.signal', ({ stop }) => stop.signal !== undefined, PROCESSES],
   ['stop.grace', ({ stop }) => stop.grace !== undefined, [...PROCESSES, 'guest']],
+  ['health', ({ health }) => health !== undefined, [...PROCESSES, 'guest']],
 ];
 
 const WHY: Readonly<Record<Kind, (driver: string) => string>> = {
@@ -53,6 +56,8 @@ export function kindOf({ driver, exec, oci }: Kinded): Kind {
 /** Each field that this kind of workload cannot carry out, and why. */
 export function unfitFields(spec: Asked): { readonly field: string; readonly problem: string }[] {
   const kind = kindOf(spec);
+  if (spec.health !== undefined && spec.network.mode === 'none')
+    return [{ field: 'health', problem: 'does not go with network.mode "none": berth asks by the network' }];
   return RULES.flatMap(([field, isAsked, kinds]) =>
     isAsked(spec) && !kinds.includes(kind) ? [{ field, problem: WHY[kind](spec.driver) }] : [],
   );

@@ -10,6 +10,7 @@ import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { execSpec } from './exec-spec.js';
 import { externalSpec } from './external-spec.js';
 import { firecrackerSpec } from './firecracker-spec.js';
+import { healthSpec } from './health-spec.js';
 import { machineOf } from './machine.js';
 import { mounts } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
@@ -68,6 +69,7 @@ export const workloadSpec = z
         'the first process of a container is one that reaps orphans and passes signals on (catatonit or tini-static of the host)',
     }),
     stop: stop.prefault({}),
+    health: healthSpec.optional(),
     restart: restart.prefault({}),
     labels: boundedMap(labelName, labelValue, MOST_LABELS).default({}).meta({ description: 'words of your own' }),
   })

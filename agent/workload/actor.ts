@@ -6,7 +6,14 @@ import { BerthError, reportOf } from '../base/errors.js';
 import { Serial } from '../base/serial.js';
 import { actorField, type EventActor } from '../model/event.js';
 import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
-import { type EndRecord, type Evicted, emptied, type WorkloadRecord, waitsForRoom } from '../model/record.js';
+import {
+  type EndRecord,
+  type Evicted,
+  emptied,
+  type Killed,
+  type WorkloadRecord,
+  waitsForRoom,
+} from '../model/record.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
 import { endProcesses } from './ending.js';
@@ -82,6 +89,7 @@ export class Actor {
     }
     this.#owed = false;
     durable();
+    this.#owner.changed(after);
     if (state === before.state) return;
     this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
   }
@@ -140,13 +148,13 @@ export class Actor {
     return true;
   }
 
-  /** See Manager.killForPressure. */
-  killForPressure(detail: string): Promise<boolean> {
+  /** See Manager.killForPressure. False: nothing of it runs, or it ends already. */
+  killFor(by: Killed['by'], detail: string): Promise<boolean> {
     return this.exclusive(async () => {
       const { state, process, desired } = this.#record;
       const runs = (state === 'running' || state === 'frozen') && process !== null && !this.hasEnded;
       if (!runs || this.#closed || desired === 'stopped' || desired === 'deleted') return false;
-      await this.patch({ killed: killDecision(detail) });
+      await this.patch({ killed: killDecision(by, detail) });
       await this.#world.cgroups.kill(this.#record.sandbox.cgroup);
       return true;
     });
@@ -231,7 +239,8 @@ export class Actor {
       await this.#failStart(error);
     } finally {
       const { state, sandbox } = this.#record;
-      this.#startPermit.over(state === 'running' ? sandbox.cgroup : undefined);
+      const serves = (): boolean => this.#owner.serves(this.#record);
+      this.#startPermit.over(state === 'running' ? sandbox.cgroup : undefined, serves);
     }
   }
 

@@ -11,7 +11,7 @@ import { networkFor } from './plan.js';
 import { resize } from './resize.js';
 import { driverOf, type World } from './world.js';
 
-const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart'];
+const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart', 'stop', 'health'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
 
 /** What an update may change while the workload runs. */

@@ -1,4 +1,4 @@
-// A decision to kill for pressure, which is durable before it is carried out. How old it is, is measured by the clock of
+// A decision to kill for pressure or as a health probe failed, which is durable before it is carried out. How old it is, is measured by the clock of
 // the boot, in which it was made: the one on the wall may be set, and the agent may have been away.
 import { uptime } from 'node:os';
 import type { Killed } from '../model/record.js';
@@ -6,8 +6,8 @@ import type { Killed } from '../model/record.js';
 /** How long it holds. What was to be relieved may be long over, then. */
 const STALE_MS = 60_000;
 
-export function killDecision(detail: string, bootMs = uptime() * 1000): Killed {
-  return { by: 'pressure', detail, at: Date.now(), bootMs };
+export function killDecision(by: Killed['by'], detail: string, bootMs = uptime() * 1000): Killed {
+  return { by, detail, at: Date.now(), bootMs };
 }
 
 export function isStale({ at, bootMs }: Killed, now = { boot: uptime() * 1000, wall: Date.now() }): boolean {

@@ -19,6 +19,7 @@ import type { Target } from '../network/drift.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
+import { Health } from './health/health.js';
 import { InKernel, type Known } from './in-kernel.js';
 import type { Waiter } from './owner.js';
 import { Preempting } from './preempting.js';
@@ -38,10 +39,15 @@ export class Manager {
   readonly #wishes: Wishes;
   readonly #updating: Updating;
   readonly #inKernel: InKernel;
+  readonly #health: Health;
 
   constructor(world: World) {
     this.#world = world;
     this.#inKernel = new InKernel(world, () => this.records());
+    this.#health = new Health({
+      event: (id, type, data) => this.#actors.get(id)?.event(type, data),
+      unhealthy: (id, detail) => void this.#unhealthy(id, detail),
+    });
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
     this.#updating = new Updating(world, this.#admission);
     this.#preempting = new Preempting(world, this.#actors);
@@ -241,7 +247,7 @@ export class Manager {
   killForPressure(id: string, detail: string): Promise<boolean> {
     const actor = this.#actors.get(id);
     this.#updating.running.callOff(id, 'it is to be killed for pressure');
-    return actor === undefined ? Promise.resolve(false) : actor.killForPressure(detail);
+    return actor === undefined ? Promise.resolve(false) : actor.killFor('pressure', detail);
   }
 
   /** To be called when memory.events of a workload has changed: a kill that it survives becomes `workload.oom`. */
@@ -262,8 +268,13 @@ export class Manager {
       ...rest,
       restart: restartView(record, { clock: density.clock, bootId }),
       sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
-      ...defined({ waiting }),
+      ...defined({ waiting, ready: this.#health.ready(record) }),
     };
+  }
+
+  /** Undefined: its spec does not say how to ask. */
+  ready(record: WorkloadRecord): boolean | undefined {
+    return this.#health.ready(record);
   }
 
   counts(): Record<WorkloadState, number> {
@@ -279,6 +290,7 @@ export class Manager {
 
   close(): void {
     this.#reserving.close();
+    this.#health.close();
     for (const actor of this.#actors.values()) actor.close();
   }
 
@@ -304,19 +316,33 @@ export class Manager {
   #register(record: WorkloadRecord): Actor {
     const owner = {
       gone: (id: string) => this.#drop(id),
+      changed: (changed: WorkloadRecord) => this.#health.changed(changed),
+      serves: (asked: WorkloadRecord) => this.#health.ready(asked) !== false,
       settled: (id: string) => this.#preempting.changed(id),
       roomFor: (waiter: Waiter) => this.#preempting.roomFor(waiter),
     };
     const actor = new Actor(this.#world, owner, record);
     this.#actors.set(record.id, actor);
+    this.#health.changed(record);
     return actor;
   }
 
   #drop(id: string): void {
     this.#actors.delete(id);
+    this.#health.forget(id);
     this.#admission.release(id);
     this.#world.claims.forget(id);
     this.#preempting.changed(id);
+  }
+
+  /** Where its policy would start it again. */
+  async #unhealthy(id: string, detail: string): Promise<void> {
+    const actor = this.#actors.get(id);
+    if (actor === undefined || actor.record.spec.restart.policy === 'never') return;
+    this.#world.log.warn({ workload: id }, detail);
+    await actor.killFor('health', detail).catch((err: unknown) => {
+      this.#world.log.error({ workload: id, err }, 'could not be killed; the next failed probe tries again');
+    });
   }
 
   /** A slot of an admission that did not become durable: nothing was made of it. */

@@ -14,6 +14,10 @@ export interface Waiter {
 export interface Owner {
   /** Nothing of the workload is left, not even its record. */
   gone(id: string): void;
+  /** Its record is another one, and durable. */
+  changed(record: WorkloadRecord): void;
+  /** False: it has a health probe, which has not succeeded yet or does not any more. */
+  serves(record: WorkloadRecord): boolean;
   /** It has come to rest and holds nothing. */
   settled(id: string): void;
   /** Asks those to go that make room for it, and were not asked. The answer: free, ms until too late, or too late. */

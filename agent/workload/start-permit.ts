@@ -34,7 +34,7 @@ export class StartPermit {
   }
 
   /** The start is over: its process runs in this cgroup and settles, or it failed. Without a permit nothing was begun. */
-  over(cgroup?: string): void {
+  over(cgroup?: string, serves?: () => boolean): void {
     const permit = this.#permit;
     if (permit === undefined) return;
     this.#permit = undefined;
@@ -43,7 +43,7 @@ export class StartPermit {
       permit.end();
       return;
     }
-    permit.runs(cgroup);
+    permit.runs(cgroup, serves);
     this.#settling = permit;
   }
 

@@ -26,6 +26,8 @@ const ENDS: Readonly<Record<string, string>> = {
     'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
   'agent/images/unpack.ts': 'zstd, in a process that runProgram ends at its deadline',
   'agent/cli/editor.ts': 'run by a person, who closes it',
+  'agent/workload/health/probe.ts':
+    'a deadline for all of it, and the signal; test/agent/workload/health/probe.test.ts',
   'agent/control/client.ts': 'a deadline for the handshake, then the signal of the command',
   'agent/host/inventory.ts': 'a deadline and the signal; test/agent/host/inventory.test.ts',
   'cgroups/slow-writes.ts': 'the kernel; the caller goes on by its signal',

@@ -37,6 +37,10 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Tenant', spec.tenant],
     ['State', { colour, text: `${w.state} since ${since(w.since)}${wanted === '' ? '' : `, to be ${wanted}`}` }],
     ['Error', error === null ? undefined : { text: `${error.message} (${error.code})\n${error.hint}`, colour: 'red' }],
+    [
+      'Ready',
+      w.ready === undefined ? undefined : { text: w.ready ? 'yes' : 'no', colour: w.ready ? 'green' : 'yellow' },
+    ],
     ['Waits', waitOf(w)],
     [
       'Evicted',

@@ -4,12 +4,13 @@ import { type Done, forEach } from '../each.js';
 import type { Judge } from '../follow.js';
 import { follow, timeoutOf } from '../follow.js';
 import { endSentence } from '../format.js';
-import { hasEnded, isGone, isUp } from '../judge.js';
+import { hasEnded, isGone, isReady, isUp } from '../judge.js';
 import { choose } from '../selection.js';
 
 export async function run(context: Context): Promise<Answer> {
   const what = context.option('for');
-  const judge: Judge = what === 'running' ? isUp() : what === 'deleted' ? isGone : hasEnded;
+  const judge: Judge =
+    what === 'running' ? isUp() : what === 'ready' ? isReady : what === 'deleted' ? isGone : hasEnded;
   const timeoutMs = timeoutOf(context);
   const chosen = choose(context);
   const client = await context.client();

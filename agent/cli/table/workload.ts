@@ -232,7 +232,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
         name: 'for',
         value: 'WHAT',
         about: 'what to wait for',
-        choices: ['running', 'exited', 'deleted'],
+        choices: ['running', 'ready', 'exited', 'deleted'],
         fallback: 'exited',
       },
       { name: 'timeout', value: 'DURATION', about: 'wait at most this long (default: for ever)' },

@@ -210,7 +210,7 @@ export class Governor implements GovernorPort {
     const start = this.#settling.begin(shape, this.#ports.now());
     this.#tickLater();
     return {
-      runs: (cgroup) => this.#runs(start, cgroup),
+      runs: (cgroup, serves) => this.#runs(start, cgroup, serves),
       end: () => {
         if (!this.#settling.end(start)) return;
         this.#pump();
@@ -218,9 +218,10 @@ export class Governor implements GovernorPort {
     };
   }
 
-  #runs(start: Start, cgroup: string): void {
+  #runs(start: Start, cgroup: string, serves?: () => boolean): void {
     const now = this.#ports.now();
-    if (this.#settling.runs(start, cgroup, now)) this.#sensor.startTook(start.shape, now - start.since, start.beside);
+    if (this.#settling.runs(start, cgroup, now, serves))
+      this.#sensor.startTook(start.shape, now - start.since, start.beside);
   }
 
   #tickLater(): void {

@@ -9,6 +9,7 @@ export interface Start {
   readonly beside: number;
   /** Set when the process runs. */
   cgroup: string | undefined;
+  serves: () => boolean;
   runsSince: number;
   dueAt: number;
   /** The last reading: CPU time that the cgroup has used or waited for, microseconds. */
@@ -52,6 +53,7 @@ export class Settling {
     this.#beginning += 1;
     const none = {
       cgroup: undefined,
+      serves: () => true,
       runsSince: now,
       dueAt: Number.POSITIVE_INFINITY,
       wanted: undefined,
@@ -64,10 +66,10 @@ export class Settling {
   }
 
   /** False: it has ended, or runs already. */
-  runs(start: Start, cgroup: string, now: number): boolean {
+  runs(start: Start, cgroup: string, now: number, serves = () => true): boolean {
     if (!this.#starts.has(start) || start.cgroup !== undefined) return false;
     this.#beginning -= 1;
-    Object.assign(start, { cgroup, runsSince: now, readAt: now, dueAt: now + FIRST_MS });
+    Object.assign(start, { cgroup, serves, runsSince: now, readAt: now, dueAt: now + FIRST_MS });
     return true;
   }
 
@@ -102,7 +104,7 @@ export class Settling {
     start.wanted = wanted;
     start.cores = cores;
     start.readAt = now;
-    return cores < BURST;
+    return cores < BURST && start.serves();
   }
 
   /** To the end of the row: whoever was read has read less often than those behind it. */

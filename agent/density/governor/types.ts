@@ -16,8 +16,8 @@ export interface StartRequest {
 
 /** A place among the starts that settle. Every call after the place is free does nothing. */
 export interface Permit {
-  /** The process runs in this cgroup. The place is free when the burst of its start is over. */
-  runs(cgroup: string): void;
+  /** The process runs in this cgroup. The place is free when the burst of its start is over and it serves (default: it does). */
+  runs(cgroup: string, serves?: () => boolean): void;
   /** The start failed, or its workload has ended: the place is free now. */
   end(): void;
 }

@@ -167,6 +167,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     return statsOf(Number(id.slice(4)), this.step);
   }
 
+  ready(id: string): boolean | undefined {
+    return id === 'web-0' ? true : undefined;
+  }
+
   ksmProfit(id: string): number | undefined {
     return this.savings.get(id);
   }

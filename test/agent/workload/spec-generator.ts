@@ -60,6 +60,7 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
           ...(isTmpfs(at) ? [[`mounts.${at}.source`, undefined] as const] : []),
           [`mounts.${at}.target`, `/t${at}`],
         ]),
+      ...(has('health.tcp') ? [['health.http', undefined] as const] : []),
       ...(has('rlimits.NAME.soft') ? [['rlimits.NAME.hard', 'unlimited'] as const] : []),
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),
       // Instead of what the least spec has.

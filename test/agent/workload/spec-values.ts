@@ -17,6 +17,11 @@ const whole = (least: number, most: number): Row => ({
   good: [least, most],
   bad: [least - 1, most + 1, least + 0.5, ...NO_NUMBER],
 });
+/** Kept as text. */
+const lasting = (good: readonly string[], bad: readonly string[]): Row => ({
+  good,
+  bad: [...bad, '', 'soon', '5', '-1s', '1 s', 1, true, null],
+});
 const choice = (...words: readonly string[]): Row => ({ good: words, bad: ['', 'other', words[0]?.toUpperCase(), 1] });
 const yes: Row = { good: [true, false], bad: ['yes', '', 1, null] };
 const with_ = (row: Row, beside: Tree): Row => ({ ...row, beside });
@@ -166,7 +171,19 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL', 'SIGWINCH', 'SIGRTMIN+3'],
     bad: ['', 'TERM', 'SIGSTOP', 'SIGCHLD', 'sigterm', 'SIGRTMIN', 15, null],
   },
-  'stop.grace': { good: ['0s', '90s', '1h'], bad: ['61m', '2h', '', 'soon', '5', '-1s', '1 s', 1, true, null] },
+  'health.tcp': with_(whole(1, 65_535), { health: {} }),
+  'health.http.port': whole(1, 65_535),
+  'health.http.path': {
+    good: ['/', '/healthz?full=1', `/${'a'.repeat(1023)}`],
+    bad: ['', 'healthz', '/a b', '/a\r\nX: y', '/ä', `/${'a'.repeat(1024)}`, 1, null],
+    beside: { health: { http: { port: 80 } } },
+  },
+  'health.http.status': with_(whole(100, 599), { health: { http: { port: 80 } } }),
+  'health.interval': with_(lasting(['1s', '1h'], ['999ms', '61m']), { health: { tcp: 80 } }),
+  'health.timeout': with_(lasting(['100ms', '30s'], ['99ms', '31s']), { health: { tcp: 80 } }),
+  'health.retries': with_(whole(1, 100), { health: { tcp: 80 } }),
+  'health.startPeriod': with_(lasting(['0s', '1h'], ['61m']), { health: { tcp: 80 } }),
+  'stop.grace': lasting(['0s', '90s', '1h'], ['61m', '2h']),
 
   'exec.command': command,
   'exec.env': {

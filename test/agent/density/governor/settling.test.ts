@@ -99,3 +99,21 @@ test('one tick reads 64 cgroups at most, and all have their turn', async (t) => 
   t.is(settling(all), 0);
   t.is(all.host.cgroupReads, 200);
 });
+
+test('a program that does not serve yet settles, however it rests, until it does or settle_timeout is over', async (t) => {
+  const all = newGovernor({ settle_timeout: '3s' });
+  let serves = false;
+  for (const id of ['late', 'never']) {
+    all.ask(id);
+    all.wants.set(`acme/${id}`, 0.1);
+  }
+  all.granted[0]?.runs('acme/late', () => serves);
+  all.granted[1]?.runs('acme/never', () => false);
+  await all.clock.runUntil(1500);
+  t.is(settling(all), 2);
+  serves = true;
+  await all.clock.runUntil(2600);
+  t.is(settling(all), 1);
+  await all.clock.runUntil(4200);
+  t.is(settling(all), 0);
+});

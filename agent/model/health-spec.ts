@@ -1,0 +1,39 @@
+// How berth asks a workload whether it serves.
+import * as z from 'zod';
+import { duration } from '../base/values/amounts.js';
+
+const port = z.number().int().min(1).max(65_535);
+
+const http = z.strictObject({
+  port,
+  path: z
+    .string()
+    .max(1024)
+    .regex(/^\/[!-~]*$/, 'must be a path of printable ASCII that begins with "/"')
+    .default('/'),
+  status: z.number().int().min(100).max(599).optional().meta({
+    description: 'of the answer; absent: any from 200 to 399',
+  }),
+});
+
+export const healthSpec = z
+  .strictObject({
+    tcp: port.optional().meta({ description: 'a connection to this port is accepted' }),
+    http: http.optional().meta({ description: 'GET is answered; over plain HTTP/1.1' }),
+    interval: duration({ least: '1s', most: '1h' }).max(32).default('10s').meta({
+      description: 'between the end of one probe and the next; each second until the first that is well',
+    }),
+    timeout: duration({ least: '100ms', most: '30s' })
+      .max(32)
+      .default('3s')
+      .meta({ description: 'of one probe, all of it' }),
+    retries: z.number().int().min(1).max(100).default(3).meta({
+      description: 'probes in a row that fail until it is not ready; its restart policy then starts it again',
+    }),
+    startPeriod: duration({ most: '1h' }).max(32).default('0s').meta({
+      description: 'after its start, in which failures do not count',
+    }),
+  })
+  .refine(({ tcp, http }) => (tcp === undefined) !== (http === undefined), 'needs exactly one of tcp and http');
+
+export type HealthSpec = z.output<typeof healthSpec>;

@@ -1,0 +1,170 @@
+// What becomes of the results of probes, with a clock and a probe of the test's own.
+import test from 'ava';
+import type { WorkloadRecord } from '../../../../agent/model/record.js';
+import { parseSpec } from '../../../../agent/model/spec.js';
+import { Health } from '../../../../agent/workload/health/health.js';
+import { Wheel } from '../../../../agent/workload/health/wheel.js';
+
+interface Asked {
+  readonly host: string;
+  readonly signal: AbortSignal;
+  readonly answer: (problem?: string) => Promise<void>;
+}
+
+function made() {
+  let now = 0;
+  let timer: { at: number; run: () => void } | undefined;
+  const asked: Asked[] = [];
+  const told: [string, string, object][] = [];
+  const unhealthy: string[] = [];
+  const health = new Health(
+    {
+      event: (id, type, data) => told.push([id, type, data]),
+      unhealthy: (id) => unhealthy.push(id),
+    },
+    {
+      now: () => now,
+      random: () => 0.5,
+      wheel: new Wheel({
+        now: () => now,
+        after: (ms, run) => {
+          timer = { at: now + ms, run };
+          return { cancel: () => (timer = undefined) };
+        },
+      }),
+      probe: (host, _health, signal) =>
+        new Promise((resolve) => {
+          const answer = async (problem?: string) => {
+            resolve(problem);
+            await new Promise(setImmediate);
+          };
+          asked.push({ host, signal, answer });
+        }),
+    },
+  );
+  const pass = (ms: number): void => {
+    for (const end = now + ms; ; ) {
+      if (timer === undefined || timer.at > end) return void (now = end);
+      const { at, run } = timer;
+      timer = undefined;
+      now = at;
+      run();
+    }
+  };
+  /** Passes time until the next probe, and answers it. */
+  const next = async (problem?: string): Promise<void> => {
+    for (let ms = 0; asked.length === 0 && ms < 3_700_000; ms += 100) pass(100);
+    await asked.shift()?.answer(problem);
+  };
+  return { health, asked, told, unhealthy, pass, next };
+}
+
+function running(more: object = {}, id = 'web-1', startTime = 1): WorkloadRecord {
+  const health = { tcp: 80, interval: '10s', retries: 3, ...more };
+  const spec = parseSpec({ id, driver: 'exec', exec: { command: ['/x'] }, health });
+  const process = { pid: 7, startTime, startedAt: 0 };
+  return { id, spec, state: 'running', process, sandbox: { address: '10.0.0.7' } } as WorkloadRecord;
+}
+
+const types = (told: readonly (readonly [string, string, object])[]) => told.map(([, type]) => type);
+
+test('well once is ready, as often failed as the spec says is not, and then the policy is asked', async (t) => {
+  const { health, told, unhealthy, next } = made();
+  const record = running();
+  health.changed(record);
+  t.is(health.ready(record), false);
+  await next();
+  t.is(health.ready(record), true);
+  await next('no');
+  await next('no');
+  t.is(health.ready(record), true);
+  t.deepEqual(unhealthy, []);
+  await next('no');
+  t.is(health.ready(record), false);
+  t.deepEqual(unhealthy, ['web-1']);
+  t.deepEqual(types(told), ['workload.ready', 'workload.unready']);
+  t.like(told[1]?.[2], { failures: 3, reason: 'no' });
+});
+
+test('a success between failures begins the count again', async (t) => {
+  const { health, unhealthy, next } = made();
+  const record = running();
+  health.changed(record);
+  for (const result of [undefined, 'no', 'no', undefined, 'no', 'no']) await next(result);
+  t.is(health.ready(record), true);
+  t.deepEqual(unhealthy, []);
+});
+
+test('in the start period failures do not count, and what never was well is told after it', async (t) => {
+  const { health, told, unhealthy, next, pass } = made();
+  const record = running({ startPeriod: '60s' });
+  health.changed(record);
+  for (let probes = 0; probes < 20; probes++) await next('no');
+  t.deepEqual([unhealthy, told], [[], []]);
+  pass(60_000);
+  for (let probes = 0; probes < 4; probes++) await next('no');
+  t.deepEqual(unhealthy, ['web-1']);
+  t.deepEqual(types(told), ['workload.unready']);
+});
+
+test('one that flaps is told once in ten seconds, with how often, and the last word is told', async (t) => {
+  const { health, told, next } = made();
+  const record = running({ interval: '1s', retries: 1 });
+  health.changed(record);
+  for (let probes = 0; probes < 60; probes++) await next(probes % 2 === 0 ? undefined : 'no');
+  t.true(told.length >= 3 && told.length <= 8, String(told.length));
+  t.true(
+    told.slice(1).every(([, , data]) => 'changes' in data),
+    JSON.stringify(told),
+  );
+  for (let probes = 0; probes < 30; probes++) await next();
+  t.is(told.at(-1)?.[1], 'workload.ready');
+});
+
+test('another process is asked anew, and what stopped is not asked', async (t) => {
+  const { health, asked, next, pass } = made();
+  const first = running();
+  health.changed(first);
+  await next();
+  const second = running({}, 'web-1', 2);
+  health.changed(second);
+  t.is(health.ready(second), false);
+  await next();
+  t.is(health.ready(second), true);
+  health.changed({ ...second, state: 'frozen' });
+  t.is(health.ready(second), false);
+  pass(100_000);
+  t.is(asked.length, 0);
+  t.is(health.ready({ ...second, spec: { ...second.spec, health: undefined } }), undefined);
+});
+
+test("a probe that is under way when its workload ends is called off, and its result is nobody's", async (t) => {
+  const { health, asked, told, pass } = made();
+  const record = running();
+  health.changed(record);
+  pass(2000);
+  const [probe] = asked;
+  health.forget('web-1');
+  t.true(probe?.signal.aborted);
+  await probe?.answer();
+  pass(100_000);
+  t.deepEqual([asked.length, told], [1, []]);
+});
+
+test('of a thousand that never answer 256 are asked at once, the others in their order, and each has its turn', async (t) => {
+  const { health, asked, pass } = made();
+  for (let n = 0; n < 1000; n++) health.changed(running({}, `w${n}`));
+  pass(1500);
+  t.is(asked.length, 256);
+  const seen = new Set<AbortSignal>();
+  while (seen.size < 1000) {
+    const one = asked.shift();
+    if (one === undefined) return t.fail(`stuck after ${seen.size}`);
+    seen.add(one.signal);
+    await one.answer('late');
+    t.true(asked.length <= 256);
+  }
+  health.close();
+  pass(100_000);
+  t.true(asked.every(({ signal }) => signal.aborted));
+});
