@@ -46,7 +46,7 @@ const MISTAKES: readonly (readonly [string, string, string])[] = [
   ['workload list --json=yes', '--json takes no value', 'Run `berth help workload list`.'],
   [
     'workload wait a --for ever',
-    '--for is one of running, exited, deleted; it is "ever"',
+    '--for is one of running, ready, exited, deleted; it is "ever"',
     'Run `berth help workload wait`.',
   ],
   ['completion ksh', 'SHELL is one of bash, zsh, fish; it is "ksh"', 'Run `berth help completion`.'],
