@@ -56,9 +56,10 @@ export function kindOf({ driver, exec, oci }: Kinded): Kind {
 /** Each field that this kind of workload cannot carry out, and why. */
 export function unfitFields(spec: Asked): { readonly field: string; readonly problem: string }[] {
   const kind = kindOf(spec);
-  if (spec.health !== undefined && spec.network.mode === 'none')
-    return [{ field: 'health', problem: 'does not go with network.mode "none": berth asks by the network' }];
-  return RULES.flatMap(([field, isAsked, kinds]) =>
+  const unfit = RULES.flatMap(([field, isAsked, kinds]) =>
     isAsked(spec) && !kinds.includes(kind) ? [{ field, problem: WHY[kind](spec.driver) }] : [],
   );
+  const isOutOfReach = spec.health !== undefined && spec.network.mode === 'none';
+  const problem = 'does not go with network.mode "none": berth asks by the network';
+  return isOutOfReach ? [...unfit, { field: 'health', problem }] : unfit;
 }
