@@ -44,7 +44,10 @@ function made() {
   );
   const pass = (ms: number): void => {
     for (const end = now + ms; ; ) {
-      if (timer === undefined || timer.at > end) return void (now = end);
+      if (timer === undefined || timer.at > end) {
+        now = end;
+        return;
+      }
       const { at, run } = timer;
       timer = undefined;
       now = at;

@@ -20,7 +20,10 @@ function made() {
     /** The main loop is as late as `late` says. */
     pass: (ms: number, late = 0) => {
       for (const end = now + ms; ; ) {
-        if (timer === undefined || timer.at + late > end) return void (now = end);
+        if (timer === undefined || timer.at + late > end) {
+          now = end;
+          return;
+        }
         const { at, run } = timer;
         timer = undefined;
         now = at + late;
