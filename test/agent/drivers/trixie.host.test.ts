@@ -7,6 +7,7 @@ import { setprivArguments, uidFor } from '../../../agent/drivers/qemu/identity.j
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { guestAssets } from '../../lab/guest.js';
 import { freshHost, type Host, quote } from '../../lab/host.js';
+import { bootsAndEnds } from './firecracker/real.js';
 import { specOf } from './fixture.js';
 
 const sandbox: Sandbox = {
@@ -112,3 +113,15 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
     await host.stop();
   }
 });
+
+const firecracker = process.env.BERTH_FIRECRACKER;
+if (firecracker !== undefined)
+  test.serial('Firecracker itself boots a guest in its jail as a user of its own, and leaves nothing', async (t) => {
+    t.timeout(1_200_000);
+    const host = await freshHost({ name: 'firecracker' });
+    try {
+      await bootsAndEnds(t, host, firecracker);
+    } finally {
+      await host.stop();
+    }
+  });

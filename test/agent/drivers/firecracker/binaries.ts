@@ -1,4 +1,4 @@
-// Which Firecracker the tests run: the one that BERTH_FIRECRACKER names (a directory with `firecracker` and `jailer`), or the double.
+// The double for Firecracker and its jailer, as two programs.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 export interface Binaries {
   readonly binary: string;
   readonly jailer: string;
-  readonly real: boolean;
 }
 
 /** Writes the two programs of the double into `directory`. */
@@ -18,11 +17,5 @@ export async function doubleBinaries(directory: string, version = '1.7.0'): Prom
   };
   await mkdir(directory, { recursive: true });
   for (const [name, script] of Object.entries(scripts)) await writeFile(join(directory, name), script, { mode: 0o755 });
-  return { binary: join(directory, 'firecracker'), jailer: join(directory, 'jailer'), real: false };
-}
-
-export async function binariesFor(directory: string): Promise<Binaries> {
-  const named = process.env.BERTH_FIRECRACKER;
-  if (named === undefined) return doubleBinaries(directory);
-  return { binary: join(named, 'firecracker'), jailer: join(named, 'jailer'), real: true };
+  return { binary: join(directory, 'firecracker'), jailer: join(directory, 'jailer') };
 }
