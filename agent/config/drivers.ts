@@ -16,6 +16,7 @@ export const GRANTS = {
   oci: {
     bundle: 'oci.bundle, whose config.json is taken at its word',
     rootfs: 'oci.rootfs, a directory of the host',
+    'image-files': 'image oci:, oci-archive: and docker-archive:, files of the host',
     'host-network': 'network.mode host',
   },
   qemu: {
@@ -103,7 +104,7 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   oci: z
     .strictObject({
-      allow: nodeAllow('oci', ['bundle', 'rootfs']),
+      allow: nodeAllow('oci', ['bundle', 'rootfs', 'image-files']),
       runtime: program.default('crun').meta({ description: 'OCI runtime, of exec sandboxes, too' }),
     })
     .prefault({}),

@@ -75,6 +75,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
+  late.images = () => manager.records().map(({ id, image }) => [id, image?.digest] as const);
   await executions.sweep();
   limits.adopt();
   await rooms.network

@@ -13,6 +13,7 @@ type Parts = Pick<
   | 'facts'
   | 'follow'
   | 'health'
+  | 'images'
   | 'late'
   | 'limits'
   | 'manager'
@@ -25,7 +26,8 @@ type Parts = Pick<
 
 /** In the order in which they are done at the start. */
 export function choresOf(parts: Parts): readonly Chore[] {
-  const { conditions, drift, facts, follow, health, late, limits, manager, observation, reaper, rooms, world } = parts;
+  const { conditions, drift, facts, follow, health, images, late, limits, manager, observation, reaper, rooms, world } =
+    parts;
   const sweeps = new Calendar(world.config.lifecycle.reap_schedule);
   const ends = new MissedEnds({ supervisor: world.supervisor, actors: () => manager.all() });
   return [
@@ -60,6 +62,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
         for (const { id } of manager.records()) if (!signal.aborted) await world.output.cap(id);
       },
     },
+    { ...{ name: 'images', does: 'delete images that no workload uses' }, work: () => images.look() },
     {
       ...{ name: 'foreign', does: 'look for workloads of others' },
       async work() {

@@ -26,6 +26,27 @@ const BIND = `while [ "$1" != -- ]; do
   shift 3
 done; shift; exec "$@"`;
 
+// $1: directory of the layers; all that follows may be relative to it, so that 127 of them fit into a page. $2: what is written;
+// $3: its size in memory, or nothing; $4: the layers from the top; $5: the root. The options of the new mount API are shorter.
+const OVERLAY = `export LIBMOUNT_FORCE_MOUNT2=always
+cd "$1" && mkdir -p "$2" && { [ -z "$3" ] || mount -t tmpfs -o "nodev,mode=0700$3" tmpfs "$2"; } &&
+  mkdir -p "$2/upper" "$2/work" && chmod 0755 "$2/upper" &&
+  mount -t overlay -o "nodev,lowerdir=$4,upperdir=$2/upper,workdir=$2/work" overlay "$5" && cd / || exit; shift 5`;
+
+/** A root filesystem of layers, mounted for the container alone: with its last process it is gone. */
+export interface Overlay {
+  /** Absolute. */
+  readonly directory: string;
+  /** In `directory`, from the top. */
+  readonly layers: readonly string[];
+  /** From `directory`. */
+  readonly writable: string;
+  /** Mount options of a tmpfs for it, each with a comma in front; undefined: on disk. */
+  readonly memory?: string | undefined;
+  /** Absolute, an empty directory. */
+  readonly root: string;
+}
+
 export interface RunOptions {
   /** Absolute path of crun. */
   readonly runtime: string;
@@ -34,6 +55,7 @@ export interface RunOptions {
   readonly id: string;
   /** Made before the container, in whose config.json `place` is a source. Default: none. */
   readonly binds?: readonly Bind[];
+  readonly overlay?: Overlay | undefined;
 }
 
 /** A bind mount of something that tenants may move about. */
@@ -60,7 +82,7 @@ export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT
 
 /** The command that runs one more process in the container, in the cgroup that the command is itself in, and waits for its end. */
 export async function execCommand(
-  options: Omit<RunOptions, 'binds'> & { readonly process: string; readonly log: string },
+  options: Omit<RunOptions, 'binds' | 'overlay'> & { readonly process: string; readonly log: string },
   cgroupMount = CGROUP_MOUNT,
 ): Promise<string[]> {
   const { runtime, directory, id, process, log } = options;
@@ -71,15 +93,20 @@ export async function execCommand(
 
 async function inOwnMounts(
   crun: string[],
-  { unshare, binds = [] }: Pick<RunOptions, 'unshare' | 'binds'>,
+  { unshare, binds = [], overlay }: Pick<RunOptions, 'unshare' | 'binds' | 'overlay'>,
   cgroupMount: string,
 ): Promise<string[]> {
   const unified = (await statfs(cgroupMount)).type === CGROUP2_MAGIC;
-  if (unified && binds.length === 0) return crun;
-  const script = `${SHOW_CGROUPS}; ${BIND}`;
+  if (unified && binds.length === 0 && overlay === undefined) return crun;
+  const script = `${SHOW_CGROUPS}; ${overlay === undefined ? '' : `${OVERLAY}; `}${BIND}`;
   const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', script, 'berth-oci'];
   const bound = binds.flatMap(({ source, place, held }) => [source, place, held]);
-  return [...wrapper, unified ? '' : cgroupMount, ...bound, '--', ...crun];
+  const root = overlay === undefined ? [] : argumentsOf(overlay);
+  return [...wrapper, unified ? '' : cgroupMount, ...root, ...bound, '--', ...crun];
+}
+
+function argumentsOf({ directory, layers, writable, memory, root }: Overlay): string[] {
+  return [directory, writable, memory ?? '', layers.join(':'), root];
 }
 
 /** Whether crun remembers a container whose process has ended; it would refuse to run the same id again. */

@@ -5,6 +5,7 @@ import type { Tap } from '../../netns/types.js';
 import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import type { GrantName } from '../config/drivers.js';
 import type { ExecutionRequest } from '../model/execution.js';
+import type { ImageRoot } from '../model/image.js';
 import type { Sandbox } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 
@@ -16,6 +17,8 @@ export interface DriverContext {
   /** Absolute path of a program, or undefined when this host has none of that name. */
   readonly which: (binary: string) => string | undefined;
   readonly kvmUsable: boolean;
+  /** Of a workload with an image that is here. */
+  readonly image?: ImageRoot | undefined;
   /** Trees of the host whose directories and files the workload may mount. */
   readonly mountRoots: readonly string[];
   /** Why it is usable or not, in one sentence of the probe of this host. */

@@ -1,14 +1,17 @@
 // The door of this room: the images of this node.
-import { mkdir, readdir, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, readdir, statfs } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { runProgram } from '../../linux/run-program.js';
 import { timeLimit } from '../../linux/timers.js';
 import type { Damaged } from '../base/durable.js';
 import { BerthError, reportOf } from '../base/errors.js';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
+import { STOP_SIGNALS, type StopSignal } from '../model/container-spec.js';
 import type { EventPort } from '../model/event.js';
+import type { ImageRoot } from '../model/image.js';
 import { type ImageReference, imageName, parseImage } from '../model/image-reference.js';
+import type { PullPolicy } from '../model/image-spec.js';
 import { Layers } from './layers.js';
 import { Places } from './places.js';
 import { noImage, pullFailed } from './problems.js';
@@ -16,7 +19,7 @@ import { Pull, type PullBounds } from './pull.js';
 import { SharedPulls } from './shared-pulls.js';
 import { Skopeo } from './skopeo.js';
 import { ImageStore } from './store.js';
-import type { ImageSize, PullPolicy, PullProgress, StoredImage } from './types.js';
+import type { ImageSize, PullProgress, StoredImage } from './types.js';
 import { unpackApart } from './unpacker.js';
 
 export interface ImagesOptions {
@@ -26,8 +29,8 @@ export interface ImagesOptions {
   readonly which: (binary: string) => string | undefined;
   readonly events: EventPort;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Digests of the images that workloads have. */
-  readonly used: () => Iterable<string>;
+  /** Workloads, and the digests of their images; undefined: not known yet, and nothing is deleted. */
+  readonly used: () => Iterable<readonly [workload: string, digest: string | undefined]> | undefined;
   readonly now?: () => number;
   readonly unpack?: typeof unpackApart;
 }
@@ -81,7 +84,7 @@ export class Images {
   async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
     await this.#layers.open();
     await this.#store.open(({ layers }) => layers.every(({ chainId }) => this.#layers.has(chainId)), onDamaged);
-    await mkdir(this.#places.pulls, { recursive: true, mode: 0o700 });
+    for (const path of [this.#places.pulls, this.#places.written]) await mkdir(path, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#places.pulls)) await removeTree(join(this.#places.pulls, name));
   }
 
@@ -105,11 +108,34 @@ export class Images {
     return this.#pulls.run(canonical, (end) => this.#pull(image, canonical, end), signal);
   }
 
-  /** As `pull`, for a workload: nobody deletes the image before `letGo`. */
-  async hold(workload: string, name: string, options: PullOptions): Promise<StoredImage> {
-    const found = await this.pull(name, options);
-    this.#held.set(workload, found.digest);
-    return found;
+  /**
+   * As `pull`, for a workload, which has written nothing on top of it: nobody deletes the image before `letGo`. Resolves with its
+   * digest.
+   */
+  async hold(workload: string, name: string, options: PullOptions): Promise<string> {
+    const { digest } = await this.pull(name, options);
+    this.#held.set(workload, digest);
+    await removeTree(this.#places.writable(workload));
+    return digest;
+  }
+
+  /** What its root filesystem is made of; undefined: the image is not here. */
+  root(workload: string, digest: string): ImageRoot | undefined {
+    const image = this.#store.byDigest(digest);
+    if (image === undefined) return undefined;
+    const { directory, names } = this.layersOf(image);
+    const { stopSignal } = image.image;
+    return {
+      ...{ digest, directory, layers: names, config: image.image },
+      writable: relative(directory, this.#places.writable(workload)),
+      stopSignal: stopSignal in STOP_SIGNALS ? (stopSignal as StopSignal) : undefined,
+    };
+  }
+
+  /** The workload is gone, and what it has written with it. */
+  async forget(workload: string): Promise<void> {
+    this.letGo(workload);
+    if (await isThere(this.#places.writable(workload))) await removeTree(this.#places.writable(workload));
   }
 
   letGo(workload: string): void {
@@ -185,6 +211,7 @@ export class Images {
       if (used.has(image.digest) || now() - image.usedAt < idleMs) continue;
       for (const name of image.names) await this.#store.unname(name);
       images.push(...image.names);
+      for (const name of image.names) this.#options.events.append({ type: 'image.deleted', data: { image: name } });
       this.#untidy = true;
     }
     await this.tidy();
@@ -197,6 +224,7 @@ export class Images {
     const used = this.#used();
     for (const { digest, usedAt } of this.list())
       if (used.has(digest) && now() - usedAt > HOUR_MS) await this.#store.used(digest, now());
+    await this.#removeWritten();
     const { bavail, bsize } = await statfs(this.#places.root);
     const isShort = bavail * bsize < (parseSize(settings().min_free) ?? 0);
     return this.prune(isShort ? 0 : (parseDuration(settings().keep) ?? 0));
@@ -229,8 +257,29 @@ export class Images {
     for (const name of there) if (!blobs.has(`sha256:${name}`)) await removeTree(join(directory, name));
   }
 
+  /** Of workloads that are gone: a crash came before `forget`. */
+  async #removeWritten(): Promise<void> {
+    const known = new Set(
+      this.#workloads()
+        .map(([workload]) => workload)
+        .concat(...this.#held.keys()),
+    );
+    for (const name of await readdir(this.#places.written))
+      if (!known.has(name)) await removeTree(this.#places.writable(name));
+  }
+
+  #workloads(): (readonly [string, string | undefined])[] {
+    const found = this.#options.used();
+    if (found !== undefined) return [...found];
+    throw new BerthError('shutting_down', 'the agent has not read its workloads yet, and deletes no image before');
+  }
+
   #used(): ReadonlySet<string> {
-    return new Set([...this.#options.used(), ...this.#held.values()]);
+    return new Set(
+      this.#workloads()
+        .flatMap(([, digest]) => digest ?? [])
+        .concat(...this.#held.values()),
+    );
   }
 
   async #pull(image: ImageReference, name: string, end: AbortSignal): Promise<StoredImage> {
@@ -295,6 +344,13 @@ function referenceOf(name: string): ImageReference {
   throw new BerthError('invalid_params', `${JSON.stringify(name.slice(0, 128))} is no name of an image`, {
     hint: 'Names are docker://HOST/PATH:TAG, oci:DIR:TAG, oci-archive:FILE and docker-archive:FILE.',
   });
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** In a process of its own: a layer may have a million files. */

@@ -2,6 +2,7 @@
 // configuration. Pure; everything in them was written by others.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { ImageConfig } from '../model/image.js';
 import { DIGEST_PATTERN } from '../model/image-reference.js';
 import { invalidImage } from './problems.js';
 
@@ -46,21 +47,6 @@ const config = z.looseObject({
 
 export type Descriptor = Pick<z.output<typeof descriptor>, 'digest' | 'size'>;
 export type Manifest = Pick<z.output<typeof manifest>, 'config' | 'layers'>;
-
-/** What an image says of its process. */
-export interface ImageConfig {
-  /** `NAME=VALUE`. */
-  readonly env: readonly string[];
-  readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  /** `USER[:GROUP]`, names or numbers; empty: root. */
-  readonly user: string;
-  readonly workingDirectory: string;
-  /** Empty: SIGTERM. */
-  readonly stopSignal: string;
-  /** `80/tcp`. */
-  readonly exposedPorts: readonly string[];
-}
 
 /** Of the layers, from the bottom. */
 export interface ConfigDocument {

@@ -1,6 +1,5 @@
 // Where this room keeps what, below the state directory. Names are functions of digests.
 import { join } from 'node:path';
-import { digestOf } from './manifest.js';
 
 /**
  * Hexadecimal digits of a layer's name: 127 of them fit into the page in which mount(2) takes the options of overlayfs. The whole
@@ -14,6 +13,8 @@ export class Places {
   readonly layers: string;
   readonly blobs: string;
   readonly pulls: string;
+  /** Of workloads. */
+  readonly written: string;
 
   constructor(state: string) {
     this.root = join(state, 'images');
@@ -21,6 +22,11 @@ export class Places {
     this.layers = join(this.root, 'layers');
     this.blobs = join(this.root, 'blobs');
     this.pulls = join(this.root, 'pulls');
+    this.written = join(this.root, 'written');
+  }
+
+  writable(workload: string): string {
+    return join(this.written, workload);
   }
 
   image(digest: string): string {
@@ -47,9 +53,4 @@ export function layerName(chainId: string): string {
 
 export function hexOf(digest: string): string {
   return digest.slice('sha256:'.length);
-}
-
-/** For texts that are no digests. */
-export function hexOfText(text: string): string {
-  return hexOf(digestOf(text));
 }

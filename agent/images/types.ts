@@ -1,5 +1,5 @@
 // What this room tells others.
-import type { ImageConfig } from './manifest.js';
+import type { ImageConfig } from '../model/image.js';
 
 export interface StoredLayer {
   /** Of the layer on top of those below it. */
@@ -35,8 +35,6 @@ export interface ImageSize {
   /** Unpacked. */
   readonly layers: number;
 }
-
-export type PullPolicy = 'missing' | 'always' | 'never';
 
 /** `fetch`: from its source; `unpack`: layer `layer` of `layers`. */
 export interface PullProgress {

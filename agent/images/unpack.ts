@@ -1,7 +1,7 @@
 // One layer, from its blob to a directory. For a process of its own: see unpack-program.ts.
 import { spawn } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
+import { chmodSync, closeSync, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
 import { pipeline, Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { codeOf, messageOf } from '../../linux/errors.js';
@@ -47,6 +47,8 @@ const OF_THE_IMAGE = [
 /** What it has made is on disk when it resolves. Throws LayerProblem, and errors of the file system. */
 export async function unpackLayer(job: UnpackJob): Promise<Unpacked> {
   mkdirSync(job.directory, { mode: 0o700 });
+  // What a layer says nothing of is readable, its top, too.
+  chmodSync(job.directory, 0o755);
   const tree = new LayerTree(job.directory, job.below, { maxEntries: job.maxEntries });
   const stored = new Counted(job.size, 'is larger than its manifest says');
   const archive = new Counted(job.maxBytes, 'is larger than images.max_size allows');

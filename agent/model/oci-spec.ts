@@ -1,6 +1,20 @@
 // What driver oci runs.
 import * as z from 'zod';
+import { size } from '../base/values/amounts.js';
 import { absolutePath, argument, env, uid } from './process-spec.js';
+
+const ROOT = { uid: 0, gid: 0 };
+
+const writable = z
+  .strictObject({
+    in: z.enum(['disk', 'memory']).default('disk').meta({
+      description: 'disk: kept until the workload is deleted; memory: of the workload, and new with each start',
+    }),
+    size: size.optional().meta({ description: 'in memory only; half of the memory of the host where nothing is said' }),
+  })
+  .refine((w) => w.in === 'memory' || w.size === undefined, { message: 'goes with "in": "memory"', path: ['size'] })
+  .optional()
+  .meta({ description: 'where what the workload writes on top of its image lies' });
 
 export const ociSpec = z
   .strictObject({
@@ -9,13 +23,23 @@ export const ociSpec = z
         'a directory with config.json and rootfs; limits in its linux.resources must stand in resources, too',
     }),
     rootfs: absolutePath.optional().meta({ description: 'a root filesystem; berth writes the config.json' }),
-    command: z.array(argument).min(1).max(1024).optional(),
+    entrypoint: z.array(argument).max(1024).optional().meta({
+      description: 'instead of that of the image, whose command then counts no longer',
+    }),
+    command: z.array(argument).min(1).max(1024).optional().meta({
+      description: 'argv; with an image what follows its entrypoint, instead of its command',
+    }),
     env,
-    user: z.strictObject({ uid, gid: uid }).default({ uid: 0, gid: 0 }),
+    user: z
+      .strictObject({ uid, gid: uid })
+      .optional()
+      .meta({ description: 'where nothing is said: that of the image, or root' }),
     readonly: z.boolean().default(false),
+    writable,
   })
-  .refine((o) => (o.bundle === undefined) !== (o.rootfs === undefined), 'needs exactly one of bundle and rootfs')
   .refine((o) => o.rootfs === undefined || o.command !== undefined, {
     message: 'is needed with rootfs',
     path: ['command'],
-  });
+  })
+  // Without an image root was always written down.
+  .transform((o) => (o.bundle === undefined && o.rootfs === undefined ? o : { ...o, user: o.user ?? ROOT }));

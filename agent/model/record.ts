@@ -265,6 +265,8 @@ export interface WorkloadRecord {
   readonly downgraded?: readonly string[];
   /** Bytes that the ledger counts for the driver's own memory, as at admission; absent: what is configured. */
   readonly overhead?: number;
+  /** Its image, once the digest is known: what it was started with, whatever the name means later. */
+  readonly image?: { readonly name: string; readonly digest: string };
   /** Set: it is stopping for others, or has, and was not started since. */
   readonly evicted?: Evicted | null;
   readonly preemption?: Preemption | null;

@@ -11,6 +11,7 @@ import { execSpec } from './exec-spec.js';
 import { externalSpec } from './external-spec.js';
 import { firecrackerSpec } from './firecracker-spec.js';
 import { healthSpec } from './health-spec.js';
+import { image, pull, unfitImage } from './image-spec.js';
 import { machineOf } from './machine.js';
 import { mounts } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
@@ -51,6 +52,8 @@ export const workloadSpec = z
     priority: z.number().int().min(0).max(1000).default(100).meta({ description: 'higher starts first after a boot' }),
     resources: resources.prefault({}),
     network: networkSpec.prefault({}),
+    image,
+    pull,
     exec: execSpec.optional(),
     oci: ociSpec.optional(),
     qemu: qemuSpec.optional(),
@@ -81,7 +84,7 @@ export const workloadSpec = z
       if (driver !== spec.driver && spec[driver] !== undefined)
         ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
     }
-    for (const { field, problem } of unfitFields(spec))
+    for (const { field, problem } of [...unfitFields(spec), ...unfitImage(spec)])
       ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
     const { mode, dns } = spec.network;
     const machine = machineOf(spec);

@@ -23,10 +23,11 @@ import { Later } from './later.js';
 import type { Owner } from './owner.js';
 import { graceOf, killProcesses, terminate } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
-import { contextOf, isHeldUp, startWorkload } from './start.js';
+import { contextOf, isHeldUp, startWorkload, stopSignalOf } from './start.js';
 import { StartPermit } from './start-permit.js';
 import { Survived } from './survived.js';
 import { cleanUp, giveBack, takeDown } from './take-down.js';
+import { WantedImage } from './wanted-image.js';
 import { driverOf, type World } from './world.js';
 
 /** How long after its cgroup is empty the supervisor's word about an exit may still be on its way. */
@@ -38,6 +39,7 @@ export class Actor {
   readonly #owner: Owner;
   readonly #startPermit: StartPermit;
   readonly #survived: Survived;
+  readonly #image: WantedImage;
   #record: WorkloadRecord;
   #dirty = false;
   #looping = false;
@@ -57,6 +59,7 @@ export class Actor {
     this.#record = record;
     this.#startPermit = new StartPermit(world.governor, () => this.wake());
     this.#survived = new Survived(world, this);
+    this.#image = new WantedImage(world.images, () => this.wake());
   }
 
   get record(): WorkloadRecord {
@@ -170,6 +173,7 @@ export class Actor {
     this.#closed = true;
     this.#survived.close();
     this.#startPermit.leave();
+    this.#image.leave(this.#record.id);
     this.#later.cancel();
   }
 
@@ -196,7 +200,10 @@ export class Actor {
     const { state, desired, restartRequested } = this.#record;
     // Nothing but a start or a thaw waits for a permit, and one no longer wanted goes to others.
     const starts = desired === 'running' || (desired === 'frozen' && state !== 'frozen');
-    if (!starts || state === 'stopping' || isSettled(state)) this.#startPermit.leave();
+    if (!starts || state === 'stopping' || isSettled(state)) {
+      this.#startPermit.leave();
+      this.#image.leave(this.#record.id);
+    }
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.hasEnded) return this.#handleEnd();
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
@@ -231,6 +238,8 @@ export class Actor {
     const wait = pauseLeft(this.#record, this.#clock);
     if (wait > 0 && this.#record.state === 'pending') return this.#later.in(wait);
     try {
+      // Fetched before the permit: a pull is no start, and takes none away from others.
+      if (!(await this.#hasImage())) return;
       if (!this.#startPermit.take(this.#record)) return;
       await startWorkload(this, this.#world);
       this.#dirty = true;
@@ -242,6 +251,17 @@ export class Actor {
       const serves = (): boolean => this.#owner.serves(this.#record);
       this.#startPermit.over(state === 'running' ? sandbox.cgroup : undefined, serves);
     }
+  }
+
+  async #hasImage(): Promise<boolean> {
+    const { id, spec, image } = this.#record;
+    if (spec.image === undefined || (image?.name === spec.image && this.#world.images?.root(id, image.digest)))
+      return true;
+    const digest = this.#image.take(this.#record);
+    if (digest === undefined) return false;
+    await this.patch({ image: { name: spec.image, digest } });
+    this.#world.images?.letGo(id);
+    return true;
   }
 
   async #freeze(): Promise<void> {
@@ -319,7 +339,7 @@ export class Actor {
       if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
       const driver = driverOf(this.#world, spec.driver);
       const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
-      if (!polite) terminate(process, spec.stop.signal);
+      if (!polite) terminate(process, stopSignalOf(this.#record, this.#world));
       await this.#news.within(grace, this.#record);
     }
     await killProcesses(cgroups, this.#record);
@@ -350,6 +370,7 @@ export class Actor {
   async #forget(): Promise<void> {
     const { id, spec } = this.#record;
     await this.#world.output.remove(id);
+    if (spec.image !== undefined) await this.#world.images?.forget(id);
     await this.#world.journal.remove(id);
     this.close();
     this.#owner.gone(this.#record.id);

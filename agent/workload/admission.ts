@@ -77,6 +77,7 @@ export class Admission {
     requireKsm(spec, this.#world.ksm());
     requireDevices(spec, limits.device);
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
+    if (!live && spec.image !== undefined) this.#world.images?.check(spec.image, spec.pull ?? 'missing');
     await driver.check(spec, { which, kvmUsable, kvmReason, mountRoots, live });
   }
 

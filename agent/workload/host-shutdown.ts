@@ -5,7 +5,7 @@
 import { parseDuration } from '../base/units.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { graceOf, terminate } from './processes.js';
-import { contextOf } from './start.js';
+import { contextOf, stopSignalOf } from './start.js';
 import { driverOf, type World } from './world.js';
 
 const THAW_TIMEOUT_MS = 5000;
@@ -44,7 +44,7 @@ async function end(world: World, record: WorkloadRecord): Promise<void> {
   try {
     if (record.state === 'frozen') await cgroups.thaw(cgroup, { timeoutMs: THAW_TIMEOUT_MS });
     const polite = await driverOf(world, record.spec.driver).stop?.(record.spec, contextOf(record, world));
-    if (polite !== true && record.process !== null) terminate(record.process, record.spec.stop.signal);
+    if (polite !== true && record.process !== null) terminate(record.process, stopSignalOf(record, world));
     await cgroups.waitEmpty(cgroup, { timeoutMs: shutdownGrace(world, [record]) });
   } catch (error) {
     world.log.info({ workload: record.id, err: error }, 'does not end by itself and is killed');

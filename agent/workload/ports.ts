@@ -2,9 +2,28 @@
 // recording fakes that run behind the same conformance suite.
 import type { Supervisor } from '../../systemd/supervisor/protocol.js';
 import type { Refusal } from '../model/capacity.js';
+import type { ImageRoot } from '../model/image.js';
+import type { PullPolicy } from '../model/image-spec.js';
 import type { EndRecord } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { NetworkObserver } from '../network/timed.js';
+
+/** Images of this node, as workloads need them. */
+export interface ImagePort {
+  /** Whether the image can be had. Throws, and has no effect. */
+  check(name: string, policy: PullPolicy): void;
+  /** Resolves with the digest of the image, which is here then and stays; what an earlier image left of the workload is gone. */
+  hold(
+    workload: string,
+    name: string,
+    options: { readonly policy: PullPolicy; readonly signal: AbortSignal },
+  ): Promise<string>;
+  /** The record has the digest now, or the workload does not want it. */
+  letGo(workload: string): void;
+  root(workload: string, digest: string): ImageRoot | undefined;
+  /** The workload is gone. */
+  forget(workload: string): Promise<void>;
+}
 
 export type SupervisorPort = Pick<Supervisor, 'spawn' | 'list' | 'forget'>;
 

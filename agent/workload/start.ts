@@ -13,6 +13,7 @@ import type { DriverContext, Launch } from '../drivers/driver.js';
 import { overheadOf } from '../drivers/driver.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
+import type { StopSignal } from '../model/container-spec.js';
 import { machineOf } from '../model/machine.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { before } from './end.js';
@@ -136,8 +137,14 @@ export function contextOf(record: WorkloadRecord, world: World): DriverContext {
     kvmUsable: world.kvmUsable,
     mountRoots: mountRootsOf(record.spec, world),
     kvmReason: world.kvmReason,
+    image: record.image && world.images?.root(record.id, record.image.digest),
     warn: (message) => world.log.warn({ workload: record.id }, message),
   };
+}
+
+/** What the spec says, or else its image. Undefined: SIGTERM. */
+export function stopSignalOf(record: WorkloadRecord, world: World): StopSignal | undefined {
+  return record.spec.stop.signal ?? contextOf(record, world).image?.stopSignal;
 }
 
 /** The work itself cannot be called back; taking the sandbox down afterwards queues behind it and undoes it. */

@@ -21,7 +21,7 @@ import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { Observer, SupervisorPort } from './ports.js';
+import type { ImagePort, Observer, SupervisorPort } from './ports.js';
 
 export interface World {
   readonly config: Config;
@@ -40,6 +40,8 @@ export interface World {
   readonly density: Density;
   /** Without one every start begins at once. */
   readonly governor?: GovernorPort;
+  /** Without it nothing runs from an image. */
+  readonly images?: ImagePort;
   readonly journal: Journal;
   readonly output: OutputStore;
   readonly events: DurableEventPort;

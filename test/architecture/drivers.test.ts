@@ -21,6 +21,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'density/prediction/shape.ts': 'what makes two workloads alike',
   'host/binaries.ts': 'programs of the host, one of which is called as its driver',
   'model/image-reference.ts': 'a layout of an image has the name of the driver',
+  'model/image-spec.ts': 'one driver runs images',
   'model/spec-rules.ts': 'which fields go with which kind of workload',
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,

@@ -31,6 +31,7 @@ const CHAINED: Readonly<Record<string, string>> = {
   'daemon/adapters/overhead.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
   'density/tenant-admin.ts: ledger.holds()].flatMap': ASKED,
   'limits/drift.ts: world.targets().filter': COMPARED,
+  'daemon/daemon.ts: manager.records().map': 'once a minute, of each workload its image; and when somebody deletes one',
   'daemon/adapters/limits.ts: manager.records().map': 'a reload of the configuration',
   'daemon/adapters/limit-targets.ts: manager.records().filter': COMPARED,
   'limits/watch.ts: world.targets().map': COMPARED,

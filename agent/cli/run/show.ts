@@ -59,6 +59,7 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Next try', nextTry(w, now)],
     ['Driver', spec.driver],
     ['Runs', command(w)],
+    ['Image', w.image?.digest],
     ['Class', `${spec.class}, priority ${spec.priority}`],
     ['CPU', cpuOf(w)],
     ['Memory', memoryOf(w)],
@@ -91,7 +92,7 @@ function nextTry({ id, restart: { attempts, nextAt, gaveUp } }: WorkloadView, no
 function command({ spec }: WorkloadView): string {
   if (spec.exec !== undefined) return spec.exec.command.map(quote).join(' ');
   if (spec.oci !== undefined)
-    return [spec.oci.bundle ?? spec.oci.rootfs ?? '', ...(spec.oci.command ?? []).map(quote)].join(' ');
+    return [spec.image ?? spec.oci.bundle ?? spec.oci.rootfs ?? '', ...(spec.oci.command ?? []).map(quote)].join(' ');
   const vm = spec.qemu ?? spec.firecracker;
   if (vm !== undefined) return `${vm.kernel}, ${vm.vcpus} vCPU, ${formatSize(vm.memory)}`;
   return '';

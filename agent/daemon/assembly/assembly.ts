@@ -21,6 +21,7 @@ import { type HostFacts, readFacts } from '../../host/facts.js';
 import { findings } from '../../host/findings.js';
 import { liveFacts } from '../../host/live-facts.js';
 import { missingModules } from '../../host/modules.js';
+import type { Images } from '../../images/images.js';
 import { briefly } from '../../metrics/briefly.js';
 import { Claims } from '../../network/claims.js';
 import { workerConditions } from '../../network/coded.js';
@@ -54,6 +55,7 @@ import { StateDisk } from '../state-disk.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
 import { type Ground, type Late, nothingYet, tellDamaged } from './ground.js';
 import { HostFollow } from './host-follow.js';
+import { openImages } from './images.js';
 import { installationId } from './installation.js';
 import { claimAlone, register, sharedPools } from './sole.js';
 import { makeWorld } from './world.js';
@@ -62,6 +64,7 @@ export interface Assembly {
   readonly facts: HostFacts;
   readonly rooms: Rooms;
   readonly world: World;
+  readonly images: Images;
   readonly events: EventLog;
   readonly conditions: Conditions;
   readonly chores: Chores;
@@ -123,7 +126,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
-  const ground: Ground = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
+  const below = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
+  const images = await openImages(below);
+  const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
   const governor = makeGovernor(ground, density);
@@ -232,6 +237,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     facts,
     rooms,
     world,
+    images,
     events,
     manager,
     executions,

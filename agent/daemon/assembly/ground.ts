@@ -8,6 +8,7 @@ import { type ControlStats, Counters, type SchedulerStatus } from '../../control
 import type { Foreign } from '../../discovery/foreign.js';
 import type { HostFacts } from '../../host/facts.js';
 import type { Inventory } from '../../host/inventory.js';
+import type { Images, ImagesOptions } from '../../images/images.js';
 import type { Latest } from '../../metrics/sampler.js';
 import type { Claims } from '../../network/claims.js';
 import type { World } from '../../workload/world.js';
@@ -27,6 +28,7 @@ export interface Ground {
   readonly relief: Relief;
   readonly disk: StateDisk;
   readonly observer: LateObserver;
+  readonly images: Images;
   readonly late: Late;
   readonly log: Log;
 }
@@ -47,6 +49,8 @@ export interface Late {
   reload: AgentService['reload'];
   /** As of the last reload; undefined before one. */
   governor: Config['governor'] | undefined;
+  /** Workloads and their images; undefined: the records are not read yet. */
+  images: ImagesOptions['used'];
   /** Its cpus were written. */
   placed: (id: string) => void;
 }
@@ -61,6 +65,7 @@ export function nothingYet(): Late {
       latest: () => undefined,
       history: () => [],
       reload: () => Promise.reject(new Error('the agent is starting')),
+      images: () => undefined,
       placed: () => undefined,
     },
   };

@@ -22,7 +22,7 @@ import type { World } from '../../workload/world.js';
 import type { Ground } from './ground.js';
 
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
-  const { claims, config, disk, events, facts, late, log, observer, relief, rooms } = ground;
+  const { claims, config, disk, events, facts, images, late, log, observer, relief, rooms } = ground;
   configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore({ ...config.paths, maxBytes: parseSize(config.lifecycle.log_max) ?? 16 << 20 });
   await output.setup();
@@ -54,6 +54,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     portsTaken,
     density,
     governor,
+    images,
     journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
     output,
     events,

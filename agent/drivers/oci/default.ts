@@ -18,6 +18,7 @@ import { withMounts } from '../mounts.js';
 import { hostnameOf, type NameFiles } from '../names.js';
 import { seccompProfile } from '../seccomp.js';
 import type { OciConfig } from './config.js';
+import type { ContainerProcess } from './image.js';
 
 export interface DefaultOptions {
   readonly spec: WorkloadSpec;
@@ -29,6 +30,9 @@ export interface DefaultOptions {
   readonly sandbox: Sandbox;
   /** Shown as /etc/resolv.conf, /etc/hosts and /etc/hostname. */
   readonly names: NameFiles;
+  /** Default: as the spec alone says. */
+  readonly process?: Omit<ContainerProcess, 'argv'>;
+  /** Of the process, or of what starts it. */
   readonly argv: readonly string[];
   /** Of the spec. */
   readonly mounts: readonly Mount[];
@@ -37,17 +41,18 @@ export interface DefaultOptions {
 }
 
 export function defaultConfig(options: DefaultOptions): OciConfig {
-  const { spec, oci, sandbox } = options;
-  const env = workloadEnvironment(spec, sandbox, oci.env, oci.user.uid === 0 ? '/root' : '/');
+  const { spec, sandbox, process = plainProcess(options.oci) } = options;
+  const { user } = process;
+  const env = workloadEnvironment(spec, sandbox, process.env, process.home);
   return {
     ociVersion: '1.0.0',
     process: {
       terminal: false,
-      user: oci.user,
+      user,
       args: [...options.argv],
       env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      cwd: '/',
-      capabilities: capabilitySets(spec, oci.user.uid, ROOT_CAPABILITIES, ROOT_CAPABILITIES),
+      cwd: process.cwd,
+      capabilities: capabilitySets(spec, user.uid, ROOT_CAPABILITIES, ROOT_CAPABILITIES),
       noNewPrivileges: true,
       rlimits: rlimitsOf(spec, options.maxFiles),
     },
@@ -68,6 +73,10 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
       seccomp: seccompProfile(true),
     },
   };
+}
+
+function plainProcess({ env, user = { uid: 0, gid: 0 } }: DefaultOptions['oci']): Omit<ContainerProcess, 'argv'> {
+  return { env, user, cwd: '/', home: user.uid === 0 ? '/root' : '/' };
 }
 
 function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolean {

@@ -1,10 +1,22 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
-import { access, realpath, writeFile } from 'node:fs/promises';
+import { access, mkdir, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defined } from '../../../linux/defined.js';
+import type { GrantName } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
+import type { ImageRoot } from '../../model/image.js';
+import { parseImage } from '../../model/image-reference.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { changesNetwork, configText, requireInit, withInit } from '../container.js';
-import { deleteContainer, hasEnded, maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
+import {
+  deleteContainer,
+  hasEnded,
+  maxFiles,
+  type Overlay,
+  requireUnshare,
+  runCommand,
+  stateDirectory,
+} from '../crun.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { enterContainer, parseUser } from '../enter.js';
 import { DEFAULT_PATH } from '../environment.js';
@@ -14,6 +26,7 @@ import { type NameFiles, writeNames } from '../names.js';
 import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
+import { imageProcess, requireImage } from './image.js';
 
 export interface OciOptions {
   /** Name or absolute path of crun. */
@@ -28,7 +41,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
   return {
     name: 'oci',
     grants: async (spec) => [
-      sectionOf(spec, 'oci').rootfs === undefined ? 'oci.bundle' : 'oci.rootfs',
+      ...grantsOfRoot(spec),
       ...(spec.network.mode === 'host' ? (['oci.host-network'] as const) : []),
     ],
     async check(spec, { which, mountRoots, live }) {
@@ -38,6 +51,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       requireMount(which);
       if (spec.init) requireInit(which);
       if (live !== true) await sourceKinds(spec, mountRoots);
+      if (spec.image !== undefined) return;
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
       refuseOverrides(oci);
       const bundle = oci.bundle ?? '';
@@ -47,7 +61,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
     },
     // A bundle says itself what its process may do.
     confinement: async (spec) =>
-      sectionOf(spec, 'oci').rootfs === undefined || changesNetwork(spec) ? 'open' : 'closed',
+      sectionOf(spec, 'oci').bundle !== undefined || changesNetwork(spec) ? 'open' : 'closed',
     tap: () => null,
     async prepare(spec, context) {
       const oci = sectionOf(spec, 'oci');
@@ -58,14 +72,16 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       const names = await writeNames(spec, context, dns);
       const mounted = await openMounts(spec, context.mountRoots, directory);
       try {
+        const overlay =
+          spec.image === undefined ? undefined : await overlayOf(oci, requireImage(context.image), directory);
         const config =
-          oci.rootfs === undefined
+          oci.bundle !== undefined
             ? await bundleConfig(oci, context)
-            : await rootfsConfig(spec, context, names, mounted);
+            : await rootfsConfig(spec, context, names, mounted, overlay?.root);
         await writeFile(join(directory, 'config.json'), configText(config), { mode: 0o600 });
         const { binds, release } = mounted;
         return {
-          argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, binds }),
+          argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, binds, overlay }),
           env: { PATH: DEFAULT_PATH },
           cwd: '/',
           pidFile: join(directory, 'pid'),
@@ -94,7 +110,7 @@ function refuseOverrides(oci: Oci): void {
   const problem = 'does not go with bundle: its config.json says it';
   if (oci.command !== undefined) throw invalidField('oci.command', problem);
   if (Object.keys(oci.env).length > 0) throw invalidField('oci.env', problem);
-  if (oci.user.uid !== 0 || oci.user.gid !== 0) throw invalidField('oci.user', problem);
+  if (oci.user !== undefined && (oci.user.uid !== 0 || oci.user.gid !== 0)) throw invalidField('oci.user', problem);
   if (oci.readonly) throw invalidField('oci.readonly', problem);
 }
 
@@ -111,16 +127,19 @@ async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciCo
 
 async function rootfsConfig(
   spec: WorkloadSpec,
-  { sandbox, which }: DriverContext,
+  { sandbox, which, image }: DriverContext,
   names: NameFiles,
   mounted: SpecMounts,
+  overlay: string | undefined,
 ): Promise<OciConfig> {
   const oci = sectionOf(spec, 'oci');
-  const { argv, mounts } = withInit(spec, oci.command ?? [], which);
-  const rootfs = await realpath(oci.rootfs ?? '');
+  const process = overlay === undefined ? undefined : await imageProcess(spec, requireImage(image));
+  const { argv, mounts } = withInit(spec, process?.argv ?? oci.command ?? [], which);
+  const rootfs = overlay ?? (await realpath(oci.rootfs ?? ''));
   return defaultConfig({
     spec,
     oci,
+    ...defined({ process }),
     rootfs,
     mount: requireMount(which),
     sandbox,
@@ -129,6 +148,19 @@ async function rootfsConfig(
     maxFiles: await maxFiles(),
     names,
   });
+}
+
+function grantsOfRoot({ image, oci }: WorkloadSpec): GrantName[] {
+  if (image === undefined) return [oci?.rootfs === undefined ? 'oci.bundle' : 'oci.rootfs'];
+  return parseImage(image)?.transport === 'docker' ? [] : ['oci.image-files'];
+}
+
+/** Its root: a directory of the workload's own, on which the layers are mounted in the container alone. */
+async function overlayOf({ writable }: Oci, image: ImageRoot, directory: string): Promise<Overlay> {
+  const path = join(directory, 'root');
+  await mkdir(path, { recursive: true, mode: 0o755 });
+  const memory = writable?.in === 'memory' ? `,size=${writable.size ?? '50%'}` : undefined;
+  return { ...image, memory, root: await realpath(path) };
 }
 
 function requireMount(which: DriverContext['which']): string {

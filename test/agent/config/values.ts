@@ -45,6 +45,8 @@ const path: Row = {
   good: ['/', '/a', `/${'a'.repeat(4095)}`],
   bad: ['', 'a', './a', `/${'a'.repeat(4096)}`, '/a\0b', 1],
 };
+/** Empty: none. */
+const place: Row = { good: ['', ...path.good], bad: path.bad.slice(1) };
 const name = { good: ['a', 'a-b', 'x'.repeat(63)], bad: ['', '-a', 'a-', 'A', 'a_b', 'x'.repeat(64)] } as const;
 const cron: Row = {
   good: ['* * * * *', '0 22 * * 1-5', '0 0 29 2 *', '*/5 0-6 1,15 * *'],
@@ -329,6 +331,19 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
   'drivers.oci.runtime': program,
+  'images.registries': {
+    good: [[], ['docker.io', 'registry.example.com:5000', 'localhost:5000']],
+    bad: ['docker.io', [''], ['https://docker.io'], ['docker.io/library'], ['a b'], ['user@host'], [1]],
+  },
+  'images.policy': place,
+  'images.auth_file': place,
+  'images.registries_conf': place,
+  'images.concurrent_pulls': whole(1, 32),
+  'images.pull_deadline': duration('1s', '24h', '999ms', '25h'),
+  'images.max_size': { good: ['4Ki', '8191Ti'], bad: ['4095', '0', '', ...NO_SIZE] },
+  'images.max_files': whole(1, 100_000_000),
+  'images.min_free': size,
+  'images.keep': anyDuration,
   'lifecycle.stop_grace': anyDuration,
   'lifecycle.start_deadline': duration('10ms', LONG[0], '9ms', LONG[1]),
   'lifecycle.reap_schedule': cron,

@@ -20,6 +20,7 @@ export const ASKING: Readonly<Record<GrantName, Asking>> = {
   },
   'oci.bundle': { spec: { driver: 'oci', oci: { bundle: '/b' } } },
   'oci.rootfs': { spec: { driver: 'oci', oci: { rootfs: '/', command } } },
+  'oci.image-files': { spec: { driver: 'oci', image: 'oci:/srv/image:latest', oci: {} } },
   'oci.host-network': {
     spec: { driver: 'oci', oci: { rootfs: '/', command }, network: { mode: 'host' } },
     besides: ['oci.rootfs'],

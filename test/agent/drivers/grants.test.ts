@@ -51,6 +51,7 @@ test('a node that says nothing grants images and guests of the host, and nothing
   t.deepEqual(granted, [
     'oci.bundle',
     'oci.rootfs',
+    'oci.image-files',
     'qemu.files',
     'qemu.vsock',
     'firecracker.files',

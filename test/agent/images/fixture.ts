@@ -31,7 +31,13 @@ export async function openImages(
   const events: NewEvent[] = [];
   const used = new Set<string>();
   const images = new Images({
-    ...{ state, which, env: {}, settings: () => parsed, used: () => used },
+    ...{
+      state,
+      which,
+      env: {},
+      settings: () => parsed,
+      used: () => [...used].map((digest) => [digest, digest] as const),
+    },
     events: { append: (event: NewEvent) => events.push(event) } as unknown as ImagesOptions['events'],
     ...more,
   });

@@ -64,6 +64,8 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
       ...(has('rlimits.NAME.soft') ? [['rlimits.NAME.hard', 'unlimited'] as const] : []),
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),
       // Instead of what the least spec has.
+      ...(fields.includes('oci.bundle') && has('image') ? [['oci.rootfs', undefined] as const] : []),
+      ...(has('oci.writable.size') ? [['oci.writable.in', 'memory'] as const] : []),
       ...(has('oci.bundle') ? [['oci.rootfs', undefined] as const, ['oci.command', undefined] as const] : []),
     ];
   });

@@ -1,6 +1,6 @@
 // One row for each field of a workload, or for all of a kind: the extremes that are right, and values that are wrong. Bounds are
 // written here a second time on purpose: a bound that moves in the schema has to be meant.
-import type { Tree } from '../../../agent/config/tree.js';
+import { merge, type Tree } from '../../../agent/config/tree.js';
 
 export interface Row {
   readonly good: readonly unknown[];
@@ -8,6 +8,10 @@ export interface Row {
   /** Fields that have to be there as well. */
   readonly beside?: Tree;
 }
+
+/** Instead of what the least spec has. */
+const OF_IMAGE: Tree = { driver: 'oci', exec: undefined, oci: { rootfs: undefined } };
+const IMAGED: Tree = { ...OF_IMAGE, image: 'docker://debian:13' };
 
 const NO_NUMBER = ['', 'many', '1e', [], {}, null, true] as const;
 const NO_SIZE = ['', 'lots', '-1Mi', '1.5', '1Pi', '8192Ti', '1 Mi', -1, 1.5, true, null] as const;
@@ -198,6 +202,21 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'exec.cwd': path,
 
+  image: {
+    good: [
+      ...['docker://debian:13', 'docker://localhost:5000/a/b', 'oci:/srv/image:latest', 'oci-archive:/srv/a.tar'],
+      ...['docker-archive:/srv/a.tar:app:1', `docker://quay.io/x/y@sha256:${'a'.repeat(64)}`],
+    ],
+    bad: [
+      ...['', 'debian', 'docker://', 'docker://UPPER/x', 'docker://a b', 'oci:relative:x', 'oci:/', 'dir:/x', '--help'],
+      ...['docker://x@sha256:abc', 'docker://a/../b', `docker://${'a'.repeat(2000)}`, 'oci:/a\0b:x', 1, null],
+    ],
+    beside: OF_IMAGE,
+  },
+  pull: with_(choice('missing', 'always', 'never'), IMAGED),
+  'oci.entrypoint': { ...command, good: [...command.good, []], bad: command.bad.slice(1), beside: IMAGED },
+  'oci.writable.in': with_(choice('disk', 'memory'), IMAGED),
+  'oci.writable.size': { ...size, beside: merge(IMAGED, { oci: { writable: { in: 'memory' } } }) },
   'oci.bundle': { ...path, beside: { oci: { rootfs: undefined, command: undefined } } },
   'oci.rootfs': path,
   'oci.command': command,

@@ -1,0 +1,59 @@
+// What a spec says of an OCI image.
+import * as z from 'zod';
+import { MOST_IMAGE_NAME, parseImage } from './image-reference.js';
+
+export const image = z
+  .string()
+  .max(MOST_IMAGE_NAME)
+  .refine(
+    (text) => parseImage(text) !== undefined,
+    'must be docker://HOST/PATH:TAG, oci:DIR:TAG, oci-archive:FILE or docker-archive:FILE, each with @sha256:DIGEST if need be',
+  )
+  .optional()
+  .meta({ description: 'the root filesystem of driver oci, and what is run where oci.command says nothing' });
+
+export const PULL_POLICIES = ['missing', 'always', 'never'] as const;
+export type PullPolicy = (typeof PULL_POLICIES)[number];
+
+export const pull = z.enum(PULL_POLICIES).optional().meta({
+  description:
+    'missing (where nothing is said): fetch an image that is not here; always: ask its source for what the name means now; never: refuse. Asked once: a workload keeps its image',
+});
+
+interface Imaged {
+  readonly driver: string;
+  readonly image?: string | undefined;
+  readonly pull?: string | undefined;
+  readonly oci?:
+    | {
+        readonly bundle?: string | undefined;
+        readonly rootfs?: string | undefined;
+        readonly writable?: unknown;
+        readonly entrypoint?: unknown;
+      }
+    | undefined;
+}
+
+/** What does not go together. */
+export function unfitImage({
+  driver,
+  image,
+  pull,
+  oci,
+}: Imaged): { readonly field: string; readonly problem: string }[] {
+  const found: { field: string; problem: string }[] = [];
+  if (pull !== undefined && image === undefined) found.push({ field: 'pull', problem: 'goes with an image only' });
+  if (image !== undefined && driver !== 'oci')
+    found.push({ field: 'image', problem: `does not go with driver "${driver}"` });
+  if (oci === undefined) return found;
+  const roots = [image, oci.bundle, oci.rootfs].filter((root) => root !== undefined);
+  if (roots.length !== 1)
+    found.push({
+      field: image === undefined ? 'oci' : 'image',
+      problem: 'needs exactly one of image, oci.bundle and oci.rootfs',
+    });
+  for (const field of ['writable', 'entrypoint'] as const)
+    if (oci[field] !== undefined && image === undefined)
+      found.push({ field: `oci.${field}`, problem: 'goes with an image only' });
+  return found;
+}

@@ -1,0 +1,54 @@
+// The image of a workload that is to start. Asked for once and not awaited by the actor, as the permit to start: while it is fetched
+// every other wish is heard.
+import type { WorkloadRecord } from '../model/record.js';
+import type { ImagePort } from './ports.js';
+
+export class WantedImage {
+  readonly #images: ImagePort | undefined;
+  readonly #onNews: () => void;
+  #asked: AbortController | undefined;
+  #answer: { readonly digest: string } | { readonly error: unknown } | undefined;
+
+  /** `onNews`: the image is here, or will not come. */
+  constructor(images: ImagePort | undefined, onNews: () => void) {
+    this.#images = images;
+    this.#onNews = onNews;
+  }
+
+  /** Its digest, when it is here; asks for it where that was not done. Throws why it will not come. */
+  take({ id, spec }: Pick<WorkloadRecord, 'id' | 'spec'>): string | undefined {
+    const answer = this.#answer;
+    if (answer !== undefined) {
+      this.#answer = undefined;
+      this.#asked = undefined;
+      if ('error' in answer) throw answer.error;
+      return answer.digest;
+    }
+    if (this.#asked === undefined && this.#images !== undefined && spec.image !== undefined)
+      this.#ask(this.#images, id, spec.image, spec.pull ?? 'missing');
+    return undefined;
+  }
+
+  /** It is not wanted any more. */
+  leave(id: string): void {
+    if (this.#asked === undefined) return;
+    this.#asked.abort(new Error('the workload is not to start any more'));
+    this.#asked = undefined;
+    this.#answer = undefined;
+    this.#images?.letGo(id);
+  }
+
+  #ask(images: ImagePort, id: string, name: string, policy: Parameters<ImagePort['check']>[1]): void {
+    const asked = new AbortController();
+    this.#asked = asked;
+    const settle = (answer: { digest: string } | { error: unknown }): void => {
+      if (asked.signal.aborted) return;
+      this.#answer = answer;
+      this.#onNews();
+    };
+    images.hold(id, name, { policy, signal: asked.signal }).then(
+      (digest) => settle({ digest }),
+      (error: unknown) => settle({ error }),
+    );
+  }
+}

@@ -1,0 +1,169 @@
+// Workloads from images, by a whole agent.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type Client, connect } from '../../../agent/control/client.js';
+import type { WorkloadView } from '../../../agent/model/record.js';
+import { OwnAgent } from '../own-agent.js';
+import { type OwnHost, openHost } from '../own-host.js';
+import { busyboxLayer, writeLayout } from './layout.js';
+import { dir, file } from './tar-writer.js';
+
+let host: OwnHost;
+let directory: string;
+let agent: OwnAgent;
+let client: Client;
+let image: string;
+let digest: string;
+
+test.before(async () => {
+  host = await openHost();
+  ({ directory } = host);
+  const layout = join(directory, 'app');
+  const passwd = 'root:x:0:0::/root:/bin/sh\napp:x:1234:1235::/home/app:/bin/sh\n';
+  const groups = 'root:x:0:\napp:x:1235:\nextra:x:77:app\n';
+  ({ digest } = await writeLayout(layout, {
+    layers: [
+      await busyboxLayer([file('etc/passwd', passwd), file('etc/group', groups), file('etc/gone', 'below')]),
+      { entries: [file('etc/.wh.gone', ''), dir('home', {}), dir('home/app', { uid: 1234, gid: 1235 })] },
+    ],
+    config: {
+      ...{ Env: ['COLOUR=red', 'SIZE=big'], Entrypoint: ['/bin/sh', '-c'], Cmd: ['exit 9'], User: 'app' },
+      ...{ WorkingDir: '/home/app', StopSignal: 'SIGUSR1' },
+    },
+  }));
+  image = `oci:${layout}:latest`;
+  agent = new OwnAgent({
+    ...{ directory, prefix: host.prefix, start: host.start },
+    cgroup: `berth-test-images-${process.pid}`,
+    env: {
+      BERTH_NETWORK_POOL: '10.236.0.0/24',
+      BERTH_NETWORK_TABLE: 'berth_testimg',
+      BERTH_NETWORK_LINK_PREFIX: 'bim',
+      BERTH_NETWORK_SLOTS: '0',
+      BERTH_WEB_LISTEN: '',
+      BERTH_IMAGES_MIN_FREE: '0',
+      BERTH_LIFECYCLE_STOP_GRACE: '5s',
+    },
+  });
+  await agent.start();
+  client = await connect(agent.socket);
+});
+
+test.after.always(async () => {
+  await client?.close();
+  await agent.end();
+  host.end();
+});
+
+type Section = Readonly<Record<string, unknown>>;
+
+const specOf = (id: string, oci: Section, more: Section = {}) => ({
+  ...{ id, driver: 'oci', image, oci, network: { mode: 'none' }, ...more },
+});
+
+async function until(id: string, is: (view: WorkloadView) => boolean): Promise<WorkloadView> {
+  for (;;) {
+    const view = await client.call('workload.get', { id });
+    if (is(view)) return view;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const ended = (id: string) => until(id, ({ state }) => state === 'exited' || state === 'failed');
+const running = (id: string) => until(id, ({ state }) => state === 'running');
+
+async function outputOf(id: string): Promise<string> {
+  return readFile(join(directory, 'state', 'logs', `${id}.log`), 'utf8');
+}
+
+async function remove(t: ExecutionContext, id: string): Promise<void> {
+  await client.call('workload.delete', { id });
+  await t.throwsAsync(async () => {
+    for (;;) {
+      await client.call('workload.get', { id });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+  t.false((await readdir(join(directory, 'state', 'images', 'written'))).includes(id));
+}
+
+const mounts = () => host.run('cat /proc/self/mountinfo');
+
+test.serial('what an image says of its process holds, and the spec wins', async (t) => {
+  const before = mounts();
+  await client.call('workload.create', { spec: specOf('plain', {}) });
+  const { end, image: kept } = await ended('plain');
+  t.is(end?.code, 9);
+  t.deepEqual(kept, { name: image, digest });
+  const script =
+    'id -u; id -g; id -G; pwd; echo $COLOUR $SIZE $HOME; ls /etc; touch here && echo WRITTEN; touch /x || echo DENIED';
+  await client.call('workload.create', { spec: specOf('said', { command: [script], env: { SIZE: 'small' } }) });
+  t.is((await ended('said')).end?.code, 0, await outputOf('said'));
+  const output = await outputOf('said');
+  t.is(
+    output.replaceAll(/^touch:.*\n/gm, ''),
+    '1234\n1235\n1235 77\n/home/app\nred small /home/app\ngroup\nhostname\nhosts\npasswd\nresolv.conf\nWRITTEN\nDENIED\n',
+  );
+  const asked = { entrypoint: ['/bin/id'], user: { uid: 5, gid: 6 } };
+  await client.call('workload.create', { spec: specOf('other', asked) });
+  t.is((await ended('other')).end?.code, 0);
+  t.regex(await outputOf('other'), /uid=5 gid=6/);
+  t.is(mounts(), before, 'the root is mounted for the container alone');
+  for (const id of ['plain', 'said', 'other']) await remove(t, id);
+});
+
+test.serial('what a workload writes lives as long as it does, on disk; in memory as long as a run', async (t) => {
+  const count = ['echo x >> n; echo lines $(cat n | busybox wc -l)'];
+  for (const [id, writable] of [
+    ['disk', undefined],
+    ['memory', { in: 'memory', size: '1Mi' }],
+  ] as const) {
+    await client.call('workload.create', { spec: specOf(id, { command: count, ...(writable && { writable }) }) });
+    await ended(id);
+    await client.call('workload.start', { id });
+    const again = (view: WorkloadView) => view.state === 'exited' && view.end !== null;
+    await until(id, (view) => again(view) && view.since > 0);
+  }
+  const lines = async (id: string) => {
+    for (;;) {
+      const found = [...(await outputOf(id)).matchAll(/lines (\d)/g)].map(([, n]) => n);
+      if (found.length === 2) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  t.deepEqual(await lines('disk'), ['1', '2']);
+  t.deepEqual(await lines('memory'), ['1', '1']);
+  const full = ['busybox dd if=/dev/zero of=big bs=1M count=4 || echo FULL'];
+  await client.call('workload.create', {
+    spec: specOf('full', { command: full, writable: { in: 'memory', size: '1Mi' } }),
+  });
+  await ended('full');
+  t.regex(await outputOf('full'), /FULL/);
+  for (const id of ['disk', 'memory', 'full']) await remove(t, id);
+});
+
+test.serial('the signal of the image ends it, and a killed agent finds it again', async (t) => {
+  const script = 'trap "echo SIGNAL; exit 3" USR1; echo READY; while :; do sleep 0.1; done';
+  await client.call('workload.create', { spec: specOf('long', { command: [script] }) });
+  const { process: first } = await running('long');
+  await agent.kill('SIGKILL');
+  await agent.start();
+  client = await connect(agent.socket);
+  t.deepEqual((await running('long')).process, first);
+  while (!(await outputOf('long')).includes('READY')) await new Promise((resolve) => setTimeout(resolve, 20));
+  await client.call('workload.stop', { id: 'long' });
+  t.is((await ended('long')).end?.code, 3);
+  t.regex(await outputOf('long'), /SIGNAL/);
+  await remove(t, 'long');
+});
+
+test.serial('an image that is not here, or cannot be had, is told before or by the workload', async (t) => {
+  const spec = { ...specOf('none', {}), image: `oci:${directory}/nothing:latest` };
+  await t.throwsAsync(client.call('workload.create', { spec: { ...spec, pull: 'never' } }), {
+    code: 'image_unknown',
+  } as object);
+  await client.call('workload.create', { spec });
+  t.is((await ended('none')).error?.code, 'image_pull_failed');
+  await remove(t, 'none');
+});
