@@ -292,14 +292,14 @@ export class Images {
       this.#progress.set(name, progress);
       events.append({ type: 'image.pulling', data: { image: name, ...progress } });
     };
-    this.#attempts += 1;
+    const directory = join(this.#places.pulls, `${process.pid}-${this.#attempts++}`);
     this.#untidy = true;
     try {
       await this.#tidying.catch(() => undefined);
       const ports = { places: this.#places, skopeo: this.#skopeo, layers: this.#layers, remove: removeTree, now };
       const stored = (digest: string) => this.#store.byDigest(digest);
       const pull = new Pull(image, { ...ports, stored }, bounds, { signal: limit.signal, tell });
-      const found = await pull.run(join(this.#places.pulls, `${process.pid}-${this.#attempts}`));
+      const found = await pull.run(directory);
       await this.#store.put(found);
       this.#count.ok += 1;
       events.append({
