@@ -1,6 +1,7 @@
 // A program of the host's file system: in a sandbox, or as a plain process with fewer privileges.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BerthError } from '../../base/errors.js';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import type { ExecutionRequest } from '../../model/execution.js';
@@ -165,7 +166,7 @@ export function execDriver(options: ExecOptions): Driver {
     },
     async enter(spec, request, context) {
       const exec = sectionOf(spec, 'exec');
-      const user = request.user === undefined ? undefined : await findUser(request.user, passwdFile);
+      const user = request.user === undefined ? undefined : await knownUser(request.user, passwdFile);
       if (exec.isolation === 'none') return enterPlain(spec, exec, request, user, context);
       const { directory, which, into } = context;
       const as = user && { uid: user.uid, gid: user.gid, additionalGids: await groupsOf(user) };
@@ -186,4 +187,17 @@ export function execDriver(options: ExecOptions): Driver {
 
 function outOfSight(path: string): string {
   return `${path} is not seen in a sandbox: put it below /usr, /opt or /srv, or ask for exec.isolation "none"`;
+}
+
+/** Throws `invalid_params`: it is no field of a specification that is wrong. */
+async function knownUser(name: string, passwdFile: string | undefined): Promise<ExecUser> {
+  try {
+    return await findUser(name, passwdFile);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    const problem = `there is no user ${JSON.stringify(name)} on this host`;
+    throw new BerthError('invalid_params', `user: ${problem}`, {
+      data: { fields: [{ field: 'user', problem }], count: 1 },
+    });
+  }
 }

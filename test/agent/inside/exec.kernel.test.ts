@@ -239,6 +239,7 @@ test.serial('who may not is refused with a code that says why', async (t) => {
   t.is(await code(opened('box', command, { user: '0' })), 'not_permitted');
   t.is(await code(opened('plain', command, { user: 'root' })), 'not_permitted');
   t.is(await code(opened('con', command, { user: 'daemon' })), 'invalid_params');
+  t.is(await code(opened('box', command, { user: 'nobody-here' })), 'invalid_params');
   create({ id: 'outer', driver: 'external', external: {} });
   t.is(await code(opened('outer', command)), 'exec_unsupported');
   const { out } = await run('con', 'id -u; grep CapEff /proc/self/status', { user: '1234:1235' });
