@@ -65,6 +65,9 @@ export const workloads: readonly PanelRow[] = [
     [rate('berth_workload_network_packets_total', WORKLOAD, 'direction'), '{{direction}}'],
     [rate('berth_workload_network_dropped_total', WORKLOAD, 'direction'), '{{direction}} dropped'],
   ]),
+  graph('Not ready', '1: the health probe of a running workload does not pass, or has not passed yet.', 'short', [
+    [top(`1 - ${sum('berth_workload_ready', WORKLOAD, BY)}`), EACH],
+  ]),
   graph('Restarts', 'Restarts by the restart policy, the 20 largest.', 'short', [
     [top(events('berth_workload_restarts_total', WORKLOAD, BY)), EACH],
   ]),
