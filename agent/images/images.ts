@@ -40,6 +40,11 @@ export interface PullOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface HoldOptions extends PullOptions {
+  /** Digest of the image that the workload has had: what it wrote on top of that one stays. */
+  readonly had?: string | undefined;
+}
+
 export interface PullCount {
   readonly ok: number;
   readonly failed: number;
@@ -112,10 +117,12 @@ export class Images {
    * As `pull`, for a workload, which has written nothing on top of it: nobody deletes the image before `letGo`. Resolves with its
    * digest.
    */
-  async hold(workload: string, name: string, options: PullOptions): Promise<string> {
+  async hold(workload: string, name: string, { had, ...options }: HoldOptions): Promise<string> {
     const { digest } = await this.pull(name, options);
+    options.signal?.throwIfAborted();
     this.#held.set(workload, digest);
-    await removeTree(this.#places.writable(workload));
+    if (digest !== had) await removeTree(this.#places.writable(workload));
+    if (options.signal?.aborted === true) this.letGo(workload);
     return digest;
   }
 
@@ -259,13 +266,16 @@ export class Images {
 
   /** Of workloads that are gone: a crash came before `forget`. */
   async #removeWritten(): Promise<void> {
-    const known = new Set(
-      this.#workloads()
-        .map(([workload]) => workload)
-        .concat(...this.#held.keys()),
-    );
-    for (const name of await readdir(this.#places.written))
-      if (!known.has(name)) await removeTree(this.#places.writable(name));
+    const known = (): ReadonlySet<string> =>
+      new Set(
+        this.#workloads()
+          .map(([workload]) => workload)
+          .concat(...this.#held.keys()),
+      );
+    const before = known();
+    // It may have come to be while the one before was removed.
+    for (const name of (await readdir(this.#places.written)).filter((one) => !before.has(one)))
+      if (!known().has(name)) await removeTree(this.#places.writable(name));
   }
 
   #workloads(): (readonly [string, string | undefined])[] {

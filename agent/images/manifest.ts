@@ -8,6 +8,8 @@ import { invalidImage } from './problems.js';
 
 /** Overlayfs names its layers in a page (MOST_OPTIONS of root.ts); docker has the same bound. */
 export const MOST_LAYERS = 127;
+/** Of what is kept of a configuration, in memory and on disk, for as long as the image is here. */
+const MOST_KEPT = 128 << 10;
 /** Of one document. */
 export const MOST_DOCUMENT = 4 << 20;
 
@@ -91,18 +93,19 @@ export function readConfig(raw: string, name: string, { layers }: Manifest, plat
   if (!isOf(of, platform)) throw platformMissing(name, platform, [platformText(of)]);
   if (rootfs.diff_ids.length !== layers.length)
     throw invalidImage(name, `its configuration has ${rootfs.diff_ids.length} layers, its manifest ${layers.length}`);
-  return {
-    diffIds: rootfs.diff_ids,
-    image: {
-      env: said?.Env ?? [],
-      entrypoint: said?.Entrypoint ?? [],
-      command: said?.Cmd ?? [],
-      user: said?.User ?? '',
-      workingDirectory: said?.WorkingDir ?? '',
-      stopSignal: said?.StopSignal ?? '',
-      exposedPorts: Object.keys(said?.ExposedPorts ?? {}).slice(0, 1024),
-    },
+  const image = {
+    env: said?.Env ?? [],
+    entrypoint: said?.Entrypoint ?? [],
+    command: said?.Cmd ?? [],
+    user: said?.User ?? '',
+    workingDirectory: said?.WorkingDir ?? '',
+    stopSignal: said?.StopSignal ?? '',
+    exposedPorts: Object.keys(said?.ExposedPorts ?? {}).slice(0, 1024),
   };
+  const bytes = JSON.stringify(image).length;
+  if (bytes > MOST_KEPT)
+    throw invalidImage(name, `its environment, command and ports have ${bytes} bytes, and ${MOST_KEPT} are taken`);
+  return { diffIds: rootfs.diff_ids, image };
 }
 
 /** One for each layer, from the bottom: it stands for the layer on top of all those below it. */

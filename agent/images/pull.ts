@@ -92,7 +92,7 @@ export class Pull {
     const raw = await this.#ports.skopeo.manifest(image, limits);
     const digest = digestOf(raw);
     if (image.digest !== undefined && image.digest !== digest)
-      throw invalidImage(this.#name, `its digest is ${digest}`);
+      throw invalidImage(this.#name, `its source has the digest ${digest}, not the one in its name`);
     const found = readManifest(raw, this.#name, hostPlatform());
     if ('layers' in found) return { digest, pinned: at(image, digest), manifest: found };
     // Of a directory or an archive skopeo chooses the platform itself.
@@ -177,7 +177,7 @@ export class Pull {
     const short = `${formatSize(free)} are free, the image has ${formatSize(needed)} packed, and images.min_free is ${formatSize(this.#bounds.minFree)}`;
     throw new BerthError('disk_full', `the image ${this.#name} was not pulled: ${short}`, {
       data: { image: this.#name, free, needed },
-      hint: 'Delete images that no workload has, or make room on the disk of paths.state.',
+      hint: 'Make room on the disk of paths.state, or lower images.min_free. When the disk is short, berth deletes images that no workload uses.',
     });
   }
 

@@ -53,7 +53,8 @@ export class SharedPulls<T> {
       return await pull(signal);
     } finally {
       this.#active -= 1;
-      this.#queue.shift()?.();
+      // All of them: the first may have gone away. Each looks again, and those that still wait keep their order.
+      for (const wake of this.#queue.splice(0)) wake();
     }
   }
 }

@@ -3,7 +3,7 @@
 import type { ByteSource } from './byte-source.js';
 
 const BLOCK = 512;
-/** Of a long name or of a set of pax records. */
+/** Of all long names and pax records that one entry has. */
 const MOST_EXTENSION = 1 << 20;
 
 export type EntryKind = 'file' | 'directory' | 'symlink' | 'hardlink' | 'device' | 'fifo';
@@ -35,6 +35,8 @@ const XATTR = 'SCHILY.xattr.';
 export async function* readTar(source: ByteSource): AsyncGenerator<[TarEntry, AsyncGenerator<Buffer>]> {
   const everywhere = new Map<string, Buffer>();
   let next = new Map<string, Buffer>();
+  /** Bytes that `next` and `everywhere` may hold: nothing else bounds how many extensions follow each other. */
+  let held = 0;
   for (;;) {
     const block = await source.read(BLOCK);
     // Some builders leave the two blocks of zeros out that end an archive; one that is cut off has another digest.
@@ -45,7 +47,8 @@ export async function* readTar(source: ByteSource): AsyncGenerator<[TarEntry, As
     const size = number(next.get('size') ?? everywhere.get('size'), () => field(block, 124, 12));
     if (type === 'x' || type === 'g' || type === 'L' || type === 'K') {
       const length = field(block, 124, 12);
-      if (length > MOST_EXTENSION) throw new TarError(`has an extension of ${length} bytes`);
+      held += length;
+      if (held > MOST_EXTENSION) throw new TarError(`has extensions of ${held} bytes for one entry`);
       const bytes = await source.read(padded(length));
       if (bytes.length < padded(length)) throw new TarError('ends in the middle of an extension');
       const content = bytes.subarray(0, length);
@@ -55,6 +58,7 @@ export async function* readTar(source: ByteSource): AsyncGenerator<[TarEntry, As
     }
     const entry = entryOf(block, type, size, new Map([...everywhere, ...next]));
     next = new Map();
+    held = [...everywhere.values()].reduce((sum, { length }) => sum + length, 0);
     let read = 0;
     const content = async function* (): AsyncGenerator<Buffer> {
       for await (const piece of source.pieces(entry.size)) {

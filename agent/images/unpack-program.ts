@@ -1,4 +1,5 @@
 // The process that unpacks one layer: its job as JSON in argv[2], what it made or why not as JSON on stdout.
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { LayerProblem } from './layer-problem.js';
@@ -6,10 +7,13 @@ import { type UnpackJob, unpackLayer } from './unpack.js';
 import type { UnpackAnswer } from './unpacker.js';
 
 const LOWER_PRIORITY = 10;
+const OOM_SCORE = '500';
 
 async function answer(): Promise<UnpackAnswer> {
   try {
     setPriority(LOWER_PRIORITY);
+    // The agent's own is next to never: what a layer takes is not to be paid for by workloads.
+    writeFileSync('/proc/self/oom_score_adj', OOM_SCORE);
     process.umask(0o077);
     return { unpacked: await unpackLayer(JSON.parse(process.argv[2] ?? '') as UnpackJob) };
   } catch (error) {

@@ -12,11 +12,11 @@ import type { NetworkObserver } from '../network/timed.js';
 export interface ImagePort {
   /** Whether the image can be had. Throws, and has no effect. */
   check(name: string, policy: PullPolicy): void;
-  /** Resolves with the digest of the image, which is here then and stays; what an earlier image left of the workload is gone. */
+  /** Resolves with the digest of the image, which is here then and stays; what the workload wrote on top of another than `had` is gone. */
   hold(
     workload: string,
     name: string,
-    options: { readonly policy: PullPolicy; readonly signal: AbortSignal },
+    options: { readonly policy: PullPolicy; readonly had?: string | undefined; readonly signal: AbortSignal },
   ): Promise<string>;
   /** The record has the digest now, or the workload does not want it. */
   letGo(workload: string): void;

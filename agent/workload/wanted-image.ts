@@ -3,6 +3,12 @@
 import type { WorkloadRecord } from '../model/record.js';
 import type { ImagePort } from './ports.js';
 
+interface Wanted {
+  readonly name: string;
+  readonly policy: Parameters<ImagePort['check']>[1];
+  readonly had: string | undefined;
+}
+
 export class WantedImage {
   readonly #images: ImagePort | undefined;
   readonly #onNews: () => void;
@@ -16,7 +22,7 @@ export class WantedImage {
   }
 
   /** Its digest, when it is here; asks for it where that was not done. Throws why it will not come. */
-  take({ id, spec }: Pick<WorkloadRecord, 'id' | 'spec'>): string | undefined {
+  take({ id, spec, image }: Pick<WorkloadRecord, 'id' | 'spec' | 'image'>): string | undefined {
     const answer = this.#answer;
     if (answer !== undefined) {
       this.#answer = undefined;
@@ -25,7 +31,7 @@ export class WantedImage {
       return answer.digest;
     }
     if (this.#asked === undefined && this.#images !== undefined && spec.image !== undefined)
-      this.#ask(this.#images, id, spec.image, spec.pull ?? 'missing');
+      this.#ask(this.#images, id, { name: spec.image, policy: spec.pull ?? 'missing', had: image?.digest });
     return undefined;
   }
 
@@ -38,7 +44,7 @@ export class WantedImage {
     this.#images?.letGo(id);
   }
 
-  #ask(images: ImagePort, id: string, name: string, policy: Parameters<ImagePort['check']>[1]): void {
+  #ask(images: ImagePort, id: string, { name, policy, had }: Wanted): void {
     const asked = new AbortController();
     this.#asked = asked;
     const settle = (answer: { digest: string } | { error: unknown }): void => {
@@ -46,7 +52,7 @@ export class WantedImage {
       this.#answer = answer;
       this.#onNews();
     };
-    images.hold(id, name, { policy, signal: asked.signal }).then(
+    images.hold(id, name, { policy, had, signal: asked.signal }).then(
       (digest) => settle({ digest }),
       (error: unknown) => settle({ error }),
     );

@@ -23,12 +23,13 @@ export interface ContainerProcess {
   readonly home: string;
 }
 
-const MOST_ACCOUNTS = 1 << 20;
+/** Of /etc/passwd and /etc/group: they are taken apart at each start. */
+const MOST_ACCOUNTS = 128 << 10;
 
 export function requireImage(image: ImageRoot | undefined): ImageRoot {
   if (image !== undefined) return image;
   throw new BerthError('image_unknown', 'the image of the workload is not on this node any more', {
-    hint: 'Update the workload with its image, or create it anew: that fetches it again.',
+    hint: 'Start the workload again, which fetches the image: `berth workload start ID`.',
   });
 }
 
@@ -50,7 +51,9 @@ export async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise
 }
 
 function environmentOf(texts: readonly string[]): Record<string, string> {
-  const pairs = texts.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const);
+  const pairs = texts
+    .filter((text) => text.includes('='))
+    .map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] as const);
   return Object.fromEntries(pairs.filter(([name, value]) => name !== '' && !`${name}${value}`.includes('\0')));
 }
 
@@ -67,12 +70,12 @@ async function userOf(root: ImageRoot, asked: ContainerUser | undefined): Promis
   const account = passwd.find(([user, , uid]) => user === name || (uid === name && name !== ''));
   const uid = name === '' ? 0 : numberOf(account?.[2] ?? name);
   if (uid === undefined)
-    throw invalidField('image', `its user "${name}" is not in its /etc/passwd: name one in oci.user`);
+    throw invalidField('image', `its user "${name}" is not in its /etc/passwd: set oci.user to {"uid": N, "gid": N}`);
   const groups = lines(await fileOf(root, 'etc', 'group'));
   const own = groups.find(([one]) => one === group)?.[2] ?? group;
   const gid = numberOf(own ?? account?.[3] ?? '0');
   if (gid === undefined)
-    throw invalidField('image', `its group "${group}" is not in its /etc/group: name one in oci.user`);
+    throw invalidField('image', `its group "${group}" is not in its /etc/group: set oci.user to {"uid": N, "gid": N}`);
   const others = groups.filter((fields) => fields[3]?.split(',').includes(account?.[0] ?? '\0') === true);
   const additionalGids = group === undefined ? others.flatMap((fields) => numberOf(fields[2] ?? '') ?? []) : [];
   return { uid, gid, ...(additionalGids.length === 0 ? {} : { additionalGids }), home: homeOf(uid) };
@@ -95,10 +98,20 @@ async function fileOf({ directory, layers }: ImageRoot, folder: string, name: st
     if (above === undefined) continue;
     if (!above.isDirectory()) return '';
     const found = await look(path);
-    if (found !== undefined) return found.isFile() ? (await readPlain(path, MOST_ACCOUNTS)).toString('utf8') : '';
+    if (found !== undefined) return found.isFile() ? await accountsOf(path, name) : '';
     if (getXattr(parent, 'trusted.overlay.opaque') === 'y') return '';
   }
   return '';
+}
+
+async function accountsOf(path: string, name: string): Promise<string> {
+  try {
+    return (await readPlain(path, MOST_ACCOUNTS)).toString('utf8');
+  } catch (error) {
+    if (codeOf(error) === 'EFBIG')
+      throw invalidField('image', `its /etc/${name} has more than ${MOST_ACCOUNTS >> 10} KiB, the most that is read`);
+    throw error;
+  }
 }
 
 function look(path: string) {

@@ -58,3 +58,24 @@ test('an archive with any byte changed, or cut anywhere, is read or refused, and
     { numRuns: 500 },
   );
 });
+
+test('extensions that follow each other are bounded together, also those that count for all entries', async (t) => {
+  const half = 'x'.repeat(600 << 10);
+  const record = (type: string, key: string): Entry => {
+    const rest = ` ${key}=${half}\n`;
+    const length = rest.length + String(rest.length + 6).length;
+    return { path: 'pax', type, content: `${length}${rest}` };
+  };
+  await t.notThrowsAsync(read(tarOf([record('x', 'comment'), file('a', '1'), record('x', 'comment'), file('b', '2')])));
+  await t.notThrowsAsync(read(tarOf([record('g', 'comment'), file('a', '1'), file('b', '2')])));
+  for (const types of ['xx', 'gg', 'xg', 'LL', 'KL'])
+    await t.throwsAsync(
+      read(tarOf([...[...types].map((type, at) => record(type, `comment${at}`)), file('a', '1')])),
+      { instanceOf: TarError, message: /extensions of \d+ bytes for one entry/ },
+      types,
+    );
+  // What counts everywhere counts at the next entry, too.
+  await t.throwsAsync(read(tarOf([record('g', 'a'), file('a', '1'), record('g', 'b'), file('b', '2')])), {
+    instanceOf: TarError,
+  });
+});
