@@ -46,6 +46,7 @@ export class Manager {
     this.#inKernel = new InKernel(world, () => this.records());
     this.#health = new Health({
       event: (id, type, data) => this.#actors.get(id)?.event(type, data),
+      paused: (id) => world.layers.of(id, 'freeze').length > 0,
       unhealthy: (id, detail) => void this.#unhealthy(id, detail),
     });
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
@@ -341,7 +342,10 @@ export class Manager {
     if (actor === undefined || actor.record.spec.restart.policy === 'never') return;
     this.#world.log.warn({ workload: id }, detail);
     await actor.killFor('health', detail).catch((err: unknown) => {
-      this.#world.log.error({ workload: id, err }, 'could not be killed; the next failed probe tries again');
+      this.#world.log.error(
+        { workload: id, err },
+        'could not be killed; the next try comes after health.retries more failed probes',
+      );
     });
   }
 

@@ -18,6 +18,8 @@ const LOOPBACK = '127.0.0.1';
 
 export interface HealthPorts {
   event(id: string, type: 'workload.ready' | 'workload.unready', data: Readonly<Record<string, unknown>>): void;
+  /** Its processes do not run for now, by the agent's own doing: a probe would say nothing of them. */
+  paused(id: string): boolean;
   /** It failed as often as its spec allows. */
   unhealthy(id: string, detail: string): void;
 }
@@ -134,11 +136,12 @@ export class Health {
   }
 
   async #ask(watched: Watched): Promise<void> {
-    const { host, health, end } = watched;
-    const problem = await this.#probe(host, health, end.signal);
+    const { id, host, health, end } = watched;
+    const paused = this.#ports.paused(id);
+    const problem = paused ? undefined : await this.#probe(host, health, end.signal);
     this.#running -= 1;
     if (!end.signal.aborted) {
-      this.#take(watched, problem);
+      if (!paused && !this.#ports.paused(id)) this.#take(watched, problem);
       if (!end.signal.aborted) this.#later(watched);
     }
     this.#pump();

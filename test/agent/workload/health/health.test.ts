@@ -17,10 +17,12 @@ function made() {
   const asked: Asked[] = [];
   const told: [string, string, object][] = [];
   const unhealthy: string[] = [];
+  const paused = new Set<string>();
   const health = new Health(
     {
       event: (id, type, data) => told.push([id, type, data]),
       unhealthy: (id) => unhealthy.push(id),
+      paused: (id) => paused.has(id),
     },
     {
       now: () => now,
@@ -59,7 +61,7 @@ function made() {
     for (let ms = 0; asked.length === 0 && ms < 3_700_000; ms += 100) pass(100);
     await asked.shift()?.answer(problem);
   };
-  return { health, asked, told, unhealthy, pass, next };
+  return { health, asked, told, unhealthy, paused, pass, next };
 }
 
 function running(more: object = {}, id = 'web-1', startTime = 1): WorkloadRecord {
@@ -170,4 +172,26 @@ test('of a thousand that never answer 256 are asked at once, the others in their
   health.close();
   pass(100_000);
   t.true(asked.every(({ signal }) => signal.aborted));
+});
+
+test('what the pressure ladder has frozen is not asked, and a probe that met the freeze does not count', async (t) => {
+  const { health, asked, unhealthy, paused, pass, next } = made();
+  const record = running();
+  health.changed(record);
+  await next();
+  await next('no');
+  await next('no');
+  paused.add('web-1');
+  pass(600_000);
+  t.is(asked.length, 0);
+  paused.delete('web-1');
+  for (let ms = 0; asked.length === 0 && ms < 60_000; ms += 100) pass(100);
+  paused.add('web-1');
+  await asked.shift()?.answer('no');
+  t.is(health.ready(record), true);
+  t.deepEqual(unhealthy, []);
+  paused.delete('web-1');
+  await next('no');
+  t.is(health.ready(record), false);
+  t.deepEqual(unhealthy, ['web-1']);
 });
