@@ -34,8 +34,13 @@ export interface Pty {
 export function openPty(): Pty {
   const master = check(open(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), 'posix_openpt');
   const number = Buffer.alloc(4);
-  check(ioctl(master, TIOCSPTLCK, number), 'ioctl', { value: 'TIOCSPTLCK' });
-  check(ioctl(master, TIOCGPTN, number), 'ioctl', { value: 'TIOCGPTN' });
+  try {
+    check(ioctl(master, TIOCSPTLCK, number), 'ioctl', { value: 'TIOCSPTLCK' });
+    check(ioctl(master, TIOCGPTN, number), 'ioctl', { value: 'TIOCGPTN' });
+  } catch (error) {
+    closeDescriptor(master);
+    throw error;
+  }
   return { master, slave: `/dev/pts/${number.readUInt32LE(0)}` };
 }
 

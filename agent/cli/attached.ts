@@ -39,6 +39,8 @@ export async function attach(
     stream.close();
   };
   const feeding = input ? feed(session, stream, { terminal, detachKeys }, leave) : Promise.resolve();
+  // It is awaited at the end: until then its failure is nobody's.
+  feeding.catch(() => undefined);
   try {
     for await (const { channel, bytes } of stream.output)
       await (channel === 'stderr' ? host.err(bytes) : host.out(bytes));

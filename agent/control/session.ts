@@ -190,7 +190,7 @@ export class Session {
     const { limits } = this.#host;
     if (this.#draining !== undefined) return new BerthError('shutting_down', 'the agent is stopping');
     // Their number is bounded by the credit of the stream, and a piece that is refused would be missing in it.
-    if (isOfStream(method)) return this.#refusalBeforeHello(method);
+    if (isBoundedByCredit(method)) return this.#refusalBeforeHello(method);
     const retryAfterMs = this.#bucket.take(this.#steady());
     if (retryAfterMs > 0)
       return new BerthError('rate_limited', `more than ${limits.requestsPerSecond} requests a second`, {
@@ -289,8 +289,9 @@ export class Session {
   }
 }
 
-function isOfStream(method: string): boolean {
-  return method.startsWith('stream.');
+/** Bytes that the peer may send, and leave to send that it gives: neither is more than the window of a stream. */
+function isBoundedByCredit(method: string): boolean {
+  return method === 'stream.input' || method === 'stream.credit';
 }
 
 function errorOfShape({ field, problem }: ShapeProblem): BerthError {

@@ -82,7 +82,7 @@ export function parseUser(text: string): User {
   const [, uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text) ?? [];
   if (uid === undefined || Number(uid) > 2 ** 32 - 2 || Number(gid ?? 0) > 2 ** 32 - 2)
     throw new BerthError('invalid_params', `user: must be UID or UID:GID; it is ${JSON.stringify(text)}`, {
-      hint: 'Names are those of the image; give numbers.',
+      hint: 'berth does not look names up in the image. Give numbers, for example `-u 1000:1000`.',
       data: { fields: [{ field: 'user', problem: 'must be UID or UID:GID' }], count: 1 },
     });
   return { uid: Number(uid), gid: gid === undefined ? (Number(uid) === 0 ? 0 : NOGROUP) : Number(gid) };

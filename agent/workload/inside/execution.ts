@@ -88,9 +88,14 @@ export class Execution {
     const { cgroups } = this.#parts.world;
     this.#grace = setTimeout(() => void this.kill(), GRACE_MS);
     this.#parts.stdio.destroy();
-    for (const pid of cgroups.processes(this.#parts.cgroup)) {
-      const found = readStat(pid);
-      if (found !== undefined) signalProcess(found, constants.signals.SIGHUP);
+    try {
+      for (const pid of cgroups.processes(this.#parts.cgroup)) {
+        const found = readStat(pid);
+        if (found !== undefined) signalProcess(found, constants.signals.SIGHUP);
+      }
+    } catch (err) {
+      // Nobody is left to be told; the kill does not depend on it.
+      this.#parts.world.log.warn({ err, execution: this.id }, 'a program inside a workload is not asked to end');
     }
   }
 

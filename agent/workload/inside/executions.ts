@@ -17,8 +17,11 @@ import { driverOf, type World } from '../world.js';
 import { Execution, endCgroup } from './execution.js';
 import { openPipes, openTerminal } from './stdio.js';
 
-/** Of one agent. */
+/** Of one agent, and of one workload. */
 const MOST = 128;
+const MOST_OF_ONE = 16;
+/** A shell that has opened its streams: what takes longer holds up the life of the workload. */
+const SPAWN_MS = 10_000;
 /** Of a command in an event. */
 const MOST_NAME = 256;
 
@@ -42,6 +45,9 @@ export class Executions {
     requireRunning(actor.record);
     if (this.#running.size + this.#starting >= MOST)
       throw new BerthError('too_many_streams', `${MOST} programs run inside workloads of this node already`);
+    const own = [...this.#running.keys()].filter((id) => parseExecutionId(id)?.workload === workload).length;
+    if (own >= MOST_OF_ONE)
+      throw new BerthError('too_many_streams', `${MOST_OF_ONE} programs run inside workload "${workload}" already`);
     this.#starting += 1;
     try {
       // Between two steps of its life: a start or an end cannot come in between.
@@ -85,7 +91,9 @@ export class Executions {
 
   async #start(record: WorkloadRecord, request: ExecutionRequest) {
     requireRunning(record);
-    const { cgroups, supervisor } = this.#world;
+    const { cgroups, layers, supervisor } = this.#world;
+    // By the pressure ladder, which leaves its state as it is: a process that is born there does not run either.
+    if (layers.of(record.id, 'freeze').length > 0) throw frozen(record);
     const driver = driverOf(this.#world, record.spec.driver);
     const enter = requireEntrance(driver, record);
     const name = randomBytes(6).toString('hex');
@@ -114,10 +122,12 @@ export class Executions {
       undo.push(() => this.#running.delete(id));
       const netns =
         entry.joinNetns && record.sandbox.netns !== null ? join('/run/netns', record.sandbox.netns) : undefined;
-      const held = await supervisor.spawn({
+      undo.push(() => supervisor.forget(id));
+      const asked = {
         ...{ id, argv: stdio.command(entry.argv), env: entry.env, cgroup: path, output: join(into, 'output') },
         ...defined({ cwd: entry.cwd, netns }),
-      });
+      };
+      const held = await supervisor.spawn(asked, { signal: AbortSignal.timeout(SPAWN_MS) });
       execution.started(held);
       void execution.ended.then(() => this.#running.delete(id));
       return { execution, opened: stdio.opened };
@@ -149,11 +159,14 @@ export class Executions {
 
 function requireRunning({ id, state, desired }: WorkloadRecord): void {
   const data = { id, state };
-  if (state === 'frozen' || (state === 'running' && desired === 'frozen'))
-    throw new BerthError('workload_frozen', `workload "${id}" is frozen`, { data });
+  if (state === 'frozen' || (state === 'running' && desired === 'frozen')) throw frozen({ id, state });
   if (state === 'stopping' || (state === 'running' && desired !== 'running'))
     throw new BerthError('workload_ending', `workload "${id}" is ending`, { data });
   if (state !== 'running') throw new BerthError('workload_not_running', `workload "${id}" is ${state}`, { data });
+}
+
+function frozen({ id, state }: Pick<WorkloadRecord, 'id' | 'state'>): BerthError {
+  return new BerthError('workload_frozen', `workload "${id}" is frozen`, { data: { id, state } });
 }
 
 function requireEntrance(driver: Driver, { id }: WorkloadRecord): NonNullable<Driver['enter']> {

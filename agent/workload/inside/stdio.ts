@@ -36,9 +36,21 @@ export interface Stdio {
 
 /** Named pipes in `directory`. Throws SysError. */
 export function openPipes(directory: string, withInput: boolean): Stdio {
+  const opened: Socket[] = [];
+  const held: number[] = [];
+  try {
+    return pipesIn(directory, withInput, held, opened);
+  } catch (error) {
+    for (const fd of held.splice(0)) closeSync(fd);
+    for (const stream of opened) stream.destroy();
+    throw error;
+  }
+}
+
+/** What is opened is put into `held` and `streams`, also when it throws. */
+function pipesIn(directory: string, withInput: boolean, held: number[], streams: Socket[]): Stdio {
   const paths = ['stdin', 'stdout', 'stderr'].map((name) => join(directory, name));
   const [stdin = '', stdout = '', stderr = ''] = paths;
-  const held: number[] = [];
   const hold = (path: string, flags: number): number => {
     const fd = openSync(path, flags | O_NONBLOCK);
     held.push(fd);
@@ -49,10 +61,11 @@ export function openPipes(directory: string, withInput: boolean): Stdio {
   };
   const read = (path: string): Socket => {
     makeFifo(path, 0o600);
-    const fd = openSync(path, O_RDONLY | O_NONBLOCK);
+    const stream = new Socket({ fd: openSync(path, O_RDONLY | O_NONBLOCK), readable: true, writable: false });
+    streams.push(stream);
     // Without a writer it would be at its end before the program has opened it.
     hold(path, O_WRONLY);
-    return new Socket({ fd, readable: true, writable: false });
+    return stream;
   };
   const outputs = { stdout: read(stdout), stderr: read(stderr) };
   let input: Socket | undefined;
