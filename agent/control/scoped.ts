@@ -40,6 +40,8 @@ export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
 const UNTOLD = { why: 'Told to sessions without scopes.', fix: 'Ask whoever runs this node: `berth doctor`.' } as const;
 
 const HIDDEN_VALUE = '(hidden)';
+/** Of the metadata service of a microVM, which is how it is given credentials. */
+const HIDDEN_METADATA = { metadata: { hidden: HIDDEN_VALUE } };
 
 /** As `nodeFor` has it, in `condition.raised`. Who else asked for a change is not told: only what the session did itself. */
 export function eventFor(grant: Grant, { actor, ...event }: BerthEvent, self: EventActor): BerthEvent {
@@ -124,9 +126,10 @@ function withoutValues(spec: WorkloadSpec): WorkloadSpec {
   // Stored by whichever version: it may be of another kind.
   const names = (env: Readonly<Record<string, string>> | null | undefined) =>
     Object.fromEntries(Object.keys(Object(env)).map((name) => [name, HIDDEN_VALUE]));
-  const { exec, oci } = spec;
+  const { exec, oci, firecracker } = spec;
   return {
     ...spec,
+    ...(firecracker?.mmds == null ? {} : { firecracker: { ...firecracker, mmds: HIDDEN_METADATA } }),
     ...(exec === undefined ? {} : { exec: { ...exec, env: names(exec.env) } }),
     ...(oci === undefined ? {} : { oci: { ...oci, env: names(oci.env) } }),
   };

@@ -42,7 +42,7 @@ function differences(before: unknown, after: unknown, path: readonly string[]): 
     const inner = keys.flatMap((key) => differences(from.get(key), to.get(key), [...path, key]));
     if (inner.length > 0) return inner;
   }
-  const told = (value: unknown): unknown => (path.at(-2) === 'env' ? HIDDEN_VALUE : value);
+  const told = (value: unknown): unknown => (path.at(-2) === 'env' || path.includes('mmds') ? HIDDEN_VALUE : value);
   return [
     {
       field: fieldOf(path),

@@ -107,4 +107,7 @@ test('changes: leaves by name, lists as one, and no value of an environment', (t
     { field: 'resources.pids', from: 5 },
   ]);
   t.deepEqual(fieldChanges({ a: {} }, {}), [{ field: 'a', from: {} }]);
+  t.deepEqual(fieldChanges({}, { firecracker: { mmds: { metadata: { key: 'secret' } } } }), [
+    { field: 'firecracker.mmds.metadata.key', to: '(hidden)' },
+  ]);
 });
