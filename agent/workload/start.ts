@@ -64,7 +64,12 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     await inTime(applyStep(step, world, deadline), deadline, ms);
   }
   await provideDirectory(context.directory, spec.id, world);
-  const launch = await inTime(driver.prepare(spec, { ...context, signal: deadline }), deadline, ms);
+  const preparing = driver.prepare(spec, { ...context, signal: deadline });
+  const launch = await inTime(preparing, deadline, ms).catch((error: unknown) => {
+    // What it has opened for a start that nobody waits for any more.
+    void preparing.then((late) => late?.release?.()).catch(() => undefined);
+    throw error;
+  });
   try {
     if (!wanted()) return;
     await run(launch, deadline, ms, actor, world);
