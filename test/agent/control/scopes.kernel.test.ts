@@ -95,6 +95,7 @@ const PROBES: Readonly<Record<string, (id: string) => object>> = {
   'workload.freeze': (id) => ({ id }),
   'workload.thaw': (id) => ({ id }),
   'workload.logs': (id) => ({ id }),
+  'workload.exec': (id) => ({ id, command: ['/bin/true'] }),
   'workload.release': (id) => ({ reservation: id }),
 };
 
@@ -117,6 +118,12 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
     (method) => [method, {}] as const,
   ),
   ['workload.list', {}],
+  // A stream belongs to the session that has opened it: the numbers of others are nobody's.
+  ['stream.input', { stream: 1, end: true }],
+  ['stream.credit', { stream: 1, bytes: 1 }],
+  ['stream.resize', { stream: 1, columns: 80, rows: 24 }],
+  ['stream.signal', { stream: 1, signal: 'SIGTERM' }],
+  ['stream.close', { stream: 1 }],
   // What the other has by label is not told, and not that it has it.
   ['workload.list', { selector: 'mode', driver: 'exec', class: 'burstable' }],
   ['node.top', { selector: '!nothing' }],
