@@ -88,7 +88,7 @@ export const configSchema = z.strictObject({
       level: z
         .enum(['trace', 'debug', 'info', 'warn', 'error'])
         .default('info')
-        .meta({ description: 'and what is worse' }),
+        .meta({ description: 'the lowest level that is logged' }),
       format: z.enum(LOG_FORMATS).default('auto').meta({
         description:
           'auto: fields of the journal under systemd (`journalctl BERTH_WORKLOAD=ID`), sentences on a terminal, otherwise JSON lines',

@@ -179,7 +179,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found'],
   },
   'workload.exec': {
-    does: 'Runs a program inside a running workload: in its namespaces, below its cgroup, with its user, capabilities and seccomp filter, never with more. Answers with a stream (see Streams) as soon as the program has its standard input and output. It ends with the stream, and so does all that it has started. `user` is another user only where the workload may become one; `env` is added to that of the workload. `tty` gives it a terminal instead of pipes. A session needs the grants that the workload has.',
+    does: 'Runs a program inside a running workload: in its namespaces, below its cgroup, with its user, capabilities and seccomp filter, never with more. Answers with a stream (see Streams) as soon as the program has its standard input and output. It ends with the stream, and so does all that it has started. `user` is another user only where the workload may become one; `env` is added to that of the workload. `tty` ({ columns, rows }) gives it a terminal instead of pipes; without `stdin: true` standard input is empty. A session needs the grants that the workload has.',
     result: '{ stream }',
     errors: [
       'not_found',
@@ -208,7 +208,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['stream_unknown'],
   },
   'stream.signal': {
-    does: 'Sends a signal to the program of a stream.',
+    does: 'Sends a signal to the program of a stream: SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGKILL, SIGUSR1, SIGUSR2, SIGSTOP, SIGCONT or SIGWINCH.',
     result: '{ stream }',
     errors: ['stream_unknown'],
   },

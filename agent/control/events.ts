@@ -26,7 +26,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.gave_up': 'its restart policy would start it again, and `maxRetries` allows no more',
   'workload.ready': 'its health probe succeeds; told once in 10 s at most, with `changes` where there were several',
   'workload.unready':
-    'its health probe failed as often in a row as its spec allows, with `reason`; told as workload.ready',
+    'its health probe failed `health.retries` times in a row, with `reason`; at most one event in 10 s, as workload.ready',
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
   'workload.escaped': 'processes of it had left its cgroup; they were found in its network namespace and killed',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',

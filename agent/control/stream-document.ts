@@ -54,7 +54,7 @@ whichever channel, and \`stream.credit\` gives back those that the receiver has 
 no further than that: one that writes to a peer that does not read waits, as it would for a pipe. Input beyond the credit ends the
 stream with \`stream_overrun\`. \`stream.input\`, \`stream.credit\` and their like may be notifications: then only \`stream.end\` tells of an error.
 
-A stream ends with \`stream.end\`, after all of its output. \`exit\` has the exit code or the signal of the program; code 127 is a program that is not there,
+A stream ends with \`stream.end\`, after all of its output. \`exit\` has the exit code or the signal of the program; code 127 is a program that was not found,
 126 one that cannot be run, and then \`error\` says why. A session that ends takes its streams along: their programs get SIGHUP, and what
 is left of them 3 s later is killed. What a killed agent leaves behind, the next one kills when it starts.
 `;

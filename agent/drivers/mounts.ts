@@ -30,7 +30,7 @@ export function requireMountRoots({ mounts, tenant }: Mounted, roots: readonly s
       `${field}: ${source} is in no tree that this node lets tenant "${tenant}" mount`,
       {
         data: { field, path: source, roots },
-        hint: `Name a path beneath ${roots.length === 0 ? 'a tree of drivers.mounts, which has none' : roots.join(', ')}, or have the operator add its tree to drivers.mounts or tenant.${tenant}.mounts of this node.`,
+        hint: `${roots.length === 0 ? 'Have' : `Name a path beneath ${roots.join(', ')}, or have`} the operator add its tree to drivers.mounts or tenant.${tenant}.mounts of this node.`,
       },
     );
   }

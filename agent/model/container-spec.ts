@@ -14,7 +14,7 @@ export const stop = z.strictObject({
   signal: z
     .enum(SIGNAL_NAMES)
     .optional()
-    .meta({ description: 'to its first process; "SIGTERM" where nothing is said' }),
+    .meta({ description: 'sent to its first process; default: the stop signal of the image, otherwise SIGTERM' }),
   grace: duration({ most: '1h' })
     .max(32)
     .optional()

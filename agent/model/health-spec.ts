@@ -21,14 +21,15 @@ export const healthSpec = z
     tcp: port.optional().meta({ description: 'a connection to this port is accepted' }),
     http: http.optional().meta({ description: 'GET is answered; over plain HTTP/1.1' }),
     interval: duration({ least: '1s', most: '1h' }).max(32).default('10s').meta({
-      description: 'between the end of one probe and the next; each second until the first that is well',
+      description: 'pause after each probe; 1s before the first probe, and during startPeriod until a probe succeeds',
     }),
     timeout: duration({ least: '100ms', most: '30s' })
       .max(32)
       .default('3s')
       .meta({ description: 'of one probe, all of it' }),
     retries: z.number().int().min(1).max(100).default(3).meta({
-      description: 'probes in a row that fail until it is not ready; its restart policy then starts it again',
+      description:
+        'failed probes in a row after which the workload is not ready; unless restart.policy is `never`, berth then kills it (cause `health`)',
     }),
     startPeriod: duration({ most: '1h' }).max(32).default('0s').meta({
       description: 'after its start, in which failures do not count',

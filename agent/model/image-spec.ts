@@ -7,7 +7,7 @@ export const image = z
   .max(MOST_IMAGE_NAME)
   .refine(
     (text) => parseImage(text) !== undefined,
-    'must be docker://HOST/PATH:TAG, oci:DIR:TAG, oci-archive:FILE or docker-archive:FILE, each with @sha256:DIGEST if need be',
+    'must be docker://[HOST/]PATH[:TAG], oci:/DIR[:TAG], oci-archive:/FILE or docker-archive:/FILE, optionally with @sha256:DIGEST',
   )
   .optional()
   .meta({ description: 'the root filesystem of driver oci, and what is run where oci.command says nothing' });
@@ -17,7 +17,7 @@ export type PullPolicy = (typeof PULL_POLICIES)[number];
 
 export const pull = z.enum(PULL_POLICIES).optional().meta({
   description:
-    'missing (where nothing is said): fetch an image that is not here; always: ask its source for what the name means now; never: refuse. Asked once: a workload keeps its image',
+    'missing (default): fetch the image if this node does not have it; always: ask its source for the tag again; never: refuse the workload if the image is not on this node. Later starts use the same digest',
 });
 
 interface Imaged {

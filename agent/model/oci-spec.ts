@@ -14,7 +14,7 @@ const writable = z
   })
   .refine((w) => w.in === 'memory' || w.size === undefined, { message: 'goes with "in": "memory"', path: ['size'] })
   .optional()
-  .meta({ description: 'where what the workload writes on top of its image lies' });
+  .meta({ description: 'where berth keeps the files that the workload writes over its image' });
 
 export const ociSpec = z
   .strictObject({
@@ -24,17 +24,17 @@ export const ociSpec = z
     }),
     rootfs: absolutePath.optional().meta({ description: 'a root filesystem; berth writes the config.json' }),
     entrypoint: z.array(argument).max(1024).optional().meta({
-      description: 'instead of that of the image, whose command then counts no longer',
+      description: 'replaces the entrypoint of the image; the command of the image is then ignored',
     }),
     command: z.array(argument).min(1).max(1024).optional().meta({
-      description: 'argv; with an image what follows its entrypoint, instead of its command',
+      description: 'argv; with an image: arguments of its entrypoint, replacing its command',
     }),
     env,
     user: z
       .strictObject({ uid, gid: uid })
       .optional()
       .meta({ description: 'where nothing is said: that of the image, or root' }),
-    readonly: z.boolean().default(false),
+    readonly: z.boolean().default(false).meta({ description: 'the older name of readOnlyRootfs' }),
     writable,
   })
   .refine((o) => o.rootfs === undefined || o.command !== undefined, {

@@ -186,7 +186,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Run a program inside a workload',
     details: [
-      'The program has the namespaces, the user and the privileges of the workload, and counts towards its limits. It ends with this command, and so does all that it has started. Exit code: that of the program, 128 + N after signal N, 127 if it is not there, 126 if it cannot be run.',
+      'The program has the namespaces, the user and the privileges of the workload, and counts towards its limits. It ends with this command, and so does all that it has started. Exit code: that of the program; 128 + N after signal N; 127: it was not found; 126: it cannot be run. If berth itself fails, the exit code is 1 to 6 and the error is on standard error.',
       'Without -t standard output and standard error are apart, and Ctrl-C is sent to the program as SIGINT; the second one ends the command. With -t, keys go to the program one by one. -t needs standard input to be a terminal.',
     ],
     args: [
@@ -200,13 +200,13 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
         name: 'user',
         short: 'u',
         value: 'USER',
-        about: 'UID, UID:GID or a user of the host; if the workload may become one',
+        about: 'driver exec: a user of the host; driver oci: UID or UID:GID; only if the workload can change its user',
       },
       {
         name: 'env',
         short: 'e',
         value: 'NAME[=VALUE]',
-        about: 'a variable more; without a value that of this shell; may be repeated',
+        about: 'add a variable to the environment; NAME alone takes its value from this shell; may be repeated',
       },
       { name: 'workdir', short: 'w', value: 'DIRECTORY', about: 'instead of the working directory of the workload' },
     ],
@@ -221,7 +221,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'wait'],
     group: 'Workloads',
-    summary: 'Wait until workloads are running, exited or deleted',
+    summary: 'Wait until workloads are running, ready, exited or deleted',
     details: [
       'Exit code 1 when one failed instead, when it can no longer get there, or after the timeout (`deadline_exceeded`), which is one for all of them. Exit code 4 when a selection matches nothing.',
     ],

@@ -22,10 +22,14 @@ const NEWER: readonly {
 export function requireVersion(version: Version, spec: Firecracker): void {
   const [major] = version;
   if (isBefore(version, OLDEST) || major > NEWEST[0])
-    throw new BerthError('binary_missing', `Firecracker ${words(version)} is installed, and berth runs 1.7 to 1.x`, {
-      data: { binary: 'firecracker', version: words(version) },
-      hint: 'Install Firecracker 1.7 or newer, or name another in drivers.firecracker.binary.',
-    });
+    throw new BerthError(
+      'binary_missing',
+      `Firecracker ${words(version)} is installed; berth needs 1.7 or a later 1.x`,
+      {
+        data: { binary: 'firecracker', version: words(version) },
+        hint: 'Install Firecracker 1.7 or a later 1.x, or name its path in drivers.firecracker.binary.',
+      },
+    );
   for (const { field, since, asked } of NEWER)
     if (asked(spec) && isBefore(version, since))
       throw invalidField(`firecracker.${field}`, `needs Firecracker ${words(since)}; this host has ${words(version)}`);
