@@ -57,6 +57,7 @@ const specs = [
     driver: 'oci',
     resources: { memory: { limit: '64Mi' } },
     oci: { rootfs: '/srv/berth-demo/rootfs', command: ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'] },
+    health: { tcp: 80, interval: '2s' },
   },
   { id: 'room', tenant: 'globex', driver: 'external' },
 ];
