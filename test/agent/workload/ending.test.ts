@@ -2,6 +2,7 @@
 // whenever the agent is killed meanwhile.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import type { WorkloadRecord } from '../../../agent/model/record.js';
 import { hasNoNewPrivileges, readStat } from '../../../linux/proc.js';
@@ -15,7 +16,10 @@ async function leaver(t: ExecutionContext): Promise<ChildProcess & { readonly pi
   const child = spawn('setpriv', ['--no-new-privs', 'sleep', '1000'], { stdio: 'ignore' });
   t.teardown(() => child.kill('SIGKILL'));
   await once(child, 'spawn');
-  while (!hasNoNewPrivileges(child.pid ?? 0)) await new Promise(setImmediate);
+  const { pid = 0 } = child;
+  // setpriv has it a moment before it becomes the program that is told of.
+  const isIt = (): boolean => hasNoNewPrivileges(pid) && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n';
+  while (!isIt()) await new Promise(setImmediate);
   return child as ChildProcess & { readonly pid: number };
 }
 
