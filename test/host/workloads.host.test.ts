@@ -262,7 +262,7 @@ test.serial('exit codes and output are kept, of containers too', async (t) => {
   t.is(answers[3]?.exit, 1);
   const journal = await sh(s.host, 'journalctl --sync; journalctl -q -u berth BERTH_WORKLOAD=seven -o cat');
   t.regex(journal, /^workload\.created {2}workload=seven tenant=acme driver=oci .*by=/m);
-  t.regex(journal, /^workload\.ended {2}workload=seven tenant=acme .*cause=exit.* code=7/m);
+  t.regex(journal, /^workload\.ended {2}workload=seven tenant=acme .*code=7 cause=exit/m);
   await remove('seven', 'fine', 'retried');
 });
 
