@@ -2,7 +2,7 @@
 import type { Log } from '../base/log.js';
 import type { BerthEvent } from '../model/event.js';
 
-/** How loud each is. What has a line of its own already is not here: conditions, refused forks, limits that others wrote. */
+/** How loud each is. Conditions, refused forks and limits that others wrote are not here: they have lines of their own. */
 const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'node.cordoned': 'info',
   'node.uncordoned': 'info',
