@@ -18,6 +18,9 @@ test('reads from the beginning each time, no more than it holds, and says what f
   writeFileSync(path, '2nd');
   t.is(large.bytes.toString('latin1', 0, large.read(fd, path)), '2nd');
   closeSync(fd);
-  const error = t.throws(() => large.read(fd, path), { instanceOf: SysError });
+  // Open, and not for reading: the number of a closed one may be another's by now, as tests share a process.
+  const writeOnly = openSync(path, 'a');
+  t.teardown(() => closeSync(writeOnly));
+  const error = t.throws(() => large.read(writeOnly, path), { instanceOf: SysError });
   t.deepEqual([error?.op, error?.path, error?.errnoName], ['read', path, 'EBADF']);
 });
