@@ -126,9 +126,10 @@ function withoutValues(spec: WorkloadSpec): WorkloadSpec {
   // Stored by whichever version: it may be of another kind.
   const names = (env: Readonly<Record<string, string>> | null | undefined) =>
     Object.fromEntries(Object.keys(Object(env)).map((name) => [name, HIDDEN_VALUE]));
-  const { exec, oci, firecracker } = spec;
+  const { env, exec, oci, firecracker } = spec;
   return {
     ...spec,
+    env: names(env),
     ...(firecracker?.mmds == null ? {} : { firecracker: { ...firecracker, mmds: HIDDEN_METADATA } }),
     ...(exec === undefined ? {} : { exec: { ...exec, env: names(exec.env) } }),
     ...(oci === undefined ? {} : { oci: { ...oci, env: names(oci.env) } }),

@@ -11,7 +11,8 @@ import type { Mount } from './containment.js';
 import type { Bind } from './crun.js';
 import { invalidField } from './files.js';
 
-type Mounted = Pick<WorkloadSpec, 'mounts' | 'tenant'>;
+type Mounted = Pick<WorkloadSpec, 'mounts'>;
+type Named = Pick<WorkloadSpec, 'mounts' | 'envFile' | 'tenant'>;
 type Kind = 'file' | 'directory';
 
 export interface SpecMounts {
@@ -21,10 +22,10 @@ export interface SpecMounts {
 }
 
 /** Throws `not_permitted` for a source outside of the trees, naming the keys of the configuration that would allow it. */
-export function requireMountRoots({ mounts, tenant }: Mounted, roots: readonly string[]): void {
-  for (const [at, { source }] of mounts.entries()) {
+export function requireMountRoots({ mounts, envFile, tenant }: Named, roots: readonly string[]): void {
+  const named = [...mounts.map(({ source }, at) => [fieldOf(at), source] as const), ['envFile', envFile] as const];
+  for (const [field, source] of named) {
     if (source === undefined || rootOf(source, roots) !== undefined) continue;
-    const field = fieldOf(at);
     throw new BerthError(
       'not_permitted',
       `${field}: ${source} is in no tree that this node lets tenant "${tenant}" mount`,
@@ -101,7 +102,8 @@ function flagsOf({ readOnly, noexec }: MountSpec): string[] {
   return ['nosuid', 'nodev', ...(readOnly ? ['ro'] : []), ...(noexec ? ['noexec'] : [])];
 }
 
-async function openSource(source: string, roots: readonly string[], field: string) {
+/** What `source` is, held open. The caller closes it. */
+export async function openSource(source: string, roots: readonly string[], field: string) {
   const root = rootOf(source, roots);
   // Admission has refused it, unless the operator has taken the tree away since.
   if (root === undefined) throw missing(field, source, 'is in no tree that this node allows to mount');

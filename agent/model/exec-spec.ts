@@ -1,14 +1,11 @@
 // What driver exec runs.
 import * as z from 'zod';
-import { absolutePath, argument, env } from './process-spec.js';
-
-/** A shell's PATH has a dozen directories; each is looked into at every start. */
-const MOST_DIRECTORIES = 128;
+import { absolutePath, argument, env, whyNotSearched } from './process-spec.js';
 
 export const execSpec = z
   .strictObject({
     command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
-    env,
+    env: env.meta({ description: 'as env of the workload, which replaces what stands in both' }),
     isolation: z.enum(['sandbox', 'none']).default('sandbox').meta({
       description:
         "sandbox: namespaces of its own, the host's files read-only, seccomp; none: a process of the host in its own network, where the node grants it",
@@ -22,7 +19,7 @@ export const execSpec = z
       .meta({ description: 'of the host; absent: in a sandbox a uid of its own, otherwise root' }),
     cwd: absolutePath.default('/'),
   })
-  .refine(({ env: { PATH = '' } }) => PATH.length <= 4096 && PATH.split(':').length <= MOST_DIRECTORIES, {
-    message: `must have at most ${MOST_DIRECTORIES} directories and 4096 characters`,
-    path: ['env', 'PATH'],
+  .superRefine(({ env }, ctx) => {
+    const message = whyNotSearched(env);
+    if (message !== undefined) ctx.addIssue({ code: 'custom', path: ['env', 'PATH'], message });
   });

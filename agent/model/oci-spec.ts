@@ -29,7 +29,7 @@ export const ociSpec = z
     command: z.array(argument).min(1).max(1024).optional().meta({
       description: 'argv; with an image: arguments of its entrypoint, replacing its command',
     }),
-    env,
+    env: env.meta({ description: 'as env of the workload, which replaces what stands in both' }),
     user: z
       .strictObject({ uid, gid: uid })
       .optional()

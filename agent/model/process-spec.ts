@@ -23,6 +23,9 @@ export const argument = shorterThan(
   z.string().refine((text) => !text.includes('\0'), 'must not contain a NUL'),
 );
 
+/** A shell's PATH has a dozen directories; each is looked into at every start. */
+const MOST_DIRECTORIES = 128;
+
 const variable = z
   .string()
   .max(256)
@@ -38,3 +41,10 @@ export const env = boundedMap(variable, argument, MOST_VARIABLES)
         });
   })
   .default({});
+
+/** Why a program cannot be looked for by this PATH; undefined: it can. */
+export function whyNotSearched({ PATH = '' }: Readonly<Record<string, string>>): string | undefined {
+  return PATH.length <= 4096 && PATH.split(':').length <= MOST_DIRECTORIES
+    ? undefined
+    : `must have at most ${MOST_DIRECTORIES} directories and 4096 characters`;
+}

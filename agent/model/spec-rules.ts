@@ -10,6 +10,8 @@ interface Kinded {
 
 /** Of a spec what the rules are about. */
 interface Asked extends Kinded {
+  readonly env: object;
+  readonly envFile?: string | undefined;
   readonly mounts: readonly unknown[];
   readonly hostname?: string | undefined;
   readonly rlimits?: object | undefined;
@@ -24,9 +26,13 @@ interface Asked extends Kinded {
 type Rule = readonly [field: string, isAsked: (spec: Asked) => boolean, kinds: readonly Kind[]];
 
 const CONTAINERS: readonly Kind[] = ['sandbox', 'rootfs'];
-const PROCESSES: readonly Kind[] = [...CONTAINERS, 'bundle', 'plain'];
+/** Whose first process berth describes itself. */
+const DESCRIBED: readonly Kind[] = [...CONTAINERS, 'plain'];
+const PROCESSES: readonly Kind[] = [...DESCRIBED, 'bundle'];
 
 const RULES: readonly Rule[] = [
+  ['env', ({ env }) => Object.keys(env).length > 0, DESCRIBED],
+  ['envFile', ({ envFile }) => envFile !== undefined, DESCRIBED],
   ['mounts', ({ mounts }) => mounts.length > 0, CONTAINERS],
   ['hostname', ({ hostname }) => hostname !== undefined, CONTAINERS],
   ['rlimits', ({ rlimits }) => rlimits !== undefined, CONTAINERS],

@@ -13,9 +13,10 @@ import { firecrackerSpec } from './firecracker-spec.js';
 import { healthSpec } from './health-spec.js';
 import { image, pull, unfitImage } from './image-spec.js';
 import { machineOf } from './machine.js';
-import { mounts } from './mounts-spec.js';
+import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { ociSpec } from './oci-spec.js';
+import { env, whyNotSearched } from './process-spec.js';
 import { qemuSpec } from './qemu-spec.js';
 import { resources } from './resources-spec.js';
 import { unfitFields } from './spec-rules.js';
@@ -59,6 +60,13 @@ export const workloadSpec = z
     qemu: qemuSpec.optional(),
     firecracker: firecrackerSpec.optional(),
     external: externalSpec.optional(),
+    env: env.meta({
+      description: 'variables of its environment; they replace those of envFile, which replace those of the image',
+    }),
+    envFile: plainPath.optional().meta({
+      description:
+        'a file of NAME=VALUE lines, 64 KiB at most, read at each start beneath drivers.mounts or tenant.NAME.mounts; empty lines and lines with # are left out, quotes are part of a value',
+    }),
     mounts,
     hostname,
     readOnlyRootfs: z
@@ -86,6 +94,8 @@ export const workloadSpec = z
     }
     for (const { field, problem } of [...unfitFields(spec), ...unfitImage(spec)])
       ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
+    const unsearched = spec.driver === 'exec' ? whyNotSearched(spec.env) : undefined;
+    if (unsearched !== undefined) ctx.addIssue({ code: 'custom', path: ['env', 'PATH'], message: unsearched });
     const { mode, dns } = spec.network;
     const machine = machineOf(spec);
     if (machine !== undefined && mode === 'host')

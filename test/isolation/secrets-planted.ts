@@ -47,6 +47,8 @@ export const VARIABLES = {
   bundle: secret('env-bundle'),
   updated: secret('env-updated'),
   reserved: secret('env-reserved'),
+  file: secret('env-file'),
+  wrongFile: secret('env-wrong-file'),
   wrong: secret('env-wrong'),
   text: secret('env-text'),
   unquoted: secret('unquoted'),

@@ -91,6 +91,8 @@ test.before(async () => {
   const tls = `tls_server_config:\n  cert_file: ${join(directory, 'cert')}\n  key_file: ${join(directory, 'key')}\n`;
   writeFileSync(web, `${tls}basic_auth_users:\n  prometheus: "${hash}"\n`, { mode: 0o600 });
   writeFileSync(file, configuration());
+  mkdirSync(join(directory, 'tree'), { mode: 0o700 });
+  writeFileSync(join(directory, 'tree', 'web.env'), `PASSWORD=${VARIABLES.file}\n`, { mode: 0o600 });
   mkdirSync(join(directory, 'state'), { mode: 0o700 });
   agent = new OwnAgent({
     directory,
@@ -102,6 +104,7 @@ test.before(async () => {
       BERTH_NETWORK_LINK_PREFIX: 'by',
       BERTH_NETWORK_FORWARDING: 'leave',
       BERTH_NETWORK_SLOTS: '0',
+      BERTH_DRIVERS_MOUNTS: JSON.stringify([join(directory, 'tree')]),
       HTTPS_PROXY: `http://user:${SECRETS.proxy}@proxy.invalid:3128`,
       AWS_SECRET_ACCESS_KEY: SECRETS.ambient,
     },
@@ -236,6 +239,11 @@ test.serial(
       }
     for (const sub of ['check', 'dump']) told.push((await type({ args: ['config', sub, '--config', file] })).output);
 
+    writeFileSync(join(directory, 'tree', 'wrong.env'), `A=1\n${VARIABLES.wrongFile}\n`, { mode: 0o600 });
+    const wrongFile = { ...workload('wrong', {}), envFile: join(directory, 'tree', 'wrong.env') };
+    const refusal = await client.call('workload.create', { spec: wrongFile }).then(JSON.stringify, errorText);
+    t.regex(refusal, /wrong\.env:2 must be NAME=VALUE/);
+    told.push(refusal);
     const bundle = makeBundle();
     const own = {
       plain: workload('plain', { env: { PASSWORD: VARIABLES.plain } }),
@@ -245,6 +253,7 @@ test.serial(
         env: { PASSWORD: VARIABLES.oci },
       }),
       bundle: container('bundle', { bundle }),
+      file: { ...workload('file', {}), envFile: join(directory, 'tree', 'web.env') },
     };
     for (const [id, spec] of Object.entries(own)) {
       await client.call('workload.create', { spec: JSON.parse(JSON.stringify(spec)) });
@@ -253,7 +262,8 @@ test.serial(
       const view = await client.call('workload.get', { id });
       t.is(view.state, 'running', `${id}: ${JSON.stringify(view.error)}`);
       const { exec, oci } = view.spec;
-      if (id !== 'bundle') t.is((exec ?? oci)?.env.PASSWORD, VARIABLES[id as keyof typeof VARIABLES]);
+      if (id === 'file') told.push(JSON.stringify(view));
+      else if (id !== 'bundle') t.is((exec ?? oci)?.env.PASSWORD, VARIABLES[id as keyof typeof VARIABLES]);
     }
     const changed = workload('plain', { env: { PASSWORD: VARIABLES.updated } });
     told.push(await client.call('workload.update', { id: 'plain', spec: changed }).then(JSON.stringify, errorText));

@@ -10,6 +10,7 @@ import { changesNetwork, configText, requireInit, withInit } from '../container.
 import { maxFiles, requireUnshare, runCommand, stateDirectory } from '../crun.js';
 import type { Driver, DriverContext, Entry, EntryContext, Launch } from '../driver.js';
 import { enterContainer, refuseUser } from '../enter.js';
+import { givenEnvironment, keepGiven, keptGiven } from '../env-file.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
 import { openMounts, sourceKinds } from '../mounts.js';
@@ -53,15 +54,17 @@ export function execDriver(options: ExecOptions): Driver {
     user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwdFile);
 
   const plain = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {
-    const { directory, sandbox, which } = context;
+    const { directory, sandbox, which, mountRoots } = context;
     const [program = '', ...rest] = exec.command;
     const user = await findUser(exec.user ?? 'root', passwdFile);
+    const given = await givenEnvironment(spec, mountRoots);
+    if (spec.envFile !== undefined) await keepGiven(directory, given);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
       drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
       ...{ directory, user, cwd: exec.cwd },
-      variables: workloadEnvironment(spec, sandbox, exec.env, user.home),
-      argv: [await findProgram(program, exec.env.PATH), ...rest],
+      variables: workloadEnvironment(spec, sandbox, given, user.home),
+      argv: [await findProgram(program, given.PATH), ...rest],
     });
     return { ...launch, joinNetns: sandbox.netns !== null };
   };
@@ -72,12 +75,13 @@ export function execDriver(options: ExecOptions): Driver {
     exec: Exec,
     request: ExecutionRequest,
     other: ExecUser | undefined,
-    { into, sandbox, which }: EntryContext,
+    { directory, into, sandbox, which }: EntryContext,
   ): Promise<Entry> => {
     const own = await findUser(exec.user ?? 'root', passwdFile);
     const user = other ?? own;
     if (user.uid !== own.uid && own.uid !== 0) throw refuseUser(own.uid);
-    const variables = workloadEnvironment(spec, sandbox, { ...exec.env, ...request.env }, user.home);
+    const given = await keptGiven(spec, directory);
+    const variables = workloadEnvironment(spec, sandbox, { ...given, ...request.env }, user.home);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
       drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
@@ -97,12 +101,13 @@ export function execDriver(options: ExecOptions): Driver {
     // Places for mounts are made in the root: one of its own, where there are any.
     const skeleton = spec.mounts.length === 0 ? join(shared, 'exec-root') : join(directory, 'root');
     const unshare = requireUnshare(which);
-    const { argv, mounts: initMounts } = withInit(spec, [await findProgram(program, exec.env.PATH), ...rest], which);
+    const given = await givenEnvironment(spec, context.mountRoots);
+    const { argv, mounts: initMounts } = withInit(spec, [await findProgram(program, given.PATH), ...rest], which);
     const { mounts, binds, release } = await openMounts(spec, context.mountRoots, directory);
     try {
       const config = sandboxConfig({
         ...{ spec, skeleton, argv, cwd: exec.cwd, netns: sandbox.netns },
-        env: workloadEnvironment(spec, sandbox, exec.env, user?.home ?? '/tmp'),
+        env: workloadEnvironment(spec, sandbox, given, user?.home ?? '/tmp'),
         user: { uid, gid: user?.gid ?? uid, groups: user === undefined ? [] : await groupsOf(user) },
         root: await hostRoot(skeleton, hidden, options.temporaryBytes),
         names: await nameMounts(await writeNames(spec, context, options.dns)),
@@ -140,14 +145,17 @@ export function execDriver(options: ExecOptions): Driver {
     async check(spec, { which, mountRoots, live }) {
       const exec = sectionOf(spec, 'exec');
       await hostUser(exec);
-      const program = await findProgram(exec.command[0] ?? '', exec.env.PATH);
+      // What runs was found; its envFile may be another one by now.
+      const { PATH } = live === true ? {} : await givenEnvironment(spec, mountRoots);
+      const program = live === true ? undefined : await findProgram(exec.command[0] ?? '', PATH);
       if ((await kindOf(exec.cwd)) !== 'directory') throw invalidField('exec.cwd', `${exec.cwd} is not a directory`);
       if (exec.isolation === 'none') return void requireBinary('setpriv', which, SETPRIV);
       requireBinary(runtime, which, CRUN);
       requireUnshare(which);
       if (spec.init) requireInit(which);
       if (live !== true) await requireTargets(spec, await sourceKinds(spec, mountRoots));
-      if (await isOutOfSight(program, hidden)) throw invalidField('exec.command', outOfSight(program));
+      if (program !== undefined && (await isOutOfSight(program, hidden)))
+        throw invalidField('exec.command', outOfSight(program));
       if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));
     },
     async confinement(spec) {

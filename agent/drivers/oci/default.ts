@@ -30,7 +30,9 @@ export interface DefaultOptions {
   readonly sandbox: Sandbox;
   /** Shown as /etc/resolv.conf, /etc/hosts and /etc/hostname. */
   readonly names: NameFiles;
-  /** Default: as the spec alone says. */
+  /** What the spec gives. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Of the image. Default: as the spec alone says. */
   readonly process?: Omit<ContainerProcess, 'argv'>;
   /** Of the process, or of what starts it. */
   readonly argv: readonly string[];
@@ -43,7 +45,7 @@ export interface DefaultOptions {
 export function defaultConfig(options: DefaultOptions): OciConfig {
   const { spec, sandbox, process = plainProcess(options.oci) } = options;
   const { user } = process;
-  const env = workloadEnvironment(spec, sandbox, process.env, process.home);
+  const env = workloadEnvironment(spec, sandbox, { ...process.env, ...options.env }, process.home);
   return {
     ociVersion: '1.0.0',
     process: {
@@ -75,8 +77,8 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
   };
 }
 
-function plainProcess({ env, user = { uid: 0, gid: 0 } }: DefaultOptions['oci']): Omit<ContainerProcess, 'argv'> {
-  return { env, user, cwd: '/', home: user.uid === 0 ? '/root' : '/' };
+function plainProcess({ user = { uid: 0, gid: 0 } }: DefaultOptions['oci']): Omit<ContainerProcess, 'argv'> {
+  return { env: {}, user, cwd: '/', home: user.uid === 0 ? '/root' : '/' };
 }
 
 function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolean {

@@ -17,6 +17,7 @@ export interface ContainerUser {
 
 export interface ContainerProcess {
   readonly argv: readonly string[];
+  /** Of the image alone. */
   readonly env: Readonly<Record<string, string>>;
   readonly user: ContainerUser;
   readonly cwd: string;
@@ -43,7 +44,7 @@ export async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise
   const { home, ...user } = await userOf(root, oci.user);
   return {
     argv,
-    env: { ...environmentOf(config.env), ...oci.env },
+    env: environmentOf(config.env),
     user,
     cwd: absolute(config.workingDirectory),
     home,

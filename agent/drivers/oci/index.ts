@@ -19,6 +19,7 @@ import {
 } from '../crun.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { enterContainer, parseUser } from '../enter.js';
+import { givenEnvironment } from '../env-file.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
 import { openMounts, type SpecMounts, sourceKinds } from '../mounts.js';
@@ -50,7 +51,10 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       requireUnshare(which);
       requireMount(which);
       if (spec.init) requireInit(which);
-      if (live !== true) await sourceKinds(spec, mountRoots);
+      if (live !== true) {
+        await sourceKinds(spec, mountRoots);
+        await givenEnvironment(spec, mountRoots);
+      }
       if (spec.image !== undefined) return;
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
       refuseOverrides(oci);
@@ -127,7 +131,7 @@ async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciCo
 
 async function rootfsConfig(
   spec: WorkloadSpec,
-  { sandbox, which, image }: DriverContext,
+  { sandbox, which, image, mountRoots }: DriverContext,
   names: NameFiles,
   mounted: SpecMounts,
   overlay: string | undefined,
@@ -143,6 +147,7 @@ async function rootfsConfig(
     rootfs,
     mount: requireMount(which),
     sandbox,
+    env: await givenEnvironment(spec, mountRoots),
     argv,
     mounts: [...mounted.mounts, ...mounts],
     maxFiles: await maxFiles(),

@@ -54,6 +54,7 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
       spec: oci,
       oci: oci.oci,
       argv: command,
+      env: {},
       mounts: [],
       rootfs: '/srv/rootfs',
       sandbox,

@@ -113,7 +113,7 @@ export function makeParts(spec: WorkloadSpec): string[] {
   }
   const { exec, oci, qemu, firecracker } = spec;
   const section = exec ?? oci;
-  const env = workloadEnvironment(spec, sandbox, section?.env ?? {}, '/root');
+  const env = workloadEnvironment(spec, sandbox, { ...section?.env, ...spec.env }, '/root');
   const argv = [...(section?.command ?? [])];
   const strings = [...argv, ...Object.entries(env).map(([key, value]) => `${key}=${value}`)];
   // fs/exec.c, bprm_stack_limits: a quarter of the stack of 8 MiB, pointers included. A request is shorter than that.
@@ -187,7 +187,7 @@ function configsOf(
   const { oci, exec } = spec;
   if (oci?.rootfs !== undefined) {
     const place = { rootfs: oci.rootfs, mount: '/usr/bin/mount', maxFiles: 1024 };
-    return [defaultConfig({ spec, oci, sandbox, names, argv, mounts: mountsOf(spec), ...place })];
+    return [defaultConfig({ spec, oci, sandbox, names, env, argv, mounts: mountsOf(spec), ...place })];
   }
   if (exec?.isolation !== 'sandbox') return [];
   const user = { uid: 4_000_000_000, gid: 4_000_000_000, groups: [] };

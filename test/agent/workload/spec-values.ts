@@ -54,6 +54,11 @@ const env: Row = {
     'A=b',
   ],
 };
+/** With a PATH in which a program is looked for. */
+const searched: Row = {
+  good: [...env.good, { PATH: Array(128).fill('/a').join(':') }],
+  bad: [...env.bad, { PATH: Array(129).fill('/a').join(':') }, { PATH: 'a'.repeat(4097) }],
+};
 const many = (count: number) => Array.from({ length: count }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`);
 const networks: Row = {
   good: [[], ['10.0.0.0/8', 'fd00::/8', '0.0.0.0/0', '::/0', '192.0.2.1/32'], many(512)],
@@ -102,6 +107,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'restart.policy': choice('never', 'on-failure', 'always'),
   'restart.maxRetries': whole(0, 1000),
 
+  env: searched,
+  envFile: { good: ['/srv/web.env', '/a'], bad: [...path.bad, '/a/', '/a//b', '/a/../b', []] },
   'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volume', 'BIND', 1, null], beside: bound({}) },
   'mounts.0.source': { ...plain(), beside: bound({}) },
   'mounts.0.target': {
@@ -190,11 +197,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'stop.grace': lasting(['0s', '90s', '1h'], ['61m', '2h']),
 
   'exec.command': command,
-  'exec.env': {
-    ...env,
-    good: [...env.good, { PATH: Array(128).fill('/a').join(':') }],
-    bad: [...env.bad, { PATH: Array(129).fill('/a').join(':') }, { PATH: 'a'.repeat(4097) }],
-  },
+  'exec.env': searched,
   'exec.isolation': choice('sandbox', 'none'),
   'exec.user': {
     good: ['root', 'first.last', 'Debian-exim', '0', '4294967294', 'ä'],
