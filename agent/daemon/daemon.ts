@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.js';
 import { type ControlServer, startControl } from '../control/server.js';
 import { followInventory } from '../host/inventory.js';
 import { hostGoesDown } from '../host/shutdown.js';
+import { isHelper } from '../model/helper-program.js';
 import { endAll, shutdownGrace } from '../workload/host-shutdown.js';
 import { type Assembly, assemble } from './assembly/assembly.js';
 import { choresOf, keepOut } from './housekeeping.js';
@@ -54,7 +55,7 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, chores, disk, drift, events, executions, governor, late, limits, manager, overhead } = parts;
+  const { agent, chores, disk, drift, events, executions, governor, helpers, late, limits, manager, overhead } = parts;
   const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
@@ -77,6 +78,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
   late.images = () => manager.records().map(({ id, image }) => [id, image?.digest] as const);
   await executions.sweep();
+  await helpers.sweep();
   limits.adopt();
   await rooms.network
     .watch((hints) => drift.hint(hints))
@@ -149,6 +151,7 @@ function listen({
   drift,
   events,
   executions,
+  helpers,
   limits,
   manager,
   observation,
@@ -159,6 +162,7 @@ function listen({
 }: Assembly): void {
   const tell = (held: Parameters<Parameters<typeof rooms.supervisor.onExit>[0]>[0]): void => {
     if (manager.has(held.id)) manager.actor(held.id).ended(held);
+    else if (isHelper(held.id)) helpers.ended(held);
     else executions.ended(held);
   };
   rooms.supervisor.onExit(tell);
@@ -170,6 +174,7 @@ function listen({
         all.filter((held) => held.exit).forEach(tell);
         for (const held of all) endLate(held, manager, world.log);
         void executions.sweep();
+        void helpers.sweep();
       },
       (error: unknown) => world.log.warn({ err: error }, 'the supervisor is back and does not answer'),
     );

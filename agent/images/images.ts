@@ -20,7 +20,7 @@ import { SharedPulls } from './shared-pulls.js';
 import { Skopeo } from './skopeo.js';
 import { ImageStore } from './store.js';
 import type { ImageSize, PullProgress, StoredImage } from './types.js';
-import { unpackApart } from './unpacker.js';
+import { type RunApart, unpackApart } from './unpacker.js';
 
 export interface ImagesOptions {
   readonly state: string;
@@ -32,7 +32,8 @@ export interface ImagesOptions {
   /** Workloads, and the digests of their images; undefined: not known yet, and nothing is deleted. */
   readonly used: () => Iterable<readonly [workload: string, digest: string | undefined]> | undefined;
   readonly now?: () => number;
-  readonly unpack?: typeof unpackApart;
+  /** For what unpacks layers. */
+  readonly run: RunApart;
 }
 
 export interface PullOptions {
@@ -77,12 +78,17 @@ export class Images {
   #tidying: Promise<void> = Promise.resolve();
 
   constructor(options: ImagesOptions) {
-    this.#options = { now: Date.now, unpack: unpackApart, ...options };
-    const { state, which, settings, env, unpack } = this.#options;
+    this.#options = { now: Date.now, ...options };
+    const { state, which, settings, env, run } = this.#options;
     this.#places = new Places(state);
     this.#store = new ImageStore(this.#places);
     this.#skopeo = new Skopeo({ which, settings, env });
-    this.#layers = new Layers({ places: this.#places, unpack, zstd: () => which('zstd'), remove: removeTree });
+    this.#layers = new Layers({
+      places: this.#places,
+      unpack: (job, how) => unpackApart(job, how, { run, which }),
+      zstd: () => which('zstd'),
+      remove: removeTree,
+    });
   }
 
   /** What a crash has left of pulls is removed. */

@@ -1,4 +1,4 @@
-// The process that unpacks one layer: its job as JSON in argv[2], what it made or why not as JSON on stdout.
+// The process that unpacks one layer: its job as JSON in argv[2], what it made or why not as JSON, the last line on stdout.
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { codeOf, messageOf } from '../../linux/errors.js';
@@ -22,4 +22,4 @@ async function answer(): Promise<UnpackAnswer> {
   }
 }
 
-void answer().then((found) => process.stdout.write(JSON.stringify(found), () => process.exit(0)));
+void answer().then((found) => process.stdout.write(`${JSON.stringify(found)}\n`, () => process.exit(0)));

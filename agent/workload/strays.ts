@@ -8,6 +8,7 @@ import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
 import { parseExecutionId } from '../model/execution.js';
+import { isHelper } from '../model/helper-program.js';
 import { NETNS_PREFIX, OWNER_PREFIX, parseNamespaceTag, parseTag, SLOT_PREFIX, whoseIs } from '../model/tags.js';
 import type { Manager } from './manager.js';
 import type { World } from './world.js';
@@ -64,7 +65,9 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
     ...groups.flatMap(({ name, tag }) => (parseTag(tag) === undefined ? [] : [make('cgroup', name, tag ?? null)])),
     ...net.links.map(({ name, owner }) => make('link', name, owner)),
     ...net.netns.filter((name) => !slots.has(name)).map((name) => make('netns', name, null, idInside(name))),
-    ...(held ?? []).map(({ id }) => make('process', id, tagOfProcess(workloadOf(id)), workloadOf(id))),
+    ...(held ?? []).flatMap(({ id }) =>
+      isHelper(id) ? [] : [make('process', id, tagOfProcess(workloadOf(id)), workloadOf(id))],
+    ),
     ...directories.map((name) => make('directory', name, readTag(directoryOf(name)) ?? null, name)),
   ];
   const { netns } = await records.known();

@@ -1,6 +1,13 @@
 // Workloads of every driver on one host: their limits in the kernel and biting, their network, their changes, their end.
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import type { WorkloadView } from '../../agent/model/record.js';
+import { busyboxLayer, writeLayout } from '../agent/images/layout.js';
+import { NET_BIND_SERVICE, privileged } from '../agent/images/tar-writer.js';
 import { PREPARE } from '../demo/workloads.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
 import {
@@ -264,6 +271,37 @@ test.serial('exit codes and output are kept, of containers too', async (t) => {
   t.regex(journal, /^workload\.created {2}workload=seven tenant=acme driver=oci .*by=/m);
   t.regex(journal, /^workload\.ended {2}workload=seven tenant=acme .*code=7 cause=exit/m);
   await remove('seven', 'fine', 'retried');
+});
+
+test.serial('an image with programs of more privilege is unpacked as it is, and its workloads have it', async (t) => {
+  t.timeout(8 * MINUTES);
+  const directory = await mkdtemp(join(tmpdir(), 'berth-image-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeLayout(directory, { layers: [await busyboxLayer(), { entries: privileged() }] });
+  const { stdout } = await promisify(execFile)('tar', ['-C', directory, '-c', '.'], {
+    encoding: 'buffer',
+    maxBuffer: 64 << 20,
+  });
+  await s.host.write('/srv/image.tar', stdout);
+  await sh(s.host, 'mkdir -p /srv/image && tar -C /srv/image -xf /srv/image.tar');
+  const command = shell('busybox stat -c "%n %a %u %g" /opt/set*');
+  await create(s.node, {
+    id: 'image',
+    tenant: 'acme',
+    driver: 'oci',
+    image: 'oci:/srv/image:latest',
+    oci: { command },
+  });
+  const { end } = await reach(s.node, 'image', ['exited', 'failed']);
+  t.like(end, { cause: 'exit', code: 0 }, end?.detail);
+  const found = await sh(
+    s.host,
+    `cat /var/lib/berth/logs/image.log
+python3 -c 'import os, glob; print(*(os.getxattr(f, "security.capability").hex() for f in glob.glob("/var/lib/berth/images/layers/*/opt/capable")))'
+find /sys/fs/cgroup -path '*/berth.helpers/*' -type d; ls -A /run/berth/helpers`,
+  );
+  t.is(found, `/opt/setgid 2755 0 1235\n/opt/setuid 4755 0 0\n${NET_BIND_SERVICE.toString('hex')}`);
+  await remove('image');
 });
 
 test.serial('limits change while it runs; a limit below the usage is refused', async (t) => {

@@ -31,6 +31,8 @@ export function imageRecipe(): ImageRecipe {
       ...['iproute2', 'nftables', 'iputils-ping', 'curl', 'iperf3', 'procps', 'util-linux', 'e2fsprogs'],
       ...['nodejs', 'python3-minimal', 'crun', 'qemu-system-x86', 'seabios', 'prometheus'],
       ...['busybox-static', 'gzip', 'cpio'],
+      // Its policy.json is of the other package.
+      ...['skopeo', 'golang-github-containers-common'],
     ],
     aptOptions: ['Acquire::Languages "none"', 'Acquire::Retries "3"'],
     dpkgOptions: [

@@ -39,6 +39,7 @@ import { Manager } from '../../workload/manager.js';
 import { Quarantine } from '../../workload/quarantine.js';
 import { Reaper } from '../../workload/reaper.js';
 import type { World } from '../../workload/world.js';
+import { HelperPrograms } from '../adapters/helper-programs.js';
 import { LimitRoom } from '../adapters/limits.js';
 import { Pinning } from '../adapters/pinning.js';
 import { actuatorOf } from '../adapters/pressure-actuator.js';
@@ -65,6 +66,7 @@ export interface Assembly {
   readonly rooms: Rooms;
   readonly world: World;
   readonly images: Images;
+  readonly helpers: HelperPrograms;
   readonly events: EventLog;
   readonly conditions: Conditions;
   readonly chores: Chores;
@@ -127,7 +129,12 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
   const below = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
-  const images = await openImages(below);
+  const helpers = new HelperPrograms({
+    ...{ supervisor: rooms.supervisor, cgroups: rooms.cgroups, files: rooms.cgroupFiles, runtime, log },
+  });
+  // Before what such a program was writing is swept.
+  await helpers.open();
+  const images = await openImages(below, helpers.run);
   const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
@@ -238,6 +245,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     rooms,
     world,
     images,
+    helpers,
     events,
     manager,
     executions,

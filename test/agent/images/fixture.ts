@@ -6,13 +6,21 @@ import type { ExecutionContext } from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
 import { which } from '../../../agent/host/which.js';
 import { Images, type ImagesOptions } from '../../../agent/images/images.js';
+import type { RunApart } from '../../../agent/images/unpacker.js';
 import type { NewEvent } from '../../../agent/model/event.js';
+import { runProgram } from '../../../linux/run-program.js';
 
 export async function directoryOf(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-images-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
+
+/** Without a supervisor: as a child. */
+export const runAsChild: RunApart = async ([program = '', ...args], options) => {
+  const { code, stdout, stderr } = await runProgram(program, args, { ...options, env: {} });
+  return { code, output: stderr + stdout };
+};
 
 export interface Bench {
   readonly images: Images;
@@ -35,6 +43,7 @@ export async function openImages(
       state,
       which,
       env: {},
+      run: runAsChild,
       settings: () => parsed,
       used: () => [...used].map((digest) => [digest, digest] as const),
     },

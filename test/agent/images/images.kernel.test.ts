@@ -8,9 +8,9 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { Images } from '../../../agent/images/images.js';
 import type { StoredImage } from '../../../agent/images/types.js';
-import { unpackApart } from '../../../agent/images/unpacker.js';
+import type { RunApart } from '../../../agent/images/unpacker.js';
 import { eventually } from '../drivers/host.js';
-import { directoryOf, openImages } from './fixture.js';
+import { directoryOf, openImages, runAsChild } from './fixture.js';
 import { type ImageOptions, writeLayout } from './layout.js';
 import { type Fault, startFaulty, startRegistry } from './registry.js';
 import { dir, file } from './tar-writer.js';
@@ -268,13 +268,13 @@ test.serial(
     let count = 0;
     const copy = async (): Promise<void> => cp(state, join(copies, String(count++)), { recursive: true });
     const events = { append: () => undefined };
-    const unpack: typeof unpackApart = async (job, options) => {
+    const run: RunApart = async (argv, options) => {
       await copy();
-      const unpacked = await unpackApart(job, options);
+      const end = await runAsChild(argv, options);
       await copy();
-      return unpacked;
+      return end;
     };
-    const { images } = await openImages(state, { registries_conf: registry.conf }, { unpack, events });
+    const { images } = await openImages(state, { registries_conf: registry.conf }, { run, events });
     const image = await images.pull(name, missing);
     await copy();
     t.is(count, 5);

@@ -18,6 +18,19 @@ export interface Entry {
 
 const BLOCK = 512;
 
+/** As setcap(8) writes cap_net_bind_service=ep (linux/capability.h, vfs_cap_data). */
+export const NET_BIND_SERVICE = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+
+/** A program of every kind that runs with more than its caller has, in /opt. */
+export function privileged(): Entry[] {
+  return [
+    dir('opt'),
+    file('opt/setuid', '', { mode: 0o4755 }),
+    file('opt/setgid', '', { mode: 0o2755, gid: 1235 }),
+    file('opt/capable', '', { mode: 0o755, pax: { 'SCHILY.xattr.security.capability': NET_BIND_SERVICE } }),
+  ];
+}
+
 export function tarOf(entries: readonly Entry[], end = true): Buffer {
   return Buffer.concat([...entries.map(entryBytes), Buffer.alloc(end ? 2 * BLOCK : 0)]);
 }

@@ -1,13 +1,15 @@
 // Workloads from images, by a whole agent.
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect } from '../../../agent/control/client.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
+import { getXattr } from '../../../linux/xattr.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
 import { busyboxLayer, writeLayout } from './layout.js';
-import { dir, file } from './tar-writer.js';
+import { dir, file, privileged } from './tar-writer.js';
 
 let host: OwnHost;
 let directory: string;
@@ -26,6 +28,7 @@ test.before(async () => {
     layers: [
       await busyboxLayer([file('etc/passwd', passwd), file('etc/group', groups), file('etc/gone', 'below')]),
       { entries: [file('etc/.wh.gone', ''), dir('home', {}), dir('home/app', { uid: 1234, gid: 1235 })] },
+      { entries: privileged() },
     ],
     config: {
       ...{ Env: ['COLOUR=red', 'SIZE=big'], Entrypoint: ['/bin/sh', '-c'], Cmd: ['exit 9'], User: 'app' },
@@ -110,7 +113,17 @@ test.serial('what an image says of its process holds, and the spec wins', async 
   t.is((await ended('other')).end?.code, 0);
   t.regex(await outputOf('other'), /uid=5 gid=6/);
   t.is(mounts(), before, 'the root is mounted for the container alone');
-  for (const id of ['plain', 'said', 'other']) await remove(t, id);
+  const stat = ['busybox stat -c "%n %a %u %g" /opt/set*'];
+  await client.call('workload.create', { spec: specOf('modes', { command: stat }) });
+  await ended('modes');
+  t.is(await outputOf('modes'), '/opt/setgid 2755 0 1235\n/opt/setuid 4755 0 0\n');
+  const layers = join(directory, 'state', 'images', 'layers');
+  const capable = (await readdir(layers)).map((name) => join(layers, name, 'opt', 'capable')).filter(existsSync);
+  t.deepEqual(
+    capable.map((path) => getXattr(path, 'security.capability') !== undefined),
+    [true],
+  );
+  for (const id of ['plain', 'said', 'other', 'modes']) await remove(t, id);
 });
 
 test.serial('what a workload writes lives as long as it does, on disk; in memory as long as a run', async (t) => {
