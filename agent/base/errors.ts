@@ -57,6 +57,11 @@ export const ERRORS = {
     hint: 'Check the name, the network, and the credentials and policy of this host (/etc/containers).',
   },
   image_in_use: { exit: 1, rpc: -32097, hint: 'Delete the workloads that use it first.' },
+  secret_missing: {
+    exit: 1,
+    rpc: -32081,
+    hint: 'Put a regular file of at most 64 KiB at secrets.directory/TENANT/NAME of this node, or load the credential secrets_TENANT_NAME.',
+  },
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
   owned_by_another: {

@@ -130,7 +130,7 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** A part of a path below which values are secrets, or where somebody puts one: a token instead of its file, a password in a command. */
-const HOLDS_SECRETS = /^(?:env|url|command|append|\w+_file)$/;
+const HOLDS_SECRETS = /^(?:env|content|contentBase64|url|command|append|\w+_file)$/;
 /** A URL or an address with a password or a token in it, wherever it was written. */
 const URL_WITH_SECRET = /:.*@|:\/\/.*\?/s;
 

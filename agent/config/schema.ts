@@ -64,6 +64,13 @@ export const configSchema = z.strictObject({
   network: networkSchema.prefault({}),
   drivers: driversSchema.prefault({}),
   images: imagesSchema.prefault({}),
+  secrets: z
+    .strictObject({
+      directory: absolutePath.default('/etc/berth/secrets').meta({
+        description: 'a file DIRECTORY/TENANT/NAME for each secret that workloads of a tenant may name',
+      }),
+    })
+    .prefault({}),
   lifecycle: z
     .strictObject({
       stop_grace: duration().default('10s').meta({ description: 'between SIGTERM and the kill' }),

@@ -121,15 +121,16 @@ export function viewFor(grant: Grant, all: WorkloadView): WorkloadView {
   };
 }
 
-/** Environments hold passwords. Who may change a workload needs all of its spec to do so; who only looks sees the names. */
+/** Environments and files hold passwords. Who may change a workload needs all of its spec to do so; who only looks sees the names. */
 function withoutValues(spec: WorkloadSpec): WorkloadSpec {
   // Stored by whichever version: it may be of another kind.
   const names = (env: Readonly<Record<string, string>> | null | undefined) =>
     Object.fromEntries(Object.keys(Object(env)).map((name) => [name, HIDDEN_VALUE]));
-  const { env, exec, oci, firecracker } = spec;
+  const { env, files, exec, oci, firecracker } = spec;
   return {
     ...spec,
     env: names(env),
+    files: files?.map(({ contentBase64: _bytes, ...file }) => ({ ...file, content: HIDDEN_VALUE })),
     ...(firecracker?.mmds == null ? {} : { firecracker: { ...firecracker, mmds: HIDDEN_METADATA } }),
     ...(exec === undefined ? {} : { exec: { ...exec, env: names(exec.env) } }),
     ...(oci === undefined ? {} : { oci: { ...oci, env: names(oci.env) } }),

@@ -26,6 +26,15 @@ const BIND = `while [ "$1" != -- ]; do
   shift 3
 done; shift; exec "$@"`;
 
+// $1: a directory for secrets; $2: their size; then up to --: what to copy, the place for it, its owner and its mode. A kernel before
+// 6.4 knows no noswap.
+const COPY = `{ mount -t tmpfs -o "noswap,nodev,nosuid,noexec,mode=0700,size=$2" secrets "$1" 2>/dev/null ||
+  mount -t tmpfs -o "nodev,nosuid,noexec,mode=0700,size=$2" secrets "$1"; } || exit; shift 2
+while [ "$1" != -- ]; do
+  cat "$1" >"$2" && chown "$3" "$2" && chmod "$4" "$2" || exit
+  shift 4
+done; shift`;
+
 // $1: directory of the layers; all that follows may be relative to it, so that 127 of them fit into a page. $2: what is written;
 // $3: its size in memory, or nothing; $4: the layers from the top; $5: the root. The options of the new mount API are shorter.
 const OVERLAY = `export LIBMOUNT_FORCE_MOUNT2=always
@@ -47,6 +56,23 @@ export interface Overlay {
   readonly root: string;
 }
 
+/** Files in the memory of the container alone: with its last process they are gone. */
+export interface Memory {
+  /** An empty directory of the workload's own. */
+  readonly place: string;
+  readonly bytes: number;
+  readonly copies: readonly Copy[];
+}
+
+export interface Copy {
+  /** /proc/PID/fd/N. */
+  readonly from: string;
+  readonly to: string;
+  /** UID:GID. */
+  readonly owner: string;
+  readonly mode: string;
+}
+
 export interface RunOptions {
   /** Absolute path of crun. */
   readonly runtime: string;
@@ -56,6 +82,7 @@ export interface RunOptions {
   /** Made before the container, in whose config.json `place` is a source. Default: none. */
   readonly binds?: readonly Bind[];
   readonly overlay?: Overlay | undefined;
+  readonly memory?: Memory | undefined;
 }
 
 /** A bind mount of something that tenants may move about. */
@@ -82,7 +109,7 @@ export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT
 
 /** The command that runs one more process in the container, in the cgroup that the command is itself in, and waits for its end. */
 export async function execCommand(
-  options: Omit<RunOptions, 'binds' | 'overlay'> & { readonly process: string; readonly log: string },
+  options: Omit<RunOptions, 'binds' | 'overlay' | 'memory'> & { readonly process: string; readonly log: string },
   cgroupMount = CGROUP_MOUNT,
 ): Promise<string[]> {
   const { runtime, directory, id, process, log } = options;
@@ -93,16 +120,27 @@ export async function execCommand(
 
 async function inOwnMounts(
   crun: string[],
-  { unshare, binds = [], overlay }: Pick<RunOptions, 'unshare' | 'binds' | 'overlay'>,
+  { unshare, binds = [], overlay, memory }: Pick<RunOptions, 'unshare' | 'binds' | 'overlay' | 'memory'>,
   cgroupMount: string,
 ): Promise<string[]> {
   const unified = (await statfs(cgroupMount)).type === CGROUP2_MAGIC;
-  if (unified && binds.length === 0 && overlay === undefined) return crun;
-  const script = `${SHOW_CGROUPS}; ${overlay === undefined ? '' : `${OVERLAY}; `}${BIND}`;
-  const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', script, 'berth-oci'];
+  if (unified && binds.length === 0 && overlay === undefined && memory === undefined) return crun;
+  const parts = [
+    SHOW_CGROUPS,
+    ...(overlay === undefined ? [] : [OVERLAY]),
+    ...(memory === undefined ? [] : [COPY]),
+    BIND,
+  ];
+  const wrapper = [unshare, '--mount', '--propagation', 'slave', '--', '/bin/sh', '-c', parts.join('; '), 'berth-oci'];
   const bound = binds.flatMap(({ source, place, held }) => [source, place, held]);
   const root = overlay === undefined ? [] : argumentsOf(overlay);
-  return [...wrapper, unified ? '' : cgroupMount, ...root, ...bound, '--', ...crun];
+  return [...wrapper, unified ? '' : cgroupMount, ...root, ...copiesOf(memory), ...bound, '--', ...crun];
+}
+
+function copiesOf(memory: Memory | undefined): string[] {
+  if (memory === undefined) return [];
+  const { place, bytes, copies } = memory;
+  return [place, String(bytes), ...copies.flatMap(({ from, to, owner, mode }) => [from, to, owner, mode]), '--'];
 }
 
 function argumentsOf({ directory, layers, writable, memory, root }: Overlay): string[] {

@@ -10,17 +10,22 @@ import { firecrackerDriver } from './firecracker/index.js';
 import { ociDriver } from './oci/index.js';
 import { qemuDriver } from './qemu/index.js';
 
-export function createDrivers(config: Pick<Config, 'drivers' | 'network' | 'paths'>): ReadonlyMap<DriverName, Driver> {
+/** `credentials`: the directory of those that systemd has loaded for the agent. */
+export function createDrivers(
+  config: Pick<Config, 'drivers' | 'network' | 'paths' | 'secrets'>,
+  credentials?: string,
+): ReadonlyMap<DriverName, Driver> {
   const { exec, oci, qemu, firecracker } = config.drivers;
   const { state, runtime } = config.paths;
   const uids = rangeOf(exec.uids);
   const { dns } = config.network;
+  const secrets = { directory: config.secrets.directory, credentials };
   const drivers = [
     execDriver({
-      ...{ runtime: oci.runtime, dns, uids },
-      ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime] },
+      ...{ runtime: oci.runtime, dns, uids, secrets },
+      ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime, secrets.directory] },
     }),
-    ociDriver({ runtime: oci.runtime, dns }),
+    ociDriver({ runtime: oci.runtime, dns, secrets }),
     qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns, runtime }),
     firecrackerDriver({
       ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },

@@ -29,13 +29,19 @@ export const plainPath = absolutePath
   );
 
 /** Why nothing may be mounted there; undefined: it may. */
-export function whyNotTarget(path: string): string | undefined {
+function whyNotTarget(path: string): string | undefined {
   if (path === '/') return 'must not be "/": the root filesystem is what the driver says';
   const own = OWN.find((top) => isWithin(path, top));
   if (own !== undefined) return `must not be ${own} or below it: every container has its own`;
   const named = NAMED.find((file) => isWithin(file, path));
   return named === undefined ? undefined : `must not hide ${named}: berth writes it for every container`;
 }
+
+/** Of a file that is mounted. */
+export const filePlace = plainPath.superRefine((path, ctx) => {
+  const message = whyNotTarget(path);
+  if (message !== undefined) ctx.addIssue({ code: 'custom', message });
+});
 
 /** Whether `path` is `top` or below it. */
 export function isWithin(path: string, top: string): boolean {
@@ -84,17 +90,6 @@ export type MountSpec = z.output<typeof mount>;
 export const mounts = z
   .array(mount)
   .max(MOST_MOUNTS)
-  .superRefine((all, ctx) => {
-    for (const [at, { target }] of all.entries()) {
-      const other = all.findIndex((one, place) => place !== at && isWithin(target, one.target));
-      if (other >= 0 && (other < at || target !== all[other]?.target))
-        ctx.addIssue({
-          code: 'custom',
-          path: [at, 'target'],
-          message: `must not be within the target of another mount, "${all[other]?.target}"`,
-        });
-    }
-  })
   .default([])
   .meta({ description: 'what a container sees beside its root filesystem' });
 

@@ -28,7 +28,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-/** The leaves in which two specifications differ, by name. Values of an environment may be passwords and are not told. */
+/** The leaves in which two specifications differ, by name. Values of an environment and files may hold passwords and are not told. */
 export function fieldChanges(before: unknown, after: unknown): FieldChange[] {
   return differences(before, after, []);
 }
@@ -42,7 +42,8 @@ function differences(before: unknown, after: unknown, path: readonly string[]): 
     const inner = keys.flatMap((key) => differences(from.get(key), to.get(key), [...path, key]));
     if (inner.length > 0) return inner;
   }
-  const told = (value: unknown): unknown => (path.at(-2) === 'env' || path.includes('mmds') ? HIDDEN_VALUE : value);
+  const told = (value: unknown): unknown =>
+    path.at(-2) === 'env' || path[0] === 'files' || path.includes('mmds') ? HIDDEN_VALUE : value;
   return [
     {
       field: fieldOf(path),

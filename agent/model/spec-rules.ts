@@ -13,6 +13,8 @@ interface Asked extends Kinded {
   readonly env: object;
   readonly envFile?: string | undefined;
   readonly mounts: readonly unknown[];
+  readonly files: readonly unknown[];
+  readonly secrets: readonly unknown[];
   readonly hostname?: string | undefined;
   readonly rlimits?: object | undefined;
   readonly capabilities?: object | undefined;
@@ -34,6 +36,8 @@ const RULES: readonly Rule[] = [
   ['env', ({ env }) => Object.keys(env).length > 0, DESCRIBED],
   ['envFile', ({ envFile }) => envFile !== undefined, DESCRIBED],
   ['mounts', ({ mounts }) => mounts.length > 0, CONTAINERS],
+  ['files', ({ files }) => files.length > 0, CONTAINERS],
+  ['secrets', ({ secrets }) => secrets.length > 0, CONTAINERS],
   ['hostname', ({ hostname }) => hostname !== undefined, CONTAINERS],
   ['rlimits', ({ rlimits }) => rlimits !== undefined, CONTAINERS],
   ['capabilities', ({ capabilities }) => capabilities !== undefined, CONTAINERS],

@@ -9,6 +9,7 @@ import { sentenceOf } from '../base/wrong-fields.js';
 import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { execSpec } from './exec-spec.js';
 import { externalSpec } from './external-spec.js';
+import { files } from './files-spec.js';
 import { firecrackerSpec } from './firecracker-spec.js';
 import { healthSpec } from './health-spec.js';
 import { image, pull, unfitImage } from './image-spec.js';
@@ -16,9 +17,11 @@ import { machineOf } from './machine.js';
 import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { ociSpec } from './oci-spec.js';
+import { unfitPlaces } from './places.js';
 import { env, whyNotSearched } from './process-spec.js';
 import { qemuSpec } from './qemu-spec.js';
 import { resources } from './resources-spec.js';
+import { secrets } from './secrets-spec.js';
 import { unfitFields } from './spec-rules.js';
 
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -68,6 +71,8 @@ export const workloadSpec = z
         'a file of NAME=VALUE lines, 64 KiB at most, read at each start beneath drivers.mounts or tenant.NAME.mounts; empty lines and lines with # are left out, quotes are part of a value',
     }),
     mounts,
+    files,
+    secrets,
     hostname,
     readOnlyRootfs: z
       .boolean()
@@ -92,7 +97,7 @@ export const workloadSpec = z
       if (driver !== spec.driver && spec[driver] !== undefined)
         ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
     }
-    for (const { field, problem } of [...unfitFields(spec), ...unfitImage(spec)])
+    for (const { field, problem } of [...unfitFields(spec), ...unfitImage(spec), ...unfitPlaces(spec)])
       ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
     const unsearched = spec.driver === 'exec' ? whyNotSearched(spec.env) : undefined;
     if (unsearched !== undefined) ctx.addIssue({ code: 'custom', path: ['env', 'PATH'], message: unsearched });

@@ -1,5 +1,6 @@
 // What a spec gives a workload beside its program, as the workload itself sees it, and who comes in later.
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { type Client, connect } from '../../agent/control/client.js';
@@ -59,12 +60,19 @@ test.before(async () => {
     symlinkSync('busybox', join(rootfs, 'bin', name));
   tree = join(host.directory, 'tree');
   mkdirSync(tree);
+  for (const tenant of ['default', 'acme'])
+    mkdirSync(join(host.directory, 'secrets', tenant), { recursive: true, mode: 0o700 });
+  const credentials = join(host.directory, 'credentials');
+  mkdirSync(credentials, { mode: 0o700 });
+  writeFileSync(join(credentials, 'secrets_default_loaded'), 'by systemd\n', { mode: 0o400 });
   agent = new OwnAgent({
     ...{ directory: host.directory, prefix: host.prefix, start: host.start },
     cgroup: `berth-given-${process.pid}`,
     env: {
       ...{ BERTH_NETWORK_POOL: '10.221.0.0/28', BERTH_NETWORK_SLOTS: '0', BERTH_WEB_LISTEN: '' },
       BERTH_DRIVERS_MOUNTS: JSON.stringify([tree]),
+      BERTH_SECRETS_DIRECTORY: join(host.directory, 'secrets'),
+      CREDENTIALS_DIRECTORY: credentials,
     },
   });
   await agent.start();
@@ -101,3 +109,119 @@ for (const kind of KINDS)
       await t.throwsAsync(client.call('workload.get', { id: refused.id }));
     },
   );
+
+const CONTAINERS = ['box', 'con'] as const;
+
+for (const kind of CONTAINERS)
+  test.serial(`${kind}: files are as the spec says, and cannot be written to`, async (t) => {
+    const files = [
+      { path: '/app/conf', content: 'ä line\n', mode: '0640', uid: 5, gid: 6 },
+      { path: '/app/bytes', contentBase64: Buffer.from('of bytes\n').toString('base64') },
+      { path: '/run/deep/er/tool', content: '#!/bin/sh\necho from the tool\n', mode: '0755' },
+    ];
+    const line = `stat -c '%n %a %u:%g' /app/* /run/deep/er/tool; cat /app/bytes; /run/deep/er/tool; touch /app/conf;
+      echo x >> /app/bytes; grep -c ' /app/bytes ro,nosuid,nodev' /proc/self/mountinfo; [ -r /app/conf ] && cat /app/conf`;
+    const spec = specOf('files', kind, line, { files });
+    await client.call('workload.create', { spec: spec as never });
+    const output = await said(spec.id);
+    const lines = [
+      ...['/app/bytes 644 0:0', '/app/conf 640 5:6', '/run/deep/er/tool 755 0:0', 'of bytes', 'from the tool', '1'],
+      ...(kind === 'con' ? ['ä line'] : []),
+      'done',
+    ];
+    t.deepEqual(
+      output.split('\n').filter((one) => one !== '' && !/Read-only|Permission|read-only|can't/i.test(one)),
+      lines,
+      output,
+    );
+    t.true((output.match(/Read-only|Permission|can't/gi) ?? []).length >= 2, output);
+    const { id: workload } = spec;
+    await client.call('workload.delete', { id: workload, now: true });
+  });
+
+const secretFile = (tenant: string, name: string): string => join(host.directory, 'secrets', tenant, name);
+
+for (const kind of CONTAINERS)
+  test.serial(
+    `${kind}: a secret is in the memory of the workload, for its user alone, read again at each start`,
+    async (t) => {
+      const name = `of-${kind}`;
+      writeFileSync(secretFile('default', name), 'first\n', { mode: 0o600 });
+      const secrets = [{ name }, { name: 'loaded', path: '/app/loaded', mode: '0440', uid: 5, gid: 6 }];
+      const place = `/run/secrets/${name}`;
+      const line = `cat ${place}; stat -c '%a %u:%g' ${place} /app/loaded; stat -f -c %T ${place}; id -u; touch ${place}; echo x > ${place};
+      grep -o ' ${place} ro,[a-z,]*' /proc/self/mountinfo; grep -c ',noswap' /proc/self/mountinfo`;
+      const spec = specOf('secrets', kind, line, { secrets, files: [{ path: '/app/x', content: '' }] });
+      await client.call('workload.create', { spec: spec as never });
+      const output = await said(spec.id);
+      const uid = /^(\d+)$/m.exec(output)?.[1];
+      t.regex(output, /^first$/m);
+      t.regex(output, new RegExp(`^400 ${uid}:${uid}$`, 'm'), output);
+      t.regex(output, /^440 5:6$/m);
+      t.regex(output, /^tmpfs$/m);
+      t.regex(output, /Read-only|can't|Permission/i);
+      t.regex(output, new RegExp(`${place} ro,nosuid,nodev,noexec`), output);
+      t.is(uid === '0', kind === 'con');
+      const [major = 0, minor = 0] = release().split('.').map(Number);
+      t.is(/^0$/m.test(output.slice(output.indexOf(` ${place} ro`))), major < 6 || (major === 6 && minor < 4), output);
+      // Not on the host: neither the mount, nor a file with what it says.
+      t.notRegex(host.run('cat /proc/self/mountinfo'), /secrets\/\d|\bsecrets\b tmpfs|tmpfs secrets/);
+      t.is(
+        host.status(`grep -rqs first ${join(host.directory, 'run')} ${join(host.directory, 'state', 'workloads')}`),
+        1,
+      );
+      // Whoever comes in, and the workload over a restart of the agent, has what was read at the start.
+      writeFileSync(secretFile('default', name), 'second\n', { mode: 0o600 });
+      t.is(inside(spec.id, `cat ${place}`), 'first\n');
+      await client.close();
+      await agent.kill('SIGKILL');
+      await agent.start();
+      client = await connect(agent.socket);
+      t.is(inside(spec.id, `cat ${place}`), 'first\n');
+      await client.call('workload.restart', { id: spec.id });
+      for (let read = ''; read !== 'second\n'; read = inside(spec.id, `cat ${place}`))
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      // One that is gone by then fails the start, and says which.
+      host.run(`rm ${secretFile('default', name)}`);
+      await client.call('workload.restart', { id: spec.id });
+      for (;;) {
+        const { state, error } = await client.call('workload.get', { id: spec.id });
+        if (state === 'failed') {
+          t.is(error?.code, 'secret_missing');
+          break;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await client.call('workload.delete', { id: spec.id, now: true });
+    },
+  );
+
+test.serial('a secret that is not there for the tenant is refused, by its name, before anything is made', async (t) => {
+  const at = (name: string): string => secretFile('default', name);
+  writeFileSync(secretFile('acme', 'theirs'), 'zq-theirs\n', { mode: 0o600 });
+  writeFileSync(at('large'), 'x'.repeat(65_537));
+  symlinkSync('large', at('link'));
+  mkdirSync(at('directory'));
+  const refusal = async (name: string): Promise<string> => {
+    const spec = specOf('refused', 'box', 'true', { secrets: [{ name }] });
+    const error = await t.throwsAsync<Error & { code?: string }>(
+      client.call('workload.create', { spec: spec as never }),
+    );
+    t.is(error?.code, 'secret_missing', String(error));
+    return String(error);
+  };
+  t.regex(await refusal('theirs'), /secret "theirs" of tenant "default" is not on this node/);
+  t.regex(await refusal('large'), /has more than 65536 bytes/);
+  t.regex(await refusal('link'), /is a symbolic link/);
+  t.regex(await refusal('directory'), /is not a regular file/);
+  t.deepEqual(
+    (await client.call('workload.list')).workloads.map(({ id: one }) => one).filter((one) => one.startsWith('refused')),
+    [],
+  );
+  const theirs = {
+    ...specOf('theirs', 'box', 'cat /run/secrets/theirs', { secrets: [{ name: 'theirs' }] }),
+    tenant: 'acme',
+  };
+  await client.call('workload.create', { spec: theirs as never });
+  t.is(await said(theirs.id), 'zq-theirs\ndone\n');
+});

@@ -10,7 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Driver } from '../../agent/drivers/driver.js';
 import { ociDriver } from '../../agent/drivers/oci/index.js';
 import type { WorkloadSpec } from '../../agent/model/spec.js';
-import { NO_DNS, specOf, temporary, testExec } from '../agent/drivers/fixture.js';
+import { NO_DNS, NO_SECRETS, specOf, temporary, testExec } from '../agent/drivers/fixture.js';
 import { startHost, type TestHost } from '../agent/drivers/host.js';
 import { makeNames } from '../netns/lab.js';
 import { attacker, attacksOf, NOT_EVERYWHERE, type Targets, victim } from './attacker.js';
@@ -138,7 +138,7 @@ test.serial('exec: every attack fails for root', async (t) => {
 test.serial('oci: every attack fails but those that are no secret of a container', async (t) => {
   const at = await scene(t);
   const rootfs = await perlRoot(t);
-  const driver = ociDriver({ runtime: 'crun', dns: NO_DNS });
+  const driver = ociDriver({ runtime: 'crun', dns: NO_DNS, secrets: NO_SECRETS });
   const command = attacker(at.targets, true);
   const output = await attack(at, driver, specOf({ driver: 'oci', oci: { rootfs, command } }));
   assertAllTried(t, output, true);

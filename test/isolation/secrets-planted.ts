@@ -14,6 +14,9 @@ export const SECRETS = {
   /** Salt of the bcrypt hash, and so in all of it. */
   hash: '$2y$04$abcdefghijklmnopqrstuu',
   key: (LOOPBACK.key.split('\n')[1] ?? '').slice(0, 40),
+  // Secrets of workloads: a file of the node, and a credential of systemd.
+  mounted: secret('mounted'),
+  credential: secret('credential'),
   // The environment and the flags of the agent and of the command.
   proxy: secret('proxy'),
   ambient: secret('ambient'),

@@ -15,7 +15,7 @@ import {
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { WebSocket } from 'ws';
@@ -93,6 +93,13 @@ test.before(async () => {
   writeFileSync(file, configuration());
   mkdirSync(join(directory, 'tree'), { mode: 0o700 });
   writeFileSync(join(directory, 'tree', 'web.env'), `PASSWORD=${VARIABLES.file}\n`, { mode: 0o600 });
+  for (const [place, value] of [
+    ['secrets/default/mounted', SECRETS.mounted],
+    ['credentials/secrets_default_loaded', SECRETS.credential],
+  ] as const) {
+    mkdirSync(dirname(join(directory, place)), { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, place), value, { mode: 0o400 });
+  }
   mkdirSync(join(directory, 'state'), { mode: 0o700 });
   agent = new OwnAgent({
     directory,
@@ -104,6 +111,8 @@ test.before(async () => {
       BERTH_NETWORK_LINK_PREFIX: 'by',
       BERTH_NETWORK_FORWARDING: 'leave',
       BERTH_NETWORK_SLOTS: '0',
+      BERTH_SECRETS_DIRECTORY: join(directory, 'secrets'),
+      CREDENTIALS_DIRECTORY: join(directory, 'credentials'),
       BERTH_DRIVERS_MOUNTS: JSON.stringify([join(directory, 'tree')]),
       HTTPS_PROXY: `http://user:${SECRETS.proxy}@proxy.invalid:3128`,
       AWS_SECRET_ACCESS_KEY: SECRETS.ambient,
@@ -209,6 +218,13 @@ function readableFiles(of: string): string {
     .join('\n');
 }
 
+/** Every file below a directory, whoever may read it. */
+function allFiles(of: string): string {
+  return readdirSync(of, { withFileTypes: true, recursive: true })
+    .flatMap((entry) => (entry.isFile() ? [readFileSync(join(entry.parentPath, entry.name), 'utf8')] : []))
+    .join('\n');
+}
+
 test.serial(
   'no secret is in the log, the events, the answers, the errors, the metrics or a command line',
   async (t) => {
@@ -253,6 +269,10 @@ test.serial(
         env: { PASSWORD: VARIABLES.oci },
       }),
       bundle: container('bundle', { bundle }),
+      secret: {
+        ...workload('secret', { isolation: 'sandbox', user: undefined }),
+        secrets: [{ name: 'mounted' }, { name: 'loaded' }],
+      },
       file: { ...workload('file', {}), envFile: join(directory, 'tree', 'web.env') },
     };
     for (const [id, spec] of Object.entries(own)) {
@@ -262,7 +282,7 @@ test.serial(
       const view = await client.call('workload.get', { id });
       t.is(view.state, 'running', `${id}: ${JSON.stringify(view.error)}`);
       const { exec, oci } = view.spec;
-      if (id === 'file') told.push(JSON.stringify(view));
+      if (id === 'file' || id === 'secret') told.push(JSON.stringify(view));
       else if (id !== 'bundle') t.is((exec ?? oci)?.env.PASSWORD, VARIABLES[id as keyof typeof VARIABLES]);
     }
     const changed = workload('plain', { env: { PASSWORD: VARIABLES.updated } });
@@ -270,6 +290,12 @@ test.serial(
     const reserved = workload('reserved', { env: { PASSWORD: VARIABLES.reserved } });
     told.push(JSON.stringify(await client.call('workload.reserve', { spec: reserved, ttl: 60_000 })));
     told.push(commandLines(), readableFiles(directory));
+
+    // Not even root finds them on a disk, nor those that are in memory alone in what berth makes for the workload.
+    t.true(allFiles(join(directory, 'state')).includes(VARIABLES.oci));
+    t.deepEqual(found(allFiles(join(directory, 'state')), { ...SECRETS, file: VARIABLES.file }), []);
+    t.true(allFiles(join(directory, 'run')).includes('secrets/0'));
+    t.deepEqual(found(allFiles(join(directory, 'run')), SECRETS), []);
 
     for (const [method, params] of Object.entries(QUESTIONS) as [MethodName, object][]) {
       const asked =
@@ -315,6 +341,7 @@ test.serial(
     t.true(told.some((text) => text.includes('immutable_field')));
     t.true(told.some((text) => text.includes('config.rejected')));
     t.true(told.some((text) => text.includes('workload.deleted')));
+    t.true(told.some((text) => text.includes('"name":"mounted"')));
     t.true(told.some((text) => text.startsWith('viewer workload.get') && text.includes('PASSWORD')));
   },
 );

@@ -60,7 +60,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     events,
     observer,
     log,
-    drivers: createDrivers(config),
+    drivers: createDrivers(config, process.env.CREDENTIALS_DIRECTORY),
     which,
     kvmUsable: facts.kvm?.usable ?? false,
     kvmReason: facts.kvm?.reason,

@@ -55,20 +55,24 @@ export async function isOutOfSight(path: string, hidden: readonly string[]): Pro
 }
 
 /**
- * Throws `invalid_spec` for a target in a directory of the host, where the runtime can make no place for it. `kinds`: what each
- * source is.
+ * Throws `invalid_spec` for a target in a directory of the host, where the runtime can make no place for it. `kinds`: what the
+ * source of each mount is.
  */
 export async function requireTargets(
-  { mounts }: Pick<WorkloadSpec, 'mounts'>,
+  { mounts, files, secrets }: Pick<WorkloadSpec, 'mounts' | 'files' | 'secrets'>,
   kinds: readonly ('file' | 'directory' | undefined)[],
 ): Promise<void> {
-  for (const [at, { target }] of mounts.entries()) {
+  const targets = [
+    ...mounts.map(({ target }, at) => [`mounts.${at}.target`, target, kinds[at] ?? 'directory'] as const),
+    ...files.map(({ path }, at) => [`files.${at}.path`, path, 'file'] as const),
+    ...secrets.map(({ path }, at) => [`secrets.${at}.path`, path, 'file'] as const),
+  ];
+  for (const [field, target, wanted] of targets) {
     const top = target.split('/')[1] ?? '';
     const isShown = !NOT_SHOWN.has(top) && !isBelow(target, OWN_TEMPORARY) && (await kindOf(`/${top}`)) !== undefined;
-    const wanted = kinds[at] ?? 'directory';
     if (!isShown || (await kindOf(target)) === wanted) continue;
     const elsewhere = `a place such as "/data", which the host does not have`;
-    throw invalidField(`mounts.${at}.target`, `${target} must be a ${wanted} of the host, or ${elsewhere}`);
+    throw invalidField(field, `${target} must be a ${wanted} of the host, or ${elsewhere}`);
   }
 }
 

@@ -13,8 +13,9 @@ import { enterContainer, refuseUser } from '../enter.js';
 import { givenEnvironment, keepGiven, keptGiven } from '../env-file.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
 import { invalidField, kindOf, requireBinary, sectionOf } from '../files.js';
-import { openMounts, sourceKinds } from '../mounts.js';
+import { sourceKinds } from '../mounts.js';
 import { writeNames } from '../names.js';
+import { openProvided, requireSecrets, type SecretSources } from '../provided.js';
 import { claimUid, releaseUid } from '../uids.js';
 import { launchAfterDrop } from './after-drop.js';
 import { findProgram, setprivArguments } from './command.js';
@@ -28,6 +29,7 @@ export interface ExecOptions {
   /** What the node says of name servers (network.dns). */
   readonly dns: Config['network']['dns'];
   readonly uids: UidRange;
+  readonly secrets: SecretSources;
   /** Size of each directory for temporary files of a sandbox. */
   readonly temporaryBytes: number;
   /** The runtime directory of the agent, for what sandboxes share. */
@@ -99,16 +101,18 @@ export function execDriver(options: ExecOptions): Driver {
     const user = await hostUser(exec);
     const uid = user === undefined ? await claimUid(id, directory, claims, options.uids) : user.uid;
     // Places for mounts are made in the root: one of its own, where there are any.
-    const skeleton = spec.mounts.length === 0 ? join(shared, 'exec-root') : join(directory, 'root');
+    const isShared = [spec.mounts, spec.files, spec.secrets].every(({ length }) => length === 0);
+    const skeleton = isShared ? join(shared, 'exec-root') : join(directory, 'root');
     const unshare = requireUnshare(which);
     const given = await givenEnvironment(spec, context.mountRoots);
     const { argv, mounts: initMounts } = withInit(spec, [await findProgram(program, given.PATH), ...rest], which);
-    const { mounts, binds, release } = await openMounts(spec, context.mountRoots, directory);
+    const own = { uid, gid: user?.gid ?? uid };
+    const { mounts, binds, memory, release } = await openProvided(spec, context, options.secrets, own);
     try {
       const config = sandboxConfig({
         ...{ spec, skeleton, argv, cwd: exec.cwd, netns: sandbox.netns },
         env: workloadEnvironment(spec, sandbox, given, user?.home ?? '/tmp'),
-        user: { uid, gid: user?.gid ?? uid, groups: user === undefined ? [] : await groupsOf(user) },
+        user: { ...own, groups: user === undefined ? [] : await groupsOf(user) },
         root: await hostRoot(skeleton, hidden, options.temporaryBytes),
         names: await nameMounts(await writeNames(spec, context, options.dns)),
         mounts: [...mounts, ...initMounts],
@@ -118,7 +122,7 @@ export function execDriver(options: ExecOptions): Driver {
       await rm(stateDirectory(directory), { recursive: true, force: true });
       await writeFile(join(directory, 'config.json'), configText(config), { mode: 0o600 });
       return {
-        argv: await runCommand({ runtime: requireBinary(runtime, which, CRUN), unshare, directory, id, binds }),
+        argv: await runCommand({ runtime: requireBinary(runtime, which, CRUN), unshare, directory, id, binds, memory }),
         env: { PATH: DEFAULT_PATH },
         cwd: '/',
         pidFile: join(directory, 'pid'),
@@ -153,7 +157,10 @@ export function execDriver(options: ExecOptions): Driver {
       requireBinary(runtime, which, CRUN);
       requireUnshare(which);
       if (spec.init) requireInit(which);
-      if (live !== true) await requireTargets(spec, await sourceKinds(spec, mountRoots));
+      if (live !== true) {
+        await requireTargets(spec, await sourceKinds(spec, mountRoots));
+        await requireSecrets(spec, options.secrets);
+      }
       if (program !== undefined && (await isOutOfSight(program, hidden)))
         throw invalidField('exec.command', outOfSight(program));
       if (await isOutOfSight(exec.cwd, hidden)) throw invalidField('exec.cwd', outOfSight(exec.cwd));

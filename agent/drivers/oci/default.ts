@@ -32,8 +32,7 @@ export interface DefaultOptions {
   readonly names: NameFiles;
   /** What the spec gives. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of the image. Default: as the spec alone says. */
-  readonly process?: Omit<ContainerProcess, 'argv'>;
+  readonly process: Omit<ContainerProcess, 'argv'>;
   /** Of the process, or of what starts it. */
   readonly argv: readonly string[];
   /** Of the spec. */
@@ -43,7 +42,7 @@ export interface DefaultOptions {
 }
 
 export function defaultConfig(options: DefaultOptions): OciConfig {
-  const { spec, sandbox, process = plainProcess(options.oci) } = options;
+  const { spec, sandbox, process } = options;
   const { user } = process;
   const env = workloadEnvironment(spec, sandbox, { ...process.env, ...options.env }, process.home);
   return {
@@ -75,10 +74,6 @@ export function defaultConfig(options: DefaultOptions): OciConfig {
       seccomp: seccompProfile(true),
     },
   };
-}
-
-function plainProcess({ user = { uid: 0, gid: 0 } }: DefaultOptions['oci']): Omit<ContainerProcess, 'argv'> {
-  return { env: {}, user, cwd: '/', home: user.uid === 0 ? '/root' : '/' };
 }
 
 function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolean {

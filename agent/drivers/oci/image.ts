@@ -34,8 +34,14 @@ export function requireImage(image: ImageRoot | undefined): ImageRoot {
   });
 }
 
-/** Throws `invalid_spec` where the image names no program, or a user that it does not have. */
-export async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise<ContainerProcess> {
+/** Of an image, or as the spec alone says. Throws `invalid_spec` where the image names no program, or a user that it does not have. */
+export async function processOf(spec: WorkloadSpec, image: ImageRoot | undefined): Promise<ContainerProcess> {
+  if (spec.image !== undefined) return imageProcess(spec, requireImage(image));
+  const { command = [], user = { uid: 0, gid: 0 } } = sectionOf(spec, 'oci');
+  return { argv: command, env: {}, user, cwd: '/', home: user.uid === 0 ? '/root' : '/' };
+}
+
+async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise<ContainerProcess> {
   const oci = sectionOf(spec, 'oci');
   const { config } = root;
   const command = oci.command ?? (oci.entrypoint === undefined ? config.command : []);

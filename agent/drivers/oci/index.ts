@@ -1,7 +1,6 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
 import { access, mkdir, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defined } from '../../../linux/defined.js';
 import type { GrantName } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import type { ImageRoot } from '../../model/image.js';
@@ -22,23 +21,25 @@ import { enterContainer, parseUser } from '../enter.js';
 import { givenEnvironment } from '../env-file.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
-import { openMounts, type SpecMounts, sourceKinds } from '../mounts.js';
+import { sourceKinds } from '../mounts.js';
 import { type NameFiles, writeNames } from '../names.js';
+import { openProvided, type Provided, requireSecrets, type SecretSources } from '../provided.js';
 import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
-import { imageProcess, requireImage } from './image.js';
+import { type ContainerProcess, processOf, requireImage } from './image.js';
 
 export interface OciOptions {
   /** Name or absolute path of crun. */
   readonly runtime: string;
   /** What the node says of name servers (network.dns). */
   readonly dns: Config['network']['dns'];
+  readonly secrets: SecretSources;
 }
 
 type Oci = NonNullable<WorkloadSpec['oci']>;
 
-export function ociDriver({ runtime, dns }: OciOptions): Driver {
+export function ociDriver({ runtime, dns, secrets }: OciOptions): Driver {
   return {
     name: 'oci',
     grants: async (spec) => [
@@ -54,6 +55,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       if (live !== true) {
         await sourceKinds(spec, mountRoots);
         await givenEnvironment(spec, mountRoots);
+        await requireSecrets(spec, secrets);
       }
       if (spec.image !== undefined) return;
       if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
@@ -74,18 +76,20 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
       const { id } = spec;
       if (await hasEnded(directory, id)) await deleteContainer(binary, directory, id, context);
       const names = await writeNames(spec, context, dns);
-      const mounted = await openMounts(spec, context.mountRoots, directory);
+      const process = await processOf(spec, context.image);
+      const provided = await openProvided(spec, context, secrets, process.user);
       try {
         const overlay =
           spec.image === undefined ? undefined : await overlayOf(oci, requireImage(context.image), directory);
         const config =
           oci.bundle !== undefined
             ? await bundleConfig(oci, context)
-            : await rootfsConfig(spec, context, names, mounted, overlay?.root);
+            : await rootfsConfig(spec, context, names, process, provided, overlay?.root);
         await writeFile(join(directory, 'config.json'), configText(config), { mode: 0o600 });
-        const { binds, release } = mounted;
+        const { binds, memory, release } = provided;
+        const unshare = requireUnshare(which);
         return {
-          argv: await runCommand({ runtime: binary, unshare: requireUnshare(which), directory, id, binds, overlay }),
+          argv: await runCommand({ runtime: binary, unshare, directory, id, binds, overlay, memory }),
           env: { PATH: DEFAULT_PATH },
           cwd: '/',
           pidFile: join(directory, 'pid'),
@@ -93,7 +97,7 @@ export function ociDriver({ runtime, dns }: OciOptions): Driver {
           release,
         };
       } catch (error) {
-        await mounted.release();
+        await provided.release();
         throw error;
       }
     },
@@ -131,25 +135,25 @@ async function bundleConfig(oci: Oci, { sandbox }: DriverContext): Promise<OciCo
 
 async function rootfsConfig(
   spec: WorkloadSpec,
-  { sandbox, which, image, mountRoots }: DriverContext,
+  { sandbox, which, mountRoots }: DriverContext,
   names: NameFiles,
-  mounted: SpecMounts,
+  process: ContainerProcess,
+  provided: Provided,
   overlay: string | undefined,
 ): Promise<OciConfig> {
   const oci = sectionOf(spec, 'oci');
-  const process = overlay === undefined ? undefined : await imageProcess(spec, requireImage(image));
-  const { argv, mounts } = withInit(spec, process?.argv ?? oci.command ?? [], which);
+  const { argv, mounts } = withInit(spec, process.argv, which);
   const rootfs = overlay ?? (await realpath(oci.rootfs ?? ''));
   return defaultConfig({
     spec,
     oci,
-    ...defined({ process }),
+    process,
     rootfs,
     mount: requireMount(which),
     sandbox,
     env: await givenEnvironment(spec, mountRoots),
     argv,
-    mounts: [...mounted.mounts, ...mounts],
+    mounts: [...provided.mounts, ...mounts],
     maxFiles: await maxFiles(),
     names,
   });

@@ -344,6 +344,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'images.max_files': whole(1, 100_000_000),
   'images.min_free': size,
   'images.keep': anyDuration,
+  'secrets.directory': path,
   'lifecycle.stop_grace': anyDuration,
   'lifecycle.start_deadline': duration('10ms', LONG[0], '9ms', LONG[1]),
   'lifecycle.reap_schedule': cron,

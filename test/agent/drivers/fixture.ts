@@ -20,11 +20,14 @@ export const ROUTED: Sandbox = {
 /** A node that says nothing of name servers. */
 export const NO_DNS = { servers: [], search: [], options: [] };
 
+/** A node without secrets. */
+export const NO_SECRETS = { directory: '/nonexistent' };
+
 /** What sandboxes share is `shared`. */
 export function testExec(more: Partial<ExecOptions> = {}): Driver {
   const uids = { first: 2_013_265_920, last: 2_013_266_919 };
   const shared = join(tmpdir(), `berth-exec-${process.pid}`);
-  const given = { runtime: 'crun', dns: NO_DNS, temporaryBytes: 2 ** 20, hidden: [] };
+  const given = { runtime: 'crun', dns: NO_DNS, temporaryBytes: 2 ** 20, hidden: [], secrets: NO_SECRETS };
   return execDriver({ ...given, uids, shared, ...more });
 }
 

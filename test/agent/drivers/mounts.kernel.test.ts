@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ociDriver } from '../../../agent/drivers/oci/index.js';
 import { terminate } from '../../../agent/workload/processes.js';
-import { NO_DNS, specOf, temporary, testExec } from './fixture.js';
+import { NO_DNS, NO_SECRETS, specOf, temporary, testExec } from './fixture.js';
 import { eventually, startHost } from './host.js';
 
 /** A tree of data on the host, as an operator allows it. */
@@ -47,7 +47,7 @@ const WAYS: Readonly<Record<'exec' | 'oci', Way>> = {
     capabilities: '0000000000001000',
   },
   oci: {
-    driver: () => ociDriver({ runtime: 'crun', dns: NO_DNS }),
+    driver: () => ociDriver({ runtime: 'crun', dns: NO_DNS, secrets: NO_SECRETS }),
     section: async (t, script) => ({
       driver: 'oci',
       oci: { rootfs: await busyboxRoot(t), command: ['/bin/sh', '-c', script] },

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ociDriver } from '../../../agent/drivers/oci/index.js';
 import { makeNames } from '../../netns/lab.js';
-import { NO_DNS, specOf, temporary } from './fixture.js';
+import { NO_DNS, NO_SECRETS, specOf, temporary } from './fixture.js';
 import { command, eventually, startHost } from './host.js';
 
 const names = makeNames(8);
-const driver = ociDriver({ runtime: 'crun', dns: NO_DNS });
+const driver = ociDriver({ runtime: 'crun', dns: NO_DNS, secrets: NO_SECRETS });
 const oci = (section: Record<string, unknown>, more = {}) => specOf({ driver: 'oci', oci: section, ...more });
 
 async function makeRootfs(t: ExecutionContext): Promise<string> {

@@ -5,10 +5,10 @@ import { runCommand } from '../../../agent/drivers/crun.js';
 import { adaptBundle, readBundle } from '../../../agent/drivers/oci/config.js';
 import { ociDriver } from '../../../agent/drivers/oci/index.js';
 import { conformance } from './conformance.js';
-import { contextFor, HOST, NO_DNS, ROUTED, specOf, temporary } from './fixture.js';
+import { contextFor, HOST, NO_DNS, NO_SECRETS, ROUTED, specOf, temporary } from './fixture.js';
 
 const oci = (section: Record<string, unknown>) => specOf({ driver: 'oci', oci: section });
-const driver = () => ociDriver({ runtime: 'crun', dns: NO_DNS });
+const driver = () => ociDriver({ runtime: 'crun', dns: NO_DNS, secrets: NO_SECRETS });
 const command = ['/bin/true'];
 
 async function makeBundle(bundle: string, change: Record<string, unknown> = {}): Promise<void> {

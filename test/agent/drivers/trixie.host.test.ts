@@ -55,6 +55,7 @@ test.serial('crun stays in its cgroup, and QEMU boots with KVM as a user of its 
       oci: oci.oci,
       argv: command,
       env: {},
+      process: { env: {}, user: { uid: 0, gid: 0 }, cwd: '/', home: '/root' },
       mounts: [],
       rootfs: '/srv/rootfs',
       sandbox,

@@ -5,7 +5,8 @@ import type { BerthError } from '../../../agent/base/errors.js';
 import { merge, type Tree } from '../../../agent/config/tree.js';
 import { accept, makeParts } from './spec-consumers.js';
 import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
-import { ROWS, type Row } from './spec-values.js';
+import type { Row } from './spec-row.js';
+import { ROWS } from './spec-values.js';
 
 /** Tables with the keys 0, 1, ... are lists. */
 function lists(value: unknown): unknown {

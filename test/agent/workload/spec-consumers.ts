@@ -4,7 +4,7 @@ import { temporaryName } from '../../../agent/base/durable.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { LIMITS } from '../../../agent/control/limits.js';
 import { configText } from '../../../agent/drivers/container.js';
-import type { Mount } from '../../../agent/drivers/containment.js';
+import { fileMount, type Mount } from '../../../agent/drivers/containment.js';
 import { workloadEnvironment } from '../../../agent/drivers/environment.js';
 import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
 import { jailFiles, machineConfig } from '../../../agent/drivers/firecracker/machine-config.js';
@@ -166,13 +166,16 @@ export function makeParts(spec: WorkloadSpec): string[] {
 }
 
 /** As the driver makes them, but for the sources of binds, which are on a host. */
-function mountsOf({ mounts }: WorkloadSpec): Mount[] {
-  return mounts.map((mount) => ({
-    destination: mount.target,
-    type: mount.type,
-    source: mount.source ?? 'tmpfs',
-    options: mount.type === 'bind' ? ['bind'] : tmpfsOptions(mount),
-  }));
+function mountsOf({ mounts, files, secrets }: WorkloadSpec): Mount[] {
+  return [
+    ...mounts.map((mount) => ({
+      destination: mount.target,
+      type: mount.type,
+      source: mount.source ?? 'tmpfs',
+      options: mount.type === 'bind' ? ['bind'] : tmpfsOptions(mount),
+    })),
+    ...[...files, ...secrets].map(({ path }, at) => fileMount(path, `/run/berth/${at}`)),
+  ];
 }
 
 /** The config.json of a container; of a bundle it is its maker's. */
@@ -187,7 +190,8 @@ function configsOf(
   const { oci, exec } = spec;
   if (oci?.rootfs !== undefined) {
     const place = { rootfs: oci.rootfs, mount: '/usr/bin/mount', maxFiles: 1024 };
-    return [defaultConfig({ spec, oci, sandbox, names, env, argv, mounts: mountsOf(spec), ...place })];
+    const process = { env: {}, user: oci.user ?? { uid: 0, gid: 0 }, cwd: '/', home: '/' };
+    return [defaultConfig({ spec, oci, process, sandbox, names, env, argv, mounts: mountsOf(spec), ...place })];
   }
   if (exec?.isolation !== 'sandbox') return [];
   const user = { uid: 4_000_000_000, gid: 4_000_000_000, groups: [] };

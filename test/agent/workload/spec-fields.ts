@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import type { Tree } from '../../../agent/config/tree.js';
 import { workloadSpec } from '../../../agent/model/spec.js';
-import { ROWS, type Row } from './spec-values.js';
+import type { Row } from './spec-row.js';
+import { ROWS } from './spec-values.js';
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;

@@ -60,6 +60,12 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
           ...(isTmpfs(at) ? [[`mounts.${at}.source`, undefined] as const] : []),
           [`mounts.${at}.target`, `/t${at}`],
         ]),
+      ...[0, 1, 2, 3].flatMap((at): Wish[] => {
+        const text = has(`files.${at}.content`);
+        const named = ['content', 'contentBase64', 'mode', 'uid', 'gid', 'path'].some((of) => has(`files.${at}.${of}`));
+        const bytes = text ? [[`files.${at}.contentBase64`, undefined] as const] : [];
+        return named ? [...bytes, [`files.${at}.path`, `/f${at}`]] : [];
+      }),
       ...(has('health.tcp') ? [['health.http', undefined] as const] : []),
       ...(has('rlimits.NAME.soft') ? [['rlimits.NAME.hard', 'unlimited'] as const] : []),
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),

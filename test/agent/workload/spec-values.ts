@@ -1,94 +1,33 @@
 // One row for each field of a workload, or for all of a kind: the extremes that are right, and values that are wrong. Bounds are
 // written here a second time on purpose: a bound that moves in the schema has to be meant.
-import { merge, type Tree } from '../../../agent/config/tree.js';
-
-export interface Row {
-  readonly good: readonly unknown[];
-  readonly bad: readonly unknown[];
-  /** Fields that have to be there as well. */
-  readonly beside?: Tree;
-}
-
-/** Instead of what the least spec has. */
-const OF_IMAGE: Tree = { driver: 'oci', exec: undefined, oci: { rootfs: undefined } };
-const IMAGED: Tree = { ...OF_IMAGE, image: 'docker://debian:13' };
-
-const NO_NUMBER = ['', 'many', '1e', [], {}, null, true] as const;
-const NO_SIZE = ['', 'lots', '-1Mi', '1.5', '1Pi', '8192Ti', '1 Mi', -1, 1.5, true, null] as const;
-const NO_TIME = ['', 'soon', '5', '-1s', '1 s', '1e3s', '0.5us', -1, 0.5, true, null] as const;
-
-const whole = (least: number, most: number): Row => ({
-  good: [least, most],
-  bad: [least - 1, most + 1, least + 0.5, ...NO_NUMBER],
-});
-/** Kept as text. */
-const lasting = (good: readonly string[], bad: readonly string[]): Row => ({
-  good,
-  bad: [...bad, '', 'soon', '5', '-1s', '1 s', 1, true, null],
-});
-const choice = (...words: readonly string[]): Row => ({ good: words, bad: ['', 'other', words[0]?.toUpperCase(), 1] });
-const yes: Row = { good: [true, false], bad: ['yes', '', 1, null] };
-const with_ = (row: Row, beside: Tree): Row => ({ ...row, beside });
-const size: Row = { good: [0, '0', 1, '1.5Mi', '8191Ti'], bad: NO_SIZE };
-const sizeFrom = (least: number, most: unknown): Row => ({ good: [least, most], bad: [least - 1, ...NO_SIZE] });
-const weight = whole(1, 10_000);
-const path: Row = {
-  good: ['/', '/a', `/${'a'.repeat(4094)}`, `/${'ä'.repeat(2047)}`],
-  bad: ['', 'a', './a', `/${'a'.repeat(4095)}`, `/${'ä'.repeat(2048)}`, '/a\0b', 1, null],
-};
-const name = { good: ['a', 'a-b', 'x'.repeat(63)], bad: ['', '-a', 'a-', 'A', 'a_b', 'x'.repeat(64), 1] } as const;
-/** MAX_ARG_STRLEN of binfmts.h has the NUL in it. */
-const command: Row = {
-  good: [['/x'], Array(1024).fill('a'), ['/x', 'a'.repeat(131_071), ''], ['/x', 'ä'.repeat(65_535)]],
-  bad: [[], 'x', Array(1025).fill('a'), ['/x', 'a'.repeat(131_072)], ['/x', 'ä'.repeat(65_536)], ['/x\0'], [1]],
-};
-const env: Row = {
-  good: [{}, { A: '' }, { a_1: 'x y=z' }, { ['A'.repeat(256)]: 'x' }, { A: 'x'.repeat(131_069) }],
-  bad: [
-    { '1A': '' },
-    { 'A B': '' },
-    { A: 1 },
-    { A: 'x\0' },
-    { ['A'.repeat(257)]: '' },
-    { A: 'x'.repeat(131_070) },
-    'A=b',
-  ],
-};
-/** With a PATH in which a program is looked for. */
-const searched: Row = {
-  good: [...env.good, { PATH: Array(128).fill('/a').join(':') }],
-  bad: [...env.bad, { PATH: Array(129).fill('/a').join(':') }, { PATH: 'a'.repeat(4097) }],
-};
-const many = (count: number) => Array.from({ length: count }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`);
-const networks: Row = {
-  good: [[], ['10.0.0.0/8', 'fd00::/8', '0.0.0.0/0', '::/0', '192.0.2.1/32'], many(512)],
-  bad: [['10.0.0.1/8'], ['10.0.0.0/33'], ['example.org'], ['10.0.0.0/08'], [''], '10.0.0.0/8', many(513)],
-};
-const rates = {
-  good: ['64Kbit', '1000Gbit', 64_000, 1e12],
-  bad: ['', '63Kbit', '1001Gbit', 63_999, 1e12 + 1, 64_000.5, 'fast', null],
-} as const;
-const uid = whole(0, 2 ** 32 - 2);
-const named = (good: readonly unknown[], bad: readonly unknown[]): Row => ({
-  good: [{}, ...good.map((value) => ({ 'a.b/c:1': value }))],
-  bad: [
-    { 'a b': good[0] },
-    { '': good[0] },
-    { ['a'.repeat(128)]: good[0] },
-    'a',
-    ...bad.map((value) => ({ a: value })),
-  ],
-});
-/** Of a mount: a path without "//", "." and "..", and its parts. */
-const plain = (...bad: readonly string[]): Row => ({
-  good: ['/srv/data', '/a', '/a/.b/..c', `/${'a'.repeat(4094)}`],
-  bad: [...path.bad, '/', '/a/', '/a//b', '/a/./b', '/a/../b', ...bad],
-});
-const bound = (field: Tree): Tree => ({ mounts: { '0': { type: 'bind', source: '/s', target: '/t', ...field } } });
-const tmpfs: Tree = { mounts: { '0': { type: 'tmpfs', target: '/t' } } };
-const SANDBOXED = { exec: { isolation: 'sandbox' } };
-const DRIVE = { firecracker: { drives: { '0': { path: '/d' } } } };
-const io = { '0': { device: '8:0', weight: 1 } };
+import { merge } from '../../../agent/config/tree.js';
+import { CONTAINER_ROWS } from './container-values.js';
+import {
+  choice,
+  command,
+  DRIVE,
+  env,
+  IMAGED,
+  io,
+  NO_SIZE,
+  NO_TIME,
+  name,
+  named,
+  networks,
+  OF_IMAGE,
+  path,
+  type Row,
+  rates,
+  SANDBOXED,
+  searched,
+  size,
+  sizeFrom,
+  uid,
+  weight,
+  whole,
+  with_,
+  yes,
+} from './spec-row.js';
 
 export const ROWS: Readonly<Record<string, Row>> = {
   id: name,
@@ -106,95 +45,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   },
   'restart.policy': choice('never', 'on-failure', 'always'),
   'restart.maxRetries': whole(0, 1000),
-
-  env: searched,
-  envFile: { good: ['/srv/web.env', '/a'], bad: [...path.bad, '/a/', '/a//b', '/a/../b', []] },
-  'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volume', 'BIND', 1, null], beside: bound({}) },
-  'mounts.0.source': { ...plain(), beside: bound({}) },
-  'mounts.0.target': {
-    ...plain(
-      '/proc',
-      '/proc/self',
-      '/sys',
-      '/dev',
-      '/dev/shm',
-      '/etc',
-      '/etc/hosts',
-      '/etc/resolv.conf',
-      '/etc/hostname',
-    ),
-    beside: bound({}),
-  },
-  'mounts.0.readOnly': with_(yes, bound({})),
-  'mounts.0.noexec': with_(yes, bound({})),
-  'mounts.0.size': with_(sizeFrom(4096, '8191Ti'), tmpfs),
-  'mounts.0.mode': {
-    good: ['0000', '1777', '755'],
-    bad: ['', '7', '0888', '2755', '4755', '77777', 'u+w', 755, null],
-    beside: tmpfs,
-  },
-  'mounts.0.uid': with_(uid, tmpfs),
-  'mounts.0.gid': with_(uid, tmpfs),
-  hostname: {
-    good: ['a', 'Web-1.example.org', 'x'.repeat(63)],
-    bad: ['', '-a', 'a-', 'a_b', 'a b', 'x'.repeat(64), 1, null],
-  },
-  readOnlyRootfs: yes,
-  rlimits: {
-    good: [
-      {},
-      { nofile: { soft: 0, hard: 1_048_576 } },
-      { core: { soft: 'unlimited', hard: 'unlimited' }, stack: { soft: 1, hard: 'unlimited' } },
-      { memlock: { soft: 0, hard: 2 ** 53 - 1 } },
-    ],
-    bad: [
-      { nofile: { soft: 2, hard: 1 } },
-      { nofile: { soft: 1, hard: 1_048_577 } },
-      { nofile: { soft: 1, hard: 'unlimited' } },
-      { core: { soft: 'unlimited', hard: 1 } },
-      { core: { soft: -1, hard: 1 } },
-      { core: { soft: 0.5, hard: 1 } },
-      { core: { soft: '1', hard: '1' } },
-      { core: 1 },
-      { core: { soft: 1 } },
-      { nice: { soft: 1, hard: 1 } },
-      { rtprio: { soft: 1, hard: 1 } },
-      { RLIMIT_CORE: { soft: 1, hard: 1 } },
-      'core',
-      null,
-    ],
-  },
-  'rlimits.NAME.*': {
-    good: [0, 2 ** 53 - 1, 'unlimited'],
-    bad: [-1, 0.5, '1', '', 'none', true, null],
-    beside: { rlimits: { fsize: { soft: 0, hard: 'unlimited' } } },
-  },
-  'capabilities.drop': {
-    good: [[], ['ALL'], ['CHOWN', 'NET_RAW']],
-    bad: [['CAP_CHOWN'], ['chown'], ['SYS_ADMIN'], 'ALL', [1], null],
-  },
-  'capabilities.add': {
-    good: [[], ['NET_ADMIN'], ['SYS_NICE', 'NET_RAW']],
-    bad: [['ALL'], ['SYS_ADMIN'], ['SYS_MODULE'], ['MKNOD'], 'NET_ADMIN', [1], null],
-  },
-  init: yes,
-  'stop.signal': {
-    good: ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL', 'SIGWINCH', 'SIGRTMIN+3'],
-    bad: ['', 'TERM', 'SIGSTOP', 'SIGCHLD', 'sigterm', 'SIGRTMIN', 15, null],
-  },
-  'health.tcp': with_(whole(1, 65_535), { health: {} }),
-  'health.http.port': whole(1, 65_535),
-  'health.http.path': {
-    good: ['/', '/healthz?full=1', `/${'a'.repeat(1023)}`],
-    bad: ['', 'healthz', '/a b', '/a\r\nX: y', '/ä', `/${'a'.repeat(1024)}`, 1, null],
-    beside: { health: { http: { port: 80 } } },
-  },
-  'health.http.status': with_(whole(100, 599), { health: { http: { port: 80 } } }),
-  'health.interval': with_(lasting(['1s', '1h'], ['999ms', '61m']), { health: { tcp: 80 } }),
-  'health.timeout': with_(lasting(['100ms', '30s'], ['99ms', '31s']), { health: { tcp: 80 } }),
-  'health.retries': with_(whole(1, 100), { health: { tcp: 80 } }),
-  'health.startPeriod': with_(lasting(['0s', '1h'], ['61m']), { health: { tcp: 80 } }),
-  'stop.grace': lasting(['0s', '90s', '1h'], ['61m', '2h']),
+  ...CONTAINER_ROWS,
 
   'exec.command': command,
   'exec.env': searched,
