@@ -2,6 +2,7 @@
 // at every start and has no use for prose.
 
 import type { ErrorCode } from '../base/errors.js';
+import { MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 import { MOST_HOLDERS } from '../model/licence.js';
 import { LIMITS } from './limits.js';
 import type { MethodName } from './methods.js';
@@ -216,6 +217,26 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'Hangs up: the program gets SIGHUP, and what is left of it 3 s later is killed. `stream.end` follows.',
     result: '{ stream }',
     errors: ['stream_unknown'],
+  },
+  'image.list': {
+    does: `Images of this node, by digest: names, bytes, when it was pulled and last used, and which workloads use it: the first ${MOST_IMAGE_HOLDERS} by id, and how many more there are in \`moreUsers\`; under \`pulling\` pulls under way. Images are shared by all tenants. A session with scopes sees those that its workloads have, by the names by which they have them. In pages, as \`workload.list\`.`,
+    result: '{ images: ImageView[], pulling: { image, phase: fetch | unpack, layer, layers }[], next? }',
+    errors: [],
+  },
+  'image.pull': {
+    does: 'Fetches and unpacks an image, so that a workload that names it starts without waiting. Answers when the image is here as a whole; the event `image.pulling` tells how far it is. `"pull": "always"` (default) asks the source what the tag means now, `missing` fetches only what is not here. Sessions and workloads that ask for the same image wait for one pull, which ends when nobody waits any more: a session that ends does not wait. A directory or archive of the host (`oci:`, `oci-archive:`, `docker-archive:`) needs the grant that a workload with that image needs.',
+    result: 'ImageView',
+    errors: ['image_pull_failed', 'image_invalid', 'binary_missing', 'disk_full'],
+  },
+  'image.delete': {
+    does: 'Takes a name from an image, and deletes the image with its last name; `sha256:DIGEST` names an image with all its names. Refused for the last name of an image that a workload has (`image_in_use`, with `users`). Layers that other images have stay.',
+    result: '{ images: { digest, names: string[] }[], freed }',
+    errors: ['image_unknown', 'image_in_use'],
+  },
+  'image.prune': {
+    does: 'Deletes images that no workload has used for `unusedFor` milliseconds (24 hours where it is left out; 0: all that no workload uses now). With `dryRun` it says which, and how many bytes that would free. While a pull is under way, what is freed goes when it ends. A session with scopes is told the bytes alone.',
+    result: '{ images: { digest, names: string[] }[], freed }',
+    errors: [],
   },
   'tenant.list': {
     does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have; with `tenant` that one alone. In pages by name, as `workload.list`.',

@@ -12,7 +12,7 @@ import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';
 import { parseSelector } from '../model/selector.js';
-import { parseSpec, type WorkloadSpec } from '../model/spec.js';
+import { parseSpec, specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
@@ -177,6 +177,21 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     streams.get(stream).close();
     return { stream };
   },
+  'image.list': (page, { service, grant }) => {
+    const scope = { tenants: grant.tenants };
+    const { items, next } = pageOf(service.images({ ...scope, ...rangeOf(page) }), page, ({ digest }) => digest);
+    return { images: items, pulling: page.cursor === undefined ? service.imagePulls(scope) : [], ...next };
+  },
+  'image.pull': async ({ image, pull }, { service, grant, actor, signal }) => {
+    await requireImageAllowed(image, service, grant);
+    return service.pullImage(image, { policy: pull, tenants: grant.tenants, signal, by: actor });
+  },
+  'image.delete': ({ image }, { service, actor }) => {
+    return service.deleteImage(image, actor);
+  },
+  'image.prune': (params, { service, grant, actor }) => {
+    return service.pruneImages({ ...params, tenants: grant.tenants, by: actor });
+  },
   'tenant.list': ({ tenant, ...page }, { service, grant }) => {
     const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
@@ -273,6 +288,15 @@ function specFor(grant: Grant, input: unknown): ReturnType<typeof parseSpec> {
 
 async function requireAllowed(spec: WorkloadSpec, service: AgentService, grant: Grant): Promise<void> {
   if (grant.allow !== null) requireGrants(grant, spec.tenant, await service.grants(spec));
+}
+
+/** As for a workload that names the image, of any tenant of the session. */
+async function requireImageAllowed(image: string, service: AgentService, grant: Grant): Promise<void> {
+  if (grant.allow === null) return;
+  const [first = 'default', ...others] = grant.tenants ?? [];
+  const asked = await service.grants(specOfImage(image, first));
+  const granted = await Promise.all(others.map((tenant) => service.grants(specOfImage(image, tenant))));
+  requireGrants(grant, first, { ...asked, tenant: [...asked.tenant, ...granted.flatMap(({ tenant }) => tenant)] });
 }
 
 /** Of a tenant that the session does not cover. */

@@ -33,6 +33,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.evicted': 'stopped to bring its tenant below its quota',
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
+  'image.requested': 'a session asked for an image to be fetched',
   'image.pulling': 'an image is fetched or unpacked; `phase` and `layer` say how far it is',
   'image.pulled': 'an image is here as a whole, with its digest',
   'image.failed': 'an image could not be fetched or unpacked, with the cause',

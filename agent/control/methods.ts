@@ -12,6 +12,9 @@ import type { TopDocument } from '../metrics/top.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
+import { DIGEST_PATTERN, MOST_IMAGE_NAME, parseImage } from '../model/image-reference.js';
+import { imageText } from '../model/image-spec.js';
+import type { ImageView, PullView, RemovedImages } from '../model/image-view.js';
 import type { LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import { absolutePath, argument, env } from '../model/process-spec.js';
@@ -31,6 +34,11 @@ const byId = z.strictObject({ id });
 const none = z.strictObject({});
 /** Of a list by ids or names: see agent/base/pages.ts. */
 const page = { limit: z.number().int().min(1).max(MOST_ON_PAGE).optional(), cursor: id.optional() };
+const digest = z.string().regex(DIGEST_PATTERN, 'must be sha256: and 64 hexadecimal digits');
+const imageOrDigest = z
+  .string()
+  .max(MOST_IMAGE_NAME)
+  .refine((text) => DIGEST_PATTERN.test(text) || parseImage(text) !== undefined, 'must be an image or sha256:DIGEST');
 /** Fields of an object that another schema checks in detail. */
 const MOST_FIELDS = 64;
 /** Tenants that one session may name. */
@@ -136,6 +144,20 @@ export const METHODS = {
   'stream.resize': z.strictObject({ ...STREAM, ...size }),
   'stream.signal': z.strictObject({ ...STREAM, signal: z.enum(STREAM_SIGNALS) }),
   'stream.close': z.strictObject(STREAM),
+  'image.list': z.strictObject({ limit: page.limit, cursor: digest.optional() }),
+  /** `always`: its source is asked what the tag means now. */
+  'image.pull': z.strictObject({ image: imageText, pull: z.enum(['missing', 'always']).default('always') }),
+  'image.delete': z.strictObject({ image: imageOrDigest }),
+  /** `unusedFor` in milliseconds. */
+  'image.prune': z.strictObject({
+    unusedFor: z
+      .number()
+      .int()
+      .min(0)
+      .max(366 * 86_400_000)
+      .default(86_400_000),
+    dryRun: z.boolean().default(false),
+  }),
   'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
@@ -210,6 +232,11 @@ export interface Results {
   'stream.resize': { stream: number };
   'stream.signal': { stream: number };
   'stream.close': { stream: number };
+  /** `pulling` is on the first page. */
+  'image.list': { images: readonly ImageView[]; pulling: readonly PullView[] } & Next;
+  'image.pull': ImageView;
+  'image.delete': RemovedImages;
+  'image.prune': RemovedImages;
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };

@@ -48,6 +48,11 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'stream.resize': 'change',
   'stream.signal': 'change',
   'stream.close': 'change',
+  // Images are of the node: who has one, has it for all tenants. A tenant has them fetched, as its workloads do.
+  'image.list': 'read',
+  'image.pull': 'change',
+  'image.delete': 'operate',
+  'image.prune': 'operate',
   'tenant.list': 'read',
   'tenant.set': 'operate',
   'tenant.delete': 'operate',

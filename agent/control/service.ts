@@ -16,6 +16,15 @@ import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import type { EventActor } from '../model/event.js';
 import type { ExecutionRequest } from '../model/execution.js';
+import type {
+  ImageFilter,
+  ImageScope,
+  ImageView,
+  PruneRequest,
+  PullRequest,
+  PullView,
+  RemovedImages,
+} from '../model/image-view.js';
 import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
@@ -109,6 +118,15 @@ export interface AgentService {
   logs(id: string, options: LogOptions): Promise<LogChunk>;
   /** Runs a program inside a workload, with what the workload may and no more. Resolves when it has its streams. */
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource>;
+  /** By digest. */
+  images(filter: ImageFilter): readonly ImageView[];
+  /** Pulls under way. */
+  imagePulls(scope: ImageScope): readonly PullView[];
+  /** Resolves when the image is here as a whole. Those who ask for the same image wait for one pull, which ends with the last of them. */
+  pullImage(name: string, request: PullRequest): Promise<ImageView>;
+  /** A name, or by its digest an image with all its names. */
+  deleteImage(image: string, by?: EventActor): Promise<RemovedImages>;
+  pruneImages(request: PruneRequest): Promise<RemovedImages>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]>;

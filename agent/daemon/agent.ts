@@ -16,7 +16,9 @@ import type { TenantAdmin, TenantView } from '../density/tenant-admin.js';
 import type { TenantChange } from '../density/tenant-settings.js';
 import type { Setting, Tuner } from '../density/tuner.js';
 import type { Foreign } from '../discovery/foreign.js';
+import { requireNodeGrants } from '../drivers/grants.js';
 import type { Inventory } from '../host/inventory.js';
+import type { ImageAdmin } from '../images/admin.js';
 import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
@@ -25,10 +27,19 @@ import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import { actorField, type EventActor } from '../model/event.js';
 import type { ExecutionRequest } from '../model/execution.js';
+import type {
+  ImageFilter,
+  ImageScope,
+  ImageView,
+  PruneRequest,
+  PullRequest,
+  PullView,
+  RemovedImages,
+} from '../model/image-view.js';
 import type { LicenceFilter, LicenceView } from '../model/licence.js';
 import type { FitsAnswer } from '../model/preemption.js';
 import type { WorkloadView } from '../model/record.js';
-import type { WorkloadSpec } from '../model/spec.js';
+import { specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { MergePatch } from '../model/spec-change.js';
 import { describe, type PlacementDescription } from '../placement/describe.js';
 import type { Executions } from '../workload/inside/executions.js';
@@ -51,6 +62,7 @@ export interface AgentParts extends DiagnosisParts {
   readonly cordon: Cordon;
   readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
+  readonly images: ImageAdmin;
   readonly tuner: Tuner;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
@@ -293,6 +305,29 @@ export class Agent implements AgentService {
 
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource> {
     return this.#parts.executions.open(id, request, by);
+  }
+
+  images(filter: ImageFilter): readonly ImageView[] {
+    return this.#parts.images.list(filter);
+  }
+
+  imagePulls(scope: ImageScope): readonly PullView[] {
+    return this.#parts.images.pulls(scope);
+  }
+
+  async pullImage(name: string, request: PullRequest): Promise<ImageView> {
+    const { images, world } = this.#parts;
+    const spec = specOfImage(name);
+    requireNodeGrants(await driverOf(world, spec.driver).grants(spec), world.config.drivers);
+    return images.pull(name, request);
+  }
+
+  deleteImage(image: string, by?: EventActor): Promise<RemovedImages> {
+    return this.#parts.images.delete(image, by);
+  }
+
+  pruneImages(request: PruneRequest): Promise<RemovedImages> {
+    return this.#parts.images.prune(request);
   }
 
   doctor(): Promise<readonly Condition[]> {

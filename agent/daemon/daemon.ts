@@ -76,7 +76,10 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
-  late.images = () => manager.records().map(({ id, image }) => [id, image?.digest] as const);
+  late.images = () =>
+    manager.records().map(({ id, spec, image }) => {
+      return { workload: id, tenant: spec.tenant, image: spec.image, digest: image?.digest };
+    });
   await executions.sweep();
   await helpers.sweep();
   limits.adopt();

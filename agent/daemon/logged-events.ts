@@ -22,6 +22,7 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'workload.evicted': 'warn',
   'workload.preempted': 'warn',
   'workload.deleted': 'info',
+  'image.requested': 'info',
   'image.pulled': 'info',
   'image.failed': 'warn',
   'image.deleted': 'info',

@@ -8,18 +8,19 @@ import { BerthError, reportOf } from '../base/errors.js';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { STOP_SIGNALS, type StopSignal } from '../model/container-spec.js';
-import type { EventPort } from '../model/event.js';
+import { actorField, type EventActor, type EventPort } from '../model/event.js';
 import type { ImageRoot } from '../model/image.js';
-import { type ImageReference, imageName, parseImage } from '../model/image-reference.js';
+import { DIGEST_PATTERN, type ImageReference, imageName, parseImage } from '../model/image-reference.js';
 import type { PullPolicy } from '../model/image-spec.js';
+import type { PullProgress, RemovedImages } from '../model/image-view.js';
 import { Layers } from './layers.js';
 import { Places } from './places.js';
-import { noImage, pullFailed } from './problems.js';
+import { imageInUse, noImage, pullFailed } from './problems.js';
 import { Pull, type PullBounds } from './pull.js';
 import { SharedPulls } from './shared-pulls.js';
 import { Skopeo } from './skopeo.js';
 import { ImageStore } from './store.js';
-import type { ImageSize, PullProgress, StoredImage } from './types.js';
+import type { ImageSize, ImageUser, StoredImage } from './types.js';
 import { type RunApart, unpackApart } from './unpacker.js';
 
 export interface ImagesOptions {
@@ -29,8 +30,8 @@ export interface ImagesOptions {
   readonly which: (binary: string) => string | undefined;
   readonly events: EventPort;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Workloads, and the digests of their images; undefined: not known yet, and nothing is deleted. */
-  readonly used: () => Iterable<readonly [workload: string, digest: string | undefined]> | undefined;
+  /** All workloads; undefined: not known yet, and nothing is deleted. */
+  readonly users: () => readonly ImageUser[] | undefined;
   readonly now?: () => number;
   /** For what unpacks layers. */
   readonly run: RunApart;
@@ -50,11 +51,6 @@ export interface PullCount {
   readonly ok: number;
   readonly failed: number;
   readonly seconds: number;
-}
-
-export interface Pruned {
-  readonly images: readonly string[];
-  readonly freed: number;
 }
 
 const REMOVE_MS = 600_000;
@@ -155,8 +151,9 @@ export class Images {
     this.#held.delete(workload);
   }
 
-  get(name: string): StoredImage | undefined {
-    return this.#store.byName(imageName(referenceOf(name)));
+  /** Canonical. Throws `invalid_params`. */
+  nameOf(name: string): string {
+    return imageName(referenceOf(name));
   }
 
   byDigest(digest: string): StoredImage | undefined {
@@ -175,9 +172,9 @@ export class Images {
   }
 
   /** On disk, each layer once. */
-  bytes(): number {
+  bytes(images: readonly StoredImage[] = this.list()): number {
     const found = new Map(
-      this.list().flatMap(({ layers }) =>
+      images.flatMap(({ layers }) =>
         layers.map((layer) => [layer.chainId, layer.size + this.#layers.bytesOf(layer.chainId)] as const),
       ),
     );
@@ -202,37 +199,40 @@ export class Images {
     };
   }
 
-  /** Throws `image_unknown`; `image_in_use` where it is the last name of an image that a workload has. */
-  async delete(name: string): Promise<void> {
-    const canonical = imageName(referenceOf(name));
-    const image = this.#store.byName(canonical);
-    if (image === undefined) throw noImage(canonical);
-    if (image.names.length === 1 && this.#used().has(image.digest))
-      throw new BerthError('image_in_use', `a workload uses the image ${canonical}`, { data: { image: canonical } });
-    await this.#store.unname(canonical);
-    this.#untidy = true;
-    await this.tidy();
+  /**
+   * A name, or by its digest an image with all its names. Throws `image_unknown`; `image_in_use` for the last name of an image that
+   * a workload has.
+   */
+  async delete(asked: string, by?: EventActor): Promise<RemovedImages> {
+    const isDigest = DIGEST_PATTERN.test(asked);
+    const name = isDigest ? asked : imageName(referenceOf(asked));
+    const image = isDigest ? this.#store.byDigest(name) : this.#store.byName(name);
+    if (image === undefined) throw noImage(name);
+    const names = isDigest ? image.names : [name];
+    const users = this.users().filter(({ digest }) => digest === image.digest);
+    if (image.names.length === names.length && users.length > 0) throw imageInUse(name, users);
+    return this.#remove([{ digest: image.digest, names }], by);
   }
 
   /** Deletes images that no workload has: all of them, or those unused for `idleMs`. */
-  async prune(idleMs = 0): Promise<Pruned> {
-    const { now } = this.#options;
+  prune(idleMs = 0, by?: EventActor): Promise<RemovedImages> {
+    return this.#remove(this.idle(idleMs), by);
+  }
+
+  /** What `prune` would delete. */
+  idle(idleMs: number): readonly StoredImage[] {
     const used = this.#used();
-    const before = this.bytes();
-    const images: string[] = [];
-    for (const image of this.list()) {
-      if (used.has(image.digest) || now() - image.usedAt < idleMs) continue;
-      for (const name of image.names) await this.#store.unname(name);
-      images.push(...image.names);
-      for (const name of image.names) this.#options.events.append({ type: 'image.deleted', data: { image: name } });
-      this.#untidy = true;
-    }
-    await this.tidy();
-    return { images, freed: Math.max(0, before - this.bytes()) };
+    const before = this.#options.now() - idleMs;
+    return this.list().filter(({ digest, usedAt }) => !used.has(digest) && usedAt <= before);
+  }
+
+  /** Bytes on disk that nothing but these images needs. */
+  bytesOfOnly(digests: ReadonlySet<string>): number {
+    return this.bytes() - this.bytes(this.list().filter(({ digest }) => !digests.has(digest)));
   }
 
   /** Each minute: what is used is noted, what was unused for too long goes, and all where the disk is short of room. */
-  async look(): Promise<Pruned> {
+  async look(): Promise<RemovedImages> {
     const { now, settings } = this.#options;
     const used = this.#used();
     for (const { digest, usedAt } of this.list())
@@ -247,13 +247,29 @@ export class Images {
   async tidy(): Promise<void> {
     if (!this.#untidy || this.#pulls.size > 0) return;
     this.#untidy = false;
-    this.#tidying = this.#removeUnused();
+    // One after the other: a pull waits for the last of them.
+    this.#tidying = this.#tidying.catch(() => undefined).then(() => this.#removeUnused());
     try {
       await this.#tidying;
     } catch (error) {
       this.#untidy = true;
       throw error;
     }
+  }
+
+  /** Names first; what no name has any more goes then, or after the pulls that are under way. */
+  async #remove(images: readonly Pick<StoredImage, 'digest' | 'names'>[], by?: EventActor): Promise<RemovedImages> {
+    const gone = images.filter(({ digest, names }) => this.#store.byDigest(digest)?.names.length === names.length);
+    const freed = this.bytesOfOnly(new Set(gone.map(({ digest }) => digest)));
+    // A crash in between leaves an image without a name, which the next agent removes.
+    this.#untidy = true;
+    for (const { names } of images)
+      for (const name of names) {
+        await this.#store.unname(name);
+        this.#options.events.append({ type: 'image.deleted', data: { image: name }, ...actorField(by) });
+      }
+    await this.tidy();
+    return { images: images.map(({ digest, names }) => ({ digest, names })), freed };
   }
 
   async #removeUnused(): Promise<void> {
@@ -274,8 +290,8 @@ export class Images {
   async #removeWritten(): Promise<void> {
     const known = (): ReadonlySet<string> =>
       new Set(
-        this.#workloads()
-          .map(([workload]) => workload)
+        this.users()
+          .map(({ workload }) => workload)
           .concat(...this.#held.keys()),
       );
     const before = known();
@@ -284,16 +300,22 @@ export class Images {
       if (!known().has(name)) await removeTree(this.#places.writable(name));
   }
 
-  #workloads(): (readonly [string, string | undefined])[] {
-    const found = this.#options.used();
-    if (found !== undefined) return [...found];
-    throw new BerthError('shutting_down', 'the agent has not read its workloads yet, and deletes no image before');
+  /** All workloads, and once more each that has just been given an image which its record does not have yet. */
+  users(): readonly ImageUser[] {
+    const found = this.#options.users();
+    if (found === undefined)
+      throw new BerthError('shutting_down', 'the agent has not read its workloads yet, and deletes no image before');
+    const held = found.flatMap((user) => {
+      const digest = this.#held.get(user.workload);
+      return digest === undefined || digest === user.digest ? [] : [{ ...user, digest }];
+    });
+    return [...found, ...held];
   }
 
   #used(): ReadonlySet<string> {
     return new Set(
-      this.#workloads()
-        .flatMap(([, digest]) => digest ?? [])
+      this.users()
+        .flatMap(({ digest }) => digest ?? [])
         .concat(...this.#held.values()),
     );
   }

@@ -1,5 +1,6 @@
 // The errors of this room.
 import { BerthError } from '../base/errors.js';
+import { type ImageHolder, MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 
 /** What an image holds breaks a rule; the image is not used and nothing of it is kept. */
 export function invalidImage(name: string, problem: string): BerthError {
@@ -15,4 +16,19 @@ export function pullFailed(name: string, problem: string, cause?: unknown): Bert
 
 export function noImage(name: string): BerthError {
   return new BerthError('image_unknown', `this node has no image ${name}`, { data: { image: name } });
+}
+
+const MOST_NAMED = 10;
+
+/** The sentence names the first, `data.users` more of them. */
+export function imageInUse(name: string, users: readonly ImageHolder[]): BerthError {
+  const named = users.slice(0, MOST_NAMED).map(({ workload }) => workload);
+  const more = users.length > named.length ? ` and ${users.length - named.length} more` : '';
+  return new BerthError('image_in_use', `the image ${name} is used by ${named.join(', ')}${more}`, {
+    data: {
+      image: name,
+      users: users.slice(0, MOST_IMAGE_HOLDERS).map(({ workload, tenant }) => ({ workload, tenant })),
+      count: users.length,
+    },
+  });
 }

@@ -6,6 +6,7 @@ import { readPlain } from '../../linux/plain-file.js';
 import { BerthError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { type ImageReference, imageName } from '../model/image-reference.js';
+import type { PullProgress } from '../model/image-view.js';
 import type { Layers } from './layers.js';
 import {
   chainIds,
@@ -21,7 +22,7 @@ import {
 import type { Places } from './places.js';
 import { invalidImage, pullFailed } from './problems.js';
 import type { RunLimits, Skopeo } from './skopeo.js';
-import type { PullProgress, StoredImage } from './types.js';
+import type { StoredImage } from './types.js';
 
 export interface PullBounds {
   /** Unpacked, all layers. */

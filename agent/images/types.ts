@@ -36,9 +36,12 @@ export interface ImageSize {
   readonly layers: number;
 }
 
-/** `fetch`: from its source; `unpack`: layer `layer` of `layers`. */
-export interface PullProgress {
-  readonly phase: 'waiting' | 'fetch' | 'unpack';
-  readonly layer: number;
-  readonly layers: number;
+/** A workload that is to have an image, or has it. */
+export interface ImageUser {
+  readonly workload: string;
+  readonly tenant: string;
+  /** As its specification has it; undefined: none. */
+  readonly image: string | undefined;
+  /** Undefined: not known yet. */
+  readonly digest: string | undefined;
 }

@@ -2,13 +2,15 @@
 import * as z from 'zod';
 import { MOST_IMAGE_NAME, parseImage } from './image-reference.js';
 
-export const image = z
+export const imageText = z
   .string()
   .max(MOST_IMAGE_NAME)
   .refine(
     (text) => parseImage(text) !== undefined,
     'must be docker://[HOST/]PATH[:TAG], oci:/DIR[:TAG], oci-archive:/FILE or docker-archive:/FILE, optionally with @sha256:DIGEST',
-  )
+  );
+
+export const image = imageText
   .optional()
   .meta({ description: 'the root filesystem of driver oci, and what is run where oci.command says nothing' });
 

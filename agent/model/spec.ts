@@ -147,6 +147,12 @@ export function wantsVsock({ qemu, external }: Pick<WorkloadSpec, 'qemu' | 'exte
 /** A checked spec with every default filled in and sizes in bytes. */
 export type WorkloadSpec = z.output<typeof workloadSpec>;
 
+/** An image says all that driver oci needs: its section may be left out. */
+function withSection(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || !('image' in input) || !('driver' in input)) return input;
+  return input.driver === 'oci' && !('oci' in input) ? { ...input, oci: {} } : input;
+}
+
 /** Checks a spec of unknown origin. Throws `unknown_driver` or `invalid_spec`, naming every wrong field. */
 export function parseSpec(input: unknown): WorkloadSpec {
   if (typeof input === 'object' && input !== null && 'driver' in input && typeof input.driver === 'string') {
@@ -155,8 +161,13 @@ export function parseSpec(input: unknown): WorkloadSpec {
         data: { driver: input.driver.slice(0, 63), known: DRIVER_NAMES },
       });
   }
-  const parsed = parseBounded(workloadSpec, input, '(spec)');
+  const parsed = parseBounded(workloadSpec, withSection(input), '(spec)');
   if (parsed.ok) return parsed.data;
   const { problems } = parsed;
   throw new BerthError('invalid_spec', `the workload is not valid: ${sentenceOf(problems)}`, { data: { ...problems } });
+}
+
+/** What a workload says that runs an image and nothing else: to ask what its image needs. */
+export function specOfImage(image: string, tenant = 'default'): WorkloadSpec {
+  return parseSpec({ id: 'image', tenant, driver: 'oci', image });
 }

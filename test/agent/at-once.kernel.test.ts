@@ -82,6 +82,10 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'stream.resize': (at) => ({ stream: at, columns: 80, rows: 24 }),
   'stream.signal': (at) => ({ stream: at, signal: 'SIGTERM' }),
   'stream.close': (at) => ({ stream: at }),
+  'image.list': () => ({}),
+  'image.pull': () => ({ image: 'oci:/nothing', pull: 'missing' }),
+  'image.delete': () => ({ image: 'oci:/nothing' }),
+  'image.prune': () => ({}),
   'tenant.list': () => ({}),
   'tenant.set': (at) => ({ tenant: 'other', create: true, settings: { quota: { workloads: 10 + (at % 2) } } }),
   'tenant.delete': () => ({ tenant: 'other' }),
@@ -104,7 +108,16 @@ const IDEMPOTENT: readonly MethodName[] = [
     'workload.list',
     'workload.start',
   ] as const),
-  ...(['workload.logs', 'tenant.list', 'tenant.set', 'licence.list', 'licence.lease', 'licence.audit'] as const),
+  ...([
+    'workload.logs',
+    'image.list',
+    'image.prune',
+    'tenant.list',
+    'tenant.set',
+    'licence.list',
+    'licence.lease',
+    'licence.audit',
+  ] as const),
   ...(['events.subscribe', 'events.ack', 'workload.stop'] as const),
 ];
 

@@ -21,6 +21,7 @@ import { type HostFacts, readFacts } from '../../host/facts.js';
 import { findings } from '../../host/findings.js';
 import { liveFacts } from '../../host/live-facts.js';
 import { missingModules } from '../../host/modules.js';
+import { ImageAdmin } from '../../images/admin.js';
 import type { Images } from '../../images/images.js';
 import { briefly } from '../../metrics/briefly.js';
 import { Claims } from '../../network/claims.js';
@@ -181,6 +182,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
       (tenant) => manager.tenants().has(tenant),
       () => manager.tenants(),
     ),
+    images: new ImageAdmin(images, events),
     tuner: new Tuner({ directory: state }),
     facts,
     missingControllers: rooms.cgroups.missing,

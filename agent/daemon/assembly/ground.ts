@@ -50,7 +50,7 @@ export interface Late {
   /** As of the last reload; undefined before one. */
   governor: Config['governor'] | undefined;
   /** Workloads and their images; undefined: the records are not read yet. */
-  images: ImagesOptions['used'];
+  images: ImagesOptions['users'];
   /** Its cpus were written. */
   placed: (id: string) => void;
 }

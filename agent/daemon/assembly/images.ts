@@ -11,7 +11,7 @@ export async function openImages(
   const images = new Images({
     ...{ state: config.paths.state, which, events, env: process.env, run },
     settings: () => config.images,
-    used: () => late.images(),
+    users: () => late.images(),
   });
   await images.open(tellDamaged({ events, log }));
   return images;

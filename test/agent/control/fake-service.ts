@@ -13,6 +13,7 @@ import { listed } from '../../../agent/workload/listed.js';
 import type { Changed, ChangeOptions } from '../../../agent/workload/updating.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
+import { fakeImages } from './fake-images.js';
 
 export interface FakeService extends AgentService {
   /** Names of the calls that changed something, in order. */
@@ -85,6 +86,7 @@ export function fakeService(): FakeService {
       return workloads.get(name)?.spec.tenant ?? service.outlook().reservations.find(({ id }) => id === name)?.tenant;
     },
     ...fakeDensity(calls),
+    ...fakeImages(calls),
     reload: async () => {
       calls.push('reload');
       return { restart: [], unmet: [] };

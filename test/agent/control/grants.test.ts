@@ -62,6 +62,33 @@ for (const [name, kind] of Object.entries(KINDS))
     }
   });
 
+for (const [name, kind] of Object.entries(KINDS))
+  test(`a scheduler ${name}, and an image of the host or of a registry`, async (t) => {
+    const { node, service } = await sessionOf(t, kind, ['oci.image-files']);
+    const call = node.call('image.pull', { image: 'oci:/srv/image:latest' });
+    if (kind.granted) await t.notThrowsAsync(call);
+    else t.like(await t.throwsAsync(call, { instanceOf: BerthError }), { code: 'not_permitted' });
+    t.is(service.calls.length, kind.granted ? 1 : 0);
+    await t.notThrowsAsync(node.call('image.pull', { image: 'docker://debian:13' }));
+  });
+
+test('an image of the host is pulled where one tenant of the session is granted it, as a workload of it would', async (t) => {
+  const scheduler = await startScheduler();
+  t.teardown(() => scheduler.stop());
+  const { service } = await startHarness(t, { schedulers: [{ url: scheduler.url, scopes: ['acme', 'globex'] }] });
+  let granted = 'globex';
+  service.grants = async ({ tenant }) => ({
+    needed: ['oci.image-files'],
+    tenant: tenant === granted ? ['oci.image-files'] : [],
+  });
+  const node = await scheduler.node();
+  await t.notThrowsAsync(node.call('image.pull', { image: 'oci:/srv/image:latest' }));
+  granted = 'initech';
+  t.like(await t.throwsAsync(node.call('image.pull', { image: 'oci:/srv/image:latest' }), { instanceOf: BerthError }), {
+    code: 'not_permitted',
+  });
+});
+
 test('a local operator that narrows its scopes keeps its grants, and a session is told its own', async (t) => {
   const { connect, service } = await startHarness(t);
   service.grants = async () => ({ needed: ['exec.root'], tenant: [] });

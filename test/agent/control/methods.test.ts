@@ -1,5 +1,6 @@
 import test from 'ava';
 import { METHODS, type MethodName } from '../../../agent/control/methods.js';
+import { SPARE } from './fake-images.js';
 import { fakeService, specOf } from './fake-service.js';
 import { startHarness } from './harness.js';
 
@@ -58,6 +59,13 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(await call('stream.resize', { stream, columns: 80, rows: 24 }), { stream });
   t.deepEqual(await call('stream.signal', { stream, signal: 'SIGTERM' }), { stream });
   t.deepEqual(await call('stream.close', { stream }), { stream });
+  const { images, pulling } = await call('image.list');
+  t.deepEqual([images.length, pulling], [2, []]);
+  t.deepEqual((await call('image.pull', { image: 'docker://debian:13' })).names, [
+    'docker://docker.io/library/debian:13',
+  ]);
+  t.is((await call('image.delete', { image: SPARE })).freed, 110);
+  t.is((await call('image.prune', { dryRun: true })).images.length, 1);
   t.deepEqual(await call('events.subscribe', {}), { from: 1, cursor: 0, gap: false });
   t.deepEqual(await call('events.ack', { cursor: 0 }), { acked: 0 });
   t.is((await call('workload.delete', { id: 'web', now: true })).desired, 'deleted');
@@ -83,6 +91,9 @@ test('every method makes the round trip', async (t) => {
     'thaw web',
     'restart web',
     'exec web cat',
+    'pull docker://debian:13 always',
+    `delete image ${SPARE}`,
+    'prune images dry',
     'delete web now',
   ]);
 });

@@ -16,6 +16,7 @@ const LISTS: Readonly<Record<PagedMethod, (answer: object) => readonly unknown[]
   'node.capacity': (answer) =>
     member('rows')(answer).filter((row) => (row as { scope: string }).scope.startsWith('tenant/')),
   'workload.list': member('workloads'),
+  'image.list': member('images'),
   'tenant.list': member('tenants'),
   'licence.list': member('licences'),
   'licence.audit': member('entries'),

@@ -7,7 +7,7 @@ import { specOf } from './fake-service.js';
 const OF_THE_SESSION = ['session.hello', 'session.ping', 'events.subscribe', 'events.ack'] as const;
 const READS = [
   ...['node.describe', 'node.capacity', 'node.top', 'workload.fits', 'workload.get', 'workload.list', 'workload.logs'],
-  ...['tenant.list', 'licence.list', 'licence.audit'],
+  ...['image.list', 'tenant.list', 'licence.list', 'licence.audit'],
 ] as const as readonly MethodName[];
 const CHANGES = [
   ...[
@@ -19,11 +19,12 @@ const CHANGES = [
     'workload.delete',
   ],
   ...['workload.exec', 'stream.input', 'stream.credit', 'stream.resize', 'stream.signal', 'stream.close'],
+  'image.pull',
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
   ...['node.cordon', 'node.uncordon', 'node.reload', 'node.cleanup', 'node.tune'],
-  ...['tenant.set', 'tenant.delete', 'licence.lease'],
+  ...['image.delete', 'image.prune', 'tenant.set', 'tenant.delete', 'licence.lease'],
 ] as const as readonly MethodName[];
 
 export const ALLOWED: Readonly<Record<Role, ReadonlySet<MethodName>>> = {
@@ -67,6 +68,10 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'stream.resize': { stream: 1, columns: 80, rows: 24 },
   'stream.signal': { stream: 1, signal: 'SIGTERM' },
   'stream.close': { stream: 1 },
+  'image.list': {},
+  'image.pull': { image: 'docker://127.0.0.1:9/none' },
+  'image.delete': { image: 'docker://spare:1' },
+  'image.prune': {},
   'tenant.list': {},
   'tenant.set': { tenant: 'acme' },
   'tenant.delete': { tenant: 'acme' },

@@ -117,6 +117,10 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ...(['node.doctor', 'node.cleanup', 'node.tune', 'tenant.list', 'licence.list', 'licence.audit'] as const).map(
     (method) => [method, {}] as const,
   ),
+  ['image.list', {}],
+  ['image.pull', { image: 'oci:/nothing' }],
+  ['image.delete', { image: 'oci:/nothing' }],
+  ['image.prune', {}],
   ['workload.list', {}],
   // A stream belongs to the session that has opened it: the numbers of others are nobody's.
   ['stream.input', { stream: 1, end: true }],

@@ -45,7 +45,7 @@ export async function openImages(
       env: {},
       run: runAsChild,
       settings: () => parsed,
-      used: () => [...used].map((digest) => [digest, digest] as const),
+      users: () => [...used].map((digest) => ({ workload: digest, tenant: 'acme', image: undefined, digest })),
     },
     events: { append: (event: NewEvent) => events.push(event) } as unknown as ImagesOptions['events'],
     ...more,

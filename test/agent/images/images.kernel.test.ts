@@ -68,7 +68,7 @@ test.serial('images share the layers that they have in common, and what nothing 
   used.add(first?.digest ?? '');
   await t.throwsAsync(images.delete(one.name), { code: 'image_in_use' } as object);
   const pruned = await images.prune();
-  t.deepEqual(pruned.images, [two.name]);
+  t.deepEqual(pruned.images, [{ digest: second?.digest, names: [two.name] }]);
   t.true(pruned.freed > 0);
   t.deepEqual(await contentOf(images, first as StoredImage), ['top', 'base']);
   used.clear();

@@ -180,3 +180,42 @@ test.serial('an image that is not here, or cannot be had, is told before or by t
   t.is((await ended('none')).error?.code, 'image_pull_failed');
   await remove(t, 'none');
 });
+
+test.serial('an image is pulled ahead, listed with its users, and deleted when nobody has it', async (t) => {
+  const layers = (): Promise<string[]> => readdir(join(directory, 'state', 'images', 'layers'));
+  const before = await layers();
+  const layout = join(directory, 'ahead');
+  const made = await writeLayout(layout, {
+    layers: [await busyboxLayer()],
+    config: { Entrypoint: ['/bin/sleep'], Cmd: ['1000'] },
+  });
+  const name = `oci:${layout}:latest`;
+  const pulled = await client.call('image.pull', { image: name });
+  t.like(pulled, { digest: made.digest, names: [name], usedBy: [] });
+  t.true(pulled.fetched > 0 && pulled.unpacked > pulled.fetched);
+  const { pulledAt } = await client.call('image.pull', { image: name, pull: 'missing' });
+  t.is(pulledAt, pulled.pulledAt);
+  const spec = { id: 'ahead', driver: 'oci', image: name, network: { mode: 'none' } };
+  await client.call('workload.create', { spec: { ...spec, pull: 'never' } });
+  await running('ahead');
+  const listed = async () => (await client.call('image.list')).images.find((one) => one.digest === made.digest);
+  t.deepEqual((await listed())?.usedBy, [{ workload: 'ahead', tenant: 'default' }]);
+  for (const asked of [name, made.digest]) {
+    const error = await t.throwsAsync(client.call('image.delete', { image: asked }));
+    t.like(error, { code: 'image_in_use', data: { users: [{ workload: 'ahead', tenant: 'default' }] } });
+  }
+  t.false(
+    (await client.call('image.prune', { unusedFor: 0, dryRun: true })).images.some((one) => one.digest === made.digest),
+  );
+  const scoped = await connect(agent.socket);
+  await scoped.call('session.hello', { scheduler: 'other', epoch: 1, scopes: ['other'] });
+  t.deepEqual((await scoped.call('image.list')).images, []);
+  t.deepEqual((await scoped.call('image.pull', { image: name, pull: 'missing' })).usedBy, []);
+  await t.throwsAsync(scoped.call('image.delete', { image: name }), { code: 'not_permitted' } as object);
+  await scoped.close();
+  await remove(t, 'ahead');
+  const { freed } = await client.call('image.delete', { image: name });
+  t.is(freed, pulled.fetched + pulled.unpacked);
+  t.is(await listed(), undefined);
+  t.deepEqual(await layers(), before);
+});

@@ -65,3 +65,11 @@ test('a user is named as the system names its own', (t) => {
   for (const user of ['Debian-exim', 'first.last', '0', '65534', 'host$', '_apt'])
     t.is(parseSpec(spec({ exec: { command: ['/x'], user } })).exec?.user, user);
 });
+
+test('beside an image the section of driver oci may be left out, and is there for all who read the spec', (t) => {
+  const image = 'docker://debian:13';
+  t.deepEqual(parseSpec({ id: 'a', driver: 'oci', image }), parseSpec({ id: 'a', driver: 'oci', image, oci: {} }));
+  t.throws(() => parseSpec({ id: 'a', driver: 'oci' }), { message: /^the workload is not valid: oci: is needed/ });
+  t.throws(() => parseSpec({ id: 'a', driver: 'oci', image, oci: null }), { message: /oci: / });
+  t.throws(() => parseSpec({ id: 'a', driver: 'exec', image, exec: { command: ['/x'] } }), { message: /image: / });
+});
