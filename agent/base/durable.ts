@@ -1,8 +1,9 @@
 // Small files of state: replaced as a whole, durable when the call resolves, set aside when they cannot be read. Errors of
 // the operating system carry operation, path and errno.
-import { lstatSync, renameSync, rmSync, statSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { closeSync, fsync, lstatSync, open, openSync, renameSync, rmSync, statSync, write } from 'node:fs';
+import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { codeOf, messageOf, sysErrorFrom } from '../../linux/errors.js';
 import { readPlain, readPlainSync } from '../../linux/plain-file.js';
 import { sliced } from '../../linux/sliced.js';
@@ -12,7 +13,14 @@ export interface ReplaceOptions {
   readonly mode?: number;
   /** False: survives the death of the agent, and no power cut. Default true. */
   readonly fsync?: boolean;
+  /** Makes the entry of the directory durable; default: `syncDirectory` for this file alone. */
+  readonly syncEntry?: () => Promise<void>;
 }
+
+// Calls with descriptors: a FileHandle and its promises cost half as much again, and records are written at each start.
+const openFile = promisify(open);
+const syncFile = promisify(fsync);
+const writeSome = promisify(write);
 
 /** A file of state is small: what is larger than this is none of berth's, and would only fill the memory. */
 const MOST_BYTES = 64 << 20;
@@ -24,17 +32,18 @@ const MOST_BYTES = 64 << 20;
 export async function replaceFile(
   path: string,
   text: string,
-  { mode = 0o600, fsync = true }: ReplaceOptions = {},
+  { mode = 0o600, fsync = true, syncEntry = () => syncDirectory(dirname(path)) }: ReplaceOptions = {},
 ): Promise<void> {
   const temporary = temporaryName(path);
   try {
     await named('write', path, async () => {
-      const file = await open(temporary, 'wx', mode);
+      const fd = await openFile(temporary, 'wx', mode);
       try {
-        await file.writeFile(text);
-        if (fsync) await file.sync();
+        await writeAll(fd, Buffer.from(text));
+        if (fsync) await syncFile(fd);
       } finally {
-        await file.close();
+        // What is synced is only let go of: that waits for nothing.
+        closeSync(fd);
       }
       await rename(temporary, path);
     });
@@ -42,7 +51,13 @@ export async function replaceFile(
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
-  if (fsync) await syncDirectory(dirname(path));
+  if (fsync) await syncEntry();
+}
+
+/** A disk that is nearly full takes less than all. */
+async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await writeSome(fd, bytes, done, bytes.length - done, null)).bytesWritten;
 }
 
 /** Beside `path`, for this call alone, also among several processes; the sweep at a start knows it by its end. */
@@ -64,11 +79,12 @@ export async function removeFile(path: string): Promise<void> {
 
 export function syncDirectory(path: string): Promise<void> {
   return named('fsync', path, async () => {
-    const directory = await open(path, 'r');
+    // The kernel has it in memory: something in it was changed just now.
+    const fd = openSync(path, 'r');
     try {
-      await directory.sync();
+      await syncFile(fd);
     } finally {
-      await directory.close();
+      closeSync(fd);
     }
   });
 }

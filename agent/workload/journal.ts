@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../linux/errors.js';
 import { sliced } from '../../linux/sliced.js';
 import { changeFile } from '../base/change-file.js';
+import { DirectorySync } from '../base/directory-sync.js';
 import { isExhausted, readStateSync, removeTemporary, replaceFile, setAside } from '../base/durable.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { OfLaterVersion, readRecord } from '../model/stored-record.js';
@@ -44,6 +45,7 @@ export class Journal {
   readonly #directory: string;
   readonly #setAside: string;
   readonly #options: JournalOptions;
+  readonly #entries: DirectorySync;
   readonly #queues = new Map<string, Queue>();
   /** What the files hold. */
   readonly #kept = new Map<string, WorkloadRecord>();
@@ -53,6 +55,7 @@ export class Journal {
     this.#options = options;
     this.#directory = join(stateDirectory, 'workloads');
     this.#setAside = join(stateDirectory, 'damaged');
+    this.#entries = new DirectorySync(this.#directory);
   }
 
   get writes(): number {
@@ -135,7 +138,7 @@ export class Journal {
   async #replace(path: string, text: string, relieving: boolean): Promise<void> {
     const { relief, outcome } = this.#options;
     try {
-      await replaceFile(path, text);
+      await replaceFile(path, text, { syncEntry: () => this.#entries.sync() });
       outcome?.(undefined);
     } catch (error) {
       outcome?.(error);
