@@ -1,5 +1,5 @@
-// The life of a workload. Every change of state goes through `transition`, is durable before anyone hears of it, and
-// becomes one event.
+// The life of a workload. Every change of state is durable before anyone hears of it, and becomes one event; but
+// `preparing`, which an agent that finds `pending` comes to by itself, is on disk only with what follows it.
 //
 //            create                      all steps done            process alive
 //   (none) ---------> pending ---------> preparing ---------> starting ---------> running <-----> frozen

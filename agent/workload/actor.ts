@@ -2,10 +2,10 @@
 // lifecycle.ts, and looks again. All rounds of one workload are in sequence; those of different workloads are not.
 
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
-import { BerthError, reportOf } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
 import { Serial } from '../base/serial.js';
 import { actorField, type EventActor } from '../model/event.js';
-import { actionFor, isSettled, mayChange, restingState } from '../model/lifecycle.js';
+import { actionFor, isSettled, restingState } from '../model/lifecycle.js';
 import {
   type EndRecord,
   type Evicted,
@@ -14,9 +14,11 @@ import {
   type WorkloadRecord,
   waitsForRoom,
 } from '../model/record.js';
+import { changed } from './changed.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
 import { endProcesses } from './ending.js';
+import { freeze, thaw } from './freezing.js';
 import { isStale, killDecision } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
@@ -78,10 +80,7 @@ export class Actor {
   /** Changes the record; resolves when that is durable, and only then calls `durable` and tells of a new state. */
   async patch(change: Partial<WorkloadRecord>, durable: () => void = () => undefined): Promise<void> {
     const before = this.#record;
-    const state = change.state ?? before.state;
-    if (state !== before.state && !mayChange(before.state, state))
-      throw new BerthError('internal', `workload ${before.id} cannot go from ${before.state} to ${state}`);
-    const after: WorkloadRecord = { ...before, ...change, since: state === before.state ? before.since : Date.now() };
+    const after = changed(before, change);
     this.#record = after;
     try {
       await this.lastWrite.begun(this.#world.journal.write(after));
@@ -92,9 +91,14 @@ export class Actor {
     }
     this.#owed = false;
     durable();
-    this.#owner.changed(after);
-    if (state === before.state) return;
-    this.event('workload.state', { from: before.state, to: state, ...(after.error ? { error: after.error } : {}) });
+    this.#tell(before, after);
+  }
+
+  /** Changes the record to what the next agent comes to by itself: that is told, and written with what follows it. */
+  enter(change: Partial<WorkloadRecord>): void {
+    const before = this.#record;
+    this.#record = changed(before, change);
+    this.#tell(before, this.#record);
   }
 
   /** Writes the record as it was taken over. Where that fails it is tried again before anything is done about it. */
@@ -106,6 +110,12 @@ export class Actor {
       this.#owed = true;
       this.#world.log.error({ workload: this.#record.id, err }, 'record not written; will try again');
     }
+  }
+
+  #tell(before: WorkloadRecord, { state, error }: WorkloadRecord): void {
+    this.#owner.changed(this.#record);
+    if (state === before.state) return;
+    this.event('workload.state', { from: before.state, to: state, ...(error ? { error } : {}) });
   }
 
   event(type: string, data: Readonly<Record<string, unknown>>, by?: EventActor): void {
@@ -213,7 +223,10 @@ export class Actor {
     if ((state === 'running' || state === 'frozen') && restartRequested) return this.#end();
     if (waitsForRoom(this.#record)) return this.#awaitRoom();
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
-    if (state === 'running' && desired === 'frozen') return this.#freeze();
+    if (state === 'running' && desired === 'frozen') {
+      await freeze(this, this.#world);
+      this.#dirty = true;
+    }
     if (state === 'frozen' && desired === 'running') return this.#thaw();
   }
 
@@ -264,26 +277,10 @@ export class Actor {
     return true;
   }
 
-  async #freeze(): Promise<void> {
-    const { id, sandbox } = this.#record;
-    const { cgroups, layers } = this.#world;
-    // Until the record says so, the audit of limits would take it for somebody else's doing.
-    await layers.exclusive(id, async () => {
-      await cgroups.freeze(sandbox.cgroup, { timeoutMs: 30_000 });
-      await this.patch({ state: 'frozen' });
-    });
-    this.#dirty = true;
-  }
-
   async #thaw(): Promise<void> {
     if (!this.#startPermit.take(this.#record)) return;
-    const { id, sandbox } = this.#record;
-    const { cgroups, layers } = this.#world;
     try {
-      await layers.exclusive(id, async () => {
-        await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
-        await this.patch({ state: 'running' });
-      });
+      await thaw(this, this.#world);
     } finally {
       // Far quicker than a start: it must not become what a start usually takes.
       this.#startPermit.over();

@@ -25,6 +25,7 @@ import { driverOf, mountRootsOf, type World } from './world.js';
 export interface Startable {
   readonly record: WorkloadRecord;
   patch(change: Partial<WorkloadRecord>): Promise<void>;
+  enter(change: Partial<WorkloadRecord>): void;
 }
 
 /**
@@ -48,7 +49,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   const driver = driverOf(world, spec.driver);
   const context = contextOf(actor.record, world);
 
-  if (state === 'pending') await actor.patch({ state: 'preparing', error: null, bootId: world.bootId });
+  if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
   requireDevices(spec, world.limits.device);
   if (end !== null && actor.record.state === 'preparing') {
     // An earlier run has left its cgroup, with its counters, and perhaps with brakes of the ladder on.

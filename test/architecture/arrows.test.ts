@@ -155,6 +155,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/pressure/ports.ts': 'stamps figures',
   'agent/workload/actor.ts': 'stamps states and ends',
   'agent/workload/admission.ts': 'stamps a record',
+  'agent/workload/changed.ts': 'stamps a change of state',
   'agent/workload/end-news.ts': 'stamps an end',
   'agent/workload/end.ts': 'stamps an end',
   'agent/workload/eviction.ts': 'stamps an eviction',

@@ -24,6 +24,16 @@ test('killed at every call of a creation, the next agent brings it to running, o
   }
 });
 
+test('a start is written three times: accepted, before its process is asked for, and running', async (t) => {
+  const life = newLife();
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  t.deepEqual(life.journal.asked, ['web-1 pending', 'web-1 starting', 'web-1 running']);
+  const states = life.events.filter(({ type }) => type === 'workload.state').map(({ data }) => data?.to);
+  t.deepEqual(states, ['preparing', 'starting', 'running'], 'and each state is told');
+});
+
 test('killed at every call of a deletion, the next agent finishes it and nothing is left', async (t) => {
   for (let calls = 0; calls <= 7; calls++) {
     const first = newLife();
@@ -120,8 +130,11 @@ test('after a reboot everything starts again, higher priority first, and what wa
   await second.until(state('running', 'low'));
   await second.until(state('running', 'high'));
   // In the order in which it is begun: which of two files the disk has first is its own affair.
-  const order = second.journal.asked.filter((entry) => entry.endsWith(' preparing'));
-  t.deepEqual(order, ['high preparing', 'low preparing']);
+  const begun = second.events.filter(({ type, data }) => type === 'workload.state' && data?.to === 'preparing');
+  t.deepEqual(
+    begun.map(({ workload }) => workload),
+    ['high', 'low'],
+  );
   t.is(second.manager.actor('off').record.state, 'exited');
 });
 
