@@ -9,7 +9,7 @@ import { plainPath } from '../model/mounts-spec.js';
 export const GRANTS = {
   exec: {
     root: 'exec.user root',
-    user: 'exec.user, a user of the host',
+    user: 'exec.user, a user of the host, and groups',
     'host-network': 'network.mode host',
     'isolation-none': 'exec.isolation none',
   },

@@ -5,6 +5,11 @@ import { absolutePath, argument, env, uid } from './process-spec.js';
 
 const ROOT = { uid: 0, gid: 0 };
 
+const containerUser = z
+  .string()
+  .max(256)
+  .regex(/^[^-+:,/\s\0][^:,/\s\0]*(?::[^-+:,/\s\0][^:,/\s\0]*)?$/, 'must be a user name or id, or USER:GROUP');
+
 const writable = z
   .strictObject({
     in: z.enum(['disk', 'memory']).default('disk').meta({
@@ -31,9 +36,12 @@ export const ociSpec = z
     }),
     env: env.meta({ description: 'as env of the workload, which replaces what stands in both' }),
     user: z
-      .strictObject({ uid, gid: uid })
+      .union([containerUser, z.strictObject({ uid, gid: uid })])
       .optional()
-      .meta({ description: 'where nothing is said: that of the image, or root' }),
+      .meta({
+        description:
+          'NAME, UID, NAME:GROUP or UID:GID, as /etc/passwd and /etc/group of the container have them, or {"uid": 5, "gid": 5}; where nothing is said: that of the image, or root',
+      }),
     readonly: z.boolean().default(false).meta({ description: 'the older name of readOnlyRootfs' }),
     writable,
   })

@@ -8,6 +8,26 @@ const MOST_VARIABLES = 1024;
 const MAX_UID = 2 ** 32 - 2;
 export const uid = z.number().int().min(0).max(MAX_UID);
 
+/** NGROUPS_MAX is 65536; nobody asks for more than a few. */
+const MOST_GROUPS = 32;
+export const groups = z
+  .array(
+    z.union([
+      uid,
+      z
+        .string()
+        .max(256)
+        // As groupadd(8) lets in, but for names of digits: a number is a number.
+        .regex(/^(?!\d+$)[^-+:,/\s\0][^:,/\s\0]*$/, 'must be a group name, or a number as a number'),
+    ]),
+  )
+  .max(MOST_GROUPS)
+  .default([])
+  .meta({
+    description:
+      'additional groups, by name or number; names are those of /etc/group of the container, of the host for driver exec',
+  });
+
 /** With the NUL at its end: PATH_MAX of limits.h, MAX_ARG_STRLEN of binfmts.h. */
 const PATH_BYTES = 4096;
 const ARGUMENT_BYTES = 131_072;

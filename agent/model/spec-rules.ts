@@ -12,6 +12,7 @@ interface Kinded {
 interface Asked extends Kinded {
   readonly env: object;
   readonly envFile?: string | undefined;
+  readonly groups: readonly unknown[];
   readonly mounts: readonly unknown[];
   readonly files: readonly unknown[];
   readonly secrets: readonly unknown[];
@@ -35,6 +36,7 @@ const PROCESSES: readonly Kind[] = [...DESCRIBED, 'bundle'];
 const RULES: readonly Rule[] = [
   ['env', ({ env }) => Object.keys(env).length > 0, DESCRIBED],
   ['envFile', ({ envFile }) => envFile !== undefined, DESCRIBED],
+  ['groups', ({ groups }) => groups.length > 0, DESCRIBED],
   ['mounts', ({ mounts }) => mounts.length > 0, CONTAINERS],
   ['files', ({ files }) => files.length > 0, CONTAINERS],
   ['secrets', ({ secrets }) => secrets.length > 0, CONTAINERS],

@@ -18,7 +18,7 @@ import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { ociSpec } from './oci-spec.js';
 import { unfitPlaces } from './places.js';
-import { env, whyNotSearched } from './process-spec.js';
+import { env, groups, whyNotSearched } from './process-spec.js';
 import { qemuSpec } from './qemu-spec.js';
 import { resources } from './resources-spec.js';
 import { secrets } from './secrets-spec.js';
@@ -70,6 +70,7 @@ export const workloadSpec = z
       description:
         'a file of NAME=VALUE lines, 64 KiB at most, read at each start beneath drivers.mounts or tenant.NAME.mounts; empty lines and lines with # are left out, quotes are part of a value',
     }),
+    groups,
     mounts,
     files,
     secrets,

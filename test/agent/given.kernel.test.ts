@@ -19,12 +19,12 @@ const id = (name: string, kind: Kind): string => `${name}-${kind}`;
 /** A workload that runs `line` and then waits. */
 function specOf(name: string, kind: Kind, line: string, more: Readonly<Record<string, unknown>>, env = {}) {
   const command = ['/bin/sh', '-c', `${line}; echo done; exec sleep 1000000`];
-  const section = {
+  const section: Readonly<Record<Kind, { driver: string; exec?: object; oci?: object }>> = {
     box: { driver: 'exec', exec: { command, env } },
     plain: { driver: 'exec', exec: { command, env, isolation: 'none', user: 'nobody' } },
     con: { driver: 'oci', oci: { rootfs: join(host.directory, 'rootfs'), command, env } },
-  }[kind];
-  return { id: id(name, kind), network: { mode: 'none' }, ...section, ...more };
+  };
+  return { id: id(name, kind), network: { mode: 'none' }, ...section[kind], ...more };
 }
 
 /** What the workload has written when it has done its line. */
@@ -58,6 +58,9 @@ test.before(async () => {
   copyFileSync('/bin/busybox', join(rootfs, 'bin', 'busybox'));
   for (const name of ['sh', 'cat', 'sleep', 'stat', 'id', 'env', 'ls', 'touch', 'mount', 'grep'])
     symlinkSync('busybox', join(rootfs, 'bin', name));
+  mkdirSync(join(rootfs, 'etc'));
+  writeFileSync(join(rootfs, 'etc', 'passwd'), 'root:x:0:0::/root:/bin/sh\nweb:x:1234:1235::/home/web:/bin/sh\n');
+  writeFileSync(join(rootfs, 'etc', 'group'), 'root:x:0:\nweb:x:1235:\nteam:x:77:web\nvideo:x:78:\n');
   tree = join(host.directory, 'tree');
   mkdirSync(tree);
   for (const tenant of ['default', 'acme'])
@@ -224,4 +227,37 @@ test.serial('a secret that is not there for the tenant is refused, by its name, 
   };
   await client.call('workload.create', { spec: theirs as never });
   t.is(await said(theirs.id), 'zq-theirs\ndone\n');
+});
+
+const numberOf = (file: string, name: string): string =>
+  new RegExp(`^${name}:[^:]*:(\\d+)`, 'm').exec(readFileSync(file, 'utf8'))?.[1] ?? '';
+
+for (const kind of KINDS)
+  test.serial(`${kind}: additional groups are those of the spec, by name and number`, async (t) => {
+    const spec = specOf('groups', kind, 'id -G', { groups: ['video', 4242] });
+    if (kind === 'con') spec.oci = { ...spec.oci, user: 'web' };
+    await client.call('workload.create', { spec: spec as never });
+    const main = (await said(spec.id)).split('\n')[0]?.split(' ') ?? [];
+    const video = kind === 'con' ? '78' : numberOf('/etc/group', 'video');
+    const own = { box: [main[0]], plain: [numberOf('/etc/group', 'nogroup')], con: ['1235', '77'] }[kind];
+    t.deepEqual(main.sort(), [...own, video, '4242'].sort());
+    t.deepEqual(inside(spec.id, 'id -G').trim().split(' ').sort(), main);
+    if (kind === 'con') t.is(inside(spec.id, 'id -u; echo $HOME'), '1234\n/home/web\n');
+    const refused = { ...specOf('nogroups', kind, 'true', {}), groups: ['video', 'nobodys'] };
+    t.regex(
+      String(await t.throwsAsync(client.call('workload.create', { spec: refused as never }))),
+      /groups\.1: there is no group "nobodys" in \/etc\/group of /,
+    );
+    await client.call('workload.delete', { id: spec.id, now: true });
+  });
+
+test.serial('a user that the container does not have is refused by its name', async (t) => {
+  for (const [user, problem] of [
+    ['nobodys', /oci\.user: there is no user "nobodys" in \/etc\/passwd of the container/],
+    ['web:nobodys', /oci\.user: there is no group "nobodys" in \/etc\/group of the container/],
+  ] as const) {
+    const spec = specOf('nouser', 'con', 'true', {});
+    const oci = { ...spec.oci, user };
+    t.regex(String(await t.throwsAsync(client.call('workload.create', { spec: { ...spec, oci } as never }))), problem);
+  }
 });

@@ -30,16 +30,23 @@ export async function findProgram(program: string, path = DEFAULT_PATH): Promise
 
 /**
  * The arguments that take privileges away. Root keeps ROOT_CAPABILITIES. Others keep nothing, except that in a network
- * of their own (`ownNetwork`) they may listen below port 1024: the ports there are the workload's.
+ * of their own (`ownNetwork`) they may listen below port 1024: the ports there are the workload's. `groups`: all that it has
+ * beside its own; undefined: those that this host gives to the user, and root has none.
  */
-export function setprivArguments(user: ExecUser, ownNetwork: boolean): string[] {
+export function setprivArguments(user: ExecUser, ownNetwork: boolean, groups?: readonly number[]): string[] {
+  const supplementary = groups === undefined ? undefined : `--groups=${groups.join(',')}`;
   if (user.uid === 0)
-    return ['--no-new-privs', '--inh-caps=-all', `--bounding-set=${setprivSet(ROOT_CAPABILITIES)}`, '--clear-groups'];
+    return [
+      '--no-new-privs',
+      '--inh-caps=-all',
+      `--bounding-set=${setprivSet(ROOT_CAPABILITIES)}`,
+      supplementary ?? '--clear-groups',
+    ];
   const kept = setprivSet(ownNetwork ? ['NET_BIND_SERVICE'] : []);
   return [
     `--reuid=${user.uid}`,
     `--regid=${user.gid}`,
-    user.name !== undefined ? '--init-groups' : '--clear-groups',
+    supplementary ?? (user.name !== undefined ? '--init-groups' : '--clear-groups'),
     '--no-new-privs',
     `--inh-caps=${kept}`,
     `--ambient-caps=${kept}`,

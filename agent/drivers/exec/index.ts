@@ -21,7 +21,7 @@ import { launchAfterDrop } from './after-drop.js';
 import { findProgram, setprivArguments } from './command.js';
 import { hostRoot, isOutOfSight, requireTargets } from './host-root.js';
 import { nameMounts, sandboxConfig } from './sandbox.js';
-import { type ExecUser, findUser, groupsOf } from './user.js';
+import { allGroups, type ExecUser, findUser, groupsOf } from './user.js';
 
 export interface ExecOptions {
   /** Name or absolute path of crun. */
@@ -55,6 +55,10 @@ export function execDriver(options: ExecOptions): Driver {
   const hostUser = async ({ user, isolation }: Exec) =>
     user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwdFile);
 
+  /** Undefined: those of the user alone. */
+  const groupsAsked = async ({ groups }: WorkloadSpec, user: ExecUser) =>
+    groups.length === 0 ? undefined : await allGroups(user, groups);
+
   const plain = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {
     const { directory, sandbox, which, mountRoots } = context;
     const [program = '', ...rest] = exec.command;
@@ -63,7 +67,10 @@ export function execDriver(options: ExecOptions): Driver {
     if (spec.envFile !== undefined) await keepGiven(directory, given);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
-      drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
+      drop: [
+        requireBinary('setpriv', which, SETPRIV),
+        ...setprivArguments(user, sandbox.netns !== null, await groupsAsked(spec, user)),
+      ],
       ...{ directory, user, cwd: exec.cwd },
       variables: workloadEnvironment(spec, sandbox, given, user.home),
       argv: [await findProgram(program, given.PATH), ...rest],
@@ -83,10 +90,11 @@ export function execDriver(options: ExecOptions): Driver {
     const user = other ?? own;
     if (user.uid !== own.uid && own.uid !== 0) throw refuseUser(own.uid);
     const given = await keptGiven(spec, directory);
+    const groups = other === undefined ? await groupsAsked(spec, own) : undefined;
     const variables = workloadEnvironment(spec, sandbox, { ...given, ...request.env }, user.home);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
-      drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null)],
+      drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null, groups)],
       ...{ directory: into, user, cwd: request.cwd ?? exec.cwd },
       variables: request.tty === undefined ? variables : { TERM: 'xterm', ...variables },
       argv: request.command,
@@ -112,7 +120,7 @@ export function execDriver(options: ExecOptions): Driver {
       const config = sandboxConfig({
         ...{ spec, skeleton, argv, cwd: exec.cwd, netns: sandbox.netns },
         env: workloadEnvironment(spec, sandbox, given, user?.home ?? '/tmp'),
-        user: { ...own, groups: user === undefined ? [] : await groupsOf(user) },
+        user: { ...own, groups: await allGroups(user, spec.groups) },
         root: await hostRoot(skeleton, hidden, options.temporaryBytes),
         names: await nameMounts(await writeNames(spec, context, options.dns)),
         mounts: [...mounts, ...initMounts],
@@ -143,12 +151,13 @@ export function execDriver(options: ExecOptions): Driver {
       const needed: GrantName[] = [];
       if (exec.isolation === 'none') needed.push('exec.isolation-none');
       if (spec.network.mode === 'host') needed.push('exec.host-network');
-      if (user !== undefined) needed.push(user.uid === 0 ? 'exec.root' : 'exec.user');
+      if (user !== undefined && user.uid === 0) needed.push('exec.root');
+      if ((user !== undefined && user.uid !== 0) || spec.groups.length > 0) needed.push('exec.user');
       return needed;
     },
     async check(spec, { which, mountRoots, live }) {
       const exec = sectionOf(spec, 'exec');
-      await hostUser(exec);
+      await allGroups(await hostUser(exec), spec.groups);
       // What runs was found; its envFile may be another one by now.
       const { PATH } = live === true ? {} : await givenEnvironment(spec, mountRoots);
       const program = live === true ? undefined : await findProgram(exec.command[0] ?? '', PATH);

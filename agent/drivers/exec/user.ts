@@ -1,5 +1,6 @@
 // The users that a workload may run as, and their groups.
 import { readGroups, readPasswd } from '../../base/accounts.js';
+import { groupNumbers } from '../accounts.js';
 import { invalidField } from '../files.js';
 
 export interface ExecUser {
@@ -32,4 +33,15 @@ export async function groupsOf({ name, gid }: ExecUser, groupFile = '/etc/group'
   if (name === undefined) return [];
   const groups = (await readGroups(groupFile)).filter(({ members }) => members.includes(name));
   return groups.map((group) => group.gid).filter((group) => group !== gid);
+}
+
+/** Those, if any, and what the spec names besides. Throws `invalid_spec` for a name that this host does not have. */
+export async function allGroups(
+  user: ExecUser | undefined,
+  asked: readonly (string | number)[],
+  groupFile = '/etc/group',
+): Promise<number[]> {
+  const own = user === undefined ? [] : await groupsOf(user, groupFile);
+  if (asked.length === 0) return own;
+  return [...new Set([...own, ...groupNumbers(asked, await readGroups(groupFile), 'this host')])];
 }

@@ -58,7 +58,10 @@ export function ociDriver({ runtime, dns, secrets }: OciOptions): Driver {
         await requireSecrets(spec, secrets);
       }
       if (spec.image !== undefined) return;
-      if (oci.rootfs !== undefined) return requireDirectory(oci.rootfs, 'oci.rootfs');
+      if (oci.rootfs !== undefined) {
+        await requireDirectory(oci.rootfs, 'oci.rootfs');
+        return void (await processOf(spec, undefined));
+      }
       refuseOverrides(oci);
       const bundle = oci.bundle ?? '';
       const config = await readBundle(bundle);
@@ -118,7 +121,9 @@ function refuseOverrides(oci: Oci): void {
   const problem = 'does not go with bundle: its config.json says it';
   if (oci.command !== undefined) throw invalidField('oci.command', problem);
   if (Object.keys(oci.env).length > 0) throw invalidField('oci.env', problem);
-  if (oci.user !== undefined && (oci.user.uid !== 0 || oci.user.gid !== 0)) throw invalidField('oci.user', problem);
+  const { user = 'root' } = oci;
+  if (typeof user === 'string' ? oci.user !== undefined : user.uid !== 0 || user.gid !== 0)
+    throw invalidField('oci.user', problem);
   if (oci.readonly) throw invalidField('oci.readonly', problem);
 }
 

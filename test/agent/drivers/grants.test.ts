@@ -38,6 +38,14 @@ for (const grant of GRANT_NAMES)
     t.true(error?.hint?.includes(`"${name}" to drivers.${driver}.allow`), error?.hint);
   });
 
+test('groups of the host are granted as its users are, those of a container need nothing', async (t) => {
+  const groups = ['video'];
+  t.deepEqual(await grantsOf(specOf({ driver: 'exec', exec: { command: ['/x'] }, groups })), ['exec.user']);
+  const root = { driver: 'exec', exec: { command: ['/x'], user: 'root' }, groups };
+  t.deepEqual([...(await grantsOf(specOf(root)))].sort(), ['exec.root', 'exec.user']);
+  t.deepEqual(await grantsOf(specOf({ driver: 'oci', image: 'docker://debian:13', oci: {}, groups })), []);
+});
+
 test('a node that says nothing grants images and guests of the host, and nothing that is a process or a network of it', (t) => {
   const { drivers: usual } = configSchema.parse({});
   const granted = GRANT_NAMES.filter((name) => {

@@ -130,7 +130,7 @@ test('values that the rules for input refuse today are kept, and what lacks besi
 
 /** What records of version 2 meant where they say nothing. A default that changes is for new workloads, and needs a row in stored-spec.ts. */
 const MEANT: Tree = {
-  ...{ env: {}, mounts: [], files: [], secrets: [], readOnlyRootfs: false, init: false, stop: {} },
+  ...{ env: {}, mounts: [], files: [], secrets: [], groups: [], readOnlyRootfs: false, init: false, stop: {} },
   ...{ class: 'burstable', priority: 100, resources: {}, restart: { policy: 'never' }, labels: {} },
   network: {
     mode: 'routed',

@@ -21,6 +21,22 @@ import {
 
 export const CONTAINER_ROWS: Readonly<Record<string, Row>> = {
   env: searched,
+  groups: {
+    good: [[], ['video'], [0, 4_294_967_294], ['first.last', 5], Array(32).fill(1)],
+    bad: [
+      ['-a'],
+      ['a b'],
+      ['5'],
+      [''],
+      [-1],
+      [4_294_967_295],
+      [0.5],
+      ['a'.repeat(257)],
+      Array(33).fill(1),
+      'video',
+      null,
+    ],
+  },
   envFile: { good: ['/srv/web.env', '/a'], bad: [...path.bad, '/a/', '/a//b', '/a/../b', []] },
   'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volume', 'BIND', 1, null], beside: bound({}) },
   'mounts.0.source': { ...plain(), beside: bound({}) },

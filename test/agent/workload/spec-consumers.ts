@@ -190,7 +190,7 @@ function configsOf(
   const { oci, exec } = spec;
   if (oci?.rootfs !== undefined) {
     const place = { rootfs: oci.rootfs, mount: '/usr/bin/mount', maxFiles: 1024 };
-    const process = { env: {}, user: oci.user ?? { uid: 0, gid: 0 }, cwd: '/', home: '/' };
+    const process = { env: {}, user: { uid: 0, gid: 0 }, cwd: '/', home: '/' };
     return [defaultConfig({ spec, oci, process, sandbox, names, env, argv, mounts: mountsOf(spec), ...place })];
   }
   if (exec?.isolation !== 'sandbox') return [];

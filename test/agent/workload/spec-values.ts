@@ -75,6 +75,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'oci.rootfs': path,
   'oci.command': command,
   'oci.env': env,
+  'oci.user': {
+    good: ['root', '0', 'first.last:video', '5:5', 'ä'],
+    bad: ['', ':', 'a:', ':a', '-a', 'a:b:c', 'a b', 'a:b,c', 'x'.repeat(257), 1, []],
+  },
   'oci.user.uid': with_(uid, { oci: { user: { gid: 0 } } }),
   'oci.user.gid': with_(uid, { oci: { user: { uid: 0 } } }),
   'oci.readonly': yes,
