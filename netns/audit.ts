@@ -8,6 +8,7 @@ import { dumpAddresses, parseAddress } from './netlink/address.js';
 import { dumpPorts, parsePort } from './netlink/bridge.js';
 import type { Link } from './netlink/link.js';
 import { dumpRoutes, parseRoute, type Route } from './netlink/route.js';
+import { innerNameOf } from './ownership.js';
 import type { Rtnl } from './rtnl.js';
 import { type Face, layoutOf, type Way } from './sandbox/layout.js';
 import { auditBandwidth } from './shaping/index.js';
@@ -80,14 +81,15 @@ function auditInside(host: Host, network: SandboxNetwork, netns: string, outer: 
     }
     const view = look(inside.rtnl, network.address6 !== null);
     const layout = layoutOf(network);
-    for (const [name, face] of [['eth0', layout.eth0] as const, [network.tap?.name, layout.tap] as const]) {
+    const inner = innerNameOf(network);
+    for (const [name, face] of [[inner, layout.eth0] as const, [network.tap?.name, layout.tap] as const]) {
       if (name === undefined) continue;
       const link = view.links.get(name);
       if (link === undefined) tell('link', `${name} in ${netns} is missing`);
       else {
         if (!link.up) tell('link', `${name} in ${netns} is down`);
         if (link.mtu !== network.mtu) tell('link', `${name} in ${netns} has an MTU of ${link.mtu}`);
-        if (name === 'eth0' && link.mac !== network.mac) tell('link', `eth0 in ${netns} has the MAC ${link.mac}`);
+        if (name === inner && link.mac !== network.mac) tell('link', `${name} in ${netns} has the MAC ${link.mac}`);
         auditFace(view, link.index, `${name} in ${netns}`, face, tell);
       }
     }

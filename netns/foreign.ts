@@ -34,6 +34,17 @@ export function tagNamespace(host: Host, inside: Rtnl): void {
   inside.transact([settle(LOOPBACK, { alias: host.settings.tags.namespace }, 'lo')]);
 }
 
+/** Of a namespace that lives on without us: whoever has it may give it to another caller. Throws SysError. */
+export function untagNamespace(host: Host, netns: string): void {
+  const inside = openNamed(host, netns);
+  try {
+    if (inside !== undefined && tagInside(inside.rtnl) === host.settings?.tags.namespace)
+      inside.rtnl.transact([settle(LOOPBACK, { alias: '' }, 'lo')]);
+  } finally {
+    inside?.close();
+  }
+}
+
 /**
  * The tag of another caller on the namespace of this name; undefined: it is ours, nobody's, or there is none. A workload
  * with CAP_NET_ADMIN may write any tag: a link of ours that leads into it proves more.

@@ -4,12 +4,12 @@ import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
 import { SysError } from '../linux/errors.js';
 import { applyEntries, forgetConnections } from './firewall/index.js';
-import { foreignTag } from './foreign.js';
+import { foreignTag, untagNamespace } from './foreign.js';
 import type { Host } from './host.js';
 import { statsOf } from './link-stats.js';
 import { openNamed, removeNamespace } from './namespaces.js';
 import { deleteGroup, deleteLink, setLink } from './netlink/link.js';
-import { isOurs } from './ownership.js';
+import { innerNameOf, isOurs } from './ownership.js';
 import type { PatientRemoval } from './protocol.js';
 import type { Request } from './rtnl.js';
 import type { AfterStep } from './sandbox/base.js';
@@ -105,6 +105,7 @@ function deleteSandboxes(host: Host, removals: readonly Removal[], afterStep: Af
     if (failure !== undefined || netns === null || foreign.has(removal)) return failure;
     return attempt(() => {
       letGo(host, netns);
+      if (removal.network?.given !== undefined) untagNamespace(host, netns);
       removeNamespace(netns);
     });
   });
@@ -131,7 +132,7 @@ function ownedLink(host: Host, removal: Removal): number | undefined {
   if (link.alias === removal.owner) return link.index;
   const inside = removal.netns === null ? undefined : openNamed(host, removal.netns);
   try {
-    return isOurs(link, removal.owner, inside) ? link.index : undefined;
+    return isOurs(link, removal.owner, inside, innerNameOf(removal.network ?? {})) ? link.index : undefined;
   } finally {
     inside?.close();
   }

@@ -33,6 +33,8 @@ export interface SandboxNetwork {
   readonly group: number;
   readonly attachment: Attachment;
   readonly tap: Tap | null;
+  /** The namespace is another runtime's, which has made it; absent: it is made here. */
+  readonly given?: Given;
   readonly bandwidth: Bandwidth;
   readonly firewall: Firewall;
 }
@@ -54,6 +56,19 @@ export interface BridgePort {
   readonly isolated: boolean;
   /** Access VLAN of the port; null: none. The bridge must filter. */
   readonly vlan: number | null;
+}
+
+/**
+ * A namespace that another runtime has made and takes away. It gets the name `netns` as well, and nothing in it changes
+ * but the tag of `lo`, which comes up, and the link that is made.
+ */
+export interface Given {
+  /** The file that leads to it, until it has its name. */
+  readonly path: string;
+  /** Of the namespace; what has another one at the path is refused. Null: not known. */
+  readonly inode: number | null;
+  /** Instead of `eth0`. */
+  readonly link: string;
 }
 
 /** A persistent tap, IFF_NO_PI. The address then belongs to the guest. */

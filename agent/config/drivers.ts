@@ -26,7 +26,7 @@ export const GRANTS = {
   firecracker: {
     files: 'firecracker.kernel, firecracker.initrd, firecracker.root and firecracker.drives, files of the host',
   },
-  external: { sandbox: 'driver external' },
+  external: { sandbox: 'driver external', namespace: 'external.namespace, a network namespace of another runtime' },
 } as const;
 
 type Grants = typeof GRANTS;
@@ -122,5 +122,5 @@ export const driversSchema = z.strictObject({
         .meta({ description: 'uids and gids for microVMs, one each; nobody else may use them' }),
     })
     .prefault({}),
-  external: z.strictObject({ allow: nodeAllow('external', ['sandbox']) }).prefault({}),
+  external: z.strictObject({ allow: nodeAllow('external', ['sandbox', 'namespace']) }).prefault({}),
 });

@@ -238,6 +238,11 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ images: { digest, names: string[] }[], freed }',
     errors: [],
   },
+  'cni.call': {
+    does: 'A verb of CNI (specification 1.1.0), as the CNI plugin has it from a container runtime: `command`, `containerId`, `netns`, `ifname` and `args` are the variables CNI_*, `config` is the standard input. An attachment is a workload of driver external, with the label `cni.network`. What CNI calls an error is a result as well: `code` is its number, 0 without one, and `output` the JSON text to print. For sessions of all tenants that are granted `external.namespace`.',
+    result: '{ code, output }',
+    errors: [],
+  },
   'tenant.list': {
     does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have; with `tenant` that one alone. In pages by name, as `workload.list`.',
     result: '{ tenants: TenantView[], next? }',

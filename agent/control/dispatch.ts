@@ -197,6 +197,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
     return { tenants: items, ...next };
   },
+  'cni.call': (request, { service, grant, signal, actor }) => {
+    requireWholeHost(grant);
+    return service.cni(request, signal, actor);
+  },
   'tenant.set': ({ tenant, settings, create, evict }, { service, actor }) => {
     return service.setTenant(tenant, parseTenantChange(settings), { create, evict }, actor);
   },
@@ -227,6 +231,12 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'events.subscribe': (params, context) => context.subscribe(params.since),
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };
+
+/** Its configuration names tenants, namespaces and ports as it likes. */
+function requireWholeHost({ tenants, allow }: Grant): void {
+  if (tenants === null && (allow === null || allow.includes('external.namespace'))) return;
+  throw new BerthError('not_permitted', 'cni.call needs a session of all tenants that is granted external.namespace');
+}
 
 /** A session evicts only where it may stop workloads as well. */
 function reachOf({ tenants }: Grant, preempt: boolean): Reach | undefined {

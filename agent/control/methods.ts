@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { boundedMap } from '../base/bounds.js';
 import { MOST_ON_PAGE, type Next } from '../base/pages.js';
+import type { CniAnswer } from '../cni/request.js';
 import type { AuditEntry } from '../density/audit.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { TenantView } from '../density/tenant-admin.js';
@@ -158,6 +159,15 @@ export const METHODS = {
       .default(86_400_000),
     dryRun: z.boolean().default(false),
   }),
+  /** The environment and the standard input of the CNI plugin; the answer is what it prints. See docs/cni.md. */
+  'cni.call': z.strictObject({
+    command: z.string().max(64),
+    containerId: z.string().max(4096).default(''),
+    netns: z.string().max(8192).default(''),
+    ifname: z.string().max(256).default(''),
+    args: z.string().max(8192).default(''),
+    config: z.string().max(900_000).default(''),
+  }),
   'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
@@ -237,6 +247,7 @@ export interface Results {
   'image.pull': ImageView;
   'image.delete': RemovedImages;
   'image.prune': RemovedImages;
+  'cni.call': CniAnswer;
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };

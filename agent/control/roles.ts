@@ -53,6 +53,8 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'image.pull': 'change',
   'image.delete': 'operate',
   'image.prune': 'operate',
+  // A network of whichever tenant its configuration names.
+  'cni.call': 'operate',
   'tenant.list': 'read',
   'tenant.set': 'operate',
   'tenant.delete': 'operate',

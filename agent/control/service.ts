@@ -1,4 +1,5 @@
 // What the agent can be asked, in one interface: the sessions of this room call it, daemon/agent.ts answers.
+import type { CniAnswer, CniRequest } from '../cni/request.js';
 import type { GrantName } from '../config/drivers.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
 import type { Ceiling } from '../density/ceilings.js';
@@ -127,6 +128,8 @@ export interface AgentService {
   /** A name, or by its digest an image with all its names. */
   deleteImage(image: string, by?: EventActor): Promise<RemovedImages>;
   pruneImages(request: PruneRequest): Promise<RemovedImages>;
+  /** What a container runtime asks of the network plugin. An error is an answer. `signal`: of who asks. */
+  cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]>;

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import { sumKsm } from '../../linux/ksm.js';
 import { Serial } from '../base/serial.js';
+import { Cni } from '../cni/cni.js';
+import type { CniAnswer, CniRequest } from '../cni/request.js';
 import type { AgentService, Outlook, Reloaded } from '../control/service.js';
 import type { StreamSource } from '../control/stream-protocol.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
@@ -50,11 +52,12 @@ import type { CleanupStep } from '../workload/reaper.js';
 import type { ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { driverOf } from '../workload/world.js';
+import { type CniParts, CniWorkloads } from './adapters/cni-workloads.js';
 import type { Cordon } from './cordon.js';
 import { Diagnosis, type DiagnosisParts } from './diagnosis.js';
 import { usableDrivers } from './usable-drivers.js';
 
-export interface AgentParts extends DiagnosisParts {
+export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | 'audit'> {
   readonly version: string;
   readonly startedAt: number;
   readonly manager: Manager;
@@ -89,10 +92,13 @@ export class Agent implements AgentService {
   readonly #parts: AgentParts;
   readonly #diagnosis: Diagnosis;
   readonly #cordoning = new Serial();
+  readonly #cni: Cni;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#diagnosis = new Diagnosis(parts);
+    const { facts } = parts;
+    this.#cni = new Cni(new CniWorkloads({ ...parts, conditions: () => this.#diagnosis.of(facts) }));
   }
 
   describe(): NodeDescription {
@@ -328,6 +334,10 @@ export class Agent implements AgentService {
 
   pruneImages(request: PruneRequest): Promise<RemovedImages> {
     return this.#parts.images.prune(request);
+  }
+
+  cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer> {
+    return this.#cni.call(request, { signal, by });
   }
 
   doctor(): Promise<readonly Condition[]> {

@@ -1,6 +1,10 @@
 // What driver external prepares.
 import * as z from 'zod';
+import { plainPath } from './mounts-spec.js';
 import { uid } from './process-spec.js';
+
+/** As dev_valid_name in net/core/dev.c, without what a shell or a table would take for something else. */
+export const LINK_NAME = /^(?!lo$)[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 
 export const externalSpec = z
   .strictObject({
@@ -18,10 +22,27 @@ export const externalSpec = z
       .ipv4('must be an IPv4 address')
       .optional()
       .meta({ description: 'what the guest of a snapshot takes for its address; translated in the namespace' }),
+    namespace: plainPath.optional().meta({
+      description: 'network namespace of another runtime, such as /run/netns/x, instead of one that berth makes',
+    }),
+    inode: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'of that namespace; another one at the path is refused' }),
+    interface: z
+      .string()
+      .regex(LINK_NAME, 'must be 1-15 of [A-Za-z0-9_.-], beginning with a letter or digit, and not lo')
+      .optional()
+      .meta({ description: 'name of the link in that namespace; default: eth0' }),
   })
   .superRefine((external, ctx) => {
-    const { tap, at, guestAddress } = external;
+    const { tap, at, guestAddress, namespace } = external;
     const say = (path: string, message: string): void => ctx.addIssue({ code: 'custom', path: [path], message });
+    if (tap && namespace !== undefined) say('namespace', 'does not go with "tap": true');
+    for (const field of ['inode', 'interface'] as const)
+      if (external[field] !== undefined && namespace === undefined) say(field, 'goes with a namespace only');
     if (!tap && at === 'host') say('at', 'goes with "tap": true');
     if (!tap && guestAddress !== undefined) say('guestAddress', 'goes with "tap": true');
     if (at === 'host' && guestAddress !== undefined) say('guestAddress', 'goes with a tap in a namespace only');

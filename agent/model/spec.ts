@@ -125,6 +125,12 @@ export const workloadSpec = z
     }
     if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
       ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });
+    if (spec.external?.namespace !== undefined && mode !== 'routed' && mode !== 'bridge')
+      ctx.addIssue({
+        code: 'custom',
+        path: ['external', 'namespace'],
+        message: `does not go with network.mode "${mode}"`,
+      });
     if (spec.exec?.isolation === 'none' && dns !== undefined)
       ctx.addIssue({
         code: 'custom',

@@ -12,7 +12,7 @@ export interface NetworkDefaults {
 
 /** The whole network of a workload; null when it has no link (mode none or host), or nothing is granted to it now. */
 export function sandboxNetwork(
-  spec: Pick<WorkloadSpec, 'network'>,
+  spec: Pick<WorkloadSpec, 'network' | 'external'>,
   sandbox: Sandbox,
   owner: string,
   tap: Tap | null,
@@ -31,9 +31,16 @@ export function sandboxNetwork(
     group,
     attachment: attachment ?? { mode: 'routed' },
     tap: tap === null ? null : { ...tap, name: netns === null ? hostLink : tap.name },
+    ...givenOf(spec.external),
     bandwidth: bandwidthOf(spec.network),
     firewall: firewallOf(spec.network),
   };
+}
+
+function givenOf(external: WorkloadSpec['external']): Pick<SandboxNetwork, 'given'> {
+  if (external?.namespace === undefined) return {};
+  const { namespace, inode, interface: link } = external;
+  return { given: { path: namespace, inode: inode ?? null, link: link ?? 'eth0' } };
 }
 
 export function bandwidthOf({ bandwidth: { ingress, egress } }: NetworkSpec): Bandwidth {

@@ -41,7 +41,7 @@ export function slotKind(
 ): SlotKind | null {
   const { address, address6, attachment, mtu } = claim;
   if (address === null || address6 !== null || attachment?.mode !== 'routed' || mtu !== config.mtu) return null;
-  if (spec.external?.at === 'host') return null;
+  if (spec.external?.at === 'host' || spec.external?.namespace !== undefined) return null;
   const tap = driver.tap(spec);
   if (tap === null) return 'veth';
   return tap.vnetHeader && !tap.multiQueue ? 'tap' : null;

@@ -7,11 +7,13 @@ import type { Host } from '../host.js';
 import { provideNamespace } from '../namespaces.js';
 import type { Link } from '../netlink/link.js';
 import type { OpenNamespace } from '../open-namespace.js';
+import { innerNameOf } from '../ownership.js';
 import type { Rtnl } from '../rtnl.js';
 import { disableIpv6, enableForwarding, enableIpv6, keepNoMetrics, openToUsers } from '../sysctl.js';
 import type { Tap } from '../types.js';
 import { joinBridge } from './bridge.js';
 import { addressRequest, routeRequest, settle, up } from './face.js';
+import { provideGiven, settleIpv6 } from './given.js';
 import { type Base, layoutOf } from './layout.js';
 import { GATEWAY_MAC, type HostEnd, provideHostTap, providePair } from './links.js';
 import { redirect } from './redirect.js';
@@ -39,12 +41,17 @@ export function provideBase(
     afterStep('host-end');
     return end;
   }
-  const inside = provideNamespace(host, netns, (rtnl) => prepareInside(host, rtnl, base, afterStep), afterStep);
+  const { given } = base;
+  const inside =
+    given === undefined
+      ? provideNamespace(host, netns, (rtnl) => prepareInside(host, rtnl, base, afterStep), afterStep)
+      : provideGiven(host, { ...base, netns, given }, afterStep);
   try {
     const end = providePair(host, inside, base);
     afterStep('pair');
     configureHostEnd(host, end.link, base);
     afterStep('host-end');
+    if (given !== undefined) settleIpv6(host, inside, given, base);
     configureInside(inside.rtnl, base);
     afterStep('inside');
     use(inside);
@@ -93,11 +100,12 @@ function configureHostEnd(host: Host, link: Link, base: Base): void {
 function configureInside(inside: Rtnl, base: Base): void {
   const { owner, tap, mtu, attachment } = base;
   const layout = layoutOf(base);
-  const eth0 = inside.link({ name: 'eth0' })?.index ?? 0;
+  const name = innerNameOf(base);
+  const eth0 = inside.link({ name })?.index ?? 0;
   const requests = [
     up(LOOPBACK_INDEX, 'lo'),
-    settle({ index: eth0 }, { alias: owner, up: true }, 'eth0'),
-    ...layout.eth0.addresses.map((placed) => addressRequest(eth0, 'eth0', placed)),
+    settle({ index: eth0 }, { alias: owner, up: true }, name),
+    ...layout.eth0.addresses.map((placed) => addressRequest(eth0, name, placed)),
     ...layout.eth0.routes.map((way) => routeRequest(eth0, way)),
   ];
   if (tap === null) return void inside.transact(requests);

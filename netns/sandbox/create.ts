@@ -7,7 +7,7 @@ import { refuseForeign, tagNamespace } from '../foreign.js';
 import type { Host } from '../host.js';
 import { keepNamespace } from '../in-use.js';
 import { openNamed, provideNamespace } from '../namespaces.js';
-import { isOurs } from '../ownership.js';
+import { innerNameOf, isOurs } from '../ownership.js';
 import { applyBandwidth } from '../shaping/index.js';
 import { isFreeTag } from '../slots/held.js';
 import { disableIpv6, routeLoopback } from '../sysctl.js';
@@ -100,7 +100,7 @@ function refuseForeignLink(host: Host, network: SandboxNetwork): void {
   if (host.settings !== undefined && isFreeTag(host.settings, link.alias)) return;
   const inside = network.netns === null ? undefined : openNamed(host, network.netns);
   try {
-    if (isOurs(link, network.owner, inside)) return;
+    if (isOurs(link, network.owner, inside, innerNameOf(network))) return;
   } finally {
     inside?.close();
   }

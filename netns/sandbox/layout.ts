@@ -164,6 +164,6 @@ function join(...faces: readonly Face[]): Face {
 }
 
 /** A sandbox, or a slot: then without addresses. */
-export type Base = Shape & Pick<SandboxNetwork, 'hostLink' | 'owner' | 'mtu' | 'group'>;
+export type Base = Shape & Pick<SandboxNetwork, 'hostLink' | 'owner' | 'mtu' | 'group' | 'given'>;
 
 export type Bare = Base & { readonly netns: string };

@@ -5,7 +5,7 @@ import { makePersistentTap } from '../../linux/tuntap.js';
 import type { Host } from '../host.js';
 import { deleteLink, type Link, newVeth, setLink } from '../netlink/link.js';
 import type { OpenNamespace } from '../open-namespace.js';
-import { findPair } from '../ownership.js';
+import { findPair, innerNameOf } from '../ownership.js';
 import type { Request, Rtnl } from '../rtnl.js';
 import { settle } from './face.js';
 import type { Base } from './layout.js';
@@ -22,23 +22,24 @@ export interface HostEnd {
   readonly fresh: boolean;
 }
 
-/** The pair with `eth0` in the namespace; an existing one is kept and mended. */
+/** The pair with the inner link in the namespace; an existing one is kept and mended. */
 export function providePair(host: Host, inside: OpenNamespace, network: Base): HostEnd {
   const { hostLink, owner, mac, mtu, group } = network;
+  const name = innerNameOf(network);
   const outerMac = hostMac(network);
   const existing = host.rtnl.link({ name: hostLink });
   if (existing !== undefined) {
-    const pair = findPair(existing, inside);
+    const pair = findPair(existing, inside, name);
     if (pair.fits && pair.inner !== undefined) {
       host.rtnl.transact(adjustments(existing, { ...outerMac, mtu, alias: owner }));
       inside.rtnl.transact(adjustments(pair.inner, { mac, mtu, alias: owner }));
       return { link: existing, fresh: false };
     }
-    if (renamedInside(host, inside, existing)) return providePair(host, inside, network);
+    if (renamedInside(host, inside, existing, network)) return providePair(host, inside, network);
     // Half of an older pair whose namespace is gone or going.
     remove(host, existing);
   } else if (renamedOutside(host, inside, network)) return providePair(host, inside, network);
-  const peer = { name: 'eth0', mac, mtu, netnsFd: inside.fd };
+  const peer = { name, mac, mtu, netnsFd: inside.fd };
   const make = (tolerate: readonly number[]) =>
     host.rtnl.transact([
       {
@@ -51,27 +52,28 @@ export function providePair(host: Host, inside: OpenNamespace, network: Base): H
     ]);
   const [made] = make([EEXIST, ENODEV]);
   if (made !== 0) {
-    removeStray(host, inside, owner);
+    removeStray(host, inside, network);
     make([]);
   }
   return { link: found(host, hostLink), fresh: true };
 }
 
 /** The far end of `outer` is in the namespace under another name: it gets its own back, and connections go on. */
-function renamedInside(host: Host, inside: OpenNamespace, outer: Link): boolean {
+function renamedInside(host: Host, inside: OpenNamespace, outer: Link, network: Base): boolean {
+  const name = innerNameOf(network);
   if (outer.peer === undefined || host.rtnl.nsid(inside.fd) !== outer.peerNetns) return false;
   const inner = inside.rtnl.link({ index: outer.peer });
-  if (inner?.peer !== outer.index || inner.name === 'eth0') return false;
-  const stray = inside.rtnl.link({ name: 'eth0' });
-  if (stray !== undefined)
-    inside.rtnl.transact([{ message: deleteLink(stray.index), op: 'RTM_DELLINK', path: 'eth0' }]);
-  rename(inside.rtnl, inner, 'eth0');
+  if (inner?.peer !== outer.index || inner.name === name) return false;
+  const stray = inside.rtnl.link({ name });
+  if (stray !== undefined) removeInside(inside, stray, network);
+  rename(inside.rtnl, inner, name);
   return true;
 }
 
 /** The same of the host end. */
-function renamedOutside(host: Host, inside: OpenNamespace, { hostLink, owner }: Base): boolean {
-  const inner = inside.rtnl.link({ name: 'eth0' });
+function renamedOutside(host: Host, inside: OpenNamespace, network: Base): boolean {
+  const { hostLink, owner } = network;
+  const inner = inside.rtnl.link({ name: innerNameOf(network) });
   const outer = inner?.peer === undefined ? undefined : host.rtnl.link({ index: inner.peer });
   if (inner === undefined || outer?.peer !== inner.index || outer.alias !== owner) return false;
   if (outer.peerNetns !== host.rtnl.nsid(inside.fd)) return false;
@@ -87,15 +89,23 @@ function rename(rtnl: Rtnl, link: Link, name: string): void {
 }
 
 /**
- * Somebody made an eth0 of their own inside, or moved the host end away: the name is wanted. Only a link of ours goes,
- * or one in the namespace, which is ours whole.
+ * Somebody made a link of this name inside, or moved the host end away: the name is wanted. Only a link of ours goes,
+ * or one in a namespace that is ours whole.
  */
-function removeStray(host: Host, inside: OpenNamespace, owner: string): void {
-  const inner = inside.rtnl.link({ name: 'eth0' });
+function removeStray(host: Host, inside: OpenNamespace, network: Base): void {
+  const inner = inside.rtnl.link({ name: innerNameOf(network) });
   if (inner === undefined) return;
   const outer = inner.peer === undefined ? undefined : host.rtnl.link({ index: inner.peer });
-  if (outer !== undefined && outer.peer === inner.index && outer.alias === owner) remove(host, outer);
-  else inside.rtnl.transact([{ message: deleteLink(inner.index), op: 'RTM_DELLINK', path: 'eth0' }]);
+  if (outer !== undefined && outer.peer === inner.index && outer.alias === network.owner) remove(host, outer);
+  else removeInside(inside, inner, network);
+}
+
+function removeInside(inside: OpenNamespace, { index, name }: Link, { given }: Base): void {
+  if (given !== undefined) {
+    const note = 'the namespace has another link of this name';
+    throw new SysError('RTM_NEWLINK', EEXIST, { path: name, value: given.path, note });
+  }
+  inside.rtnl.transact([{ message: deleteLink(index), op: 'RTM_DELLINK', path: name }]);
 }
 
 function remove(host: Host, link: Link): void {

@@ -86,6 +86,10 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'image.pull': () => ({ image: 'oci:/nothing', pull: 'missing' }),
   'image.delete': () => ({ image: 'oci:/nothing' }),
   'image.prune': () => ({}),
+  'cni.call': (at) => ({
+    ...{ command: 'DEL', containerId: `c${at % 3}`, ifname: 'eth0' },
+    config: JSON.stringify({ cniVersion: '1.1.0', name: 'storm', type: 'berth-cni' }),
+  }),
   'tenant.list': () => ({}),
   'tenant.set': (at) => ({ tenant: 'other', create: true, settings: { quota: { workloads: 10 + (at % 2) } } }),
   'tenant.delete': () => ({ tenant: 'other' }),
@@ -112,6 +116,7 @@ const IDEMPOTENT: readonly MethodName[] = [
     'workload.logs',
     'image.list',
     'image.prune',
+    'cni.call',
     'tenant.list',
     'tenant.set',
     'licence.list',

@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['agent'],
   ['agent/daemon', 'agent/cli'],
   ['agent/control', 'agent/web'],
-  ['agent/workload', 'agent/doctor', 'agent/metrics'],
+  ['agent/workload', 'agent/doctor', 'agent/metrics', 'agent/cni'],
   ['agent/density', 'agent/pressure'],
   ['agent/drivers', 'agent/images'],
   ['agent/network', 'agent/limits', 'agent/placement'],

@@ -175,6 +175,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     cordon,
     conditions,
     reload: (by) => late.reload(by),
+    onEvent: (listener) => events.onEvent(listener),
+    audit: (networks) => rooms.network.audit(networks),
     drift,
     health,
     tenants: new TenantAdmin(

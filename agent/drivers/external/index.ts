@@ -5,7 +5,8 @@ import type { Driver } from '../driver.js';
 export function externalDriver(): Driver {
   return {
     name: 'external',
-    grants: async () => ['external.sandbox'],
+    grants: async ({ external }) =>
+      external?.namespace === undefined ? ['external.sandbox'] : ['external.sandbox', 'external.namespace'],
     async check() {},
     // Whoever joins brings privileges of their own.
     confinement: async () => 'foreign',

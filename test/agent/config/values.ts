@@ -327,7 +327,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.firecracker.binary': program,
   'drivers.firecracker.jailer': program,
   'drivers.firecracker.overhead': size,
-  'drivers.external.allow': { good: [[], ['sandbox']], bad: [['external'], true, [1]] },
+  'drivers.external.allow': { good: [[], ['sandbox'], ['sandbox', 'namespace']], bad: [['external'], true, [1]] },
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
   'drivers.oci.runtime': program,

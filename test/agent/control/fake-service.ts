@@ -136,6 +136,10 @@ export function fakeService(): FakeService {
       find(id);
       return service.source?.() ?? echo();
     },
+    cni: async ({ command }) => {
+      calls.push(`cni ${command}`);
+      return { code: 0, output: '{}' };
+    },
     doctor: async () => {
       await service.hold;
       return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];

@@ -31,6 +31,7 @@ test('every method makes the round trip', async (t) => {
   const { reservation } = await call('workload.reserve', { spec: specOf('web'), ttl: 5000 });
   t.is((await call('node.capacity')).reservations[0]?.reservation, reservation);
   t.is((await call('workload.release', { reservation })).id, 'web');
+  t.deepEqual(await call('cni.call', { command: 'STATUS' }), { code: 0, output: '{}' });
   t.is((await call('tenant.list')).tenants.length, 2);
   const change = { tenant: 'acme', settings: { quota: { memory: '1Gi' } }, create: true, evict: true };
   t.deepEqual((await call('tenant.set', change)).evicted, ['web']);
@@ -79,6 +80,7 @@ test('every method makes the round trip', async (t) => {
     'tune fix',
     'reserve web 5000',
     'release web.1.2',
+    'cni STATUS',
     'tenant acme {"quota":{"memory":1073741824}} create evict',
     'delete tenant acme',
     'lease db person 2 60000',

@@ -24,7 +24,7 @@ const CHANGES = [
 ] as const as readonly MethodName[];
 const OPERATES = [
   ...['node.cordon', 'node.uncordon', 'node.reload', 'node.cleanup', 'node.tune'],
-  ...['image.delete', 'image.prune', 'tenant.set', 'tenant.delete', 'licence.lease'],
+  ...['image.delete', 'image.prune', 'cni.call', 'tenant.set', 'tenant.delete', 'licence.lease'],
 ] as const as readonly MethodName[];
 
 export const ALLOWED: Readonly<Record<Role, ReadonlySet<MethodName>>> = {
@@ -72,6 +72,7 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'image.pull': { image: 'docker://127.0.0.1:9/none' },
   'image.delete': { image: 'docker://spare:1' },
   'image.prune': {},
+  'cni.call': { command: 'VERSION' },
   'tenant.list': {},
   'tenant.set': { tenant: 'acme' },
   'tenant.delete': { tenant: 'acme' },

@@ -122,6 +122,7 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ['image.delete', { image: 'oci:/nothing' }],
   ['image.prune', {}],
   ['workload.list', {}],
+  ['cni.call', { command: 'VERSION' }],
   // A stream belongs to the session that has opened it: the numbers of others are nobody's.
   ['stream.input', { stream: 1, end: true }],
   ['stream.credit', { stream: 1, bytes: 1 }],

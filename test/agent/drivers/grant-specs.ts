@@ -31,6 +31,10 @@ export const ASKING: Readonly<Record<GrantName, Asking>> = {
     spec: { driver: 'firecracker', firecracker: { kernel: '/k', initrd: '/i' } },
   },
   'external.sandbox': { spec: { driver: 'external' } },
+  'external.namespace': {
+    spec: { driver: 'external', external: { namespace: '/run/netns/x' } },
+    besides: ['external.sandbox'],
+  },
 };
 
 /** A uid and a network of its own. */

@@ -64,6 +64,7 @@ test('a node that says nothing grants images and guests of the host, and nothing
     'qemu.vsock',
     'firecracker.files',
     'external.sandbox',
+    'external.namespace',
   ]);
 });
 

@@ -138,6 +138,18 @@ export const ROWS: Readonly<Record<string, Row>> = {
     beside: { external: { tap: true } },
   },
 
+  'external.namespace': {
+    good: ['/run/netns/x', '/proc/12/ns/net'],
+    bad: ['', 'x', '/run/../etc', '/run/netns/x\0', 1],
+    beside: { external: {} },
+  },
+  'external.inode': with_(whole(1, 2 ** 53 - 1), { external: { namespace: '/run/netns/x' } }),
+  'external.interface': {
+    good: ['eth0', 'a', 'net1.100', 'a23456789012345'],
+    bad: ['', 'lo', '.', '..', 'a/b', 'a b', 'a2345678901234567', '-a', 1],
+    beside: { external: { namespace: '/run/netns/x' } },
+  },
+
   'resources.cpu.request': { good: [0.001, 4096, '500m'], bad: [0, 0.0009, 4097, '1e3', 'all', true, null] },
   'resources.cpu.limit': { good: [0.01, 4096, '500m', 0.3333], bad: [0, 0.009, 4097, 'all', true, null] },
   'resources.cpu.weight': weight,
