@@ -31,7 +31,7 @@ export interface ArgumentDef {
 export interface Command {
   /** Words after `berth`. */
   readonly path: readonly string[];
-  readonly group: 'Workloads' | 'Tenants and licences' | 'Node' | 'Agent and tools';
+  readonly group: 'Workloads' | 'Images' | 'Tenants and licences' | 'Node' | 'Agent and tools';
   /** One line without a full stop. */
   readonly summary: string;
   /** Paragraphs for `berth help COMMAND` and the man page. */

@@ -2,6 +2,7 @@
 // the exit code is that of the first failure.
 import type { ErrorReport } from '../base/errors.js';
 import { reportOf } from '../base/errors.js';
+import type { ImageView, RemovedImages } from '../model/image-view.js';
 import type { WorkloadView } from '../model/record.js';
 import type { FieldChange } from '../model/spec-change.js';
 import type { Answer, Context } from './command.js';
@@ -23,6 +24,8 @@ export type Result =
       readonly outcome: string;
       readonly workload?: WorkloadView;
       readonly changes?: readonly FieldChange[];
+      readonly image?: ImageView;
+      readonly removed?: RemovedImages;
     }
   | { readonly id: string; readonly error: ErrorReport };
 
@@ -32,6 +35,8 @@ export interface Done {
   readonly workload?: WorkloadView | undefined;
   /** Of its specification. */
   readonly changes?: readonly FieldChange[];
+  readonly image?: ImageView;
+  readonly removed?: RemovedImages;
   /** Line for people; empty: it is printed already. */
   readonly line: string;
 }
@@ -47,9 +52,9 @@ export async function forEach(
   for (const [i, id] of names.entries()) {
     const progress = startProgress(host, json);
     try {
-      const { outcome, workload, changes, line } = await act(i, progress);
+      const { line, workload, ...done } = await act(i, progress);
       await progress.stop();
-      results.push({ id, outcome, ...(workload && { workload }), ...(changes && { changes }) });
+      results.push({ id, ...done, ...(workload && { workload }) });
       if (!json && line !== '') await host.out(`${line}\n`);
     } catch (error) {
       await progress.stop();

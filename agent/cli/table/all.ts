@@ -1,5 +1,6 @@
 import type { Command } from '../command.js';
 import { DENSITY_COMMANDS } from './density.js';
+import { IMAGE_COMMANDS } from './images.js';
 import { NODE_COMMANDS } from './node.js';
 import { TOOL_COMMANDS } from './tools.js';
 import { WORKLOAD_COMMANDS } from './workload.js';
@@ -7,6 +8,7 @@ import { WORKLOAD_COMMANDS } from './workload.js';
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   ...WORKLOAD_COMMANDS,
+  ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,
   ...NODE_COMMANDS,
   ...TOOL_COMMANDS,
