@@ -49,6 +49,15 @@ const host: readonly PanelRow[] = [
     'short',
     [[`count by (code, severity) (berth_health_condition{${HOST}})`, '{{severity}}: {{code}}']],
   ),
+  graph(
+    'Cordoned and drained nodes',
+    'Nodes that take no workloads, and those of them whose workloads have stopped.',
+    'short',
+    [
+      [sum('berth_node_cordoned', HOST), 'cordoned'],
+      [sum('berth_node_draining', HOST), 'drained'],
+    ],
+  ),
   graph('Usable drivers', 'Nodes on which a driver can run workloads; `berth node status` says why not.', 'short', [
     [sum('berth_driver_usable', HOST, 'driver'), '{{driver}}'],
   ]),

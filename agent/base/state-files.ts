@@ -53,6 +53,7 @@ export const STATE_FILES: readonly StateFile[] = [
   file('overhead.json'),
   file('sysctl.rollback.json'),
   file('cordoned'),
+  file('drain.json'),
   file('probe'),
   { ...run('workloads', 'directory'), mode: 0o755 },
   run('layers', 'directory'),

@@ -53,7 +53,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   },
   'session.ping': { does: 'Answers with the clock of the node, Unix milliseconds.', result: '{ at }', errors: [] },
   'node.describe': {
-    does: 'The node: version, drivers, counts, conditions; under `starts` how many starts settle and may, what waits for its permit, and why not more; under `session` what this session may do.',
+    does: 'The node: version, drivers, counts, conditions; under `drain` how far a drain is, null without one; under `starts` how many starts settle and may, what waits for its permit, and why not more; under `session` what this session may do.',
     result: 'NodeDescription & { session: { role, tenants: string[] | null, allow: string[] | null } }',
     errors: [],
   },
@@ -73,7 +73,16 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ cordoned: true }',
     errors: [],
   },
-  'node.uncordon': { does: 'Admits again.', result: '{ cordoned: false }', errors: [] },
+  'node.uncordon': {
+    does: 'Admits again, and lifts a drain: `resumed` workloads that it has stopped are admitted anew and start as before, the highest promise first. One that cannot stays stopped, and its `error` says why.',
+    result: '{ cordoned: false, resumed }',
+    errors: [],
+  },
+  'node.drain': {
+    does: 'Cordons the node and stops workloads: class by class, the lowest first, the lowest priority first within a class, 16 at a time. Answers when that is durable; `node.describe` shows under `drain` how far it is, and events tell the rest. It goes on after a restart of the agent and holds over a boot, until `node.uncordon`. `tenant`, `selector` and `keepClass` (this class and those above it stay) leave workloads out. `grace` takes the place of the grace period of each workload. After `deadline` what still runs is killed; half a minute later the drain is `incomplete` as long as something is left. Asked again, it is the same drain with the new parameters. With `dryRun` nothing changes: `plan` names the workloads in the order in which they would be asked, `more` counts those beyond the first thousand.',
+    result: '{ drain: DrainView | null, plan?: DrainStep[], more? }',
+    errors: [],
+  },
   'node.reload': {
     does: 'Takes quotas, limits of tenants, licences, ratios, the start governor and the pressure ladder of the configuration as it is in the files now; answers when they are in force. `restart` names sections that differ and wait for a restart, `unmet` tenants whose memory cannot go down to the new limit yet.',
     result: '{ restart: string[], unmet: { tenant, why }[] }',

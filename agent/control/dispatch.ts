@@ -4,7 +4,7 @@ import type * as z from 'zod';
 import { defined } from '../../linux/defined.js';
 import { parseBounded } from '../base/bounds.js';
 import { BerthError, noReservation, noWorkload } from '../base/errors.js';
-import { pageOf, type Range, rangeOf } from '../base/pages.js';
+import { MOST_ON_PAGE, pageOf, type Range, rangeOf } from '../base/pages.js';
 import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
@@ -69,8 +69,15 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     return { cordoned: true };
   },
   'node.uncordon': async (_params, { service, actor }) => {
-    await service.setCordoned(false, actor);
-    return { cordoned: false };
+    return { cordoned: false, resumed: await service.setCordoned(false, actor) };
+  },
+  'node.drain': async ({ dryRun, deadline = null, grace = null, ...selection }, { service, actor }) => {
+    const { keepClass = null, tenant = null, selector = null } = selection;
+    const request = { deadlineMs: deadline, graceMs: grace, keepClass, tenant, selector };
+    if (!dryRun) return { drain: await service.drain(request, actor) };
+    const plan = service.drainPlan(request);
+    const told = plan.slice(0, MOST_ON_PAGE);
+    return { drain: service.describe().drain, plan: told, more: plan.length - told.length };
   },
   'node.reload': (_params, { service, actor }) => {
     return service.reload(actor);

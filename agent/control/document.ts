@@ -308,7 +308,7 @@ function methodSection(name: MethodName): string {
     '',
     does,
     '',
-    `- roles: ${rolesFor(name).map(quoted).join(', ')}${METHOD_CLASSES[name] === 'read_host' ? '; not for sessions with scopes' : ''}`,
+    `- roles: ${rolesFor(name).map(quoted).join(', ')}${METHOD_CLASSES[name].endsWith('_host') ? '; not for sessions with scopes' : ''}`,
     ...(rows.length === 0 ? ['- no parameters'] : rows),
     `- result: \`${result}\``,
     ...(errors.length === 0 ? [] : [`- errors: ${errors.map(quoted).join(', ')}`]),

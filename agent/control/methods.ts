@@ -12,6 +12,7 @@ import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Condition } from '../model/condition.js';
+import type { DrainStep, DrainView } from '../model/drain.js';
 import type { BerthEvent } from '../model/event.js';
 import { DIGEST_PATTERN, MOST_IMAGE_NAME, parseImage } from '../model/image-reference.js';
 import { imageText } from '../model/image-spec.js';
@@ -58,6 +59,8 @@ const filter = {
 const STREAM = { stream: z.number().int().nonnegative() };
 /** Of a terminal, in characters. */
 const size = { columns: z.number().int().min(1).max(65_535), rows: z.number().int().min(1).max(65_535) };
+/** A week: who wants to wait longer gives no deadline. */
+const MOST_DRAIN_MS = 7 * 86_400_000;
 /** Base64 of one message of a stream. */
 const MOST_BASE64 = 4 * Math.ceil(MOST_CHUNK / 3);
 /** Of a change: the generation that it is meant for, and whether it is only asked about. */
@@ -75,6 +78,15 @@ export const METHODS = {
   'node.top': z.strictObject({ ...filter, ...page }),
   'node.cordon': none,
   'node.uncordon': none,
+  /** `deadline` and `grace` in milliseconds; `keepClass`: workloads of this class and of those above it stay. */
+  'node.drain': z.strictObject({
+    dryRun: z.boolean().default(false),
+    deadline: z.number().int().min(0).max(MOST_DRAIN_MS).optional(),
+    grace: z.number().int().min(0).max(MOST_DRAIN_MS).optional(),
+    keepClass: z.enum(CLASSES).optional(),
+    tenant: filter.tenant,
+    selector: filter.selector,
+  }),
   'node.reload': none,
   'node.doctor': none,
   'node.cleanup': z.strictObject({ dryRun: z.boolean().default(false) }),
@@ -216,7 +228,8 @@ export interface Results {
   'node.capacity': Outlook & { rows: readonly CapacityRow[]; placement: PlacementDescription } & Next;
   'node.top': TopDocument & Next;
   'node.cordon': { cordoned: true };
-  'node.uncordon': { cordoned: false };
+  'node.uncordon': { cordoned: false; resumed: number };
+  'node.drain': { drain: DrainView | null; plan?: readonly DrainStep[]; more?: number };
   'node.reload': Reloaded;
   'node.doctor': { conditions: readonly Condition[] };
   'node.cleanup': { removed: readonly string[]; plan?: readonly CleanupStep[] };

@@ -6,9 +6,9 @@ import type { MethodName } from './methods.js';
 
 /**
  * read: of the tenants in scope and the figures of the host; read_host: all of the host; change: what is of a tenant;
- * operate: what touches every tenant.
+ * operate: what touches every tenant; operate_host: the same, and only for sessions that cover all tenants.
  */
-export type MethodClass = 'read' | 'read_host' | 'change' | 'operate';
+export type MethodClass = 'read' | 'read_host' | 'change' | 'operate' | 'operate_host';
 
 export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   // Of the session itself: what they keep is kept under the peer's own name.
@@ -21,6 +21,7 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'node.top': 'read',
   'node.cordon': 'operate',
   'node.uncordon': 'operate',
+  'node.drain': 'operate_host',
   'node.reload': 'operate',
   'node.doctor': 'read_host',
   'node.cleanup': 'operate',
@@ -64,7 +65,7 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
 };
 
 const CLASSES: Readonly<Record<Role, ReadonlySet<MethodClass>>> = {
-  operator: new Set<MethodClass>(['read', 'read_host', 'change', 'operate']),
+  operator: new Set<MethodClass>(['read', 'read_host', 'change', 'operate', 'operate_host']),
   tenant: new Set<MethodClass>(['read', 'change']),
   viewer: new Set<MethodClass>(['read', 'read_host']),
 };
@@ -83,7 +84,7 @@ export function rolesFor(method: MethodName): readonly Role[] {
 /** Throws `not_permitted`, naming the role and those that would do. */
 export function requireRole({ role, tenants }: Asking, method: MethodName): void {
   const needs = rolesFor(method);
-  const scoped = METHOD_CLASSES[method] === 'read_host' && tenants !== null;
+  const scoped = METHOD_CLASSES[method].endsWith('_host') && tenants !== null;
   if (needs.includes(role) && !scoped) return;
   const beyond = scoped ? ', for all tenants' : '';
   throw new BerthError(

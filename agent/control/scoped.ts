@@ -5,6 +5,7 @@ import type { GrantName } from '../config/drivers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
+import type { DrainView } from '../model/drain.js';
 import { actorField, type BerthEvent, type EventActor } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
@@ -30,10 +31,18 @@ export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
   const { pressure, conditions } = node;
   return {
     ...node,
+    drain: node.drain && drainFor(grant, node.drain),
     starts: startsFor(grant, node.starts),
     pressure: { ...pressure, scopes: pressure.scopes.filter(({ scope }) => seesScope(grant, scope)) },
     conditions: conditions.map((condition) => ({ ...condition, ...UNTOLD })),
   };
+}
+
+/** How far it is, and of other tenants not whom it waits for, nor whom it was asked for. */
+function drainFor(grant: Grant, { tenant, ...drain }: DrainView): DrainView {
+  const sees = tenant !== null && permits(grant, tenant);
+  const left = drain.left.filter(({ tenant: of }) => permits(grant, of));
+  return { ...drain, left, tenant: sees ? tenant : null, selector: null };
 }
 
 /** Reasons name objects of the host and of anybody on it, and who has scopes cannot do what they ask for. */

@@ -15,6 +15,7 @@ import type { TopDocument } from '../metrics/top.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
+import type { DrainRequest, DrainStep, DrainView } from '../model/drain.js';
 import type { EventActor } from '../model/event.js';
 import type { ExecutionRequest } from '../model/execution.js';
 import type {
@@ -91,7 +92,12 @@ export interface AgentService {
   tune(action: 'plan' | 'fix' | 'rollback', by?: EventActor): Promise<readonly Setting[]>;
   /** Takes the configuration as it is in the files now. Throws config_invalid. */
   reload(by?: EventActor): Promise<Reloaded>;
-  setCordoned(cordoned: boolean, by?: EventActor): Promise<void>;
+  /** False: lifts a drain, too; resolves with how many workloads start again. */
+  setCordoned(cordoned: boolean, by?: EventActor): Promise<number>;
+  /** Cordons, and stops workloads from now on; resolves when that is durable. */
+  drain(request: DrainRequest, by?: EventActor): Promise<DrainView | null>;
+  /** The dry run of `drain`. */
+  drainPlan(request: DrainRequest): readonly DrainStep[];
   /** What a spec asks for beyond its sandbox, and what of it its tenant is granted. */
   grants(spec: WorkloadSpec): Promise<{ readonly needed: readonly GrantName[]; readonly tenant: readonly GrantName[] }>;
   /** `reach`: preemption is asked for, and how far it may go. */

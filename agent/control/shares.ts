@@ -9,6 +9,7 @@ const LASTING_WEIGHT = 10;
 const LASTING: ReadonlySet<string> = new Set([
   ...['agent.started', 'agent.stopping', 'config.reloaded', 'config.rejected', 'journal.damaged', 'journal.unwritable'],
   ...['condition.raised', 'condition.cleared', 'node.cordoned', 'node.uncordoned', 'host.tuned'],
+  ...['node.draining', 'node.drained'],
   ...['workload.ended', 'workload.restarting', 'workload.oom', 'workload.evicted', 'workload.preempted'],
   'workload.escaped',
   ...['pressure.action', 'memory.futile', 'cgroup.drift', 'cgroup.repaired', 'cgroup.contested'],

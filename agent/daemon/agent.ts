@@ -27,6 +27,7 @@ import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
+import type { DrainRequest, DrainStep, DrainView } from '../model/drain.js';
 import { actorField, type EventActor } from '../model/event.js';
 import type { ExecutionRequest } from '../model/execution.js';
 import type {
@@ -111,6 +112,7 @@ export class Agent implements AgentService {
       startedAt,
       ready: this.#ready(),
       cordoned: manager.cordoned,
+      drain: manager.draining.view(),
       labels: node.labels,
       drivers: usableDrivers(world, facts),
       workloads: manager.counts(),
@@ -233,14 +235,43 @@ export class Agent implements AgentService {
     return this.#parts.reload(by);
   }
 
-  setCordoned(cordoned: boolean, by?: EventActor): Promise<void> {
-    const { manager, cordon, world } = this.#parts;
+  setCordoned(cordoned: boolean, by?: EventActor): Promise<number> {
+    const { draining } = this.#parts.manager;
     return this.#cordoning.run(async () => {
-      if (manager.cordoned === cordoned) return;
-      await cordon.set(cordoned);
-      manager.setCordoned(cordoned);
-      world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {}, ...actorField(by) });
+      // Durable before the node is open: an open node is never drained.
+      const resumed = cordoned ? 0 : await draining.lift();
+      await this.#cordon(cordoned, by);
+      draining.changed();
+      return resumed;
     });
+  }
+
+  drain(request: DrainRequest, by?: EventActor): Promise<DrainView | null> {
+    const { draining } = this.#parts.manager;
+    // Before anything changes.
+    draining.plan(request);
+    return this.#cordoning.run(async () => {
+      await this.#cordon(true, by);
+      await draining.begin(request, by);
+      return draining.view();
+    });
+  }
+
+  drainPlan(request: DrainRequest): readonly DrainStep[] {
+    return this.#parts.manager.draining.plan(request);
+  }
+
+  /** At a start of the agent: goes on with lifting a drain where the last one has died between the two steps of it. */
+  async resumeDrain(): Promise<void> {
+    if (this.#parts.manager.draining.lifting) await this.setCordoned(false);
+  }
+
+  async #cordon(cordoned: boolean, by?: EventActor): Promise<void> {
+    const { manager, cordon, world } = this.#parts;
+    if (manager.cordoned === cordoned) return;
+    await cordon.set(cordoned);
+    manager.setCordoned(cordoned);
+    world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {}, ...actorField(by) });
   }
 
   async grants(spec: WorkloadSpec): ReturnType<AgentService['grants']> {

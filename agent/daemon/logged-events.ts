@@ -6,6 +6,8 @@ import type { BerthEvent } from '../model/event.js';
 const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'node.cordoned': 'info',
   'node.uncordoned': 'info',
+  'node.draining': 'info',
+  'node.drained': 'info',
   'host.tuned': 'info',
   'host.cleaned': 'info',
   'workload.created': 'info',

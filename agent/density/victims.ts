@@ -13,6 +13,8 @@ export interface Candidate extends Victim {
   readonly leaving?: boolean;
 }
 
+type Ranked = Pick<Candidate, 'id' | 'class' | 'priority' | 'excess' | 'leaving'>;
+
 export interface MadeRoom {
   /** In the order of eviction; without any one of them something would be short. */
   readonly victims: readonly Candidate[];
@@ -26,7 +28,7 @@ export type Yielding = 'class' | 'priority';
 const RANK: Readonly<Record<Victim['class'], number>> = { besteffort: 0, burstable: 1, guaranteed: 2 };
 
 /** The order of eviction: what goes anyway, lowest class, lowest priority, highest use over request. */
-export function byPromise(a: Candidate, b: Candidate): number {
+export function byPromise(a: Ranked, b: Ranked): number {
   return (
     Number(b.leaving ?? false) - Number(a.leaving ?? false) ||
     RANK[a.class] - RANK[b.class] ||

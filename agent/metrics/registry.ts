@@ -47,6 +47,7 @@ const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
   stopped: null,
   preempted: null,
   quota: null,
+  drained: null,
   start: null,
   lost: null,
 };

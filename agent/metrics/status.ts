@@ -138,6 +138,7 @@ function header(node: NodeDescription, now: number): string {
   const badges = [
     node.ready ? '<span class="badge good">ready</span>' : '<span class="badge bad">not ready</span>',
     ...(node.cordoned ? ['<span class="badge busy">cordoned</span>'] : []),
+    ...(node.drain === null ? [] : [`<span class="badge busy">${html(node.drain.phase)}</span>`]),
     ...(errors > 0 ? [`<a class="badge bad" href="#conditions">${count(errors, 'error')}</a>`] : []),
   ];
   const counts = Object.entries(node.workloads)

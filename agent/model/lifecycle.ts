@@ -57,7 +57,7 @@ export function isLeaving({ state, desired }: Pick<WorkloadRecord, 'state' | 'de
 }
 
 /** Ends of those that were told to go. */
-const TOLD: readonly EndRecord['cause'][] = ['stopped', 'preempted', 'quota'];
+const TOLD: readonly EndRecord['cause'][] = ['stopped', 'preempted', 'quota', 'drained'];
 
 /** Whether it ended because berth or a person told it to. */
 export function wasTold({ cause }: EndRecord): boolean {
@@ -73,7 +73,7 @@ export function restingState(end: EndRecord | null): 'exited' | 'failed' {
 /** What may be asked of a workload that is there. */
 export type Wish = 'start' | 'stop' | 'restart' | 'freeze' | 'thaw' | 'delete' | 'update' | 'evict';
 
-/** A state as it is, or on the way to an end that was asked for: `leaving` by stop, `evicting` for others, `deleting`. */
+/** A state as it is, or on the way to an end that was asked for: `leaving` by stop, `evicting` for others or a drain, `deleting`. */
 export type Situation = WorkloadState | 'leaving' | 'evicting' | 'deleting';
 
 export type Action =

@@ -46,6 +46,8 @@ export type EndCause =
   | 'preempted'
   /** It was stopped because its tenant had more than its quota. */
   | 'quota'
+  /** It was stopped as the node is drained. */
+  | 'drained'
   | 'start'
   | 'lost';
 
@@ -144,10 +146,14 @@ export interface Preemptor {
   readonly tenant: string;
 }
 
-/** It has to go for others: durable before it is asked to stop, so that its end has its reason whatever happens between. */
+/** It has to go for others, or for a drain of the node: durable before it is asked to stop, so that its end has its reason whatever happens between. */
 export interface Evicted {
-  readonly cause: 'preempted' | 'quota';
+  readonly cause: 'preempted' | 'quota' | 'drained';
   readonly by?: Preemptor;
+  /** Milliseconds between signal and kill; absent: see graceOf. */
+  readonly graceMs?: number;
+  /** What was wanted before, and is wanted again when the drain is lifted; absent: it stays stopped. */
+  readonly resumes?: 'running' | 'frozen';
   /** One sentence with the figures that led to it. */
   readonly detail: string;
   readonly at: number;

@@ -4,6 +4,7 @@
 
 import { parseDuration } from '../base/units.js';
 import type { WorkloadRecord } from '../model/record.js';
+import { inDrainStages } from './drain-order.js';
 import { graceOf, terminate } from './processes.js';
 import { contextOf, stopSignalOf } from './start.js';
 import { driverOf, type World } from './world.js';
@@ -13,23 +14,31 @@ const THAW_TIMEOUT_MS = 5000;
 const MOST_GRACE_MS = 90_000;
 
 /**
- * All at once; resolves when every cgroup is empty or has been killed, and never throws. The actors must be closed:
- * they would take the ends for ends and, by their restart policy, start again. Returns how many there were.
+ * Class by class as in a drain, those of a class at once; resolves when every cgroup is empty or has been killed, and never
+ * throws. The actors must be closed: they would take the ends for ends and, by their restart policy, start again. Returns
+ * how many there were.
  */
 export async function endAll(world: World, records: readonly WorkloadRecord[]): Promise<number> {
   const running = records.filter(({ process }) => process !== null);
-  await Promise.all(
-    running.map((record) =>
-      end(world, record).catch((error: unknown) =>
-        world.log.warn({ workload: record.id, err: error }, 'could not be ended'),
+  for (const stage of inDrainStages(running))
+    await Promise.all(
+      stage.map((record) =>
+        end(world, record).catch((error: unknown) =>
+          world.log.warn({ workload: record.id, err: error }, 'could not be ended'),
+        ),
       ),
-    ),
-  );
+    );
   return running.length;
 }
 
-/** Milliseconds that the shutdown of the host may take for these: what one asks for beyond this holds up nobody. */
+/** Milliseconds that the shutdown of the host may take for these, class after class. */
 export function shutdownGrace(world: Pick<World, 'config'>, records: readonly WorkloadRecord[]): number {
+  const running = records.filter(({ process }) => process !== null);
+  return inDrainStages(running).reduce((sum, stage) => sum + stageGrace(world, stage), 0);
+}
+
+/** What one asks for beyond this holds up nobody. */
+function stageGrace(world: Pick<World, 'config'>, records: readonly WorkloadRecord[]): number {
   const usual = parseDuration(world.config.lifecycle.stop_grace) ?? 10_000;
   const asked = records.map((record) => graceOf(record, world.config));
   return Math.min(
@@ -45,7 +54,7 @@ async function end(world: World, record: WorkloadRecord): Promise<void> {
     if (record.state === 'frozen') await cgroups.thaw(cgroup, { timeoutMs: THAW_TIMEOUT_MS });
     const polite = await driverOf(world, record.spec.driver).stop?.(record.spec, contextOf(record, world));
     if (polite !== true && record.process !== null) terminate(record.process, stopSignalOf(record, world));
-    await cgroups.waitEmpty(cgroup, { timeoutMs: shutdownGrace(world, [record]) });
+    await cgroups.waitEmpty(cgroup, { timeoutMs: stageGrace(world, [record]) });
   } catch (error) {
     world.log.info({ workload: record.id, err: error }, 'does not end by itself and is killed');
     await cgroups.kill(cgroup);

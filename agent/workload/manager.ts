@@ -1,6 +1,4 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
-import { join } from 'node:path';
-import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError, noWorkload } from '../base/errors.js';
@@ -14,23 +12,23 @@ import type { Desired, Evicted, Sandbox, WorkloadRecord, WorkloadState, Workload
 import type { WorkloadSpec } from '../model/spec.js';
 import { fieldChanges, type MergePatch } from '../model/spec-change.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
-import { givenResolver } from '../network/dns.js';
 import type { Target } from '../network/drift.js';
-import { kernelIp } from '../network/kernel-ip.js';
 import { Actor } from './actor.js';
 import { Admission } from './admission.js';
+import { Draining } from './draining.js';
 import { Health } from './health/health.js';
 import { InKernel, type Known } from './in-kernel.js';
 import type { Waiter } from './owner.js';
 import { Preempting } from './preempting.js';
 import { type Recovery, recover } from './recover.js';
 import { Reserving } from './reserving.js';
-import { restartView } from './restart.js';
 import { type Changed, type ChangeOptions, patched, Updating } from './updating.js';
+import { viewOf } from './view.js';
 import { type LifeWish, Wishes } from './wishes.js';
 import type { World } from './world.js';
 
 export class Manager {
+  readonly draining: Draining;
   readonly #world: World;
   readonly #actors = new Map<string, Actor>();
   readonly #admission: Admission;
@@ -58,6 +56,10 @@ export class Manager {
       expire: () => this.#reserving.expire(),
       giveBack: (sandbox) => this.#giveBack(sandbox),
     });
+    this.draining = new Draining(world, this.#actors, {
+      evict: (id, evicted) => this.evict(id, evicted),
+      startAgain: (actor, desired) => this.#wishes.carryOut(actor, 'start', { desired }),
+    });
   }
 
   /**
@@ -69,13 +71,17 @@ export class Manager {
     const recovery = await recover(
       this.#world,
       (record) => this.#adopt(record),
-      () => this.#seatAll(),
+      async () => {
+        await this.#seatAll();
+        await this.draining.recover();
+      },
     );
     // What the kernel counts is theirs, and not of others, from now on.
     this.#world.density.look();
     await keepOut();
     await this.#reserving.restore();
     await this.#world.density.reconcileAudit();
+    this.draining.changed();
     return recovery;
   }
 
@@ -258,19 +264,8 @@ export class Manager {
 
   /** `turn`: its place in the queue of starts, where it is known already, as for all of a list. */
   view(record: WorkloadRecord, turn = this.#world.governor?.waiting(record.id)): WorkloadView {
-    const { bootId: _bootId, before: _before, escaped: _escaped, sandbox, ...rest } = record;
-    const netnsPath = sandbox.netns === null ? null : join('/run/netns', sandbox.netns);
-    const { bootId, cgroups, config, density } = this.#world;
-    const { servers } = givenResolver(rest.spec, config.network.dns);
-    const { guestAddress } = rest.spec.external ?? {};
-    const ip = kernelIp(sandbox, { hostname: rest.id, servers, guestAddress });
     const waiting = this.#preempting.waiting(record) ?? turn;
-    return {
-      ...rest,
-      restart: restartView(record, { clock: density.clock, bootId }),
-      sandbox: { ...sandbox, cgroupPath: cgroups.path(sandbox.cgroup), netnsPath, kernelIp: ip },
-      ...defined({ waiting, ready: this.#health.ready(record) }),
-    };
+    return viewOf(record, this.#world, { waiting, ready: this.#health.ready(record) });
   }
 
   /** Undefined: its spec does not say how to ask. */
@@ -290,6 +285,7 @@ export class Manager {
   }
 
   close(): void {
+    this.draining.close();
     this.#reserving.close();
     this.#health.close();
     for (const actor of this.#actors.values()) actor.close();
@@ -317,7 +313,10 @@ export class Manager {
   #register(record: WorkloadRecord): Actor {
     const owner = {
       gone: (id: string) => this.#drop(id),
-      changed: (changed: WorkloadRecord) => this.#health.changed(changed),
+      changed: (changed: WorkloadRecord) => {
+        this.#health.changed(changed);
+        this.draining.changed();
+      },
       serves: (asked: WorkloadRecord) => this.#health.ready(asked) !== false,
       settled: (id: string) => this.#preempting.changed(id),
       roomFor: (waiter: Waiter) => this.#preempting.roomFor(waiter),
@@ -334,6 +333,7 @@ export class Manager {
     this.#admission.release(id);
     this.#world.claims.forget(id);
     this.#preempting.changed(id);
+    this.draining.changed();
   }
 
   /** Where its policy would start it again. */

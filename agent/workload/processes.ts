@@ -19,14 +19,15 @@ const LONGEST_PAUSE_MS = 100;
 const EMPTY_ROUNDS = 20;
 const { SIGKILL } = constants.signals;
 
-/** Milliseconds between the signal and the kill. Who goes for others goes by the node's, where that is shorter. */
+/** Milliseconds between the signal and the kill. Who goes for others goes by the node's, where that is shorter; a drain may say its own. */
 export function graceOf(
   { spec, evicted }: Pick<WorkloadRecord, 'spec' | 'evicted'>,
   { lifecycle }: Pick<Config, 'lifecycle'>,
 ): number {
   const usual = parseDuration(lifecycle.stop_grace) ?? 10_000;
   const own = parseDuration(spec.stop.grace ?? '') ?? usual;
-  return evicted ? Math.min(own, usual) : own;
+  if (evicted?.graceMs !== undefined) return evicted.graceMs;
+  return evicted && evicted.cause !== 'drained' ? Math.min(own, usual) : own;
 }
 
 /** What ends a process that has no handler for it; the others do nothing then. */

@@ -2,7 +2,7 @@
 // becomes of the workload meanwhile is no part of the answer, so that the same wish is answered the same way each time.
 import { isDeepStrictEqual } from 'node:util';
 import { type Action, actionFor, type Wish } from '../model/lifecycle.js';
-import type { Sandbox, WorkloadRecord } from '../model/record.js';
+import type { Desired, Evicted, Sandbox, WorkloadRecord } from '../model/record.js';
 import type { Actor } from './actor.js';
 import type { Admission } from './admission.js';
 import { NOT_TRIED } from './restart.js';
@@ -34,20 +34,25 @@ export class Wishes {
     this.#ports = ports;
   }
 
-  /** Throws `invalid_state`, what admission throws, and what the disk does; then nothing has changed. `now`: without a grace period. */
+  /**
+   * Throws `invalid_state`, what admission throws, and what the disk does; then nothing has changed. `now`: without a grace
+   * period. `desired`: what is wanted of one that is admitted anew; default: that it runs.
+   */
   async carryOut(
     actor: Actor,
     wish: LifeWish,
-    { now = false }: { readonly now?: boolean } = {},
+    { now = false, ...options }: { readonly now?: boolean; readonly desired?: 'running' | 'frozen' } = {},
   ): Promise<WorkloadRecord> {
     const admits = actionFor(wish, actor.record) === 'admit';
-    const record = admits ? await actor.exclusive(() => this.#again(actor, wish)) : await change(actor, wish);
+    const record = admits
+      ? await actor.exclusive(() => this.#again(actor, wish, options.desired))
+      : await change(actor, wish);
     actor.wake({ killNow: now, cold: admits });
     return record;
   }
 
   /** In the turn of its rounds and updates. Another start may have been there first, and a stop or delete waits for nobody. */
-  async #again(actor: Actor, wish: LifeWish): Promise<WorkloadRecord> {
+  async #again(actor: Actor, wish: LifeWish, desired: Desired = 'running'): Promise<WorkloadRecord> {
     if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
     const { admission, expire, giveBack } = this.#ports;
     const { id, spec, createdAt, generation, restarts } = actor.record;
@@ -56,7 +61,7 @@ export class Wishes {
     const occupied = admission.occupiedPorts(spec);
     expire();
     const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts });
-    const written = actor.patch(admitted);
+    const written = actor.patch({ ...admitted, desired });
     const { record } = actor;
     await written.catch((error: unknown) => {
       giveBack(admitted.sandbox);
@@ -69,13 +74,21 @@ export class Wishes {
 
 /** Decided and in memory without a pause between, so that no other wish comes in between. */
 async function change(actor: Actor, wish: LifeWish): Promise<WorkloadRecord> {
-  const changes = Object.entries(CHANGES[actionFor(wish, actor.record)] ?? {});
+  const wanted = CHANGES[actionFor(wish, actor.record)] ?? {};
+  const changes = Object.entries(wish === 'stop' ? { ...wanted, ...staysStopped(actor.record) } : wanted);
   const before: Readonly<Record<string, unknown>> = { ...actor.record };
   const differing = changes.filter(([field, value]) => !isDeepStrictEqual(before[field] ?? NOT_SAID[field], value));
   const written = differing.length === 0 ? actor.lastWrite.durable() : actor.patch(Object.fromEntries(differing));
   const { record } = actor;
   await written;
   return record;
+}
+
+/** Somebody wants it stopped, and not only the drain that has stopped it: lifting that does not start it again. */
+function staysStopped({ evicted }: Pick<WorkloadRecord, 'evicted'>): { readonly evicted?: Evicted } {
+  if (evicted?.resumes === undefined) return {};
+  const { resumes: _resumes, ...rest } = evicted;
+  return { evicted: rest };
 }
 
 /** What absence means in records of earlier agents. */

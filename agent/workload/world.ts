@@ -19,6 +19,7 @@ import type { Claims } from '../network/claims.js';
 import type { NetworkPort } from '../network/network-port.js';
 import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
+import type { DrainStore } from './drain-file.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
 import type { ImagePort, Observer, SupervisorPort } from './ports.js';
@@ -43,6 +44,7 @@ export interface World {
   /** Without it nothing runs from an image. */
   readonly images?: ImagePort;
   readonly journal: Journal;
+  readonly drains: DrainStore;
   readonly output: OutputStore;
   readonly events: DurableEventPort;
   readonly observer: Observer;

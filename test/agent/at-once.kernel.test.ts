@@ -56,6 +56,8 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'node.top': () => ({}),
   'node.cordon': () => ({}),
   'node.uncordon': () => ({}),
+  // Nobody else's storm ends: no workload has the label.
+  'node.drain': () => ({ selector: 'drained' }),
   'node.reload': () => ({}),
   'node.doctor': () => ({}),
   'node.cleanup': () => ({}),
@@ -103,7 +105,15 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
 /** These succeed however often and by however many they are asked for. */
 const IDEMPOTENT: readonly MethodName[] = [
   ...(['session.hello', 'session.ping', 'node.describe', 'node.capacity', 'node.top', 'node.cordon'] as const),
-  ...(['node.uncordon', 'node.reload', 'node.doctor', 'node.cleanup', 'node.tune', 'workload.fits'] as const),
+  ...([
+    'node.uncordon',
+    'node.drain',
+    'node.reload',
+    'node.doctor',
+    'node.cleanup',
+    'node.tune',
+    'workload.fits',
+  ] as const),
   ...([
     'workload.create',
     'workload.update',

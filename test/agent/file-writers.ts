@@ -15,7 +15,9 @@ import { Tuner } from '../../agent/density/tuner.js';
 import { Places } from '../../agent/images/places.js';
 import { ImageStore } from '../../agent/images/store.js';
 import type { StoredImage } from '../../agent/images/types.js';
+import type { DrainOrder } from '../../agent/model/drain.js';
 import type { WorkloadRecord } from '../../agent/model/record.js';
+import { DrainFile } from '../../agent/workload/drain-file.js';
 import { Journal } from '../../agent/workload/journal.js';
 import { FakeClock } from './density/fake-clock.js';
 import { newLife, nextLife, specOf, state } from './workload/fake-world.js';
@@ -60,6 +62,10 @@ function writer<T>(parts: {
   };
 }
 
+const ORDER: DrainOrder = {
+  ...{ since: 1, deadline: null, graceMs: null, keepClass: null, tenant: null, selector: null, drainedAt: null },
+  lifting: false,
+};
 const fine = () => undefined;
 const config = configSchema.parse({ tenant: { filed: { cpu: 8 } }, licence: { db: { count: 1 } } });
 
@@ -110,6 +116,25 @@ const cordon = writer<{ readonly cordon: Cordon; held: boolean }>({
       opened.held = false;
     },
   },
+});
+
+const drain = writer<{ readonly file: DrainFile; order: DrainOrder | null }>({
+  files: ['drain.json'],
+  open: async (directory) => {
+    const file = new DrainFile(directory, { onDamaged: whole, relief: await reliefOf(directory) });
+    return { file, order: await file.load() };
+  },
+  view: ({ order }) => order,
+  before: { lift: ['begin'], end: ['begin'] },
+  changes: Object.fromEntries(
+    Object.entries({ begin: ORDER, lift: { ...ORDER, lifting: true }, end: null }).map(([what, order]) => [
+      what,
+      async (opened: { readonly file: DrainFile; order: DrainOrder | null }) => {
+        await opened.file.save(order);
+        opened.order = order;
+      },
+    ]),
+  ),
 });
 
 const licences = writer<Licences>({
@@ -276,6 +301,7 @@ const images = writer<ImageStore>({
 export const WRITERS: Readonly<Record<string, Writer>> = {
   tenants,
   cordon,
+  drain,
   licences,
   'epochs of schedulers': numbers('epochs.json', true),
   'acknowledged cursors': numbers('acks.json', false),

@@ -156,6 +156,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/workload/actor.ts': 'stamps states and ends',
   'agent/workload/admission.ts': 'stamps a record',
   'agent/workload/changed.ts': 'stamps a change of state',
+  'agent/workload/draining.ts': 'stamps a drain and who stops for it',
   'agent/workload/end-news.ts': 'stamps an end',
   'agent/workload/end.ts': 'stamps an end',
   'agent/workload/eviction.ts': 'stamps an eviction',

@@ -26,8 +26,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,
   'network/claims.ts': 'an external VMM may ask for a vsock id',
-  'workload/manager.ts': 'an external guest may believe in an address of its own',
   'workload/plan.ts': 'an external tap may lie on the host',
+  'workload/view.ts': 'an external guest may believe in an address of its own',
 };
 
 /** A driver in quotes as a whole, or its section of a spec. */

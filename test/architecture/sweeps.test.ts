@@ -27,6 +27,7 @@ const ASKED = 'when somebody asks';
 const COMPARED = 'a comparison, a key or a look into a map for each';
 
 /** Chains over all workloads in one turn (`records().map(...)`), and why that is right. */
+const DRAINED = 'while the node is drained, fifty times a second at most';
 const CHAINED: Readonly<Record<string, string>> = {
   'daemon/adapters/overhead.ts: manager.records().flatMap': 'VMs that run, each some seconds after its start',
   'density/tenant-admin.ts: ledger.holds()].flatMap': ASKED,
@@ -41,6 +42,8 @@ const CHAINED: Readonly<Record<string, string>> = {
   'daemon/adapters/pressure-actuator.ts: manager.records().flatMap':
     'once, at the start of the agent, and after a reload',
   'daemon/adapters/pressure-targets.ts: records().filter': COMPARED,
+  'workload/draining.ts: this.#actors.values()].map': DRAINED,
+  'workload/draining.ts: this.#records().filter': DRAINED,
   'workload/eviction.ts: ledger.holds()].flatMap': 'a create that preempts: check and commit are one turn',
   'workload/in-kernel.ts: this.#records().filter': 'made before, in slices; here only put together',
   'workload/in-kernel.ts: this.#records().some': COMPARED,

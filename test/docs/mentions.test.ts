@@ -73,7 +73,7 @@ test('every command of berth that a text names is in the table of commands, with
 });
 
 test('a command that is none is noticed', (t) => {
-  t.is(wrongCommand('berth node drain'), 'no such command');
+  t.is(wrongCommand('berth node empty'), 'no such command');
   t.is(wrongCommand('berth workload list --colour red'), 'no option --colour');
   t.is(wrongCommand('berth agent --network.pol 10.0.0.0/8'), 'no key network.pol');
   t.is(wrongCommand('berth workload list --json'), undefined);
@@ -102,7 +102,7 @@ test('every dotted name is a key of configuration or specification, a method or 
   });
   t.true(names.length > 150, `${names.length} names were found`);
   t.deepEqual([...new Set(names.filter(({ name }) => !isKnown(name)).map((one) => told(one, 'no such name')))], []);
-  t.false(isKnown('network.pol') || isKnown('node.drain'));
+  t.false(isKnown('network.pol') || isKnown('node.empty'));
 });
 
 test('every family of metrics that a text names is exported', (t) => {

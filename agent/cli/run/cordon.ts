@@ -1,10 +1,15 @@
 import type { Answer, Context } from '../command.js';
 
-export function cordonCommand(verb: 'cordon' | 'uncordon'): (context: Context) => Promise<Answer> {
-  return async (context) => {
-    const client = await context.client();
-    const { cordoned } = await client.call(`node.${verb}`, {});
-    const text = cordoned ? 'cordoned: no workload is admitted\n' : 'uncordoned: workloads are admitted\n';
-    return { document: { cordoned }, text };
-  };
+export async function cordon(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const document = await client.call('node.cordon', {});
+  return { document, text: 'cordoned: no workload is admitted\n' };
+}
+
+export async function uncordon(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const document = await client.call('node.uncordon', {});
+  const { resumed } = document;
+  const again = resumed === 0 ? '' : `${resumed} that the drain had stopped start again\n`;
+  return { document, text: `uncordoned: workloads are admitted\n${again}` };
 }

@@ -7,6 +7,7 @@ import type { Answer, Context } from '../command.js';
 import { formatAge } from '../format.js';
 import type { Cell } from '../table.js';
 import { facts } from '../table.js';
+import { countText } from './drain.js';
 
 export async function run(context: Context): Promise<Answer> {
   const client = await context.client();
@@ -18,10 +19,9 @@ export async function run(context: Context): Promise<Answer> {
 function rows(node: NodeDescription, now: number): (readonly [string, string | Cell | undefined])[] {
   const counts = Object.entries(node.workloads).filter(([, n]) => n > 0);
   const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`);
-  const state = node.ready ? (node.cordoned ? 'ready, cordoned' : 'ready') : 'not ready';
   return [
     ['Node', node.name],
-    ['State', { text: state, colour: !node.ready ? 'red' : node.cordoned ? 'yellow' : 'green' }],
+    ['State', { text: stateText(node), colour: !node.ready ? 'red' : node.cordoned ? 'yellow' : 'green' }],
     ['Agent', `berth ${node.version}, up ${formatAge(now - node.startedAt)}`],
     ['Host', hostText(node.host)],
     ['Boot', node.bootId],
@@ -34,6 +34,12 @@ function rows(node: NodeDescription, now: number): (readonly [string, string | C
     ['Starts', startsCell(node.starts)],
     ['Conditions', conditionText(node.conditions)],
   ];
+}
+
+function stateText({ ready, cordoned, drain }: NodeDescription): string {
+  const drained =
+    drain === null ? [] : [drain.phase === 'drained' ? 'drained' : `${drain.phase} (${countText(drain)})`];
+  return [ready ? 'ready' : 'not ready', ...(cordoned ? ['cordoned'] : []), ...drained].join(', ');
 }
 
 function sessionText({ role, tenants }: SessionView): string {

@@ -1,18 +1,18 @@
 // Commands about the host as a whole.
 import type { Command } from '../command.js';
-import { selection } from './options.js';
+import { CLASSES, detach, dryRun, selection } from './options.js';
 
-const cordon = (verb: 'cordon' | 'uncordon', summary: string): Command => ({
+const cordon = (verb: 'cordon' | 'uncordon', summary: string, details: readonly string[]): Command => ({
   path: ['node', verb],
   group: 'Node',
   summary,
-  details: [],
+  details,
   args: [],
   options: [],
   examples: [`berth node ${verb}`],
   load: async () => {
-    const { cordonCommand } = await import('../run/cordon.js');
-    return { run: cordonCommand(verb) };
+    const commands = await import('../run/cordon.js');
+    return { run: commands[verb] };
   },
 });
 
@@ -72,8 +72,41 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     load: () => import('../run/top.js'),
   },
-  cordon('cordon', 'Admit no more workloads; those that run stay'),
-  cordon('uncordon', 'Admit workloads again'),
+  cordon('cordon', 'Admit no more workloads; those that run stay', []),
+  cordon('uncordon', 'Admit workloads again, and start what a drain has stopped', [
+    'Workloads that `berth node drain` has stopped are admitted anew and start as before, the highest promise first; those that were frozen are frozen again. One for which there is no room any more stays stopped, and `berth workload show` says why. What somebody stopped by name, before the drain or since, stays stopped.',
+  ]),
+  {
+    path: ['node', 'drain'],
+    group: 'Node',
+    summary: 'Stop all workloads of this node for maintenance',
+    details: [
+      'Cordons the node, then stops workloads: the lowest class first, within a class the lowest priority first, at most 16 at a time. A class begins when the class below it is gone. Each workload gets its grace period, or --grace. It stays stopped, after a restart of the agent or a boot, too, until `berth node uncordon`.',
+      'Prints how far the drain is and ends when nothing is left. An end of this command does not end the drain; `berth node status` shows it. Schedulers get the events node.draining, workload.evicted and node.drained.',
+      'After --deadline what still runs is killed. What is left half a minute later is named, and the exit code is 1; the drain goes on. Running the command again changes the drain that stands: a new deadline, another selection.',
+      'Workloads that other engines have started are left alone.',
+    ],
+    args: [],
+    options: [
+      ...selection.filter(({ name }) => name === 'selector' || name === 'tenant'),
+      {
+        name: 'keep-class',
+        value: 'CLASS',
+        about: 'workloads of this class and of those above it stay',
+        choices: CLASSES,
+      },
+      {
+        name: 'deadline',
+        value: 'DURATION',
+        about: 'kill what still runs after this time, e.g. 10m; 0s kills at once',
+      },
+      { name: 'grace', value: 'DURATION', about: 'time to stop, instead of that of each workload' },
+      dryRun,
+      detach,
+    ],
+    examples: ['berth node drain --dry-run', 'berth node drain --deadline 10m --keep-class guaranteed'],
+    load: () => import('../run/drain.js'),
+  },
   {
     path: ['node', 'reload'],
     group: 'Node',

@@ -34,6 +34,7 @@ import { keepForwarding } from '../../network/keep-forwarding.js';
 import { ownView } from '../../network/own-view.js';
 import { Pressure } from '../../pressure/engine.js';
 import { systemClock } from '../../pressure/ports.js';
+import { drainConditions } from '../../workload/drain-view.js';
 import { Executions } from '../../workload/inside/executions.js';
 import { hasRecords } from '../../workload/journal.js';
 import { Manager } from '../../workload/manager.js';
@@ -162,6 +163,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const reaper = new Reaper(world, manager, parseDuration(config.lifecycle.reap_age) ?? 300_000);
   const cordon = new Cordon(state, relief);
   manager.setCordoned(cordon.get());
+  conditions.add(() => drainConditions(manager.draining.view()));
   const schedulers = () => late.schedulers();
   const prediction = makePrediction(ground, world, manager);
   const executions = new Executions(world, manager);

@@ -16,10 +16,11 @@ import { coded } from '../../network/coded.js';
 import { portsTaken } from '../../network/published.js';
 import { timed } from '../../network/timed.js';
 import { Placement } from '../../placement/placement.js';
+import { DrainFile } from '../../workload/drain-file.js';
 import { Journal } from '../../workload/journal.js';
 import { OutputStore } from '../../workload/output.js';
 import type { World } from '../../workload/world.js';
-import type { Ground } from './ground.js';
+import { type Ground, tellDamaged } from './ground.js';
 
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
   const { claims, config, disk, events, facts, images, late, log, observer, relief, rooms } = ground;
@@ -56,6 +57,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     governor,
     images,
     journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
+    drains: new DrainFile(config.paths.state, { relief, onDamaged: tellDamaged(ground) }),
     output,
     events,
     observer,

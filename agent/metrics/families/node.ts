@@ -24,6 +24,9 @@ export function addNodeFamilies(c: Collectors, source: NodeSource): void {
   c.gauge('berth_node_cordoned', '1 when the node is closed to new workloads.', [], () => [
     [{}, Number(source.describe().cordoned)],
   ]);
+  c.gauge('berth_node_draining', '1 while the node is drained, or is being drained.', [], () => [
+    [{}, Number((source.describe().drain?.phase ?? 'lifting') !== 'lifting')],
+  ]);
   c.gauge('berth_driver_usable', '1 when workloads of this driver can run here.', ['driver'], () =>
     source.describe().drivers.map((d) => [{ driver: d.name }, Number(d.usable)] as const),
   );

@@ -17,6 +17,7 @@ import { Checkpoint } from '../../../agent/density/prediction/checkpoint.js';
 import { Reservations } from '../../../agent/density/reservations.js';
 import { Tenants } from '../../../agent/density/tenants.js';
 import { Tuner } from '../../../agent/density/tuner.js';
+import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { ODD_THINGS } from '../odd-things.js';
 import { specOf } from '../workload/fake-world.js';
@@ -26,6 +27,11 @@ const clock: Clock = { wall: () => 1000, boot: () => 1000 };
 const config = { tenant: {}, density: { max_workloads_per_tenant: 0 } } as never;
 const onDamaged = (): void => undefined;
 const LOG = { info: onDamaged, warn: onDamaged, error: onDamaged };
+
+const DRAIN = {
+  ...{ since: 1, deadline: null, graceMs: null, keepClass: null, tenant: null, selector: null, drainedAt: null },
+  lifting: false,
+};
 
 const reservations = (directory: string) => new Reservations({ directory, bootId: 'boot', clock, onDamaged });
 const licences = (directory: string) =>
@@ -71,6 +77,17 @@ const FILES: readonly { readonly path: string; use(directory: string): Promise<u
       if (!cordon.get()) throw new Error('not cordoned');
       await cordon.set(false);
       if (cordon.get()) throw new Error('still cordoned');
+    },
+  },
+  {
+    path: 'drain.json',
+    async use(directory) {
+      const drains = new DrainFile(directory, { onDamaged: onDamaged });
+      await drains.load();
+      await drains.save(DRAIN);
+      if ((await drains.load())?.since !== 1) throw new Error('not drained');
+      await drains.save(null);
+      if ((await drains.load()) !== null) throw new Error('still drained');
     },
   },
   {

@@ -21,8 +21,7 @@ const NODE: Results['node.describe'] = {
   version: '0.1.0',
   bootId: 'b0b0',
   startedAt: NOW - 3_700_000,
-  ready: true,
-  cordoned: true,
+  ...{ ready: true, cordoned: true, drain: null },
   labels: { zone: 'a' },
   drivers: [
     { name: 'exec', usable: true, reason: '' },
@@ -87,7 +86,7 @@ test('node status: errors by title, and only what is known', async (t) => {
   t.is(
     (await berth('node status', { agent: fakeAgent({ 'node.describe': () => early }) })).out,
     `Node        host-7
-State       not ready
+State       not ready, cordoned
 Agent       berth 0.1.0, up 1h1m
 Host        kernel 6.12.9, x64, 1 cpu
 Boot        b0b0
@@ -256,11 +255,11 @@ Overhead of drivers
 test('cordon, uncordon, cleanup', async (t) => {
   const agent = fakeAgent({
     'node.cordon': () => ({ cordoned: true }),
-    'node.uncordon': () => ({ cordoned: false }),
+    'node.uncordon': () => ({ cordoned: false, resumed: 0 }),
     'node.cleanup': () => ({ removed: ['link bt1'] }),
   });
   t.is((await berth('node cordon', { agent })).out, 'cordoned: no workload is admitted\n');
-  t.deepEqual(JSON.parse((await berth('node uncordon --json', { agent })).out), { cordoned: false });
+  t.deepEqual(JSON.parse((await berth('node uncordon --json', { agent })).out), { cordoned: false, resumed: 0 });
   t.is((await berth('cleanup', { agent })).out, 'removed link bt1\n');
   t.is(
     (await berth('cleanup', { agent: fakeAgent({ 'node.cleanup': () => ({ removed: [] }) }) })).out,

@@ -12,6 +12,7 @@ import { newLife } from '../workload/fake-world.js';
 import { fakeService, specOf } from './fake-service.js';
 import { QUESTIONS } from './role-table.js';
 
+const EVERYTHING = { deadlineMs: null, graceMs: null, keepClass: null, tenant: null, selector: null };
 const actor: EventActor = { role: 'operator', scheduler: 's', uid: 1000, user: 'ann', pid: 7 };
 const holds = (value: unknown): boolean =>
   value === actor || (typeof value === 'object' && value !== null && Object.values(value).some((one) => one === actor));
@@ -19,7 +20,7 @@ const holds = (value: unknown): boolean =>
 test('every method that changes something hands on who asked', async (t) => {
   // What opened a stream has named them already.
   const changing = (Object.keys(METHOD_CLASSES) as MethodName[]).filter(
-    (method) => ['change', 'operate'].includes(METHOD_CLASSES[method]) && !method.startsWith('stream.'),
+    (method) => ['change', 'operate', 'operate_host'].includes(METHOD_CLASSES[method]) && !method.startsWith('stream.'),
   );
   t.true(changing.length >= 18);
   for (const method of changing) {
@@ -64,8 +65,12 @@ test('the events of a change to a workload have it, and those that berth makes i
   await agent.delete('web', { now: true, by: actor });
   await agent.setCordoned(true, actor);
   await agent.setCordoned(false);
+  await agent.drain(EVERYTHING, actor);
+  while (!events.some(({ type }) => type === 'node.drained')) await new Promise((resolve) => setImmediate(resolve));
   const of = (type: string) => events.filter((event) => event.type === type).map((event) => event.actor);
-  for (const type of ['workload.created', 'workload.updated', 'node.cordoned']) t.deepEqual(of(type), [actor], type);
+  for (const type of ['workload.created', 'workload.updated']) t.deepEqual(of(type), [actor], type);
+  t.deepEqual(of('node.cordoned'), [actor, actor]);
+  t.deepEqual([...of('node.draining'), ...of('node.drained')][0], actor);
   t.deepEqual(of('node.uncordoned'), [undefined]);
   const wishes = events.filter(({ type }) => type === 'workload.requested');
   t.deepEqual(

@@ -6,6 +6,7 @@ import type { StreamSource } from '../../../agent/control/stream-protocol.js';
 import type { NodeDescription } from '../../../agent/metrics/node-description.js';
 import { topRow } from '../../../agent/metrics/top.js';
 import type { Reach } from '../../../agent/model/claimant.js';
+import type { DrainView } from '../../../agent/model/drain.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { fieldChanges, mergePatch } from '../../../agent/model/spec-change.js';
@@ -28,6 +29,13 @@ export interface FakeService extends AgentService {
 
 const NO_SAMPLES = { latest: () => undefined, interval: () => undefined };
 const STARTS = { ...NO_STARTS, queued: 3, byTenant: ['acme', 'globex'].map((tenant) => ({ tenant, queued: 1 })) };
+
+/** Of a node with one workload. */
+export const DRAIN: DrainView = {
+  ...{ phase: 'draining', since: 1, deadlineAt: null, drainedAt: null, graceMs: null },
+  ...{ keepClass: null, tenant: null, selector: null, total: 1, stopped: 0, stopping: 1, waiting: 0 },
+  left: [{ id: 'web', tenant: 'acme', state: 'running', problem: null }],
+};
 
 /** A service that keeps workloads in a map and does nothing to the host. */
 export function fakeService(): FakeService {
@@ -95,7 +103,16 @@ export function fakeService(): FakeService {
     setCordoned: async (value) => {
       calls.push(value ? 'cordon' : 'uncordon');
       cordoned = value;
+      return value ? 0 : 2;
     },
+    drain: async (request) => {
+      calls.push(`drain ${JSON.stringify(request)}`);
+      cordoned = true;
+      return DRAIN;
+    },
+    drainPlan: ({ graceMs }) => [
+      { id: 'web', tenant: 'acme', class: 'burstable', priority: 0, state: 'running', graceMs: graceMs ?? 10_000 },
+    ],
     fits: async (spec, reach) => {
       if (reach !== undefined) calls.push(`fits ${spec.id}${preempting(reach)}`);
       return FITS;
@@ -186,6 +203,7 @@ function describe(cordoned: boolean): NodeDescription {
     startedAt: 1,
     ready: true,
     cordoned,
+    drain: null,
     labels: {},
     drivers: [],
     workloads: { pending: 0, preparing: 0, starting: 0, running: 0, frozen: 0, stopping: 0, exited: 0, failed: 0 },

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { METHODS, type MethodName } from '../../../agent/control/methods.js';
 import { SPARE } from './fake-images.js';
-import { fakeService, specOf } from './fake-service.js';
+import { DRAIN, fakeService, specOf } from './fake-service.js';
 import { startHarness } from './harness.js';
 
 test('every method makes the round trip', async (t) => {
@@ -22,7 +22,13 @@ test('every method makes the round trip', async (t) => {
   t.is((await call('node.capacity')).rows.length, 3);
   t.deepEqual(await call('node.cordon'), { cordoned: true });
   t.true((await call('node.describe')).cordoned);
-  t.deepEqual(await call('node.uncordon'), { cordoned: false });
+  t.deepEqual(await call('node.drain', { deadline: 5000, keepClass: 'guaranteed' }), { drain: DRAIN });
+  t.like(await call('node.drain', { dryRun: true, grace: 1 }), {
+    drain: null,
+    plan: [{ id: 'web', graceMs: 1 }],
+    more: 0,
+  });
+  t.deepEqual(await call('node.uncordon'), { cordoned: false, resumed: 2 });
   t.deepEqual(await call('node.reload'), { restart: [], unmet: [] });
   t.is((await call('node.doctor')).conditions[0]?.code, 'fine');
   t.deepEqual(await call('node.cleanup'), { removed: ['netns/berth-old'] });
@@ -74,6 +80,7 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual([...done].sort(), Object.keys(METHODS).sort());
   t.deepEqual(service.calls, [
     'cordon',
+    'drain {"deadlineMs":5000,"graceMs":null,"keepClass":"guaranteed","tenant":null,"selector":null}',
     'uncordon',
     'reload',
     'cleanup',

@@ -23,7 +23,7 @@ const CHANGES = [
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
-  ...['node.cordon', 'node.uncordon', 'node.reload', 'node.cleanup', 'node.tune'],
+  ...['node.cordon', 'node.uncordon', 'node.drain', 'node.reload', 'node.cleanup', 'node.tune'],
   ...['image.delete', 'image.prune', 'cni.call', 'tenant.set', 'tenant.delete', 'licence.lease'],
 ] as const as readonly MethodName[];
 
@@ -43,6 +43,7 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'node.top': {},
   'node.cordon': {},
   'node.uncordon': {},
+  'node.drain': {},
   'node.reload': {},
   'node.doctor': {},
   'node.cleanup': {},

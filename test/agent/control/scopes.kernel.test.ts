@@ -114,6 +114,7 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ...(['node.describe', 'node.capacity', 'node.top', 'node.cordon', 'node.uncordon', 'node.reload'] as const).map(
     (method) => [method, {}] as const,
   ),
+  ['node.drain', { dryRun: true }],
   ...(['node.doctor', 'node.cleanup', 'node.tune', 'tenant.list', 'licence.list', 'licence.audit'] as const).map(
     (method) => [method, {}] as const,
   ),

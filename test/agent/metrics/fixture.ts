@@ -204,6 +204,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
       startedAt: 1_790_000_000_000,
       ready: true,
       cordoned: false,
+      drain: null,
       labels: {},
       drivers: [
         { name: 'exec' as const, usable: true, reason: '' },

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { hostGoesDown } from '../../../agent/host/shutdown.js';
-import { endAll } from '../../../agent/workload/host-shutdown.js';
+import { endAll, shutdownGrace } from '../../../agent/workload/host-shutdown.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { newLife, specOf, state } from './fake-world.js';
 
@@ -32,6 +32,29 @@ test('when the host goes down workloads end, no record changes, and the next boo
   t.is(resumed, 2);
   await second.until(state('running'));
   second.manager.close();
+});
+
+test('class by class, as in a drain, and each class has its own time', async (t) => {
+  const life = newLife({ config: { lifecycle: { stop_grace: '20ms' } } });
+  await life.manager.recover();
+  const guaranteed = { class: 'guaranteed', resources: { cpu: { limit: 0.1 }, memory: { limit: '64Mi' } } };
+  for (const over of [{ id: 'top', ...guaranteed }, { id: 'mid' }, { id: 'low', class: 'besteffort' }]) {
+    await life.manager.create(specOf(over));
+    await life.until(state('running', over.id));
+  }
+  life.manager.close();
+  const killed: string[] = [];
+  const kill = life.world.cgroups.kill;
+  const cgroups = {
+    ...life.world.cgroups,
+    kill: (name: string) => {
+      killed.push(name.split('/').at(-1) ?? '');
+      return kill(name);
+    },
+  };
+  t.is(await endAll({ ...life.world, cgroups }, life.manager.records()), 3);
+  t.deepEqual(killed, ['low', 'mid', 'top']);
+  t.is(shutdownGrace(life.world, life.manager.records()), 60);
 });
 
 test('one that cannot be asked is killed, and does not keep the others', async (t) => {
