@@ -1,5 +1,6 @@
 // Users and groups of this host, from /etc/passwd and /etc/group. Read, not asked of NSS: that would need a process, and
 // nothing here may wait for LDAP.
+import { statSync } from 'node:fs';
 import { readPlain } from '../../linux/plain-file.js';
 
 export interface Account {
@@ -26,6 +27,30 @@ export async function readPasswd(file = '/etc/passwd'): Promise<Account[]> {
     if (!/^[^+-]/.test(name) || !/^\d+$/.test(uid) || !/^\d+$/.test(gid)) return [];
     return [{ name, uid: Number(uid), gid: Number(gid), home: home.startsWith('/') ? home : '/' }];
   });
+}
+
+/** Milliseconds; within less than this a file may change twice and have one time. */
+const SAME_TIME_MS = 1000;
+
+/** passwd(5), asked at each start of a program: read again when the file is another one, or has changed. */
+export class PasswdFile {
+  readonly path: string;
+  #kept: { readonly stamp: string; readonly accounts: readonly Account[] } | undefined;
+
+  constructor(path = '/etc/passwd') {
+    this.path = path;
+  }
+
+  /** Rejects with SysError. */
+  async accounts(): Promise<readonly Account[]> {
+    const found = statSync(this.path, { throwIfNoEntry: false });
+    const stamp = found && [found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(' ');
+    if (this.#kept !== undefined && stamp === this.#kept.stamp) return this.#kept.accounts;
+    const settled = found !== undefined && Math.abs(Date.now() - found.ctimeMs) > SAME_TIME_MS;
+    const accounts = await readPasswd(this.path);
+    this.#kept = stamp !== undefined && settled ? { stamp, accounts } : undefined;
+    return accounts;
+  }
 }
 
 /** group(5), in the same way. */

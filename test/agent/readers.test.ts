@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { PasswdFile } from '../../agent/base/accounts.js';
 import { readState } from '../../agent/base/durable.js';
 import { reportOf } from '../../agent/base/errors.js';
 import { loadConfig } from '../../agent/config/load.js';
@@ -110,7 +111,7 @@ const READERS: readonly Reader[] = [
     ...{ name: "resolv.conf, of a workload in the host's network", file: 'r', answer: 'refuses', optional: true },
     read: (path) => sharedResolvConf(specOf(), dns, [path]),
   },
-  { name: 'passwd', file: 'passwd', answer: 'refuses', read: (path) => findUser('nobody', path) },
+  { name: 'passwd', file: 'passwd', answer: 'refuses', read: (path) => findUser('nobody', new PasswdFile(path)) },
   {
     ...{ name: 'group', file: 'group', answer: 'refuses' },
     read: (path) => groupsOf({ uid: 1, gid: 1, home: '/', name: 'web' }, path),

@@ -148,6 +148,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/control/event-log.ts': 'stamps events',
   'agent/control/server.ts': 'stamps answers',
   'agent/density/checkpoint.ts': 'names a damaged file',
+  'agent/base/accounts.ts': 'compares with the time of a file',
   'agent/base/clock.ts': 'deadlines across a boot, which are never longer than what was asked for',
   'agent/density/steady-wall.ts': 'where the steady clock starts',
   'agent/process-host.ts': 'ages that a person reads in a table',

@@ -31,7 +31,6 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/host/ksm.ts': KERNEL,
   'agent/network/forwarding.ts': KERNEL,
   'agent/network/health.ts': KERNEL,
-  'agent/ends/evidence.ts': KERNEL,
   'agent/pressure/guard.ts': KERNEL,
   'agent/daemon/adapters/pressure-actuator.ts': KERNEL,
   'agent/pressure/measure.ts': KERNEL,

@@ -1,6 +1,7 @@
 // A program of the host's file system: in a sandbox, or as a plain process with fewer privileges.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PasswdFile } from '../../base/accounts.js';
 import { BerthError } from '../../base/errors.js';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
@@ -48,12 +49,13 @@ const SETPRIV = 'takes privileges away (package util-linux)';
 const CRUN = 'makes the sandbox of a process (package crun; drivers.oci.runtime)';
 
 export function execDriver(options: ExecOptions): Driver {
-  const { runtime, shared, hidden, passwdFile } = options;
+  const { runtime, shared, hidden } = options;
+  const passwd = new PasswdFile(options.passwdFile);
   const claims = join(shared, 'uids');
 
   /** Of the host; undefined: the sandbox gets one of its own. */
   const hostUser = async ({ user, isolation }: Exec) =>
-    user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwdFile);
+    user === undefined && isolation === 'sandbox' ? undefined : await findUser(user ?? 'root', passwd);
 
   /** Undefined: those of the user alone. */
   const groupsAsked = async ({ groups }: WorkloadSpec, user: ExecUser) =>
@@ -62,7 +64,7 @@ export function execDriver(options: ExecOptions): Driver {
   const plain = async (spec: WorkloadSpec, exec: Exec, context: DriverContext): Promise<Launch> => {
     const { directory, sandbox, which, mountRoots } = context;
     const [program = '', ...rest] = exec.command;
-    const user = await findUser(exec.user ?? 'root', passwdFile);
+    const user = await findUser(exec.user ?? 'root', passwd);
     const given = await givenEnvironment(spec, mountRoots);
     if (spec.envFile !== undefined) await keepGiven(directory, given);
     const launch = await launchAfterDrop({
@@ -86,7 +88,7 @@ export function execDriver(options: ExecOptions): Driver {
     other: ExecUser | undefined,
     { directory, into, sandbox, which }: EntryContext,
   ): Promise<Entry> => {
-    const own = await findUser(exec.user ?? 'root', passwdFile);
+    const own = await findUser(exec.user ?? 'root', passwd);
     const user = other ?? own;
     if (user.uid !== own.uid && own.uid !== 0) throw refuseUser(own.uid);
     const given = await keptGiven(spec, directory);
@@ -157,7 +159,8 @@ export function execDriver(options: ExecOptions): Driver {
     },
     async check(spec, { which, mountRoots, live }) {
       const exec = sectionOf(spec, 'exec');
-      await allGroups(await hostUser(exec), spec.groups);
+      const user = await hostUser(exec);
+      if (spec.groups.length > 0) await allGroups(user, spec.groups);
       // What runs was found; its envFile may be another one by now.
       const { PATH } = live === true ? {} : await givenEnvironment(spec, mountRoots);
       const program = live === true ? undefined : await findProgram(exec.command[0] ?? '', PATH);
@@ -178,7 +181,7 @@ export function execDriver(options: ExecOptions): Driver {
       const { isolation, user } = sectionOf(spec, 'exec');
       if (isolation === 'sandbox') return changesNetwork(spec) ? 'open' : 'closed';
       // Without a capability, root owns the files of cgroups and the sysctls of its namespace (net_ctl_permissions).
-      const uid = await findUser(user ?? 'root', passwdFile)
+      const uid = await findUser(user ?? 'root', passwd)
         .then((found) => found.uid)
         .catch(() => 0);
       return uid === 0 ? 'open' : 'closed';
@@ -190,7 +193,7 @@ export function execDriver(options: ExecOptions): Driver {
     },
     async enter(spec, request, context) {
       const exec = sectionOf(spec, 'exec');
-      const user = request.user === undefined ? undefined : await knownUser(request.user, passwdFile);
+      const user = request.user === undefined ? undefined : await knownUser(request.user, passwd);
       if (exec.isolation === 'none') return enterPlain(spec, exec, request, user, context);
       const { directory, which, into } = context;
       const as = user && { uid: user.uid, gid: user.gid, additionalGids: await groupsOf(user) };
@@ -214,9 +217,9 @@ function outOfSight(path: string): string {
 }
 
 /** Throws `invalid_params`: it is no field of a specification that is wrong. */
-async function knownUser(name: string, passwdFile: string | undefined): Promise<ExecUser> {
+async function knownUser(name: string, passwd: PasswdFile): Promise<ExecUser> {
   try {
-    return await findUser(name, passwdFile);
+    return await findUser(name, passwd);
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     const problem = `there is no user ${JSON.stringify(name)} on this host`;

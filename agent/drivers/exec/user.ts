@@ -1,5 +1,5 @@
 // The users that a workload may run as, and their groups.
-import { readGroups, readPasswd } from '../../base/accounts.js';
+import { PasswdFile, readGroups } from '../../base/accounts.js';
 import { groupNumbers } from '../accounts.js';
 import { invalidField } from '../files.js';
 
@@ -16,15 +16,15 @@ export const MAX_ID = 2 ** 32 - 2;
 /** For a number without an account; the group of the same number could be any group, `disk` for one. */
 const NOGROUP = 65_534;
 
-/** Throws `invalid_spec` naming `exec.user` for a name that is not in `passwdFile`. */
-export async function findUser(user: string, passwdFile = '/etc/passwd'): Promise<ExecUser> {
+/** Throws `invalid_spec` naming `exec.user` for a name that is not in `passwd`. */
+export async function findUser(user: string, passwd = new PasswdFile()): Promise<ExecUser> {
   const isNumber = /^\d+$/.test(user);
   if (isNumber && Number(user) > MAX_ID) throw invalidField('exec.user', `must be at most ${MAX_ID}`);
-  const found = (await readPasswd(passwdFile)).find((account) =>
+  const found = (await passwd.accounts()).find((account) =>
     isNumber ? account.uid === Number(user) : account.name === user,
   );
   if (found !== undefined) return found;
-  if (!isNumber) throw invalidField('exec.user', `there is no user ${JSON.stringify(user)} in ${passwdFile}`);
+  if (!isNumber) throw invalidField('exec.user', `there is no user ${JSON.stringify(user)} in ${passwd.path}`);
   return { uid: Number(user), gid: Number(user) === 0 ? 0 : NOGROUP, home: '/', name: undefined };
 }
 

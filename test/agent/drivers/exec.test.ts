@@ -1,6 +1,7 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, readFile, rename, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import test from 'ava';
+import { PasswdFile } from '../../../agent/base/accounts.js';
 import { setprivArguments } from '../../../agent/drivers/exec/command.js';
 import { findUser } from '../../../agent/drivers/exec/user.js';
 import { conformance } from './conformance.js';
@@ -97,8 +98,33 @@ test('root keeps a fixed set of capabilities, others one or none', (t) => {
 test('users by name and number', async (t) => {
   const file = join(await temporary(t), 'passwd');
   await writeFile(file, 'root:x:0:0:root:/root:/bin/sh\n+nis\n\nweb:x:33:44::/var/www:/bin/sh\nodd:x:y:1::/:/\n');
-  t.deepEqual(await findUser('web', file), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
-  t.deepEqual(await findUser('33', file), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
-  t.deepEqual(await findUser('6', file), { uid: 6, gid: 65534, home: '/', name: undefined });
-  await t.throwsAsync(findUser('odd', file), { message: /exec\.user/ });
+  const passwd = new PasswdFile(file);
+  t.deepEqual(await findUser('web', passwd), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
+  t.deepEqual(await findUser('33', passwd), { uid: 33, gid: 44, home: '/var/www', name: 'web' });
+  t.deepEqual(await findUser('6', passwd), { uid: 6, gid: 65534, home: '/', name: undefined });
+  await t.throwsAsync(findUser('odd', passwd), { message: /exec\.user/ });
+});
+
+test('accounts are read again when their file has changed, and not before', async (t) => {
+  const file = join(await temporary(t), 'passwd');
+  const write = async (uid: number, at: number) => {
+    await writeFile(`${file}+`, `web:x:${uid}:44::/var/www:/bin/sh\n`);
+    await utimes(`${file}+`, at, at);
+    await rename(`${file}+`, file);
+  };
+  const passwd = new PasswdFile(file);
+  const uid = async () => (await findUser('web', passwd)).uid;
+  await write(33, 1);
+  t.is(await uid(), 33);
+  await write(34, 1);
+  t.is(await uid(), 34, 'another file of the same size and time');
+  await writeFile(file, 'web:x:35:44::/var/www:/bin/sh\n');
+  t.is(await uid(), 35, 'the same file, written a moment ago');
+  const link = join(dirname(file), 'link');
+  await symlink('/etc/passwd', link);
+  const host = new PasswdFile(link);
+  t.is(await host.accounts(), await host.accounts(), 'what has not changed is not read again');
+  await unlink(link);
+  await symlink(file, link);
+  t.is((await findUser('web', host)).uid, 35, 'another file than the one that is known');
 });
