@@ -1,6 +1,6 @@
 // The delegated subtree: ROOT/TENANT/ID. Names are relative to the root, so that nothing outside can be meant.
 // Every method may be repeated.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -250,6 +250,8 @@ export class Tree {
 }
 
 async function make(dir: string): Promise<void> {
+  // That of a tenant is there, but for its first workload.
+  if (existsSync(dir)) return;
   try {
     await mkdir(dir);
   } catch (error) {

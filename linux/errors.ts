@@ -28,11 +28,17 @@ export class SysError extends Error {
   }
 }
 
+/** The first of several names of a number; the kernel's documents say EOPNOTSUPP. */
+const NAMES: ReadonlyMap<number, string> = new Map([
+  ...Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]): [number, string] => [number, name]),
+  [constants.errno.EOPNOTSUPP, 'EOPNOTSUPP'],
+]);
+
 /** `2` -> `"ENOENT"`; an unknown number becomes `"errno 4711"`. */
 export function errnoName(errno: number): string {
-  if (errno === constants.errno.EOPNOTSUPP) return 'EOPNOTSUPP';
-  for (const [name, value] of Object.entries(constants.errno)) if (value === errno) return name;
-  return `errno ${errno}`;
+  return NAMES.get(errno) ?? `errno ${errno}`;
 }
 
 /** The errno name of anything thrown by node:fs or by this room, or undefined. */

@@ -4,9 +4,9 @@
 // - `oom` rises in the cgroup whose limit was hit, and, in memory.events but not in memory.events.local, in all above it;
 // - `oom_kill` rises in the cgroup of the victim, and above it. A victim that dies with its group is counted twice;
 // - a host without memory raises no `oom` anywhere, only `oom_kill`.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counter } from '../../cgroups/keyed.js';
+import { readText } from '../../cgroups/values.js';
 import type { Before, MemoryFigures } from '../model/record.js';
 import type { KernelLog } from './kernel-log.js';
 import type { KernelKill } from './kmsg.js';
@@ -36,8 +36,9 @@ export const NOTHING_BEFORE: Before = {
   output: 0,
 };
 
-export async function readCounters({ own, tenant }: Places): Promise<Counters> {
-  const [events, above] = await Promise.all([read(own, 'memory.events'), read(tenant, 'memory.events.local')]);
+export function readCounters({ own, tenant }: Places): Counters {
+  const events = read(own, 'memory.events');
+  const above = read(tenant, 'memory.events.local');
   return {
     oom: counter(events, 'oom'),
     oomKill: counter(events, 'oom_kill'),
@@ -49,25 +50,25 @@ export async function readCounters({ own, tenant }: Places): Promise<Counters> {
 /** Never throws: what cannot be read is not there. */
 export async function readEvidence(places: Places, before: Before, log: KernelLog): Promise<Evidence> {
   const { kernelLog } = before;
-  const [counters, own, tenant, kills] = await Promise.all([
-    readCounters(places),
-    readFigures(places.own),
-    readFigures(places.tenant),
-    kernelLog === null ? null : log.killsSince(kernelLog),
-  ]);
+  const [counters, own, tenant] = [readCounters(places), readFigures(places.own), readFigures(places.tenant)];
+  const kills = kernelLog === null ? null : await log.killsSince(kernelLog);
   const memory = own.current === null ? undefined : { ...own, tenant };
   return { counters, memory, kills };
 }
 
-async function readFigures(directory: string): Promise<MemoryFigures> {
-  const figure = async (file: string): Promise<number | null> => {
-    const text = await read(directory, file);
+function readFigures(directory: string): MemoryFigures {
+  const figure = (file: string): number | null => {
+    const text = read(directory, file);
     return /^\d/.test(text) ? Number.parseInt(text, 10) : null;
   };
-  const [limit, current, peak] = await Promise.all(['memory.max', 'memory.current', 'memory.peak'].map(figure));
-  return { limit: limit ?? null, current: current ?? null, peak: peak ?? null };
+  return { limit: figure('memory.max'), current: figure('memory.current'), peak: figure('memory.peak') };
 }
 
-function read(directory: string, file: string): Promise<string> {
-  return readFile(join(directory, file), 'latin1').catch(() => '');
+/** At once: the kernel keeps these figures ready, and a way through the thread pool costs more than they do. */
+function read(directory: string, file: string): string {
+  try {
+    return readText(join(directory, file));
+  } catch {
+    return '';
+  }
 }

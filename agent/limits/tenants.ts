@@ -75,7 +75,10 @@ export class TenantGroups {
    */
   desired(tenant: string): readonly Value[] {
     const { cgroups, context } = this.#options;
-    const lines = cgroups.lines(tenant, BY_DEVICE);
+    const lines = cgroups.lines(
+      tenant,
+      BY_DEVICE.filter((file) => context.files.has(file)),
+    );
     return withDefaults(this.#limitsOf(tenant), EVERYTHING, lines).filter(({ file }) => context.files.has(file));
   }
 

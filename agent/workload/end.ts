@@ -9,11 +9,8 @@ import { driverOf, type World } from './world.js';
 const TAIL_BYTES = 32_768;
 
 export async function before(world: World, { id, spec, sandbox }: WorkloadRecord): Promise<Before> {
-  const [counters, kernelLog, output] = await Promise.all([
-    readCounters(placesOf(world, spec.tenant, sandbox.cgroup)),
-    world.kernelLog.position(),
-    world.output.position(id),
-  ]);
+  const counters = readCounters(placesOf(world, spec.tenant, sandbox.cgroup));
+  const [kernelLog, output] = await Promise.all([world.kernelLog.position(), world.output.position(id)]);
   return { ...counters, kernelLog, output };
 }
 

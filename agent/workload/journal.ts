@@ -2,7 +2,7 @@
 // `write` resolves, and no one is told of a change before. Writes of one workload are queued and coalesced: the
 // promise of a write resolves once that snapshot, or a newer one, is on disk.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../linux/errors.js';
@@ -171,5 +171,5 @@ export function decode(text: string): WorkloadRecord {
 }
 
 function checksum(body: string): string {
-  return createHash('sha256').update(body).digest('hex');
+  return hash('sha256', body, 'hex');
 }

@@ -94,7 +94,10 @@ export class OutputStore {
 
   /** The position of the next byte that will be written. */
   async position(id: string): Promise<number> {
-    const parts = await openParts(this.path(id));
+    const path = this.path(id);
+    // Nothing is in the current part that a rotation could move meanwhile.
+    if ((await sizeOf(path)) === 0) return lastEnd(path);
+    const parts = await openParts(path);
     await closeParts(parts);
     return parts.end;
   }

@@ -3,6 +3,9 @@
 import type { GovernorPort, Permit } from '../density/governor/types.js';
 import type { WorkloadRecord } from '../model/record.js';
 
+/** An error of its own for each would be made at each start, for nobody. */
+const NOT_WANTED = new Error('the permit to start is not wanted any more');
+
 export class StartPermit {
   readonly #governor: GovernorPort | undefined;
   readonly #onNews: () => void;
@@ -55,7 +58,7 @@ export class StartPermit {
 
   /** The permit is not needed any more, or not wanted; its place goes to others. */
   leave(): void {
-    this.#asked?.abort();
+    this.#asked?.abort(NOT_WANTED);
     this.#permit?.end();
     this.ended();
     this.#asked = undefined;

@@ -4,6 +4,7 @@
 // variables of their own; on a command line everybody could read the variables.
 import { chown, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../../linux/errors.js';
 import type { Launch } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import type { ExecUser } from './user.js';
@@ -34,8 +35,7 @@ export interface AfterDrop {
 export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 'argv' | 'env' | 'cwd'>> {
   const { sh, env, drop, directory, user, cwd, variables, argv } = options;
   const file = join(directory, 'environment');
-  await rm(file, { force: true });
-  await writeFile(file, exportsOf(variables), { mode: 0o400, flag: 'wx' });
+  await writeNew(file, exportsOf(variables));
   // The shell opens it anew, by its descriptor: the directories above are closed to its user.
   if (user.uid !== 0) await chown(file, user.uid, user.gid);
   const special = Object.entries(variables).flatMap(([name, value]) =>
@@ -47,6 +47,18 @@ export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 
     env: { PATH: DEFAULT_PATH },
     cwd: '/',
   };
+}
+
+/** One that an earlier start has left is removed and not written to: it may belong to another user. */
+async function writeNew(file: string, text: string): Promise<void> {
+  const write = () => writeFile(file, text, { mode: 0o400, flag: 'wx' });
+  try {
+    await write();
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    await rm(file, { force: true });
+    await write();
+  }
 }
 
 /** For a POSIX shell: within single quotes nothing has a meaning but their end. */
