@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import { sumKsm } from '../../linux/ksm.js';
-import { Serial } from '../base/serial.js';
 import { Cni } from '../cni/cni.js';
 import type { CniAnswer, CniRequest } from '../cni/request.js';
 import type { AgentService, Outlook, Reloaded } from '../control/service.js';
@@ -56,6 +55,7 @@ import { driverOf } from '../workload/world.js';
 import { type CniParts, CniWorkloads } from './adapters/cni-workloads.js';
 import type { Cordon } from './cordon.js';
 import { Diagnosis, type DiagnosisParts } from './diagnosis.js';
+import { Maintenance } from './maintenance.js';
 import { usableDrivers } from './usable-drivers.js';
 
 export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | 'audit'> {
@@ -90,14 +90,15 @@ const SHOWN = [
 ];
 
 export class Agent implements AgentService {
+  readonly maintenance: Maintenance;
   readonly #parts: AgentParts;
   readonly #diagnosis: Diagnosis;
-  readonly #cordoning = new Serial();
   readonly #cni: Cni;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#diagnosis = new Diagnosis(parts);
+    this.maintenance = new Maintenance(parts);
     const { facts } = parts;
     this.#cni = new Cni(new CniWorkloads({ ...parts, conditions: () => this.#diagnosis.of(facts) }));
   }
@@ -236,42 +237,15 @@ export class Agent implements AgentService {
   }
 
   setCordoned(cordoned: boolean, by?: EventActor): Promise<number> {
-    const { draining } = this.#parts.manager;
-    return this.#cordoning.run(async () => {
-      // Durable before the node is open: an open node is never drained.
-      const resumed = cordoned ? 0 : await draining.lift();
-      await this.#cordon(cordoned, by);
-      draining.changed();
-      return resumed;
-    });
+    return this.maintenance.setCordoned(cordoned, by);
   }
 
   drain(request: DrainRequest, by?: EventActor): Promise<DrainView | null> {
-    const { draining } = this.#parts.manager;
-    // Before anything changes.
-    draining.plan(request);
-    return this.#cordoning.run(async () => {
-      await this.#cordon(true, by);
-      await draining.begin(request, by);
-      return draining.view();
-    });
+    return this.maintenance.drain(request, by);
   }
 
   drainPlan(request: DrainRequest): readonly DrainStep[] {
-    return this.#parts.manager.draining.plan(request);
-  }
-
-  /** At a start of the agent: goes on with lifting a drain where the last one has died between the two steps of it. */
-  async resumeDrain(): Promise<void> {
-    if (this.#parts.manager.draining.lifting) await this.setCordoned(false);
-  }
-
-  async #cordon(cordoned: boolean, by?: EventActor): Promise<void> {
-    const { manager, cordon, world } = this.#parts;
-    if (manager.cordoned === cordoned) return;
-    await cordon.set(cordoned);
-    manager.setCordoned(cordoned);
-    world.events.append({ type: cordoned ? 'node.cordoned' : 'node.uncordoned', data: {}, ...actorField(by) });
+    return this.maintenance.plan(request);
   }
 
   async grants(spec: WorkloadSpec): ReturnType<AgentService['grants']> {

@@ -76,7 +76,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
-  await agent.resumeDrain();
+  await agent.maintenance.resume();
   late.images = () =>
     manager.records().map(({ id, spec, image }) => {
       return { workload: id, tenant: spec.tenant, image: spec.image, digest: image?.digest };
