@@ -21,7 +21,7 @@ interface Asked extends Kinded {
   readonly capabilities?: object | undefined;
   readonly init: boolean;
   readonly readOnlyRootfs: boolean;
-  readonly health?: object | undefined;
+  readonly health?: { readonly command?: unknown } | undefined;
   readonly network: { readonly mode: string };
   readonly stop: { readonly signal?: string | undefined; readonly grace?: string | undefined };
 }
@@ -47,6 +47,7 @@ const RULES: readonly Rule[] = [
   ['readOnlyRootfs', ({ readOnlyRootfs }) => readOnlyRootfs, CONTAINERS],
   ['stop.signal', ({ stop }) => stop.signal !== undefined, PROCESSES],
   ['stop.grace', ({ stop }) => stop.grace !== undefined, [...PROCESSES, 'guest']],
+  ['health.command', ({ health }) => health?.command !== undefined, PROCESSES],
   ['health', ({ health }) => health !== undefined, [...PROCESSES, 'guest']],
 ];
 
@@ -71,7 +72,8 @@ export function unfitFields(spec: Asked): { readonly field: string; readonly pro
   const unfit = RULES.flatMap(([field, isAsked, kinds]) =>
     isAsked(spec) && !kinds.includes(kind) ? [{ field, problem: WHY[kind](spec.driver) }] : [],
   );
-  const isOutOfReach = spec.health !== undefined && spec.network.mode === 'none';
-  const problem = 'does not go with network.mode "none": berth asks by the network';
+  const { health } = spec;
+  const isOutOfReach = health !== undefined && health.command === undefined && spec.network.mode === 'none';
+  const problem = 'does not go with network.mode "none": berth asks by the network, but for health.command';
   return isOutOfReach ? [...unfit, { field: 'health', problem }] : unfit;
 }

@@ -44,6 +44,7 @@ export class Manager {
     this.#inKernel = new InKernel(world, () => this.records());
     this.#health = new Health({
       event: (id, type, data) => this.#actors.get(id)?.event(type, data),
+      inside: world.probeInside ?? (() => Promise.resolve(null)),
       paused: (id) => world.layers.of(id, 'freeze').length > 0,
       unhealthy: (id, detail) => void this.#unhealthy(id, detail),
     });

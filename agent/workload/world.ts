@@ -20,6 +20,7 @@ import type { NetworkPort } from '../network/network-port.js';
 import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
 import type { DrainStore } from './drain-file.js';
+import type { InsideProbe } from './health/probe.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
 import type { ImagePort, Observer, SupervisorPort } from './ports.js';
@@ -57,6 +58,8 @@ export interface World {
   /** The last 60 s of a workload, oldest first; none when it is not measured. */
   readonly history: (id: string) => readonly PressurePoint[];
   readonly ksm: () => KsmState;
+  /** Without it a command of a health probe says nothing. */
+  readonly probeInside?: InsideProbe;
 }
 
 export function driverOf(world: Pick<World, 'drivers'>, name: DriverName): Driver {

@@ -106,6 +106,43 @@ test.serial('what stays unwell is started again by its policy, with the reason',
   await client.call('workload.delete', { id: 'sick', now: true });
 });
 
+const KINDS: Readonly<Record<string, object>> = {
+  sandbox: {},
+  plain: { mounts: [], exec: { command: ['/bin/sleep', '1000'], isolation: 'none', user: 'nobody' } },
+};
+
+for (const [kind, more] of Object.entries(KINDS))
+  test.serial(`${kind}: a command runs inside, as its user; only its exit code counts`, async (t) => {
+    const file = kind === 'plain' ? join(data, PAGE) : `/data/${PAGE}`;
+    const line = `head -c 3000000 /dev/zero; [ -e ${file} ] && [ "$(id -u)" != 0 ] && grep -q exec- /proc/self/cgroup`;
+    const command = ['/bin/sh', '-c', line];
+    hide();
+    const asked = { network: { mode: 'none' }, health: { command, interval: '1s', retries: 2 }, ...more };
+    await client.call('workload.create', { spec: spec('inner', asked) });
+    const events: { type: string; data: unknown }[] = [];
+    client.onEvent(({ type, data: said }) => events.push({ type, data: said }));
+    await client.call('events.subscribe', { since: 0 });
+    show();
+    await until('inner', ({ ready }) => ready === true);
+    hide();
+    await until('inner', ({ ready }) => ready === false);
+    const slow = { command: ['/bin/sh', '-c', 'sleep 1000; true'], timeout: '300ms', interval: '1s', retries: 1 };
+    await client.call('workload.patch', { id: 'inner', patch: { health: slow, restart: { policy: 'on-failure' } } });
+    const { end } = await until('inner', (view) => view.end !== null);
+    t.is(end?.cause, 'health');
+    t.regex(end?.detail ?? '', /the command did not end within 300ms/);
+    t.false(events.some(({ type }) => type === 'workload.exec'));
+    const missing = { command: ['/no/such/program'], timeout: '3s' };
+    await client.call('workload.patch', { id: 'inner', patch: { health: missing } });
+    await until('inner', ({ end: last }) =>
+      /the command (could not be started|ended with exit code 12[67])/.test(last?.detail ?? ''),
+    );
+    await client.call('workload.delete', { id: 'inner', now: true });
+    while ((await client.call('workload.list')).workloads.some(({ id }) => id === 'inner'))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    t.is(host.run(`ls ${join(host.directory, 'run', 'workloads')}`), '');
+  });
+
 test.serial('a source outside of the trees of the node is refused, and leaves nothing', async (t) => {
   const outside = { mounts: [{ type: 'bind', source: '/etc', target: '/data' }] };
   const error = await t.throwsAsync(client.call('workload.create', { spec: spec('thief', outside) }));

@@ -36,6 +36,7 @@ import { Pressure } from '../../pressure/engine.js';
 import { systemClock } from '../../pressure/ports.js';
 import { drainConditions } from '../../workload/drain-view.js';
 import { Executions } from '../../workload/inside/executions.js';
+import { commandProbe } from '../../workload/inside/probe.js';
 import { hasRecords } from '../../workload/journal.js';
 import { Manager } from '../../workload/manager.js';
 import { Quarantine } from '../../workload/quarantine.js';
@@ -167,6 +168,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const schedulers = () => late.schedulers();
   const prediction = makePrediction(ground, world, manager);
   const executions = new Executions(world, manager);
+  late.probeInside = commandProbe(executions);
   const agent = new Agent({
     version,
     startedAt,

@@ -53,6 +53,8 @@ export interface Late {
   images: ImagesOptions['users'];
   /** Its cpus were written. */
   placed: (id: string) => void;
+  /** Runs the command of a health probe. */
+  probeInside: NonNullable<World['probeInside']>;
 }
 
 export function nothingYet(): Late {
@@ -67,6 +69,7 @@ export function nothingYet(): Late {
       reload: () => Promise.reject(new Error('the agent is starting')),
       images: () => undefined,
       placed: () => undefined,
+      probeInside: () => Promise.resolve(null),
     },
   };
 }

@@ -68,6 +68,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     kvmReason: facts.kvm?.reason,
     kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
     history: (id) => late.history(id),
+    probeInside: (...asked) => late.probeInside(...asked),
     ksm: () => readKsm(),
   };
 }

@@ -3,11 +3,13 @@
 import { millisecondsOf } from '../../base/values/amounts.js';
 import type { HealthSpec } from '../../model/health-spec.js';
 import type { WorkloadRecord } from '../../model/record.js';
-import { type Probe, type ProbeResult, probe } from './probe.js';
+import { type InsideProbe, type Probe, type ProbeResult, probe } from './probe.js';
 import { type Handle, Wheel } from './wheel.js';
 
 /** Sockets of probes open at once. */
 const MOST_AT_ONCE = 256;
+/** Programs of probes at once: each is a start of a process in a container. */
+const MOST_COMMANDS = 8;
 /** Until it is well for the first time. */
 const EAGER_MS = 1000;
 /** Of a pause, either way: what started together is not probed together for ever. */
@@ -20,6 +22,7 @@ export interface HealthPorts {
   event(id: string, type: 'workload.ready' | 'workload.unready', data: Readonly<Record<string, unknown>>): void;
   /** Its processes do not run for now, by the agent's own doing: a probe would say nothing of them. */
   paused(id: string): boolean;
+  readonly inside: InsideProbe;
   /** It failed as often as its spec allows. */
   unhealthy(id: string, detail: string): void;
 }
@@ -62,6 +65,8 @@ export class Health {
   /** Those whose moment has come, in that order. */
   readonly #due = new Set<Watched>();
   #running = 0;
+  /** Of these, those that run a command. */
+  #commands = 0;
 
   constructor(ports: HealthPorts, options: HealthOptions = {}) {
     const { probe: ask = probe, wheel = new Wheel(), now = () => performance.now(), random = Math.random } = options;
@@ -129,8 +134,11 @@ export class Health {
   #pump(): void {
     for (const watched of this.#due) {
       if (this.#running >= MOST_AT_ONCE) return;
+      const runs = watched.health.command !== undefined;
+      if (runs && this.#commands >= MOST_COMMANDS) continue;
       this.#due.delete(watched);
       this.#running += 1;
+      if (runs) this.#commands += 1;
       void this.#ask(watched);
     }
   }
@@ -138,10 +146,13 @@ export class Health {
   async #ask(watched: Watched): Promise<void> {
     const { id, host, health, end } = watched;
     const paused = this.#ports.paused(id);
-    const problem = paused ? undefined : await this.#probe(host, health, end.signal);
+    const runs = health.command !== undefined;
+    const ask = () => (runs ? this.#ports.inside(id, health, end.signal) : this.#probe(host, health, end.signal));
+    const problem = paused ? null : await ask();
     this.#running -= 1;
+    if (runs) this.#commands -= 1;
     if (!end.signal.aborted) {
-      if (!paused && !this.#ports.paused(id)) this.#take(watched, problem);
+      if (problem !== null && !this.#ports.paused(id)) this.#take(watched, problem);
       if (!end.signal.aborted) this.#later(watched);
     }
     this.#pump();

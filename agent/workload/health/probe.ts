@@ -14,6 +14,11 @@ export type ProbeResult = string | undefined;
 /** Never rejects. */
 export type Probe = (host: string, health: HealthSpec, signal: AbortSignal) => Promise<ProbeResult>;
 
+/**
+ * Runs the command of a spec inside the workload. Null: it could not be asked, which says nothing of the workload. Never rejects.
+ */
+export type InsideProbe = (id: string, health: HealthSpec, signal: AbortSignal) => Promise<ProbeResult | null>;
+
 export const probe: Probe = (host, health, signal) => {
   const { tcp, http, timeout } = health;
   const port = tcp ?? http?.port ?? 0;

@@ -1,4 +1,4 @@
-// Programs that people run inside workloads. They belong to the session that asked: what an agent leaves behind when it is
+// Programs that people, or health probes, run inside workloads. They belong to the session that asked: what an agent leaves behind when it is
 // killed, the next one ends.
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import type { Manager } from '../manager.js';
 import { contextOf } from '../start.js';
 import { driverOf, type World } from '../world.js';
 import { Execution, endCgroup } from './execution.js';
-import { openPipes, openTerminal } from './stdio.js';
+import { openNothing, openPipes, openTerminal, type Stdio } from './stdio.js';
 
 /** Of one agent, and of one workload. */
 const MOST = 128;
@@ -31,6 +31,8 @@ export class Executions {
   readonly #world: World;
   readonly #actors: Actors;
   readonly #running = new Map<string, Execution>();
+  /** Of these, those that nobody has asked for. */
+  readonly #probes = new Set<Execution>();
   /** Of starts under way. */
   #starting = 0;
 
@@ -43,15 +45,21 @@ export class Executions {
   async open(workload: string, request: ExecutionRequest, by?: EventActor): Promise<Execution> {
     const actor = this.#actors.actor(workload);
     requireRunning(actor.record);
-    if (this.#running.size + this.#starting >= MOST)
+    if (this.#running.size - this.#probes.size + this.#starting >= MOST)
       throw new BerthError('too_many_streams', `${MOST} programs run inside workloads of this node already`);
-    const own = [...this.#running.keys()].filter((id) => parseExecutionId(id)?.workload === workload).length;
+    const own = [...this.#running].filter(
+      ([id, one]) => parseExecutionId(id)?.workload === workload && !this.#probes.has(one),
+    ).length;
     if (own >= MOST_OF_ONE)
       throw new BerthError('too_many_streams', `${MOST_OF_ONE} programs run inside workload "${workload}" already`);
     this.#starting += 1;
     try {
       // Between two steps of its life: a start or an end cannot come in between.
-      const { execution, opened } = await actor.exclusive(() => this.#start(actor.record, request));
+      const { execution, opened } = await actor.exclusive(() =>
+        this.#start(actor.record, request, (into) =>
+          request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty),
+        ),
+      );
       actor.event(
         'workload.exec',
         { command: (request.command[0] ?? '').slice(0, MOST_NAME), tty: request.tty !== undefined },
@@ -62,6 +70,16 @@ export class Executions {
     } finally {
       this.#starting -= 1;
     }
+  }
+
+  /** A program of berth's own, whose output nobody reads and which is no event. Throws BerthError, and then nothing runs. */
+  async probe(workload: string, command: readonly string[]): Promise<Execution> {
+    const actor = this.#actors.actor(workload);
+    const request = { command, env: {} };
+    const { execution } = await actor.exclusive(() => this.#start(actor.record, request, openNothing));
+    this.#probes.add(execution);
+    void execution.ended.then(() => this.#probes.delete(execution));
+    return execution;
   }
 
   /** The supervisor says that a process has ended. */
@@ -89,7 +107,7 @@ export class Executions {
     await Promise.all([...this.#running.values()].map((execution) => execution.kill()));
   }
 
-  async #start(record: WorkloadRecord, request: ExecutionRequest) {
+  async #start(record: WorkloadRecord, request: ExecutionRequest, open: (into: string) => Stdio) {
     requireRunning(record);
     const { cgroups, layers, supervisor } = this.#world;
     // By the pressure ladder, which leaves its state as it is: a process that is born there does not run either.
@@ -106,7 +124,7 @@ export class Executions {
       await mkdir(into, { mode: 0o700 });
       undo.push(() => rm(into, { recursive: true, force: true }));
       const entry = await enter(record.spec, request, { ...context, into });
-      const stdio = request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty);
+      const stdio = open(into);
       undo.push(() => stdio.destroy());
       const path = await cgroups.createInside(cgroup);
       undo.push(() => endCgroup(cgroups, cgroup));

@@ -14,6 +14,7 @@ import { duplicate, openPty, setWindowSize, type WindowSize } from '../../../lin
 
 /** The first byte of standard output, written when all three are open. */
 const OPEN_PIPES = 'exec <"$1" >"$2" 2>"$3" || exit 126; printf "\\0"; shift 3; exec "$@"';
+const OPEN_NOTHING = 'exec </dev/null >/dev/null 2>&1; exec "$@"';
 /** The shell leads a session without a terminal, so that the one it opens becomes its own. */
 const OPEN_TERMINAL = 'exec <>"$1" >&0 2>&0; shift; exec "$@"';
 /** Of a program that does not read its terminal. */
@@ -101,6 +102,18 @@ function pipesIn(directory: string, withInput: boolean, held: number[], streams:
       letGo();
       for (const stream of [outputs.stdout, outputs.stderr, input]) stream?.destroy();
     },
+  };
+}
+
+/** Nobody reads or writes. */
+export function openNothing(): Stdio {
+  return {
+    command: (argv) => ['/bin/sh', '-c', OPEN_NOTHING, 'sh', ...argv],
+    outputs: { stdout: Readable.from([]) },
+    input: undefined,
+    opened: Promise.resolve(),
+    finish: ignore,
+    destroy: ignore,
   };
 }
 

@@ -123,6 +123,10 @@ export const CONTAINER_ROWS: Readonly<Record<string, Row>> = {
     good: ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL', 'SIGWINCH', 'SIGRTMIN+3'],
     bad: ['', 'TERM', 'SIGSTOP', 'SIGCHLD', 'sigterm', 'SIGRTMIN', 15, null],
   },
+  'health.command': {
+    good: [['/bin/true'], ['pg_isready', '-q'], Array(64).fill('a'), ['x'.repeat(131_071)]],
+    bad: [[], 'true', Array(65).fill('a'), ['x'.repeat(131_072)], ['a\0'], [1], null],
+  },
   'health.tcp': with_(whole(1, 65_535), { health: {} }),
   'health.http.port': whole(1, 65_535),
   'health.http.path': {

@@ -66,7 +66,8 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
         const bytes = text ? [[`files.${at}.contentBase64`, undefined] as const] : [];
         return named ? [...bytes, [`files.${at}.path`, `/f${at}`]] : [];
       }),
-      ...(has('health.tcp') ? [['health.http', undefined] as const] : []),
+      ...(has('health.tcp') || has('health.command') ? [['health.http', undefined] as const] : []),
+      ...(has('health.command') ? [['health.tcp', undefined] as const] : []),
       ...(has('rlimits.NAME.soft') ? [['rlimits.NAME.hard', 'unlimited'] as const] : []),
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),
       // Instead of what the least spec has.

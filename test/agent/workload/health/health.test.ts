@@ -8,7 +8,7 @@ import { Wheel } from '../../../../agent/workload/health/wheel.js';
 interface Asked {
   readonly host: string;
   readonly signal: AbortSignal;
-  readonly answer: (problem?: string) => Promise<void>;
+  readonly answer: (problem?: string | null) => Promise<void>;
 }
 
 function made() {
@@ -18,11 +18,20 @@ function made() {
   const told: [string, string, object][] = [];
   const unhealthy: string[] = [];
   const paused = new Set<string>();
+  const answered = <R>(host: string, signal: AbortSignal) =>
+    new Promise<R>((resolve) => {
+      const answer = async (problem?: string | null) => {
+        resolve(problem as R);
+        await new Promise(setImmediate);
+      };
+      asked.push({ host, signal, answer });
+    });
   const health = new Health(
     {
       event: (id, type, data) => told.push([id, type, data]),
       unhealthy: (id) => unhealthy.push(id),
       paused: (id) => paused.has(id),
+      inside: (_id, _health, signal) => answered('inside', signal),
     },
     {
       now: () => now,
@@ -34,14 +43,7 @@ function made() {
           return { cancel: () => (timer = undefined) };
         },
       }),
-      probe: (host, _health, signal) =>
-        new Promise((resolve) => {
-          const answer = async (problem?: string) => {
-            resolve(problem);
-            await new Promise(setImmediate);
-          };
-          asked.push({ host, signal, answer });
-        }),
+      probe: (host, _health, signal) => answered(host, signal),
     },
   );
   const pass = (ms: number): void => {
@@ -57,7 +59,7 @@ function made() {
     }
   };
   /** Passes time until the next probe, and answers it. */
-  const next = async (problem?: string): Promise<void> => {
+  const next = async (problem?: string | null): Promise<void> => {
     for (let ms = 0; asked.length === 0 && ms < 3_700_000; ms += 100) pass(100);
     await asked.shift()?.answer(problem);
   };
@@ -194,4 +196,35 @@ test('what the pressure ladder has frozen is not asked, and a probe that met the
   await next('no');
   t.is(health.ready(record), false);
   t.deepEqual(unhealthy, ['web-1']);
+});
+
+test('a command is asked inside, and says nothing where it cannot be asked', async (t) => {
+  const { health, told, unhealthy, next, asked, pass } = made();
+  const record = running({ tcp: undefined, command: ['/bin/true'] });
+  health.changed(record);
+  pass(2000);
+  t.deepEqual(
+    asked.map(({ host }) => host),
+    ['inside'],
+  );
+  await next();
+  t.true(health.ready(record));
+  for (let times = 0; times < 10; times++) await next(null);
+  t.true(health.ready(record));
+  for (let times = 0; times < 3; times++) await next('exit code 1');
+  t.false(health.ready(record));
+  t.deepEqual([types(told), unhealthy], [['workload.ready', 'workload.unready'], ['web-1']]);
+});
+
+test('eight commands run at once, and those that wait hold up nobody who is asked by the network', async (t) => {
+  const { health, asked, pass } = made();
+  for (let at = 0; at < 20; at++) health.changed(running({ tcp: undefined, command: ['/bin/true'] }, `c-${at}`));
+  for (let at = 0; at < 20; at++) health.changed(running({}, `n-${at}`));
+  pass(2000);
+  const of = (host: string) => asked.filter((one) => one.host === host).length;
+  t.deepEqual([of('inside'), of('10.0.0.7')], [8, 20]);
+  for (const { host, answer } of asked.splice(0)) if (host === 'inside') await answer();
+  t.is(of('inside'), 8);
+  for (const { answer } of asked.splice(0)) await answer();
+  t.is(of('inside'), 4);
 });
