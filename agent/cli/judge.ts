@@ -34,6 +34,16 @@ export const isStartedAnew =
     return now.restartRequested ? false : hasRun(now, before) || isUpAnew(before)(view);
   };
 
+/** Another process than before runs and serves, or has ended well. One that its policy starts again has not come back yet. */
+export const servesAnew =
+  (before: Before): Judge =>
+  (view) => {
+    const now = there(view);
+    if (!isStartedAnew(before)(view)) return false;
+    if (now.state === 'failed') throw failed(now);
+    return now.state === 'exited' || (now.state === 'running' && now.ready !== false);
+  };
+
 /** It runs, or has run to an end that is no failure. */
 export const isUp =
   (before?: Before): Judge =>

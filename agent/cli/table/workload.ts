@@ -1,5 +1,5 @@
 // Commands about workloads.
-import type { Command } from '../command.js';
+import type { Command, OptionDef } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
 import {
   detach,
@@ -19,13 +19,14 @@ const change = (
   verb: 'freeze' | 'thaw' | 'start' | 'stop' | 'restart',
   summary: string,
   details: readonly string[],
+  more: readonly OptionDef[] = [],
 ): Command => ({
   path: ['workload', verb],
   group: 'Workloads',
   summary,
   details,
   args: [someIds],
-  options: [...selection, dryRun, detach, timeout],
+  options: [...selection, ...more, dryRun, detach, timeout],
   examples: [`berth workload ${verb} web-1`, `berth workload ${verb} -l app=web,tier!=db --dry-run`],
   load: async () => {
     const { changeCommand } = await import('../run/change.js');
@@ -161,7 +162,20 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   },
   change('start', 'Start stopped workloads', ['Waits until each of them runs.']),
   change('stop', 'Stop workloads but keep them', ['Waits until each of them has ended.']),
-  change('restart', 'Stop and start workloads', ['Waits until each of them runs again.']),
+  change(
+    'restart',
+    'Stop and start workloads',
+    [
+      'Waits until the workload runs again. Of several workloads one after the other is restarted, or --max-unavailable at a time: the next one when one runs again and its health probe succeeds. The first that does not come back within --timeout ends it; those that were not restarted are named.',
+    ],
+    [
+      {
+        name: 'max-unavailable',
+        value: 'NUMBER',
+        about: 'of several workloads, restart so many at a time (default: 1)',
+      },
+    ],
+  ),
   change('freeze', 'Halt all processes of workloads, keeping their memory', []),
   change('thaw', 'Let frozen workloads run on', []),
   {
