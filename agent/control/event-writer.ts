@@ -1,7 +1,7 @@
-// The way of events to the disk: a queue with group commit. What comes while a write is under way is the next write; the
+// The way of events to the disk: a queue with group commit. What comes within 20 ms, or while a write is under way, is one write; the
 // main loop never waits for the disk. A disk that is slow or full costs memory up to a bound, then the shares of events
 // (shares.ts) say which of the queue are dropped from the file; readers find a gap there after a restart.
-import { after, orLate, type Timer } from '../../linux/timers.js';
+import { after, orLate, pause, type Timer } from '../../linux/timers.js';
 import { reportOf } from '../base/errors.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
@@ -23,6 +23,7 @@ export interface EventWriterOptions {
 
 /** Events of one write: to make their text holds the main loop. */
 const BATCH = 256;
+const GATHER_MS = 20;
 const RETRY_MS = 1000;
 const SLOW_MS = 10_000;
 
@@ -116,8 +117,8 @@ export class EventWriter {
   }
 
   async #run(): Promise<void> {
-    // What is told in this turn of the loop goes in one write.
-    await new Promise(setImmediate);
+    // The events of one start come within this time and go in one write.
+    await pause(GATHER_MS);
     while (this.waiting > 0) {
       if (this.#batch.length === 0) this.#batch = this.#waiting.splice(0, BATCH);
       await this.#commit(this.#batch);
