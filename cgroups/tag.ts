@@ -1,5 +1,6 @@
 // Who made a directory, written on the directory itself, so that a lost journal costs nothing. For cgroups, and for any
 // other directory of a file system with extended attributes.
+import { existsSync } from 'node:fs';
 import { codeOf } from '../linux/errors.js';
 import { getXattr, setXattr } from '../linux/xattr.js';
 
@@ -20,6 +21,8 @@ export function writeTag(dir: string, owner: string): void {
 
 /** Undefined when there is no tag or no directory. Throws SysError otherwise. */
 export function readTag(dir: string): string | undefined {
+  // As at each start; an error costs more than the call.
+  if (!existsSync(dir)) return undefined;
   try {
     return getXattr(dir, NAMES[0]) ?? getXattr(dir, NAMES[1]);
   } catch (error) {
