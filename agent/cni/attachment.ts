@@ -50,6 +50,8 @@ export function attachmentSpec(
     id: attachmentId(config, target),
     tenant: tenantOf(config, args),
     driver: 'external',
+    // Nothing runs in the cgroup of an attachment: cores and memory of the container are in that of its runtime.
+    resources: { cpu: { request: 0.001 }, memory: { request: 0 } },
     external: { namespace: request.netns, interface: target.ifname, ...(inode === undefined ? {} : { inode }) },
     network: { ...network, ...portsOf(config), ...bandwidthOf(config) },
     labels: {

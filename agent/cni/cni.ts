@@ -34,6 +34,8 @@ export interface CniHost {
   /** Of each in whose namespace somebody is, who it is, in words. */
   inUse(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   conditions(): readonly Condition[];
+  /** Nothing new is admitted. */
+  cordoned(): boolean;
   /** Something that a person should read. */
   warn(fields: object, message: string): void;
 }
@@ -170,6 +172,7 @@ export class Cni {
   async #status(config: CniConfig, request: CniRequest): Promise<undefined> {
     const trouble = this.#host.conditions().find(({ code }) => NETWORK_TROUBLE.has(code));
     if (trouble !== undefined) throw new CniFault('limited', `${trouble.title}: ${trouble.why}`);
+    if (this.#host.cordoned()) throw new CniFault('unavailable', 'this node is cordoned: it admits nothing new');
     const anyone = { ...config, tenant: typeof config.tenant === 'string' ? config.tenant : 'default' };
     const sample = { ...request, netns: '/run/netns/status' };
     const target = { containerId: 'status', ifname: 'eth0' };

@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'cli/run/show.ts': SHOWN,
   'cli/spec-help.ts': SHOWN,
   'cli/table/workload.ts': 'the command `exec`, which has the name of a driver',
+  'cni/attachment.ts': 'an attachment by CNI is an external workload',
   'config/drivers.ts': 'the schema of the configuration: each driver has a section',
   'daemon/usable-drivers.ts': 'which program of the host each driver needs',
   'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',
@@ -26,7 +27,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,
   'network/claims.ts': 'an external VMM may ask for a vsock id',
-  'workload/plan.ts': 'an external tap may lie on the host',
+  'network/sandbox-network.ts': 'an external workload may be in a namespace of another runtime',
+  'workload/plan.ts': 'an external tap may lie on the host, and a given namespace is no slot',
   'workload/view.ts': 'an external guest may believe in an address of its own',
 };
 

@@ -1,4 +1,5 @@
 import type { Command } from '../command.js';
+import { CNI_COMMANDS } from './cni.js';
 import { DENSITY_COMMANDS } from './density.js';
 import { IMAGE_COMMANDS } from './images.js';
 import { NODE_COMMANDS } from './node.js';
@@ -11,5 +12,6 @@ export const COMMANDS: readonly Command[] = [
   ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,
   ...NODE_COMMANDS,
+  ...CNI_COMMANDS,
   ...TOOL_COMMANDS,
 ];

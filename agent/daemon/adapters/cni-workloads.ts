@@ -106,6 +106,10 @@ export class CniWorkloads implements CniHost {
     return this.#parts.conditions();
   }
 
+  cordoned(): boolean {
+    return this.#parts.manager.cordoned;
+  }
+
   warn(fields: object, message: string): void {
     this.#parts.world.log.warn(fields, message);
   }

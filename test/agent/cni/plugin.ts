@@ -1,5 +1,5 @@
 // The plugin as a runtime runs it: a program, the environment, a document on standard input.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,14 +34,15 @@ export interface Answer {
 }
 
 export class Plugin {
+  readonly path: string;
   readonly #command: readonly string[];
 
   /** `prefix`: arguments before it, for a host of a test's own. */
   constructor(directory: string, socket: string, prefix: readonly string[] = []) {
-    const path = join(directory, 'berth-cni');
-    writeFileSync(path, pluginText(socket));
-    chmodSync(path, 0o755);
-    this.#command = [...prefix, path];
+    this.path = join(directory, 'berth-cni');
+    writeFileSync(this.path, pluginText(socket));
+    chmodSync(this.path, 0o755);
+    this.#command = [...prefix, this.path];
   }
 
   async call(call: Call): Promise<Printed> {
@@ -54,17 +55,6 @@ export class Plugin {
       text += chunk;
     });
     const [status] = (await once(child, 'close')) as [number | null];
-    return { status, text, answer: text === '' ? undefined : JSON.parse(text) };
-  }
-
-  /** With nothing between, for measuring. */
-  callSync(call: Call): Printed {
-    const [program = '', ...args] = this.#command;
-    const { status, stdout: text } = spawnSync(program, args, {
-      env: envOf(call),
-      input: inputOf(call),
-      encoding: 'utf8',
-    });
     return { status, text, answer: text === '' ? undefined : JSON.parse(text) };
   }
 }
