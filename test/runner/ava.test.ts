@@ -42,6 +42,42 @@ test('skipped tests are read by their titles', (t) => {
   t.deepEqual(parseSkipped(FAILED), []);
 });
 
+test('of a test that threw, what it threw is told', (t) => {
+  const report = `  ✘ [fail]: host › ladder › takes its steps Rejected promise returned by test
+  ✘ [fail]: plain Error thrown in test
+  ─
+
+  host › ladder › takes its steps
+
+  Rejected promise returned by test. Reason:
+
+  BerthError {
+    code: 'not_found',
+    message: 'no workload "web"',
+  }
+
+  BerthError [not_found]: no workload "web": it is gone
+      at test/host/pressure.host.test.ts:4:40
+
+
+
+  plain
+
+  Error thrown in test:
+
+  TypeError: no such thing
+      at test/x.test.ts:4:40
+
+  ─
+
+  2 tests failed
+`;
+  t.deepEqual(failedLines(parseFailures(report)), [
+    'host › ladder › takes its steps Rejected promise returned by test: BerthError [not_found]: no workload "web": it is gone',
+    'plain Error thrown in test: TypeError: no such thing',
+  ]);
+});
+
 test('what failed is told in a line each', (t) => {
   const two = FAILED.replace('  ─\n', '  ✘ [fail]: linux › timers › late\n  ─\n');
   t.deepEqual(failedLines(parseFailures(two)), [

@@ -74,8 +74,24 @@ export function parseSkipped(text: string): string[] {
   return [...text.matchAll(/^\s*- \[skip\] (.*)$/gm)].map((match) => (match[1] ?? '').trim());
 }
 
-/** What failed, a line each: the test, and what it said, without the mark. */
+/** The first line of an error's stack, as ava prints it in the details of a test. */
+const ERROR = /^ {2}((?:[A-Z]\w*)?(?:Error|Exception)\b.*: .*)$/m;
+
+/** What failed, a line each: the test, and what it said, without the mark; of one that threw, what it threw. */
 export function failedLines(failures: string): string[] {
-  const marked = [...failures.matchAll(MARKED)].map(([line]) => line.replace(/^\s*[✘✖]\s*(\[fail\]: )?/, '').trim());
+  const rule = failures.search(RULE);
+  const details = rule < 0 ? '' : failures.slice(rule);
+  const marked = [...failures.matchAll(MARKED)].map(([line]) => {
+    const text = line.replace(/^\s*[✘✖]\s*(\[fail\]: )?/, '').trim();
+    const thrown = thrownBy(text, details);
+    return thrown === undefined ? text : `${text}: ${thrown}`;
+  });
   return marked.length > 0 ? marked : ['ava ended with an error and named no test'];
+}
+
+function thrownBy(text: string, details: string): string | undefined {
+  const title = /^(.*) (?:Rejected promise returned|Error thrown) (?:by|in) test$/.exec(text)?.[1];
+  if (title === undefined) return undefined;
+  const at = details.indexOf(`\n  ${title}\n`);
+  return at < 0 ? undefined : ERROR.exec(details.slice(at))?.[1];
 }
