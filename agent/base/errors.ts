@@ -115,6 +115,12 @@ export const ERRORS = {
   workload_not_running: { exit: 1, rpc: -32072, hint: 'Start it: `berth workload start ID`.' },
   workload_frozen: { exit: 1, rpc: -32073, hint: 'Thaw it: `berth workload thaw ID`.' },
   workload_ending: { exit: 1, rpc: -32074, hint: 'Try again when it runs again; see `berth workload show ID`.' },
+  console_unsupported: {
+    exit: 1,
+    rpc: -32029,
+    hint: 'Only virtual machines of driver qemu have a console; `berth workload exec` runs a program inside others.',
+  },
+  console_in_use: { exit: 1, rpc: -32028, hint: 'Wait until the other session has ended, or end it.' },
   exec_unsupported: { exit: 1, rpc: -32075, hint: 'Drivers exec and oci run a program inside a workload.' },
   exec_failed: {
     exit: 1,

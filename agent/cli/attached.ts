@@ -11,6 +11,8 @@ export interface Attachment {
   readonly input: boolean;
   /** The program has a terminal: keys go to it one by one, Ctrl-C among them. */
   readonly terminal: boolean;
+  /** Signals to this process end the attachment, instead of going to the program. */
+  readonly ownSignals?: boolean;
   /** Typed one after the other they end the attachment, and the program runs on. */
   readonly detachKeys?: Buffer | undefined;
 }
@@ -20,13 +22,13 @@ export async function attach(
   host: Pick<Host, 'out' | 'err'>,
   session: Session,
   stream: ClientStream,
-  { signals, input, terminal, detachKeys }: Attachment,
+  { signals, input, terminal, ownSignals = false, detachKeys }: Attachment,
 ): Promise<number | undefined> {
   let detached = false;
   const told = new Set<string>();
   session.onSignal((name) => {
     // A second one is for this process: the program does not listen.
-    if (terminal || told.has(name)) stream.close();
+    if (terminal || ownSignals || told.has(name)) stream.close();
     else if (isForwarded(name)) stream.signal(name);
     told.add(name);
   });

@@ -202,6 +202,19 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
       'too_many_streams',
     ],
   },
+  'workload.console': {
+    does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time has it. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
+    result: '{ stream }',
+    errors: [
+      'not_found',
+      'workload_not_running',
+      'workload_frozen',
+      'workload_ending',
+      'console_unsupported',
+      'console_in_use',
+      'too_many_streams',
+    ],
+  },
   'stream.input': {
     does: 'Bytes for a stream, in base64, as many as credit was given for; with `end` nothing comes after them.',
     result: '{ stream }',

@@ -164,6 +164,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const request = { command, env, stdin, ...defined({ cwd, user, tty }) };
     return { stream: await streams.open(() => service.exec(id, request, actor)) };
   },
+  'workload.console': async ({ id }, { service, grant, actor, streams }) => {
+    requireWorkload(id, service, grant);
+    await requireAllowed((await service.get(id)).spec, service, grant);
+    return { stream: await streams.open(() => service.console(id, actor)) };
+  },
   'stream.input': ({ stream, data, end }, { streams }) => {
     streams.get(stream).input(Buffer.from(data, 'base64'), end);
     return { stream };

@@ -142,6 +142,8 @@ export const METHODS = {
     tty: z.strictObject(size).optional(),
     stdin: z.boolean().default(false),
   }),
+  /** As workload.exec: a stream. */
+  'workload.console': z.strictObject({ id }),
   'stream.input': z.strictObject({
     ...STREAM,
     data: z
@@ -250,6 +252,7 @@ export interface Results {
   'workload.thaw': WorkloadView;
   'workload.logs': LogChunk;
   'workload.exec': { stream: number };
+  'workload.console': { stream: number };
   'stream.input': { stream: number };
   'stream.credit': { stream: number };
   'stream.resize': { stream: number };

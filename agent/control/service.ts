@@ -136,6 +136,8 @@ export interface AgentService {
   pruneImages(request: PruneRequest): Promise<RemovedImages>;
   /** What a container runtime asks of the network plugin. An error is an answer. `signal`: of who asks. */
   cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer>;
+  /** The serial console of a virtual machine. */
+  console(id: string, by?: EventActor): Promise<StreamSource>;
   doctor(): Promise<readonly Condition[]>;
   /** Removes what berth owns and nothing is attached to, without waiting for the guard age. */
   cleanup(signal?: AbortSignal, by?: EventActor): Promise<readonly string[]>;

@@ -1,6 +1,7 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
 import { setMaxListeners } from 'node:events';
 import { BerthError, type ErrorCode, reportOf } from '../base/errors.js';
+import { orAbort } from '../base/or-abort.js';
 import type { BerthEvent } from '../model/event.js';
 import { bytesOf } from './answer-size.js';
 import { type EpochFence, type Grant, grantBeforeHello, grantOf, type Hello, type Peer, sees } from './authorise.js';
@@ -8,7 +9,6 @@ import { type Context, dispatch, isForeign, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
 import type { MethodName, Results } from './methods.js';
-import { orAbort } from './or-abort.js';
 import {
   errorMessage,
   notificationMessage,
@@ -156,7 +156,7 @@ export class Session {
         throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
       const value = this.#veiled(await orAbort(dispatch(method, params, this.#context()), this.#ending.signal), params);
       this.#requireShort(value);
-      if (method === 'workload.exec') ({ stream } = value as Results['workload.exec']);
+      if (method === 'workload.exec' || method === 'workload.console') ({ stream } = value as Results['workload.exec']);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
       const report = reportOf(error);

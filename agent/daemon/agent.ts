@@ -44,6 +44,7 @@ import type { WorkloadView } from '../model/record.js';
 import { specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { MergePatch } from '../model/spec-change.js';
 import { describe, type PlacementDescription } from '../placement/describe.js';
+import type { Consoles } from '../workload/inside/console.js';
 import type { Executions } from '../workload/inside/executions.js';
 import { type ListFilter, listed } from '../workload/listed.js';
 import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
@@ -63,6 +64,7 @@ export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | '
   readonly startedAt: number;
   readonly manager: Manager;
   readonly executions: Executions;
+  readonly consoles: Consoles;
   readonly cordon: Cordon;
   readonly reload: AgentService['reload'];
   readonly tenants: TenantAdmin;
@@ -343,6 +345,10 @@ export class Agent implements AgentService {
 
   cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer> {
     return this.#cni.call(request, { signal, by });
+  }
+
+  console(id: string, by?: EventActor): Promise<StreamSource> {
+    return this.#parts.consoles.open(id, by);
   }
 
   doctor(): Promise<readonly Condition[]> {

@@ -1,7 +1,7 @@
 // What the doctor looks at before it tells: with a deadline, whoever does not answer.
 import { timeLimit } from '../../linux/timers.js';
 import type { Log } from '../base/log.js';
-import { orAbort } from '../control/or-abort.js';
+import { orAbort } from '../base/or-abort.js';
 import type { NetworkHealth } from '../network/health.js';
 import type { Reaper } from '../workload/reaper.js';
 

@@ -107,6 +107,8 @@ export interface VmDriver {
   ): Promise<readonly number[]>;
   /** Takes so many bytes away from the running guest; 0 gives all back. How much the guest gives shows later. */
   balloon(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
+  /** Its serial console: a unix stream socket that one client at a time may connect to. Absent: it has none. Pure. */
+  console?(context: Pick<DriverContext, 'directory'>): string;
   /** Why it ended, from the last output of this run and the exit of the VMM; undefined when neither tells. Pure. */
   explainEnd(spec: WorkloadSpec, tail: string, exit: Pick<ExitRecord, 'code' | 'signal'>): VmEnd | undefined;
 }

@@ -79,6 +79,7 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'workload.thaw': (at) => ({ id: `w${at % 3}` }),
   'workload.logs': (at) => ({ id: `w${at % 3}` }),
   'workload.exec': (at) => ({ id: `w${at % 3}`, command: ['true'] }),
+  'workload.console': (at) => ({ id: `w${at % 3}` }),
   'stream.input': (at) => ({ stream: at, end: true }),
   'stream.credit': (at) => ({ stream: at, bytes: 1 }),
   'stream.resize': (at) => ({ stream: at, columns: 80, rows: 24 }),

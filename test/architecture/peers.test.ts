@@ -24,7 +24,9 @@ const ENDS: Readonly<Record<string, string>> = {
     'a deadline for the exchange, and the signal; test/agent/drivers/firecracker/api.test.ts',
   'agent/control/dial.ts':
     'a deadline for dial and hello, then heartbeats, and the signal; test/agent/control/scheduler-faults.test.ts',
-  'agent/images/unpack.ts': 'zstd, in a process that runProgram ends at its deadline',
+  'agent/images/unpack.ts': 'zstd, in a process that daemon/adapters/helper-programs.ts ends at its deadline',
+  'agent/workload/inside/console.ts':
+    'a deadline for the connection, then the session; test/agent/inside/console.kernel.test.ts',
   'agent/cli/editor.ts': 'run by a person, who closes it',
   'agent/workload/health/probe.ts':
     'a deadline for all of it, and the signal; test/agent/workload/health/probe.test.ts',

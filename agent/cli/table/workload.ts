@@ -233,6 +233,19 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     load: () => import('../run/exec.js'),
   },
   {
+    path: ['workload', 'console'],
+    group: 'Workloads',
+    summary: 'Be at the serial console of a virtual machine',
+    details: [
+      'What the guest writes appears from now on; `berth workload logs ID` has what it wrote before. On a terminal, keys go to the guest one by one, and Ctrl-] ends the command; the guest runs on. Otherwise standard input goes to the guest, and Ctrl-C ends the command. One command at a time has the console.',
+    ],
+    args: [id],
+    options: [],
+    ownSignals: true,
+    examples: ['berth workload console vm-1', 'echo reboot | berth workload console vm-1'],
+    load: () => import('../run/console.js'),
+  },
+  {
     path: ['workload', 'wait'],
     group: 'Workloads',
     summary: 'Wait until workloads are running, ready, exited or deleted',

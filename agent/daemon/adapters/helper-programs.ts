@@ -8,7 +8,7 @@ import { readPlain } from '../../../linux/plain-file.js';
 import { timeLimit } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import type { Log } from '../../base/log.js';
-import { orAbort } from '../../control/or-abort.js';
+import { orAbort } from '../../base/or-abort.js';
 import type { ApartEnd, ApartOptions, RunApart } from '../../images/unpacker.js';
 import type { CgroupPort } from '../../limits/cgroup-port.js';
 import { HELPER_GROUP, helperId, isHelper } from '../../model/helper-program.js';

@@ -35,6 +35,7 @@ import { ownView } from '../../network/own-view.js';
 import { Pressure } from '../../pressure/engine.js';
 import { systemClock } from '../../pressure/ports.js';
 import { drainConditions } from '../../workload/drain-view.js';
+import { Consoles } from '../../workload/inside/console.js';
 import { Executions } from '../../workload/inside/executions.js';
 import { commandProbe } from '../../workload/inside/probe.js';
 import { hasRecords } from '../../workload/journal.js';
@@ -176,6 +177,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     manager,
     reaper,
     executions,
+    consoles: new Consoles(world, manager),
     cordon,
     conditions,
     reload: (by) => late.reload(by),

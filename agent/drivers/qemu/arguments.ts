@@ -33,7 +33,8 @@ export function machineArguments(options: MachineOptions): string[] {
   return [
     ...['-name', id, '-M', machine(options), '-accel', accel === 'kvm' ? 'kvm' : `tcg,tb-size=${TCG_CACHE}`],
     ...['-cpu', accel === 'kvm' ? 'host' : 'max'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...serial(directory),
     ...memory(qemu),
     ...['-smp', String(qemu.vcpus)],
     ...['-kernel', qemu.kernel, '-append', kernelArguments(options)],
@@ -86,6 +87,17 @@ export function kernelArguments(
   const root = qemu.initrd === undefined && !/(^|\s)root=/.test(qemu.append) ? ['root=/dev/vda', 'rw'] : [];
   const ip = kernelIp(sandbox, { hostname: id, servers }) ?? '';
   return [qemu.append, ...root, 'reboot=t', 'panic=-1', ip].filter((word) => word !== '').join(' ');
+}
+
+/** To the standard output, and to whoever connects: QEMU opens it again by its name, so a FIFO and a file will do. */
+function serial(directory: string): string[] {
+  const socket = escapeComma(consoleSocket(directory));
+  const to = `socket,id=console,path=${socket},server=on,wait=off,logfile=/dev/stdout,logappend=on`;
+  return ['-chardev', to, '-serial', 'chardev:console'];
+}
+
+export function consoleSocket(directory: string): string {
+  return join(directory, 'tty.sock');
 }
 
 export function qmpSocket(directory: string): string {

@@ -12,7 +12,7 @@ import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
 import { guestEnd } from '../guest-end.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
 import { versionReader } from '../program-version.js';
-import { jailDirectory, machineArguments, qmpSocket } from './arguments.js';
+import { consoleSocket, jailDirectory, machineArguments, qmpSocket } from './arguments.js';
 import { setprivArguments, uidFor } from './identity.js';
 import { ownMemory } from './own-memory.js';
 import { connectQmp } from './qmp.js';
@@ -150,6 +150,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
         const { memory } = sectionOf(spec, 'qemu');
         await ask(context, 'balloon', { value: Math.max(MIB, memory - bytes) });
       },
+      console: ({ directory }) => consoleSocket(directory),
       explainEnd: (_spec, tail) => guestEnd(tail),
     },
   };

@@ -15,6 +15,7 @@ import type { Manager } from '../manager.js';
 import { contextOf } from '../start.js';
 import { driverOf, type World } from '../world.js';
 import { Execution, endCgroup } from './execution.js';
+import { frozen, requireRunning } from './running.js';
 import { openNothing, openPipes, openTerminal, type Stdio } from './stdio.js';
 
 /** Of one agent, and of one workload. */
@@ -173,18 +174,6 @@ export class Executions {
     }
     await supervisor.forget(id);
   }
-}
-
-function requireRunning({ id, state, desired }: WorkloadRecord): void {
-  const data = { id, state };
-  if (state === 'frozen' || (state === 'running' && desired === 'frozen')) throw frozen({ id, state });
-  if (state === 'stopping' || (state === 'running' && desired !== 'running'))
-    throw new BerthError('workload_ending', `workload "${id}" is ending`, { data });
-  if (state !== 'running') throw new BerthError('workload_not_running', `workload "${id}" is ${state}`, { data });
-}
-
-function frozen({ id, state }: Pick<WorkloadRecord, 'id' | 'state'>): BerthError {
-  return new BerthError('workload_frozen', `workload "${id}" is frozen`, { data: { id, state } });
 }
 
 function requireEntrance(driver: Driver, { id }: WorkloadRecord): NonNullable<Driver['enter']> {

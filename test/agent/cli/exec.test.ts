@@ -92,12 +92,30 @@ test('signals go to the program, and the second one ends the stream', async (t) 
   t.deepEqual(stream.did, ['signal SIGTERM', 'signal SIGINT', 'close']);
 });
 
+test('a console: keys are raw, Ctrl-] leaves it, and without a terminal a signal does', async (t) => {
+  const stream = program([{ channel: 'stdout', bytes: Buffer.from('login: ') }], exit(0));
+  const raw: string[] = [];
+  const session = fakeSession('root\x1dmore', { isTerminal: true, raw: () => void raw.push('raw') });
+  const agent = agentWith(stream);
+  const answer = await berth('workload console vm-1', { agent, openSession: async () => session });
+  t.deepEqual(agent.calls, [{ method: 'workload.console', params: { id: 'vm-1' } }]);
+  t.deepEqual([answer.exit, answer.out, raw], [0, 'login: ', ['raw']]);
+  t.regex(answer.err, /^Console of vm-1\. Ctrl-\] ends this; the guest runs on\.\n$/);
+  t.deepEqual(stream.did, ['write root', 'close']);
+
+  const piped = program([], exit(0));
+  const other = fakeSession('reboot\n', { onSignal: (listener) => listener('SIGINT') });
+  await berth('workload console vm-1', { agent: agentWith(piped), openSession: async () => other });
+  t.deepEqual(piped.did, ['close', 'write reboot\n', 'end']);
+});
+
 const WRONG: readonly (readonly [string, RegExp])[] = [
   ['workload exec', /ID is missing/],
   ['workload exec web-1', /COMMAND is missing/],
   ['workload exec -t web-1 -- sh', /no terminal/],
   ['workload exec -e =x web-1 -- sh', /--env is NAME=VALUE/],
   ['workload exec -x web-1 -- sh', /no option -x/],
+  ['workload console', /ID is missing/],
 ];
 
 for (const [line, problem] of WRONG)

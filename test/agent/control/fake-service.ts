@@ -157,6 +157,11 @@ export function fakeService(): FakeService {
       calls.push(`cni ${command}`);
       return { code: 0, output: '{}' };
     },
+    console: async (id) => {
+      calls.push(`console ${id}`);
+      find(id);
+      return service.source?.() ?? echo();
+    },
     doctor: async () => {
       await service.hold;
       return [{ code: 'fine', severity: 'info', title: 'All is well', why: 'it is a fake', fix: 'none' }];

@@ -61,6 +61,7 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(await call('workload.logs', { id: 'web', offset: 3 }), { next: 8, text: 'web:65536', end: true });
   const { stream } = await call('workload.exec', { id: 'web', command: ['cat'] });
   t.is(stream, 1);
+  t.deepEqual(await call('workload.console', { id: 'web' }), { stream: 2 });
   t.deepEqual(await call('stream.credit', { stream, bytes: 1 }), { stream });
   t.deepEqual(await call('stream.input', { stream, data: 'aGVsbG8=' }), { stream });
   t.deepEqual(await call('stream.resize', { stream, columns: 80, rows: 24 }), { stream });
@@ -103,6 +104,7 @@ test('every method makes the round trip', async (t) => {
     'pull docker://debian:13 always',
     `delete image ${SPARE}`,
     'prune images dry',
+    'console web',
     'delete web now',
   ]);
 });
