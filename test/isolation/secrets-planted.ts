@@ -51,6 +51,8 @@ export const VARIABLES = {
   updated: secret('env-updated'),
   reserved: secret('env-reserved'),
   file: secret('env-file'),
+  content: secret('content'),
+  otherContent: secret('content-changed'),
   wrongFile: secret('env-wrong-file'),
   wrong: secret('env-wrong'),
   text: secret('env-text'),

@@ -263,7 +263,10 @@ test.serial(
     const bundle = makeBundle();
     const own = {
       plain: workload('plain', { env: { PASSWORD: VARIABLES.plain } }),
-      sandbox: workload('sandbox', { env: { PASSWORD: VARIABLES.sandbox }, isolation: 'sandbox', user: undefined }),
+      sandbox: {
+        ...workload('sandbox', { env: { PASSWORD: VARIABLES.sandbox }, isolation: 'sandbox', user: undefined }),
+        files: [{ path: '/conf', content: VARIABLES.content }],
+      },
       oci: container('oci', {
         ...{ rootfs: join(bundle, 'rootfs'), command: ['/bin/sleep', '1000'] },
         env: { PASSWORD: VARIABLES.oci },
@@ -287,6 +290,14 @@ test.serial(
     }
     const changed = workload('plain', { env: { PASSWORD: VARIABLES.updated } });
     told.push(await client.call('workload.update', { id: 'plain', spec: changed }).then(JSON.stringify, errorText));
+    const written = { ...own.sandbox, files: [{ path: '/conf', content: VARIABLES.otherContent }] };
+    for (const dryRun of [true, false])
+      told.push(
+        await client
+          .call('workload.update', { id: 'sandbox', spec: JSON.parse(JSON.stringify(written)), dryRun })
+          .then(({ changes, refused }) => JSON.stringify({ changes, refused }), errorText),
+      );
+    told.push(`viewer of files ${JSON.stringify(await viewer.call('workload.get', { id: 'sandbox' }))}`);
     const reserved = workload('reserved', { env: { PASSWORD: VARIABLES.reserved } });
     told.push(JSON.stringify(await client.call('workload.reserve', { spec: reserved, ttl: 60_000 })));
     told.push(commandLines(), readableFiles(directory));
@@ -342,6 +353,8 @@ test.serial(
     t.true(told.some((text) => text.includes('config.rejected')));
     t.true(told.some((text) => text.includes('workload.deleted')));
     t.true(told.some((text) => text.includes('"name":"mounted"')));
+    t.true(told.some((text) => text.startsWith('viewer of files') && text.includes('"path":"/conf"')));
+    t.true(told.some((text) => text.includes('"field":"files"')));
     t.true(told.some((text) => text.startsWith('viewer workload.get') && text.includes('PASSWORD')));
   },
 );
