@@ -1,3 +1,4 @@
+import { BerthError } from '../../base/errors.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
@@ -5,15 +6,25 @@ import { matching, selectionOf } from '../selection.js';
 import type { LIST_FORMATS, LIST_ORDERS } from '../table/options.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
+import { watchList } from '../watch-list.js';
 
 export async function run(context: Context): Promise<Answer> {
   const asked = selectionOf(context);
   const key = ORDERS[(context.option('sort') ?? 'tenant') as (typeof LIST_ORDERS)[number]];
+  const watch = context.flag('watch');
+  if (watch && ![undefined, 'wide'].includes(context.option('output')))
+    throw new BerthError('usage', '--watch prints the table, or with -o wide more columns; for programs use --json');
   const client = await context.client();
-  const found = await matching(client, asked);
-  const workloads = found.sort(
-    (a, b) => compare(key(a), key(b)) || compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id),
-  );
+  const look = async (): Promise<WorkloadView[]> =>
+    (await matching(client, asked)).sort(
+      (a, b) => compare(key(a), key(b)) || compare(a.spec.tenant, b.spec.tenant) || compare(a.id, b.id),
+    );
+  if (watch)
+    return watchList(context, client, {
+      look,
+      lines: (all, gone) => tableOf(all, context, gone).split('\n').slice(0, -1),
+    });
+  const workloads = await look();
   const document = { workloads };
   return { document, text: await textOf(document, context) };
 }
@@ -23,7 +34,6 @@ async function textOf(
   context: Context,
 ): Promise<string> {
   const format = context.option('output') as (typeof LIST_FORMATS)[number] | undefined;
-  const now = context.host.now();
   switch (format) {
     case 'json':
       return `${JSON.stringify({ workloads }, undefined, 2)}\n`;
@@ -34,11 +44,16 @@ async function textOf(
       return workloads.map(({ id }) => `${id}\n`).join('');
     case 'name':
       return workloads.map(({ id, spec }) => `${spec.tenant}/${id}\n`).join('');
-    default: {
-      if (workloads.length === 0) return 'No workloads.\n';
-      return table(format === 'wide' ? [...columns(now), ...WIDE] : columns(now), workloads, context.style);
-    }
+    default:
+      return workloads.length === 0 ? 'No workloads.\n' : tableOf(workloads, context);
   }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function tableOf(workloads: readonly WorkloadView[], { option, host, style }: Context, gone = NONE): string {
+  const usual = columns(host.now(), gone);
+  return table(option('output') === 'wide' ? [...usual, ...WIDE] : usual, workloads, style);
 }
 
 type Key = string | number;
@@ -60,12 +75,12 @@ const ORDERS: Readonly<Record<(typeof LIST_ORDERS)[number], (w: WorkloadView) =>
 
 const compare = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function columns(now: number): readonly Column<WorkloadView>[] {
+function columns(now: number, gone: ReadonlySet<string>): readonly Column<WorkloadView>[] {
   return [
     { title: 'ID', cell: (w) => w.id },
     { title: 'TENANT', cell: (w) => w.spec.tenant },
     { title: 'DRIVER', cell: (w) => w.spec.driver },
-    { title: 'STATE', cell: stateCell },
+    { title: 'STATE', cell: (w) => (gone.has(w.id) ? { text: 'gone', colour: 'dim' } : stateCell(w)) },
     { title: 'SINCE', right: true, cell: (w) => formatAge(now - w.since) },
     { title: 'CPU', right: true, cell: cpuOf },
     { title: 'MEMORY', right: true, cell: memoryOf },

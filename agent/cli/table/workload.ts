@@ -139,10 +139,19 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     path: ['workload', 'list'],
     group: 'Workloads',
     summary: 'List workloads',
-    details: ['CPU (cores) and memory are shown as request/limit.'],
+    details: [
+      'CPU (cores) and memory are shown as request/limit.',
+      'With --watch the table is followed by a line for each workload that changes; `gone` is one that was deleted, or does not match any more. With --watch and --json each line is a JSON document. `berth top` redraws a table instead.',
+    ],
     args: [],
-    options: [...selection, listOutput, listOrder],
+    options: [
+      ...selection,
+      listOutput,
+      listOrder,
+      { name: 'watch', short: 'w', about: 'go on with a line for each change, until interrupted' },
+    ],
     examples: [
+      'berth workload list -l app=web --watch',
       'berth workload list --state failed',
       'berth workload list -o wide --sort memory',
       'berth workload list -l app=web --tenant acme',
