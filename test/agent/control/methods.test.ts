@@ -101,10 +101,10 @@ test('every method makes the round trip', async (t) => {
     'thaw web',
     'restart web',
     'exec web cat',
+    'console web',
     'pull docker://debian:13 always',
     `delete image ${SPARE}`,
     'prune images dry',
-    'console web',
     'delete web now',
   ]);
 });
