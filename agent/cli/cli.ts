@@ -14,11 +14,14 @@ export const DEFAULT_SOCKET = '/run/berth/berth.sock';
 /** Never throws. Resolves to the exit code. */
 export async function runCli(host: Host, argv: readonly string[], commands: readonly Command[]): Promise<number> {
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  const json = flags.includes('--json');
+  let json = flags.includes('--json');
   const noColor = flags.includes('--no-color');
   try {
     const parsed = parse(commands, argv);
-    if (parsed.kind === 'run') return await runCommand(host, commands, parsed, json, noColor);
+    if (parsed.kind === 'run') {
+      json = parsed.options.has('json');
+      return await runCommand(host, commands, parsed, json, noColor);
+    }
     if (parsed.kind === 'version') return await runCli(host, ['version', ...(json ? ['--json'] : [])], commands);
     if (!parsed.asked && json)
       throw new BerthError('usage', `COMMAND is missing after \`berth ${parsed.words.join(' ')}\``);

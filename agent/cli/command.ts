@@ -38,6 +38,8 @@ export interface Command {
   readonly details: readonly string[];
   readonly args: readonly ArgumentDef[];
   readonly options: readonly OptionDef[];
+  /** What stands behind the first argument, or --, is not parsed: options there are of another program. */
+  readonly optionsFirst?: boolean;
   /** Takes `--section.key VALUE`. */
   readonly configFlags?: boolean;
   /** Handles SIGINT and SIGTERM itself. */

@@ -28,7 +28,11 @@ export function parse(commands: readonly Command[], argv: readonly string[]): Pa
   const before = end < 0 ? argv : argv.slice(0, end);
   const { words, at } = commandWords(before);
   const command = find(commands, words);
-  if (before.some((arg) => arg === '--help' || arg === '-h')) {
+  // Global options may stand before the command; its own words are taken out, the rest is parsed in one go.
+  const own = new Set(at.slice(0, command?.path.length ?? 0));
+  const rest = argv.filter((_, i) => !own.has(i));
+  const isAsked = (arg: string): boolean => arg === '--help' || arg === '-h';
+  if (command?.optionsFirst === true ? split(command, rest).options.some(isHelp) : before.some(isAsked)) {
     const path = command?.path ?? words;
     if (command === undefined && !isGroup(commands, words)) throw unknown(commands, words);
     return { kind: 'help', words: path, asked: true };
@@ -42,15 +46,7 @@ export function parse(commands: readonly Command[], argv: readonly string[]): Pa
     }
     throw unknown(commands, words);
   }
-  // Global options may stand before the command; its own words are taken out, the rest is parsed in one go.
-  const own = new Set(at.slice(0, command.path.length));
-  return {
-    kind: 'run',
-    ...invocation(
-      command,
-      argv.filter((_, i) => !own.has(i)),
-    ),
-  };
+  return { kind: 'run', ...invocation(command, rest) };
 }
 
 const isGlobal = (arg: string): boolean => GLOBAL.some((o) => arg === `--${o.name}` || arg.startsWith(`--${o.name}=`));
@@ -97,27 +93,9 @@ export function unknown(commands: readonly Command[], words: readonly string[]):
 function invocation(command: Command, argv: readonly string[]): Invocation {
   const { rest, configFlags } = command.configFlags === true ? takeConfigFlags(argv) : { rest: argv, configFlags: [] };
   const defs = [...command.options, ...GLOBAL];
-  const { tokens } = parseArgs({
-    args: [...rest],
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-    options: Object.fromEntries(
-      defs.map((o) => [
-        o.name,
-        {
-          type: o.value === undefined ? ('boolean' as const) : ('string' as const),
-          multiple: true,
-          ...defined({ short: o.short }),
-        },
-      ]),
-    ),
-  });
-  const args: string[] = [];
+  const { options: given, args } = split(command, rest);
   const options = new Map<string, string[]>();
-  for (const token of tokens) {
-    if (token.kind === 'positional') args.push(token.value);
-    if (token.kind !== 'option') continue;
+  for (const token of given) {
     const def = defs.find((o) => o.name === token.name);
     if (def === undefined) throw unknownOption(token.rawName, defs, ['berth', ...command.path]);
     options.set(def.name, [...(options.get(def.name) ?? []), optionValue(def, token, command)]);
@@ -127,11 +105,48 @@ function invocation(command: Command, argv: readonly string[]): Invocation {
   return { command, args, options, configFlags };
 }
 
-function optionValue(
-  def: OptionDef,
-  token: { readonly rawName: string; readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+const isHelp = ({ name }: OptionToken): boolean => name === 'help';
+
+/** Of a command whose options come first, `--` is the first argument where no other stands before it. */
+function split(
   command: Command,
-): string {
+  rest: readonly string[],
+): { options: readonly OptionToken[]; args: readonly string[] } {
+  const { tokens } = parseArgs({
+    args: [...rest],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      [...command.options, ...GLOBAL].map((o) => [
+        o.name,
+        {
+          type: o.value === undefined ? ('boolean' as const) : ('string' as const),
+          multiple: true,
+          ...defined({ short: o.short }),
+        },
+      ]),
+    ),
+  });
+  const first = command.optionsFirst === true ? tokens.find(({ kind }) => kind !== 'option') : undefined;
+  const end = first?.index ?? rest.length;
+  return {
+    options: tokens.flatMap((token) => (token.kind === 'option' && token.index < end ? [token] : [])),
+    args:
+      first === undefined
+        ? tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []))
+        : rest.slice(first.index),
+  };
+}
+
+function optionValue(def: OptionDef, token: OptionToken, command: Command): string {
   const { value } = token;
   if (def.value === undefined) {
     if (value !== undefined) throw usage(command, `${token.rawName} takes no value`);

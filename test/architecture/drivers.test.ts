@@ -12,6 +12,7 @@ const SPEC = 'the schema of a workload: each driver has a section';
 const SHOWN = 'words for people: what runs, or an example of it';
 
 const KNOWN: Readonly<Record<string, string>> = {
+  'cli/run-spec.ts': '`berth run` makes a spec of an image, or of a program of the host',
   'cli/run/show.ts': SHOWN,
   'cli/spec-help.ts': SHOWN,
   'cli/table/workload.ts': 'the command `exec`, which has the name of a driver',

@@ -4,11 +4,12 @@ import { defined } from '../../../linux/defined.js';
 import { BerthError } from '../../base/errors.js';
 import { attach } from '../attached.js';
 import type { Answer, Context } from '../command.js';
+import { variablesOf } from '../variables.js';
 
 export async function run(context: Context): Promise<Answer> {
   const { host, args, json } = context;
   const [id = '', ...command] = args;
-  const env = Object.fromEntries(context.values('env').flatMap((text) => variableOf(text, host.env)));
+  const env = variablesOf(context.values('env'), host.env);
   const session = await host.openSession();
   try {
     const terminal = context.flag('tty');
@@ -29,14 +30,4 @@ export async function run(context: Context): Promise<Answer> {
   } finally {
     session.close();
   }
-}
-
-/** `NAME=VALUE`, or `NAME` for the value it has here; nothing where it has none. */
-function variableOf(text: string, own: NodeJS.ProcessEnv): [string, string][] {
-  const at = text.indexOf('=');
-  if (at > 0) return [[text.slice(0, at), text.slice(at + 1)]];
-  if (at === 0 || text === '')
-    throw new BerthError('usage', `--env is NAME=VALUE or NAME; it is ${JSON.stringify(text)}`);
-  const value = own[text];
-  return value === undefined ? [] : [[text, value]];
 }

@@ -3,11 +3,13 @@ import { CNI_COMMANDS } from './cni.js';
 import { DENSITY_COMMANDS } from './density.js';
 import { IMAGE_COMMANDS } from './images.js';
 import { NODE_COMMANDS } from './node.js';
+import { RUN_COMMANDS } from './run.js';
 import { TOOL_COMMANDS } from './tools.js';
 import { WORKLOAD_COMMANDS } from './workload.js';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
+  ...RUN_COMMANDS,
   ...WORKLOAD_COMMANDS,
   ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,

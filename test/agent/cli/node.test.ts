@@ -332,7 +332,7 @@ test('without an agent every command that needs one exits with 5', async (t) => 
     t.is(exit, 5, line.join(' '));
     t.is(out, '');
     t.regex(err, /^berth: cannot connect to \/run\/berth\/berth.sock.*\n {2}hint: /);
-    const json = await berth([...line, '--json'], { input });
+    const json = await berth(['--json', ...line], { input });
     t.is(JSON.parse(json.out).error.code, 'cannot_connect', line.join(' '));
     t.is(json.err, '');
   }

@@ -1,7 +1,11 @@
 // Workloads from images, by a whole agent.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect } from '../../../agent/control/client.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
@@ -218,4 +222,66 @@ test.serial('an image is pulled ahead, listed with its users, and deleted when n
   t.is(freed, pulled.fetched + pulled.unpacked);
   t.is(await listed(), undefined);
   t.deepEqual(await layers(), before);
+});
+
+const MAIN = fileURLToPath(new URL('../../../agent/main.js', import.meta.url));
+
+/** The command as a person types it; `onText` is told all that it has written so far. */
+async function berth(args: readonly string[], onText?: (out: string, kill: (signal: NodeJS.Signals) => void) => void) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...process.env, BERTH_CONNECT: agent.socket },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (bytes: Buffer) => {
+    out += bytes.toString();
+    onText?.(out, (signal) => child.kill(signal));
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    err += bytes.toString();
+  });
+  const [code] = await once(child, 'close');
+  return { code, out, err };
+}
+
+const ids = async (): Promise<string[]> => (await client.call('workload.list')).workloads.map(({ id }) => id);
+
+test.serial(
+  'berth run: the output and the exit code of an image or of a program of the host, and nothing is left',
+  async (t) => {
+    const before = await ids();
+    const none = ['run', '--rm', '--network', 'none'];
+    t.deepEqual(await berth([...none, '-e', 'SIZE=small', image, 'echo $COLOUR $SIZE; exit 4']), {
+      ...{ code: 4, out: 'red small\n', err: '' },
+    });
+    t.deepEqual(await berth([...none, '--priority', '7', '--', '/bin/sh', '-c', 'echo out; echo err >&2; exit 9']), {
+      ...{ code: 9, out: 'out\nerr\n', err: '' },
+    });
+    const missing = await berth([...none, '--pull', 'never', 'docker://127.0.0.1:9/none']);
+    t.is(missing.code, 4);
+    t.regex(missing.err, /this node has no image docker:\/\/127.0.0.1:9\/none:latest/);
+    t.deepEqual(await ids(), before);
+  },
+);
+
+test.serial('berth run: Ctrl-C stops the workload, and its last words and exit code come', async (t) => {
+  const before = await ids();
+  const script = 'trap "echo BYE; exit 3" USR1; echo READY; while :; do sleep 0.1; done';
+  let sent = false;
+  const end = await berth(['run', '--rm', '--network', 'none', image, script], (out, kill) => {
+    if (out.includes('READY') && !sent) kill('SIGINT');
+    sent ||= out.includes('READY');
+  });
+  t.deepEqual(end, { code: 3, out: 'READY\nBYE\n', err: '' });
+  t.deepEqual(await ids(), before);
+});
+
+test.serial('berth run --detach: the id when it runs, and a name that is taken', async (t) => {
+  const detached = ['run', '-d', '--name', 'left', '--network', 'none', '--', '/bin/sleep', '1000'];
+  t.deepEqual(await berth(detached), { code: 0, out: 'left\n', err: '' });
+  t.is((await client.call('workload.get', { id: 'left' })).state, 'running');
+  const again = await berth(detached);
+  t.is(again.code, 1);
+  t.regex(again.err, /there is a workload "left" already/);
+  await remove(t, 'left');
 });

@@ -1,0 +1,71 @@
+// `berth run`: the words of docker run.
+import { PULL_POLICIES } from '../../model/image-spec.js';
+import type { Command } from '../command.js';
+import { CHANGE_OPTIONS } from './change-options.js';
+import { CLASSES, timeout } from './options.js';
+
+export const RUN_COMMANDS: readonly Command[] = [
+  {
+    path: ['run'],
+    group: 'Workloads',
+    summary: 'Run an image, or a program of the host, as a new workload',
+    details: [
+      'With an IMAGE (debian:13, docker://HOST/PATH:TAG, oci:/DIR:TAG) the arguments behind it are those of its entrypoint, as with docker. After -- stands a program of the host, which runs in a sandbox of its own. Options stand before the image or the --.',
+      'Follows the output until the workload ends. Exit code: that of its program; 128 + N after signal N. If berth itself fails, the exit code is 1 to 6 and the error is on standard error. Ctrl-C stops the workload; a second one ends this command at once. The workload stays when it has ended, unless --rm is given.',
+      'Standard input does not go to the workload: `berth workload exec -it` is for that.',
+    ],
+    args: [
+      { name: 'IMAGE', about: 'an image; or -- and a program of the host' },
+      { name: 'ARGUMENT', about: 'of the image or the program', optional: true, many: true },
+    ],
+    optionsFirst: true,
+    options: [
+      {
+        name: 'name',
+        value: 'ID',
+        about: 'id of the workload; otherwise the name of the image or program and four letters',
+      },
+      { name: 'tenant', value: 'TENANT', about: 'whose it is (default: default)' },
+      { name: 'class', value: 'CLASS', about: 'how its resources are promised', choices: CLASSES },
+      ...CHANGE_OPTIONS,
+      {
+        name: 'publish',
+        short: 'p',
+        value: 'HOST:WORKLOAD',
+        about:
+          'a port of the host that leads to a port of the workload, with /udp where it is not TCP; may be repeated',
+      },
+      { name: 'network', value: 'MODE', about: 'how it is attached', choices: ['routed', 'bridge', 'none', 'host'] },
+      {
+        name: 'volume',
+        short: 'v',
+        value: 'SOURCE:TARGET',
+        about: 'a directory or file of the host, beneath drivers.mounts, with :ro for read-only; may be repeated',
+      },
+      {
+        name: 'env',
+        short: 'e',
+        value: 'NAME[=VALUE]',
+        about: 'a variable of its environment; NAME alone takes its value from this shell; may be repeated',
+      },
+      { name: 'user', short: 'u', value: 'USER', about: 'an image: UID or UID:GID; a program: a user of the host' },
+      { name: 'entrypoint', value: 'PROGRAM', about: 'instead of the entrypoint of the image' },
+      { name: 'hostname', value: 'NAME', about: 'instead of its id' },
+      { name: 'read-only', about: 'it cannot write to the root filesystem of its image' },
+      { name: 'init', about: 'its first process reaps orphans and passes signals on' },
+      { name: 'pull', value: 'POLICY', about: 'when the image is fetched (default: missing)', choices: PULL_POLICIES },
+      { name: 'rm', about: 'delete the workload when it has ended' },
+      { name: 'detach', short: 'd', about: 'print the id as soon as it runs, and leave it running' },
+      { ...timeout, about: 'with --detach: wait at most this long until it runs' },
+      { name: 'dry-run', about: 'print the specification as YAML, and do nothing' },
+    ],
+    ownSignals: true,
+    examples: [
+      'berth run --rm debian:13 date',
+      'berth run -d --name web --memory 256Mi --cpu 0.5 -p 8080:80 docker://registry.example.com/team/web:v1',
+      'berth run --tenant acme -- /usr/bin/python3 -m http.server 80',
+      'berth run --dry-run debian:13 > web.yaml',
+    ],
+    load: () => import('../run/run.js'),
+  },
+];
