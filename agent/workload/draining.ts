@@ -54,6 +54,8 @@ export class Draining {
   #stage: string | undefined;
   /** Who has asked, until an event has told it. */
   #by: EventActor | undefined;
+  /** The node takes no start before, of performance.now(). */
+  #notBefore = 0;
   #dirty = false;
   #looping = false;
   #closed = false;
@@ -215,6 +217,9 @@ export class Draining {
   }
 
   async #startAgain(): Promise<void> {
+    const wait = this.#notBefore - performance.now();
+    if (wait > 0) return this.#later.in(wait);
+    const failures: unknown[] = [];
     const settled = this.#stopped().filter(([{ record }]) => isSettled(record.state));
     // In pieces, so that whoever drains again does not wait for all of them.
     if (settled.length > AT_ONCE) this.#dirty = true;
@@ -223,11 +228,15 @@ export class Draining {
       try {
         await this.#ports.startAgain(actor, desired);
       } catch (error) {
-        if (!(error instanceof BerthError)) throw error;
-        if (PASSING.has(error.code)) return this.#later.in(AGAIN_MS);
-        await this.#staysStopped(actor, error);
+        if (error instanceof BerthError && PASSING.has(error.code)) {
+          this.#notBefore = performance.now() + AGAIN_MS;
+          return this.#later.in(AGAIN_MS);
+        }
+        if (error instanceof BerthError) await this.#staysStopped(actor, error);
+        else failures.push(error);
       }
     }
+    if (failures.length > 0) throw failures[0];
     // Of those that have not come to rest yet a change tells.
     if (this.#closed || this.#stopped().length > 0) return;
     await this.#world.drains.save(null);

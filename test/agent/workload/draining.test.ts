@@ -1,60 +1,14 @@
-// A drain of the node: who stops in which order, what a lifted drain starts again, and that no death of the agent between loses
-// a workload or starts one that must not run.
+// A drain of the node: who stops in which order, and what a lifted drain starts again.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import type { DrainOrder, DrainRequest } from '../../../agent/model/drain.js';
-import type { WorkloadRecord } from '../../../agent/model/record.js';
-import { DrainFile, type DrainStore } from '../../../agent/workload/drain-file.js';
+import { BerthError } from '../../../agent/base/errors.js';
+import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { drainConditions } from '../../../agent/workload/drain-view.js';
+import { ALL, drain, drained, IDS, inhabited, lift, record, when } from './draining-life.js';
 import { FakeHost } from './fake-host.js';
-import { type Life, type LifeOptions, newLife, nextLife, specOf, state } from './fake-world.js';
-
-const ALL: DrainRequest = { deadlineMs: null, graceMs: null, keepClass: null, tenant: null, selector: null };
-const GUARANTEED = { cpu: { request: 0.1, limit: 0.1 }, memory: { limit: '64Mi' } };
-const always = { restart: { policy: 'always' } };
-const IDS = ['low', 'mid', 'high', 'top'];
-const FEW = ['low', 'top'];
-
-/** low is besteffort, mid and high burstable, top guaranteed and frozen. */
-async function inhabited(options: LifeOptions = {}, few = false) {
-  const life = newLife(options);
-  await life.manager.recover();
-  const { manager } = life;
-  await manager.create(specOf({ id: 'low', class: 'besteffort', ...always }));
-  if (!few) {
-    await manager.create(specOf({ id: 'mid', priority: 10, tenant: 'globex', labels: { app: 'web' }, ...always }));
-    await manager.create(specOf({ id: 'high', priority: 20, ...always }));
-  }
-  await manager.create(specOf({ id: 'top', class: 'guaranteed', resources: GUARANTEED, ...always }));
-  for (const { id } of manager.records()) await life.until(state('running', id));
-  await manager.setDesired('top', 'frozen');
-  await life.until(state('frozen', 'top'));
-  return life;
-}
-
-const record = ({ manager }: Pick<Life, 'manager'>, id: string): WorkloadRecord => manager.actor(id).record;
-const drained = (life: Pick<Life, 'until'>) => life.until(({ type }) => type === 'node.drained');
-
-async function drain(life: Life, request: Partial<DrainRequest> = {}): Promise<void> {
-  life.manager.setCordoned(true);
-  await life.manager.draining.begin({ ...ALL, ...request });
-}
-
-async function lift(life: Life): Promise<number> {
-  const count = await life.manager.draining.lift();
-  life.manager.setCordoned(false);
-  life.manager.draining.changed();
-  return count;
-}
-
-/** Looks in every turn of the loop, as long as nobody has died. */
-async function when(is: () => boolean, died?: Promise<unknown>): Promise<void> {
-  let dead = false;
-  void died?.then(() => {
-    dead = true;
-  });
-  while (!dead && !is()) await new Promise((resolve) => setImmediate(resolve));
-}
+import { type Life, nextLife, specOf, state } from './fake-world.js';
 
 test('class by class, the lowest priority first; each end says why, and the node says how far it is', async (t) => {
   const life = await inhabited();
@@ -175,6 +129,25 @@ test('one that cannot start again says why and keeps nobody', async (t) => {
   t.is(record(life, 'mid').evicted?.resumes, undefined);
 });
 
+test('starts that the node cannot take now are put off, and nobody is forgotten', async (t) => {
+  const life = await inhabited();
+  await drain(life);
+  await drained(life);
+  let refused = 0;
+  const governor = {
+    ...{ waiting: () => undefined, allWaiting: () => new Map() },
+    requireRoom: () => {
+      refused += 1;
+      if (refused <= 2) throw new BerthError('start_queue_full', 'too many wait');
+    },
+  };
+  Object.assign(life.world, { governor });
+  t.is(await lift(life), 4);
+  await when(() => life.manager.draining.view() === null);
+  t.is(refused, 6);
+  await when(() => record(life, 'low').state === 'running');
+});
+
 test('what has no time left is killed, whatever grace it has', async (t) => {
   const life = await inhabited({ config: { lifecycle: { stop_grace: '1h' } } });
   await drain(life, { deadlineMs: 30 });
@@ -227,8 +200,6 @@ test('an order that cannot be read is set aside, and the drain can be lifted all
   const life = await inhabited();
   await drain(life);
   await drained(life);
-  const { writeFileSync } = await import('node:fs');
-  const { join } = await import('node:path');
   writeFileSync(join(life.world.config.paths.state, 'drain.json'), '{"since":');
   const next = await nextLife(life);
   t.is(next.manager.draining.view(), null);
@@ -237,137 +208,6 @@ test('an order that cannot be read is set aside, and the drain can be lifted all
   t.is(await lift(next), 4);
   await when(() => record(next, 'low').state === 'running');
 });
-
-/** A store that dies with its agent at the write after so many, before or after it is on the disk. */
-function mortal(file: DrainStore, writes: number, arrives: boolean, die: () => void): DrainStore {
-  let left = writes;
-  return {
-    load: () => file.load(),
-    save: async (order: DrainOrder | null) => {
-      left -= 1;
-      if (left >= 0) return file.save(order);
-      if (left < -1) return new Promise<never>(() => undefined);
-      if (arrives) await file.save(order);
-      die();
-      return new Promise<never>(() => undefined);
-    },
-  };
-}
-
-/** How the agent dies: the answer arms it, and is called when all run. */
-type Death = (life: Life & { directory: string }) => void;
-
-async function dies(phase: 'drain' | 'lift', death: Death): Promise<Life & { directory: string }> {
-  const life = await inhabited({}, true);
-  if (phase === 'lift') {
-    await drain(life);
-    await drained(life);
-  }
-  death(life);
-  const dead = life.host.died;
-  if (phase === 'drain') {
-    void drain(life);
-    await Promise.race([dead, drained(life)]);
-  } else {
-    void lift(life);
-    await when(() => life.manager.draining.view() === null, dead);
-  }
-  return life;
-}
-
-const deaths = {
-  call:
-    (n: number): Death =>
-    ({ host }) =>
-      host.dieAfter(n),
-  write:
-    (n: number, arrives: boolean): Death =>
-    ({ journal }) =>
-      journal.dieAfter(n, arrives),
-  order:
-    (n: number, arrives: boolean): Death =>
-    (life) => {
-      const { drains } = life.world;
-      const die = () => life.host.die();
-      Object.assign(life.world, { drains: mortal(drains, n, arrives, die) });
-    },
-};
-
-/** The next agent ends the drain, if it was durable; and nothing that has stopped for it runs before it is lifted. */
-async function goesOn(t: import('ava').ExecutionContext, dead: Life & { directory: string }, at: string, boot: string) {
-  const host = boot === 'boot-1' ? dead.host : new FakeHost();
-  const before = new Map(dead.manager.records().map(({ id, evicted }) => [id, evicted?.resumes]));
-  const spawned = host.spawned.length;
-  const life = await nextLife(dead, host, boot);
-  life.manager.setCordoned(true);
-  if (life.manager.draining.view() === null) {
-    t.true(
-      life.manager.records().every(({ evicted }) => !evicted),
-      `${at}: nobody was stopped`,
-    );
-    await when(() => FEW.every((id) => ['running', 'frozen'].includes(record(life, id).state)));
-    return life.manager.close();
-  }
-  await when(() => life.manager.draining.view()?.phase === 'drained');
-  t.is(host.spawned.length, spawned, `${at}: nothing is started`);
-  for (const id of FEW) {
-    t.like(record(life, id), { state: 'exited', desired: 'stopped', evicted: { cause: 'drained' } }, `${at}: ${id}`);
-    t.truthy(record(life, id).evicted?.resumes, at);
-    if (before.get(id) !== undefined) t.is(record(life, id).evicted?.resumes, before.get(id), at);
-  }
-  t.is(await lift(life), FEW.length, at);
-  await when(() => life.manager.draining.view() === null);
-  await when(() => FEW.every((id) => ['running', 'frozen'].includes(record(life, id).state)));
-  life.manager.close();
-}
-
-/** The next agent starts all of them again, each once. */
-async function comesBack(
-  t: import('ava').ExecutionContext,
-  dead: Life & { directory: string },
-  at: string,
-  boot: string,
-) {
-  const life = await nextLife(dead, boot === 'boot-1' ? dead.host : new FakeHost(), boot);
-  // As the daemon does at its start.
-  if (life.manager.draining.view()?.phase === 'drained') {
-    life.manager.setCordoned(true);
-    t.is(await lift(life), FEW.length, `${at}: not lifted yet`);
-  }
-  await when(() => life.manager.draining.view() === null);
-  await when(() => FEW.every((id) => record(life, id).state === (id === 'top' ? 'frozen' : 'running')));
-  for (const id of FEW) t.falsy(record(life, id).evicted, at);
-  life.manager.close();
-}
-
-for (const [phase, check] of [
-  ['drain', goesOn],
-  ['lift', comesBack],
-] as const) {
-  test(`${phase}: killed at any call to the host, the next agent goes on where it was`, async (t) => {
-    const whole = await dies(phase, () => undefined);
-    const before = whole.host.calls.length;
-    const calls = phase === 'drain' ? 20 : 12;
-    t.true(before > calls);
-    for (let n = 0; n < calls; n += 1) await check(t, await dies(phase, deaths.call(n)), `after ${n} calls`, 'boot-1');
-  });
-
-  for (const boot of ['boot-1', 'boot-2'])
-    test(`${phase}: killed at any write of a record, on the disk or not, the next agent of ${boot} goes on`, async (t) => {
-      for (let n = 0; n < 8; n++)
-        for (const arrives of [false, true]) {
-          const at = `write ${n + 1}, ${arrives ? 'on' : 'not on'} the disk`;
-          await check(t, await dies(phase, deaths.write(n, arrives)), at, boot);
-        }
-    });
-
-  for (const boot of ['boot-1', 'boot-2'])
-    test(`${phase}: killed at any write of the order, the next agent of ${boot} goes on`, async (t) => {
-      for (const n of [0, 1])
-        for (const arrives of [false, true])
-          await check(t, await dies(phase, deaths.order(n, arrives)), `order ${n + 1} ${arrives}`, boot);
-    });
-}
 
 test('what waits to start when the host boots does not start while the node is drained', async (t) => {
   const life = await inhabited();
