@@ -51,6 +51,13 @@ export const agent: readonly PanelRow[] = [
     'bytes',
     [[events('berth_output_dropped_bytes_total', HOST, 'instance'), '{{instance}}']],
   ),
+  graph('Images', 'Bytes of all images on the disk of the node, a layer that several images have once.', 'bytes', [
+    [sum('berth_images_bytes', HOST, 'instance'), '{{instance}}'],
+  ]),
+  graph('Images and pulls', 'Images on the node, and pulls that have ended.', 'short', [
+    [sum('berth_images', HOST, 'instance'), '{{instance}} images'],
+    [events('berth_image_pulls_total', HOST, 'result'), 'pulls: {{result}}'],
+  ]),
   graph('Reconciler', 'Time of one pass over a workload.', 's', [
     [quantile(0.5, 'berth_reconcile_duration_seconds'), 'p50'],
     [quantile(0.99, 'berth_reconcile_duration_seconds'), 'p99'],

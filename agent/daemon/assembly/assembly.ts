@@ -215,6 +215,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     leaked: () => reaper.counts(),
     apart: () => reaper.apart(),
     housekeeping: () => chores.figures(),
+    images: briefly(() => ({ count: images.list().length, bytes: images.bytes(), pulls: images.counts() })),
     schedulers,
     network: () => ({
       ...{ pools: claims.pools(), slots: rooms.network.slots(), drift: drift.counts() },

@@ -3,6 +3,7 @@ import type { Collectors } from '../collectors.js';
 import { addDensityFamilies, type DensitySource } from './density.js';
 import { addHostFamilies, type HostSource } from './host.js';
 import { addHousekeepingFamilies, type HousekeepingSource } from './housekeeping.js';
+import { addImageFamilies, type ImagesSource } from './images.js';
 import { addLimitFamilies, type LimitsSource } from './limits.js';
 import { addNetworkFamilies, type NetworkSource } from './network.js';
 import { addNodeFamilies, type NodeSource } from './node.js';
@@ -14,6 +15,7 @@ export type MetricsSource = NodeSource &
   DensitySource &
   TotalsSource &
   HousekeepingSource &
+  ImagesSource &
   NetworkSource &
   LimitsSource;
 
@@ -32,6 +34,7 @@ export const FAMILIES: readonly ((c: Collectors, sources: Sources) => void)[] = 
   (c, { sampled }) => addHostFamilies(c, sampled),
   (c, { node }) => addTotalFamilies(c, node),
   (c, { node }) => addHousekeepingFamilies(c, node),
+  (c, { node }) => addImageFamilies(c, node),
   (c, { node }) => addNetworkFamilies(c, node),
   (c, { node }) => addLimitFamilies(c, node),
 ];

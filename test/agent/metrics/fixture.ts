@@ -7,6 +7,7 @@ import { forecast } from '../../../agent/density/prediction/forecast.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import { Predictor } from '../../../agent/density/prediction/predictor.js';
 import type { ChoreFigures } from '../../../agent/metrics/families/housekeeping.js';
+import type { ImageFigures } from '../../../agent/metrics/families/images.js';
 import type { LimitFigures } from '../../../agent/metrics/families/limits.js';
 import type { NetworkFigures } from '../../../agent/metrics/families/network.js';
 import type { Totals } from '../../../agent/metrics/families/totals.js';
@@ -304,6 +305,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   housekeeping(): readonly ChoreFigures[] {
     return [{ name: 'reaper', runs: { ok: 3, failed: 1, late: 0 }, ageSeconds: 12 }];
+  }
+
+  images(): ImageFigures {
+    return { count: 2, bytes: 4096, pulls: { ok: 3, failed: 1 } };
   }
 
   totals(): Totals {
