@@ -103,6 +103,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     source: {
       begin: () => activity.begin(),
       workloads: () => manager.records(),
+      has: (id) => manager.has(id),
       readStats,
       ksmProfit: (id) => savings.profit(id),
       ready: (id) => manager.ready(manager.actor(id).record),

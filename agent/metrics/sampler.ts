@@ -20,6 +20,8 @@ export interface SampleSource {
   /** A round of samples begins. */
   begin?(): void;
   workloads(): Iterable<Sampled>;
+  /** Whether it is still there: a round gives the loop its turn, and a workload may be deleted meanwhile. */
+  has(id: string): boolean;
   /** One reading of the workload's cgroup; undefined when it has none. */
   readStats(id: string): CgroupStats | undefined;
   /** Bytes that merging of its pages saves, as last read; undefined when it has not asked for that. */
@@ -156,7 +158,8 @@ export class Sampler {
     const ids = new Set(workloads.map((workload) => workload.id));
     for (const id of this.#known.keys()) if (!ids.has(id)) this.forget(id);
     rollup.begin();
-    for await (const workload of sliced(workloads)) this.#one(workload, source, links, drops);
+    for await (const workload of sliced(workloads))
+      if (source.has(workload.id)) this.#one(workload, source, links, drops);
     rollup.end();
     this.#finishedAt = performance.now();
     this.#durationMs = this.#finishedAt - startedAt;

@@ -109,6 +109,7 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   drops: readonly Drops[] = [];
   /** Bytes, by workload. */
   savings: ReadonlyMap<string, number> = new Map();
+  readonly deleted = new Set<string>();
   counted: Totals = {
     reaped: { cgroup: 0, netns: 0, link: 0 },
     requests: new Counters().snapshot().requests,
@@ -162,6 +163,10 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   workloads(): readonly Sampled[] {
     return this.list;
+  }
+
+  has(id: string): boolean {
+    return !this.deleted.has(id);
   }
 
   readStats(id: string): CgroupStats | undefined {

@@ -89,6 +89,20 @@ test('readings that fail are counted and change nothing', async (t) => {
   t.deepEqual(parse(node).series, before.series);
 });
 
+test('a workload that is deleted in the middle of a round is left out of it', async (t) => {
+  const node = new MadeUpNode(3);
+  const asked: string[] = [];
+  node.ready = (id) => {
+    asked.push(id);
+    if (node.deleted.has(id)) throw new Error(`there is no workload "${id}"`);
+    node.deleted.add('web-1');
+    return true;
+  };
+  await node.sampler.sample();
+  t.deepEqual(asked, ['web-0', 'web-2']);
+  t.deepEqual([...node.page.ids()], ['web-0', 'web-2']);
+});
+
 test('a link that was handed out ready-made counts from then on; drops appear with the first', async (t) => {
   const node = new MadeUpNode(1);
   const [first] = node.list;
