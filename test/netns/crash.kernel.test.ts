@@ -23,6 +23,9 @@ const settings: RoomSettings = {
 const tap = { name: 'tap0', uid: 7, multiQueue: false, vnetHeader: true, guestAddress: '172.31.255.2' };
 const rate = { bitsPerSecond: 10_000_000, burstBytes: null };
 
+/** Another runtime's, for all of the file. */
+const GIVEN = `given-${process.pid}`;
+
 class Death extends Error {}
 
 /** A life in which `act` dies after its `steps`-th step; false when it has no more steps than that. */
@@ -67,13 +70,17 @@ function elements(): string[] {
   return sets.filter(({ set }) => set !== 'groups').map(({ set }) => set);
 }
 
-test.before(() => lives((host) => setupFirewall(host, settings)));
-test.after.always(() =>
+test.before(async () => {
+  await command(`ip netns add ${GIVEN}`);
+  lives((host) => setupFirewall(host, settings));
+});
+test.after.always(async () => {
   lives((host) => {
     removeSlots(host);
     teardownFirewall(host, settings.table);
-  }),
-);
+  });
+  await command(`ip netns del ${GIVEN}`);
+});
 
 const plain = names.sandbox(1);
 const KINDS: readonly [string, SandboxNetwork][] = [
@@ -86,6 +93,10 @@ const KINDS: readonly [string, SandboxNetwork][] = [
     },
   ],
   ['microVM clone', { ...names.sandbox(2), tap }],
+  [
+    'container in a namespace that is given',
+    { ...names.sandbox(6), given: { path: `/run/netns/${GIVEN}`, inode: null, link: 'net1' } },
+  ],
   ['tap on the host', { ...names.sandbox(3), netns: null, tap: { ...tap, guestAddress: null } }],
 ];
 for (const [what, network] of KINDS) {
