@@ -3,7 +3,6 @@
 import { closeSync, fsync, lstatSync, open, openSync, renameSync, rmSync, statSync, write } from 'node:fs';
 import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { codeOf, messageOf, sysErrorFrom } from '../../linux/errors.js';
 import { readPlain, readPlainSync } from '../../linux/plain-file.js';
 import { sliced } from '../../linux/sliced.js';
@@ -18,9 +17,18 @@ export interface ReplaceOptions {
 }
 
 // Calls with descriptors: a FileHandle and its promises cost half as much again, and records are written at each start.
-const openFile = promisify(open);
-const syncFile = promisify(fsync);
-const writeSome = promisify(write);
+// Each is looked up when it is called, so that a test can have it fail.
+const openFile = (path: string, flags: string, mode: number): Promise<number> =>
+  called((done) => open(path, flags, mode, done));
+const writeSome = (fd: number, bytes: Uint8Array, from: number): Promise<number> =>
+  called((done) => write(fd, bytes, from, bytes.length - from, null, done));
+const syncFile = (fd: number): Promise<void> => called((done) => fsync(fd, done));
+
+function called<T>(call: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => (error === null || error === undefined ? resolve(result as T) : reject(error)));
+  });
+}
 
 /** A file of state is small: what is larger than this is none of berth's, and would only fill the memory. */
 const MOST_BYTES = 64 << 20;
@@ -56,8 +64,7 @@ export async function replaceFile(
 
 /** A disk that is nearly full takes less than all. */
 async function writeAll(fd: number, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; )
-    done += (await writeSome(fd, bytes, done, bytes.length - done, null)).bytesWritten;
+  for (let done = 0; done < bytes.length; ) done += await writeSome(fd, bytes, done);
 }
 
 /** Beside `path`, for this call alone, also among several processes; the sweep at a start knows it by its end. */

@@ -1,5 +1,6 @@
-// The file calls of node:fs/promises below one directory, of which one fails. For test files of their own: it changes the
-// module for the whole process.
+// The file calls of node:fs/promises below one directory, and those of node:fs with which durable files are written, of which one
+// fails. For test files of their own: it changes the modules for the whole process.
+import callbacks, { lstatSync } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
@@ -46,6 +47,7 @@ export function fileFaults(directory: string): FileFaults {
     };
     Object.assign(fs, { [name]: faulty });
   }
+  const putBack = faultyCallbacks(directory, check);
   syncBuiltinESMExports();
   return {
     calls,
@@ -55,8 +57,55 @@ export function fileFaults(directory: string): FileFaults {
     },
     restore: () => {
       Object.assign(fs, real);
+      putBack();
       syncBuiltinESMExports();
     },
+  };
+}
+
+type Call = (...args: unknown[]) => unknown;
+
+/** `open`, `write` and `fsync` with a callback, and `openSync` of a directory, which is to be synced. */
+function faultyCallbacks(directory: string, check: (name: string) => void): () => void {
+  const { open, write, fsync, openSync, closeSync } = callbacks;
+  const ours = new Set<unknown>();
+  const below = (path: unknown): boolean => String(path).startsWith(directory);
+  const faulty =
+    (call: Call, name: string, isOurs: (first: unknown) => boolean): Call =>
+    (...args) => {
+      if (!isOurs(args[0])) return call(...args);
+      const done = args.at(-1) as (error: unknown, result?: unknown) => void;
+      try {
+        check(name);
+      } catch (error) {
+        return setImmediate(done, error);
+      }
+      const told = (error: unknown, result?: unknown): void => {
+        if (name === 'open' && typeof result === 'number') ours.add(result);
+        done(error, result);
+      };
+      return call(...args.slice(0, -1), told);
+    };
+  Object.assign(callbacks, {
+    open: faulty(open as Call, 'open', below),
+    write: faulty(write as Call, 'write', (fd) => ours.has(fd)),
+    fsync: faulty(fsync as Call, 'sync', (fd) => ours.has(fd)),
+    openSync: (...args: Parameters<typeof openSync>) => {
+      const [path] = args;
+      if (!below(path) || !(lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false))
+        return openSync(...args);
+      check('open');
+      const fd = openSync(...args);
+      ours.add(fd);
+      return fd;
+    },
+    closeSync: (fd: number) => {
+      ours.delete(fd);
+      closeSync(fd);
+    },
+  });
+  return () => {
+    Object.assign(callbacks, { open, write, fsync, openSync, closeSync });
   };
 }
 
