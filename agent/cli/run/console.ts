@@ -9,11 +9,12 @@ const DETACH_KEYS = Buffer.from([0x1d]);
 
 export async function run({ host, args, json, client }: Context): Promise<Answer> {
   const [id = ''] = args;
-  if (json) throw new BerthError('usage', 'console writes what the guest writes: it has no --json');
   const session = await host.openSession();
   try {
     const terminal = session.isTerminal;
-    const stream = await (await client()).open('workload.console', { id });
+    const connected = await client();
+    if (json) throw new BerthError('usage', 'console writes what the guest writes: it has no --json');
+    const stream = await connected.open('workload.console', { id });
     if (terminal) await host.err(Buffer.from(`Console of ${id}. Ctrl-] ends this; the guest runs on.\n`));
     await attach(host, session, stream, {
       ...{ signals: constants.signals, input: true, terminal, ownSignals: true },

@@ -23,7 +23,7 @@ test('help lists every command, and every command has help and a working loader'
 });
 
 test('commands that do not exist yet are unknown', async (t) => {
-  for (const name of ['drain', 'bugreport', 'node drain']) {
+  for (const name of ['drain', 'bugreport', 'node pause']) {
     const { exit, err } = await berth(name);
     t.is(exit, 2, name);
     t.true(err.startsWith(`berth: there is no command "${name}"\n  hint: `), err);
