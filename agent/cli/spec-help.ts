@@ -1,5 +1,6 @@
 // `berth help spec`: the fields of a workload, from its schema, and one example for each driver.
 import * as z from 'zod';
+import { BerthError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { type Shape, shapeOf, typeName } from '../config/inspect.js';
 import { type DriverName, workloadSpec } from '../model/spec.js';
@@ -11,7 +12,7 @@ export interface FieldRow {
   readonly meaning: string;
 }
 
-/** Every field a person can write, dotted. */
+/** Every field a person can write, dotted; `[]` stands for each entry of a list. */
 export function fieldRows(): FieldRow[] {
   return rowsOf(shapeOf(workloadSpec), '');
 }
@@ -21,7 +22,8 @@ function rowsOf(shape: Shape, name: string): FieldRow[] {
     const own = name === '' || shape.description === '' ? [] : [rowOf(shape, name)];
     return [...own, ...[...shape.keys].flatMap(([key, child]) => rowsOf(child, name === '' ? key : `${name}.${key}`))];
   }
-  return [rowOf(shape, name)];
+  const entries = shape.kind === 'list' && shape.item.kind === 'table' ? [...shape.item.keys] : [];
+  return [rowOf(shape, name), ...entries.flatMap(([key, child]) => rowsOf(child, `${name}[].${key}`))];
 }
 
 function rowOf(shape: Shape, field: string): FieldRow {
@@ -63,21 +65,10 @@ export const EXAMPLES: Readonly<Record<DriverName, Readonly<Record<string, unkno
 };
 
 export function specHelp(): string {
-  const rows = fieldRows();
-  const wide = (pick: (row: FieldRow) => string) => Math.max(...rows.map((row) => pick(row).length));
-  const [a, b, c] = [
-    wide((r) => r.field),
-    Math.min(
-      34,
-      wide((r) => r.type),
-    ),
-    wide((r) => r.fallback),
-  ];
   const lines = [
     'A workload is one JSON object. A field that is not listed here is an error.',
     '',
-    `${'FIELD'.padEnd(a)}  ${'TYPE'.padEnd(b)}  ${'DEFAULT'.padEnd(c)}  MEANING`,
-    ...rows.map((r) => `${r.field.padEnd(a)}  ${r.type.padEnd(b)}  ${r.fallback.padEnd(c)}  ${r.meaning}`.trimEnd()),
+    ...tableOf(fieldRows()),
     '',
     'A table that is named after a driver goes with that driver only; of its needed fields none counts otherwise.',
   ];
@@ -86,6 +77,33 @@ export function specHelp(): string {
     lines.push('', `${driver}:`, '  {', keys.join(',\n'), '  }');
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of one field and what is below it. Throws `usage` for one that is not there. */
+export function fieldHelp(field: string): string {
+  const below = [`${field}.`, `${field}[].`];
+  const rows = fieldRows().filter((row) => row.field === field || below.some((top) => row.field.startsWith(top)));
+  if (rows.length === 0)
+    throw new BerthError('usage', `a workload has no field ${JSON.stringify(field)}`, {
+      hint: 'Run `berth help spec`, which lists every field.',
+    });
+  return `${tableOf(rows).join('\n')}\n`;
+}
+
+function tableOf(rows: readonly FieldRow[]): string[] {
+  const wide = (pick: (row: FieldRow) => string) => Math.max(7, ...rows.map((row) => pick(row).length));
+  const [a, b, c] = [
+    wide((r) => r.field),
+    Math.min(
+      34,
+      wide((r) => r.type),
+    ),
+    wide((r) => r.fallback),
+  ];
+  return [
+    `${'FIELD'.padEnd(a)}  ${'TYPE'.padEnd(b)}  ${'DEFAULT'.padEnd(c)}  MEANING`,
+    ...rows.map((r) => `${r.field.padEnd(a)}  ${r.type.padEnd(b)}  ${r.fallback.padEnd(c)}  ${r.meaning}`.trimEnd()),
+  ];
 }
 
 /** docs/workload.schema.json */

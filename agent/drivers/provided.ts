@@ -6,6 +6,7 @@ import { openBeneath } from '../../linux/beneath.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { BerthError } from '../base/errors.js';
 import { bytesOf, MOST_FILE_BYTES } from '../model/files-spec.js';
+import { SECRETS_DIRECTORY } from '../model/secrets-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { fileMount, type Mount } from './containment.js';
 import type { Copy, Memory } from './crun.js';
@@ -44,7 +45,7 @@ export async function openProvided(
     const files = await provideFiles(spec, directory);
     const secrets = await holdSecrets(spec, sources, directory, user);
     return {
-      mounts: [...mounts, ...files, ...secrets.mounts],
+      mounts: [...placesOf(spec), ...mounts, ...files, ...secrets.mounts],
       binds,
       memory: secrets.memory,
       release: async () => {
@@ -56,6 +57,13 @@ export async function openProvided(
     await release();
     throw error;
   }
+}
+
+/** The usual directory of secrets is the container's own: no name of one is left in a root filesystem. */
+function placesOf({ secrets }: Secretive): Mount[] {
+  if (!secrets.some(({ path }) => path.startsWith(`${SECRETS_DIRECTORY}/`))) return [];
+  const options = ['nosuid', 'nodev', 'noexec', 'mode=0755', `size=${PAGE}`];
+  return [{ destination: SECRETS_DIRECTORY, type: 'tmpfs', source: 'tmpfs', options }];
 }
 
 async function provideFiles({ files }: Pick<WorkloadSpec, 'files'>, directory: string): Promise<Mount[]> {

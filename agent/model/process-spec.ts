@@ -13,12 +13,12 @@ const MOST_GROUPS = 32;
 export const groups = z
   .array(
     z.union([
-      uid,
       z
         .string()
         .max(256)
         // As groupadd(8) lets in, but for names of digits: a number is a number.
         .regex(/^(?!\d+$)[^-+:,/\s\0][^:,/\s\0]*$/, 'must be a group name, or a number as a number'),
+      uid,
     ]),
   )
   .max(MOST_GROUPS)

@@ -6,7 +6,7 @@ import { uid } from './process-spec.js';
 
 /** Each is a mount of the kernel, made at every start. */
 const MOST_SECRETS = 32;
-const DIRECTORY = '/run/secrets';
+export const SECRETS_DIRECTORY = '/run/secrets';
 
 const secret = z
   .strictObject({
@@ -18,13 +18,13 @@ const secret = z
           'its file on the node is secrets.directory/TENANT/NAME, or the credential secrets_TENANT_NAME of the agent; 64 KiB at most',
       }),
     path: filePlace.optional().meta({
-      description: `where the container finds it; ${DIRECTORY}/NAME where nothing is said`,
+      description: `where the container finds it; ${SECRETS_DIRECTORY}/NAME where nothing is said`,
     }),
     mode: fileMode.default('0400'),
     uid: uid.optional().meta({ description: 'owner; the user of the workload where nothing is said' }),
     gid: uid.optional().meta({ description: 'group; that of the user of the workload where nothing is said' }),
   })
-  .transform((one) => ({ ...one, path: one.path ?? `${DIRECTORY}/${one.name}` }));
+  .transform((one) => ({ ...one, path: one.path ?? `${SECRETS_DIRECTORY}/${one.name}` }));
 
 export type SecretSpec = z.output<typeof secret>;
 

@@ -5,6 +5,7 @@ const HEAD = '#!/bin/sh\nset -e\n\n';
 
 const POSTINST = `if [ "$1" = configure ]; then
 	mkdir -p /etc/berth/berth.d
+	install -d -m 0700 /etc/berth/secrets
 	if [ -d /run/systemd/system ]; then
 		systemctl daemon-reload || true
 		if [ -n "$2" ]; then
@@ -116,7 +117,7 @@ if [ "$1" = purge ]; then
 		restore_ceilings
 		restore_forwarding
 		rm -rf /var/lib/berth /run/berth /run/berth-agents
-		rmdir --ignore-fail-on-non-empty /etc/berth/berth.d /etc/berth 2>/dev/null || true
+		rmdir --ignore-fail-on-non-empty /etc/berth/berth.d /etc/berth/secrets /etc/berth 2>/dev/null || true
 	fi
 fi
 if [ -d /run/systemd/system ]; then

@@ -167,6 +167,7 @@ for (const kind of CONTAINERS)
       t.is(uid === '0', kind === 'con');
       const [major = 0, minor = 0] = release().split('.').map(Number);
       t.is(/^0$/m.test(output.slice(output.indexOf(` ${place} ro`))), major < 6 || (major === 6 && minor < 4), output);
+      if (kind === 'con') t.deepEqual(readdirSync(join(host.directory, 'rootfs', 'run', 'secrets')), []);
       // Not on the host: neither the mount, nor a file with what it says.
       t.notRegex(host.run('cat /proc/self/mountinfo'), /secrets\/\d|\bsecrets\b tmpfs|tmpfs secrets/);
       t.is(

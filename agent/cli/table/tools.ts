@@ -59,9 +59,9 @@ export const TOOL_COMMANDS: readonly Command[] = [
     group: 'Agent and tools',
     summary: 'Explain a command, or the workload specification (`berth help spec`)',
     details: [],
-    args: [{ name: 'COMMAND', about: 'words of the command, or `spec`', many: true, optional: true }],
+    args: [{ name: 'COMMAND', about: 'words of the command, or `spec` and a field', many: true, optional: true }],
     options: [],
-    examples: ['berth help workload create', 'berth help spec'],
+    examples: ['berth help workload create', 'berth help spec', 'berth help spec secrets'],
     load: () => import('../run/help.js'),
   },
 ];

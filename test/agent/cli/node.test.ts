@@ -389,6 +389,22 @@ test('config: default, check, dump, schema', async (t) => {
   t.is(JSON.parse((await berth('config schema')).out).title, 'berth.toml');
 });
 
+test('help spec FIELD: a field and what is below it, entries of lists too', async (t) => {
+  const { out } = await berth('help spec secrets');
+  t.deepEqual(
+    out
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+    ['FIELD', 'secrets', ...['name', 'path', 'mode', 'uid', 'gid'].map((field) => `secrets[].${field}`)],
+  );
+  t.regex((await berth('help spec health.command')).out, /^health\.command +list of text +argv of a program/m);
+  t.is((await berth('help spec resources cpu')).out, (await berth('help spec resources.cpu')).out);
+  const { err, exit } = await berth('help spec secret');
+  t.is(exit, 2);
+  t.regex(err, /a workload has no field "secret"/);
+});
+
 test('help spec: every example is a valid workload', async (t) => {
   const { out } = await berth('help spec');
   for (const [driver, example] of Object.entries(EXAMPLES)) {
