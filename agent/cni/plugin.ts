@@ -24,7 +24,7 @@ const TEXT = String.raw`#!/usr/bin/perl
 use strict;
 use warnings;
 
-my $socket = $ENV{BERTH_CNI_SOCKET} || '@SOCKET@';
+my $socket = '@SOCKET@';
 my ($absent, $whole) = (@ABSENT@, @WHOLE@);
 my @versions = qw(0.3.0 0.3.1 0.4.0 1.0.0 1.1.0);
 my $command = $ENV{CNI_COMMAND} // '';
