@@ -11,6 +11,7 @@ import type {
   RemovedImages,
 } from '../model/image-view.js';
 import type { Images } from './images.js';
+import type { ImageUser } from './types.js';
 import { namesOf, seenBy, viewOf } from './views.js';
 
 export class ImageAdmin {
@@ -25,10 +26,15 @@ export class ImageAdmin {
   /** By digest. */
   list({ tenants, ...range }: ImageFilter): readonly ImageView[] {
     const users = seenBy({ tenants }, this.#images.users());
-    const seen = new Set(users.map(({ digest }) => digest));
-    const images = this.#images.list().filter(({ digest }) => tenants === null || seen.has(digest));
+    const of = new Map<string, ImageUser[]>();
+    for (const user of users) {
+      const others = of.get(user.digest ?? '');
+      if (others === undefined) of.set(user.digest ?? '', [user]);
+      else others.push(user);
+    }
+    const images = this.#images.list().filter(({ digest }) => tenants === null || of.has(digest));
     return inRange(images, ({ digest }) => digest, range).map((image) =>
-      viewOf(image, this.#images.sizeOf(image), users, { tenants }),
+      viewOf(image, this.#images.sizeOf(image), of.get(image.digest) ?? [], { tenants }),
     );
   }
 

@@ -50,8 +50,14 @@ export class HelperPrograms {
   /** Ends what an agent before has left. Before anything is done that such a program could undo. */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const { cgroups } = this.#ports;
-    for (const { tenant, name } of await cgroups.list()) if (tenant === HELPER_GROUP) await endCgroup(cgroups, name);
+    const { cgroups, log } = this.#ports;
+    for (const { tenant, name } of await cgroups.list()) {
+      if (tenant !== HELPER_GROUP) continue;
+      // One that sleeps in the kernel outlives SIGKILL. The agent has workloads to look after all the same.
+      await endCgroup(cgroups, name).catch((err: unknown) =>
+        log.warn({ err, helper: name }, 'a program that an agent before has left does not end'),
+      );
+    }
     for (const name of await readdir(this.#directory)) await rm(join(this.#directory, name), { force: true });
   }
 

@@ -10,6 +10,8 @@ import { type Handle, Wheel } from './wheel.js';
 const MOST_AT_ONCE = 256;
 /** Programs of probes at once: each is a start of a process in a container. */
 const MOST_COMMANDS = 8;
+/** Of these, of one tenant: those whose programs are slow do not hold up the others. */
+const MOST_OF_TENANT = 4;
 /** Until it is well for the first time. */
 const EAGER_MS = 1000;
 /** Of a pause, either way: what started together is not probed together for ever. */
@@ -37,6 +39,7 @@ export interface HealthOptions {
 
 interface Watched {
   readonly id: string;
+  readonly tenant: string;
   readonly health: HealthSpec;
   readonly host: string;
   readonly pid: number;
@@ -65,8 +68,8 @@ export class Health {
   /** Those whose moment has come, in that order. */
   readonly #due = new Set<Watched>();
   #running = 0;
-  /** Of these, those that run a command. */
-  #commands = 0;
+  /** Tenants of these that run a command. */
+  readonly #commands: string[] = [];
 
   constructor(ports: HealthPorts, options: HealthOptions = {}) {
     const { probe: ask = probe, wheel = new Wheel(), now = () => performance.now(), random = Math.random } = options;
@@ -89,7 +92,14 @@ export class Health {
     if (!runs) return;
     const now = this.#now();
     const watched: Watched = {
-      ...{ id, health, host: record.sandbox.address ?? LOOPBACK, since: now, end: new AbortController() },
+      ...{
+        id,
+        tenant: spec.tenant,
+        health,
+        host: record.sandbox.address ?? LOOPBACK,
+        since: now,
+        end: new AbortController(),
+      },
       ...{ pid: process.pid, startTime: process.startTime, ready: undefined, failures: 0, flips: 0, next: undefined },
       told: { ready: undefined, at: now - QUIET_MS },
     };
@@ -135,12 +145,17 @@ export class Health {
     for (const watched of this.#due) {
       if (this.#running >= MOST_AT_ONCE) return;
       const runs = watched.health.command !== undefined;
-      if (runs && this.#commands >= MOST_COMMANDS) continue;
+      if (runs && !this.#hasRoom(watched.tenant)) continue;
       this.#due.delete(watched);
       this.#running += 1;
-      if (runs) this.#commands += 1;
+      if (runs) this.#commands.push(watched.tenant);
       void this.#ask(watched);
     }
+  }
+
+  #hasRoom(tenant: string): boolean {
+    const all = this.#commands;
+    return all.length < MOST_COMMANDS && all.filter((one) => one === tenant).length < MOST_OF_TENANT;
   }
 
   async #ask(watched: Watched): Promise<void> {
@@ -150,7 +165,7 @@ export class Health {
     const ask = () => (runs ? this.#ports.inside(id, health, end.signal) : this.#probe(host, health, end.signal));
     const problem = paused ? null : await ask();
     this.#running -= 1;
-    if (runs) this.#commands -= 1;
+    if (runs) this.#commands.splice(this.#commands.indexOf(watched.tenant), 1);
     if (!end.signal.aborted) {
       if (problem !== null && !this.#ports.paused(id)) this.#take(watched, problem);
       if (!end.signal.aborted) this.#later(watched);

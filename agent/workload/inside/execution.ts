@@ -42,6 +42,7 @@ export class Execution {
   #process: HeldProcess | undefined;
   #exited: (held: HeldProcess) => void = () => undefined;
   #grace: NodeJS.Timeout | undefined;
+  #killed = false;
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts;
@@ -99,8 +100,14 @@ export class Execution {
     }
   }
 
+  /** Whether berth has ended it. */
+  get killed(): boolean {
+    return this.#killed;
+  }
+
   /** Resolves when nothing of it is left. */
   async kill(): Promise<void> {
+    this.#killed = true;
     const { cgroup, stdio, world } = this.#parts;
     stdio.destroy();
     await world.cgroups

@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../../linux/defined.js';
 import { codeOf, messageOf } from '../../../linux/errors.js';
+import { timeLimit } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import { BerthError } from '../../base/errors.js';
 import type { Driver } from '../../drivers/driver.js';
@@ -23,10 +24,13 @@ const MOST = 128;
 const MOST_OF_ONE = 16;
 /** A shell that has opened its streams: what takes longer holds up the life of the workload. */
 const SPAWN_MS = 10_000;
+/** For a step of the workload's life that is under way. */
+const TURN_MS = 10_000;
 /** Of a command in an event. */
 const MOST_NAME = 256;
 
 type Actors = Pick<Manager, 'actor' | 'has'>;
+type Turns = Pick<ReturnType<Manager['actor']>, 'exclusive'>;
 
 export class Executions {
   readonly #world: World;
@@ -34,8 +38,8 @@ export class Executions {
   readonly #running = new Map<string, Execution>();
   /** Of these, those that nobody has asked for. */
   readonly #probes = new Set<Execution>();
-  /** Of starts under way. */
-  #starting = 0;
+  /** Workloads of starts under way. */
+  readonly #starting: string[] = [];
 
   constructor(world: World, actors: Actors) {
     this.#world = world;
@@ -46,17 +50,19 @@ export class Executions {
   async open(workload: string, request: ExecutionRequest, by?: EventActor): Promise<Execution> {
     const actor = this.#actors.actor(workload);
     requireRunning(actor.record);
-    if (this.#running.size - this.#probes.size + this.#starting >= MOST)
+    if (this.#running.size - this.#probes.size + this.#starting.length >= MOST)
       throw new BerthError('too_many_streams', `${MOST} programs run inside workloads of this node already`);
     const own = [...this.#running].filter(
       ([id, one]) => parseExecutionId(id)?.workload === workload && !this.#probes.has(one),
     ).length;
-    if (own >= MOST_OF_ONE)
+    const about = this.#starting.filter((id) => id === workload).length;
+    if (own + about >= MOST_OF_ONE)
       throw new BerthError('too_many_streams', `${MOST_OF_ONE} programs run inside workload "${workload}" already`);
-    this.#starting += 1;
+    this.#starting.push(workload);
+    const turn = timeLimit(TURN_MS, { tooLate: () => busy(workload) });
     try {
       // Between two steps of its life: a start or an end cannot come in between.
-      const { execution, opened } = await actor.exclusive(() =>
+      const { execution, opened } = await inTurn(actor, turn.signal, () =>
         this.#start(actor.record, request, (into) =>
           request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty),
         ),
@@ -69,15 +75,17 @@ export class Executions {
       await Promise.race([opened, execution.ended]);
       return execution;
     } finally {
-      this.#starting -= 1;
+      turn.done();
+      this.#starting.splice(this.#starting.indexOf(workload), 1);
     }
   }
 
   /** A program of berth's own, whose output nobody reads and which is no event. Throws BerthError, and then nothing runs. */
-  async probe(workload: string, command: readonly string[]): Promise<Execution> {
+  async probe(workload: string, command: readonly string[], signal: AbortSignal): Promise<Execution> {
     const actor = this.#actors.actor(workload);
+    requireRunning(actor.record);
     const request = { command, env: {} };
-    const { execution } = await actor.exclusive(() => this.#start(actor.record, request, openNothing));
+    const { execution } = await inTurn(actor, signal, () => this.#start(actor.record, request, openNothing));
     this.#probes.add(execution);
     void execution.ended.then(() => this.#probes.delete(execution));
     return execution;
@@ -174,6 +182,32 @@ export class Executions {
     }
     await supervisor.forget(id);
   }
+}
+
+function busy(id: string): BerthError {
+  return new BerthError(
+    'workload_ending',
+    `workload "${id}" is between two steps of its life for more than ${TURN_MS / 1000} s`,
+    {
+      data: { id },
+    },
+  );
+}
+
+/** As `work`, when it is its turn between two steps of the workload's life. A turn that has not come when `signal` aborts does nothing. */
+function inTurn<T>(actor: Turns, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    if (signal.aborted) return giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    actor
+      .exclusive(async () => {
+        if (signal.aborted) return;
+        signal.removeEventListener('abort', giveUp);
+        resolve(await work());
+      })
+      .catch(reject);
+  });
 }
 
 function requireEntrance(driver: Driver, { id }: WorkloadRecord): NonNullable<Driver['enter']> {

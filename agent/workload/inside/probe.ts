@@ -1,6 +1,5 @@
 // A health probe that is a program inside the workload. Its output goes nowhere, and it has as long as its spec says.
 import { after } from '../../../linux/timers.js';
-import { BerthError } from '../../base/errors.js';
 import { millisecondsOf } from '../../base/values/amounts.js';
 import type { StreamEnd } from '../../model/execution.js';
 import type { InsideProbe, ProbeResult } from '../health/probe.js';
@@ -10,18 +9,19 @@ import type { Executions } from './executions.js';
 export function commandProbe(executions: Pick<Executions, 'probe'>): InsideProbe {
   return async (id, { command = [], timeout }, signal) => {
     try {
-      const execution = await executions.probe(id, command);
+      const execution = await executions.probe(id, command, signal);
       return await resultOf(execution, timeout, signal);
-    } catch (error) {
-      // That it ends, is frozen or has no supervisor is told elsewhere.
-      return error instanceof BerthError && error.code === 'exec_failed' ? 'the command could not be started' : null;
+    } catch {
+      // It was not asked: it ends, is frozen or busy, or the host or the supervisor is in trouble, which is told elsewhere. Whatever it is,
+      // it is no fault of the workload.
+      return null;
     }
   };
 }
 
 /** Resolves when nothing of it is left. */
 async function resultOf(
-  execution: Pick<Execution, 'ended' | 'kill'>,
+  execution: Pick<Execution, 'ended' | 'kill' | 'killed'>,
   timeout: string,
   signal: AbortSignal,
 ): Promise<ProbeResult | null> {
@@ -35,7 +35,9 @@ async function resultOf(
   if (signal.aborted) stop();
   try {
     const end = await execution.ended;
-    return late ? `the command did not end within ${timeout}` : judge(end);
+    if (late) return `the command did not end within ${timeout}`;
+    // By who stops, and not by the workload.
+    return execution.killed ? null : judge(end);
   } finally {
     timer.cancel();
     signal.removeEventListener('abort', stop);

@@ -66,9 +66,9 @@ function made() {
   return { health, asked, told, unhealthy, paused, pass, next };
 }
 
-function running(more: object = {}, id = 'web-1', startTime = 1): WorkloadRecord {
+function running(more: object = {}, id = 'web-1', tenant = 'default', startTime = 1): WorkloadRecord {
   const health = { tcp: 80, interval: '10s', retries: 3, ...more };
-  const spec = parseSpec({ id, driver: 'exec', exec: { command: ['/x'] }, health });
+  const spec = parseSpec({ id, tenant, driver: 'exec', exec: { command: ['/x'] }, health });
   const process = { pid: 7, startTime, startedAt: 0 };
   return { id, spec, state: 'running', process, sandbox: { address: '10.0.0.7' } } as WorkloadRecord;
 }
@@ -133,7 +133,7 @@ test('another process is asked anew, and what stopped is not asked', async (t) =
   const first = running();
   health.changed(first);
   await next();
-  const second = running({}, 'web-1', 2);
+  const second = running({}, 'web-1', 'default', 2);
   health.changed(second);
   t.is(health.ready(second), false);
   await next();
@@ -216,15 +216,19 @@ test('a command is asked inside, and says nothing where it cannot be asked', asy
   t.deepEqual([types(told), unhealthy], [['workload.ready', 'workload.unready'], ['web-1']]);
 });
 
-test('eight commands run at once, and those that wait hold up nobody who is asked by the network', async (t) => {
+test('eight commands run at once, four of a tenant, and those that wait hold up nobody who is asked by the network', async (t) => {
   const { health, asked, pass } = made();
-  for (let at = 0; at < 20; at++) health.changed(running({ tcp: undefined, command: ['/bin/true'] }, `c-${at}`));
+  const command = { tcp: undefined, command: ['/bin/true'] };
+  for (let at = 0; at < 20; at++) health.changed(running(command, `c-${at}`, 'acme'));
   for (let at = 0; at < 20; at++) health.changed(running({}, `n-${at}`));
   pass(2000);
   const of = (host: string) => asked.filter((one) => one.host === host).length;
-  t.deepEqual([of('inside'), of('10.0.0.7')], [8, 20]);
+  t.deepEqual([of('inside'), of('10.0.0.7')], [4, 20]);
+  // Another tenant's come although sixteen wait longer; of three there is no room for all.
+  for (const tenant of ['globex', 'initech'])
+    for (let at = 0; at < 4; at++) health.changed(running(command, `${tenant}-${at}`, tenant));
+  pass(2000);
+  t.is(of('inside'), 8);
   for (const { host, answer } of asked.splice(0)) if (host === 'inside') await answer();
   t.is(of('inside'), 8);
-  for (const { answer } of asked.splice(0)) await answer();
-  t.is(of('inside'), 4);
 });
