@@ -95,3 +95,13 @@ test('uncordon says how many start again; status says how far a drain is', async
   );
   t.regex((await berth('node status', { agent: draining([DONE]) })).out, /State {7}ready, cordoned, drained\n/);
 });
+
+test('cordon, and uncordon where nothing was drained', async (t) => {
+  const agent = fakeAgent({
+    'node.cordon': () => ({ cordoned: true }),
+    'node.uncordon': () => ({ cordoned: false, resumed: 0 }),
+  });
+  t.is((await berth('node cordon', { agent })).out, 'cordoned: no workload is admitted\n');
+  t.is((await berth('node uncordon', { agent })).out, 'uncordoned: workloads are admitted\n');
+  t.deepEqual(JSON.parse((await berth('node uncordon --json', { agent })).out), { cordoned: false, resumed: 0 });
+});

@@ -252,14 +252,10 @@ Overhead of drivers
   t.deepEqual(JSON.parse((await berth('node capacity --json', { agent })).out), answer);
 });
 
-test('cordon, uncordon, cleanup', async (t) => {
+test('cleanup', async (t) => {
   const agent = fakeAgent({
-    'node.cordon': () => ({ cordoned: true }),
-    'node.uncordon': () => ({ cordoned: false, resumed: 0 }),
     'node.cleanup': () => ({ removed: ['link bt1'] }),
   });
-  t.is((await berth('node cordon', { agent })).out, 'cordoned: no workload is admitted\n');
-  t.deepEqual(JSON.parse((await berth('node uncordon --json', { agent })).out), { cordoned: false, resumed: 0 });
   t.is((await berth('cleanup', { agent })).out, 'removed link bt1\n');
   t.is(
     (await berth('cleanup', { agent: fakeAgent({ 'node.cleanup': () => ({ removed: [] }) }) })).out,
