@@ -11,7 +11,6 @@ import type { Results } from '../../../agent/control/methods.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
 import type { BerthEvent } from '../../../agent/model/event.js';
-import { parseSpec } from '../../../agent/model/spec.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
@@ -383,29 +382,4 @@ test('config: default, check, dump, schema', async (t) => {
   t.is(bad.exit, 2);
   t.is(JSON.parse(bad.out).error.data.problems.length, 2);
   t.is(JSON.parse((await berth('config schema')).out).title, 'berth.toml');
-});
-
-test('help spec FIELD: a field and what is below it, entries of lists too', async (t) => {
-  const { out } = await berth('help spec secrets');
-  t.deepEqual(
-    out
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(' ')[0]),
-    ['FIELD', 'secrets', ...['name', 'path', 'mode', 'uid', 'gid'].map((field) => `secrets[].${field}`)],
-  );
-  t.regex((await berth('help spec health.command')).out, /^health\.command +list of text +argv of a program/m);
-  t.is((await berth('help spec resources cpu')).out, (await berth('help spec resources.cpu')).out);
-  const { err, exit } = await berth('help spec secret');
-  t.is(exit, 2);
-  t.regex(err, /a workload has no field "secret"/);
-});
-
-test('help spec: every example is a valid workload', async (t) => {
-  const { out } = await berth('help spec');
-  for (const [driver, example] of Object.entries(EXAMPLES)) {
-    t.is(parseSpec(example).driver, driver as never);
-    t.true(out.includes(`\n${driver}:\n`));
-  }
-  t.true(out.includes('resources.memory.limit'));
 });
