@@ -40,10 +40,10 @@ const dns = z.looseObject({
   options: z.array(text).max(32).optional(),
 });
 
-/** The tenant by name, or that of the Kubernetes namespace, whose name follows the prefix. */
+/** The tenant by name, or that of the Kubernetes namespace behind a prefix: without one, a namespace would join the tenant of its name. */
 const tenant = z.union([
   tenantName,
-  z.strictObject({ from: z.literal('kubernetes-namespace'), prefix: z.string().max(40).default('') }),
+  z.strictObject({ from: z.literal('kubernetes-namespace'), prefix: z.string().min(1).max(40) }),
 ]);
 
 const schema = z.strictObject({

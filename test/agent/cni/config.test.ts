@@ -143,7 +143,9 @@ for (const [over, code, says] of [
   [{ network: { dns: {} } }, 2, /network\.dns/],
   [{ network: { colour: 'red' } }, 7, /network\.colour/],
   [{ network: { mode: 'host' } }, 7, /external\.namespace/],
-  [{ tenant: { from: 'kubernetes-namespace' } }, 4, /K8S_POD_NAMESPACE/],
+  [{ tenant: { from: 'kubernetes-namespace', prefix: 'k8s-' } }, 4, /K8S_POD_NAMESPACE/],
+  [{ tenant: { from: 'kubernetes-namespace' } }, 7, /tenant/],
+  [{ tenant: { from: 'kubernetes-namespace', prefix: '' } }, 7, /tenant/],
 ] as const)
   test(`refused as a workload: ${JSON.stringify(over).slice(0, 90)}`, (t) => {
     const found = faultIn(() => specOf(over));
