@@ -68,7 +68,10 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await service.setCordoned(true, actor);
     return { cordoned: true };
   },
-  'node.uncordon': async (_params, { service, actor }) => {
+  'node.uncordon': async (_params, { service, grant, actor }) => {
+    // It would start what is other tenants'.
+    if (grant.tenants !== null && service.describe().drain !== null)
+      throw new BerthError('not_permitted', 'this node is drained: a session of all tenants lifts the drain');
     return { cordoned: false, resumed: await service.setCordoned(false, actor) };
   },
   'node.drain': async ({ dryRun, deadline = null, grace = null, ...selection }, { service, actor }) => {

@@ -26,6 +26,7 @@ export class Maintenance {
       // Durable before the node is open: an open node is never drained.
       const resumed = cordoned ? 0 : await draining.lift();
       await this.#cordon(cordoned, by);
+      if (!cordoned) await draining.opened();
       draining.changed();
       return resumed;
     });
@@ -49,7 +50,7 @@ export class Maintenance {
 
   /** At a start of the agent: opens the node where the last one has died between the two steps of an uncordon. */
   async resume(): Promise<void> {
-    if (this.#parts.manager.draining.lifting) await this.setCordoned(false);
+    if (this.#parts.manager.draining.mustOpen) await this.setCordoned(false);
   }
 
   async #cordon(cordoned: boolean, by?: EventActor): Promise<void> {

@@ -27,6 +27,8 @@ export interface DrainOrder extends Omit<DrainRequest, 'deadlineMs'> {
   readonly drainedAt: number | null;
   /** It is over: what it stopped is started again. */
   readonly lifting: boolean;
+  /** While lifting: the node was opened. Who cordons it since then means it. */
+  readonly opened: boolean;
 }
 
 /** What the drain waits for. */
@@ -39,7 +41,7 @@ export interface DrainRest {
 }
 
 /** What `node.drain` and `node.describe` show. */
-export interface DrainView extends Omit<DrainOrder, 'deadline' | 'lifting'> {
+export interface DrainView extends Omit<DrainOrder, 'deadline' | 'lifting' | 'opened'> {
   /**
    * draining: workloads are stopping or wait for their turn; incomplete: some are left half a minute after the deadline;
    * drained: none is left; lifting: those that were stopped start again.

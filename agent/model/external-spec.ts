@@ -6,6 +6,15 @@ import { uid } from './process-spec.js';
 /** As dev_valid_name in net/core/dev.c, without what a shell or a table would take for something else. */
 export const LINK_NAME = /^(?!lo$)[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 
+/** A network for what another runtime runs: whoever takes it away takes it from under a container. */
+export function isAttachment({
+  external,
+}: {
+  readonly external?: { readonly namespace?: unknown } | undefined;
+}): boolean {
+  return external?.namespace !== undefined;
+}
+
 export const externalSpec = z
   .strictObject({
     tap: z.boolean().default(false).meta({ description: 'a tap for a VMM instead of a plain namespace' }),

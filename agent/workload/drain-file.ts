@@ -32,6 +32,7 @@ const schema: z.ZodType<DrainOrder> = z.object({
   selector: z.string().nullable(),
   drainedAt: z.number().nullable(),
   lifting: z.boolean(),
+  opened: z.boolean().default(false),
 });
 
 export class DrainFile implements DrainStore {

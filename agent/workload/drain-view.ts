@@ -2,6 +2,7 @@
 import { type Clock, remaining } from '../base/clock.js';
 import type { Condition } from '../model/condition.js';
 import type { DrainOrder, DrainRequest, DrainView } from '../model/drain.js';
+import { isAttachment } from '../model/external-spec.js';
 import { isLeaving, isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { parseSelector, selects } from '../model/selector.js';
@@ -14,13 +15,16 @@ const MOST_LEFT = 10;
 
 export type Drained = Pick<DrainRequest, 'keepClass' | 'tenant' | 'selector'>;
 
-/** Whether a drain is about a workload. Throws `invalid_params` for a selector that is none. */
+/** Whether a drain is about a workload: networks of containers end with these, by their runtime. Throws `invalid_params` for a selector that is none. */
 export function drainSelects({ keepClass, tenant, selector }: Drained): (record: WorkloadRecord) => boolean {
   const labels = selector === null ? [] : parseSelector(selector);
   // The highest class comes first.
   const kept = keepClass === null ? [] : CLASSES.slice(0, CLASSES.indexOf(keepClass) + 1);
   return ({ spec }) =>
-    !kept.includes(spec.class) && (tenant === null || spec.tenant === tenant) && selects(labels, spec.labels);
+    !isAttachment(spec) &&
+    !kept.includes(spec.class) &&
+    (tenant === null || spec.tenant === tenant) &&
+    selects(labels, spec.labels);
 }
 
 /** What is left of a drain. */
@@ -52,7 +56,7 @@ export function drainTimeLeft({ deadline }: Pick<DrainOrder, 'deadline'>, clock:
 }
 
 export function drainView(
-  { deadline, lifting, ...order }: DrainOrder,
+  { deadline, lifting, opened: _, ...order }: DrainOrder,
   records: readonly WorkloadRecord[],
   { clock, bootId }: { readonly clock: Clock; readonly bootId: string },
 ): DrainView {

@@ -28,12 +28,14 @@ import type { World } from './world.js';
 const AT_ONCE = 16;
 /** How long a start that the node cannot take now is put off. */
 const AGAIN_MS = 1000;
-/** Between two rounds. */
+/** Between two rounds, at least. */
 const BREATH_MS = 20;
 /** Of a start: it may work later. */
 const PASSING: ReadonlySet<string> = new Set(['start_queue_full', 'cordoned', 'shutting_down']);
 
 export interface DrainPorts {
+  /** Whether the node takes no workloads. */
+  cordoned(): boolean;
   /** See Manager.evict. */
   evict(id: string, evicted: Evicted): Promise<boolean>;
   /** Admits it anew. Throws as a start does. */
@@ -56,6 +58,8 @@ export class Draining {
   #by: EventActor | undefined;
   /** The node takes no start before, of performance.now(). */
   #notBefore = 0;
+  /** Workloads whose last start failed by the host: others have their turn before. */
+  readonly #failed = new Set<string>();
   #dirty = false;
   #looping = false;
   #closed = false;
@@ -70,13 +74,20 @@ export class Draining {
   async recover(): Promise<void> {
     this.#take(await this.#world.drains.load());
     if (this.#order === null || this.#order.lifting) return;
+    if (!this.#ports.cordoned()) {
+      // An agent that knew of no drain has opened the node.
+      this.#world.log.warn({}, 'the node was opened while a drain stood: the drain is lifted');
+      await this.#save({ ...this.#order, lifting: true, opened: true });
+      return;
+    }
     const { waiting } = undrained(this.#actors.values(), this.#isMeant);
     const pending = waiting.map(({ record }) => record).filter(({ state }) => state === 'pending');
     await this.#ask(pending).catch((err: unknown) => this.#world.log.error({ err }, 'not held back by the drain'));
   }
 
-  get lifting(): boolean {
-    return this.#order?.lifting ?? false;
+  /** The node was to be opened, and was not. */
+  get mustOpen(): boolean {
+    return this.#order?.lifting === true && !this.#order.opened;
   }
 
   view(): DrainView | null {
@@ -104,7 +115,7 @@ export class Draining {
       const stands = this.#order !== null && !this.#order.lifting ? this.#order : null;
       const deadline = deadlineMs === null ? null : deadlineIn(deadlineMs, density.clock, bootId);
       const since = stands?.since ?? Date.now();
-      const order: DrainOrder = { ...request, since, deadline, drainedAt: null, lifting: false };
+      const order: DrainOrder = { ...request, since, deadline, drainedAt: null, lifting: false, opened: false };
       const drainedAt = this.#isOver(order) ? (stands?.drainedAt ?? null) : null;
       await drains.save({ ...order, drainedAt });
       this.#take({ ...order, drainedAt });
@@ -119,10 +130,15 @@ export class Draining {
       const count = this.#stopped().length;
       // Without its order, too, if the file was lost.
       if (this.#order === null && count === 0) return 0;
-      const order = { ...(this.#order ?? NOTHING), lifting: true };
-      await this.#world.drains.save(order);
-      this.#take(order);
+      await this.#save({ ...(this.#order ?? NOTHING), lifting: true, opened: false });
       return count;
+    });
+  }
+
+  /** The node is open, durably. */
+  opened(): Promise<void> {
+    return this.#turns.run(async () => {
+      if (this.mustOpen && this.#order !== null) await this.#save({ ...this.#order, opened: true });
     });
   }
 
@@ -140,9 +156,15 @@ export class Draining {
     this.#later.cancel();
   }
 
+  async #save(order: DrainOrder): Promise<void> {
+    await this.#world.drains.save(order);
+    this.#take(order);
+  }
+
   #take(order: DrainOrder | null): void {
     this.#order = order;
     this.#stage = undefined;
+    this.#failed.clear();
     this.#isMeant = order === null ? () => false : drainSelects(order);
   }
 
@@ -158,7 +180,7 @@ export class Draining {
         this.#later.failed();
       }
       // A round looks at all workloads, and each that goes changes several times.
-      if (this.#dirty) await pause(BREATH_MS, { ref: false });
+      if (this.#dirty) await pause(Math.max(BREATH_MS, this.#actors.size / 50), { ref: false });
     }
     this.#looping = false;
   }
@@ -220,7 +242,9 @@ export class Draining {
     const wait = this.#notBefore - performance.now();
     if (wait > 0) return this.#later.in(wait);
     const failures: unknown[] = [];
-    const settled = this.#stopped().filter(([{ record }]) => isSettled(record.state));
+    const settled = this.#stopped()
+      .filter(([{ record }]) => isSettled(record.state))
+      .sort(([a], [b]) => Number(this.#failed.has(a.record.id)) - Number(this.#failed.has(b.record.id)));
     // In pieces, so that whoever drains again does not wait for all of them.
     if (settled.length > AT_ONCE) this.#dirty = true;
     for (const [actor, desired] of settled.slice(0, AT_ONCE)) {
@@ -233,7 +257,10 @@ export class Draining {
           return this.#later.in(AGAIN_MS);
         }
         if (error instanceof BerthError) await this.#staysStopped(actor, error);
-        else failures.push(error);
+        else {
+          failures.push(error);
+          this.#failed.add(actor.record.id);
+        }
       }
     }
     if (failures.length > 0) throw failures[0];
@@ -300,6 +327,6 @@ export class Draining {
 }
 
 /** Of a drain whose file was lost. */
-const NOTHING: Omit<DrainOrder, 'lifting'> = {
+const NOTHING: Omit<DrainOrder, 'lifting' | 'opened'> = {
   ...{ since: 0, deadline: null, graceMs: null, keepClass: null, tenant: null, selector: null, drainedAt: null },
 };

@@ -58,6 +58,7 @@ export class Manager {
       giveBack: (sandbox) => this.#giveBack(sandbox),
     });
     this.draining = new Draining(world, this.#actors, {
+      cordoned: () => this.cordoned,
       evict: (id, evicted) => this.evict(id, evicted),
       startAgain: (actor, desired) => this.#wishes.carryOut(actor, 'start', { desired }),
     });

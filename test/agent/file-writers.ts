@@ -64,7 +64,7 @@ function writer<T>(parts: {
 
 const ORDER: DrainOrder = {
   ...{ since: 1, deadline: null, graceMs: null, keepClass: null, tenant: null, selector: null, drainedAt: null },
-  lifting: false,
+  ...{ lifting: false, opened: false },
 };
 const fine = () => undefined;
 const config = configSchema.parse({ tenant: { filed: { cpu: 8 } }, licence: { db: { count: 1 } } });

@@ -30,7 +30,7 @@ const LOG = { info: onDamaged, warn: onDamaged, error: onDamaged };
 
 const DRAIN = {
   ...{ since: 1, deadline: null, graceMs: null, keepClass: null, tenant: null, selector: null, drainedAt: null },
-  lifting: false,
+  ...{ lifting: false, opened: false },
 };
 
 const reservations = (directory: string) => new Reservations({ directory, bootId: 'boot', clock, onDamaged });

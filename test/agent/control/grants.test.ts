@@ -99,3 +99,17 @@ test('a local operator that narrows its scopes keeps its grants, and a session i
   const scoped = await sessionOf(t, KINDS['with scopes, to which it is allowed'] as Kind, ['exec.user']);
   t.deepEqual((await scoped.node.call('node.describe')).session.allow, ['exec.user']);
 });
+
+test('a session with scopes opens a node, and does not lift a drain: that would start what is not its own', async (t) => {
+  const scheduler = await startScheduler();
+  t.teardown(() => scheduler.stop());
+  const { service } = await startHarness(t, {
+    schedulers: [{ url: scheduler.url, scopes: ['acme'], role: 'operator' }],
+  });
+  const node = await scheduler.node();
+  await t.notThrowsAsync(node.call('node.uncordon', {}));
+  const { describe } = service;
+  service.describe = () => ({ ...describe(), drain: { phase: 'drained' } as never });
+  t.like(await t.throwsAsync(node.call('node.uncordon', {}), { instanceOf: BerthError }), { code: 'not_permitted' });
+  t.deepEqual(service.calls, ['uncordon']);
+});

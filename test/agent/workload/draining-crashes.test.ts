@@ -93,6 +93,7 @@ async function goesOn(t: ExecutionContext, dead: Life & { directory: string }, a
 async function comesBack(t: ExecutionContext, dead: Life & { directory: string }, at: string, boot: string) {
   const life = await nextLife(dead, boot === 'boot-1' ? dead.host : new FakeHost(), boot);
   // As the daemon does at its start.
+  if (life.manager.draining.mustOpen) await lift(life);
   if (life.manager.draining.view()?.phase === 'drained') {
     life.manager.setCordoned(true);
     t.is(await lift(life), FEW.length, `${at}: not lifted yet`);

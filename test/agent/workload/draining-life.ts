@@ -37,6 +37,7 @@ export async function drain(life: Life, request: Partial<DrainRequest> = {}): Pr
 export async function lift(life: Life): Promise<number> {
   const count = await life.manager.draining.lift();
   life.manager.setCordoned(false);
+  await life.manager.draining.opened();
   life.manager.draining.changed();
   return count;
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
+import { Maintenance } from '../../../agent/daemon/maintenance.js';
+import { parseSpec } from '../../../agent/model/spec.js';
 import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { drainConditions } from '../../../agent/workload/drain-view.js';
 import { ALL, drain, drained, IDS, inhabited, lift, record, when } from './draining-life.js';
@@ -221,4 +223,51 @@ test('what waits to start when the host boots does not start while the node is d
     ['top'],
   );
   t.is(next.manager.draining.view()?.phase, 'drained');
+});
+
+test('a drain that stands on an open node is lifted: an agent that knew of none has opened it', async (t) => {
+  const life = await inhabited();
+  await drain(life);
+  await drained(life);
+  life.manager.setCordoned(false);
+  const next = await nextLife(life);
+  for (const id of IDS) await next.until(state(id === 'top' ? 'frozen' : 'running', id));
+  await when(() => next.manager.draining.view() === null);
+  t.is(record(next, 'top').evicted ?? null, null);
+});
+
+test('networks of containers that another runtime runs are left to it', async (t) => {
+  const life = await inhabited();
+  const external = { namespace: '/run/netns/pod' };
+  await life.manager.create(parseSpec({ id: 'cni-pod', class: 'besteffort', driver: 'external', external }));
+  await life.until(state('running', 'cni-pod'));
+  t.false(life.manager.draining.plan(ALL).some(({ id }) => id === 'cni-pod'));
+  await drain(life);
+  await drained(life);
+  t.is(record(life, 'cni-pod').state, 'running');
+});
+
+test('who cordons a node again while its drain is being lifted finds it cordoned after a restart', async (t) => {
+  const life = await inhabited();
+  const closed: boolean[] = [];
+  const cordon = {
+    set: async (cordoned: boolean) => {
+      closed.push(cordoned);
+    },
+  };
+  const maintenance = new Maintenance({ manager: life.manager, cordon, world: life.world });
+  await maintenance.drain(ALL);
+  await drained(life);
+  // It stays in this step as long as one has not started.
+  life.manager.draining.close();
+  await maintenance.setCordoned(false);
+  await maintenance.setCordoned(true);
+  t.deepEqual(closed, [true, false, true]);
+  const next = await nextLife(life);
+  const after = new Maintenance({ manager: next.manager, cordon, world: next.world });
+  await after.resume();
+  t.true(next.manager.cordoned);
+  t.is(next.manager.draining.view()?.phase, 'lifting');
+  await after.setCordoned(false);
+  await next.until(state('running', 'low'));
 });

@@ -258,6 +258,8 @@ export async function nextLife(
     ...(clock === undefined ? {} : { clock }),
     ...(world === undefined ? {} : { world }),
   });
+  // Durable in a file of its own (daemon/cordon.ts).
+  life.manager.setCordoned(dead.manager.cordoned);
   await life.manager.recover();
   return life;
 }
