@@ -13,8 +13,8 @@ export type Variables = Readonly<Record<string, string>>;
 
 const FIELD = 'envFile';
 const MOST_BYTES = 64 << 10;
-/** JSON writes some characters with six. */
-const MOST_KEPT_BYTES = 6 * MOST_BYTES + (64 << 10);
+/** The file, and what a specification of a mebibyte has besides; JSON writes some characters with six. */
+const MOST_KEPT_BYTES = 6 * (MOST_BYTES + (1 << 20));
 const LINE = /^([A-Za-z_][A-Za-z0-9_]{0,255})=([^\0]*)$/;
 
 /** envFile, over it the `env` of the driver's section, over it `env`. Throws `image_missing` and `invalid_spec`. */

@@ -51,6 +51,10 @@ test('env is over the section of the driver, which is over the file', async (t) 
   await writeFile(envFile, 'A=other\n');
   t.deepEqual(await keptGiven(spec, directory), given);
   t.deepEqual(await keptGiven(exec({}), directory), { B: 'exec', C: 'exec' });
+  // As much as a spec may have, of characters that JSON writes with six.
+  const large = { ...given, LARGE: '\u0001'.repeat(1 << 20) };
+  await keepGiven(directory, large);
+  t.deepEqual(await keptGiven(spec, directory), large);
 });
 
 test('the file must be a regular file of at most 64 KiB beneath a tree, reached without a link', async (t) => {
