@@ -39,7 +39,8 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
 };
 
 export function logEvent(log: Log, { type, workload, tenant, actor, data }: BerthEvent): void {
-  const level = LOGGED[type];
+  // Of an end, who has ended it: berth or the kernel, and not the workload itself.
+  const level = type === 'workload.ended' && data.actor !== undefined ? 'warn' : LOGGED[type];
   if (level === undefined) return;
   const { level: _level, msg: _msg, ...rest } = data;
   log[level]({ workload, tenant, ...rest, ...(actor === undefined ? {} : { by: nameOf(actor) }) }, type);

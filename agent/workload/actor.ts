@@ -156,7 +156,6 @@ export class Actor {
   async evict(evicted: Evicted): Promise<boolean> {
     if (actionFor('evict', this.#record) === 'keep') return false;
     await this.patch({ desired: 'stopped', restartRequested: false, evicted });
-    this.#world.log.warn({ workload: this.#record.id, cause: evicted.cause, by: evicted.by }, evicted.detail);
     this.wake();
     return true;
   }
@@ -309,9 +308,6 @@ export class Actor {
     }
     tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });
     this.#world.observer.ended(end);
-    const { cause, actor, victim } = end;
-    if (actor === undefined) this.#world.log.info({ workload: id, cause }, end.detail);
-    else this.#world.log.warn({ workload: id, cause, actor, victim }, end.detail);
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }

@@ -50,8 +50,6 @@ export class Survived {
     this.#owed = undefined;
     this.#failures = 0;
     const { count, level, victim, detail } = owed.kills;
-    const { id } = this.#actor.record;
-    this.#world.log.warn({ workload: id, cause: level, victim }, `a process of it was killed by the kernel ${detail}`);
     this.#actor.event('workload.oom', { cause: level, kills: count, ...(victim ? { victim } : {}), detail });
   }
 
