@@ -16,7 +16,7 @@ export const ERRORS = {
   invalid_params: { exit: 2, rpc: -32602, hint: 'Correct the named parameter.' },
   invalid_request: { exit: 2, rpc: -32600, hint: 'Send one JSON-RPC 2.0 request object per message.' },
   parse_error: { exit: 2, rpc: -32700, hint: 'Send valid JSON.' },
-  unknown_method: { exit: 2, rpc: -32601, hint: 'The methods are listed in docs/protocol.md.' },
+  unknown_method: { exit: 2, rpc: -32601, hint: 'The methods are listed in /usr/share/doc/berth/protocol.md.' },
   unknown_command: { exit: 2, rpc: -32000, hint: 'Run `berth help`.' },
   usage: { exit: 2, rpc: -32000, hint: 'Run `berth help COMMAND`.' },
   config_invalid: { exit: 2, rpc: -32001, hint: 'Run `berth config check`; `berth config default` prints every key.' },

@@ -12,7 +12,7 @@ export const EXIT_CODES: readonly (readonly [number, string])[] = [
   [6, 'not permitted'],
 ];
 
-/** `berth workload delete [ID...] [--now] ...` */
+/** `berth workload delete [ID...] [--now] ...`; options stand first where they must. */
 export function synopsis(command: Command): string {
   const args = command.args.map((a) => {
     const word = `${a.choices?.join('|') ?? a.name}${a.many === true ? '...' : ''}`;
@@ -20,7 +20,8 @@ export function synopsis(command: Command): string {
   });
   const options = command.options.map((o) => (o.needed === true ? `${optionWord(o)}` : `[${optionWord(o)}]`));
   const config = command.configFlags === true ? ['[--SECTION.KEY VALUE ...]'] : [];
-  return ['berth', ...command.path, ...args, ...options, ...config].join(' ');
+  const words = command.optionsFirst === true ? [...options, ...args] : [...args, ...options];
+  return ['berth', ...command.path, ...words, ...config].join(' ');
 }
 
 function optionWord(o: OptionDef): string {

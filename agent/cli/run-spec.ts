@@ -19,8 +19,6 @@ export interface RunSpec {
 type Asked = Pick<Context, 'args' | 'option' | 'values' | 'flag' | 'host'>;
 type Section = Readonly<Record<string, unknown>>;
 
-/** As exec has it for a user without a group. */
-const NOGROUP = 65_534;
 const MOST_WORD = 40;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -54,7 +52,7 @@ function imageOf(asked: Asked, name: string, command: readonly string[]): { what
   const oci = {
     ...(entrypoint === undefined ? {} : { entrypoint: [entrypoint] }),
     ...(command.length === 0 ? {} : { command }),
-    ...(user === undefined ? {} : { user: userOf(user) }),
+    ...(user === undefined ? {} : { user }),
   };
   const what = { driver: 'oci', image, ...(pull === undefined ? {} : { pull }), ...section('oci', oci) };
   const parsed = parseImage(image);
@@ -102,12 +100,6 @@ function mountOf(text: string): Section {
   const [, source, target, access] = /^(\/[^:]*):(\/[^:]*)(?::(ro|rw))?$/.exec(text) ?? [];
   if (source === undefined) throw wrong('volume', 'SOURCE:TARGET, two absolute paths, with :ro for read-only', text);
   return { type: 'bind', source, target, ...(access === 'ro' ? { readOnly: true } : {}) };
-}
-
-function userOf(text: string): Section {
-  const [, uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text) ?? [];
-  if (uid === undefined) throw wrong('user', 'UID or UID:GID for an image', text);
-  return { uid: Number(uid), gid: gid === undefined ? (Number(uid) === 0 ? 0 : NOGROUP) : Number(gid) };
 }
 
 /** Of what an id may have; there is always one. */

@@ -2,6 +2,7 @@
 // asks for the matching ones page by page.
 import { BerthError, reportOf } from '../base/errors.js';
 import type { Params } from '../control/methods.js';
+import { isAttachment } from '../model/external-spec.js';
 import type { WorkloadView } from '../model/record.js';
 import { parseSelector } from '../model/selector.js';
 import type { Answer, Client, Context } from './command.js';
@@ -49,7 +50,10 @@ export interface Chosen {
   readonly picked: boolean;
 }
 
-/** Checks the command line before the agent is asked. `all`: the option that takes the place of a selection. */
+/**
+ * Checks the command line before the agent is asked. `all`: the option that takes the place of a selection. Networks of containers are not
+ * among them: these would go on without.
+ */
 export function choose(context: Context, all = false): (client: Client) => Promise<Chosen> {
   const asked = selectionOf(context);
   const [named, picks] = [context.args.length > 0, all || !isEmpty(asked)];
@@ -59,7 +63,10 @@ export function choose(context: Context, all = false): (client: Client) => Promi
   return async (client) =>
     named
       ? { ids: [...new Set(context.args)], picked: false }
-      : { ids: (await matching(client, asked)).map(({ id }) => id), picked: true };
+      : {
+          ids: (await matching(client, asked)).filter(({ spec }) => !all || !isAttachment(spec)).map(({ id }) => id),
+          picked: true,
+        };
 }
 
 const OPTIONS = selection.map(({ name, short }) => (short === undefined ? `--${name}` : `-${short}`)).join(', ');

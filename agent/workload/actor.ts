@@ -289,7 +289,7 @@ export class Actor {
 
   async #handleEnd(): Promise<void> {
     this.#startPermit.ended();
-    const { id, desired, restarts, restartRequested } = this.#record;
+    const { desired, restarts, restartRequested } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
     const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);
     const again = againAfter(this.#record, end, exit, this.#clock);

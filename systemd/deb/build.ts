@@ -55,6 +55,12 @@ export interface BuildOptions {
   readonly date?: number;
 }
 
+/** What help, hints and alerts lead to, and what a person reads on the host. */
+const DOCUMENTS = [
+  ...['cni', 'coming-from-docker', 'commands', 'configuration', 'errors', 'hardening', 'limits', 'maintenance'],
+  ...['microvms', 'network', 'protocol', 'runbooks', 'starts'],
+];
+
 /** What people take along: file or directory of the source tree -> place in the package. */
 const SHARED = {
   'dashboards/berth-host.json': 'usr/share/berth/dashboards/berth-host.json',
@@ -67,7 +73,7 @@ const SHARED = {
   'docs/config.schema.json': 'usr/share/berth/schemas/config.schema.json',
   'docs/protocol.schema.json': 'usr/share/berth/schemas/protocol.schema.json',
   'docs/asyncapi.json': 'usr/share/berth/schemas/asyncapi.json',
-  'docs/runbooks.md': 'usr/share/doc/berth/runbooks.md',
+  ...Object.fromEntries(DOCUMENTS.map((name) => [`docs/${name}.md`, `usr/share/doc/berth/${name}.md`])),
   'docs/examples': 'usr/share/doc/berth/examples',
 };
 

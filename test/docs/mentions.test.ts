@@ -190,7 +190,7 @@ test('every script of npm that a text names is in package.json', (t) => {
 
 test('a file below /usr/lib/berth, /etc/berth or a unit that a text names is one that the package or the agent makes', (t) => {
   const KNOWN =
-    /^\/(usr\/lib\/berth\/((berth|daemon|worker|epoll-thread|inventory-thread|kvm-guest|unpack-program|supervisor)\.js)?|etc\/berth\/?(berth\.toml|berth\.d\/?.*|secrets\/?.*|[a-z-]+\.(token|pem|key|crt))?|usr\/share\/doc\/berth\/(README\.Debian|copyright|changelog\.gz|sbom\.cdx\.json|runbooks\.md|examples))$/;
+    /^\/(usr\/lib\/berth\/((berth|daemon|worker|epoll-thread|inventory-thread|kvm-guest|unpack-program|supervisor)\.js)?|etc\/berth\/?(berth\.toml|berth\.d\/?.*|secrets\/?.*|[a-z-]+\.(token|pem|key|crt))?|usr\/share\/doc\/berth\/(README\.Debian|copyright|changelog\.gz|sbom\.cdx\.json|[a-z-]+\.md|examples))$/;
   const paths = [...texts()]
     .filter(([where]) => !/\.ts$/.test(where))
     .flatMap(([where, text]) =>

@@ -7,7 +7,7 @@ export const AGENT: Command = {
   group: 'Agent and tools',
   summary: 'Run the node agent in the foreground',
   details: [
-    'This is what berth.service runs. Every key of the configuration is also a flag: --section.key VALUE. See docs/configuration.md.',
+    'This is what berth.service runs. Every key of the configuration is also a flag: --section.key VALUE. `berth config default` prints them; /usr/share/doc/berth/configuration.md explains them.',
   ],
   args: [],
   options: [config],

@@ -48,7 +48,12 @@ export const RUN_COMMANDS: readonly Command[] = [
         value: 'NAME[=VALUE]',
         about: 'a variable of its environment; NAME alone takes its value from this shell; may be repeated',
       },
-      { name: 'user', short: 'u', value: 'USER', about: 'an image: UID or UID:GID; a program: a user of the host' },
+      {
+        name: 'user',
+        short: 'u',
+        value: 'USER',
+        about: 'USER or USER:GROUP of the image, by name or number; a program: a user of the host',
+      },
       { name: 'entrypoint', value: 'PROGRAM', about: 'instead of the entrypoint of the image' },
       { name: 'hostname', value: 'NAME', about: 'instead of its id' },
       { name: 'read-only', about: 'it cannot write to the root filesystem of its image' },

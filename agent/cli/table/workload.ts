@@ -122,7 +122,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     args: [someIds],
     options: [
       { name: 'now', about: 'kill at once instead of asking with SIGTERM first' },
-      { name: 'all', about: 'every workload of this host' },
+      { name: 'all', about: 'every workload of this host but networks of other runtimes (CNI)' },
       ...selection,
       dryRun,
       detach,

@@ -24,7 +24,7 @@ test('an image with its arguments, and every option', async (t) => {
   t.deepEqual(await specOf(line, { HERE: 'x' }), {
     ...{ id: 'web', tenant: 'acme', class: 'burstable', driver: 'oci', pull: 'always' },
     image: 'docker://registry.example.com/team/web:v1',
-    oci: { entrypoint: ['/bin/sh'], command: ['-c', 'date', '--rm', '-d'], user: { uid: 7, gid: 8 } },
+    oci: { entrypoint: ['/bin/sh'], command: ['-c', 'date', '--rm', '-d'], user: '7:8' },
     resources: { memory: { limit: 256 << 20 }, cpu: { limit: 0.5 }, pids: 50 },
     network: {
       ports: [
@@ -66,7 +66,6 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['run --', /COMMAND is missing after --/],
   ['run -p 80 debian', /--publish must be HOST:WORKLOAD/],
   ['run -v data:/data debian', /--volume must be SOURCE:TARGET/],
-  ['run -u joe debian', /--user must be UID or UID:GID for an image/],
   ['run -e =x debian', /--env is NAME=VALUE or NAME/],
   ['run --pull always -- ls', /--pull goes with an image only/],
   ['run --entrypoint sh -- ls', /--entrypoint goes with an image only/],
