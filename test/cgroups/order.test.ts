@@ -65,7 +65,7 @@ test('every change is one that the kernel takes, step by step, and ends where a 
       kernel.apply(planChange(before, after));
       t.deepEqual(kernel.touched(), holding(after).touched());
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
@@ -88,7 +88,7 @@ test('what apply answered puts back what was there, after one change or several'
       kernel.apply(restoreValues(held));
       t.deepEqual(kernel.touched(), was);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 

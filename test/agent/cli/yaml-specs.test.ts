@@ -14,7 +14,7 @@ test('a specification as YAML, read back, is the same', (t) => {
   const property = fc.property(specs(received), (spec) => {
     t.deepEqual(parseYaml(toYaml(spec)), [spec]);
   });
-  holds(t, property, { numRuns: 150, seed: 5 });
+  holds(t, property, { numRuns: 80, seed: 5 });
   const words = [
     'yes',
     'no',
