@@ -29,7 +29,11 @@ export const ERRORS = {
   address_pool_exhausted: { exit: 3, rpc: -32021, hint: 'Delete workloads or widen network.pool.' },
   port_in_use: { exit: 3, rpc: -32023, hint: 'Choose another host port, or free this one.' },
   start_queue_full: { exit: 3, rpc: -32071, hint: 'Try again after retryAfterMs, or place it on another host.' },
-  cordoned: { exit: 3, rpc: -32022, hint: 'Run `berth node uncordon`.' },
+  cordoned: {
+    exit: 3,
+    rpc: -32022,
+    hint: 'Use another node, or run `berth node uncordon`; this also starts workloads that a drain has stopped.',
+  },
   binary_missing: { exit: 1, rpc: -32030, hint: 'Install the named program on this host.' },
   controller_missing: {
     exit: 1,
@@ -44,7 +48,7 @@ export const ERRORS = {
   image_unknown: {
     exit: 4,
     rpc: -32094,
-    hint: 'Check the name. With `"pull": "missing"` in the spec berth fetches the image.',
+    hint: 'See `berth image list`; `berth image pull NAME` fetches it, and so does a spec with `"pull": "missing"`.',
   },
   image_invalid: {
     exit: 1,
@@ -60,7 +64,7 @@ export const ERRORS = {
   secret_missing: {
     exit: 1,
     rpc: -32081,
-    hint: 'Put a regular file of at most 64 KiB at secrets.directory/TENANT/NAME of this node, or load the credential secrets_TENANT_NAME.',
+    hint: 'Create the file /etc/berth/secrets/TENANT/NAME (`secrets.directory`; a regular file, at most 64 KiB), or load the credential `secrets_TENANT_NAME` with LoadCredential=.',
   },
   device_missing: { exit: 1, rpc: -32033, hint: 'See `berth doctor`.' },
   address_in_use: { exit: 1, rpc: -32034, hint: 'Free the named object or choose another id.' },
@@ -120,7 +124,11 @@ export const ERRORS = {
     rpc: -32029,
     hint: 'Only virtual machines of driver qemu have a console; `berth workload exec` runs a program inside others.',
   },
-  console_in_use: { exit: 1, rpc: -32028, hint: 'Wait until the other session has ended, or end it.' },
+  console_in_use: {
+    exit: 1,
+    rpc: -32028,
+    hint: 'Detach the other session; `berth events --workload ID --type workload.console` shows who attached.',
+  },
   exec_unsupported: { exit: 1, rpc: -32075, hint: 'Drivers exec and oci run a program inside a workload.' },
   exec_failed: {
     exit: 1,

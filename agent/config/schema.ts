@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
   secrets: z
     .strictObject({
       directory: absolutePath.default('/etc/berth/secrets').meta({
-        description: 'a file DIRECTORY/TENANT/NAME for each secret that workloads of a tenant may name',
+        description: 'directory of the secrets: DIRECTORY/TENANT/NAME is secret NAME of tenant TENANT',
       }),
     })
     .prefault({}),

@@ -9,7 +9,7 @@ import type { MethodName } from './methods.js';
 
 export interface MethodDescription {
   readonly does: string;
-  /** The result, as a TypeScript-like sketch; names are types of the appendix. */
+  /** The result, as a TypeScript-like sketch; names are types of agent/model, or of the room that has the thing. */
   readonly result: string;
   /** Beyond those every method can answer with. */
   readonly errors: readonly ErrorCode[];
@@ -25,6 +25,8 @@ const CHECK: readonly ErrorCode[] = [
   'network_missing',
   'binary_missing',
   'image_missing',
+  'image_unknown',
+  'secret_missing',
   'ksm_unavailable',
   'hugepages_missing',
   'licence_unknown',
@@ -74,12 +76,12 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'node.uncordon': {
-    does: 'Admits again, and lifts a drain: `resumed` workloads that it has stopped are admitted anew and start as before, the highest promise first. One that cannot stays stopped, and its `error` says why.',
+    does: 'Admits again, and lifts a drain: `resumed` workloads that it stopped are admitted anew and start as before, the highest class and priority first. A workload that was frozen is frozen again. A workload that cannot start any more stays stopped; its `error` has the reason.',
     result: '{ cordoned: false, resumed }',
     errors: [],
   },
   'node.drain': {
-    does: 'Cordons the node and stops workloads: class by class, the lowest first, the lowest priority first within a class, 16 at a time. Answers when that is durable; `node.describe` shows under `drain` how far it is, and events tell the rest. It goes on after a restart of the agent and holds over a boot, until `node.uncordon`. `tenant`, `selector` and `keepClass` (this class and those above it stay) leave workloads out. `grace` takes the place of the grace period of each workload. After `deadline` what still runs is killed; half a minute later the drain is `incomplete` as long as something is left. Asked again, it is the same drain with the new parameters. With `dryRun` nothing changes: `plan` names the workloads in the order in which they would be asked, `more` counts those beyond the first thousand.',
+    does: 'Cordons the node and stops workloads: class by class, the lowest first, the lowest priority first within a class, 16 at a time. Answers when that is durable; `node.describe` shows under `drain` how far it is, and events tell the rest. The drain continues after a restart of the agent and after a reboot, until `node.uncordon`. `tenant` and `selector` choose the workloads to drain; `keepClass` keeps this class and the classes above it. `grace` and `deadline` are milliseconds, at most 7 days. `grace` replaces the grace period of each workload. After `deadline` berth kills what still runs; half a minute later the drain is `incomplete` as long as something is left. A second call replaces the parameters of the current drain. A DrainView has `phase` (draining, incomplete, drained, lifting), the counts `total`, `stopped`, `stopping` and `waiting`, `deadlineAt` (Unix milliseconds), and under `left` the first ten workloads that are stopping. With `dryRun` nothing changes: `plan` names the workloads in the order in which they would be asked, `more` counts those beyond the first thousand.',
     result: '{ drain: DrainView | null, plan?: DrainStep[], more? }',
     errors: [],
   },
@@ -203,7 +205,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     ],
   },
   'workload.console': {
-    does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time has it. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
+    does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time can attach. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
     result: '{ stream }',
     errors: [
       'not_found',

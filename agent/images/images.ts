@@ -95,7 +95,7 @@ export class Images {
     for (const name of await readdir(this.#places.pulls)) await removeTree(join(this.#places.pulls, name));
   }
 
-  /** Whether `pull` of this name can begin. Throws `invalid_spec`, `not_permitted`, `image_unknown`, `binary_missing`. Has no effect. */
+  /** Whether `pull` of this name can begin. Throws `invalid_params`, `not_permitted`, `image_unknown`, `binary_missing`. Has no effect. */
   check(name: string, policy: PullPolicy): void {
     const image = referenceOf(name);
     const here = this.#store.byName(imageName(image)) !== undefined;

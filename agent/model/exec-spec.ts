@@ -5,7 +5,7 @@ import { absolutePath, argument, env, whyNotSearched } from './process-spec.js';
 export const execSpec = z
   .strictObject({
     command: z.array(argument).min(1).max(1024).meta({ description: 'argv; the first is an absolute path or on PATH' }),
-    env: env.meta({ description: 'as env of the workload, which replaces what stands in both' }),
+    env: env.meta({ description: 'variables, as in `env`; for the same name `env` wins' }),
     isolation: z.enum(['sandbox', 'none']).default('sandbox').meta({
       description:
         "sandbox: namespaces of its own, the host's files read-only, seccomp; none: a process of the host in its own network, where the node grants it",

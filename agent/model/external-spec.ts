@@ -39,7 +39,7 @@ export const externalSpec = z
       .int()
       .min(1)
       .optional()
-      .meta({ description: 'of that namespace; another one at the path is refused' }),
+      .meta({ description: 'of that namespace; berth refuses the start if the path has another one' }),
     interface: z
       .string()
       .regex(LINK_NAME, 'must be 1-15 of [A-Za-z0-9_.-], beginning with a letter or digit, and not lo')

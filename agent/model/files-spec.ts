@@ -21,7 +21,7 @@ const file = z
       .max(MOST_FILE_BYTES)
       .refine((text) => Buffer.byteLength(text) <= MOST_FILE_BYTES, `must have at most ${MOST_FILE_BYTES} bytes`)
       .optional()
-      .meta({ description: 'text, 64 KiB at most; a secret belongs into secrets' }),
+      .meta({ description: 'text, 64 KiB at most; put secrets in `secrets`, not here' }),
     contentBase64: z
       .string()
       .max(MOST_BASE64)

@@ -34,7 +34,7 @@ export const ociSpec = z
     command: z.array(argument).min(1).max(1024).optional().meta({
       description: 'argv; with an image: arguments of its entrypoint, replacing its command',
     }),
-    env: env.meta({ description: 'as env of the workload, which replaces what stands in both' }),
+    env: env.meta({ description: 'variables, as in `env`; for the same name `env` wins' }),
     user: z
       .union([containerUser, z.strictObject({ uid, gid: uid })])
       .optional()

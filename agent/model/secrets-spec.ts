@@ -29,5 +29,6 @@ const secret = z
 export type SecretSpec = z.output<typeof secret>;
 
 export const secrets = z.array(secret).max(MOST_SECRETS).default([]).meta({
-  description: 'files in the memory of a container, read from the node at each start; what they say is in no answer',
+  description:
+    'files in the memory of a container, read from the node at each start; berth never returns their content',
 });

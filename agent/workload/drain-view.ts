@@ -86,7 +86,7 @@ export function drainConditions(view: DrainView | null): readonly Condition[] {
   if (phase === 'incomplete')
     return [
       {
-        ...{ code: 'drain_incomplete', severity: 'warning', title: 'The drain of this node does not come to its end' },
+        ...{ code: 'drain_incomplete', severity: 'warning', title: 'The drain of this node is not complete' },
         why: `${count}, and the deadline is over. Left: ${left.map(leftText).join('; ')}.`,
         fix: 'See `berth workload show ID` for what holds each of them. `berth node uncordon` ends the drain.',
       },
@@ -95,13 +95,16 @@ export function drainConditions(view: DrainView | null): readonly Condition[] {
   return [
     {
       ...{ code: 'node_drained', severity: 'info', title: titles[phase] },
-      why: phase === 'lifting' ? 'Some wait for their start.' : `${count}. They stay stopped, after a reboot, too.`,
-      fix: phase === 'lifting' ? 'Nothing is to be done.' : '`berth node uncordon` starts them again.',
+      why:
+        phase === 'lifting'
+          ? 'Some workloads are waiting to start.'
+          : `${count}. They stay stopped, after a reboot, too.`,
+      fix: phase === 'lifting' ? 'No action is needed.' : '`berth node uncordon` starts them again.',
     },
   ];
 }
 
-const LIFTING = 'What the drain of this node has stopped starts again';
+const LIFTING = 'berth starts the workloads that the drain stopped';
 
 export function leftText({ id, state, problem }: DrainView['left'][number]): string {
   return problem === null ? `${id} is ${state}` : `${id} is ${state}: ${problem}`;

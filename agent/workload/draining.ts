@@ -82,7 +82,7 @@ export class Draining {
     }
     const { waiting } = undrained(this.#actors.values(), this.#isMeant);
     const pending = waiting.map(({ record }) => record).filter(({ state }) => state === 'pending');
-    await this.#ask(pending).catch((err: unknown) => this.#world.log.error({ err }, 'not held back by the drain'));
+    await this.#ask(pending).catch((err: unknown) => this.#world.log.error({ err }, 'drain: workload not held back'));
   }
 
   /** The node was to be opened, and was not. */
@@ -176,7 +176,7 @@ export class Draining {
         await this.#turns.run(() => this.#round());
         this.#later.worked();
       } catch (error) {
-        this.#world.log.error({ err: error }, 'the drain will try again');
+        this.#world.log.error({ err: error }, 'drain round failed, will retry');
         this.#later.failed();
       }
       // A round looks at all workloads, and each that goes changes several times.

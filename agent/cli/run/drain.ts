@@ -32,7 +32,8 @@ export async function run(context: Context): Promise<Answer> {
     const text = plan.length === 0 ? 'nothing to stop\n' : table(PLAN, plan, context.style) + rest;
     return { document: { plan, more }, text };
   }
-  if (drain === null || context.flag('detach')) return { document: { drain }, text: 'the drain goes on by itself\n' };
+  if (drain === null || context.flag('detach'))
+    return { document: { drain }, text: 'drain started; see `berth node status`\n' };
   return answerOf(await untilOver(context, client, drain));
 }
 

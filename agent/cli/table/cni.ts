@@ -11,10 +11,10 @@ export const CNI_COMMANDS: readonly Command[] = [
   {
     path: ['cni', 'install'],
     group: 'Agent and tools',
-    summary: 'Give container runtimes networks of berth, by CNI',
+    summary: 'Install the CNI plugin: container runtimes get networks of berth',
     details: [
       'Writes the plugin berth-cni and the network 10-berth.conflist. A runtime takes the first file of the directory by name. A file that berth has not written is left alone.',
-      'The plugin connects to the socket of --connect. It is a Perl program that needs no module.',
+      'The plugin connects to the agent on the socket of --connect. It is a Perl program that needs no module.',
     ],
     args: [],
     options: [
@@ -23,7 +23,7 @@ export const CNI_COMMANDS: readonly Command[] = [
       {
         name: 'tenant',
         value: 'TENANT',
-        about: 'whose the containers are; kubernetes-namespace: k8s- and the namespace of the pod',
+        about: 'tenant of the containers; `kubernetes-namespace`: tenant `k8s-NAMESPACE`, by the namespace of the pod',
         fallback: 'default',
       },
       { name: 'force', about: 'replace files that berth has not written' },
@@ -35,9 +35,7 @@ export const CNI_COMMANDS: readonly Command[] = [
     path: ['cni', 'uninstall'],
     group: 'Agent and tools',
     summary: 'Remove the files of `berth cni install`',
-    details: [
-      'Attachments stay until the runtime removes them, for which it needs the plugin: remove the containers first.',
-    ],
+    details: ['Remove the containers first: a runtime needs the plugin to remove their networks.'],
     args: [],
     options: places,
     examples: ['berth cni uninstall --dry-run'],

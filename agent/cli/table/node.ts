@@ -74,17 +74,17 @@ export const NODE_COMMANDS: readonly Command[] = [
   },
   cordon('cordon', 'Admit no more workloads; those that run stay', []),
   cordon('uncordon', 'Admit workloads again, and start what a drain has stopped', [
-    'Workloads that `berth node drain` has stopped are admitted anew and start as before, the highest promise first; those that were frozen are frozen again. One for which there is no room any more stays stopped, and `berth workload show` says why. What somebody stopped by name, before the drain or since, stays stopped.',
+    'Workloads that `berth node drain` has stopped are admitted anew and start as before, the highest class and priority first. A workload that was frozen is frozen again. A workload that does not fit any more stays stopped; `berth workload show ID` shows the reason. What somebody stopped by name, before the drain or since, stays stopped.',
   ]),
   {
     path: ['node', 'drain'],
     group: 'Node',
     summary: 'Stop all workloads of this node for maintenance',
     details: [
-      'Cordons the node, then stops workloads: the lowest class first, within a class the lowest priority first, at most 16 at a time. A class begins when the class below it is gone. Each workload gets its grace period, or --grace. It stays stopped, after a restart of the agent or a boot, too, until `berth node uncordon`.',
-      'Prints how far the drain is and ends when nothing is left. An end of this command does not end the drain; `berth node status` shows it. Schedulers get the events node.draining, workload.evicted and node.drained.',
-      'After --deadline what still runs is killed. What is left half a minute later is named, and the exit code is 1; the drain goes on. Running the command again changes the drain that stands: a new deadline, another selection.',
-      'Workloads that other engines have started are left alone.',
+      'Cordons the node, then stops workloads: the lowest class first, within a class the lowest priority first, at most 16 at a time. A class begins when the class below it is gone. Each workload gets its grace period, or --grace. A stopped workload stays stopped until `berth node uncordon`, also after a restart of the agent or a reboot.',
+      'Prints how far the drain is and ends when nothing is left. The drain continues if you interrupt this command; `berth node uncordon` ends it, and `berth node status` shows it. Schedulers get the events node.draining, workload.evicted and node.drained.',
+      'After --deadline what still runs is killed. What is left half a minute later is named, and the exit code is 1; the drain continues. A second call replaces the parameters of the current drain.',
+      'CNI networks (`external.namespace`) stay: drain their containers with the container runtime, for example `kubectl drain`. Other workloads of driver external are stopped.',
     ],
     args: [],
     options: [

@@ -4,6 +4,9 @@ import type { Command } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
 import { CLASSES, timeout } from './options.js';
 
+/** Of a new workload: there is none to take away. */
+const LABEL = 'set a label; may be repeated';
+
 export const RUN_COMMANDS: readonly Command[] = [
   {
     path: ['run'],
@@ -27,7 +30,7 @@ export const RUN_COMMANDS: readonly Command[] = [
       },
       { name: 'tenant', value: 'TENANT', about: 'whose it is (default: default)' },
       { name: 'class', value: 'CLASS', about: 'how its resources are promised', choices: CLASSES },
-      ...CHANGE_OPTIONS,
+      ...CHANGE_OPTIONS.map((option) => (option.name === 'label' ? { ...option, about: LABEL } : option)),
       {
         name: 'publish',
         short: 'p',
@@ -59,7 +62,7 @@ export const RUN_COMMANDS: readonly Command[] = [
       { name: 'read-only', about: 'it cannot write to the root filesystem of its image' },
       { name: 'init', about: 'its first process reaps orphans and passes signals on' },
       { name: 'pull', value: 'POLICY', about: 'when the image is fetched (default: missing)', choices: PULL_POLICIES },
-      { name: 'rm', about: 'delete the workload when it has ended' },
+      { name: 'rm', about: 'delete the workload when it has ended; not with --detach' },
       { name: 'detach', short: 'd', about: 'print the id as soon as it runs, and leave it running' },
       { ...timeout, about: 'with --detach: wait at most this long until it runs' },
       { name: 'dry-run', about: 'print the specification as YAML, and do nothing' },

@@ -141,7 +141,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'List workloads',
     details: [
       'CPU (cores) and memory are shown as request/limit.',
-      'With --watch the table is followed by a line for each workload that changes; `gone` is one that was deleted, or does not match any more. With --watch and --json each line is a JSON document. `berth top` redraws a table instead.',
+      'With --watch the table is followed by a line for each workload that changes; `gone` is one that was deleted, or does not match any more. With --watch and --json each line is a JSON document: `{"workload": {...}}`, or `{"gone": "ID"}`. `berth top` redraws a table instead.',
     ],
     args: [],
     options: [
@@ -175,7 +175,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     'restart',
     'Stop and start workloads',
     [
-      'Waits until the workload runs again. Of several workloads one after the other is restarted, or --max-unavailable at a time: the next one when one runs again and its health probe succeeds. The first that does not come back within --timeout ends it; those that were not restarted are named.',
+      'Waits until the workload runs again. With several workloads, berth restarts one at a time, or --max-unavailable at a time. It restarts the next one when the last one runs and its health probe succeeds, or has ended with code 0. If a workload does not come back within --timeout, the command stops and names the workloads that it did not restart.',
     ],
     [
       {
@@ -244,9 +244,9 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
   {
     path: ['workload', 'console'],
     group: 'Workloads',
-    summary: 'Be at the serial console of a virtual machine',
+    summary: 'Attach to the serial console of a virtual machine (driver qemu)',
     details: [
-      'What the guest writes appears from now on; `berth workload logs ID` has what it wrote before. On a terminal, keys go to the guest one by one, and Ctrl-] ends the command; the guest runs on. Otherwise standard input goes to the guest, and Ctrl-C ends the command. One command at a time has the console.',
+      'Prints what the guest writes from now on; `berth workload logs ID` has the earlier output. On a terminal, each key goes to the guest, and Ctrl-] detaches; the guest continues to run. Without a terminal, standard input goes to the guest, and Ctrl-C detaches. One session at a time can attach.',
     ],
     args: [id],
     options: [],

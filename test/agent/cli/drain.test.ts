@@ -54,7 +54,10 @@ test('drain: lifted by somebody else meanwhile', async (t) => {
 });
 
 test('drain --detach does not wait; --dry-run names who would be stopped', async (t) => {
-  t.is((await berth('node drain --detach', { agent: draining([at({})]) })).out, 'the drain goes on by itself\n');
+  t.is(
+    (await berth('node drain --detach', { agent: draining([at({})]) })).out,
+    'drain started; see `berth node status`\n',
+  );
   const step = {
     id: 'web-1',
     tenant: 'acme',
