@@ -26,6 +26,7 @@ const KERNEL_PACKAGES = [
   'iputils-ping',
   'iperf3',
   'nftables',
+  'conntrack',
   'crun',
   'catatonit',
   'qemu-system-x86',

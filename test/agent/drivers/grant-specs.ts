@@ -32,7 +32,7 @@ export const ASKING: Readonly<Record<GrantName, Asking>> = {
   },
   'external.sandbox': { spec: { driver: 'external' } },
   'external.namespace': {
-    spec: { driver: 'external', external: { namespace: '/run/netns/x' } },
+    spec: { driver: 'external', external: { namespace: '/run/netns/x' }, network: { mode: 'routed' } },
     besides: ['external.sandbox'],
   },
 };
