@@ -336,7 +336,7 @@ export class Actor {
       await this.#news.within(grace, this.#record);
     }
     await killProcesses(cgroups, this.#record);
-    if (process !== null) await this.#news.within(EXIT_NEWS_MS, this.#record);
+    if (process !== null) await this.#news.arrival(EXIT_NEWS_MS, this.#record);
     await this.#handleEnd();
   }
 

@@ -60,6 +60,13 @@ export class EndNews {
     this.#wake = undefined;
   }
 
+  /** Resolves when the end is known, or the time is over, whatever else is wanted meanwhile: what was killed has ended. */
+  async arrival(ms: number, record: WorkloadRecord): Promise<void> {
+    const until = performance.now() + ms;
+    for (let left = ms; left > 0 && this.of(record) === undefined; left = until - performance.now())
+      await this.within(left, record);
+  }
+
   /** Nobody waits any longer. */
   interrupt(): void {
     this.#wake?.();

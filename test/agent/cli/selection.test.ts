@@ -119,6 +119,28 @@ test('one that is gone since the list is deleted; one that was named is not foun
   t.is((await berth('workload delete a', { agent: listing([], gone) })).exit, 4);
 });
 
+test('delete --all leaves networks of containers that another runtime runs; chosen otherwise they go', async (t) => {
+  const external = { driver: 'external', external: { namespace: '/run/netns/x' } };
+  const pod = view('cni-x', { spec: { ...view('cni-x').spec, ...external } as never });
+  for (const [line, ids] of [
+    ['workload delete --all', ['web-1']],
+    ['workload delete --tenant acme', ['cni-x', 'web-1']],
+  ] as const) {
+    const agent = fakeAgent({
+      'workload.list': () => ({ workloads: [pod, view('web-1')] }),
+      'workload.delete': ({ id }) => {
+        throw new BerthError('not_found', `there is no workload ${id}`);
+      },
+    });
+    await berth(line, { agent });
+    const deleted = agent.calls.filter(({ method }) => method === 'workload.delete');
+    t.deepEqual(
+      deleted.map(({ params }) => (params as { id: string }).id),
+      ids,
+    );
+  }
+});
+
 test('stop: all are asked before the first is waited for; restart: one after the other', async (t) => {
   const orderOf = async (verb: 'stop' | 'restart'): Promise<string> => {
     const asked = new Set<string>();
