@@ -135,7 +135,7 @@ const related = (place: string, wrong: string): boolean =>
 
 function inputOf(driver: string, all: readonly Wish[]): unknown {
   const spec: Record<string, unknown> = { id: 'x', ...structuredClone(BASES[driver]) };
-  for (const [place, value] of all) put(spec, named(place).split('.'), value);
+  for (const [place, value] of all) put(spec, named(place).split('.'), structuredClone(value));
   return lists(spec);
 }
 

@@ -107,3 +107,11 @@ export const tmpfs: Tree = { mounts: { '0': { type: 'tmpfs', target: '/t' } } };
 export const SANDBOXED = { exec: { isolation: 'sandbox' } };
 export const DRIVE = { firecracker: { drives: { '0': { path: '/d' } } } };
 export const io = { '0': { device: '8:0', weight: 1 } };
+
+/** All of it, to its leaves: tests of several files share a process, and a value that one of them changes is another for the next. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) frozen(inner);
+  return value;
+}

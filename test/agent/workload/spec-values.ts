@@ -7,6 +7,7 @@ import {
   command,
   DRIVE,
   env,
+  frozen,
   IMAGED,
   io,
   NO_SIZE,
@@ -29,7 +30,7 @@ import {
   yes,
 } from './spec-row.js';
 
-export const ROWS: Readonly<Record<string, Row>> = {
+export const ROWS: Readonly<Record<string, Row>> = frozen({
   id: name,
   tenant: { ...name, bad: [...name.bad, 'supervisor'] },
   driver: { good: ['exec'], bad: ['', 'docker', 'EXEC', 1] },
@@ -254,4 +255,4 @@ export const ROWS: Readonly<Record<string, Row>> = {
     bad: [['ndots: 2'], ['Rotate'], ['ndots:1000'], [''], Array(9).fill('a'), 'a'],
     beside: SANDBOXED,
   },
-};
+});
