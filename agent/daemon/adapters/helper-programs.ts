@@ -9,6 +9,7 @@ import { timeLimit } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import type { Log } from '../../base/log.js';
 import { orAbort } from '../../base/or-abort.js';
+import { Serial } from '../../base/serial.js';
 import type { ApartEnd, ApartOptions, RunApart } from '../../images/unpacker.js';
 import type { CgroupPort } from '../../limits/cgroup-port.js';
 import { HELPER_GROUP, helperId, isHelper } from '../../model/helper-program.js';
@@ -17,7 +18,7 @@ import type { SupervisorPort } from '../../workload/ports.js';
 
 export interface HelperPorts {
   readonly supervisor: SupervisorPort;
-  readonly cgroups: Pick<CgroupPort, 'create' | 'apply' | 'kill' | 'waitEmpty' | 'remove' | 'list'>;
+  readonly cgroups: Pick<CgroupPort, 'create' | 'apply' | 'kill' | 'waitEmpty' | 'remove' | 'removeTenant' | 'list'>;
   /** Files that a workload's cgroup has on this host. */
   readonly files: ReadonlySet<string>;
   readonly runtime: string;
@@ -40,6 +41,8 @@ export class HelperPrograms {
   readonly #directory: string;
   /** Those of this agent, by id. */
   readonly #running = new Map<string, (held: HeldProcess) => void>();
+  /** Of the group of all: made with the first, removed with the last. */
+  readonly #group = new Serial();
   #count = 0;
 
   constructor(ports: HelperPorts) {
@@ -58,6 +61,7 @@ export class HelperPrograms {
         log.warn({ err, helper: name }, 'a program that an agent before has left does not end'),
       );
     }
+    await this.#removeGroup();
     for (const name of await readdir(this.#directory)) await rm(join(this.#directory, name), { force: true });
   }
 
@@ -74,7 +78,7 @@ export class HelperPrograms {
     const ended = new Promise<HeldProcess>((resolve) => this.#running.set(id, resolve));
     try {
       limit.signal.throwIfAborted();
-      const path = await cgroups.create(cgroup);
+      const path = await this.#group.run(() => cgroups.create(cgroup));
       await cgroups.apply(
         cgroup,
         LIMITS.filter(({ file }) => files.has(file)),
@@ -104,10 +108,16 @@ export class HelperPrograms {
     }
   }
 
+  /** It stays where another program has its cgroup in it. */
+  async #removeGroup(): Promise<void> {
+    await this.#group.run(() => this.#ports.cgroups.removeTenant(HELPER_GROUP));
+  }
+
   async #clear(id: string, cgroup: string, output: string, ended: Promise<HeldProcess>): Promise<void> {
     const { cgroups, supervisor, log } = this.#ports;
     try {
       await endCgroup(cgroups, cgroup);
+      await this.#removeGroup();
       // Nothing of it lives, and the supervisor is about to know; a spawn that it refused it does not know at all.
       if ((await supervisor.list()).some((held) => held.id === id && held.exit === undefined)) {
         const limit = timeLimit(NEWS_MS);

@@ -32,6 +32,7 @@ async function openHelpers(t: ExecutionContext) {
     held: (await (await bench.connect()).list()).map(({ id }) => id),
     groups: (await cgroups.list()).filter(({ tenant }) => tenant === HELPER_GROUP).map(({ name }) => name),
     files: await readdir(join(bench.runtime, 'helpers')),
+    group: existsSync(cgroups.path(HELPER_GROUP)),
   });
   const running = () =>
     until(async () => {
@@ -41,7 +42,7 @@ async function openHelpers(t: ExecutionContext) {
   return { open, left, running };
 }
 
-const NOTHING = { held: [], groups: [], files: [] };
+const NOTHING = { held: [], groups: [], files: [], group: false };
 
 test('gives what it said and how it ended, and leaves nothing', async (t) => {
   const { open, left } = await openHelpers(t);
