@@ -75,6 +75,7 @@ export class HelperPrograms {
     const tooLate = () =>
       new SysError('run', constants.errno.ETIMEDOUT, { path: argv[0] ?? '', note: `killed after ${deadlineMs} ms` });
     const limit = timeLimit(deadlineMs, { within: signal, tooLate });
+    let over = false;
     const ended = new Promise<HeldProcess>((resolve) => this.#running.set(id, resolve));
     try {
       limit.signal.throwIfAborted();
@@ -85,10 +86,11 @@ export class HelperPrograms {
       );
       const held = await supervisor.spawn({ id, argv, env: {}, cgroup: path, output }, { signal: limit.signal });
       const { exit } = held.exit === undefined ? await orAbort(ended, limit.signal) : held;
+      over = true;
       return { code: exit?.code ?? null, output: (await readPlain(output, MOST_OUTPUT)).toString('utf8') };
     } finally {
       limit.done();
-      await this.#clear(id, cgroup, output, ended);
+      await this.#clear(id, cgroup, output, over ? undefined : ended);
     }
   };
 
@@ -113,15 +115,16 @@ export class HelperPrograms {
     await this.#group.run(() => this.#ports.cgroups.removeTenant(HELPER_GROUP));
   }
 
-  async #clear(id: string, cgroup: string, output: string, ended: Promise<HeldProcess>): Promise<void> {
+  /** `news`: of its end, which is not known yet. */
+  async #clear(id: string, cgroup: string, output: string, news: Promise<HeldProcess> | undefined): Promise<void> {
     const { cgroups, supervisor, log } = this.#ports;
     try {
       await endCgroup(cgroups, cgroup);
       await this.#removeGroup();
       // Nothing of it lives, and the supervisor is about to know; a spawn that it refused it does not know at all.
-      if ((await supervisor.list()).some((held) => held.id === id && held.exit === undefined)) {
+      if (news !== undefined && (await supervisor.list()).some((held) => held.id === id && held.exit === undefined)) {
         const limit = timeLimit(NEWS_MS);
-        await orAbort(ended, limit.signal).finally(limit.done);
+        await orAbort(news, limit.signal).finally(limit.done);
       }
       await supervisor.forget(id);
       await rm(output, { force: true });
