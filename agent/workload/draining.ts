@@ -111,14 +111,13 @@ export class Draining {
   begin({ deadlineMs, ...request }: DrainRequest, by?: EventActor): Promise<void> {
     drainSelects(request);
     return this.#turns.run(async () => {
-      const { density, bootId, drains } = this.#world;
+      const { density, bootId } = this.#world;
       const stands = this.#order !== null && !this.#order.lifting ? this.#order : null;
       const deadline = deadlineMs === null ? null : deadlineIn(deadlineMs, density.clock, bootId);
       const since = stands?.since ?? Date.now();
       const order: DrainOrder = { ...request, since, deadline, drainedAt: null, lifting: false, opened: false };
       const drainedAt = this.#isOver(order) ? (stands?.drainedAt ?? null) : null;
-      await drains.save({ ...order, drainedAt });
-      this.#take({ ...order, drainedAt });
+      await this.#save({ ...order, drainedAt });
       this.#by = by;
       this.changed();
     });
