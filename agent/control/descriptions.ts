@@ -15,6 +15,15 @@ export interface MethodDescription {
   readonly errors: readonly ErrorCode[];
 }
 
+/** Of a stream to what runs. */
+const INSIDE: readonly ErrorCode[] = [
+  'not_found',
+  'workload_not_running',
+  'workload_frozen',
+  'workload_ending',
+  'too_many_streams',
+];
+
 /** What a spec asks for, and this host does not have (`check` of agent/workload/admission.ts). */
 const CHECK: readonly ErrorCode[] = [
   'invalid_spec',
@@ -193,29 +202,12 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.exec': {
     does: 'Runs a program inside a running workload: in its namespaces, below its cgroup, with its user, capabilities and seccomp filter, never with more. Answers with a stream (see Streams) as soon as the program has its standard input and output. It ends with the stream, and so does all that it has started. `user` is another user only where the workload may become one; `env` is added to that of the workload. `tty` ({ columns, rows }) gives it a terminal instead of pipes; without `stdin: true` standard input is empty. A session needs the grants that the workload has.',
     result: '{ stream }',
-    errors: [
-      'not_found',
-      'workload_not_running',
-      'workload_frozen',
-      'workload_ending',
-      'exec_unsupported',
-      'exec_failed',
-      'binary_missing',
-      'too_many_streams',
-    ],
+    errors: [...INSIDE, 'exec_unsupported', 'exec_failed', 'binary_missing'],
   },
   'workload.console': {
     does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time can attach. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
     result: '{ stream }',
-    errors: [
-      'not_found',
-      'workload_not_running',
-      'workload_frozen',
-      'workload_ending',
-      'console_unsupported',
-      'console_in_use',
-      'too_many_streams',
-    ],
+    errors: [...INSIDE, 'console_unsupported', 'console_in_use'],
   },
   'stream.input': {
     does: 'Bytes for a stream, in base64, as many as credit was given for; with `end` nothing comes after them.',
