@@ -1,5 +1,6 @@
 // Help from the command table.
 import type { Command, OptionDef } from './command.js';
+import { shortNamesLine } from './short-names.js';
 import { GLOBAL } from './table/options.js';
 
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
@@ -44,6 +45,7 @@ export function overview(commands: readonly Command[]): string {
   for (const group of new Set(commands.map((c) => c.group))) {
     const rows = commands.filter((c) => c.group === group).map((c) => [c.path.join(' '), c.summary] as const);
     lines.push(`${group}:`, ...columns(rows, 20), '');
+    if (group === 'Workloads') lines.push(...wrap(shortNamesLine(), 100), '');
   }
   lines.push('Options of every command:', ...optionLines(GLOBAL), '');
   lines.push(`Exit codes: ${EXIT_CODES.map(([code, meaning]) => `${code} ${meaning}`).join(', ')}.`);

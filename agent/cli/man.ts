@@ -1,6 +1,7 @@
 // Manual pages in roff: berth(1) from the command table, berth.toml(5) from the configuration schema.
 import type { Command, OptionDef } from './command.js';
 import { EXIT_CODES, optionAbout, synopsis } from './help.js';
+import { shortNamesLine } from './short-names.js';
 import { GLOBAL } from './table/options.js';
 import { VERSION } from './version.js';
 
@@ -39,6 +40,7 @@ export function commandPage(commands: readonly Command[]): string {
   ];
   for (const group of new Set(commands.map((c) => c.group))) {
     lines.push(`.SH COMMANDS: ${group.toUpperCase()}`);
+    if (group === 'Workloads') lines.push(prose(shortNamesLine()));
     for (const command of commands.filter((c) => c.group === group)) lines.push(...section(command));
   }
   lines.push('.SH EXIT STATUS', ...EXIT_CODES.flatMap(([code, meaning]) => ['.TP', bold(String(code)), roff(meaning)]));

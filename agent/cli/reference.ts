@@ -2,6 +2,7 @@
 import { ERRORS } from '../base/errors.js';
 import type { Command, OptionDef } from './command.js';
 import { EXIT_CODES, optionAbout, optionName, synopsis } from './help.js';
+import { shortNamesLine } from './short-names.js';
 import { fieldRows } from './spec-help.js';
 import { GLOBAL } from './table/options.js';
 
@@ -19,6 +20,8 @@ export function commandsMarkdown(commands: readonly Command[]): string {
     'report each as an entry of `{"results": [...]}`, with `outcome` or `error`; the exit code is that of the first failure.',
     '`events --follow`, `workload logs --follow` and `workload list --watch` write one JSON document a line. `run` takes `--json` only',
     'with `--detach`; `workload exec` and `workload console` have no `--json`.',
+    '',
+    shortNamesLine(),
     '',
     'Every command takes:',
     '',

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { find } from '../../../agent/cli/parse.js';
+import { shortNames } from '../../../agent/cli/short-names.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
 import { VERSION } from '../../../agent/cli/version.js';
 import { berth, fakeAgent, view } from './fake.js';
@@ -22,6 +24,32 @@ test('help lists every command, and every command has help and a working loader'
   }
 });
 
+test('a command about workloads has a name of one word, which does the same', async (t) => {
+  for (const command of COMMANDS.filter(({ path }) => path[0] === 'workload')) {
+    const long = command.path.join(' ');
+    const verb = command.path[1] ?? '';
+    const help = await berth(`${verb} --help`);
+    t.is(help.exit, 0, verb);
+    t.true(help.out.startsWith(`${command.summary}.\n\nUsage: berth ${verb}`), verb);
+    t.true(help.out.includes(`Short for \`berth ${long}\`.`), verb);
+  }
+  const found = ['ls', 'ps', 'rm', 'inspect', 'list'].map((word) => find(COMMANDS, [word, 'web-1'])?.summary);
+  const long = ['list', 'list', 'delete', 'show', 'list'].map((verb) => find(COMMANDS, ['workload', verb])?.summary);
+  t.deepEqual(found, long);
+  const agent = () => fakeAgent({ 'workload.get': () => view('web-1') });
+  t.deepEqual(await berth('show web-1', { agent: agent() }), await berth('workload show web-1', { agent: agent() }));
+});
+
+test('a short name never hides another command', (t) => {
+  const firsts = COMMANDS.map(({ path }) => path[0]);
+  const words = shortNames(COMMANDS).map(({ path }) => path[0] ?? '');
+  t.deepEqual(
+    words.filter((word) => firsts.includes(word)),
+    [],
+  );
+  t.deepEqual(words, [...new Set(words)]);
+});
+
 test('commands that do not exist yet are unknown', async (t) => {
   for (const name of ['drain', 'bugreport', 'node pause']) {
     const { exit, err } = await berth(name);
@@ -33,7 +61,13 @@ test('commands that do not exist yet are unknown', async (t) => {
 const MISTAKES: readonly (readonly [string, string, string])[] = [
   ['workload lits', 'there is no command "workload lits"', 'Did you mean `berth workload list`?'],
   ['worklaod list', 'there is no command "worklaod"', 'Did you mean `berth workload list`?'],
-  ['list', 'there is no command "list"', 'Did you mean `berth workload list`?'],
+  ['pull', 'there is no command "pull"', 'Did you mean `berth image pull`?'],
+  ['inspekt web-1', 'there is no command "inspekt"', 'Did you mean `berth inspect`?'],
+  [
+    'rm',
+    'ID is missing: name workloads, or choose them by -l, --tenant, --driver, --state, --class',
+    'Run `berth help rm`.',
+  ],
   ['evnets', 'there is no command "evnets"', 'Did you mean `berth events`?'],
   ['xyzzy', 'there is no command "xyzzy"', 'Run `berth help`.'],
   ['workload show', 'ID is missing', 'Run `berth help workload show`.'],
