@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { which } from '../../../agent/host/which.js';
+import type { ImageRoot } from '../../../agent/model/image.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { removalOf } from '../../../netns/defaults.js';
@@ -32,7 +33,7 @@ export interface TestHost {
   /** The supervisor's runtime directory. */
   readonly runtime: string;
   /** check, network, prepare, spawn. A workload of the same id uses the same directory and network again. */
-  run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null): Promise<Running>;
+  run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null, image?: ImageRoot): Promise<Running>;
   remove(driver: Driver, spec: WorkloadSpec, running: Running, network: SandboxNetwork | null): Promise<void>;
 }
 
@@ -46,21 +47,27 @@ export async function startHost(t: ExecutionContext, mountRoots: readonly string
     for (const network of made.values()) await room.remove(removalOf(network));
     await room.close();
   });
-  const contextOf = (driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null): DriverContext => ({
+  const contextOf = (
+    driver: Driver,
+    spec: WorkloadSpec,
+    network: SandboxNetwork | null,
+    image: ImageRoot | undefined,
+  ): DriverContext => ({
     directory: join(bench.runtime, 'workloads', spec.id),
     sandbox: sandboxOf(network, network === null ? null : (driver.tap(spec)?.name ?? null)),
     which,
     kvmUsable: false,
     mountRoots,
     warn: () => undefined,
+    image,
   });
   return {
     supervisor,
     cgroupDirectory: bench.cgroup,
     runtime: bench.runtime,
     cgroup: bench.cgroup.replace(/^.*(?=\/berth-test-)/, ''),
-    async run(driver, spec, network) {
-      const context = contextOf(driver, spec, network);
+    async run(driver, spec, network, image) {
+      const context = contextOf(driver, spec, network, image);
       await driver.check(spec, context);
       if (network !== null) {
         const tap = driver.tap(spec);
