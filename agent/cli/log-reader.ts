@@ -1,6 +1,9 @@
 // The output of one workload, piece by piece, from the agent.
+
+import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
 import type { Client } from './command.js';
+import type { Came } from './log-lines.js';
 
 export interface Piece {
   readonly bytes: Buffer;
@@ -8,19 +11,29 @@ export interface Piece {
   readonly missing: number;
   /** Position after `bytes`. */
   readonly next: number;
+  /** Of `bytes`; empty where they were not asked for. */
+  readonly times: readonly Came[];
+}
+
+export interface LogReaderOptions {
+  /** From so many lines before the end; undefined: from the oldest that is kept. */
+  readonly tail?: number | undefined;
+  /** Unix ms. */
+  readonly since?: number | undefined;
+  /** Ask for the times of the bytes. */
+  readonly timed?: boolean;
 }
 
 export class LogReader {
   readonly id: string;
   readonly #client: Client;
-  readonly #tail: number | undefined;
+  readonly #options: LogReaderOptions;
   #offset: number | undefined;
 
-  /** `tail`: from so many lines before the end; undefined: from the oldest that is kept. */
-  constructor(client: Client, id: string, tail: number | undefined) {
+  constructor(client: Client, id: string, options: LogReaderOptions = {}) {
     this.#client = client;
     this.id = id;
-    this.#tail = tail;
+    this.#options = options;
   }
 
   get position(): number {
@@ -29,14 +42,16 @@ export class LogReader {
 
   /** All pieces up to the end of what there is now. `mayBeGone`: then the end is that of a workload that is deleted. */
   async *pieces(mayBeGone: boolean): AsyncGenerator<Piece, void, void> {
+    const { tail, since, timed } = this.#options;
+    const first = tail === undefined ? { offset: 0, ...defined({ since }) } : { tail, ...defined({ since }) };
     for (let end = false; !end; ) {
       const before = this.#offset;
-      const from = before ?? (this.#tail === undefined ? 0 : undefined);
       const chunk = await this.#client
         .call('workload.logs', {
           id: this.id,
           encoding: 'base64',
-          ...(from === undefined ? { tail: this.#tail ?? 0 } : { offset: from }),
+          ...(before === undefined ? first : { offset: before }),
+          ...(timed === true ? { times: true } : {}),
         })
         .catch((error: unknown) => {
           if (mayBeGone && before !== undefined && isMissing(error)) return undefined;
@@ -48,7 +63,7 @@ export class LogReader {
       const bytes = Buffer.from(chunk.base64 ?? '', 'base64');
       // What was rotated away before the first look is not missed.
       const missing = before === undefined ? 0 : (chunk.missing ?? 0);
-      if (bytes.length > 0 || missing > 0) yield { bytes, missing, next: chunk.next };
+      if (bytes.length > 0 || missing > 0) yield { bytes, missing, next: chunk.next, times: chunk.times ?? [] };
     }
   }
 

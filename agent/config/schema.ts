@@ -79,7 +79,9 @@ export const configSchema = z.strictObject({
         .meta({ description: 'a start that takes longer has failed' }),
       reap_schedule: cronExpression.default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
       reap_age: duration().default('5m').meta({ description: 'an orphan younger than this is left alone' }),
-      log_max: sizeText(4096).default('16Mi').meta({ description: 'output kept of one workload, twice' }),
+      log_max: sizeText(4096)
+        .default('16Mi')
+        .meta({ description: 'output kept of one workload, twice; a quarter more at most for its times' }),
     })
     .prefault({}),
   metrics: z

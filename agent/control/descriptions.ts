@@ -195,8 +195,8 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found', 'invalid_state'],
   },
   'workload.logs': {
-    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. With `tail` it begins so many lines before the end. stdout and stderr are one stream, kept without times. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty; with `auto` so where they are no UTF-8.',
-    result: '{ next, text, end, base64?, missing? }',
+    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. With `tail` it begins so many lines before the end, with `since` at the first bytes that came at that time or later; with both, at the later of the two. stdout and stderr are one stream, in the order in which the workload wrote. With `times`, `times` says when its bytes came, as the supervisor read them: at most 1000 times in one piece, which ends there. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty; with `auto` so where they are no UTF-8.',
+    result: '{ next, text, end, base64?, missing?, times? }',
     errors: ['not_found'],
   },
   'workload.exec': {

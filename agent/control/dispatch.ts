@@ -153,11 +153,12 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'workload.restart': wish('restart'),
   'workload.freeze': wish('freeze'),
   'workload.thaw': wish('thaw'),
-  'workload.logs': async ({ id, offset, tail, limit, encoding }, { service, grant }) => {
+  'workload.logs': async ({ id, ...options }, { service, grant }) => {
+    const { offset, tail, since, ...rest } = options;
     if (offset !== undefined && tail !== undefined)
       throw invalidParams({ fields: [{ field: 'tail', problem: 'does not go with offset' }], count: 1 });
     requireWorkload(id, service, grant);
-    return service.logs(id, { limit, encoding, ...defined({ offset, tail }) });
+    return service.logs(id, { ...rest, ...defined({ offset, tail, since }) });
   },
   'workload.exec': async ({ id, env, cwd, user, tty, command, stdin }, context) => {
     const { service, grant, actor, streams } = context;

@@ -122,6 +122,10 @@ export const METHODS = {
     offset: z.number().int().nonnegative().optional(),
     /** Lines from the end, instead of `offset`. */
     tail: z.number().int().min(0).max(1_000_000).optional(),
+    /** Unix milliseconds: nothing that came before. */
+    since: z.number().int().nonnegative().optional(),
+    /** With the times at which the bytes came. */
+    times: z.boolean().default(false),
     limit: z
       .number()
       .int()

@@ -311,9 +311,10 @@ export class Agent implements AgentService {
   async logs(id: string, options: LogOptions): Promise<LogChunk> {
     this.#parts.manager.actor(id);
     const { output } = this.#parts.world;
-    const { tail, offset, limit, encoding } = options;
-    const from = tail === undefined ? offset : await output.startOfLast(id, tail);
-    return logChunk(await output.read(id, { limit, ...defined({ offset: from }) }), encoding);
+    const { tail, since, offset, limit, encoding, times } = options;
+    const last = tail === undefined ? offset : await output.startOfLast(id, tail);
+    const from = since === undefined ? last : Math.max(last ?? 0, await output.startSince(id, since));
+    return logChunk(await output.read(id, { limit, ...defined({ offset: from, times }) }), encoding);
   }
 
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource> {

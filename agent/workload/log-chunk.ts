@@ -1,10 +1,11 @@
 // A piece of output as the protocol carries it.
 import { isUtf8 } from 'node:buffer';
+import { defined } from '../../linux/defined.js';
 import type { OutputPiece } from './output.js';
 
 export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): LogChunk {
-  const { bytes, end, missing, next } = piece;
-  const more = missing > 0 ? { missing } : {};
+  const { bytes, end, missing, next, times } = piece;
+  const more = { ...(missing > 0 ? { missing } : {}), ...defined({ times }) };
   if (encoding === 'base64') return { next, text: '', base64: bytes.toString('base64'), end, ...more };
   const kept = wholeCharacters(bytes);
   if (encoding === 'auto' && !isUtf8(kept)) return { next, text: '', base64: bytes.toString('base64'), end, ...more };
@@ -33,12 +34,20 @@ export interface LogChunk {
   readonly end: boolean;
   /** Bytes from `offset` on that are no longer kept; absent: none. What follows is the oldest that is. */
   readonly missing?: number;
+  /**
+   * With `times`, ascending: when the bytes from the position `offset` on came, in Unix ms, up to the next of them. Bytes before the
+   * first have no time: an older supervisor has written them.
+   */
+  readonly times?: readonly { readonly offset: number; readonly at: number }[];
 }
 
 export interface LogOptions {
   readonly offset?: number;
   /** Instead of `offset`: so many lines before the end. */
   readonly tail?: number;
+  /** Nothing that came before, in Unix ms. */
+  readonly since?: number;
+  readonly times?: boolean;
   readonly limit: number;
   readonly encoding: 'text' | 'base64' | 'auto';
 }

@@ -12,10 +12,12 @@ import {
   stat,
   truncate,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { endsOf, olderOf } from '../../systemd/supervisor/output-file.js';
+import { type Mark, timesOf } from '../../systemd/supervisor/output-times.js';
 import { outputPipeOf } from '../../systemd/supervisor/outputs.js';
+import { PartTimes } from './output-times.js';
 
 /** Bytes of an output. */
 export interface OutputPiece {
@@ -25,11 +27,23 @@ export interface OutputPiece {
   readonly end: boolean;
   /** Bytes between the asked position and the first that is kept. */
   readonly missing: number;
+  /** Ascending: the bytes from `offset` on, a position in the stream, came at `at`, up to the next of them. */
+  readonly times?: readonly Mark[];
+}
+
+export interface ReadOptions {
+  readonly offset?: number;
+  /** Bytes. */
+  readonly limit: number;
+  /** With the times of the bytes. */
+  readonly times?: boolean;
 }
 
 const NEWLINE = 0x0a;
 /** Bytes that are looked through at once for line breaks. */
 const BLOCK = 64 << 10;
+/** Times in one piece, which ends earlier where there are more. */
+const MOST_TIMES = 1000;
 
 export class OutputStore {
   readonly #directory: string;
@@ -52,15 +66,40 @@ export class OutputStore {
   }
 
   /** `offset` absent: the last `limit` bytes. One beyond the end is of an output that was removed since, and starts over. */
-  async read(id: string, options: { readonly offset?: number; readonly limit: number }): Promise<OutputPiece> {
+  async read(id: string, { offset, limit, times = false }: ReadOptions): Promise<OutputPiece> {
     const parts = await openParts(this.path(id));
     try {
       const { start, base, end } = parts;
-      const wanted = options.offset ?? Math.max(start, end - options.limit);
+      const wanted = offset ?? Math.max(start, end - limit);
       const from = wanted > end ? start : Math.max(wanted, start);
-      const bytes = await readPart(parts, from, Math.min(options.limit, (from < base ? base : end) - from));
+      let to = Math.min(from + limit, from < base ? base : end);
+      const marks = times ? await timesIn(parts, from, to) : [];
+      if (marks.length > MOST_TIMES) to = marks.pop()?.offset ?? to;
+      const bytes = await readPart(parts, from, to - from);
       const next = from + bytes.length;
-      return { bytes, next, end: next >= end, missing: Math.max(0, start - wanted) };
+      return {
+        ...{ bytes, next, end: next >= end, missing: Math.max(0, start - wanted) },
+        ...(times ? { times: marks } : {}),
+      };
+    } finally {
+      await closeParts(parts);
+    }
+  }
+
+  /**
+   * Where the first bytes begin that came at `at` (Unix ms) or later. A part without times, which an older supervisor has written, is
+   * all as new as its last byte.
+   */
+  async startSince(id: string, at: number): Promise<number> {
+    const parts = await openParts(this.path(id));
+    try {
+      for (const { file, from, length, marks } of partsOf(parts)) {
+        const times = (await marks?.fit(length)) === true ? marks : undefined;
+        const found = await times?.since(at);
+        if (found !== undefined) return from + found;
+        if (times === undefined && length > 0 && ((await file?.stat())?.mtimeMs ?? 0) >= at) return from;
+      }
+      return parts.end;
     } finally {
       await closeParts(parts);
     }
@@ -131,6 +170,7 @@ export class OutputStore {
     const path = this.path(id);
     await rm(path, { force: true });
     await rm(olderOf(path), { force: true, recursive: true });
+    await rm(dirname(timesOf(path)), { force: true, recursive: true });
     await rm(`${path}.1`, { force: true });
   }
 }
@@ -139,6 +179,8 @@ export class OutputStore {
 interface Parts {
   readonly older: FileHandle | undefined;
   readonly current: FileHandle | undefined;
+  readonly olderTimes: PartTimes | undefined;
+  readonly currentTimes: PartTimes | undefined;
   readonly start: number;
   readonly base: number;
   readonly end: number;
@@ -149,10 +191,15 @@ async function openParts(path: string): Promise<Parts> {
     const base = await lastEnd(path);
     const older = base === 0 ? undefined : await openPart(join(olderOf(path), String(base)));
     const current = await openPart(path);
+    const olderTimes = base === 0 ? undefined : await PartTimes.of(await openPart(timesOf(path, base)));
+    const times = await PartTimes.of(await openPart(timesOf(path)));
+    const end = base + (await lengthOf(current));
     const parts = {
-      ...{ older, current, base },
+      ...{ older, current, base, end },
       start: base - (await lengthOf(older)),
-      end: base + (await lengthOf(current)),
+      olderTimes,
+      // Under the second name when a rotation is about to rename the part.
+      currentTimes: times ?? (await PartTimes.of(await openPart(timesOf(path, end)))),
     };
     // A rotation in between would have put the wrong position on the file.
     if ((await lastEnd(path)) === base) return parts;
@@ -167,9 +214,24 @@ async function readPart({ older, current, start, base }: Parts, from: number, le
   return buffer.subarray(0, file === undefined ? 0 : (await file.read(buffer, 0, length, at)).bytesRead);
 }
 
-async function closeParts({ older, current }: Parts): Promise<void> {
-  await older?.close();
-  await current?.close();
+/** The two parts, the older first: where in the stream each begins. */
+function partsOf({ older, current, olderTimes, currentTimes, start, base, end }: Parts) {
+  return [
+    { file: older, marks: olderTimes, from: start, length: base - start },
+    { file: current, marks: currentTimes, from: base, length: end - base },
+  ];
+}
+
+/** Of bytes that lie in one part: at most one more than an answer has. */
+async function timesIn(parts: Parts, from: number, to: number): Promise<Mark[]> {
+  const part = partsOf(parts).find((one) => from >= one.from && from < one.from + one.length);
+  if (part?.marks === undefined || !(await part.marks.fit(part.length))) return [];
+  const marks = await part.marks.between(from - part.from, to - part.from, MOST_TIMES + 1);
+  return marks.map(({ offset, at }) => ({ offset: Math.max(from, part.from + offset), at }));
+}
+
+async function closeParts({ older, current, olderTimes, currentTimes }: Parts): Promise<void> {
+  for (const file of [older, current, olderTimes, currentTimes]) await file?.close();
 }
 
 async function lastEnd(path: string): Promise<number> {

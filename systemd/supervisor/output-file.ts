@@ -15,9 +15,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants as os } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { codeOf, SysError } from '../../linux/errors.js';
 import { type Moved, moveFromPipe } from '../../linux/fifo.js';
+import { noteTime, timesOf } from './output-times.js';
 
 /** Where output goes. At most `limit` bytes are in each of the two parts. */
 export interface OutputTarget {
@@ -45,9 +46,11 @@ export function endsOf(names: readonly string[]): number[] {
 
 /** Moves at most `length` bytes from a pipe to the end of the output. Throws SysError when a file refuses. */
 export function moveToOutput(target: OutputTarget, pipe: number, length: number): Moved {
-  return inPart(target, 1, constants.O_CREAT, (fd, size) =>
-    moveFromPipe(pipe, fd, size, Math.min(length, target.limit - size)),
-  );
+  return inPart(target, 1, constants.O_CREAT, (fd, size) => {
+    const moved = moveFromPipe(pipe, fd, size, Math.min(length, target.limit - size));
+    if (typeof moved === 'number') mark(target, size, size + moved);
+    return moved;
+  });
 }
 
 /** Says in the output that `bytes` of it are missing at this place. Throws SysError, and then nothing was written. */
@@ -59,16 +62,23 @@ export function writeGap(target: OutputTarget, bytes: number, reason: string): v
     try {
       written = writeSync(fd, line, 0, line.length, size);
       if (written < line.length) throw new SysError('write', os.errno.ENOSPC, { path: target.path });
+      mark(target, size, size + written);
     } finally {
       if (written < line.length) ftruncateSync(fd, size);
     }
   });
 }
 
-/** Removes what a crash in the middle of a rotation has left. */
+/** Puts right what a crash in the middle of a rotation has left. */
 export function tidyOutput({ path }: OutputTarget): void {
-  const older = olderOf(path);
-  for (const end of endsIn(older).slice(0, -1)) rmSync(join(older, String(end)), { force: true });
+  const ends = endsIn(olderOf(path));
+  removeParts(path, ends.slice(0, -1));
+  for (const end of endsIn(dirname(timesOf(path)))) {
+    if (end === ends.at(-1)) continue;
+    // Its part was not renamed any more: these are the times of the current part.
+    if (end > (ends.at(-1) ?? 0)) renameSync(timesOf(path, end), timesOf(path));
+    else rmSync(timesOf(path, end), { force: true });
+  }
 }
 
 /** Opened for each turn: others may cut or remove the file, and the supervisor keeps no descriptor for an idle workload. */
@@ -91,13 +101,42 @@ function rotate({ path }: OutputTarget, size: number): void {
   const older = olderOf(path);
   const former = endsIn(older);
   if (former.length === 0) mkdirSync(older, { recursive: true, mode: 0o700 });
-  renameSync(path, join(older, String((former.at(-1) ?? 0) + size)));
-  for (const end of former) rmSync(join(older, String(end)), { force: true });
+  const end = (former.at(-1) ?? 0) + size;
+  // Before the part: a reader that sees the new part must not take these for its times.
+  renameTimes(path, end);
+  renameSync(path, join(older, String(end)));
+  removeParts(path, former);
 }
 
-function endsIn(older: string): number[] {
+/** The bytes from `from` to `to` of the current part came now. */
+function mark(target: OutputTarget, from: number, to: number): void {
+  if (!noteTime(target.path, target.limit, { offset: from, at: Date.now() })) return;
   try {
-    return endsOf(readdirSync(older));
+    rotate(target, to);
+    closeSync(openSync(target.path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+  } catch {
+    // The bytes are in the part. The next mark tries again.
+  }
+}
+
+function renameTimes(path: string, end: number): void {
+  try {
+    renameSync(timesOf(path), timesOf(path, end));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function removeParts(path: string, ends: readonly number[]): void {
+  for (const end of ends) {
+    rmSync(join(olderOf(path), String(end)), { force: true });
+    rmSync(timesOf(path, end), { force: true });
+  }
+}
+
+function endsIn(directory: string): number[] {
+  try {
+    return endsOf(readdirSync(directory));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;

@@ -168,6 +168,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/workload/preempting.ts': 'stamps an eviction',
   'agent/workload/recover.ts': 'stamps states and ends',
   'systemd/deb/build.ts': 'stamps the package',
+  'systemd/supervisor/output-file.ts': 'stamps output for people',
   'systemd/supervisor/table.ts': 'stamps a start and an end, beside the clock since boot',
 };
 

@@ -48,6 +48,7 @@ const READERS: Readonly<Record<string, string>> = {
   'systemd/supervisor/output-file.ts': 'output of a workload, opened for reading and writing, which waits for nobody',
   'systemd/supervisor/output-keep.ts': 'FIFOs of output, opened with O_NONBLOCK',
   'systemd/supervisor/output-pipe.ts': 'FIFOs of output, opened with O_NONBLOCK',
+  'systemd/supervisor/output-times.ts': 'times of output, in a directory that only root writes',
   'systemd/supervisor/outputs.ts': 'FIFOs of output, for reading and writing; output, with O_NONBLOCK',
   'systemd/supervisor/runtime.ts': 'pid files, with O_NONBLOCK and a bound',
   'systemd/supervisor/search.ts': KERNEL,

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   write as writeTo,
@@ -15,7 +16,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { OutputStore } from '../../agent/workload/output.js';
-import { olderOf } from '../../systemd/supervisor/output-file.js';
+import { closeDescriptor, openPipe } from '../../linux/fd.js';
+import { moveToOutput, olderOf, tidyOutput } from '../../systemd/supervisor/output-file.js';
+import { timesOf } from '../../systemd/supervisor/output-times.js';
 import { Outputs, outputPipeOf } from '../../systemd/supervisor/outputs.js';
 import { fc } from '../runner/property.js';
 import { until } from './fixture.js';
@@ -95,6 +98,57 @@ test.serial('what is written comes into the output as it is written, and within 
   const { bytes, missing, next } = await store.read('w', { offset: 0, limit: 100_000 });
   t.is(missing, stream.length - kept().length);
   t.is(bytes.toString(), stream.slice(missing, next));
+});
+
+test.serial(
+  'times: what came later has a later mark; a rotation that a crash has cut short is gone on with',
+  async (t) => {
+    const { outputs: make, path, store, kept } = place(t);
+    const target = { path, limit: LIMIT };
+    const outputs = make();
+    const fd = outputs.open('w', target);
+    t.teardown(() => closeSync(fd));
+    const before = Date.now();
+    await write(fd, 'first\n');
+    await until(() => kept() === 'first\n' || undefined);
+    await write(fd, 'second\n');
+    await until(() => kept() === 'first\nsecond\n' || undefined);
+    const marks = async () => (await store.read('w', { offset: 0, limit: 100, times: true })).times ?? [];
+    const found = await marks();
+    t.deepEqual(
+      found.map(({ offset }) => offset),
+      [0, 6],
+    );
+    t.true(found.every(({ at }) => at >= before && at <= Date.now()));
+    t.is(await store.startSince('w', Date.now() + 1000), 13);
+    // As a supervisor leaves it that dies after the first of the two renames.
+    renameSync(timesOf(path), timesOf(path, 13));
+    t.deepEqual(await marks(), found, 'readable in between');
+    tidyOutput(target);
+    t.deepEqual([existsSync(timesOf(path)), await marks()], [true, found]);
+  },
+);
+
+test.serial('times: byte by byte, they take a quarter of the limit at most, and go with their part', async (t) => {
+  const { path, store } = place(t);
+  const target = { path, limit: LIMIT };
+  const { read, write: writer } = openPipe();
+  t.teardown(() => {
+    closeDescriptor(read);
+    closeDescriptor(writer);
+  });
+  const size = () =>
+    readdirSync(`${path}.times`).reduce((sum, name) => sum + statSync(join(`${path}.times`, name)).size, 0);
+  for (let byte = 0; byte < 300; byte++) {
+    await write(writer, 'x');
+    t.is(moveToOutput(target, read, 10), 1);
+    t.true(size() <= (2 * LIMIT) / 4);
+  }
+  t.is(await store.position('w'), 300);
+  const all = await whole(store);
+  t.is(all.start + all.text.length, 300);
+  t.true(all.text.length >= LIMIT / 4 / 16);
+  t.is(readdirSync(`${path}.times`).length, 2);
 });
 
 test.serial('the end of a process does not wait for others that still have its output', async (t) => {

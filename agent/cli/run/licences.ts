@@ -1,12 +1,11 @@
 // `berth licence list | audit`.
-import { BerthError } from '../../base/errors.js';
 import { MOST_ON_PAGE } from '../../base/pages.js';
-import { parseDuration } from '../../base/units.js';
 import type { AuditEntry } from '../../density/audit.js';
 import type { LicenceView } from '../../model/licence.js';
 import type { Answer, Context } from '../command.js';
 import { formatAge, formatTime } from '../format.js';
 import { pages } from '../pages.js';
+import { sinceOf } from '../since.js';
 import { type Column, table } from '../table.js';
 
 /** Pools on a page: each may have a hundred holders. */
@@ -47,22 +46,11 @@ export async function list(context: Context): Promise<Answer> {
 }
 
 export async function audit(context: Context): Promise<Answer> {
-  const since = sinceOf(context);
+  const since = sinceOf(context) ?? 0;
   const client = await context.client();
   const entries: AuditEntry[] = [];
   for await (const answer of pages(client, 'licence.audit', { since }, MOST_ON_PAGE)) entries.push(...answer.entries);
   return { document: { entries }, text: table(ENTRIES, entries, context.style) };
-}
-
-/** A duration back from now, or a time as Date knows it. */
-function sinceOf(context: Context): number {
-  const text = context.option('since');
-  if (text === undefined) return 0;
-  const back = parseDuration(text);
-  const at = back === undefined ? Date.parse(text) : context.host.now() - back;
-  if (Number.isNaN(at))
-    throw new BerthError('usage', `--since: ${JSON.stringify(text)} is neither a time nor a duration`);
-  return Math.max(0, Math.round(at));
 }
 
 const ENTRIES: readonly Column<AuditEntry>[] = [

@@ -1,26 +1,36 @@
-// Bytes as they came, of one workload; of several, line by line behind their ids. With --json text where it is UTF-8, base64 where not.
+// Bytes as they came, of one workload; of several, or with their times, line by line. With --json text where it is UTF-8, base64 where not.
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BerthError, type ErrorReport, reportOf } from '../../base/errors.js';
 import type { Answer, Context } from '../command.js';
 import { exitOf, failureText } from '../failure.js';
-import { LogLines } from '../log-lines.js';
+import { type Came, idPrefix, LogLines } from '../log-lines.js';
 import { LogReader, type Piece } from '../log-reader.js';
 import { choose, noneMatch } from '../selection.js';
+import { sinceOf } from '../since.js';
 
 const POLL_MS = 250;
 /** As the protocol has it. */
 const MOST_TAIL = 1_000_000;
 
 export async function run(context: Context): Promise<Answer> {
-  const tail = tailOf(context.option('tail'));
+  const timed = context.flag('timestamps');
+  const asked = { tail: tailOf(context.option('tail')), since: sinceOf(context), timed };
   const chosen = choose(context);
   const client = await context.client();
   const { ids, picked } = await chosen(client);
   if (ids.length === 0) return noneMatch(context);
   const several = picked || ids.length > 1;
   const width = Math.max(...ids.map((id) => id.length));
-  const outputs = ids.map((id) => new Output(context, new LogReader(client, id, tail), several ? width : undefined));
+  const outputs = ids.map((id) => {
+    const lines = { prefix: several ? idPrefix(id, width) : '', timed };
+    return new Output(
+      context,
+      new LogReader(client, id, asked),
+      several || timed ? new LogLines(lines) : undefined,
+      several,
+    );
+  });
   const failures = new Map<string, ErrorReport>();
   const follow = context.flag('follow');
   for (let open = outputs; open.length > 0; ) {
@@ -60,13 +70,16 @@ class Output {
   readonly #context: Context;
   readonly #reader: LogReader;
   readonly #lines: LogLines | undefined;
+  readonly #several: boolean;
   readonly #kept: Buffer[] = [];
+  readonly #times: Came[] = [];
 
-  /** `width`: of the prefix; undefined: without one. */
-  constructor(context: Context, reader: LogReader, width: number | undefined) {
+  /** `lines`: undefined for bytes as they came. */
+  constructor(context: Context, reader: LogReader, lines: LogLines | undefined, several: boolean) {
     this.#context = context;
     this.#reader = reader;
-    this.#lines = width === undefined ? undefined : new LogLines(reader.id, width);
+    this.#lines = lines;
+    this.#several = several;
   }
 
   get id(): string {
@@ -83,18 +96,21 @@ class Output {
   }
 
   whole(): object {
-    return { id: this.id, ...contentOf(Buffer.concat(this.#kept)), next: this.#reader.position };
+    const times = this.#context.flag('timestamps') ? { times: this.#times } : {};
+    return { id: this.id, ...contentOf(Buffer.concat(this.#kept)), next: this.#reader.position, ...times };
   }
 
-  async #print({ bytes, missing, next }: Piece, follow: boolean): Promise<void> {
+  async #print({ bytes, missing, next, times }: Piece, follow: boolean): Promise<void> {
     const { json } = this.#context;
     if (json && !follow) {
       this.#kept.push(bytes);
+      this.#times.push(...times);
       return;
     }
     if (json) {
-      const of = this.#lines === undefined ? {} : { id: this.id };
-      const line = { ...of, ...contentOf(bytes), next, ...(missing > 0 ? { missing } : {}) };
+      const of = this.#several ? { id: this.id } : {};
+      const came = this.#context.flag('timestamps') ? { times } : {};
+      const line = { ...of, ...contentOf(bytes), next, ...(missing > 0 ? { missing } : {}), ...came };
       await this.#out(`${JSON.stringify(line)}\n`);
       return;
     }
@@ -104,7 +120,7 @@ class Output {
       await this.#out(rest);
       await this.#out(this.#lines?.take(Buffer.from(gap)) ?? gap);
     }
-    await this.#out(this.#lines?.take(bytes) ?? bytes);
+    await this.#out(this.#lines?.take(bytes, times, next - bytes.length) ?? bytes);
   }
 
   async #out(text: string | Uint8Array): Promise<void> {

@@ -103,7 +103,7 @@ async function attached(
   const { host } = context;
   const progress = startProgress(host, false);
   const watched = watching(context, client, id, progress);
-  const reader = new LogReader(client, id, undefined);
+  const reader = new LogReader(client, id);
   const over: Judge = (view) => view === undefined || isDown(view);
   const end = follow(client, id, over, { timeoutMs: undefined, signal, onLook: watched.look });
   end.catch(() => undefined);

@@ -193,15 +193,25 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'Print the output of workloads',
     details: [
       'Writes what a workload wrote, unchanged, to standard output, from the oldest line that is kept: a rotated part is printed, too. Of several workloads each line stands behind `ID | `. With --json output that is no UTF-8 is in `base64`, and `text` is empty.',
-      'stdout and stderr of a workload are one stream, in the order in which it wrote, and lines are kept without times: nothing chooses by either.',
+      'stdout and stderr of a workload are one stream, in the order in which it wrote: no option chooses between them. A time is when berth read the line; output of before an upgrade from a version without times has `-`, and --since takes a whole part of it if its last byte is new enough.',
     ],
     args: [someIds],
     options: [
       { name: 'follow', short: 'f', about: 'go on until the workloads have ended' },
       { name: 'tail', short: 'n', value: 'LINES', about: 'only the last lines of each' },
+      {
+        name: 'since',
+        value: 'WHEN',
+        about: 'only what was written since: 10m, 2h, or a time such as 2026-01-31T14:05:00Z',
+      },
+      { name: 'timestamps', short: 't', about: 'the time before each line, in UTC' },
       ...selection,
     ],
-    examples: ['berth workload logs web-1 -f --tail 100', 'berth workload logs -l app=web --tail 20'],
+    examples: [
+      'berth workload logs web-1 -f --tail 100',
+      'berth workload logs web-1 --since 10m --timestamps',
+      'berth workload logs -l app=web --tail 20',
+    ],
     load: () => import('../run/logs.js'),
   },
   {

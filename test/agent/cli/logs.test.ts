@@ -1,8 +1,8 @@
 import test from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
-import { LogLines } from '../../../agent/cli/log-lines.js';
+import { idPrefix, LogLines } from '../../../agent/cli/log-lines.js';
 import { fc, holds } from '../../runner/property.js';
-import { type Answers, berth, fakeAgent, moving, view } from './fake.js';
+import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 test('logs: raw, in pieces; --json; -f until the end', async (t) => {
   const text = 'a\x1b[31mb\nc';
@@ -95,6 +95,45 @@ test('logs: --tail of one and of several, and what is wrong with it', async (t) 
   }
 });
 
+test('logs --timestamps: the time of the first byte of each line; - where none is known', async (t) => {
+  const times = [
+    { offset: 4, at: NOW },
+    { offset: 6, at: NOW + 1500 },
+    { offset: 10, at: NOW + 2000 },
+  ];
+  const logs = withTimes(Buffer.from('old\na\nb\nccc\nlast'), times);
+  const agent = fakeAgent({ 'workload.logs': logs });
+  const { out } = await berth('workload logs w --timestamps', { agent });
+  t.is(
+    out,
+    [
+      '-                        old\n',
+      '2026-11-21T12:00:00.000Z a\n',
+      '2026-11-21T12:00:01.500Z b\n',
+      '2026-11-21T12:00:01.500Z ccc\n',
+      '2026-11-21T12:00:02.000Z last\n',
+    ].join(''),
+  );
+  const several = await berth('workload logs w w2 -t', { agent });
+  t.true(several.out.startsWith('w  | -                        old\nw  | 2026-11-21T12:00:00.000Z a\n'));
+  const json = JSON.parse((await berth('workload logs w -t --json', { agent })).out);
+  t.is(json.text, 'old\na\nb\nccc\nlast');
+  t.deepEqual([json.times.at(0), json.times.at(-1).at], [times[0], NOW + 2000]);
+});
+
+test('logs --since: a duration or a time, with --tail, asked once; and what is wrong with it', async (t) => {
+  const agent = fakeAgent({ 'workload.logs': outputs({ a: 'one\n' }) });
+  t.is((await berth('workload logs a --since 10m --tail 5', { agent })).exit, 0);
+  t.deepEqual(agent.calls[0]?.params, { id: 'a', encoding: 'base64', tail: 5, since: NOW - 600_000 });
+  t.deepEqual(agent.calls[1]?.params, { id: 'a', encoding: 'base64', offset: 3 });
+  const at = fakeAgent({ 'workload.logs': outputs({ a: 'one\n' }) });
+  t.is((await berth('workload logs a --since 2026-11-21T11:00:00Z', { agent: at })).exit, 0);
+  t.deepEqual(at.calls[0]?.params, { id: 'a', encoding: 'base64', offset: 0, since: NOW - 3_600_000 });
+  const { exit, err } = await berth('workload logs a --since yesterday', { agent: fakeAgent({}) });
+  t.is(exit, 2);
+  t.regex(err, /--since: "yesterday" is neither a time nor a duration/);
+});
+
 test('logs: one that is not there does not keep back the others, and is the exit code', async (t) => {
   const agent = fakeAgent({ 'workload.logs': outputs({ a: 'one\n' }) });
   const { exit, out, err } = await berth('workload logs nobody a', { agent });
@@ -118,7 +157,7 @@ test('lines of several outputs: every byte, in its order, behind its prefix, how
     .uint8Array({ maxLength: 40 })
     .map((all) => Buffer.from(all.map((byte) => (byte % 4 === 0 ? 10 : byte))));
   const property = fc.property(bytes, fc.array(fc.nat(7), { maxLength: 40 }), (all, sizes) => {
-    const lines = new LogLines('w', 3);
+    const lines = new LogLines({ prefix: idPrefix('w', 3), timed: false });
     const out: Buffer[] = [];
     let at = 0;
     for (const size of [...sizes, all.length]) {
@@ -133,9 +172,23 @@ test('lines of several outputs: every byte, in its order, behind its prefix, how
     t.is(Buffer.concat(out).toString('latin1'), expected);
   });
   holds(t, property, { numRuns: 200 });
-  const endless = new LogLines('w', 1);
+  const endless = new LogLines({ prefix: idPrefix('w', 1), timed: false });
   t.is(endless.take(Buffer.alloc(70_000, 'x')).length, 70_000 + 'w | \n'.length);
 });
+
+/** In pieces of three bytes, each with the mark that it lies behind and those in it. */
+function withTimes(
+  all: Buffer,
+  times: readonly { readonly offset: number; readonly at: number }[],
+): NonNullable<Answers['workload.logs']> {
+  return async (params) => {
+    const chunk = await pieces(all)(params);
+    const from = params.offset ?? 0;
+    const behind = times.filter(({ offset }) => offset <= from).slice(-1);
+    const within = times.filter(({ offset }) => offset > from && offset < chunk.next);
+    return { ...chunk, times: [...behind.map(({ at }) => ({ offset: from, at })), ...within] };
+  };
+}
 
 /** An output in pieces of three bytes. */
 function pieces(all: Buffer): NonNullable<Answers['workload.logs']> {

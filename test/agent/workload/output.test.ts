@@ -1,10 +1,11 @@
 // The end of an output by lines, over its parts: as tail(1) would say, whatever was written.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { logChunk } from '../../../agent/workload/log-chunk.js';
 import { OutputStore } from '../../../agent/workload/output.js';
 import { olderOf } from '../../../systemd/supervisor/output-file.js';
+import { noteTime, timesOf } from '../../../systemd/supervisor/output-times.js';
 import { fc, holdsAsync } from '../../runner/property.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
@@ -47,6 +48,72 @@ test('the last lines begin where they would be counted from the front, over a ro
     }),
     { numRuns: 60 },
   );
+});
+
+test('the time of each byte and the start of what is new, over a rotation, for any marks', async (t) => {
+  const piece = fc.record({ bytes: fc.integer({ min: 1, max: 9 }), later: fc.nat(3) });
+  await holdsAsync(
+    t,
+    fc.asyncProperty(fc.array(piece, { maxLength: 12 }), fc.nat(12), fc.nat(40), async (list, cut, since) => {
+      const state = temporaryDirectory('output');
+      const store = new OutputStore({ state, runtime: join(state, 'run'), maxBytes: 1 << 20 });
+      await store.setup();
+      const path = store.path('w');
+      // What came when, byte by byte, and the same in files.
+      const cameAt: number[] = [];
+      let at = 10;
+      let base = 0;
+      for (const [index, { bytes, later }] of list.entries()) {
+        if (index === cut && index > 0) {
+          base = cameAt.length;
+          mkdirSync(olderOf(path));
+          renameSync(path, join(olderOf(path), String(base)));
+          renameSync(timesOf(path), timesOf(path, base));
+        }
+        at += later;
+        noteTime(path, 1 << 20, { offset: cameAt.length - base, at });
+        appendFileSync(path, 'x'.repeat(bytes));
+        for (let byte = 0; byte < bytes; byte++) cameAt.push(at);
+      }
+      const first = cameAt.findIndex((came) => came >= since);
+      t.is(await store.startSince('w', since), first < 0 ? cameAt.length : first);
+      const read: number[] = [];
+      for (let next = 0; next < cameAt.length; ) {
+        const found = await store.read('w', { offset: next, limit: 5, times: true });
+        const { times = [], bytes } = found;
+        for (let byte = next; byte < next + bytes.length; byte++)
+          read.push(times.findLast(({ offset }) => offset <= byte)?.at ?? -1);
+        next = found.next;
+      }
+      t.deepEqual(read, cameAt);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('many marks: a piece ends where its times are as many as an answer has', async (t) => {
+  const store = await storeWith('w', Buffer.alloc(0), Buffer.alloc(1500, 'x'), 0);
+  for (let offset = 0; offset < 1500; offset++) noteTime(store.path('w'), 1 << 20, { offset, at: offset });
+  const first = await store.read('w', { offset: 0, limit: 1500, times: true });
+  t.deepEqual([first.next, first.times?.length, first.end], [1000, 1000, false]);
+  const rest = await store.read('w', { offset: first.next, limit: 1500, times: true });
+  t.deepEqual([rest.next, rest.times?.[0]], [1500, { offset: 1000, at: 1000 }]);
+});
+
+test('an output without times is as new as its last byte; marks beyond its end are of another', async (t) => {
+  const store = await storeWith('w', Buffer.alloc(0), Buffer.from('old\n'), 0);
+  const path = store.path('w');
+  utimesSync(path, 100, 100);
+  t.is(await store.startSince('w', 100_000), 0);
+  t.is(await store.startSince('w', 100_001), 4);
+  noteTime(path, 1 << 20, { offset: 9, at: 200_000 });
+  t.deepEqual((await store.read('w', { limit: 10, times: true })).times, []);
+  // Who cut the file begins anew: the mark beyond goes.
+  noteTime(path, 1 << 20, { offset: 0, at: 50 });
+  t.deepEqual((await store.read('w', { limit: 10, times: true })).times, [{ offset: 0, at: 50 }]);
+  // A clock that was set back.
+  noteTime(path, 1 << 20, { offset: 2, at: 20 });
+  t.deepEqual((await store.read('w', { limit: 10, times: true })).times?.[1], { offset: 2, at: 50 });
 });
 
 test('of an output that is not there, the last lines begin at its start', async (t) => {
