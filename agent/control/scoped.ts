@@ -131,7 +131,7 @@ export function viewFor(grant: Grant, all: WorkloadView): WorkloadView {
 }
 
 /** Environments and files hold passwords. Who may change a workload needs all of its spec to do so; who only looks sees the names. */
-function withoutValues(spec: WorkloadSpec): WorkloadSpec {
+export function withoutValues(spec: WorkloadSpec): WorkloadSpec {
   // Stored by whichever version: it may be of another kind.
   const names = (env: Readonly<Record<string, string>> | null | undefined) =>
     Object.fromEntries(Object.keys(Object(env)).map((name) => [name, HIDDEN_VALUE]));

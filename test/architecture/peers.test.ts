@@ -27,6 +27,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'agent/images/unpack.ts': 'zstd, in a process that daemon/adapters/helper-programs.ts ends at its deadline',
   'agent/workload/inside/console.ts':
     'a deadline for the connection, then the session; test/agent/inside/console.kernel.test.ts',
+  'agent/cli/bug-report.ts': 'a deadline for each part of a report; test/agent/cli/bugreport.test.ts',
   'agent/cli/editor.ts': 'run by a person, who closes it',
   'agent/workload/health/probe.ts':
     'a deadline for all of it, and the signal; test/agent/workload/health/probe.test.ts',

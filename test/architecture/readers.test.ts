@@ -15,6 +15,8 @@ const BUILD = 'the build of the package, not the agent';
 const READERS: Readonly<Record<string, string>> = {
   'agent/daemon/agent.ts': KERNEL,
   'agent/daemon/assembly/installation.ts': KERNEL,
+  'agent/cli/bug-report.ts': `${KERNEL}; /etc/os-release`,
+  'agent/cli/run/bugreport.ts': OWN,
   'agent/cli/specs.ts': 'the command of a person, who may name a FIFO (`-f <(make-spec)`) and can interrupt it',
   'agent/control/event-file.ts': CLEARED,
   'agent/control/event-io.ts': OWN,

@@ -317,6 +317,14 @@ test.serial(
       )
         told.push(await client.call(method, asked as never).then(JSON.stringify, String));
     }
+    const report = join(directory, 'report.tar.gz');
+    const made = await type({ args: ['bugreport', '-o', report, '--config', file] });
+    t.is(made.status, 0, made.output);
+    const inside = execFileSync('tar', ['-xzOf', report], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    for (const part of ['"workload.created"', '"(hidden)"', '"origins"', 'MemTotal'])
+      t.true(inside.includes(part), part);
+    t.is(statSync(report).mode & 0o777, 0o600);
+    told.push(`bugreport ${inside}`);
     t.is(Object.keys(QUESTIONS).length, Object.keys(METHODS).length);
     const { password, wrongPassword, cookie, webQuery } = SECRETS;
     const basic = (word: string) => `Basic ${Buffer.from(`prometheus:${word}`).toString('base64')}`;

@@ -35,6 +35,28 @@ export const TOOL_COMMANDS: readonly Command[] = [
   about('dump', 'Print the configuration in force and where each key came from', [], true),
   about('schema', 'Print the JSON Schema of the configuration file', [], false),
   {
+    path: ['bugreport'],
+    group: 'Agent and tools',
+    summary: 'Write a file that helps to find a fault: state, events, logs, metrics, configuration',
+    details: [
+      'A tar archive that only its owner can read. Works without an agent; the parts that cannot be had are named. Read it before you send it.',
+      'Values of environments, of files and of the metadata of microVMs are left out, and no secret is in it. Command lines, labels, names of images and addresses are.',
+    ],
+    args: [],
+    options: [
+      {
+        name: 'output',
+        short: 'o',
+        value: 'FILE',
+        about: 'where; by default berth-bugreport-TIME.tar.gz in this directory',
+      },
+      config,
+    ],
+    configFlags: true,
+    examples: ['berth bugreport', 'berth bugreport -o /var/tmp/berth.tar.gz'],
+    load: () => import('../run/bugreport.js'),
+  },
+  {
     path: ['version'],
     group: 'Agent and tools',
     summary: 'Print the version',

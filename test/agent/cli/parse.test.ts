@@ -51,7 +51,7 @@ test('a short name never hides another command', (t) => {
 });
 
 test('commands that do not exist yet are unknown', async (t) => {
-  for (const name of ['drain', 'bugreport', 'node pause']) {
+  for (const name of ['drain', 'node pause']) {
     const { exit, err } = await berth(name);
     t.is(exit, 2, name);
     t.true(err.startsWith(`berth: there is no command "${name}"\n  hint: `), err);
