@@ -115,6 +115,26 @@ export const ERRORS = {
     rpc: -32070,
     hint: 'Nothing was changed by `berth doctor --fix` that could be put back.',
   },
+  snapshot_unsupported: {
+    exit: 1,
+    rpc: -32085,
+    hint: 'The message names what keeps this workload from being saved; docs/microvms.md says what can be.',
+  },
+  snapshot_failed: {
+    exit: 1,
+    rpc: -32084,
+    hint: 'The workload runs on. See `berth workload logs ID`, and the room on the disk.',
+  },
+  snapshot_incompatible: {
+    exit: 3,
+    rpc: -32082,
+    hint: 'Put back what the message names, or delete the snapshot: `berth snapshot delete ID NAME`; then the workload boots.',
+  },
+  snapshot_damaged: {
+    exit: 1,
+    rpc: -32083,
+    hint: 'Delete it: `berth snapshot delete ID NAME`; then the workload boots.',
+  },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   workload_not_running: { exit: 1, rpc: -32072, hint: 'Start it: `berth workload start ID`.' },
   workload_frozen: { exit: 1, rpc: -32073, hint: 'Thaw it: `berth workload thaw ID`.' },

@@ -25,6 +25,8 @@ export interface DriverContext {
   readonly kvmReason?: string | undefined;
   /** Something that does not keep the workload from starting, in one sentence. */
   readonly warn: (message: string) => void;
+  /** Directory of a snapshot: the VM begins as it was then, and waits for `resume`. Absent: it boots. */
+  readonly snapshot?: string | undefined;
   /** Of who asks: what the driver waits for ends with it. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -111,6 +113,25 @@ export interface VmDriver {
   console?(context: Pick<DriverContext, 'directory'>): string;
   /** Why it ended, from the last output of this run and the exit of the VMM; undefined when neither tells. Pure. */
   explainEnd(spec: WorkloadSpec, tail: string, exit: Pick<ExitRecord, 'code' | 'signal'>): VmEnd | undefined;
+  /** Absent: its VMs cannot be saved. */
+  readonly snapshots?: VmSnapshots;
+}
+
+/** How the state of a VM gets to disk and back. Each may be repeated, also when an earlier agent died in the middle of it. */
+export interface VmSnapshots {
+  /** Why a VM of this spec cannot be saved; undefined: it can. `live`: it goes on afterwards. Pure. */
+  problem(spec: WorkloadSpec, live: boolean): string | undefined;
+  /** What a snapshot and the VM that is made from it must have in common: names and values to compare. */
+  fit(spec: WorkloadSpec, context: CheckContext): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Stops the guest and writes its state into the empty directory `into`; names of the files. The guest stands still when it
+   * resolves, and may when it rejects.
+   */
+  save(spec: WorkloadSpec, context: DriverContext, into: string): Promise<readonly string[]>;
+  /** Resolves when a VM that began with `context.snapshot` has read it. `alive`: its process is there. */
+  loaded(spec: WorkloadSpec, context: DriverContext, alive: () => boolean): Promise<void>;
+  /** Lets the guest go on, whatever came of `save` or `loaded`. */
+  resume(spec: WorkloadSpec, context: DriverContext): Promise<void>;
 }
 
 /** `guest`: by what its own console says. `vmm`: by what the program that runs it says. */

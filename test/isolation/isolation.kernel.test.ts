@@ -99,7 +99,7 @@ async function open(directory: string): Promise<string> {
 
 async function attack(host: TestHost, driver: Driver, spec: WorkloadSpec, image?: ImageRoot): Promise<string> {
   const network = names.sandbox(1);
-  const running = await host.run(driver, spec, network, image);
+  const running = await host.run(driver, spec, network, { image });
   await running.exit;
   const output = await running.output();
   await host.remove(driver, spec, running, network);
@@ -260,7 +260,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       ...{ id: 'neighbour', tenant: 'other' },
     });
     const network = names.sandbox(2);
-    const running = await at.host.run(driver, neighbour, network, await kind.image?.(t));
+    const running = await at.host.run(driver, neighbour, network, { image: await kind.image?.(t) });
     const line = await eventually(async () => /^(.*)\n/.exec(await running.output())?.[1]);
     const { pid } = running.process;
     const targets = { ...at.targets, ...toldBy(line), handle: at.targets.handle, victim: pid, socket, abstract };

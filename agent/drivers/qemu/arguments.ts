@@ -18,7 +18,12 @@ export interface MachineOptions {
   readonly uid: number;
   /** QEMU's own, as in [7, 2]. */
   readonly version: readonly [number, number];
+  /** It begins with the state that can be read from descriptor SNAPSHOT_FD, and waits to be told to go on. */
+  readonly restored?: boolean;
 }
+
+/** The first that a shell leaves free. */
+export const SNAPSHOT_FD = 3;
 
 const MIB = 2 ** 20;
 
@@ -47,6 +52,7 @@ export function machineArguments(options: MachineOptions): string[] {
     ...['-device', 'virtio-balloon-device,deflate-on-oom=on'],
     ...['-qmp', `unix:${escapeComma(qmpSocket(directory))},server=on,wait=off`],
     ...['-sandbox', SECCOMP, ...jail(options)],
+    ...(options.restored ? ['-incoming', `fd:${SNAPSHOT_FD}`, '-S'] : []),
   ];
 }
 

@@ -16,6 +16,7 @@ import { consoleSocket, jailDirectory, machineArguments, qmpSocket } from './arg
 import { setprivArguments, uidFor } from './identity.js';
 import { ownMemory } from './own-memory.js';
 import { connectQmp } from './qmp.js';
+import { qemuSnapshots, readerOf } from './snapshots.js';
 import { threadsOf } from './vcpus.js';
 
 export interface QemuOptions {
@@ -80,6 +81,8 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       ? [requireBinary('prlimit', which, 'lets memory be locked (package util-linux)'), '--memlock=unlimited', '--']
       : [],
   });
+  const identify = async (which: DriverContext['which']) =>
+    versionOf(requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'));
   const accelFor = (kvmUsable: boolean) => {
     if (accel === 'kvm' && !kvmUsable)
       throw new BerthError('device_missing', 'drivers.qemu.accel is "kvm", and /dev/kvm is not usable on this host', {
@@ -106,7 +109,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
         : null,
-    async prepare(spec, { directory, sandbox, which, kvmUsable }) {
+    async prepare(spec, { directory, sandbox, which, kvmUsable, snapshot }) {
       const qemu = sectionOf(spec, 'qemu');
       const { qemu: binary, setpriv, unlimited } = binaries(which, qemu.lockMemory);
       requireHugePages(qemu, 'qemu.hugepages');
@@ -121,9 +124,18 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
         accel: accelFor(kvmUsable),
         uid: uidFor(spec.id),
         version: await versionOf(binary),
+        restored: snapshot !== undefined,
       });
       return {
-        argv: [...unlimited, setpriv, ...setprivArguments(), '--', binary, ...machine],
+        argv: [
+          ...(snapshot === undefined ? [] : readerOf(snapshot, which)),
+          ...unlimited,
+          setpriv,
+          ...setprivArguments(),
+          '--',
+          binary,
+          ...machine,
+        ],
         env: { PATH: DEFAULT_PATH },
         cwd: '/',
         joinNetns: sandbox.netns !== null,
@@ -152,6 +164,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       },
       console: ({ directory }) => consoleSocket(directory),
       explainEnd: (_spec, tail) => guestEnd(tail),
+      snapshots: qemuSnapshots({ accelFor, version: identify }),
     },
   };
 }

@@ -1,11 +1,12 @@
 // QEMU's monitor: JSON lines over a unix socket; the server greets, and takes commands after qmp_capabilities. The other end is
 // a guest's process: it may hang, or say anything.
 
-import { connect, type Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { defined } from '../../../linux/defined.js';
 import { SysError, sysErrorFrom } from '../../../linux/errors.js';
 import { PendingCalls } from '../../../linux/pending-calls.js';
+import { connectStream, sendDescriptor } from '../../../linux/unix-stream.js';
 
 /** A hundred times what QEMU says of a guest with 256 vCPUs. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -17,6 +18,8 @@ export interface Qmp {
    * connection ends, EPROTO and EMSGSIZE when it says nonsense or too much; and with the reason of the signal.
    */
   execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Hands QEMU a copy of a descriptor, under a name for the commands that follow (`getfd`). */
+  hand(name: string, descriptor: number): Promise<void>;
   close(): void;
 }
 
@@ -43,6 +46,7 @@ class QmpClient implements Qmp {
   readonly #path: string;
   readonly #options: QmpOptions;
   readonly #until: number;
+  readonly #descriptor: number;
   readonly #socket: Socket;
   readonly #pending = new PendingCalls<unknown>();
   #unread = '';
@@ -54,7 +58,8 @@ class QmpClient implements Qmp {
     this.#path = path;
     this.#options = options;
     this.#until = performance.now() + options.deadlineMs;
-    this.#socket = connect(path);
+    this.#descriptor = connectTo(path);
+    this.#socket = new Socket({ fd: this.#descriptor, readable: true, writable: true });
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (text: string) => this.#onText(text));
     this.#socket.on('error', (error) => this.#fail(sysErrorFrom(error, 'qmp', path)));
@@ -72,6 +77,20 @@ class QmpClient implements Qmp {
     const answer = this.#answer(this.#lastId, command);
     this.#socket.write(`${JSON.stringify(request)}\n`);
     return answer;
+  }
+
+  async hand(name: string, descriptor: number): Promise<void> {
+    // The descriptor is that of the socket while the socket is open, and no longer.
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#lastId += 1;
+    const request = { execute: 'getfd', id: this.#lastId, arguments: { fdname: name } };
+    const answer = this.#answer(this.#lastId, 'getfd');
+    try {
+      sendDescriptor(this.#descriptor, `${JSON.stringify(request)}\n`, descriptor);
+    } catch (error) {
+      this.#fail(error);
+    }
+    await answer;
   }
 
   close(): void {
@@ -121,6 +140,14 @@ class QmpClient implements Qmp {
     const id = 'QMP' in message ? 0 : 'id' in message ? Number(message.id) : -1;
     if ('error' in message) this.#pending.reject(id, this.#error(EINVAL, describe(message.error)));
     else this.#pending.resolve(id, 'return' in message ? message.return : message);
+  }
+}
+
+function connectTo(path: string): number {
+  try {
+    return connectStream(path);
+  } catch (error) {
+    throw error instanceof SysError ? new SysError('qmp', error.errno, { path }) : error;
   }
 }
 

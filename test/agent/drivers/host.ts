@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { which } from '../../../agent/host/which.js';
-import type { ImageRoot } from '../../../agent/model/image.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { removalOf } from '../../../netns/defaults.js';
@@ -24,6 +23,9 @@ export interface Running {
   output(): Promise<string>;
 }
 
+/** What it has beside its spec. */
+type RunsFrom = Pick<DriverContext, 'image' | 'snapshot'>;
+
 export interface TestHost {
   readonly supervisor: Supervisor;
   /** Of the cgroup every workload is born into, from the mount of cgroup v2. */
@@ -33,7 +35,7 @@ export interface TestHost {
   /** The supervisor's runtime directory. */
   readonly runtime: string;
   /** check, network, prepare, spawn. A workload of the same id uses the same directory and network again. */
-  run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null, image?: ImageRoot): Promise<Running>;
+  run(driver: Driver, spec: WorkloadSpec, network: SandboxNetwork | null, from?: RunsFrom): Promise<Running>;
   remove(driver: Driver, spec: WorkloadSpec, running: Running, network: SandboxNetwork | null): Promise<void>;
 }
 
@@ -51,7 +53,7 @@ export async function startHost(t: ExecutionContext, mountRoots: readonly string
     driver: Driver,
     spec: WorkloadSpec,
     network: SandboxNetwork | null,
-    image: ImageRoot | undefined,
+    from: RunsFrom,
   ): DriverContext => ({
     directory: join(bench.runtime, 'workloads', spec.id),
     sandbox: sandboxOf(network, network === null ? null : (driver.tap(spec)?.name ?? null)),
@@ -59,15 +61,15 @@ export async function startHost(t: ExecutionContext, mountRoots: readonly string
     kvmUsable: false,
     mountRoots,
     warn: () => undefined,
-    image,
+    ...from,
   });
   return {
     supervisor,
     cgroupDirectory: bench.cgroup,
     runtime: bench.runtime,
     cgroup: bench.cgroup.replace(/^.*(?=\/berth-test-)/, ''),
-    async run(driver, spec, network, image) {
-      const context = contextOf(driver, spec, network, image);
+    async run(driver, spec, network, from = {}) {
+      const context = contextOf(driver, spec, network, from);
       await driver.check(spec, context);
       if (network !== null) {
         const tap = driver.tap(spec);

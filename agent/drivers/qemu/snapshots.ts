@@ -1,0 +1,148 @@
+// The state of a microVM, to a file and back, as QEMU's migration writes it. QEMU opens no file for it: it sees an empty directory
+// and is nobody. It gets descriptors: to write by its monitor (SCM_RIGHTS), to read from the shell that becomes QEMU.
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { codeOf } from '../../../linux/errors.js';
+import { pause } from '../../../linux/timers.js';
+import { BerthError } from '../../base/errors.js';
+import type { WorkloadSpec } from '../../model/spec.js';
+import { cpuIdentity } from '../cpu-identity.js';
+import type { DriverContext, VmSnapshots } from '../driver.js';
+import { fileIdentity } from '../file-identity.js';
+import { requireBinary, sectionOf } from '../files.js';
+import type { Version } from '../program-version.js';
+import { qmpSocket, SNAPSHOT_FD } from './arguments.js';
+import { connectQmp, type Qmp } from './qmp.js';
+
+const STATE = 'state';
+const FD_NAME = 'berth-snapshot';
+/** The slowest disk that is worth waiting for writes so many bytes in a millisecond. */
+const LEAST_BYTES_PER_MS = 10_000;
+const LEAST_MS = 60_000;
+const QMP_MS = 5000;
+/** Without it QEMU holds a migration to 128 MiB/s. */
+const UNLIMITED = 2 ** 53;
+const FIRST_LOOK_MS = 5;
+const LATEST_LOOK_MS = 200;
+
+const migration = z.object({ status: z.string().optional(), 'error-desc': z.string().optional() });
+const run = z.object({ status: z.string() });
+
+export interface QemuSnapshotOptions {
+  readonly accelFor: (kvmUsable: boolean) => 'kvm' | 'tcg';
+  readonly version: (which: DriverContext['which']) => Promise<Version>;
+}
+
+/** Words before the command of QEMU, which give it the state to read. */
+export function readerOf(snapshot: string, which: DriverContext['which']): string[] {
+  const sh = requireBinary('sh', which, 'opens the snapshot for QEMU (package dash)');
+  return [sh, '-c', `exec ${SNAPSHOT_FD}<"$1"; shift; exec "$@"`, 'berth-qemu', join(snapshot, STATE)];
+}
+
+export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSnapshots {
+  return {
+    problem(spec, live) {
+      const { vsock, hugepages, root } = sectionOf(spec, 'qemu');
+      if (vsock) return 'qemu.vsock: the state of vhost-vsock is in the kernel of this host';
+      if (hugepages !== undefined) return 'qemu.hugepages: not tried by berth yet';
+      if (live && root !== undefined)
+        return 'qemu.root: the image changes as the guest goes on, and would not fit to the snapshot any more';
+      return undefined;
+    },
+    async fit(spec, { which, kvmUsable }) {
+      const { kernel, initrd, root } = sectionOf(spec, 'qemu');
+      const accel = accelFor(kvmUsable);
+      return {
+        vmm: `QEMU ${(await version(which)).join('.')}`,
+        accel,
+        // TCG shows each guest the same processor.
+        ...(accel === 'kvm' ? { cpu: await cpuIdentity() } : {}),
+        kernel: await fileIdentity(kernel),
+        ...(initrd === undefined ? {} : { initrd: await fileIdentity(initrd) }),
+        ...(root === undefined ? {} : { root: await fileIdentity(root) }),
+      };
+    },
+    async save(spec, { directory, signal }, into) {
+      const file = await open(join(into, STATE), 'wx', 0o600);
+      try {
+        await talking(directory, patience(spec), signal, async (qmp) => {
+          await qmp.execute('stop');
+          await qmp.hand(FD_NAME, file.fd);
+          await qmp.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED });
+          await qmp.execute('migrate', { uri: `fd:${FD_NAME}` });
+          await migrated(qmp, signal);
+        });
+        return [STATE];
+      } finally {
+        await file.close();
+      }
+    },
+    async loaded(spec, { directory, signal }, alive) {
+      const until = performance.now() + patience(spec);
+      for (let wait = FIRST_LOOK_MS; ; wait = Math.min(LATEST_LOOK_MS, wait * 2)) {
+        // Looked at before the question: a process that ends in between is asked once more.
+        const lives = alive();
+        const status = await statusOf(directory, signal).catch((error: unknown) => {
+          if (!lives) throw new BerthError('start_failed', 'QEMU ended while it read the snapshot', { cause: error });
+          if (!NOT_YET.has(codeOf(error) ?? '') || performance.now() > until) throw error;
+          return 'inmigrate';
+        });
+        if (status === 'paused' || status === 'running') return;
+        if (status !== 'inmigrate')
+          throw new BerthError('start_failed', `QEMU did not come back from the snapshot; its status is "${status}"`);
+        await pause(wait, { signal });
+      }
+    },
+    async resume(_spec, { directory, signal }) {
+      await talking(directory, QMP_MS, signal, async (qmp) => {
+        // A migration that an agent which died has begun: without one it does nothing.
+        await qmp.execute('migrate_cancel');
+        await migrationOver(qmp, signal);
+        await qmp.execute('cont');
+      });
+    },
+  };
+}
+
+/** The socket is not there yet, or nobody listens. */
+const NOT_YET: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET']);
+
+function patience(spec: WorkloadSpec): number {
+  return LEAST_MS + Math.ceil(sectionOf(spec, 'qemu').memory / LEAST_BYTES_PER_MS);
+}
+
+async function talking<T>(
+  directory: string,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+  talk: (qmp: Qmp) => Promise<T>,
+): Promise<T> {
+  const qmp = await connectQmp(qmpSocket(directory), { deadlineMs, signal });
+  try {
+    return await talk(qmp);
+  } finally {
+    qmp.close();
+  }
+}
+
+async function statusOf(directory: string, signal: AbortSignal | undefined): Promise<string> {
+  return talking(directory, QMP_MS, signal, async (qmp) => run.parse(await qmp.execute('query-status')).status);
+}
+
+async function migrated(qmp: Qmp, signal: AbortSignal | undefined): Promise<void> {
+  const { status, 'error-desc': description = 'it does not say why' } = await migrationOver(qmp, signal);
+  if (status !== 'completed')
+    throw new BerthError('snapshot_failed', `QEMU could not write the snapshot: ${description}`);
+}
+
+/** What became of the last migration. */
+async function migrationOver(qmp: Qmp, signal: AbortSignal | undefined): Promise<z.output<typeof migration>> {
+  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(LATEST_LOOK_MS, wait * 2)) {
+    const answer = migration.parse(await qmp.execute('query-migrate'));
+    if (answer.status === undefined || OVER.has(answer.status)) return answer;
+    await pause(wait, { signal });
+  }
+}
+
+const OVER: ReadonlySet<string> = new Set(['none', 'completed', 'failed', 'cancelled']);
