@@ -1,7 +1,6 @@
 // The door of this room: the images of this node.
-import { access, mkdir, readdir, statfs } from 'node:fs/promises';
+import { mkdir, readdir, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { runProgram } from '../../linux/run-program.js';
 import { timeLimit } from '../../linux/timers.js';
 import type { Damaged } from '../base/durable.js';
 import { BerthError, reportOf } from '../base/errors.js';
@@ -13,10 +12,12 @@ import type { ImageRoot } from '../model/image.js';
 import { DIGEST_PATTERN, type ImageReference, imageName, parseImage } from '../model/image-reference.js';
 import type { PullPolicy } from '../model/image-spec.js';
 import type { PullProgress, RemovedImages } from '../model/image-view.js';
+import { Disks } from './disks.js';
+import { isThere, removeTree } from './files.js';
 import { Layers } from './layers.js';
 import { Places } from './places.js';
-import { imageInUse, noImage, pullFailed } from './problems.js';
-import { Pull, type PullBounds } from './pull.js';
+import { imageInUse, noImage, pullFailed, requireRegistry } from './problems.js';
+import { boundsOf, Pull } from './pull.js';
 import { SharedPulls } from './shared-pulls.js';
 import { Skopeo } from './skopeo.js';
 import { ImageStore } from './store.js';
@@ -33,7 +34,7 @@ export interface ImagesOptions {
   /** All workloads; undefined: not known yet, and nothing is deleted. */
   readonly users: () => readonly ImageUser[] | undefined;
   readonly now?: () => number;
-  /** For what unpacks layers. */
+  /** For what unpacks layers and makes file systems of them. */
   readonly run: RunApart;
 }
 
@@ -45,6 +46,8 @@ export interface PullOptions {
 export interface HoldOptions extends PullOptions {
   /** Digest of the image that the workload has had: what it wrote on top of that one stays. */
   readonly had?: string | undefined;
+  /** It is for a microVM, which needs it as one file system. */
+  readonly disk?: boolean | undefined;
 }
 
 export interface PullCount {
@@ -53,13 +56,13 @@ export interface PullCount {
   readonly seconds: number;
 }
 
-const REMOVE_MS = 600_000;
 const HOUR_MS = 3_600_000;
 
 export class Images {
   readonly #options: Required<ImagesOptions>;
   readonly #places: Places;
   readonly #layers: Layers;
+  readonly #disks: Disks;
   readonly #store: ImageStore;
   readonly #skopeo: Skopeo;
   readonly #pulls = new SharedPulls<StoredImage>(() => this.#options.settings().concurrent_pulls);
@@ -85,11 +88,13 @@ export class Images {
       zstd: () => which('zstd'),
       remove: removeTree,
     });
+    this.#disks = new Disks({ places: this.#places, run, which });
   }
 
   /** What a crash has left of pulls is removed. */
   async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
     await this.#layers.open();
+    await this.#disks.open();
     await this.#store.open(({ layers }) => layers.every(({ chainId }) => this.#layers.has(chainId)), onDamaged);
     for (const path of [this.#places.pulls, this.#places.written]) await mkdir(path, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.#places.pulls)) await removeTree(join(this.#places.pulls, name));
@@ -101,7 +106,7 @@ export class Images {
     const here = this.#store.byName(imageName(image)) !== undefined;
     if (here && policy !== 'always') return;
     if (policy === 'never') throw noImage(imageName(image));
-    this.#requireRegistry(image);
+    requireRegistry(image, this.#options.settings().registries);
     this.#skopeo.require();
   }
 
@@ -119,10 +124,17 @@ export class Images {
    * As `pull`, for a workload, which has written nothing on top of it: nobody deletes the image before `letGo`. Resolves with its
    * digest.
    */
-  async hold(workload: string, name: string, { had, ...options }: HoldOptions): Promise<string> {
-    const { digest } = await this.pull(name, options);
+  async hold(workload: string, name: string, { had, disk, ...options }: HoldOptions): Promise<string> {
+    const image = await this.pull(name, options);
+    const { digest } = image;
     options.signal?.throwIfAborted();
     this.#held.set(workload, digest);
+    try {
+      if (disk === true) await this.#provideDisk(image, name, options.signal);
+    } catch (error) {
+      this.letGo(workload);
+      throw error;
+    }
     if (digest !== had) await removeTree(this.#places.writable(workload));
     if (options.signal?.aborted === true) this.letGo(workload);
     return digest;
@@ -134,8 +146,9 @@ export class Images {
     if (image === undefined) return undefined;
     const { directory, names } = this.layersOf(image);
     const { stopSignal } = image.image;
+    const disk = this.#disks.pathOf(topOf(image));
     return {
-      ...{ digest, directory, layers: names, config: image.image },
+      ...{ digest, directory, layers: names, disk, config: image.image },
       writable: relative(directory, this.#places.writable(workload)),
       stopSignal: stopSignal in STOP_SIGNALS ? (stopSignal as StopSignal) : undefined,
     };
@@ -164,10 +177,14 @@ export class Images {
     return this.#store.all();
   }
 
-  sizeOf({ layers }: StoredImage): ImageSize {
+  sizeOf(image: StoredImage): ImageSize {
+    const { layers } = image;
     return {
       blobs: layers.reduce((sum, { size }) => sum + size, 0),
-      layers: layers.reduce((sum, { chainId }) => sum + this.#layers.bytesOf(chainId), 0),
+      layers: layers.reduce(
+        (sum, { chainId }) => sum + this.#layers.bytesOf(chainId),
+        this.#disks.bytesOf(topOf(image)),
+      ),
     };
   }
 
@@ -178,7 +195,8 @@ export class Images {
         layers.map((layer) => [layer.chainId, layer.size + this.#layers.bytesOf(layer.chainId)] as const),
       ),
     );
-    return [...found.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const disks = [...new Set(images.map(topOf))].map((chainId) => this.#disks.bytesOf(chainId));
+    return [...found.values(), ...disks].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   counts(): PullCount {
@@ -278,6 +296,7 @@ export class Images {
       if (names.length === 0 && !used.has(digest)) await this.#store.remove(digest);
     const images = this.list();
     await this.#layers.keepOnly(new Set(images.flatMap(({ layers }) => layers.map(({ chainId }) => chainId))));
+    await this.#disks.keepOnly(new Set(images.map(topOf)));
     const blobs = new Set(
       images.flatMap(({ manifest, config, layers }) => [manifest, config, ...layers.map(({ digest }) => digest)]),
     );
@@ -322,7 +341,7 @@ export class Images {
 
   async #pull(image: ImageReference, name: string, end: AbortSignal): Promise<StoredImage> {
     const { events, now } = this.#options;
-    const bounds = this.#bounds();
+    const bounds = boundsOf(this.#options.settings());
     const late = () => pullFailed(name, `it took longer than ${bounds.deadlineMs / 1000} s (images.pull_deadline)`);
     const limit = timeLimit(bounds.deadlineMs, { within: end, tooLate: late });
     const begun = performance.now();
@@ -356,23 +375,10 @@ export class Images {
     }
   }
 
-  #bounds(): PullBounds {
-    const { max_size, max_files, min_free, pull_deadline } = this.#options.settings();
-    return {
-      maxBytes: parseSize(max_size) ?? 0,
-      maxEntries: max_files,
-      minFree: parseSize(min_free) ?? 0,
-      deadlineMs: parseDuration(pull_deadline) ?? 0,
-    };
-  }
-
-  #requireRegistry(image: ImageReference): void {
-    const { registries } = this.#options.settings();
-    if (image.transport !== 'docker' || registries.length === 0 || registries.includes(image.registry)) return;
-    throw new BerthError('not_permitted', `this node does not pull images from ${image.registry}`, {
-      data: { registry: image.registry, registries },
-      hint: `Name an image of ${registries.join(', ')}, or add "${image.registry}" to images.registries of this node.`,
-    });
+  async #provideDisk({ layers }: StoredImage, name: string, signal: AbortSignal | undefined): Promise<void> {
+    const { deadlineMs, maxBytes } = boundsOf(this.#options.settings());
+    const chain = layers.map(({ chainId }) => chainId);
+    await this.#disks.provide(chain, { name, deadlineMs, maxBytes, signal });
   }
 }
 
@@ -384,15 +390,7 @@ function referenceOf(name: string): ImageReference {
   });
 }
 
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** In a process of its own: a layer may have a million files. */
-async function removeTree(path: string): Promise<void> {
-  const end = await runProgram('rm', ['-rf', '--one-file-system', '--', path], { deadlineMs: REMOVE_MS });
-  if (end.code !== 0) throw new BerthError('os_error', `rm ${path}: ${end.stderr.trim().slice(0, 512)}`);
+/** The layer that stands for all of them. */
+function topOf({ layers }: StoredImage): string {
+  return layers.at(-1)?.chainId ?? '';
 }

@@ -11,6 +11,8 @@ export class Places {
   readonly root: string;
   readonly images: string;
   readonly layers: string;
+  /** Root filesystems of microVMs. */
+  readonly disks: string;
   readonly blobs: string;
   readonly pulls: string;
   /** Of workloads. */
@@ -20,6 +22,7 @@ export class Places {
     this.root = join(state, 'images');
     this.images = join(this.root, 'by-digest');
     this.layers = join(this.root, 'layers');
+    this.disks = join(this.root, 'disks');
     this.blobs = join(this.root, 'blobs');
     this.pulls = join(this.root, 'pulls');
     this.written = join(this.root, 'written');
@@ -44,6 +47,16 @@ export class Places {
   /** It says that the layer is whole. */
   layerFile(chainId: string): string {
     return `${this.layer(chainId)}.json`;
+  }
+
+  /** `chainId`: of its topmost layer. */
+  disk(chainId: string): string {
+    return join(this.disks, `${layerName(chainId)}.squashfs`);
+  }
+
+  /** It says that the disk is whole. */
+  diskFile(chainId: string): string {
+    return join(this.disks, `${layerName(chainId)}.json`);
   }
 }
 

@@ -1,5 +1,6 @@
 // The errors of this room.
 import { BerthError } from '../base/errors.js';
+import type { ImageReference } from '../model/image-reference.js';
 import { type ImageHolder, MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 
 /** What an image holds breaks a rule; the image is not used and nothing of it is kept. */
@@ -16,6 +17,15 @@ export function pullFailed(name: string, problem: string, cause?: unknown): Bert
 
 export function noImage(name: string): BerthError {
   return new BerthError('image_unknown', `this node has no image ${name}`, { data: { image: name } });
+}
+
+/** `registries`: images.registries; empty: all. Throws `not_permitted`. */
+export function requireRegistry(image: ImageReference, registries: readonly string[]): void {
+  if (image.transport !== 'docker' || registries.length === 0 || registries.includes(image.registry)) return;
+  throw new BerthError('not_permitted', `this node does not pull images from ${image.registry}`, {
+    data: { registry: image.registry, registries },
+    hint: `Name an image of ${registries.join(', ')}, or add "${image.registry}" to images.registries of this node.`,
+  });
 }
 
 const MOST_NAMED = 10;

@@ -4,7 +4,8 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../linux/plain-file.js';
 import { BerthError } from '../base/errors.js';
-import { formatSize } from '../base/units.js';
+import { formatSize, parseDuration, parseSize } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import { type ImageReference, imageName } from '../model/image-reference.js';
 import type { PullProgress } from '../model/image-view.js';
 import type { Layers } from './layers.js';
@@ -31,6 +32,16 @@ export interface PullBounds {
   /** Bytes that the file system keeps. */
   readonly minFree: number;
   readonly deadlineMs: number;
+}
+
+/** Of [images]. */
+export function boundsOf({ max_size, max_files, min_free, pull_deadline }: Config['images']): PullBounds {
+  return {
+    maxBytes: parseSize(max_size) ?? 0,
+    maxEntries: max_files,
+    minFree: parseSize(min_free) ?? 0,
+    deadlineMs: parseDuration(pull_deadline) ?? 0,
+  };
 }
 
 export interface PullPorts {

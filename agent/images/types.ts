@@ -32,7 +32,7 @@ export interface StoredImage {
 export interface ImageSize {
   /** As transferred. */
   readonly blobs: number;
-  /** Unpacked. */
+  /** Unpacked, and once more as the file system of microVMs where there is one. */
   readonly layers: number;
 }
 

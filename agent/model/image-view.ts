@@ -19,7 +19,7 @@ export interface ImageView {
   readonly digest: string;
   /** Canonical. For a session with scopes: those that its workloads have, or that it has asked for. */
   readonly names: readonly string[];
-  /** Bytes of its layers as they were fetched, and unpacked. A layer that several images have counts in each of them. */
+  /** Bytes of its layers as they were fetched, and as they are used: unpacked, with the file system for microVMs. A layer that several images have counts in each of them. */
   readonly fetched: number;
   readonly unpacked: number;
   /** Unix milliseconds. */

@@ -24,6 +24,8 @@ export interface ImageRoot {
   readonly layers: readonly string[];
   /** Its own layer, from `directory`: it lives as long as the workload has this image. */
   readonly writable: string;
+  /** All of it in one file system, for microVMs; undefined: not made. */
+  readonly disk?: string | undefined;
   readonly config: ImageConfig;
   /** Undefined: SIGTERM. */
   readonly stopSignal: StopSignal | undefined;

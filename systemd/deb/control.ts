@@ -19,7 +19,7 @@ export function control({ version, architecture, description, installedKib }: Pa
     `Installed-Size: ${installedKib}`,
     'Depends: nodejs (>= 20.19), libc6 (>= 2.29), nftables, iproute2, crun',
     'Recommends: systemd (>= 254)',
-    'Suggests: qemu-system-x86, skopeo, zstd, bash-completion',
+    'Suggests: qemu-system-x86, skopeo, zstd, squashfs-tools, busybox-static, xz-utils, bash-completion',
     'Section: admin',
     'Priority: optional',
     `Description: ${synopsis(description)}`,

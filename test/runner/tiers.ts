@@ -37,6 +37,7 @@ const KERNEL_PACKAGES = [
   'golang-github-containers-common',
   'docker-registry',
   'zstd',
+  'squashfs-tools',
 ];
 const LAB_PACKAGES = ['mmdebstrap', 'qemu-utils', 'e2fsprogs', 'openssh-client'];
 

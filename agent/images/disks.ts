@@ -1,0 +1,120 @@
+// The root filesystems of microVMs: all layers of an image in one read-only squashfs, made when the first microVM wants it, and shared
+// by all. A disk counts when its file says so, which is written when the disk is whole.
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAll, replaceFile, syncDirectory } from '../base/durable.js';
+import { SerialByKey } from '../base/serial.js';
+import { type DiskPorts, makeDisk } from './disk-maker.js';
+import type { Places } from './places.js';
+import { layerName } from './places.js';
+import { invalidImage } from './problems.js';
+import type { UnpackerOptions } from './unpacker.js';
+
+export interface DisksOptions extends DiskPorts {
+  readonly places: Places;
+}
+
+export interface DiskLimits extends UnpackerOptions {
+  readonly maxBytes: number;
+}
+
+interface Whole {
+  /** Of the topmost layer, which stands for all. */
+  readonly chainId: string;
+  readonly bytes: number;
+}
+
+export class Disks {
+  readonly #options: DisksOptions;
+  /** By name. */
+  readonly #whole = new Map<string, Whole>();
+  readonly #serial = new SerialByKey();
+  #attempts = 0;
+
+  constructor(options: DisksOptions) {
+    this.#options = options;
+  }
+
+  /** What a crash has left is removed. */
+  async open(): Promise<void> {
+    const { places } = this.#options;
+    await mkdir(places.disks, { recursive: true, mode: 0o700 });
+    this.#whole.clear();
+    for (const disk of await readAll(places.disks, decode, () => undefined))
+      if ((await sizeOf(places.disk(disk.chainId))) === disk.bytes) this.#whole.set(layerName(disk.chainId), disk);
+    const kept = new Set([...this.#whole.keys()].flatMap((name) => [`${name}.json`, `${name}.squashfs`]));
+    for (const name of await readdir(places.disks))
+      if (!kept.has(name)) await rm(join(places.disks, name), { recursive: true, force: true });
+  }
+
+  /** Undefined: not made yet. */
+  pathOf(chainId: string): string | undefined {
+    return this.#has(chainId) ? this.#options.places.disk(chainId) : undefined;
+  }
+
+  /** 0 for one that is not here. */
+  bytesOf(chainId: string): number {
+    return this.#has(chainId) ? (this.#whole.get(layerName(chainId))?.bytes ?? 0) : 0;
+  }
+
+  /** `chain`: of layers that are here, from the bottom. Throws as `makeDisk`; then nothing of it is left. */
+  async provide(chain: readonly string[], { maxBytes, ...options }: DiskLimits): Promise<void> {
+    const chainId = chain.at(-1) ?? '';
+    await this.#serial.run(chainId, async () => {
+      options.signal?.throwIfAborted();
+      if (this.#has(chainId)) return;
+      if (this.#whole.has(layerName(chainId)))
+        throw invalidImage(options.name, `another image has the name of ${chainId}`);
+      await this.#make(chain, chainId, maxBytes, options);
+    });
+  }
+
+  /** Removes all but these. */
+  async keepOnly(chainIds: ReadonlySet<string>): Promise<void> {
+    const { places } = this.#options;
+    for (const { chainId } of [...this.#whole.values()]) {
+      if (chainIds.has(chainId)) continue;
+      // First what says that it is whole: a crash in between leaves what the next agent removes.
+      await rm(places.diskFile(chainId), { force: true });
+      await syncDirectory(places.disks);
+      this.#whole.delete(layerName(chainId));
+      await rm(places.disk(chainId), { force: true });
+    }
+  }
+
+  #has(chainId: string): boolean {
+    return this.#whole.get(layerName(chainId))?.chainId === chainId;
+  }
+
+  async #make(chain: readonly string[], chainId: string, maxBytes: number, options: UnpackerOptions): Promise<void> {
+    const { places, ...ports } = this.#options;
+    this.#attempts += 1;
+    const work = `${places.disk(chainId)}.${process.pid}-${this.#attempts}.tmp`;
+    try {
+      await mkdir(work, { mode: 0o700 });
+      const layers = chain.map(layerName).reverse();
+      const made = await makeDisk({ directory: places.layers, layers, work, maxBytes }, options, ports);
+      await rename(made, places.disk(chainId));
+      await syncDirectory(places.disks);
+      const whole = { chainId, bytes: (await sizeOf(places.disk(chainId))) ?? 0 };
+      await replaceFile(places.diskFile(chainId), JSON.stringify(whole));
+      this.#whole.set(layerName(chainId), whole);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }
+}
+
+function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}
+
+function decode(text: string, name: string): Whole {
+  const disk = JSON.parse(text) as Whole;
+  if (typeof disk.chainId !== 'string' || typeof disk.bytes !== 'number' || layerName(disk.chainId) !== name)
+    throw new Error('is no disk');
+  return disk;
+}
