@@ -169,6 +169,15 @@ export async function removeTemporary(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
+/** What `remove` cannot remove stays, and is told. */
+export async function removeOr(
+  remove: (path: string) => Promise<void>,
+  path: string,
+  onLeft: (damaged: Damaged) => void,
+): Promise<void> {
+  await remove(path).catch((error: unknown) => onLeft({ path, problem: `cannot be removed: ${messageOf(error)}` }));
+}
+
 /**
  * What `decode` makes of each file of a directory, in name order; the directory is made. `decode` throws an Error that
  * says what is wrong. Left-over temporary files are removed. Throws when descriptors or memory are exhausted.

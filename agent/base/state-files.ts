@@ -30,7 +30,10 @@ const directory = (name: string): StateFile => ({ in: 'state', name, holds: 'dir
 const run = (name: string, holds: StateFile['holds']): StateFile => ({ in: 'runtime', name, holds });
 const LOCK = run('agent.lock', 'file');
 
-/** Every name that the agent itself writes there. The supervisor has its own in the runtime directory (systemd/supervisor). */
+/**
+ * Every file and directory that the agent itself makes there, a directory before what is in it; not what is named after a workload,
+ * a tenant or a digest. The supervisor has its own in the runtime directory (systemd/supervisor).
+ */
 export const STATE_FILES: readonly StateFile[] = [
   directory('workloads'),
   directory('damaged'),
@@ -39,6 +42,13 @@ export const STATE_FILES: readonly StateFile[] = [
   directory('logs'),
   directory('relief'),
   directory('images'),
+  directory('images/by-digest'),
+  directory('images/layers'),
+  directory('images/disks'),
+  directory('images/blobs'),
+  directory('images/blobs/sha256'),
+  directory('images/pulls'),
+  directory('images/written'),
   file('events.jsonl', MOST_EVENTS),
   file('events.jsonl.1', MOST_EVENTS),
   file('events-lasting.jsonl', MOST_EVENTS),
@@ -57,6 +67,8 @@ export const STATE_FILES: readonly StateFile[] = [
   file('probe'),
   { ...run('workloads', 'directory'), mode: 0o755 },
   run('layers', 'directory'),
+  run('helpers', 'directory'),
+  run('uids', 'directory'),
   LOCK,
   run('forwarding.before', 'file'),
   run('findings.json', 'file'),

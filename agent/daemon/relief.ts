@@ -2,7 +2,7 @@
 // the disk is full, the record of a stop, an end or a removal is written over one of them, which then takes its name: no
 // block is asked for, and none is given up in between for which others might be quicker.
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../../linux/errors.js';
 import { replaceFile, setAside, syncDirectory } from '../base/durable.js';
@@ -113,7 +113,10 @@ export class Relief {
     const { bavail, bsize } = await statfs(this.#directory);
     if (bavail * bsize < bytes + spare) return false;
     try {
-      const file = await open(path, 'w', 0o600);
+      // A link is another file.
+      if (await isOdd(path)) await setAside(path);
+      else await unlink(path).catch(() => undefined);
+      const file = await open(path, 'wx', 0o600);
       try {
         await file.writeFile(randomBytes(bytes));
       } finally {
@@ -127,14 +130,13 @@ export class Relief {
   }
 }
 
-/** One that a crash has left half written, or the disk has cut, is made again. */
+/** One that a crash has left half written, or the disk has cut, is made again. Not opened: to open a FIFO may wait for ever. */
 async function isWhole(path: string, bytes: number): Promise<boolean> {
-  const file = await open(path, 'r').catch(() => undefined);
-  if (file === undefined) return false;
-  try {
-    const { size, blocks } = await file.stat();
-    return size === bytes && blocks * 512 >= bytes;
-  } finally {
-    await file.close();
-  }
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isFile() === true && found.size === bytes && found.blocks * 512 >= bytes;
+}
+
+async function isOdd(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile();
 }

@@ -2,7 +2,7 @@
 // by all. A disk counts when its file says so, which is written when the disk is whole.
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readAll, replaceFile, syncDirectory } from '../base/durable.js';
+import { type Damaged, readAll, removeOr, replaceFile, syncDirectory } from '../base/durable.js';
 import { SerialByKey } from '../base/serial.js';
 import { type DiskPorts, makeDisk } from './disk-maker.js';
 import type { Places } from './places.js';
@@ -35,16 +35,17 @@ export class Disks {
     this.#options = options;
   }
 
-  /** What a crash has left is removed. */
-  async open(): Promise<void> {
+  /** What a crash has left is removed; what cannot be, is told. */
+  async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
     const { places } = this.#options;
     await mkdir(places.disks, { recursive: true, mode: 0o700 });
     this.#whole.clear();
-    for (const disk of await readAll(places.disks, decode, () => undefined))
+    for (const disk of await readAll(places.disks, decode, onDamaged))
       if ((await sizeOf(places.disk(disk.chainId))) === disk.bytes) this.#whole.set(layerName(disk.chainId), disk);
     const kept = new Set([...this.#whole.keys()].flatMap((name) => [`${name}.json`, `${name}.squashfs`]));
     for (const name of await readdir(places.disks))
-      if (!kept.has(name)) await rm(join(places.disks, name), { recursive: true, force: true });
+      if (!kept.has(name))
+        await removeOr((path) => rm(path, { recursive: true, force: true }), join(places.disks, name), onDamaged);
   }
 
   /** Undefined: not made yet. */

@@ -2,7 +2,7 @@
 import { mkdir, readdir, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { timeLimit } from '../../linux/timers.js';
-import type { Damaged } from '../base/durable.js';
+import { type Damaged, removeOr } from '../base/durable.js';
 import { BerthError, reportOf } from '../base/errors.js';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
@@ -91,13 +91,14 @@ export class Images {
     this.#disks = new Disks({ places: this.#places, run, which });
   }
 
-  /** What a crash has left of pulls is removed. */
+  /** What a crash has left of pulls is removed. What cannot be is told, and keeps nobody from the images that are whole. */
   async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
-    await this.#layers.open();
-    await this.#disks.open();
+    await this.#layers.open(onDamaged);
+    await this.#disks.open(onDamaged);
     await this.#store.open(({ layers }) => layers.every(({ chainId }) => this.#layers.has(chainId)), onDamaged);
     for (const path of [this.#places.pulls, this.#places.written]) await mkdir(path, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#places.pulls)) await removeTree(join(this.#places.pulls, name));
+    for (const name of await readdir(this.#places.pulls))
+      await removeOr(removeTree, join(this.#places.pulls, name), onDamaged);
   }
 
   /** Whether `pull` of this name can begin. Throws `invalid_params`, `not_permitted`, `image_unknown`, `binary_missing`. Has no effect. */

@@ -3,7 +3,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { readAll, replaceFile, syncDirectory } from '../base/durable.js';
+import { type Damaged, readAll, removeOr, replaceFile, syncDirectory } from '../base/durable.js';
 import { BerthError } from '../base/errors.js';
 import { SerialByKey } from '../base/serial.js';
 import { type Descriptor, MOST_LAYERS } from './manifest.js';
@@ -41,14 +41,14 @@ export class Layers {
     this.#ports = ports;
   }
 
-  /** What a crash has left is removed. */
-  async open(): Promise<void> {
+  /** What a crash has left is removed; what cannot be, is told. */
+  async open(onDamaged: (damaged: Damaged) => void): Promise<void> {
     const { places } = this.#ports;
     await mkdir(places.layers, { recursive: true, mode: 0o700 });
     this.#whole.clear();
-    for (const layer of await readAll(places.layers, decode, () => undefined))
+    for (const layer of await readAll(places.layers, decode, onDamaged))
       this.#whole.set(layerName(layer.chainId), layer);
-    await this.#sweep();
+    await this.#sweep(onDamaged);
   }
 
   has(chainId: string): boolean {
@@ -127,10 +127,11 @@ export class Layers {
     }
   }
 
-  async #sweep(): Promise<void> {
-    for (const name of await readdir(this.#ports.places.layers))
+  async #sweep(onDamaged: (damaged: Damaged) => void): Promise<void> {
+    const { places, remove } = this.#ports;
+    for (const name of await readdir(places.layers))
       if (!name.endsWith('.json') && !this.#whole.has(name))
-        await this.#ports.remove(join(this.#ports.places.layers, name));
+        await removeOr(remove, join(places.layers, name), onDamaged);
     for (const [name, { chainId }] of this.#whole)
       if (!(await isThere(this.#ports.places.layer(chainId)))) this.#whole.delete(name);
   }
@@ -140,7 +141,8 @@ async function isThere(path: string): Promise<boolean> {
   return readdir(path).then(
     () => true,
     (error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return false;
+      // Something else with its name is no layer, and goes with the next pull of it.
+      if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return false;
       throw error;
     },
   );

@@ -160,6 +160,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'events-lasting.jsonl': 'control/event-writer.test.ts',
   'events-lasting.jsonl.1': 'control/event-writer.test.ts',
   probe: 'state-disk.test.ts',
+  // The file of each image: ImageStore.
+  ...Object.fromEntries(
+    ['by-digest', 'layers', 'disks', 'blobs', 'blobs/sha256', 'pulls', 'written'].map((name) => [
+      `images/${name}`,
+      'images/images.kernel.test.ts',
+    ]),
+  ),
 };
 const BELOW = [
   'installation.json',

@@ -62,7 +62,10 @@ export class HelperPrograms {
       );
     }
     await this.#removeGroup();
-    for (const name of await readdir(this.#directory)) await rm(join(this.#directory, name), { force: true });
+    for (const name of await readdir(this.#directory))
+      await rm(join(this.#directory, name), { recursive: true, force: true }).catch((err: unknown) =>
+        log.warn({ err, helper: name }, 'output that an agent before has left is not removed'),
+      );
   }
 
   readonly run: RunApart = async (argv, { deadlineMs, signal }: ApartOptions): Promise<ApartEnd> => {

@@ -4,12 +4,13 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { Clock } from '../../../agent/base/clock.js';
-import { replaceFile } from '../../../agent/base/durable.js';
+import { type Damaged, replaceFile } from '../../../agent/base/durable.js';
 import { prepareState, STATE_FILES } from '../../../agent/base/state-files.js';
 import { EventLog } from '../../../agent/control/event-log.js';
 import { NumberFile } from '../../../agent/control/number-file.js';
 import { installationId } from '../../../agent/daemon/assembly/installation.js';
 import { Cordon } from '../../../agent/daemon/cordon.js';
+import { Relief } from '../../../agent/daemon/relief.js';
 import { Audit } from '../../../agent/density/audit.js';
 import { Licences } from '../../../agent/density/licences.js';
 import { OverheadCheckpoint } from '../../../agent/density/overhead/checkpoint.js';
@@ -17,8 +18,11 @@ import { Checkpoint } from '../../../agent/density/prediction/checkpoint.js';
 import { Reservations } from '../../../agent/density/reservations.js';
 import { Tenants } from '../../../agent/density/tenants.js';
 import { Tuner } from '../../../agent/density/tuner.js';
+import { Layers } from '../../../agent/images/layers.js';
+import { Places } from '../../../agent/images/places.js';
 import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
+import { openImages } from '../images/fixture.js';
 import { ODD_THINGS } from '../odd-things.js';
 import { specOf } from '../workload/fake-world.js';
 
@@ -37,6 +41,9 @@ const reservations = (directory: string) => new Reservations({ directory, bootId
 const licences = (directory: string) =>
   new Licences({ directory, bootId: 'boot', clock, config: { db: { count: 0 } } as never, onDamaged });
 const tenants = (directory: string) => new Tenants({ directory, config, onDamaged });
+
+const HEX = 'a1'.repeat(32);
+const LAYER = HEX.slice(0, 26);
 
 /** Path in the state directory, and how it is read and then written. */
 const FILES: readonly { readonly path: string; use(directory: string): Promise<unknown> }[] = [
@@ -115,6 +122,27 @@ const FILES: readonly { readonly path: string; use(directory: string): Promise<u
   { path: 'licences.json', use: (directory) => licences(directory).load() },
   { path: 'prediction.json', use: (directory) => new Checkpoint(directory).load() },
   { path: 'overhead.json', use: (directory) => new OverheadCheckpoint(directory).load() },
+  ...[`images/by-digest/${HEX}.json`, `images/layers/${LAYER}.json`, 'images/pulls/1-0'].map((path) => ({
+    path,
+    use: async (directory: string) => void (await openImages(directory)),
+  })),
+  {
+    path: `images/layers/${LAYER}`,
+    async use(directory) {
+      writeFileSync(
+        join(directory, `images/layers/${LAYER}.json`),
+        JSON.stringify({ chainId: `sha256:${HEX}`, bytes: 1 }),
+      );
+      await openImages(directory);
+    },
+  },
+  {
+    path: 'relief/reserve-1',
+    async use(directory) {
+      const ready = await new Relief(directory, { files: 3, bytes: 4096, spare: 0 }).refill();
+      if (ready !== 3) throw new Error(`${ready} of 3 files of relief`);
+    },
+  },
   { path: 'tenants/acme.json', use: (directory) => tenants(directory).load() },
   { path: 'reservations/web-1.json', use: (directory) => reservations(directory).load(() => false) },
 ];
@@ -144,7 +172,7 @@ for (const { name, make } of ODD_THINGS)
     const root = temporaryDirectory('odd');
     const directories = { state: join(root, 's'), runtime: join(root, 'r') };
     for (const directory of Object.values(directories)) mkdirSync(directory);
-    for (const one of STATE_FILES) await make(join(directories[one.in], one.name));
+    for (const one of STATE_FILES) if (!one.name.includes('/')) await make(join(directories[one.in], one.name));
     writeFileSync(join(directories.state, 'licences.json.1-x.tmp'), 'cut short');
     const damaged = prepareState(directories);
     for (const one of STATE_FILES) {
@@ -161,6 +189,24 @@ for (const { name, make } of ODD_THINGS)
       [],
     );
     t.deepEqual(prepareState(directories), []);
+  });
+
+for (const { name, make } of ODD_THINGS)
+  test(`${name} in the place of a directory inside another is set aside and told`, async (t) => {
+    for (const inner of STATE_FILES.filter((one) => one.name.includes('/'))) {
+      const root = temporaryDirectory('odd');
+      const directories = { state: join(root, 's'), runtime: join(root, 'r') };
+      const path = join(directories[inner.in], inner.name);
+      mkdirSync(dirname(path), { recursive: true });
+      await make(path);
+      const isDirectory = lstatSync(path).isDirectory();
+      const damaged = prepareState(directories);
+      t.true(lstatSync(path).isDirectory(), path);
+      t.deepEqual(
+        damaged.map((one) => one.path),
+        isDirectory ? [] : [path],
+      );
+    }
   });
 
 function isLink(path: string): boolean {
@@ -182,6 +228,19 @@ test('what can be neither opened nor moved keeps nobody from the rest', (t) => {
   } finally {
     chattr('-i');
   }
+});
+
+test('what a crash has left of images and cannot be removed is told, and keeps nobody from the others', async (t) => {
+  const places = new Places(temporaryDirectory('fixed'));
+  mkdirSync(join(places.layers, 'left'), { recursive: true });
+  mkdirSync(places.layer(`sha256:${HEX}`));
+  writeFileSync(places.layerFile(`sha256:${HEX}`), JSON.stringify({ chainId: `sha256:${HEX}`, bytes: 1 }));
+  const refuse = () => Promise.reject(new Error('not permitted'));
+  const layers = new Layers({ places, unpack: refuse, zstd: () => undefined, remove: refuse });
+  const told: Damaged[] = [];
+  await layers.open((damaged) => told.push(damaged));
+  t.deepEqual(told, [{ path: join(places.layers, 'left'), problem: 'cannot be removed: not permitted' }]);
+  t.true(layers.has(`sha256:${HEX}`));
 });
 
 test('what a later version has written beside leases and what was learned stays', async (t) => {
