@@ -1,5 +1,7 @@
-// JSON from a person or a peer. JSON.parse keeps the last of two members with one name: the first would be lost in silence.
+// JSON from a person or a peer. JSON.parse keeps the last of two members with one name: the first would be lost in silence, as would be
+// what has a name that no schema sees (lost-name.ts).
 import { jsonErrorOffset } from './json-position.js';
+import { LOST_NAME } from './lost-name.js';
 
 /** `position`: LINE:COLUMN, both from 1. */
 export class JsonError extends Error {
@@ -12,7 +14,7 @@ export class JsonError extends Error {
   }
 }
 
-/** Of a file or of standard input. Throws JsonError where JSON.parse would, and for a name that stands twice. */
+/** Of a file or of standard input. Throws JsonError where JSON.parse would, and for a member that would be lost. */
 export function parseJson(input: string): unknown {
   const text = input.replace(/^\uFEFF/, '');
   let value: unknown;
@@ -26,15 +28,18 @@ export function parseJson(input: string): unknown {
       text.trim() === '' ? 'it is empty' : rest === '' ? 'it ends too early' : `unexpected ${JSON.stringify(rest)}`;
     throw new JsonError(text, offset, `not valid JSON: ${what}`);
   }
-  const twice = duplicateKey(text);
-  if (twice === undefined) return value;
-  const problem = `duplicate key ${JSON.stringify(twice.key)}: the same object has it already`;
-  throw new JsonError(text, twice.at, problem);
+  const wrong = wrongKey(text);
+  if (wrong === undefined) return value;
+  const problem =
+    wrong.key === LOST_NAME
+      ? `${JSON.stringify(LOST_NAME)} cannot be a name`
+      : `duplicate key ${JSON.stringify(wrong.key)}: the same object has it already`;
+  throw new JsonError(text, wrong.at, problem);
 }
 
-export interface Duplicate {
+export interface WrongKey {
   readonly key: string;
-  /** Offset of the second one. */
+  /** Offset of it, of two of the second one. */
   readonly at: number;
 }
 
@@ -46,8 +51,8 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const COMMA = 0x2c;
 
-/** The first name that an object of a valid JSON text has twice. One pass, for messages on the main loop. */
-export function duplicateKey(text: string): Duplicate | undefined {
+/** The first name that an object of a valid JSON text has twice, or that is lost. One pass, for messages on the main loop. */
+export function wrongKey(text: string): WrongKey | undefined {
   // One entry for each open object or list; undefined: a list, which has no names.
   const open: (Set<string> | undefined)[] = [];
   let names: Set<string> | undefined;
@@ -76,7 +81,7 @@ export function duplicateKey(text: string): Duplicate | undefined {
         const end = endOfText(text, at);
         if (isName && names !== undefined) {
           const key = nameOf(text, at, end);
-          if (names.has(key)) return { key, at };
+          if (names.has(key) || key === LOST_NAME) return { key, at };
           names.add(key);
           isName = false;
         }

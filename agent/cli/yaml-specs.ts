@@ -1,5 +1,6 @@
 // Specifications in YAML: the core schema, each key once, no tags, few aliases. A hostile file costs no more than a large one.
 import { LineCounter, parseAllDocuments, stringify } from 'yaml';
+import { LOST_NAME, lostMember } from '../base/lost-name.js';
 
 /** A file of YAML takes many times its size in memory, and a second for each of a few MiB. */
 export const MOST_YAML = 4 << 20;
@@ -55,6 +56,7 @@ function documentsOf(text: string): unknown[] {
     }
     const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
     if (isDeeper(value, MOST_DEPTH)) throw new YamlError('', `nests deeper than ${MOST_DEPTH} levels`);
+    if (lostMember(value) !== undefined) throw new YamlError('', `${JSON.stringify(LOST_NAME)} cannot be a name`);
     return value === null || value === undefined ? [] : [value];
   });
 }

@@ -2,6 +2,7 @@
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
 import { BerthError } from '../base/errors.js';
+import { LOST_NAME, lostMember } from '../base/lost-name.js';
 import { problemOf, shown } from '../base/wrong-fields.js';
 import { densityProblems } from './density.js';
 import { shapeAt, shapeOf } from './inspect.js';
@@ -62,8 +63,11 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const origins = new Map<string, string>();
   let tree: Tree = {};
   for (const layer of layers) {
+    const lost = lostMember(layer.tree);
     const result = configSchema.safeParse(layer.tree);
     if (!result.success) problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, layer)));
+    else if (lost !== undefined)
+      problems.push({ origin: layer.origin(lost), key: dotted(lost), problem: `must not be named ${LOST_NAME}` });
     for (const { path } of leaves(layer.tree)) origins.set(dotted(path), layer.origin(path));
     tree = merge(tree, layer.tree);
   }

@@ -2,7 +2,8 @@
 // checked elsewhere.
 
 import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../base/errors.js';
-import { duplicateKey } from '../base/json.js';
+import { wrongKey } from '../base/json.js';
+import { LOST_NAME } from '../base/lost-name.js';
 import { boundedReport } from './answer-size.js';
 
 export const PROTOCOL = 'berth.v1';
@@ -33,12 +34,11 @@ export function parseRequest(text: string): Incoming {
   } catch (error) {
     return { kind: 'refused', id: null, error: new BerthError('parse_error', `not JSON: ${reportOf(error).message}`) };
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined)
-    return refused(
-      null,
-      `${JSON.stringify(twice.key.slice(0, 64))} stands twice in one object, at character ${twice.at + 1}`,
-    );
+  const wrong = wrongKey(text);
+  if (wrong !== undefined) {
+    const why = wrong.key === LOST_NAME ? 'cannot be a name' : 'stands twice in one object';
+    return refused(null, `${JSON.stringify(wrong.key.slice(0, 64))} ${why}, at character ${wrong.at + 1}`);
+  }
   if (Array.isArray(message)) return refused(null, 'batches are not accepted');
   if (!isObject(message)) return refused(null, 'a request is an object');
   if (message.method === undefined && ('result' in message || 'error' in message)) return { kind: 'ignored' };

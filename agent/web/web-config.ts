@@ -5,6 +5,7 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
 import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
 import type { BerthError } from '../base/errors.js';
+import { LOST_NAME, lostMember } from '../base/lost-name.js';
 import { headerText } from '../base/values/places.js';
 import { invalid } from '../config/load.js';
 import { pemProblem } from './certificates.js';
@@ -110,7 +111,8 @@ export async function readWebConfig(path: string): Promise<WebConfig> {
     throw invalid([{ origin: `${path}:${broken.linePos?.[0].line ?? 1}`, key: '', problem }]);
   }
   const place: Place = (key) => `${path}:${lineOf(document, lineCounter, key)}`;
-  const result = fileSchema.safeParse(document.toJS({ maxAliasCount: 10 }) ?? {});
+  const whole: unknown = document.toJS({ maxAliasCount: 10 }) ?? {};
+  const result = fileSchema.safeParse(whole);
   if (!result.success)
     throw invalid(
       result.error.issues.map((issue) => {
@@ -118,6 +120,9 @@ export async function readWebConfig(path: string): Promise<WebConfig> {
         return { origin: place(key), key: issue.path.join('.'), problem: issue.message };
       }),
     );
+  const lost = lostMember(whole);
+  if (lost !== undefined)
+    throw invalid([{ origin: place(lost), key: lost.join('.'), problem: `must not be named ${LOST_NAME}` }]);
   const { tls_server_config: tls, http_server_config: http, basic_auth_users: users } = result.data;
   return {
     tls: tls === undefined ? undefined : await readTls(path, place, tls),

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { duplicateKey } from '../../../agent/base/json.js';
+import { parseJson, wrongKey } from '../../../agent/base/json.js';
+import { lostMember } from '../../../agent/base/lost-name.js';
 import { parseRequest } from '../../../agent/control/rpc.js';
 import { fc } from '../../runner/property.js';
 
@@ -10,18 +11,35 @@ test('a name that stands twice in one object is found, wherever it is', (t) => {
     ['{"id": 1, "\\u0069d": 2}', 'id', 10],
     ['{"a\\"b": 1, "a\\"b": 2}', 'a"b', 12],
   ] as const)
-    t.deepEqual(duplicateKey(text), { key, at }, text);
+    t.deepEqual(wrongKey(text), { key, at }, text);
 });
 
 test('what JSON.stringify makes has no name twice', (t) => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => t.is(duplicateKey(JSON.stringify(value)), undefined)));
-  t.is(duplicateKey('{"a": {"a": "a"}, "b": ["a", "a", {"a": "}"}]}'), undefined);
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) =>
+      t.is(wrongKey(JSON.stringify(value)) === undefined, lostMember(value) === undefined),
+    ),
+  );
+  t.is(wrongKey('{"a": {"a": "a"}, "b": ["a", "a", {"a": "}"}]}'), undefined);
 });
 
 test('a request with a name twice is refused', (t) => {
   const twice = parseRequest('{"jsonrpc": "2.0", "id": 1, "method": "a", "method": "b"}');
   t.is(twice.kind, 'refused');
   t.regex(twice.kind === 'refused' ? twice.error.message : '', /^"method" stands twice/);
+});
+
+const LOST = '{"a": [{"__proto__": 1}]}';
+
+test('a member that every schema leaves out is refused, by a peer, in a file and however it is spelled', (t) => {
+  for (const text of [LOST, LOST.replace('__proto__', '\\u005f_proto__')]) {
+    t.deepEqual(wrongKey(text), { key: '__proto__', at: 8 });
+    t.deepEqual(lostMember(JSON.parse(text)), ['a', '0', '__proto__']);
+    t.throws(() => parseJson(text), { message: '"__proto__" cannot be a name' });
+  }
+  const request = parseRequest(`{"jsonrpc": "2.0", "id": 1, "method": "a", "params": ${LOST}}`);
+  t.regex(request.kind === 'refused' ? request.error.message : '', /^"__proto__" cannot be a name, at character \d+$/);
+  t.is(lostMember({ a: ['__proto__'], constructor: 1 }), undefined);
 });
 
 test('an id comes back as it came, or is refused', (t) => {

@@ -120,6 +120,10 @@ const WRONG: Readonly<Record<string, readonly [text: string, says: RegExp]>> = {
     `basic_auth_users: {alice: "${HASH.replace('$10$', '$25$')}"}`,
     /alice must be a bcrypt hash with a cost up to 14/,
   ],
+  'a user with a name that would be lost': [
+    `basic_auth_users: {alice: "${HASH}", __proto__: "${HASH}"}`,
+    /web-config\.yml:1: basic_auth_users\.__proto__ must not be named __proto__/,
+  ],
   'another header': ['http_server_config: {headers: {Set-Cookie: a}}', /headers/],
   'a header with a line break': ['http_server_config: {headers: {Referrer-Policy: "a\\r\\nb"}}', /Referrer-Policy/],
 };
