@@ -31,6 +31,7 @@ export function processHost(): ProcessHost {
     err: (text) => write(process.stderr, text),
     stdin: () => process.stdin,
     openSession: async () => (await import('./cli/session.js')).openSession(process.stdin, process.stdout),
+    tar: async (args) => (await import('./cli/tar.js')).startTar(args),
     edit: async (path) => (await import('./cli/editor.js')).edit(path, process.env),
     interruption,
   };

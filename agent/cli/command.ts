@@ -1,9 +1,8 @@
 // What a command is, what it gets, what it gives back. The command table is plain data, so that parser, help, man page
 // and completions can be made from it without loading what the commands need to run.
 import type { ConfigFlag } from '../config/sources.js';
-import type { StreamMethod } from '../control/client-session.js';
 import type { ClientStream } from '../control/client-stream.js';
-import type { MethodName, Params, Results } from '../control/methods.js';
+import type { MethodName, Params, Results, StreamMethod } from '../control/methods.js';
 import type { Condition } from '../model/condition.js';
 import type { BerthEvent } from '../model/event.js';
 import type { Style } from './style.js';
@@ -84,6 +83,19 @@ export interface Session {
   close(): void;
 }
 
+/** tar(1), under way. */
+export interface Tar {
+  /** What it writes. */
+  readonly output: AsyncIterable<Buffer>;
+  /** Resolves when it takes more, or has ended. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Nothing more comes. */
+  end(): void;
+  /** The exit code; 128 where a signal has ended it. Rejects where there is no tar. */
+  readonly ended: Promise<number>;
+  stop(): void;
+}
+
 /** A terminal that is the command's alone: it draws whole screens and gets keys one by one. */
 export interface Terminal {
   size(): { readonly columns: number; readonly rows: number };
@@ -117,6 +129,8 @@ export interface Host {
   openSession(): Promise<Session>;
   /** Has a person edit a file with $VISUAL, $EDITOR or vi; the exit code of the editor. */
   edit(path: string): Promise<number>;
+  /** Runs tar with these arguments; standard error is that of this process. */
+  tar(args: readonly string[]): Promise<Tar>;
   /** Aborted by SIGINT and SIGTERM, which are caught from this call on. */
   interruption(): AbortSignal;
   /** Throws `cannot_connect`. */

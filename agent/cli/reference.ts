@@ -19,7 +19,7 @@ export function commandsMarkdown(commands: readonly Command[]): string {
     '"data"}}`, so that standard output always holds one document. Commands about several workloads do them in order and',
     'report each as an entry of `{"results": [...]}`, with `outcome` or `error`; the exit code is that of the first failure.',
     '`events --follow`, `workload logs --follow` and `workload list --watch` write one JSON document a line. `run` takes `--json` only',
-    'with `--detach`; `workload exec` and `workload console` have no `--json`.',
+    'with `--detach`; `workload exec`, `workload cp` and `workload console` have no `--json`.',
     '',
     shortNamesLine(),
     '',

@@ -6,7 +6,7 @@ import type { BerthEvent } from '../model/event.js';
 import { type ClientStream, OpenStream } from './client-stream.js';
 import { EventQueue } from './event-queue.js';
 import { CLOSE, LIMITS } from './limits.js';
-import type { MethodName, Params, Results } from './methods.js';
+import type { MethodName, Params, Results, StreamMethod } from './methods.js';
 import { errorOf, isObject } from './rpc.js';
 import type { StreamNotifications } from './stream-protocol.js';
 
@@ -39,11 +39,6 @@ export interface Client {
   onEvent(listener: (event: BerthEvent) => void): () => void;
   close(): Promise<void>;
 }
-
-/** Methods that answer with the number of a stream. */
-export type StreamMethod = {
-  [M in MethodName]: M extends `stream.${string}` ? never : Results[M] extends { stream: number } ? M : never;
-}[MethodName];
 
 interface Pending {
   /** In the same turn as the answer: what comes next may be of its stream. */

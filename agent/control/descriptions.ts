@@ -204,6 +204,11 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ stream }',
     errors: [...INSIDE, 'exec_unsupported', 'exec_failed', 'binary_missing'],
   },
+  'workload.copy': {
+    does: 'Copies files, directories and symbolic links out of a running workload (`direction` `from`: a tar archive comes as standard output) or into it (`to`: a tar archive is the input). A program of berth does so with the mounts, root, user and capabilities of the main process of the workload, in its cgroup: no path leads anywhere it does not lead for the workload. `to`: into the directory `path`; or, if only its parent is there, under that name. Modes and times are kept, set-user-id bits are not; new files belong to the user of the workload. A device, a FIFO or a name with `..` in the archive ends it with exit code 1; what came before stays. Out of a directory these are left out. What is wrong is said on standard error; the exit code is then 1. A session needs the grants that the workload has.',
+    result: '{ stream }',
+    errors: [...INSIDE, 'exec_unsupported', 'exec_failed', 'binary_missing'],
+  },
   'workload.console': {
     does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time can attach. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
     result: '{ stream }',

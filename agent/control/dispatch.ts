@@ -1,5 +1,6 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 
+import { basename } from 'node:path';
 import type * as z from 'zod';
 import { defined } from '../../linux/defined.js';
 import { parseBounded } from '../base/bounds.js';
@@ -167,6 +168,11 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     await requireAllowed((await service.get(id)).spec, service, grant);
     const request = { command, env, stdin, ...defined({ cwd, user, tty }) };
     return { stream: await streams.open(() => service.exec(id, request, actor)) };
+  },
+  'workload.copy': async ({ id, direction, path, as = nameOf(path) }, { service, grant, actor, streams }) => {
+    requireWorkload(id, service, grant);
+    await requireAllowed((await service.get(id)).spec, service, grant);
+    return { stream: await streams.open(() => service.copy(id, { direction, path, as }, actor)) };
   },
   'workload.console': async ({ id }, { service, grant, actor, streams }) => {
     requireWorkload(id, service, grant);
@@ -350,4 +356,10 @@ function newSpecFor(grant: Grant, input: unknown, service: AgentService): Return
 
 function invalidParams(problems: Problems): BerthError {
   return new BerthError('invalid_params', sentenceOf(problems), { data: { ...problems } });
+}
+
+/** The last part of a path, as the first entry of an archive is called; that of `/` is `.`. */
+function nameOf(path: string): string {
+  const last = basename(path);
+  return last === '' || last === '..' ? '.' : last;
 }

@@ -67,6 +67,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'network.repair_failed': 'berth could not repair a network, with the cause',
   'workload.exec':
     'a program was started inside the workload: `command`, its first word, and whether it has a terminal',
+  'workload.copy': 'files were copied into the workload (`direction` to) or out of it (from), with the path inside',
   'workload.console': 'a session attached to the console of a virtual machine',
   'host.resized': 'processors or memory of the host have come or gone, with what was before',
   'reaper.removed': 'an object that belonged to nobody was removed',

@@ -146,6 +146,20 @@ export const METHODS = {
     tty: z.strictObject(size).optional(),
     stdin: z.boolean().default(false),
   }),
+  /** As workload.exec: a stream, of a tar archive on stdout, or as input. */
+  'workload.copy': z.strictObject({
+    id,
+    direction: z.enum(['from', 'to']),
+    path: absolutePath,
+    /** The name that the first entry has, `from` only; default: the last part of `path`. */
+    as: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[^/\0]+$/, 'must be a name without "/"')
+      .refine((name) => name !== '..', 'must not be ".."')
+      .optional(),
+  }),
   /** As workload.exec: a stream. */
   'workload.console': z.strictObject({ id }),
   'stream.input': z.strictObject({
@@ -256,6 +270,7 @@ export interface Results {
   'workload.thaw': WorkloadView;
   'workload.logs': LogChunk;
   'workload.exec': { stream: number };
+  'workload.copy': { stream: number };
   'workload.console': { stream: number };
   'stream.input': { stream: number };
   'stream.credit': { stream: number };
@@ -277,6 +292,21 @@ export interface Results {
   /** `gap`: some events after `since` are no longer kept; those that are will be sent. */
   'events.subscribe': { from: number; cursor: number; gap: boolean };
   'events.ack': { acked: number };
+}
+
+/** Methods that answer with the number of a stream. */
+export type StreamMethod = {
+  [M in MethodName]: M extends `stream.${string}` ? never : Results[M] extends { stream: number } ? M : never;
+}[MethodName];
+
+const STREAM_METHODS: Readonly<Record<StreamMethod, true>> = {
+  'workload.exec': true,
+  'workload.copy': true,
+  'workload.console': true,
+};
+
+export function opensStream(method: MethodName): method is StreamMethod {
+  return Object.hasOwn(STREAM_METHODS, method);
 }
 
 /** JSON-RPC notification `event`, params as here. */

@@ -44,6 +44,7 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'workload.logs': 'read',
   // What runs inside a workload may do all that the workload may.
   'workload.exec': 'change',
+  'workload.copy': 'change',
   'workload.console': 'change',
   'stream.input': 'change',
   'stream.credit': 'change',

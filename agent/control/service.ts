@@ -17,7 +17,7 @@ import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import type { DrainRequest, DrainStep, DrainView } from '../model/drain.js';
 import type { EventActor } from '../model/event.js';
-import type { ExecutionRequest } from '../model/execution.js';
+import type { CopyRequest, ExecutionRequest } from '../model/execution.js';
 import type {
   ImageFilter,
   ImageScope,
@@ -125,6 +125,8 @@ export interface AgentService {
   logs(id: string, options: LogOptions): Promise<LogChunk>;
   /** Runs a program inside a workload, with what the workload may and no more. Resolves when it has its streams. */
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource>;
+  /** Copies files into a workload or out of it, as its main process could. */
+  copy(id: string, request: CopyRequest, by?: EventActor): Promise<StreamSource>;
   /** By digest. */
   images(filter: ImageFilter): readonly ImageView[];
   /** Pulls under way. */

@@ -8,7 +8,7 @@ import { type EpochFence, type Grant, grantBeforeHello, grantOf, type Hello, typ
 import { type Context, dispatch, isForeign, isMethod } from './dispatch.js';
 import type { EventLog } from './event-log.js';
 import { CLOSE, type Limits, TokenBucket } from './limits.js';
-import type { MethodName, Results } from './methods.js';
+import { type MethodName, opensStream, type Results, type StreamMethod } from './methods.js';
 import {
   errorMessage,
   notificationMessage,
@@ -156,7 +156,7 @@ export class Session {
         throw new BerthError('unknown_method', `there is no method ${JSON.stringify(method.slice(0, 63))}`);
       const value = this.#veiled(await orAbort(dispatch(method, params, this.#context()), this.#ending.signal), params);
       this.#requireShort(value);
-      if (method === 'workload.exec' || method === 'workload.console') ({ stream } = value as Results['workload.exec']);
+      if (opensStream(method)) ({ stream } = value as Results[StreamMethod]);
       if (id !== undefined) reply = resultMessage(id, value);
     } catch (error) {
       const report = reportOf(error);

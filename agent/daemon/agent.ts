@@ -28,7 +28,7 @@ import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
 import type { DrainRequest, DrainStep, DrainView } from '../model/drain.js';
 import { actorField, type EventActor } from '../model/event.js';
-import type { ExecutionRequest } from '../model/execution.js';
+import type { CopyRequest, ExecutionRequest } from '../model/execution.js';
 import type {
   ImageFilter,
   ImageScope,
@@ -319,6 +319,10 @@ export class Agent implements AgentService {
 
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource> {
     return this.#parts.executions.open(id, request, by);
+  }
+
+  copy(id: string, request: CopyRequest, by?: EventActor): Promise<StreamSource> {
+    return this.#parts.executions.copy(id, request, by);
   }
 
   images(filter: ImageFilter): readonly ImageView[] {

@@ -19,6 +19,7 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'workload.unready': 'warn',
   'workload.ready': 'info',
   'workload.exec': 'info',
+  'workload.copy': 'info',
   'workload.console': 'info',
   'workload.oom': 'warn',
   'workload.escaped': 'warn',

@@ -17,6 +17,15 @@ export interface ExecutionRequest {
   readonly stdin?: boolean;
 }
 
+/** Files into a workload, or out of it, as a tar stream. */
+export interface CopyRequest {
+  readonly direction: 'from' | 'to';
+  /** Absolute, inside the workload. */
+  readonly path: string;
+  /** The name that the first entry of the archive has; only `from`. */
+  readonly as: string;
+}
+
 /** How a program or a stream ended: by itself, or by an error. */
 export interface StreamEnd {
   /** `code` and `signal` exclude each other. Null: it has not run, or how it ended is not known. */

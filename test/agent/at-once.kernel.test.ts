@@ -79,6 +79,7 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'workload.thaw': (at) => ({ id: `w${at % 3}` }),
   'workload.logs': (at) => ({ id: `w${at % 3}` }),
   'workload.exec': (at) => ({ id: `w${at % 3}`, command: ['true'] }),
+  'workload.copy': (at) => ({ id: `w${at % 3}`, direction: 'from', path: '/etc/hostname' }),
   'workload.console': (at) => ({ id: `w${at % 3}` }),
   'stream.input': (at) => ({ stream: at, end: true }),
   'stream.credit': (at) => ({ stream: at, bytes: 1 }),

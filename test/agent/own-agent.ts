@@ -91,14 +91,14 @@ export class OwnAgent {
     await ended;
   }
 
-  /** The command as a person types it; `options` as for spawnSync. */
+  /** The command as a person types it; `input`: bytes, or a document; `options` as for spawnSync. */
   berth(
     args: readonly string[],
     input?: unknown,
     options: { env?: NodeJS.ProcessEnv; uid?: number; gid?: number; timeout?: number } = {},
   ) {
     const [program = '', ...rest] = [...(this.#settings.prefix ?? []), process.execPath, MAIN, ...args];
-    const stdin = input === undefined ? {} : { input: JSON.stringify(input) };
+    const stdin = input === undefined ? {} : { input: Buffer.isBuffer(input) ? input : JSON.stringify(input) };
     const env = { ...this.env, BERTH_CONNECT: this.socket };
     return spawnSync(program, rest, { env, encoding: 'utf8', ...stdin, ...options });
   }

@@ -29,6 +29,7 @@ const ENDS: Readonly<Record<string, string>> = {
     'a deadline for the connection, then the session; test/agent/inside/console.kernel.test.ts',
   'agent/cli/bug-report.ts': 'a deadline for each part of a report; test/agent/cli/bugreport.test.ts',
   'agent/cli/editor.ts': 'run by a person, who closes it',
+  'agent/cli/tar.ts': 'a copy of the person at the terminal, who ends it with Ctrl-C',
   'agent/workload/health/probe.ts':
     'a deadline for all of it, and the signal; test/agent/workload/health/probe.test.ts',
   'agent/control/client.ts': 'a deadline for the handshake, then the signal of the command',

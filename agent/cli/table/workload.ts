@@ -252,6 +252,26 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     load: () => import('../run/exec.js'),
   },
   {
+    path: ['workload', 'cp'],
+    group: 'Workloads',
+    summary: 'Copy files and directories between this machine and a workload',
+    details: [
+      'One side is ID:PATH, inside a running workload; the other a path here, or - for a tar archive on standard input or output. If DST is a directory, SRC goes into it; otherwise SRC gets the name DST, and its directory must be there. SRC/. is what is in the directory SRC.',
+      'The workload needs no tar. A program of berth reads and writes with the root, user and capabilities of the workload, so that a path leads nowhere it does not lead for the workload; it counts towards the limits of the workload. Modes and times are kept, set-user-id bits and owners are not. Device files, FIFOs and sockets are not copied. Exit code 1: something was not copied, and standard error says what.',
+    ],
+    args: [
+      { name: 'SRC', about: 'what is copied: ID:PATH, a path here, or -' },
+      { name: 'DST', about: 'where to: ID:PATH, a path here, or -' },
+    ],
+    options: [],
+    examples: [
+      'berth workload cp web-1:/etc/hosts .',
+      'berth workload cp site/. web-1:/srv',
+      'berth workload cp web-1:/data - | gzip > data.tar.gz',
+    ],
+    load: () => import('../run/copy.js'),
+  },
+  {
     path: ['workload', 'console'],
     group: 'Workloads',
     summary: 'Attach to the serial console of a virtual machine (driver qemu)',

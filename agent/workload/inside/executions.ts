@@ -8,13 +8,20 @@ import { codeOf, messageOf } from '../../../linux/errors.js';
 import { timeLimit } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import { BerthError } from '../../base/errors.js';
-import type { Driver } from '../../drivers/driver.js';
+import type { Driver, Entry, EntryContext } from '../../drivers/driver.js';
 import type { EventActor } from '../../model/event.js';
-import { type ExecutionRequest, executionDirectory, executionId, parseExecutionId } from '../../model/execution.js';
+import {
+  type CopyRequest,
+  type ExecutionRequest,
+  executionDirectory,
+  executionId,
+  parseExecutionId,
+} from '../../model/execution.js';
 import type { WorkloadRecord } from '../../model/record.js';
 import type { Manager } from '../manager.js';
 import { contextOf } from '../start.js';
 import { driverOf, type World } from '../world.js';
+import { copyEntry } from './copying.js';
 import { Execution, endCgroup } from './execution.js';
 import { frozen, requireRunning } from './running.js';
 import { openNothing, openPipes, openTerminal, type Stdio } from './stdio.js';
@@ -32,6 +39,14 @@ const MOST_NAME = 256;
 type Actors = Pick<Manager, 'actor' | 'has'>;
 type Turns = Pick<ReturnType<Manager['actor']>, 'exclusive'>;
 
+/** What begins, and with which streams. Only of a driver that has `enter`. */
+interface Begin {
+  readonly entry: (driver: Enterable, record: WorkloadRecord, context: EntryContext) => Promise<Entry>;
+  readonly stdio: (into: string) => Stdio;
+}
+
+type Enterable = Driver & Required<Pick<Driver, 'enter'>>;
+
 export class Executions {
   readonly #world: World;
   readonly #actors: Actors;
@@ -48,6 +63,26 @@ export class Executions {
 
   /** Resolves when the program has its streams. Throws BerthError, and then nothing runs. */
   async open(workload: string, request: ExecutionRequest, by?: EventActor): Promise<Execution> {
+    const begun: Begin = {
+      entry: (driver, { spec }, context) => driver.enter(spec, request, context),
+      stdio: (into) =>
+        request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty),
+    };
+    const told = { command: (request.command[0] ?? '').slice(0, MOST_NAME), tty: request.tty !== undefined };
+    return this.#open(workload, begun, (actor) => actor.event('workload.exec', told, by));
+  }
+
+  /** As `open`, a program that copies files. */
+  async copy(workload: string, request: CopyRequest, by?: EventActor): Promise<Execution> {
+    const begun: Begin = {
+      entry: async (_driver, record, { which }) => copyEntry(record, request, which),
+      stdio: (into) => openPipes(into, request.direction === 'to'),
+    };
+    const told = { direction: request.direction, path: request.path.slice(0, MOST_NAME) };
+    return this.#open(workload, begun, (actor) => actor.event('workload.copy', told, by));
+  }
+
+  async #open(workload: string, begin: Begin, tell: (actor: ReturnType<Actors['actor']>) => void): Promise<Execution> {
     const actor = this.#actors.actor(workload);
     requireRunning(actor.record);
     if (this.#running.size - this.#probes.size + this.#starting.length >= MOST)
@@ -62,16 +97,8 @@ export class Executions {
     const turn = timeLimit(TURN_MS, { tooLate: () => busy(workload) });
     try {
       // Between two steps of its life: a start or an end cannot come in between.
-      const { execution, opened } = await inTurn(actor, turn.signal, () =>
-        this.#start(actor.record, request, (into) =>
-          request.tty === undefined ? openPipes(into, request.stdin === true) : openTerminal(request.tty),
-        ),
-      );
-      actor.event(
-        'workload.exec',
-        { command: (request.command[0] ?? '').slice(0, MOST_NAME), tty: request.tty !== undefined },
-        by,
-      );
+      const { execution, opened } = await inTurn(actor, turn.signal, () => this.#start(actor.record, begin));
+      tell(actor);
       await Promise.race([opened, execution.ended]);
       return execution;
     } finally {
@@ -84,8 +111,11 @@ export class Executions {
   async probe(workload: string, command: readonly string[], signal: AbortSignal): Promise<Execution> {
     const actor = this.#actors.actor(workload);
     requireRunning(actor.record);
-    const request = { command, env: {} };
-    const { execution } = await inTurn(actor, signal, () => this.#start(actor.record, request, openNothing));
+    const begun: Begin = {
+      entry: (driver, { spec }, context) => driver.enter(spec, { command, env: {} }, context),
+      stdio: openNothing,
+    };
+    const { execution } = await inTurn(actor, signal, () => this.#start(actor.record, begun));
     this.#probes.add(execution);
     void execution.ended.then(() => this.#probes.delete(execution));
     return execution;
@@ -116,13 +146,13 @@ export class Executions {
     await Promise.all([...this.#running.values()].map((execution) => execution.kill()));
   }
 
-  async #start(record: WorkloadRecord, request: ExecutionRequest, open: (into: string) => Stdio) {
+  async #start(record: WorkloadRecord, begin: Begin) {
     requireRunning(record);
     const { cgroups, layers, supervisor } = this.#world;
     // By the pressure ladder, which leaves its state as it is: a process that is born there does not run either.
     if (layers.of(record.id, 'freeze').length > 0) throw frozen(record);
-    const driver = driverOf(this.#world, record.spec.driver);
-    const enter = requireEntrance(driver, record);
+    const driver: Driver = driverOf(this.#world, record.spec.driver);
+    requireEntrance(driver, record);
     const name = randomBytes(6).toString('hex');
     const id = executionId(record.id, name);
     const context = contextOf(record, this.#world);
@@ -132,8 +162,8 @@ export class Executions {
     try {
       await mkdir(into, { mode: 0o700 });
       undo.push(() => rm(into, { recursive: true, force: true }));
-      const entry = await enter(record.spec, request, { ...context, into });
-      const stdio = open(into);
+      const entry = await begin.entry(driver, record, { ...context, into });
+      const stdio = begin.stdio(into);
       undo.push(() => stdio.destroy());
       const path = await cgroups.createInside(cgroup);
       undo.push(() => endCgroup(cgroups, cgroup));
@@ -210,14 +240,19 @@ function inTurn<T>(actor: Turns, signal: AbortSignal, work: () => Promise<T>): P
   });
 }
 
-function requireEntrance(driver: Driver, { id }: WorkloadRecord): NonNullable<Driver['enter']> {
-  if (driver.enter !== undefined) return driver.enter.bind(driver);
+/** Throws `exec_unsupported`. */
+function requireEntrance(driver: Driver, { id }: WorkloadRecord): asserts driver is Enterable {
+  if (driver.enter !== undefined) return;
   const hint =
     driver.vm === undefined
       ? 'Its processes are those of another program: use the command of that program.'
       : 'berth does not look into a guest: log in over its network.';
-  throw new BerthError('exec_unsupported', `driver "${driver.name}" runs no program inside workload "${id}"`, {
-    hint,
-    data: { id, driver: driver.name },
-  });
+  throw new BerthError(
+    'exec_unsupported',
+    `driver "${driver.name}" runs no program inside workload "${id}", and copies no files`,
+    {
+      hint,
+      data: { id, driver: driver.name },
+    },
+  );
 }

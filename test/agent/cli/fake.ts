@@ -5,6 +5,7 @@ import { BerthError } from '../../../agent/base/errors.js';
 import { runCli } from '../../../agent/cli/cli.js';
 import type { Client, Host, Session } from '../../../agent/cli/command.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
+import { startTar } from '../../../agent/cli/tar.js';
 import type { ClientStream } from '../../../agent/control/client-stream.js';
 import type { MethodName, Params, Results } from '../../../agent/control/methods.js';
 import type { BerthEvent } from '../../../agent/model/event.js';
@@ -149,6 +150,7 @@ export async function berth(line: string | readonly string[], options: RunOption
       yield Buffer.from(input ?? '');
     },
     edit: async () => 0,
+    tar: async (args) => startTar(args),
     openTerminal: async () => undefined,
     openSession: async () => fakeSession(input),
     interruption: () => new AbortController().signal,

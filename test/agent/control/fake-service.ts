@@ -157,6 +157,11 @@ export function fakeService(): FakeService {
       calls.push(`cni ${command}`);
       return { code: 0, output: '{}' };
     },
+    copy: async (id, { direction, path, as }) => {
+      calls.push(`copy ${id} ${direction} ${path} ${as}`);
+      find(id);
+      return service.source?.() ?? echo();
+    },
     console: async (id) => {
       calls.push(`console ${id}`);
       find(id);

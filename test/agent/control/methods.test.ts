@@ -62,6 +62,8 @@ test('every method makes the round trip', async (t) => {
   const { stream } = await call('workload.exec', { id: 'web', command: ['cat'] });
   t.is(stream, 1);
   t.deepEqual(await call('workload.console', { id: 'web' }), { stream: 2 });
+  t.deepEqual(await call('workload.copy', { id: 'web', direction: 'from', path: '/srv/a' }), { stream: 3 });
+  await call('workload.copy', { id: 'web', direction: 'from', path: '/', as: 'root' });
   t.deepEqual(await call('stream.credit', { stream, bytes: 1 }), { stream });
   t.deepEqual(await call('stream.input', { stream, data: 'aGVsbG8=' }), { stream });
   t.deepEqual(await call('stream.resize', { stream, columns: 80, rows: 24 }), { stream });
@@ -102,6 +104,8 @@ test('every method makes the round trip', async (t) => {
     'restart web',
     'exec web cat',
     'console web',
+    'copy web from /srv/a a',
+    'copy web from / root',
     'pull docker://debian:13 always',
     `delete image ${SPARE}`,
     'prune images dry',

@@ -20,6 +20,7 @@ const CHANGES = [
   ],
   ...[
     'workload.exec',
+    'workload.copy',
     'workload.console',
     'stream.input',
     'stream.credit',
@@ -72,6 +73,7 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'workload.thaw': { id },
   'workload.logs': { id },
   'workload.exec': { id, command: ['true'] },
+  'workload.copy': { id, direction: 'from', path: '/etc' },
   'workload.console': { id },
   'stream.input': { stream: 1, end: true },
   'stream.credit': { stream: 1, bytes: 1 },

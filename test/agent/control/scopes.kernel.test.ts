@@ -96,6 +96,7 @@ const PROBES: Readonly<Record<string, (id: string) => object>> = {
   'workload.thaw': (id) => ({ id }),
   'workload.logs': (id) => ({ id }),
   'workload.exec': (id) => ({ id, command: ['/bin/true'] }),
+  'workload.copy': (id) => ({ id, direction: 'from', path: '/etc' }),
   'workload.console': (id) => ({ id }),
   'workload.release': (id) => ({ reservation: id }),
 };

@@ -1,0 +1,101 @@
+// `berth cp`: a tar stream between tar(1) of this machine and a workload.
+import { statSync } from 'node:fs';
+import { BerthError } from '../../base/errors.js';
+import type { ClientStream } from '../../control/client-stream.js';
+import type { Answer, Context, Tar } from '../command.js';
+import { type CopyPlace, copyPlace, whatToPack, whereToUnpack } from '../copy-place.js';
+
+export async function run(context: Context): Promise<Answer> {
+  const [from = '', to = ''] = context.args;
+  const [source, target] = [copyPlace(from), copyPlace(to)];
+  if (context.json) throw new BerthError('usage', 'cp has no --json: it writes nothing, or a tar archive');
+  if (source.kind === 'inside' && target.kind !== 'inside') return copyOut(context, source, target);
+  if (target.kind === 'inside' && source.kind !== 'inside') return copyIn(context, source, target);
+  const both = source.kind === 'inside';
+  throw new BerthError('usage', `${both ? 'both sides are' : 'no side is'} inside a workload`, {
+    hint: both
+      ? 'In two steps: `berth cp A:/FILE - | berth cp - B:/DIRECTORY`.'
+      : 'Inside is ID:PATH, for example web-1:/etc/hosts.',
+  });
+}
+
+type Inside = Extract<CopyPlace, { kind: 'inside' }>;
+type Outside = Exclude<CopyPlace, Inside>;
+
+async function copyOut(context: Context, { id, path }: Inside, target: Outside): Promise<Answer> {
+  const place = target.kind === 'stream' ? undefined : whereToUnpack(path, target.path, isDirectory);
+  if (place === undefined && context.host.outIsTerminal)
+    throw new BerthError('usage', 'a tar archive is not for a terminal: send it to a file or another program');
+  const client = await context.client();
+  const stream = await open(context, () =>
+    client.open('workload.copy', { id, direction: 'from', path, ...(place === undefined ? {} : { as: place.as }) }),
+  );
+  if (place === undefined) return finish(context, stream, (bytes) => context.host.out(bytes));
+  // As who runs this, whatever the archive says of owners.
+  const tar = await context.host.tar(['-x', '-f', '-', '-C', place.directory, '--no-same-owner']);
+  const answer = await finish(context, stream, (bytes) => tar.write(bytes)).finally(() => tar.end());
+  const code = await exitCodeOf(tar);
+  return code === 0 ? answer : { ...answer, exit: 1 };
+}
+
+async function copyIn(context: Context, source: Outside, { id, path }: Inside): Promise<Answer> {
+  const { host } = context;
+  const pack = source.kind === 'stream' ? undefined : whatToPack(source.path);
+  if (source.kind === 'here' && !exists(source.path))
+    throw new BerthError('usage', `${source.path}: there is no such file or directory`);
+  const client = await context.client();
+  const stream = await open(context, () => client.open('workload.copy', { id, direction: 'to', path }));
+  const tar = pack === undefined ? undefined : await host.tar(['-c', '-f', '-', '-C', pack.directory, pack.name]);
+  let over = false;
+  const feed = async (): Promise<void> => {
+    for await (const bytes of tar?.output ?? host.stdin()) {
+      if (over) break;
+      await stream.write(bytes);
+    }
+    stream.end();
+  };
+  const feeding = feed();
+  feeding.catch(() => stream.close());
+  const answer = await finish(context, stream, async () => undefined).finally(() => {
+    over = true;
+    tar?.stop();
+  });
+  // A failure of this side is what ended it; standard input that nobody wants is not waited for.
+  if (answer.exit !== 0 || tar === undefined) return answer;
+  await feeding;
+  const code = await exitCodeOf(tar);
+  return code === 0 ? answer : { ...answer, exit: 1 };
+}
+
+/** Ctrl-C ends what is under way: what is copied so far stays. */
+async function open(context: Context, begin: () => Promise<ClientStream>): Promise<ClientStream> {
+  const stream = await begin();
+  context.signal.addEventListener('abort', () => stream.close(), { once: true });
+  return stream;
+}
+
+async function finish(
+  { host, signal }: Context,
+  stream: ClientStream,
+  take: (bytes: Buffer) => Promise<void>,
+): Promise<Answer> {
+  for await (const { channel, bytes } of stream.output) await (channel === 'stderr' ? host.err(bytes) : take(bytes));
+  const { exit, error } = await stream.ended;
+  signal.throwIfAborted();
+  if (error !== null) throw new BerthError(error.code, error.message);
+  return { document: undefined, text: '', exit: exit?.code === 0 ? 0 : 1 };
+}
+
+async function exitCodeOf(tar: Tar): Promise<number> {
+  return tar.ended.catch((error: unknown) => {
+    throw new BerthError('binary_missing', `tar cannot be run: ${String(error)}`, { cause: error });
+  });
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
