@@ -82,7 +82,7 @@ export interface Targets {
 
 /** Each attack yields true when it got what it wanted. `$_` may be changed; `$!` says why not. */
 const ATTACKS: Readonly<Record<string, string>> = {
-  'leave its cgroup': 'my $ok = 0; for (@{$T{cgroups}}) { $ok ||= put($_, "$$\\n") } $ok',
+  'leave its cgroup': 'my $ok = 0; for (grep { -e } @{$T{cgroups}}) { $ok ||= put($_, "$$\\n") } $ok',
   'signal a process of the host': 'kill 0, $T{victim}',
   'choose the number of the next process': 'again("/proc/sys/kernel/ns_last_pid")',
   'see a process of the host': '-d "/proc/$T{victim}"',

@@ -192,6 +192,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** What its privileges and its network namespace keep from a program without a sandbox. */
 const KEPT_FROM_ROOT = [
+  'leave its cgroup',
   ...['choose the number of the next process', 'trace a process of the host', 'read the memory of a process'],
   ...['take a descriptor of a process', 'open a memfd of a process', 'enter a namespace of a process'],
   ...['read the environment of a process', 'reach files through /proc/1/root', 'reach files through /proc/PID/root'],
@@ -211,7 +212,7 @@ const WITHOUT_SANDBOX: Readonly<Record<string, { readonly kind: Kind; readonly k
     kind: execKind({ ...none, ...nobody }, false, [], INCAPABLE),
     kept: [
       ...KEPT_FROM_ROOT.filter((name) => !OF_ITS_USER.includes(name)),
-      ...['leave its cgroup', 'write a sysctl of the network', 'write a sysctl of the host', 'write to /sys'],
+      ...['write a sysctl of the network', 'write a sysctl of the host', 'write to /sys'],
       ...['open a device of the host', 'open a raw socket', 'open a packet socket', 'change the name of the host'],
       'become root by a setuid program',
     ],

@@ -11,6 +11,13 @@ import type { ExecUser } from './user.js';
 
 /** $1: the file; then a command. A core dump would lie on the host, with all that the process had in memory. */
 const OPEN = 'ulimit -c 0; exec 3<"$1" || exit 126; shift; exec "$@"';
+/**
+ * Root may write to any cgroup.procs that it sees writable, and so leave the reach of cgroup.kill. Mounts that a new user namespace gets from
+ * here stay read-only there (mount_namespaces(7)). New mounts of the host are seen.
+ */
+const CLOSE_CGROUPS = `while read -r _ place kind _; do
+  case $kind in cgroup | cgroup2) mount -o remount,bind,ro none "$place" || exit 126 ;; esac
+done </proc/self/mounts`;
 /** $1: the working directory; then the program. Of a shell's own variables none is the program's. */
 const ENTER = 'cd -P -- "$1" || exit 126; shift; unset PWD OLDPWD SHLVL; . /dev/fd/3; exec 3<&-; exec "$@"';
 /** Shells compute or check these themselves (OPTIND of dash, UID of bash): env(1) sets them, on its command line. */
@@ -21,6 +28,8 @@ export interface AfterDrop {
   /** Absolute paths of sh and env. */
   readonly sh: string;
   readonly env: string;
+  /** Absolute path of unshare, for root: it gets mounts of its own, with cgroups read-only. */
+  readonly unshare: string | undefined;
   /** setpriv with its arguments. */
   readonly drop: readonly string[];
   readonly directory: string;
@@ -33,7 +42,7 @@ export interface AfterDrop {
 
 /** Writes the file. Idempotent. */
 export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 'argv' | 'env' | 'cwd'>> {
-  const { sh, env, drop, directory, user, cwd, variables, argv } = options;
+  const { sh, env, unshare, drop, directory, user, cwd, variables, argv } = options;
   const file = join(directory, 'environment');
   await writeNew(file, exportsOf(variables));
   // The shell opens it anew, by its descriptor: the directories above are closed to its user.
@@ -42,8 +51,12 @@ export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 
     OF_SHELLS.test(name) ? [`${name}=${value}`] : [],
   );
   const program = special.length === 0 ? argv : [env, ...special, ...argv];
+  const open =
+    unshare === undefined
+      ? [sh, '-c', OPEN]
+      : [unshare, '--mount', '--propagation', 'slave', '--', sh, '-c', `${CLOSE_CGROUPS}; ${OPEN}`];
   return {
-    argv: [sh, '-c', OPEN, 'sh', file, ...drop, '--', sh, '-c', ENTER, 'sh', cwd, ...program],
+    argv: [...open, 'sh', file, ...drop, '--', sh, '-c', ENTER, 'sh', cwd, ...program],
     env: { PATH: DEFAULT_PATH },
     cwd: '/',
   };

@@ -69,6 +69,7 @@ export function execDriver(options: ExecOptions): Driver {
     if (spec.envFile !== undefined) await keepGiven(directory, given);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
+      unshare: user.uid === 0 ? requireUnshare(which) : undefined,
       drop: [
         requireBinary('setpriv', which, SETPRIV),
         ...setprivArguments(user, sandbox.netns !== null, await groupsAsked(spec, user)),
@@ -96,6 +97,7 @@ export function execDriver(options: ExecOptions): Driver {
     const variables = workloadEnvironment(spec, sandbox, { ...given, ...request.env }, user.home);
     const launch = await launchAfterDrop({
       ...{ sh: requireBinary('sh', which, SHELL), env: requireBinary('env', which, ENV) },
+      unshare: user.uid === 0 ? requireUnshare(which) : undefined,
       drop: [requireBinary('setpriv', which, SETPRIV), ...setprivArguments(user, sandbox.netns !== null, groups)],
       ...{ directory: into, user, cwd: request.cwd ?? exec.cwd },
       variables: request.tty === undefined ? variables : { TERM: 'xterm', ...variables },
@@ -165,7 +167,10 @@ export function execDriver(options: ExecOptions): Driver {
       const { PATH } = live === true ? {} : await givenEnvironment(spec, mountRoots);
       const program = live === true ? undefined : await findProgram(exec.command[0] ?? '', PATH);
       if ((await kindOf(exec.cwd)) !== 'directory') throw invalidField('exec.cwd', `${exec.cwd} is not a directory`);
-      if (exec.isolation === 'none') return void requireBinary('setpriv', which, SETPRIV);
+      if (exec.isolation === 'none') {
+        if (user?.uid === 0) requireUnshare(which);
+        return void requireBinary('setpriv', which, SETPRIV);
+      }
       requireBinary(runtime, which, CRUN);
       requireUnshare(which);
       if (spec.init) requireInit(which);

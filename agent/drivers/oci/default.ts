@@ -81,9 +81,10 @@ function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolea
 }
 
 // The specification has no mount options for the root, and crun clears those of a mount it finds there. This hook runs
-// in the container's mount namespace, before it is entered. Without it a device node in an image would open the device.
+// in the container's mount namespace, before it is entered. Without it a device node in an image would open the device. With a source
+// mount(8) does not look for the mount in /proc/self/mountinfo, which may miss one while others are made and removed.
 function withoutDevices(options: DefaultOptions) {
   const { mount, rootfs } = options;
   const flags = `remount,bind,nodev,nosuid${isReadOnly(options) ? ',ro' : ''}`;
-  return { path: mount, args: ['mount', '-o', flags, rootfs], env: [`PATH=${DEFAULT_PATH}`] };
+  return { path: mount, args: ['mount', '-o', flags, 'none', rootfs], env: [`PATH=${DEFAULT_PATH}`] };
 }

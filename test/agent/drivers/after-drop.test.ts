@@ -15,7 +15,16 @@ const SCRIPT = 'process.stdout.write(JSON.stringify([process.env, process.argv.s
 async function found(t: ExecutionContext, variables: Readonly<Record<string, string>>, args: readonly string[] = []) {
   const directory = await temporary(t);
   const launch = await launchAfterDrop({
-    ...{ sh: '/bin/sh', env: '/usr/bin/env', drop: ['/usr/bin/env'], directory, user, cwd: '/usr', variables },
+    ...{
+      sh: '/bin/sh',
+      env: '/usr/bin/env',
+      unshare: undefined,
+      drop: ['/usr/bin/env'],
+      directory,
+      user,
+      cwd: '/usr',
+      variables,
+    },
     argv: [process.execPath, '-e', SCRIPT, '--', ...args],
   });
   const [program = '', ...rest] = launch.argv;

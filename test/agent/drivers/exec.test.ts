@@ -21,6 +21,13 @@ conformance({
       without: ['setpriv'],
     },
     {
+      what: 'unshare',
+      spec: () => exec({ command: ['sh'], user: 'root' }),
+      code: 'binary_missing',
+      names: 'unshare',
+      without: ['unshare'],
+    },
+    {
       what: 'the program',
       spec: () => exec({ command: ['berth-no-such'] }),
       code: 'binary_missing',
