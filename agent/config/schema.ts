@@ -11,6 +11,7 @@ import { cgroupsSchema } from './cgroups.js';
 import { controlSchema } from './control.js';
 import { densitySchema, licenceSchema, tenantId, tenantSchema } from './density.js';
 import { driversSchema } from './drivers.js';
+import { enginesSchema } from './engines.js';
 import { governorSchema } from './governor.js';
 import { imagesSchema } from './images.js';
 import { networkSchema } from './network.js';
@@ -64,6 +65,7 @@ export const configSchema = z.strictObject({
   network: networkSchema.prefault({}),
   drivers: driversSchema.prefault({}),
   images: imagesSchema.prefault({}),
+  engines: enginesSchema.prefault({}),
   secrets: z
     .strictObject({
       directory: absolutePath.default('/etc/berth/secrets').meta({

@@ -264,6 +264,16 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ code, output }',
     errors: [],
   },
+  'engine.list': {
+    does: 'Engines that berth knows (other managers of workloads on this host): whether each answers (`up`), is found by the names of cgroups (`names`), does not answer (`unreachable`, with `why`), is `absent` or `off`; what berth may do there (`authority`), its socket, and how many workloads it runs. A session with scopes is told how many of its tenants run, and neither `why` nor `socket`.',
+    result: '{ engines: EngineView[] }',
+    errors: [],
+  },
+  'engine.get': {
+    does: 'An engine with its workloads: id, name, image, labels, tenant, limits, cgroup from the mount, and under `within` what holds it where the ledger counts that already. Names, images and labels are those of the engine, without control characters and cut. In pages by name, as `workload.list`. A session with scopes sees the workloads of its tenants.',
+    result: '{ engine: EngineView, workloads: AdoptedWorkload[], next? }',
+    errors: ['not_found'],
+  },
   'tenant.list': {
     does: 'Tenants that are configured, were set or have workloads: quotas, guaranteed shares, licences, limits of their cgroup, each with where it comes from, and what they have; with `tenant` that one alone. In pages by name, as `workload.list`.',
     result: '{ tenants: TenantView[], next? }',

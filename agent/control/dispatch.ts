@@ -9,6 +9,7 @@ import { MOST_ON_PAGE, pageOf, type Range, rangeOf } from '../base/pages.js';
 import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';
 import { parseTenantChange } from '../density/tenant-settings.js';
+import type { EngineView } from '../model/adopted.js';
 import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';
@@ -214,6 +215,16 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'image.prune': (params, { service, grant, actor }) => {
     return service.pruneImages({ ...params, tenants: grant.tenants, by: actor });
   },
+  'engine.list': (_params, { service, grant }) => {
+    return { engines: service.engines().map((engine) => engineFor(grant, engine, service)) };
+  },
+  'engine.get': ({ engine, ...page }, { service, grant }) => {
+    const view = service.engines().find(({ name }) => name === engine);
+    if (view === undefined) throw new BerthError('not_found', `no engine ${engine}`);
+    const filter = { engine, sees: (tenant: string) => permits(grant, tenant), ...rangeOf(page) };
+    const { items, next } = pageOf(service.adopted(filter), page, ({ name }) => name);
+    return { engine: engineFor(grant, view, service), workloads: items, ...next };
+  },
   'tenant.list': ({ tenant, ...page }, { service, grant }) => {
     const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
@@ -253,6 +264,13 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'events.subscribe': (params, context) => context.subscribe(params.since),
   'events.ack': async (params, context) => ({ acked: await context.ack(params.cursor) }),
 };
+
+/** What others have there, and where its socket lies, is for sessions of the whole host. */
+function engineFor(grant: Grant, view: EngineView, service: AgentService): EngineView {
+  if (grant.tenants === null) return view;
+  const own = service.adopted({ engine: view.name, sees: (tenant) => permits(grant, tenant) });
+  return { ...view, workloads: own.length, dropped: 0, socket: null, why: null };
+}
 
 /** Its configuration names tenants, namespaces and ports as it likes. */
 function requireWholeHost({ tenants, allow }: Grant): void {

@@ -10,6 +10,7 @@ import type { TenantView } from '../density/tenant-admin.js';
 import type { Setting } from '../density/tuner.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
+import { type AdoptedWorkload, ENGINE_NAMES, type EngineView } from '../model/adopted.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Condition } from '../model/condition.js';
 import type { DrainStep, DrainView } from '../model/drain.js';
@@ -59,6 +60,8 @@ const filter = {
 const STREAM = { stream: z.number().int().nonnegative() };
 /** Of a terminal, in characters. */
 const size = { columns: z.number().int().min(1).max(65_535), rows: z.number().int().min(1).max(65_535) };
+/** Of an adopted workload, with what makes it differ from others. */
+const MOST_ADOPTED_NAME = 256;
 /** A week: who wants to wait longer gives no deadline. */
 const MOST_DRAIN_MS = 7 * 86_400_000;
 /** Base64 of one message of a stream. */
@@ -200,6 +203,12 @@ export const METHODS = {
     args: z.string().max(8192).default(''),
     config: z.string().max(900_000).default(''),
   }),
+  'engine.list': none,
+  'engine.get': z.strictObject({
+    engine: z.enum(ENGINE_NAMES),
+    limit: page.limit,
+    cursor: z.string().min(1).max(MOST_ADOPTED_NAME).optional(),
+  }),
   'tenant.list': z.strictObject({ tenant: z.string().max(256).optional(), ...page }),
   /** `settings`: quota, guaranteed, licences, limits; null takes a value back. Checked by parseTenantChange. */
   'tenant.set': z.strictObject({
@@ -283,6 +292,9 @@ export interface Results {
   'image.delete': RemovedImages;
   'image.prune': RemovedImages;
   'cni.call': CniAnswer;
+  /** A session with scopes sees the workloads of its tenants, and of the engine nothing but its name and state. */
+  'engine.list': { engines: readonly EngineView[] };
+  'engine.get': { engine: EngineView; workloads: readonly AdoptedWorkload[] } & Next;
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };

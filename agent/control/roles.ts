@@ -58,6 +58,8 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'image.prune': 'operate',
   // A network of whichever tenant its configuration names.
   'cni.call': 'operate',
+  'engine.list': 'read',
+  'engine.get': 'read',
   'tenant.list': 'read',
   'tenant.set': 'operate',
   'tenant.delete': 'operate',

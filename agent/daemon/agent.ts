@@ -16,13 +16,14 @@ import type { ReservationView } from '../density/reservations.js';
 import type { TenantAdmin, TenantView } from '../density/tenant-admin.js';
 import type { TenantChange } from '../density/tenant-settings.js';
 import type { Setting, Tuner } from '../density/tuner.js';
-import type { Foreign } from '../discovery/foreign.js';
+import type { Engines } from '../discovery/engines/engines.js';
 import { requireNodeGrants } from '../drivers/grants.js';
 import type { Inventory } from '../host/inventory.js';
 import type { ImageAdmin } from '../images/admin.js';
 import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
+import type { AdoptedFilter, AdoptedWorkload, EngineView } from '../model/adopted.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
@@ -74,7 +75,7 @@ export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | '
   readonly prediction: () => PredictionView | null;
   readonly samples: () => Samples;
   readonly inventory: () => Inventory | undefined;
-  readonly foreign: () => Foreign;
+  readonly engines: Pick<Engines, 'views' | 'list' | 'counts'>;
 }
 
 /** The last round of the sampler. */
@@ -125,7 +126,7 @@ export class Agent implements AgentService {
         arch: facts.arch,
         cpus: facts.cpusOnline,
         ...this.#parts.inventory(),
-        foreign: this.#parts.foreign(),
+        foreign: this.#parts.engines.counts(),
       },
       pressure: this.#parts.pressure.status(),
       starts: this.#parts.governor.status(),
@@ -346,6 +347,14 @@ export class Agent implements AgentService {
 
   pruneImages(request: PruneRequest): Promise<RemovedImages> {
     return this.#parts.images.prune(request);
+  }
+
+  engines(): readonly EngineView[] {
+    return this.#parts.engines.views();
+  }
+
+  adopted(filter: AdoptedFilter): readonly AdoptedWorkload[] {
+    return this.#parts.engines.list(filter);
   }
 
   cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer> {

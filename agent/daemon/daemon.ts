@@ -55,7 +55,21 @@ export async function runAgent(config: Config, options: AgentOptions): Promise<n
 
 async function serve(config: Config, { version, load }: AgentOptions, notify: Notify, log: Log): Promise<void> {
   const parts = await assemble(config, version, log);
-  const { agent, chores, disk, drift, events, executions, governor, helpers, late, limits, manager, overhead } = parts;
+  const {
+    agent,
+    chores,
+    disk,
+    drift,
+    engines,
+    events,
+    executions,
+    governor,
+    helpers,
+    late,
+    limits,
+    manager,
+    overhead,
+  } = parts;
   const { observation, pinning, prediction, pressure, rooms, world } = parts;
   listen(parts);
   await overhead.start();
@@ -129,6 +143,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   const shutdown = new Shutdown({ log });
   await shutdown.step('requests and connections', () => stop(REQUESTS_MS));
   await shutdown.step('programs inside workloads', () => executions.close());
+  engines.close();
   await shutdown.step('updates', () => manager.endUpdates());
   await shutdown.step('prediction', () => prediction.configure('off'));
   await shutdown.step('metrics', () => observation.stop());

@@ -1,6 +1,5 @@
 // The chores of the agent (chores.ts): what it looks after each minute, whatever else happens.
 import { roomForOutput } from '../density/disk.js';
-import { findForeign } from '../discovery/foreign.js';
 import { MissedEnds } from '../workload/missed-ends.js';
 import type { Assembly } from './assembly/assembly.js';
 import { Calendar } from './calendar.js';
@@ -10,11 +9,10 @@ type Parts = Pick<
   Assembly,
   | 'conditions'
   | 'drift'
-  | 'facts'
+  | 'engines'
   | 'follow'
   | 'health'
   | 'images'
-  | 'late'
   | 'limits'
   | 'manager'
   | 'observation'
@@ -26,7 +24,7 @@ type Parts = Pick<
 
 /** In the order in which they are done at the start. */
 export function choresOf(parts: Parts): readonly Chore[] {
-  const { conditions, drift, facts, follow, health, images, late, limits, manager, observation, reaper, rooms, world } =
+  const { conditions, drift, engines, follow, health, images, limits, manager, observation, reaper, rooms, world } =
     parts;
   const sweeps = new Calendar(world.config.lifecycle.reap_schedule);
   const ends = new MissedEnds({ supervisor: world.supervisor, actors: () => manager.all() });
@@ -64,10 +62,8 @@ export function choresOf(parts: Parts): readonly Chore[] {
     },
     { ...{ name: 'images', does: 'delete images that no workload uses' }, work: () => images.look() },
     {
-      ...{ name: 'foreign', does: 'look for workloads of others' },
-      async work() {
-        if (facts.cgroup) late.foreign = await findForeign(facts.cgroup.mount, rooms.cgroups.root);
-      },
+      ...{ name: 'engines', does: 'look for workloads of other engines' },
+      work: (signal) => engines.look(signal),
     },
     {
       ...{ name: 'capacity', does: 'measure what the host has' },

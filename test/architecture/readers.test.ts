@@ -23,6 +23,7 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/density/audit.ts': `${CLEARED}; opened for writing`,
   'agent/density/host-files.ts': KERNEL,
   'agent/density/overhead/measure.ts': KERNEL,
+  'agent/discovery/engines/cgroup.ts': KERNEL,
   'agent/drivers/crun.ts': KERNEL,
   'agent/drivers/firecracker/api.ts': 'a socket, by O_PATH, which opens nothing that it names',
   'agent/drivers/firecracker/vcpus.ts': KERNEL,

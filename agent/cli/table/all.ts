@@ -1,6 +1,7 @@
 import type { Command } from '../command.js';
 import { CNI_COMMANDS } from './cni.js';
 import { DENSITY_COMMANDS } from './density.js';
+import { ENGINE_COMMANDS } from './engines.js';
 import { IMAGE_COMMANDS } from './images.js';
 import { NODE_COMMANDS } from './node.js';
 import { RUN_COMMANDS } from './run.js';
@@ -14,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
   ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,
   ...NODE_COMMANDS,
+  ...ENGINE_COMMANDS,
   ...CNI_COMMANDS,
   ...TOOL_COMMANDS,
 ];

@@ -17,6 +17,7 @@ import type { LivePrediction } from '../../density/prediction/live.js';
 import { TenantAdmin } from '../../density/tenant-admin.js';
 import { Tuner } from '../../density/tuner.js';
 import { Usage } from '../../density/usage.js';
+import type { Engines } from '../../discovery/engines/engines.js';
 import { type HostFacts, readFacts } from '../../host/facts.js';
 import { findings } from '../../host/findings.js';
 import { liveFacts } from '../../host/live-facts.js';
@@ -58,6 +59,7 @@ import { openRooms, ownRoot, type Rooms, SUPERVISOR_MEMORY } from '../rooms.js';
 import { StartChecks } from '../start-checks.js';
 import { StateDisk } from '../state-disk.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
+import { openEngines } from './engines.js';
 import { type Ground, type Late, nothingYet, tellDamaged } from './ground.js';
 import { HostFollow } from './host-follow.js';
 import { openImages } from './images.js';
@@ -70,6 +72,7 @@ export interface Assembly {
   readonly rooms: Rooms;
   readonly world: World;
   readonly images: Images;
+  readonly engines: Engines;
   readonly helpers: HelperPrograms;
   readonly events: EventLog;
   readonly conditions: Conditions;
@@ -142,6 +145,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
+  const engines = openEngines(ground);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
   const cores = coresOf(world.placement);
@@ -200,7 +204,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     prediction: () => prediction.view(),
     samples: () => observation.samples,
     inventory: () => late.inventory,
-    foreign: () => late.foreign,
+    engines,
     ready: () => late.ready,
     schedulers,
   });
@@ -256,6 +260,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     rooms,
     world,
     images,
+    engines,
     helpers,
     events,
     manager,

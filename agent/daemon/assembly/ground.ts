@@ -5,7 +5,6 @@ import type { Config } from '../../config/schema.js';
 import type { EventLog } from '../../control/event-log.js';
 import type { AgentService } from '../../control/service.js';
 import { type ControlStats, Counters, type SchedulerStatus } from '../../control/stats.js';
-import type { Foreign } from '../../discovery/foreign.js';
 import type { HostFacts } from '../../host/facts.js';
 import type { Inventory } from '../../host/inventory.js';
 import type { Images, ImagesOptions } from '../../images/images.js';
@@ -37,7 +36,6 @@ export interface Ground {
 export interface Late {
   ready: boolean;
   inventory: Inventory | undefined;
-  foreign: Foreign;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
   /** Of the output of workloads, by the supervisor. */
@@ -59,7 +57,7 @@ export interface Late {
 
 export function nothingYet(): Late {
   return {
-    ...{ ready: false, inventory: undefined, foreign: {}, governor: undefined },
+    ...{ ready: false, inventory: undefined, governor: undefined },
     ...{
       schedulers: () => [],
       requests: () => new Counters().snapshot().requests,

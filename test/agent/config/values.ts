@@ -80,6 +80,27 @@ const capabilities: Row = {
   bad: ['NET_ADMIN', ['net_admin'], ['CAP_CHOWN'], ['SYS_ADMIN'], ['ALL'], [1]],
 };
 
+const engine = (of: string): Record<string, Row> => ({
+  [`engines.${of}.authority`]: { good: ['off', 'observe', 'advise'], bad: ['enforce', '', 'on', 'OFF', 1] },
+  [`engines.${of}.socket`]: {
+    good: ['', '/s', `/${'s'.repeat(106)}`],
+    bad: ['s', './s', `/${'s'.repeat(107)}`, '/s\0', 1],
+  },
+  [`engines.${of}.tenant`]: name,
+  [`engines.${of}.tenant_label`]: { good: ['', 'com.example.tenant', 'x'.repeat(128)], bad: ['x'.repeat(129), 1, []] },
+  [`engines.${of}.tenant_names`]: {
+    good: [{}, { 'ci-*': 'ci', '*': 'a' }, { ['x'.repeat(128)]: 'a' }],
+    bad: [
+      { '': 'a' },
+      { ['x'.repeat(129)]: 'a' },
+      { a: 'A' },
+      { a: 1 },
+      Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`n${at}`, 'a'])),
+      'ci',
+    ],
+  },
+});
+
 export const ROWS: Readonly<Record<string, Row>> = {
   'node.name': { good: ['', 'a', 'a b', 'x'.repeat(253)], bad: [' a', 'ä', 'a\nb', 'x'.repeat(254)] },
   'node.labels': {
@@ -344,6 +365,13 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'images.max_files': whole(1, 100_000_000),
   'images.min_free': size,
   'images.keep': anyDuration,
+  ...engine('docker'),
+  ...engine('podman'),
+  ...engine('containerd'),
+  ...engine('crio'),
+  ...engine('lxc'),
+  ...engine('libvirt'),
+  ...engine('nspawn'),
   'secrets.directory': path,
   'lifecycle.stop_grace': anyDuration,
   'lifecycle.start_deadline': duration('10ms', LONG[0], '9ms', LONG[1]),

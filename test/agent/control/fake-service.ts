@@ -14,6 +14,7 @@ import { listed } from '../../../agent/workload/listed.js';
 import type { Changed, ChangeOptions } from '../../../agent/workload/updating.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
+import { fakeEngines } from './fake-engines.js';
 import { fakeImages } from './fake-images.js';
 
 export interface FakeService extends AgentService {
@@ -95,6 +96,7 @@ export function fakeService(): FakeService {
     },
     ...fakeDensity(calls),
     ...fakeImages(calls),
+    ...fakeEngines(),
     reload: async () => {
       calls.push('reload');
       return { restart: [], unmet: [] };

@@ -38,6 +38,8 @@ test('every method makes the round trip', async (t) => {
   t.is((await call('node.capacity')).reservations[0]?.reservation, reservation);
   t.is((await call('workload.release', { reservation })).id, 'web');
   t.deepEqual(await call('cni.call', { command: 'STATUS' }), { code: 0, output: '{}' });
+  t.is((await call('engine.list')).engines.length, 2);
+  t.is((await call('engine.get', { engine: 'docker' })).workloads.length, 2);
   t.is((await call('tenant.list')).tenants.length, 2);
   const change = { tenant: 'acme', settings: { quota: { memory: '1Gi' } }, create: true, evict: true };
   t.deepEqual((await call('tenant.set', change)).evicted, ['web']);

@@ -7,7 +7,7 @@ import { specOf } from './fake-service.js';
 const OF_THE_SESSION = ['session.hello', 'session.ping', 'events.subscribe', 'events.ack'] as const;
 const READS = [
   ...['node.describe', 'node.capacity', 'node.top', 'workload.fits', 'workload.get', 'workload.list', 'workload.logs'],
-  ...['image.list', 'tenant.list', 'licence.list', 'licence.audit'],
+  ...['image.list', 'engine.list', 'engine.get', 'tenant.list', 'licence.list', 'licence.audit'],
 ] as const as readonly MethodName[];
 const CHANGES = [
   ...[
@@ -85,6 +85,8 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'image.delete': { image: 'docker://spare:1' },
   'image.prune': {},
   'cni.call': { command: 'VERSION' },
+  'engine.list': {},
+  'engine.get': { engine: 'docker' },
   'tenant.list': {},
   'tenant.set': { tenant: 'acme' },
   'tenant.delete': { tenant: 'acme' },

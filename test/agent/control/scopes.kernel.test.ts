@@ -120,6 +120,8 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ...(['node.doctor', 'node.cleanup', 'node.tune', 'tenant.list', 'licence.list', 'licence.audit'] as const).map(
     (method) => [method, {}] as const,
   ),
+  ['engine.list', {}],
+  ['engine.get', { engine: 'docker' }],
   ['image.list', {}],
   ['image.pull', { image: 'oci:/nothing' }],
   ['image.delete', { image: 'oci:/nothing' }],

@@ -1,0 +1,4 @@
+// CRI-O.
+import { criEngine } from './cri.js';
+
+export const crio = criEngine('crio');

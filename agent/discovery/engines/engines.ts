@@ -1,0 +1,216 @@
+// What other engines run on this host: all of them in one table, found at each look, and by events between two looks.
+import { join, relative } from 'node:path';
+import { inSlices } from '../../../linux/sliced.js';
+import { inRange } from '../../base/pages.js';
+import { Serial } from '../../base/serial.js';
+import {
+  type AdoptedFilter,
+  type AdoptedLimits,
+  type AdoptedWorkload,
+  type Authority,
+  ENGINE_NAMES,
+  type EngineName,
+  type EngineView,
+  MOST_ADOPTED,
+} from '../../model/adopted.js';
+import { adopt, type Located, type Own, type TenantRule } from './adoption.js';
+import { cgroupOf, isOf, limitsIn } from './cgroup.js';
+import type { Engine, Found } from './engine.js';
+import { findNamed, type Named } from './names.js';
+import { EngineWatch } from './watch.js';
+
+export interface EngineSettings extends TenantRule {
+  readonly authority: Authority;
+  /** Empty: the usual place. */
+  readonly socket: string;
+}
+
+export interface EnginesOptions {
+  readonly engines: Readonly<Record<EngineName, Engine>>;
+  readonly settings: Readonly<Record<EngineName, EngineSettings>>;
+  /** Of cgroup v2; undefined: this host has none. */
+  readonly mount: string | undefined;
+  /** The cgroup below which berth works. */
+  readonly root: string;
+  readonly isTenant: Own['isTenant'];
+  /** The table is another one. */
+  readonly onChange: (workloads: readonly AdoptedWorkload[]) => void;
+  readonly proc?: string;
+  readonly retryMs?: number;
+}
+
+const UNLIMITED: AdoptedLimits = { cpu: null, memory: null, pids: null };
+/** Reads of /proc and of cgroups at once. */
+const AT_ONCE = 16;
+
+export class Engines {
+  readonly #options: EnginesOptions;
+  readonly #watches: ReadonlyMap<EngineName, EngineWatch>;
+  readonly #turns = new Serial();
+  readonly #closing = new AbortController();
+  /** By engine and id, as looked at last: of what has not changed nothing is read again for an event. */
+  #located = new Map<string, Located>();
+  #named: readonly Named[] = [];
+  #adopted: readonly AdoptedWorkload[] = [];
+  #again = false;
+
+  constructor(options: EnginesOptions) {
+    this.#options = options;
+    const { engines, settings, retryMs } = options;
+    this.#watches = new Map(
+      ENGINE_NAMES.flatMap((name) => {
+        const { open, socket: usual = '' } = engines[name];
+        const socket = settings[name].socket || usual;
+        if (open === undefined || settings[name].authority === 'off') return [];
+        const onChange = (): void => this.#eventually();
+        const common = { socket, channel: open(socket), most: MOST_ADOPTED, onChange };
+        return [[name, new EngineWatch(retryMs === undefined ? common : { ...common, retryMs })]];
+      }),
+    );
+  }
+
+  /** Looks at all engines. What is wrong with one of them is in its view; rejects only with the reason of the signal. */
+  async look(signal: AbortSignal): Promise<void> {
+    const { mount, root } = this.#options;
+    if (this.#watching().length === 0) return;
+    const watches = [...this.#watches.values()].map((watch) => watch.look(signal));
+    const [named] = await Promise.all([
+      mount === undefined ? [] : findNamed(mount, root, MOST_ADOPTED, signal),
+      ...watches,
+    ]);
+    this.#named = named;
+    await this.#turns.run(() => this.#refresh(true, signal));
+  }
+
+  views(): EngineView[] {
+    const counts = this.counts();
+    return ENGINE_NAMES.map((name) => {
+      const { authority, socket } = this.#options.settings[name];
+      const watch = this.#watches.get(name);
+      const state = authority === 'off' ? 'off' : (watch?.state ?? 'absent');
+      const workloads = counts[name] ?? 0;
+      return {
+        ...{ name, authority, workloads, dropped: watch?.dropped ?? 0, why: watch?.why ?? null },
+        state: state === 'absent' && workloads > 0 ? 'names' : state,
+        socket: socket || (this.#options.engines[name].socket ?? null),
+      };
+    });
+  }
+
+  all(): readonly AdoptedWorkload[] {
+    return this.#adopted;
+  }
+
+  list({ engine, sees, ...range }: AdoptedFilter): AdoptedWorkload[] {
+    const of = this.#adopted.filter((one) => one.engine === engine && sees(one.tenant));
+    return inRange(of, ({ name }) => name, range);
+  }
+
+  /** Number of workloads by engine; engines without any are absent. */
+  counts(): Partial<Record<EngineName, number>> {
+    const counts: Partial<Record<EngineName, number>> = {};
+    for (const { engine } of this.#adopted) counts[engine] = (counts[engine] ?? 0) + 1;
+    return counts;
+  }
+
+  /** The path of its cgroup; undefined: none is known. */
+  directory({ cgroup }: Pick<AdoptedWorkload, 'cgroup'>): string | undefined {
+    const { mount } = this.#options;
+    return cgroup === null || mount === undefined ? undefined : join(mount, cgroup);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    for (const watch of this.#watches.values()) watch.close();
+  }
+
+  #watching(): EngineName[] {
+    return ENGINE_NAMES.filter((name) => this.#options.settings[name].authority !== 'off');
+  }
+
+  /** Events of several engines and of a burst are one refresh, and one more for what came meanwhile. */
+  #eventually(): void {
+    if (this.#again || this.#closing.signal.aborted) return;
+    this.#again = true;
+    void this.#turns
+      .run(() => {
+        this.#again = false;
+        return this.#refresh(false, this.#closing.signal);
+      })
+      .catch(() => undefined);
+  }
+
+  async #refresh(whole: boolean, signal: AbortSignal): Promise<void> {
+    const { mount, root, settings, isTenant, onChange } = this.#options;
+    const located = new Map<string, Located>();
+    const left: (() => Promise<void>)[] = [];
+    for await (const { engine, found } of inSlices(this.#candidates())) {
+      const key = `${engine} ${found.id}`;
+      const known = this.#located.get(key);
+      if (known?.found === found && !whole) located.set(key, known);
+      else
+        left.push(async () => {
+          const one = await this.#locate(engine, found, known);
+          if (one !== undefined) located.set(key, one);
+        });
+    }
+    await inTurns(left, signal);
+    signal.throwIfAborted();
+    this.#located = located;
+    const rank = new Map(ENGINE_NAMES.map((name, at) => [name, at]));
+    const inOrder = [...located.values()].sort((a, b) => (rank.get(a.engine) ?? 0) - (rank.get(b.engine) ?? 0));
+    const own = mount === undefined ? '' : relative(mount, root);
+    this.#adopted = adopt(inOrder, { root: own, rules: settings, isTenant });
+    onChange(this.#adopted);
+  }
+
+  /** What an engine says itself, and what its cgroups say where it does not. */
+  *#candidates(): Generator<{ readonly engine: EngineName; readonly found: Found }> {
+    const names = this.#watching();
+    const known = new Set<string>();
+    for (const engine of names)
+      for (const found of this.#watches.get(engine)?.found() ?? []) {
+        known.add(`${engine} ${found.id}`);
+        yield { engine, found };
+      }
+    for (const { engine, id, cgroup } of this.#named)
+      if (names.includes(engine) && !known.has(`${engine} ${id}`) && !this.#isUp(engine))
+        yield { engine, found: { id, name: SHORT.test(id) ? id.slice(0, 12) : id, cgroup } };
+  }
+
+  /** An engine that answers knows what runs: a cgroup that it does not name is a remnant, or is gone since the walk. */
+  #isUp(engine: EngineName): boolean {
+    return this.#watches.get(engine)?.state === 'up';
+  }
+
+  async #locate(engine: EngineName, found: Found, known: Located | undefined): Promise<Located | undefined> {
+    const { proc } = this.#options;
+    const { pid, id } = found;
+    // What an engine that does not answer has said may be long over.
+    if (pid !== undefined && !this.#isUp(engine) && !(await isOf(pid, id, proc))) return undefined;
+    // A process keeps its cgroup unless somebody moves it.
+    const same = known !== undefined && known.found.pid === pid && known.cgroup !== null;
+    const cgroup =
+      found.cgroup ??
+      (same ? known.cgroup : undefined) ??
+      (pid === undefined ? undefined : await cgroupOf(pid, id, proc)) ??
+      null;
+    const directory = this.directory({ cgroup });
+    const limits = directory === undefined ? {} : await limitsIn(directory);
+    return { engine, found, cgroup, limits: { ...UNLIMITED, ...found.limits, ...limits } };
+  }
+}
+
+/** Hexadecimal ids are shown as every engine shows them, by their first twelve digits. */
+const SHORT = /^[0-9a-f]{64}$/;
+
+async function inTurns(work: readonly (() => Promise<void>)[], signal: AbortSignal): Promise<void> {
+  const left = work[Symbol.iterator]();
+  const one = async (): Promise<void> => {
+    for (const run of left) {
+      if (signal.aborted) return;
+      await run();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+}

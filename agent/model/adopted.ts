@@ -1,0 +1,61 @@
+// Workloads that another manager of this host, an engine, has started, as berth tells of them. What an engine itself says
+// (names, images, labels) is text of strangers: it is cleaned and cut before it is here.
+import type { Range } from '../base/pages.js';
+
+/** One line an engine; what berth knows of it is its file in agent/discovery/engines. */
+export const ENGINE_NAMES = ['docker', 'podman', 'containerd', 'crio', 'lxc', 'libvirt', 'nspawn'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+/** Those that berth asks by a socket; the others are found by the names of their cgroups. */
+export const ENGINES_WITH_SOCKET = ['docker', 'podman'] as const satisfies readonly EngineName[];
+
+/** off: not looked at. observe: found, counted and shown. advise: conditions with the command that cures them, as well. */
+export const AUTHORITIES = ['off', 'observe', 'advise'] as const;
+export type Authority = (typeof AUTHORITIES)[number];
+
+/** Cores, bytes, processes. `null`: no limit. */
+export interface AdoptedLimits {
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly pids: number | null;
+}
+
+export interface AdoptedWorkload {
+  readonly engine: EngineName;
+  /** As the engine has it; of one that is found by its cgroup, from the name of that. */
+  readonly id: string;
+  /** Of all workloads of this engine no other has it. */
+  readonly name: string;
+  readonly tenant: string;
+  readonly image: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly paused: boolean;
+  /** From the mount of cgroup v2; null: not found, as where the engine uses cgroup v1. */
+  readonly cgroup: string | null;
+  readonly limits: AdoptedLimits;
+  /** Why the ledger does not count it: what holds it is counted already. Null: it is counted. */
+  readonly within: string | null;
+}
+
+/** up: it answers. names: no socket is there, or berth asks none, and its workloads are found by the names of their cgroups. */
+export type EngineState = 'up' | 'names' | 'unreachable' | 'absent' | 'off';
+
+export interface EngineView {
+  readonly name: EngineName;
+  readonly authority: Authority;
+  readonly state: EngineState;
+  /** Why it is unreachable. */
+  readonly why: string | null;
+  readonly socket: string | null;
+  readonly workloads: number;
+  /** Found and not kept: more than MOST_ADOPTED on this host. */
+  readonly dropped: number;
+}
+
+export interface AdoptedFilter extends Range {
+  readonly engine: EngineName;
+  /** Whether this tenant may be told. */
+  readonly sees: (tenant: string) => boolean;
+}
+
+/** Of all engines together. */
+export const MOST_ADOPTED = 5000;

@@ -1,0 +1,156 @@
+// Engines with a socket, against a double: what a real one does, and what it does only when something is very wrong.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { EngineName } from '../../../../agent/model/adopted.js';
+import { temporaryDirectory } from '../../../runner/temporary.js';
+import { conforms } from './conformance.js';
+import { EngineDouble } from './double.js';
+import { Watched, type WatchedOptions } from './stand.js';
+
+const base = temporaryDirectory('engine');
+let count = 0;
+
+async function double(): Promise<EngineDouble> {
+  const directory = join(base, String(count++));
+  mkdirSync(directory);
+  const made = new EngineDouble(directory);
+  await made.up();
+  return made;
+}
+
+for (const engine of ['docker', 'podman'] as const satisfies readonly EngineName[])
+  conforms({ test, engine, open: double, deadlineMs: 200 });
+
+async function opened(t: ExecutionContext, over: Partial<WatchedOptions> = {}) {
+  const stand = await double();
+  const watched = new Watched({ engine: 'docker', socket: stand.socket, proc: stand.proc, ...over });
+  t.teardown(async () => {
+    watched.engines.close();
+    await stand.end();
+  });
+  return { stand, watched };
+}
+
+test('an engine that is not there is asked nothing', async (t) => {
+  const { stand, watched } = await opened(t);
+  await stand.down();
+  await watched.look();
+  t.like(watched.view, { state: 'absent', workloads: 0 });
+  t.deepEqual(stand.asked, { list: 0, inspect: 0, events: 0 });
+});
+
+test('one whose authority is off is asked nothing, and nothing of it is known', async (t) => {
+  const { stand, watched } = await opened(t, { authority: 'off' });
+  await stand.start('web');
+  await watched.look();
+  t.like(watched.view, { state: 'off', workloads: 0 });
+  t.deepEqual(stand.asked, { list: 0, inspect: 0, events: 0 });
+});
+
+test('a look at what is known asks for the list alone', async (t) => {
+  const { stand, watched } = await opened(t);
+  await stand.start('a');
+  await stand.start('b');
+  await watched.look();
+  await watched.look();
+  t.deepEqual(stand.asked, { list: 2, inspect: 2, events: 1 });
+});
+
+test('a thousand that come at once, and go at once', async (t) => {
+  const { stand, watched } = await opened(t);
+  await watched.look();
+  const ids: string[] = [];
+  for (let at = 0; at < 1000; at++) ids.push(await stand.start(`w${at}`));
+  await watched.until(() => watched.engines.all().length === 1000);
+  t.is(watched.named('w999')?.tenant, 'others');
+  for (const id of ids) await stand.stop(id);
+  await watched.until(() => watched.engines.all().length === 0);
+  t.is(watched.view?.state, 'up');
+});
+
+const NONSENSE: Readonly<Record<string, string>> = {
+  'no JSON': 'hello',
+  'no list': '{"Id":1}',
+  'an id that is a path': '[{"Id":"../../../etc/passwd"}]',
+  'a list of nothing': '[null]',
+};
+
+for (const [what, answer] of Object.entries(NONSENSE))
+  test(`a list that is ${what} is a state, and what is known stays`, async (t) => {
+    const { stand, watched } = await opened(t);
+    await stand.start('web');
+    await watched.look();
+    stand.answer = (kind) => (kind === 'list' ? answer : undefined);
+    await watched.look();
+    t.like(watched.view, { state: 'unreachable', workloads: 1 });
+    stand.answer = undefined;
+    await watched.look();
+    t.is(watched.view?.state, 'up');
+  });
+
+test('an answer without end is cut off', async (t) => {
+  const { stand, watched } = await opened(t, { mostBytes: 1000, deadlineMs: 60_000 });
+  stand.answer = (kind) => (kind === 'list' ? `["${'x'.repeat(1000)}"]` : undefined);
+  await watched.look();
+  t.is(watched.view?.why, 'an answer of more than 1000 bytes');
+});
+
+test('one container that is told wrong hides no other', async (t) => {
+  const { stand, watched } = await opened(t);
+  await stand.start('good');
+  await stand.start('odd');
+  let answered = 0;
+  stand.answer = (kind) => (kind === 'inspect' && answered++ === 1 ? 'nonsense' : undefined);
+  await watched.look();
+  t.like(watched.view, { state: 'up', workloads: 1 });
+  t.regex(watched.view?.why ?? '', /not JSON: nonsense$/);
+});
+
+test('events that are nonsense end the stream, and it is opened again', async (t) => {
+  const { stand, watched } = await opened(t);
+  await watched.look();
+  stand.say('{"Actor":{"ID":7}}\n{"Actor":null}\n[]\n');
+  stand.say('}{\n');
+  await stand.start('web');
+  await watched.until(() => watched.named('web') !== undefined && watched.view?.state === 'up');
+  t.true(stand.asked.events >= 2);
+});
+
+test('names and labels are hostile: cleaned, cut, and no two alike', async (t) => {
+  const { stand, watched } = await opened(t);
+  await stand.start('a\u001b[2Jb\u202ec\nd');
+  const long = 'n'.repeat(500);
+  await stand.start(long, { labels: Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`k${at}`, long])) });
+  await stand.start(long);
+  await watched.look();
+  const names = watched.engines.all().map(({ name }) => name);
+  t.true(names.includes('a?[2Jb?c?d'));
+  t.is(new Set(names).size, 3);
+  for (const name of names) t.true(name.length < 180);
+  const labels = watched.engines.all().flatMap((one) => Object.entries(one.labels));
+  t.is(labels.length, 32);
+  t.true(labels.every(([, value]) => value.length <= 256));
+});
+
+test('a label that cannot be a tenant is none', async (t) => {
+  const { stand, watched } = await opened(t);
+  await stand.start('x', { labels: { 'com.example.tenant': '../root' } });
+  await watched.look();
+  t.is(watched.named('x')?.tenant, 'others');
+});
+
+test('what an engine has said before it went silent is over when its process is', async (t) => {
+  const { stand, watched } = await opened(t, { deadlineMs: 200 });
+  await stand.start('stays');
+  await stand.start('goes');
+  await watched.look();
+  stand.hang();
+  rmSync(`${stand.proc}/2`, { recursive: true });
+  await watched.look();
+  t.deepEqual(
+    watched.engines.all().map(({ name }) => name),
+    ['stays'],
+  );
+  stand.goOn();
+});
