@@ -20,7 +20,7 @@ export const ERRORS = {
   unknown_command: { exit: 2, rpc: -32000, hint: 'Run `berth help`.' },
   usage: { exit: 2, rpc: -32000, hint: 'Run `berth help COMMAND`.' },
   config_invalid: { exit: 2, rpc: -32001, hint: 'Run `berth config check`; `berth config default` prints every key.' },
-  unknown_driver: { exit: 2, rpc: -32002, hint: 'Drivers of this version: exec, oci, qemu, firecracker, external.' },
+  unknown_driver: { exit: 2, rpc: -32002, hint: 'Run `berth help spec`, which has an example for each driver.' },
   conflict: { exit: 1, rpc: -32003, hint: 'Use `berth workload update`, or delete it first.' },
   invalid_state: { exit: 1, rpc: -32004, hint: 'Look at `berth workload show ID` and try again when it has settled.' },
   immutable_field: { exit: 2, rpc: -32005, hint: 'Delete the workload and create it anew with the changed field.' },

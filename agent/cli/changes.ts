@@ -1,10 +1,11 @@
 // What differs between two specifications, one line a field: `resources.memory.limit  256Mi -> 512Mi`.
 import { formatSize, parseSize } from '../base/units.js';
+import { MACHINE_DRIVERS } from '../model/driver-kinds.js';
 import type { FieldChange } from '../model/spec-change.js';
 import { clean, type Style } from './style.js';
 
 /** Fields whose numbers are bytes. */
-const BYTES = /^resources\.(memory|hugepages|dmem)\.(?!ksm$)|^(?:qemu|firecracker)\.memory$/;
+const BYTES = new RegExp(`^resources\\.(memory|hugepages|dmem)\\.(?!ksm$)|^(?:${MACHINE_DRIVERS.join('|')})\\.memory$`);
 
 export function changeLines(changes: readonly FieldChange[], style: Style): string {
   const width = Math.max(0, ...changes.map(({ field }) => clean(field).length));

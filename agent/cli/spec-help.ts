@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { BerthError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { type Shape, shapeOf, typeName } from '../config/inspect.js';
-import { type DriverName, workloadSpec } from '../model/spec.js';
+import { DRIVER_KINDS, type DriverName } from '../model/driver-kinds.js';
+import { workloadSpec } from '../model/spec.js';
 
 export interface FieldRow {
   readonly field: string;
@@ -34,35 +35,10 @@ function rowOf(shape: Shape, field: string): FieldRow {
   return { field, type: typeName(shape), fallback, meaning: shape.description };
 }
 
-/** One complete workload a driver; the tests parse them. */
-export const EXAMPLES: Readonly<Record<DriverName, Readonly<Record<string, unknown>>>> = {
-  exec: {
-    id: 'web-1',
-    tenant: 'acme',
-    driver: 'exec',
-    resources: { cpu: { request: 0.5, limit: 2 }, memory: { request: '128Mi', limit: '256Mi' }, pids: 128 },
-    exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80'] },
-    restart: { policy: 'on-failure', maxRetries: 5 },
-    labels: { app: 'web' },
-  },
-  oci: {
-    id: 'box-1',
-    driver: 'oci',
-    resources: { memory: { limit: '128Mi' } },
-    oci: { rootfs: '/srv/images/alpine', command: ['/bin/sh', '-c', 'while :; do date; sleep 5; done'] },
-  },
-  qemu: {
-    id: 'vm-1',
-    driver: 'qemu',
-    qemu: { kernel: '/srv/vm/vmlinuz', initrd: '/srv/vm/initrd.img', vcpus: 1, memory: '256Mi' },
-  },
-  firecracker: {
-    id: 'fc-1',
-    driver: 'firecracker',
-    firecracker: { kernel: '/srv/vm/vmlinux', root: { path: '/srv/vm/fc-1.ext4' }, vcpus: 1, memory: '256Mi' },
-  },
-  external: { id: 'sandbox-1', driver: 'external', resources: { memory: { limit: '1Gi' } }, external: { tap: true } },
-};
+/** One complete workload a driver. */
+export const EXAMPLES = Object.fromEntries(
+  Object.entries(DRIVER_KINDS).map(([name, { example }]) => [name, example]),
+) as Readonly<Record<DriverName, Readonly<Record<string, unknown>>>>;
 
 export function specHelp(): string {
   const lines = [

@@ -4,6 +4,7 @@ import { parseSize } from '../base/units.js';
 import { cores as coresOf, duration, sizeText } from '../base/values/amounts.js';
 import { cronExpression } from '../base/values/cron.js';
 import { DIMENSION_NAMES, DIMENSIONS, type DimensionName } from '../model/dimensions.js';
+import { DRIVER_NAMES, type DriverName } from '../model/driver-kinds.js';
 import { ioDevice } from '../model/resources-spec.js';
 import { ID_PATTERN } from '../model/spec.js';
 import { allowList, capabilityNames, mountTrees } from './drivers.js';
@@ -107,6 +108,8 @@ const kind = z
     surcharge: size.default('0').meta({ description: 'memory counted for each beside what its spec promises' }),
   })
   .prefault({});
+/** A table for each driver. */
+const kinds = Object.fromEntries(DRIVER_NAMES.map((name) => [name, kind])) as Readonly<Record<DriverName, typeof kind>>;
 
 const windowSchema = z.strictObject({
   name: tenantId.meta({ description: 'in `berth node capacity` and events' }),
@@ -183,7 +186,7 @@ export const densitySchema = z
         besteffort: z.strictObject(ratios).prefault({}),
       })
       .prefault({}),
-    kind: z.strictObject({ exec: kind, oci: kind, qemu: kind, firecracker: kind, external: kind }).prefault({}),
+    kind: z.strictObject(kinds).prefault({}),
     window: z.array(windowSchema).max(64).default([]).meta({ description: 'times in which other figures count' }),
   })
   .prefault({});

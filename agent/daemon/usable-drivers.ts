@@ -1,26 +1,38 @@
 // Which drivers this host can run, as `node.describe` tells it.
+import type { Driver, Requirements } from '../drivers/driver.js';
 import type { HostFacts } from '../host/facts.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { DRIVER_NAMES } from '../model/spec.js';
 import type { World } from '../workload/world.js';
 
+type Described = NodeDescription['drivers'][number];
+
 export function usableDrivers(
-  { config, which, kvmUsable }: Pick<World, 'config' | 'which' | 'kvmUsable'>,
+  { drivers, which, kvmUsable }: Pick<World, 'drivers' | 'which' | 'kvmUsable'>,
   { kvm }: Pick<HostFacts, 'kvm'>,
 ): NodeDescription['drivers'] {
-  const program = {
-    exec: config.drivers.exec.allow.includes('isolation-none') ? undefined : config.drivers.oci.runtime,
-    external: undefined,
-    oci: config.drivers.oci.runtime,
-    qemu: 'qemu-system-x86_64',
-    firecracker: config.drivers.firecracker.binary,
-  };
-  return DRIVER_NAMES.map((name) => {
-    const binary = program[name];
-    if (binary !== undefined && which(binary) === undefined)
-      return { name, usable: false, reason: `${binary} is not installed` };
-    const why = kvm?.reason ?? 'KVM was not probed';
-    if (name === 'firecracker') return { name, usable: kvmUsable, reason: kvmUsable ? 'kvm' : `needs KVM: ${why}` };
-    return { name, usable: true, reason: name !== 'qemu' ? 'ready' : kvmUsable ? 'kvm' : `tcg: ${why}` };
+  const why = kvm?.reason ?? 'KVM was not probed';
+  return DRIVER_NAMES.flatMap((name) => {
+    const driver = drivers.get(name);
+    return driver === undefined ? [] : [{ name, ...usability(driver, { which, kvmUsable, why }) }];
   });
+}
+
+interface Host extends Pick<World, 'which' | 'kvmUsable'> {
+  /** In one sentence, why KVM is usable or not. */
+  readonly why: string;
+}
+
+function usability({ requires = {} }: Pick<Driver, 'requires'>, host: Host): Omit<Described, 'name'> {
+  const { program }: Requirements = requires;
+  if (program !== undefined && host.which(program) === undefined)
+    return { usable: false, reason: `${program} is not installed` };
+  switch (requires.kvm) {
+    case 'needed':
+      return { usable: host.kvmUsable, reason: host.kvmUsable ? 'kvm' : `needs KVM: ${host.why}` };
+    case 'preferred':
+      return { usable: true, reason: host.kvmUsable ? 'kvm' : `tcg: ${host.why}` };
+    default:
+      return { usable: true, reason: 'ready' };
+  }
 }

@@ -2,7 +2,7 @@
 // the limit; with neither, the node's default counts, so that nothing is free.
 
 import { type DimensionName, indexOf, outward, type Vector, vector } from '../model/dimensions.js';
-import { machineOf } from '../model/machine.js';
+import { machineOf } from '../model/driver-kinds.js';
 import { type DriverName, type WorkloadSpec, wantsVsock } from '../model/spec.js';
 import { hasAddress } from '../network/attachment.js';
 

@@ -62,8 +62,18 @@ export type CheckContext = Pick<DriverContext, 'which' | 'kvmUsable' | 'kvmReaso
   readonly live?: boolean;
 };
 
+/** Of the host, for all workloads of a driver. */
+export interface Requirements {
+  /** Name or absolute path. */
+  readonly program?: string | undefined;
+  /** `preferred`: without it, guests run by emulation. */
+  readonly kvm?: 'needed' | 'preferred';
+}
+
 export interface Driver {
   readonly name: DriverName;
+  /** Absent: nothing. */
+  readonly requires?: Requirements;
   /**
    * Everything that can be known without touching the host's state: binaries, files, devices. Throws BerthError
    * (binary_missing, image_missing, device_missing, invalid_spec) and has no effect. Runs before admission.

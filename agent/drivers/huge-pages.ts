@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
 import { BerthError } from '../base/errors.js';
-import type { Machine } from '../model/machine.js';
+import type { Machine } from '../model/driver-kind.js';
 import { HUGE_PAGE } from '../model/qemu-spec.js';
 
 type Guest = Pick<Machine, 'memory'> & { readonly hugepages?: Machine['hugepages'] };

@@ -22,7 +22,7 @@ export function createDrivers(
   const secrets = { directory: config.secrets.directory, credentials };
   const drivers = [
     execDriver({
-      ...{ runtime: oci.runtime, dns, uids, secrets },
+      ...{ runtime: oci.runtime, dns, uids, secrets, sandboxOnly: !exec.allow.includes('isolation-none') },
       ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime, secrets.directory] },
     }),
     ociDriver({ runtime: oci.runtime, dns, secrets }),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
 import { BerthError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { type MachineSpec, machineOf } from '../model/machine.js';
+import { machineOf, type Sections } from '../model/driver-kinds.js';
 import type { WorkloadSpec } from '../model/spec.js';
 
 export interface KsmState {
@@ -29,7 +29,7 @@ export function readKsm(sys = '/sys', kernel = release()): KsmState {
 }
 
 /** Throws `ksm_unavailable` when a spec asks for merging and would not get it. */
-export function requireKsm(spec: MachineSpec & Pick<WorkloadSpec, 'resources'>, { run, inherited }: KsmState): void {
+export function requireKsm(spec: Sections & Pick<WorkloadSpec, 'resources'>, { run, inherited }: KsmState): void {
   if (spec.resources.memory?.ksm !== true) return;
   const refuse = (why: string, hint: string): never => {
     throw new BerthError('ksm_unavailable', `resources.memory.ksm: ${why}`, { hint, data: { run } });

@@ -5,7 +5,7 @@ import type { Limits } from '../../cgroups/types.js';
 import { defined } from '../../linux/defined.js';
 import { parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
-import { machineOf } from '../model/machine.js';
+import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { type DiskOf, ioLimits } from './io.js';
 

@@ -1,5 +1,6 @@
 // What driver exec runs.
 import * as z from 'zod';
+import { driverKind, quote } from './driver-kind.js';
 import { absolutePath, argument, env, whyNotSearched } from './process-spec.js';
 
 export const execSpec = z
@@ -23,3 +24,27 @@ export const execSpec = z
     const message = whyNotSearched(env);
     if (message !== undefined) ctx.addIssue({ code: 'custom', path: ['env', 'PATH'], message });
   });
+
+export const execKind = driverKind({
+  section: execSpec,
+  example: {
+    id: 'web-1',
+    tenant: 'acme',
+    driver: 'exec',
+    resources: { cpu: { request: 0.5, limit: 2 }, memory: { request: '128Mi', limit: '256Mi' }, pids: 128 },
+    exec: { command: ['/usr/bin/python3', '-m', 'http.server', '80'] },
+    restart: { policy: 'on-failure', maxRetries: 5 },
+    labels: { app: 'web' },
+  },
+  describe: ({ command }) => command.map(quote).join(' '),
+  alike: ({ command, user }) => [command, user],
+  unfit: ({ isolation }, { network }) =>
+    isolation === 'none' && network.dns !== undefined
+      ? [
+          {
+            field: 'network.dns',
+            problem: `does not go with exec.isolation "none": such a process reads the host's /etc/resolv.conf`,
+          },
+        ]
+      : [],
+});

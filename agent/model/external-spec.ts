@@ -1,5 +1,6 @@
 // What driver external prepares.
 import * as z from 'zod';
+import { driverKind, hasLink } from './driver-kind.js';
 import { plainPath } from './mounts-spec.js';
 import { uid } from './process-spec.js';
 
@@ -56,3 +57,18 @@ export const externalSpec = z
     if (!tap && guestAddress !== undefined) say('guestAddress', 'goes with "tap": true');
     if (at === 'host' && guestAddress !== undefined) say('guestAddress', 'goes with a tap in a namespace only');
   });
+
+export const externalKind = driverKind({
+  section: externalSpec,
+  example: { id: 'sandbox-1', driver: 'external', resources: { memory: { limit: '1Gi' } }, external: { tap: true } },
+  describe: () => '',
+  alike: ({ tap, at }) => [tap, at],
+  unfit: ({ tap, namespace }, beside) => {
+    if (hasLink(beside)) return [];
+    const problem = `does not go with network.mode "${beside.network.mode}"`;
+    return [
+      ...(tap ? [{ field: 'external.tap', problem }] : []),
+      ...(namespace === undefined ? [] : [{ field: 'external.namespace', problem }]),
+    ];
+  },
+});

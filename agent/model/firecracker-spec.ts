@@ -1,7 +1,9 @@
 // What driver firecracker runs.
 import * as z from 'zod';
 import { boundedMap } from '../base/bounds.js';
+import { formatSize } from '../base/units.js';
 import { size } from '../base/values/amounts.js';
+import { driverKind, hasLink } from './driver-kind.js';
 import { absolutePath } from './process-spec.js';
 
 /** Firecracker holds 2047 bytes of command line; berth adds the address, and Firecracker a word for each device. */
@@ -96,3 +98,24 @@ export const firecrackerSpec = z
     path: ['vcpus'],
   })
   .refine((f) => f.initrd !== undefined || f.root !== undefined, 'needs an initrd or a root drive');
+
+export const firecrackerKind = driverKind({
+  section: firecrackerSpec,
+  example: {
+    id: 'fc-1',
+    driver: 'firecracker',
+    firecracker: { kernel: '/srv/vm/vmlinux', root: { path: '/srv/vm/fc-1.ext4' }, vcpus: 1, memory: '256Mi' },
+  },
+  describe: ({ kernel, vcpus, memory }) => `${kernel}, ${vcpus} vCPU, ${formatSize(memory)}`,
+  alike: ({ kernel, initrd, root, append, vcpus, memory }) => [
+    ...[kernel, initrd ?? null, root?.path ?? null, append, vcpus, memory],
+  ],
+  unfit: ({ mmds }, beside) =>
+    mmds === undefined || hasLink(beside)
+      ? []
+      : [{ field: 'firecracker.mmds', problem: 'needs a network: mode routed or bridge' }],
+  machine: ({ vcpus, memory, hugepages }) => ({
+    ...{ vcpus, memory, hugepages, lockMemory: false },
+    merging: { not: 'driver "firecracker": Firecracker keeps the memory of its guests apart' },
+  }),
+});

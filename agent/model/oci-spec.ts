@@ -1,6 +1,7 @@
 // What driver oci runs.
 import * as z from 'zod';
 import { size } from '../base/values/amounts.js';
+import { driverKind, quote } from './driver-kind.js';
 import { absolutePath, argument, env, uid } from './process-spec.js';
 
 const ROOT = { uid: 0, gid: 0 };
@@ -51,3 +52,19 @@ export const ociSpec = z
   })
   // Without an image root was always written down.
   .transform((o) => (o.bundle === undefined && o.rootfs === undefined ? o : { ...o, user: o.user ?? ROOT }));
+
+export const ociKind = driverKind({
+  section: ociSpec,
+  example: {
+    id: 'box-1',
+    driver: 'oci',
+    resources: { memory: { limit: '128Mi' } },
+    oci: { rootfs: '/srv/images/alpine', command: ['/bin/sh', '-c', 'while :; do date; sleep 5; done'] },
+  },
+  describe: ({ bundle, rootfs, command }, { image }) =>
+    [image ?? bundle ?? rootfs ?? '', ...(command ?? []).map(quote)].join(' '),
+  alike: ({ bundle, rootfs, command }, { image }) => [
+    ...[bundle ?? null, rootfs ?? null, command ?? null],
+    ...(image === undefined ? [] : [image]),
+  ],
+});

@@ -1,6 +1,8 @@
 // What driver qemu runs.
 import * as z from 'zod';
+import { formatSize } from '../base/units.js';
 import { size } from '../base/values/amounts.js';
+import { driverKind } from './driver-kind.js';
 import { absolutePath } from './process-spec.js';
 
 /** Bytes. */
@@ -43,3 +45,25 @@ export const qemuSpec = z
     path: ['memory'],
   })
   .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
+
+export const qemuKind = driverKind({
+  section: qemuSpec,
+  example: {
+    id: 'vm-1',
+    driver: 'qemu',
+    qemu: { kernel: '/srv/vm/vmlinuz', initrd: '/srv/vm/initrd.img', vcpus: 1, memory: '256Mi' },
+  },
+  describe: ({ kernel, vcpus, memory }) => `${kernel}, ${vcpus} vCPU, ${formatSize(memory)}`,
+  alike: ({ kernel, initrd, root, append, vcpus, memory }) => [
+    ...[kernel, initrd ?? null, root ?? null, append, vcpus, memory],
+  ],
+  machine: ({ vcpus, memory, hugepages, lockMemory }) => ({
+    ...{ vcpus, memory, hugepages, lockMemory },
+    merging:
+      hugepages !== undefined
+        ? { not: 'qemu.hugepages: huge pages are never merged' }
+        : lockMemory
+          ? { not: 'qemu.lockMemory: a write to a merged page waits for a new one' }
+          : 'own',
+  }),
+});

@@ -7,19 +7,14 @@ import { BerthError } from '../base/errors.js';
 import { labelName, labelValue, MOST_LABELS } from '../base/values/labels.js';
 import { sentenceOf } from '../base/wrong-fields.js';
 import { capabilities, hostname, rlimits, stop } from './container-spec.js';
-import { execSpec } from './exec-spec.js';
-import { externalSpec } from './external-spec.js';
+import { DRIVER_NAMES, type DriverName, machineOf, SECTIONS, unfitSection } from './driver-kinds.js';
 import { files } from './files-spec.js';
-import { firecrackerSpec } from './firecracker-spec.js';
 import { healthSpec } from './health-spec.js';
 import { image, pull, unfitImage } from './image-spec.js';
-import { machineOf } from './machine.js';
 import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
-import { ociSpec } from './oci-spec.js';
 import { unfitPlaces } from './places.js';
 import { env, groups, whyNotSearched } from './process-spec.js';
-import { qemuSpec } from './qemu-spec.js';
 import { resources } from './resources-spec.js';
 import { secrets } from './secrets-spec.js';
 import { unfitFields } from './spec-rules.js';
@@ -40,8 +35,7 @@ const restart = z.strictObject({
   }),
 });
 
-export const DRIVER_NAMES = ['exec', 'oci', 'qemu', 'firecracker', 'external'] as const;
-export type DriverName = (typeof DRIVER_NAMES)[number];
+export { DRIVER_NAMES, type DriverName };
 
 export const CLASSES = ['guaranteed', 'burstable', 'besteffort'] as const;
 
@@ -58,11 +52,7 @@ export const workloadSpec = z
     network: networkSpec.prefault({}),
     image,
     pull,
-    exec: execSpec.optional(),
-    oci: ociSpec.optional(),
-    qemu: qemuSpec.optional(),
-    firecracker: firecrackerSpec.optional(),
-    external: externalSpec.optional(),
+    ...SECTIONS,
     env: env.meta({
       description: 'variables of its environment; they replace those of envFile, which replace those of the image',
     }),
@@ -98,20 +88,19 @@ export const workloadSpec = z
       if (driver !== spec.driver && spec[driver] !== undefined)
         ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
     }
-    for (const { field, problem } of [...unfitFields(spec), ...unfitImage(spec), ...unfitPlaces(spec)])
+    for (const { field, problem } of [
+      ...unfitFields(spec),
+      ...unfitImage(spec),
+      ...unfitPlaces(spec),
+      ...unfitSection(spec),
+    ])
       ctx.addIssue({ code: 'custom', path: field.split('.'), message: problem });
     const unsearched = spec.driver === 'exec' ? whyNotSearched(spec.env) : undefined;
     if (unsearched !== undefined) ctx.addIssue({ code: 'custom', path: ['env', 'PATH'], message: unsearched });
-    const { mode, dns } = spec.network;
+    const { mode } = spec.network;
     const machine = machineOf(spec);
     if (machine !== undefined && mode === 'host')
       ctx.addIssue({ code: 'custom', path: ['network', 'mode'], message: 'a microVM cannot use the host network' });
-    if (spec.firecracker?.mmds !== undefined && mode !== 'routed' && mode !== 'bridge')
-      ctx.addIssue({
-        code: 'custom',
-        path: ['firecracker', 'mmds'],
-        message: 'needs a network: mode routed or bridge',
-      });
     if (spec.resources.memory?.ksm === true) {
       const merging = machine?.merging;
       const other =
@@ -123,20 +112,6 @@ export const workloadSpec = z
       if (other !== undefined)
         ctx.addIssue({ code: 'custom', path: ['resources', 'memory', 'ksm'], message: `does not go with ${other}` });
     }
-    if (spec.external?.tap === true && mode !== 'routed' && mode !== 'bridge')
-      ctx.addIssue({ code: 'custom', path: ['external', 'tap'], message: `does not go with network.mode "${mode}"` });
-    if (spec.external?.namespace !== undefined && mode !== 'routed' && mode !== 'bridge')
-      ctx.addIssue({
-        code: 'custom',
-        path: ['external', 'namespace'],
-        message: `does not go with network.mode "${mode}"`,
-      });
-    if (spec.exec?.isolation === 'none' && dns !== undefined)
-      ctx.addIssue({
-        code: 'custom',
-        path: ['network', 'dns'],
-        message: `does not go with exec.isolation "none": such a process reads the host's /etc/resolv.conf`,
-      });
     if (spec.class === 'guaranteed' && machine === undefined && spec.resources.memory?.limit === undefined)
       ctx.addIssue({
         code: 'custom',

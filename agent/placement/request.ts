@@ -2,7 +2,7 @@
 // workload whose limit is a whole number of cores has them to itself; all others share.
 
 import { parseCpuList } from '../base/cpu-list.js';
-import { machineOf } from '../model/machine.js';
+import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementRequest } from './types.js';
 

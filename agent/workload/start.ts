@@ -14,7 +14,7 @@ import { overheadOf } from '../drivers/driver.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
 import type { StopSignal } from '../model/container-spec.js';
-import { machineOf } from '../model/machine.js';
+import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';

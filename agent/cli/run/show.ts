@@ -1,4 +1,5 @@
 import { formatSize } from '../../base/units.js';
+import { describeProgram } from '../../model/driver-kinds.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import {
@@ -58,7 +59,7 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Restarts', `${w.restarts}, policy ${spec.restart.policy}${restartLimit(w)}`],
     ['Next try', nextTry(w, now)],
     ['Driver', spec.driver],
-    ['Runs', command(w)],
+    ['Runs', describeProgram(w.spec)],
     ['Image', w.image?.digest],
     ['Class', `${spec.class}, priority ${spec.priority}`],
     ['CPU', cpuOf(w)],
@@ -87,15 +88,3 @@ function nextTry({ id, restart: { attempts, nextAt, gaveUp } }: WorkloadView, no
   if (nextAt === null) return undefined;
   return { text: `number ${attempts} at ${formatTime(nextAt)} (in ${formatAge(nextAt - now)})` };
 }
-
-/** What is run, in one line. */
-function command({ spec }: WorkloadView): string {
-  if (spec.exec !== undefined) return spec.exec.command.map(quote).join(' ');
-  if (spec.oci !== undefined)
-    return [spec.image ?? spec.oci.bundle ?? spec.oci.rootfs ?? '', ...(spec.oci.command ?? []).map(quote)].join(' ');
-  const vm = spec.qemu ?? spec.firecracker;
-  if (vm !== undefined) return `${vm.kernel}, ${vm.vcpus} vCPU, ${formatSize(vm.memory)}`;
-  return '';
-}
-
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

@@ -4,7 +4,7 @@ import { amountOf } from '../../density/demand.js';
 import type { Density } from '../../density/density.js';
 import { overheadOf } from '../../drivers/driver.js';
 import { limitsOf } from '../../limits/limits.js';
-import { machineOf } from '../../model/machine.js';
+import { machineOf } from '../../model/driver-kinds.js';
 import type { WorkloadRecord } from '../../model/record.js';
 import type { Target } from '../../pressure/types.js';
 import type { Manager } from '../../workload/manager.js';

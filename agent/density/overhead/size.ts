@@ -1,11 +1,11 @@
 // Which VMs are expected to have a VMM alike: page tables grow with the guest's memory and stacks with its vCPUs, whatever
 // runs inside.
-import { type MachineSpec, machineOf } from '../../model/machine.js';
+import { machineOf, type Sections } from '../../model/driver-kinds.js';
 
 const MIB = 2 ** 20;
 
 /** `2 vcpus 512Mi`: of up to so many, each the next power of two, so that there are few. */
-export function sizeOf(spec: MachineSpec): string | undefined {
+export function sizeOf(spec: Sections): string | undefined {
   const machine = machineOf(spec);
   if (machine === undefined) return undefined;
   const vcpus = powerOfTwo(machine.vcpus);

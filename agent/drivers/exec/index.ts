@@ -37,6 +37,8 @@ export interface ExecOptions {
   readonly shared: string;
   /** Directories of the host that no sandbox shows. */
   readonly hidden: readonly string[];
+  /** The node grants no workload to run without a sandbox. */
+  readonly sandboxOnly: boolean;
   /** Default: /etc/passwd. */
   readonly passwdFile?: string;
 }
@@ -149,6 +151,8 @@ export function execDriver(options: ExecOptions): Driver {
 
   return {
     name: 'exec',
+    // Without a sandbox a program needs no runtime.
+    requires: options.sandboxOnly ? { program: options.runtime } : {},
     async grants(spec) {
       const exec = sectionOf(spec, 'exec');
       const user = await hostUser(exec);

@@ -70,6 +70,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
 
   return {
     name: 'firecracker',
+    requires: { program: options.binary, kvm: 'needed' },
     grants: async () => ['firecracker.files'],
     async check(spec, { which, kvmUsable, kvmReason, live = false }) {
       const firecracker = sectionOf(spec, 'firecracker');

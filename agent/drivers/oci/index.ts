@@ -42,6 +42,7 @@ type Oci = NonNullable<WorkloadSpec['oci']>;
 export function ociDriver({ runtime, dns, secrets }: OciOptions): Driver {
   return {
     name: 'oci',
+    requires: { program: runtime },
     grants: async (spec) => [
       ...grantsOfRoot(spec),
       ...(spec.network.mode === 'host' ? (['oci.host-network'] as const) : []),

@@ -92,6 +92,7 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
   };
   return {
     name: 'qemu',
+    requires: { program: BINARY, kvm: 'preferred' },
     grants: async (spec) => ['qemu.files', ...(sectionOf(spec, 'qemu').vsock ? (['qemu.vsock'] as const) : [])],
     async check(spec, { which, kvmUsable, live = false }) {
       const qemu = sectionOf(spec, 'qemu');

@@ -27,7 +27,14 @@ export const NO_SECRETS = { directory: '/nonexistent' };
 export function testExec(more: Partial<ExecOptions> = {}): Driver {
   const uids = { first: 2_013_265_920, last: 2_013_266_919 };
   const shared = join(tmpdir(), `berth-exec-${process.pid}`);
-  const given = { runtime: 'crun', dns: NO_DNS, temporaryBytes: 2 ** 20, hidden: [], secrets: NO_SECRETS };
+  const given = {
+    runtime: 'crun',
+    sandboxOnly: true,
+    dns: NO_DNS,
+    temporaryBytes: 2 ** 20,
+    hidden: [],
+    secrets: NO_SECRETS,
+  };
   return execDriver({ ...given, uids, shared, ...more });
 }
 
