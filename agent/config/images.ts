@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { duration, sizeText } from '../base/values/amounts.js';
 import { absolutePath } from '../base/values/places.js';
+import { REGISTRY_PATTERN } from '../model/image-reference.js';
 
 const file = absolutePath.or(z.literal('')).default('');
 
@@ -11,7 +12,7 @@ export const imagesSchema = z.strictObject({
       z
         .string()
         .max(255)
-        .regex(/^[^\s/@]+$/, 'must be a host with or without a port, such as "registry.example.com:5000"'),
+        .regex(REGISTRY_PATTERN, 'must be a host with or without a port, such as "registry.example.com:5000"'),
     )
     .default([])
     .meta({ description: 'registries that images may be pulled from, for example "docker.io"; empty: any' }),

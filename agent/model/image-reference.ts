@@ -28,7 +28,9 @@ export type ImageReference = RegistryImage | LocalImage;
 export const MOST_IMAGE_NAME = 1024;
 export const DIGEST_PATTERN = /^sha256:[0-9a-f]{64}$/;
 
-const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+/** A host, with or without a port from 1 to 65535. */
+export const REGISTRY_PATTERN =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** A tag in an archive of docker is a whole name. */
@@ -71,7 +73,7 @@ function parseRegistry(text: string, pin: { digest?: string }): RegistryImage | 
   const registry = hasHost ? first : 'docker.io';
   const rest = (hasHost ? parts.slice(1) : parts).join('/');
   const [, path = rest, tag] = /^(.*?):([^/]*)$/.exec(rest) ?? [];
-  if (!HOST.test(registry) || (tag !== undefined && !TAG.test(tag))) return undefined;
+  if (!REGISTRY_PATTERN.test(registry) || (tag !== undefined && !TAG.test(tag))) return undefined;
   if (path.length > 255 || !path.split('/').every((part) => COMPONENT.test(part))) return undefined;
   const repository = registry === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
   if (pin.digest !== undefined) return { transport: 'docker', registry, repository, ...pin };

@@ -353,8 +353,11 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.qemu.overhead': size,
   'drivers.oci.runtime': program,
   'images.registries': {
-    good: [[], ['docker.io', 'registry.example.com:5000', 'localhost:5000']],
-    bad: ['docker.io', [''], ['https://docker.io'], ['docker.io/library'], ['a b'], ['user@host'], [1]],
+    good: [[], ['docker.io', 'registry.example.com:5000', 'localhost:1', '[::1]:65535']],
+    bad: [
+      ...['docker.io', [''], ['https://docker.io'], ['docker.io/library'], ['a b'], ['user@host'], [1]],
+      ...[['a:0'], ['a:65536'], ['a:'], [':5000'], ['-a'], ['a,b'], ['[::1']],
+    ],
   },
   'images.policy': place,
   'images.auth_file': place,

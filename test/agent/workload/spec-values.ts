@@ -64,6 +64,7 @@ export const ROWS: Readonly<Record<string, Row>> = frozen({
     ],
     bad: [
       ...['', 'debian', 'docker://', 'docker://UPPER/x', 'docker://a b', 'oci:relative:x', 'oci:/', 'dir:/x', '--help'],
+      ...['docker://a:0/b', 'docker://a:65536/b', 'docker://[::1]:99999/b'],
       ...['docker://x@sha256:abc', 'docker://a/../b', `docker://${'a'.repeat(2000)}`, 'oci:/a\0b:x', 1, null],
     ],
     beside: OF_IMAGE,
