@@ -83,8 +83,10 @@ function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolea
 // The specification has no mount options for the root, and crun clears those of a mount it finds there. This hook runs
 // in the container's mount namespace, before it is entered. Without it a device node in an image would open the device. With a source
 // mount(8) does not look for the mount in /proc/self/mountinfo, which may miss one while others are made and removed.
+// crun writes the state of the container to the standard input of a hook, and fails with EPIPE when the hook ends before: the shell reads it.
 function withoutDevices(options: DefaultOptions) {
   const { mount, rootfs } = options;
   const flags = `remount,bind,nodev,nosuid${isReadOnly(options) ? ',ro' : ''}`;
-  return { path: mount, args: ['mount', '-o', flags, 'none', rootfs], env: [`PATH=${DEFAULT_PATH}`] };
+  const args = ['sh', '-c', 'read -r _; exec "$@"', 'sh', mount, '-o', flags, 'none', rootfs];
+  return { path: '/bin/sh', args, env: [`PATH=${DEFAULT_PATH}`] };
 }
