@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { sizeText } from '../base/values/amounts.js';
 import { program } from '../base/values/places.js';
 import { CAPABILITY_NAMES } from '../model/container-spec.js';
-import { plainPath } from '../model/mounts-spec.js';
+import { isWithin, plainPath } from '../model/mounts-spec.js';
 
 /** What a workload may ask for beyond its sandbox, by driver, and the field that asks. Each is a way to the host. */
 export const GRANTS = {
@@ -55,6 +55,9 @@ const uidRange = z
   .refine((text) => parseUids(text) !== undefined, 'must be a range FIRST-LAST of uids above 0');
 /** (uid_t) -1 means "leave as it is" to setresuid(2). */
 const MAX_UID = 2 ** 32 - 2;
+/** A directory here, as a mount, has the sockets of services of the host. */
+const SERVICES = ['/run', '/var/run'];
+const KERNEL = ['/proc', '/sys', '/dev'];
 const UID_RANGE = /^(\d{1,10})-(\d{1,10})$/;
 
 export interface UidRange {
@@ -70,7 +73,17 @@ export function parseUids(text: string): UidRange | undefined {
 }
 
 /** Trees of the host. */
-export const mountTrees = z.array(plainPath.refine((path) => path !== '/', 'must not be "/"')).max(64);
+export const mountTrees = z
+  .array(
+    plainPath
+      .refine((path) => path !== '/', 'must not be "/"')
+      .refine((path) => !SERVICES.includes(path), 'must not have the sockets of all services: name a directory below')
+      .refine(
+        (path) => !KERNEL.some((top) => isWithin(path, top)),
+        `must not be in ${KERNEL.join(', ')}: these are ways to the kernel of the host`,
+      ),
+  )
+  .max(64);
 
 /** For the node and for tenants. */
 export const capabilityNames = z.array(z.enum(CAPABILITY_NAMES)).max(CAPABILITY_NAMES.length);

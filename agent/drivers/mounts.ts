@@ -22,10 +22,10 @@ export interface SpecMounts {
 }
 
 /** Throws `not_permitted` for a source outside of the trees, naming the keys of the configuration that would allow it. */
-export function requireMountRoots({ mounts, envFile, tenant }: Named, roots: readonly string[]): void {
-  const named = [...mounts.map(({ source }, at) => [fieldOf(at), source] as const), ['envFile', envFile] as const];
-  for (const [field, source] of named) {
-    if (source === undefined || rootOf(source, roots) !== undefined) continue;
+export function requireMountRoots(spec: Named, roots: readonly string[]): void {
+  const { tenant } = spec;
+  for (const [field, source] of namedSources(spec)) {
+    if (rootOf(source, roots) !== undefined) continue;
     throw new BerthError(
       'not_permitted',
       `${field}: ${source} is in no tree that this node lets tenant "${tenant}" mount`,
@@ -35,6 +35,12 @@ export function requireMountRoots({ mounts, envFile, tenant }: Named, roots: rea
       },
     );
   }
+}
+
+/** Paths of the host that a spec names, each with its field. */
+export function namedSources({ mounts, envFile }: Pick<Named, 'mounts' | 'envFile'>): (readonly [string, string])[] {
+  const named = [...mounts.map(({ source }, at) => [fieldOf(at), source] as const), ['envFile', envFile] as const];
+  return named.flatMap(([field, source]) => (source === undefined ? [] : [[field, source] as const]));
 }
 
 /** What each source is; undefined for a tmpfs. Throws `image_missing`, or `invalid_spec` for a link or a device. */
@@ -123,7 +129,7 @@ export async function openSource(source: string, roots: readonly string[], field
 }
 
 /** The nearest tree. */
-function rootOf(source: string, roots: readonly string[]): string | undefined {
+export function rootOf(source: string, roots: readonly string[]): string | undefined {
   return roots.filter((root) => isWithin(source, root)).sort((a, b) => b.length - a.length)[0];
 }
 

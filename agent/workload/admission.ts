@@ -10,6 +10,7 @@ import { requireCapabilities } from '../drivers/container.js';
 import { overheadOf } from '../drivers/driver.js';
 import { requireNodeGrants } from '../drivers/grants.js';
 import { requireMountRoots } from '../drivers/mounts.js';
+import { ownFiles, requireApart } from '../drivers/own-files.js';
 import { requireKsm } from '../host/ksm.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
@@ -67,6 +68,7 @@ export class Admission {
     if (!live) {
       requireNodeGrants(await driver.grants(spec), config.drivers);
       requireMountRoots(spec, mountRoots);
+      await requireApart(spec, mountRoots, ownFiles(config));
       requireCapabilities(spec, capabilitiesOf(spec, this.#world));
     }
     const asked = limitsOf(spec, overheadOf(driver, spec), limits);

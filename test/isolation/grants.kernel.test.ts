@@ -25,7 +25,10 @@ test.before(async () => {
     BERTH_CONTROL_ACCESS: JSON.stringify([{ users: [String(USER)], role: 'tenant', tenants: ['acme', 'globex'] }]),
   };
   // BERTH_TENANT is no key: a workload has it.
-  const args = ['--tenant.acme.allow', JSON.stringify([GRANTED])];
+  const args = [
+    ...['--tenant.acme.allow', JSON.stringify([GRANTED])],
+    ...['--drivers.mounts', JSON.stringify([directory])],
+  ];
   agent = new OwnAgent({ directory, prefix, start, args, cgroup: `berth-test-grants-${process.pid}`, env });
   await agent.start();
 });
@@ -58,5 +61,24 @@ test.serial('root of the host is granted what the node grants', async (t) => {
   const root = await connect(agent.socket);
   const asked = ASKING['exec.root'].spec;
   t.is((await root.call('workload.create', { spec: { ...spec('acme', asked), id: 'by-root' } })).id, 'by-root');
+  await root.close();
+});
+
+test.serial('a tree that has files of berth in it gives nobody these', async (t) => {
+  const root = await connect(agent.socket);
+  const { directory } = host;
+  for (const source of [
+    directory,
+    join(directory, 'state'),
+    join(directory, 'run'),
+    join(directory, 'run', 'workloads'),
+  ]) {
+    const mounts = [{ type: 'bind', source, target: '/data' }];
+    const call = root.call('workload.create', { spec: { ...spec('acme', WITHIN), mounts } });
+    await t.throwsAsync(call, { code: 'not_permitted', message: /files of berth itself/ }, source);
+  }
+  mkdirSync(join(directory, 'data'));
+  const mounts = [{ type: 'bind', source: join(directory, 'data'), target: '/data' }];
+  t.is((await root.call('workload.create', { spec: { ...spec('acme', WITHIN), id: 'beside', mounts } })).id, 'beside');
   await root.close();
 });

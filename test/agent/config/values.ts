@@ -72,8 +72,24 @@ const amounts = (prefix: string): Record<string, Row> => ({
 });
 
 const trees: Row = {
-  good: [[], ['/srv/data'], ['/a', '/a/b', `/${'a'.repeat(4094)}`], Array(64).fill('/a')],
-  bad: ['/srv', [''], ['srv'], ['/'], ['/a/'], ['/a/../b'], ['/a//b'], [1], Array(65).fill('/a')],
+  good: [[], ['/srv/data'], ['/run/app'], ['/a', '/a/b', `/${'a'.repeat(4094)}`], Array(64).fill('/a')],
+  bad: [
+    '/srv',
+    ['/run'],
+    ['/var/run'],
+    ['/proc'],
+    ['/proc/1/root'],
+    ['/sys/fs/cgroup'],
+    ['/dev'],
+    [''],
+    ['srv'],
+    ['/'],
+    ['/a/'],
+    ['/a/../b'],
+    ['/a//b'],
+    [1],
+    Array(65).fill('/a'),
+  ],
 };
 const capabilities: Row = {
   good: [[], ['NET_ADMIN'], ['SYS_PTRACE', 'SYS_NICE']],
