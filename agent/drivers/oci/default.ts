@@ -82,11 +82,12 @@ function isReadOnly({ spec, oci }: Pick<DefaultOptions, 'spec' | 'oci'>): boolea
 
 // The specification has no mount options for the root, and crun clears those of a mount it finds there. This hook runs
 // in the container's mount namespace, before it is entered. Without it a device node in an image would open the device. With a source
-// mount(8) does not look for the mount in /proc/self/mountinfo, which may miss one while others are made and removed.
-// crun writes the state of the container to the standard input of a hook, and fails with EPIPE when the hook ends before: the shell reads it.
+// mount(8) does not look for the mount in /proc/self/mountinfo, which may miss one while others are made and removed. crun before
+// 1.17 fails when a hook ends before it has taken the state that crun writes to its standard input, which mount(8) never reads.
 function withoutDevices(options: DefaultOptions) {
   const { mount, rootfs } = options;
   const flags = `remount,bind,nodev,nosuid${isReadOnly(options) ? ',ro' : ''}`;
-  const args = ['sh', '-c', 'read -r _; exec "$@"', 'sh', mount, '-o', flags, 'none', rootfs];
+  const script = 'while read -r line; do :; done; exec "$@"';
+  const args = ['sh', '-c', script, 'berth-hook', mount, '-o', flags, 'none', rootfs];
   return { path: '/bin/sh', args, env: [`PATH=${DEFAULT_PATH}`] };
 }

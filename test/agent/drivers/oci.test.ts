@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -93,6 +94,27 @@ conformance({
       names: `oci.${Object.keys(extra)[0]}`,
     })),
   ],
+});
+
+test('a hook takes all of its standard input, which crun before 1.17 insists on', async (t) => {
+  const directory = await temporary(t);
+  await mkdir(join(directory, 'rootfs'));
+  const spec = oci({ rootfs: join(directory, 'rootfs'), command });
+  // Does nothing, and reads nothing.
+  const which = (name: string) => (name === 'mount' ? '/bin/true' : `/usr/bin/${name}`);
+  const context = await contextFor(t, { sandbox: HOST, which });
+  await driver().prepare(spec, context);
+  const { hooks } = JSON.parse(await readFile(join(context.directory, 'config.json'), 'utf8'));
+  const all: { path: string; args: string[]; env: string[] }[] = Object.values(hooks).flat() as never;
+  t.true(all.length > 0);
+  for (const { path, args, env } of all) {
+    const [argv0 = '', ...rest] = args;
+    const variables = Object.fromEntries(env.map((line) => line.split('=', 2)));
+    // More than a pipe holds: the write ends when all is read, or with EPIPE.
+    const ended = spawnSync(path, rest, { argv0, env: variables, input: `{"id": "w"}\n`.repeat(20_000) });
+    t.is(ended.error, undefined);
+    t.is(ended.status, 0);
+  }
 });
 
 test('a bundle runs as it is, but for network, terminal and relative paths', async (t) => {
