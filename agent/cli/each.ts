@@ -4,6 +4,7 @@ import type { ErrorReport } from '../base/errors.js';
 import { reportOf } from '../base/errors.js';
 import type { ImageView, RemovedImages } from '../model/image-view.js';
 import type { WorkloadView } from '../model/record.js';
+import type { SnapshotView } from '../model/snapshot.js';
 import type { FieldChange } from '../model/spec-change.js';
 import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
@@ -26,6 +27,7 @@ export type Result =
       readonly changes?: readonly FieldChange[];
       readonly image?: ImageView;
       readonly removed?: RemovedImages;
+      readonly snapshot?: SnapshotView;
     }
   | { readonly id: string; readonly error: ErrorReport };
 
@@ -37,6 +39,7 @@ export interface Done {
   readonly changes?: readonly FieldChange[];
   readonly image?: ImageView;
   readonly removed?: RemovedImages;
+  readonly snapshot?: SnapshotView;
   /** Line for people; empty: it is printed already. */
   readonly line: string;
 }

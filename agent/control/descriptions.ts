@@ -24,6 +24,9 @@ const INSIDE: readonly ErrorCode[] = [
   'too_many_streams',
 ];
 
+/** Of a virtual machine that was suspended. */
+const RETURN: readonly ErrorCode[] = ['snapshot_incompatible', 'snapshot_damaged', 'address_in_use'];
+
 /** What a spec asks for, and this host does not have (`check` of agent/workload/admission.ts). */
 const CHECK: readonly ErrorCode[] = [
   'invalid_spec',
@@ -170,9 +173,9 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'workload.start': {
-    does: 'Starts a stopped one, which is admitted anew; thaws a frozen one; ends the pause before the next try of a restart policy. The answer is what is durable then, `pending` for a new start; events tell what becomes of it.',
+    does: 'Starts a stopped one, which is admitted anew, and goes on from its snapshot where it was suspended; thaws a frozen one; ends the pause before the next try of a restart policy. The answer is what is durable then, `pending` for a new start; events tell what becomes of it.',
     result: 'WorkloadView',
-    errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
+    errors: [...CHECK, ...ADMIT, ...START, ...RETURN, 'not_found', 'invalid_state'],
   },
   'workload.stop': {
     does: 'Stops it and keeps its sandbox and place.',
@@ -182,7 +185,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
   'workload.restart': {
     does: 'Stops and starts it. One that does not run is started, as by workload.start.',
     result: 'WorkloadView',
-    errors: [...CHECK, ...ADMIT, ...START, 'not_found', 'invalid_state'],
+    errors: [...CHECK, ...ADMIT, ...START, ...RETURN, 'not_found', 'invalid_state'],
   },
   'workload.freeze': {
     does: 'Suspends it where it stands. One that does not run yet starts first; one that has ended is `invalid_state`.',
@@ -213,6 +216,21 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     does: 'The serial console of a virtual machine, as a stream (see Streams): what the guest writes from now on, and keys to it. One session at a time can attach. The guest does not wait for a slow reader: what is not taken is left out, and a line says how many bytes. A session needs the grants that the workload has.',
     result: '{ stream }',
     errors: [...INSIDE, 'console_unsupported', 'console_in_use'],
+  },
+  'workload.snapshot': {
+    does: 'Writes the state of a virtual machine to a directory of this node, durable when it answers. Without `keepRunning` the workload then stops with the cause `suspended`, holds no room, and its next start lets the guest go on where it was, with its address. With `keepRunning` the guest stands still for the writing alone, and the snapshot stays until it is deleted or its workload is. What cannot be saved is `snapshot_unsupported`; after any other error the guest goes on and nothing is left.',
+    result: 'SnapshotView',
+    errors: ['not_found', 'invalid_state', 'snapshot_unsupported', 'snapshot_failed'],
+  },
+  'snapshot.list': {
+    does: 'Snapshots of virtual machines on this node, by workload and name, each with what a host must have in common with it (`fit`). A session with scopes sees those of its tenants. In pages, as `workload.list`.',
+    result: '{ snapshots: SnapshotView[], next? }',
+    errors: [],
+  },
+  'snapshot.delete': {
+    does: 'Deletes snapshot `name` of a workload. A suspended workload that would go on from it boots with its next start.',
+    result: 'SnapshotView',
+    errors: ['not_found', 'invalid_state'],
   },
   'stream.input': {
     does: 'Bytes for a stream, in base64, as many as credit was given for; with `end` nothing comes after them.',

@@ -14,6 +14,7 @@ import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';
 import { parseSelector } from '../model/selector.js';
+import { snapshotKey } from '../model/snapshot.js';
 import { parseSpec, specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
@@ -199,6 +200,19 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'stream.close': ({ stream }, { streams }) => {
     streams.get(stream).close();
     return { stream };
+  },
+  'workload.snapshot': async ({ id, keepRunning }, { service, grant, actor }) => {
+    requireWorkload(id, service, grant);
+    return service.snapshots.make(id, { live: keepRunning }, actor);
+  },
+  'snapshot.list': ({ workload, ...page }, { service, grant }) => {
+    const filter = { sees: (tenant: string) => permits(grant, tenant), ...defined({ workload }), ...rangeOf(page) };
+    const { items, next } = pageOf(service.snapshots.list(filter), page, snapshotKey);
+    return { snapshots: items, ...next };
+  },
+  'snapshot.delete': async ({ id, name }, { service, grant, actor }) => {
+    requireWorkload(id, service, grant);
+    return service.snapshots.delete(id, name, actor);
   },
   'image.list': (page, { service, grant }) => {
     const scope = { tenants: grant.tenants };

@@ -32,6 +32,9 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
   'workload.escaped': 'processes of it had left its cgroup; they were found in its network namespace and killed',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',
+  'workload.saved':
+    'the state of a virtual machine is in snapshot `name`, with bytes and ms; `live`: it goes on, otherwise it stops',
+  'workload.snapshot_deleted': 'a session had a snapshot deleted',
   'workload.evicted': 'berth stopped it for a lower quota of its tenant, or (cause `drained`) for a drain',
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',

@@ -23,6 +23,7 @@ import type { FitsAnswer } from '../model/preemption.js';
 import { absolutePath, argument, env } from '../model/process-spec.js';
 import { WORKLOAD_STATES, type WorkloadView } from '../model/record.js';
 import { MOST_SELECTOR } from '../model/selector.js';
+import type { SnapshotView } from '../model/snapshot.js';
 import { CLASSES, DRIVER_NAMES, ID_PATTERN, tenantName } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { LogChunk } from '../workload/log-chunk.js';
@@ -42,6 +43,9 @@ const imageOrDigest = z
   .string()
   .max(MOST_IMAGE_NAME)
   .refine((text) => DIGEST_PATTERN.test(text) || parseImage(text) !== undefined, 'must be an image or sha256:DIGEST');
+const snapshotName = z.string().regex(/^[0-9]{1,16}$/, 'must be the number of a snapshot');
+/** As agent/model/snapshot.ts makes it. */
+const snapshotCursor = z.string().max(80);
 /** Fields of an object that another schema checks in detail. */
 const MOST_FIELDS = 64;
 /** Tenants that one session may name. */
@@ -180,6 +184,10 @@ export const METHODS = {
   'stream.resize': z.strictObject({ ...STREAM, ...size }),
   'stream.signal': z.strictObject({ ...STREAM, signal: z.enum(STREAM_SIGNALS) }),
   'stream.close': z.strictObject(STREAM),
+  /** Without `keepRunning` it stops, and goes on from there with its next start. */
+  'workload.snapshot': z.strictObject({ id, keepRunning: z.boolean().default(false) }),
+  'snapshot.list': z.strictObject({ workload: id.optional(), limit: page.limit, cursor: snapshotCursor.optional() }),
+  'snapshot.delete': z.strictObject({ id, name: snapshotName }),
   'image.list': z.strictObject({ limit: page.limit, cursor: digest.optional() }),
   /** `always`: its source is asked what the tag means now. */
   'image.pull': z.strictObject({ image: imageText, pull: z.enum(['missing', 'always']).default('always') }),
@@ -286,6 +294,9 @@ export interface Results {
   'stream.resize': { stream: number };
   'stream.signal': { stream: number };
   'stream.close': { stream: number };
+  'workload.snapshot': SnapshotView;
+  'snapshot.list': { snapshots: readonly SnapshotView[] } & Next;
+  'snapshot.delete': SnapshotView;
   /** `pulling` is on the first page. */
   'image.list': { images: readonly ImageView[]; pulling: readonly PullView[] } & Next;
   'image.pull': ImageView;

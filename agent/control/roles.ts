@@ -51,6 +51,9 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'stream.resize': 'change',
   'stream.signal': 'change',
   'stream.close': 'change',
+  'workload.snapshot': 'change',
+  'snapshot.list': 'read',
+  'snapshot.delete': 'change',
   // Images are of the node: who has one, has it for all tenants. A tenant has them fetched, as its workloads do.
   'image.list': 'read',
   'image.pull': 'change',

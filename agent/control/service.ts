@@ -37,6 +37,7 @@ import type { PlacementDescription } from '../placement/describe.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
+import type { Snapshotting } from '../workload/snapshotting.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
 import type { StreamSource } from './stream-protocol.js';
@@ -59,6 +60,8 @@ export interface Reloaded {
   /** Tenants whose memory cannot go down to the new limit yet, with the reason. */
   readonly unmet: readonly { readonly tenant: string; readonly why: string }[];
 }
+
+export type SnapshotService = Pick<Snapshotting, 'make' | 'list' | 'delete'>;
 
 /**
  * All methods throw BerthError; those that change something resolve when the journal is durable. `by`: who asked, for the events
@@ -128,6 +131,7 @@ export interface AgentService {
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource>;
   /** Copies files into a workload or out of it, as its main process could. */
   copy(id: string, request: CopyRequest, by?: EventActor): Promise<StreamSource>;
+  readonly snapshots: SnapshotService;
   /** By digest. */
   images(filter: ImageFilter): readonly ImageView[];
   /** Pulls under way. */

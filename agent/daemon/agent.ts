@@ -94,6 +94,7 @@ const SHOWN = [
 
 export class Agent implements AgentService {
   readonly maintenance: Maintenance;
+  readonly snapshots: AgentService['snapshots'];
   readonly #parts: AgentParts;
   readonly #diagnosis: Diagnosis;
   readonly #cni: Cni;
@@ -102,8 +103,8 @@ export class Agent implements AgentService {
     this.#parts = parts;
     this.#diagnosis = new Diagnosis(parts);
     this.maintenance = new Maintenance(parts);
-    const { facts } = parts;
-    this.#cni = new Cni(new CniWorkloads({ ...parts, conditions: () => this.#diagnosis.of(facts) }));
+    this.snapshots = parts.manager.snapshots;
+    this.#cni = new Cni(new CniWorkloads({ ...parts, conditions: () => this.#diagnosis.of(parts.facts) }));
   }
 
   describe(): NodeDescription {

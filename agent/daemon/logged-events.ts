@@ -21,6 +21,8 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'workload.exec': 'info',
   'workload.copy': 'info',
   'workload.console': 'info',
+  'workload.saved': 'info',
+  'workload.snapshot_deleted': 'info',
   'workload.oom': 'warn',
   'workload.escaped': 'warn',
   'workload.evicted': 'warn',

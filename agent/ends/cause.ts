@@ -20,7 +20,7 @@ export interface EndFacts {
   /** A stop, a restart or a removal was wanted. */
   readonly asked: boolean;
   /** It was asked because it had to go for others. */
-  readonly evicted: Evicted | null;
+  readonly evicted: Told | null;
   readonly killed: Killed | null;
   /** Of a VM: bytes of its cgroup that the guest and the VMM are thought to need; null: not a VM. */
   readonly need: number | null;
@@ -28,6 +28,9 @@ export interface EndFacts {
   readonly guest: { readonly by: 'guest' | 'vmm'; readonly detail: string } | undefined;
   readonly pressure: readonly PressurePoint[];
 }
+
+/** Why it was asked to end, where that is not just a wish. */
+export type Told = Pick<Evicted, 'by' | 'detail'> & { readonly cause: Evicted['cause'] | 'suspended' };
 
 type Level = 'limit' | 'tenant' | 'host';
 
@@ -119,7 +122,7 @@ export function describeEnd(facts: EndFacts): EndRecord {
 type Reason = Pick<EndRecord, 'cause' | 'detail' | 'actor' | 'victim' | 'by'>;
 
 /** Of an end that came about because others needed the room. */
-export function evictedWords({ cause, by, detail }: Evicted): Reason {
+export function evictedWords({ cause, by, detail }: Told): Reason {
   return { cause, detail, ...defined({ by }) };
 }
 

@@ -45,6 +45,7 @@ const CAUSES: Readonly<Record<EndCause, KillActor | null>> = {
   pressure: 'berth',
   health: 'berth',
   stopped: null,
+  suspended: null,
   preempted: null,
   quota: null,
   drained: null,

@@ -22,6 +22,7 @@
 // stopping   the end is known or wanted, and objects are being removed. `end` or `error` says why. It stays here,
 //            visible, for as long as something cannot be removed, with the reason in `error`.
 //            A restart does not come by here: all processes of a run have ended before the next begins, and the sandbox stays.
+//            A virtual machine that is saved to a snapshot stops by here, too, with the cause `suspended`; a start admits it anew.
 // exited     ended with code 0, or because it was told to. Holds no kernel object, no address, no share of the ledger.
 // failed     ended otherwise, or could not start; `end` or `error` says why. Holds nothing either.
 //
@@ -57,7 +58,7 @@ export function isLeaving({ state, desired }: Pick<WorkloadRecord, 'state' | 'de
 }
 
 /** Ends of those that were told to go. */
-const TOLD: readonly EndRecord['cause'][] = ['stopped', 'preempted', 'quota', 'drained'];
+const TOLD: readonly EndRecord['cause'][] = ['stopped', 'suspended', 'preempted', 'quota', 'drained'];
 
 /** Whether it ended because berth or a person told it to. */
 export function wasTold({ cause }: EndRecord): boolean {

@@ -5,6 +5,7 @@ import type { Attachment, LinkStats } from '../../netns/types.js';
 import type { Deadline } from '../base/clock.js';
 import type { ErrorReport } from '../base/errors.js';
 import type { Victim as Evictee } from './preemption.js';
+import type { Saved } from './snapshot.js';
 import type { WorkloadSpec } from './spec.js';
 import type { StartWait } from './start-wait.js';
 
@@ -42,6 +43,8 @@ export type EndCause =
   | 'signal'
   | 'exit'
   | 'stopped'
+  /** It was written to a snapshot; its next start goes on from there. */
+  | 'suspended'
   /** It was stopped to make room for a workload of a higher class or priority. */
   | 'preempted'
   /** It was stopped because its tenant had more than its quota. */
@@ -277,6 +280,8 @@ export interface WorkloadRecord {
   readonly evicted?: Evicted | null;
   readonly preemption?: Preemption | null;
   readonly escaped?: Escapes | null;
+  /** Set: its state is being written to a snapshot, or is there. */
+  readonly saved?: Saved | null;
 }
 
 /** Accepted, and its room is still in use by those who go for it. */

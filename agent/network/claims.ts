@@ -17,6 +17,9 @@ import { VsockIds } from './vsock-ids.js';
 /** The part of a sandbox that is granted rather than derived from the id. */
 export type Claim = Pick<Sandbox, 'address' | 'address6' | 'mtu' | 'group' | 'attachment' | 'vsockId'>;
 
+/** Those that it must have: a guest that comes back takes them for its own. */
+export type Addresses = Pick<Sandbox, 'address' | 'address6'>;
+
 export const NO_CLAIM: Claim = {
   address: null,
   address6: null,
@@ -81,13 +84,13 @@ export class Claims {
     return [...taken, refusal('addresses', `bridge/${network.bridge}`, total, hint)];
   }
 
-  /** Throws `address_pool_exhausted`; ports must have been asked for with `refusals`. */
-  claim(spec: Claimed): Claim {
+  /** Throws `address_pool_exhausted`, `address_in_use` for one of `wanted`; ports must have been asked for with `refusals`. */
+  claim(spec: Claimed, wanted?: Addresses): Claim {
     const { id, tenant, network } = spec;
     const vsockId = wantsVsock(spec) ? this.#leaseVsock(id) : null;
     if (!hasAddress(network)) return { ...NO_CLAIM, vsockId };
-    const address = this.#lease(id, keyFor(network, 4));
-    const address6 = wantsIpv6(network, this.#config) ? this.#lease(id, keyFor(network, 6)) : null;
+    const address = this.#lease(id, keyFor(network, 4), wanted?.address);
+    const address6 = wantsIpv6(network, this.#config) ? this.#lease(id, keyFor(network, 6), wanted?.address6) : null;
     this.#holders.add(id);
     this.#ports.hold(id, network.ports);
     const group = this.#groups.of(id, tenant);
@@ -188,8 +191,21 @@ export class Claims {
     return number;
   }
 
-  #lease(id: string, name: string): string {
-    const address = this.#pools.get(name)?.lease(id);
+  #lease(id: string, name: string, wanted?: string | null): string {
+    const pool = this.#pools.get(name);
+    if (wanted != null) {
+      if (pool?.restore(id, wanted)) return wanted;
+      this.release(id);
+      throw new BerthError(
+        'address_in_use',
+        `${wanted}, which the guest takes for its address, is not free in ${name}`,
+        {
+          hint: 'Stop the workload that has it, or delete the snapshot: `berth snapshot delete ID NAME`; then this one boots.',
+          data: { address: wanted },
+        },
+      );
+    }
+    const address = pool?.lease(id);
     if (address !== undefined) return address;
     this.release(id);
     throw new BerthError('address_pool_exhausted', `no address of ${name} is free`, {

@@ -15,6 +15,8 @@ import {
   waitsForRoom,
 } from '../model/record.js';
 import { changed } from './changed.js';
+import { comeBack, spentAtEnd } from './coming-back.js';
+import { contextOf } from './driver-context.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
 import { endProcesses } from './ending.js';
@@ -25,7 +27,8 @@ import { Later } from './later.js';
 import type { Owner } from './owner.js';
 import { graceOf, killProcesses, terminate } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
-import { contextOf, isHeldUp, startWorkload, stopSignalOf } from './start.js';
+import { undo } from './saving.js';
+import { isHeldUp, startWorkload, stopSignalOf } from './start.js';
 import { StartPermit } from './start-permit.js';
 import { Survived } from './survived.js';
 import { cleanUp, giveBack, takeDown } from './take-down.js';
@@ -215,12 +218,16 @@ export class Actor {
     }
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.hasEnded) return this.#handleEnd();
+    // Of a save that failed, or that an agent began which died.
+    if (alive && this.#record.saved?.phase === 'writing') return undo(this, this.#world, this.#record.saved.name);
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
     if ((state === 'running' || state === 'frozen') && restartRequested) return this.#end();
     if (waitsForRoom(this.#record)) return this.#awaitRoom();
+    const { saved, process } = this.#record;
+    if (state === 'running' && saved && process) return comeBack(this, this.#world, { process });
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
     if (state === 'running' && desired === 'frozen') {
       await freeze(this, this.#world);
@@ -293,7 +300,8 @@ export class Actor {
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
     const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);
     const again = againAfter(this.#record, end, exit, this.#clock);
-    const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart };
+    const spent = await spentAtEnd(this.#record, this.#world);
+    const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart, ...spent };
     // Known until it is durable: what fails here is done again from the top, with the same end.
     const durable = () => {
       this.#news.forget();
@@ -325,7 +333,8 @@ export class Actor {
     const { id, sandbox, process, spec, state } = this.#record;
     const { cgroups, config, layers } = this.#world;
     const grace = graceOf(this.#record, config);
-    if (process !== null && !this.#killNow) {
+    // One whose guest stands still at its snapshot hears nothing, and loses nothing.
+    if (process !== null && !this.#killNow && this.#record.saved?.phase !== 'waiting') {
       // The pressure ladder may have frozen it, too.
       const held = layers.of(id, 'freeze').length > 0;
       if (held) await layers.set(id, 'freeze', []);
@@ -364,6 +373,7 @@ export class Actor {
     const { id, spec } = this.#record;
     await this.#world.output.remove(id);
     if (spec.image !== undefined) await this.#world.images?.forget(id);
+    await this.#world.snapshots.forget(id);
     await this.#world.journal.remove(id);
     this.close();
     this.#owner.gone(this.#record.id);

@@ -20,6 +20,7 @@ import type { FitsAnswer, PreemptionPlan } from '../model/preemption.js';
 import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { requireNetwork, requireRates } from '../network/attachment.js';
+import type { Addresses } from '../network/claims.js';
 import { portRefusal } from '../network/claims.js';
 import { keyOf } from '../network/published.js';
 import { seatRequest } from '../placement/request.js';
@@ -149,13 +150,14 @@ export class Admission {
     occupied: readonly Refusal[],
     kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
     { reach }: Pick<Claimant, 'reach'> = {},
+    addresses?: Addresses,
   ): WorkloadRecord {
     const begun = performance.now();
     this.requireOpen();
     this.#world.governor?.requireRoom(spec);
     const before = this.#density.ledger.hold(spec.id);
     const { downgraded, preemption } = this.#grant(spec, occupied, begun, reach);
-    const sandbox = this.#sandbox(spec, before);
+    const sandbox = this.#sandbox(spec, before, addresses);
     return {
       id: spec.id,
       spec,
@@ -268,11 +270,11 @@ export class Admission {
   }
 
   /** `before`: what was set aside for it, and is again when this fails. */
-  #sandbox(spec: WorkloadSpec, before: Hold | undefined): Sandbox {
+  #sandbox(spec: WorkloadSpec, before: Hold | undefined, addresses: Addresses | undefined): Sandbox {
     const { claims, config, network } = this.#world;
     const driver = driverOf(this.#world, spec.driver);
     try {
-      const claim = claims.claim(spec);
+      const claim = claims.claim(spec, addresses);
       const kind = slotKind(spec, driver, config.network, claim);
       const slot = kind === null ? undefined : network.acquire(kind);
       return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);

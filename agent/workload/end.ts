@@ -1,6 +1,6 @@
 // Asks every witness of an end, and of a kill that a workload has survived.
 import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
-import { describeEnd, evictedWords, type KernelKills, kernelKills } from '../ends/cause.js';
+import { describeEnd, evictedWords, type KernelKills, kernelKills, type Told } from '../ends/cause.js';
 import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../ends/evidence.js';
 import type { Before, EndRecord, WorkloadRecord } from '../model/record.js';
 import { driverOf, type World } from './world.js';
@@ -28,7 +28,8 @@ export async function explainEnd(
   exit: ExitRecord,
   asked: boolean,
 ): Promise<EndRecord> {
-  const { id, spec, sandbox, process, killed, evicted = null } = record;
+  const { id, spec, sandbox, process, killed } = record;
+  const evicted = record.evicted ?? suspended(record);
   const { vm } = driverOf(world, spec.driver);
   const places = placesOf(world, spec.tenant, sandbox.cgroup);
   const from = record.before ?? NOTHING_BEFORE;
@@ -43,6 +44,11 @@ export async function explainEnd(
     pressure: world.history(id),
   });
   return process === null ? described : { ...described, process };
+}
+
+function suspended({ saved }: WorkloadRecord): Told | null {
+  if (saved?.phase !== 'waiting') return null;
+  return { cause: 'suspended', detail: `suspended: its state is in snapshot ${saved.name}` };
 }
 
 /** What the kernel has killed in a workload since its `before`, and the `before` from which to count the next. */

@@ -5,8 +5,9 @@
 import { parseDuration } from '../base/units.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { inDrainStages } from './drain-order.js';
+import { contextOf } from './driver-context.js';
 import { graceOf, terminate } from './processes.js';
-import { contextOf, stopSignalOf } from './start.js';
+import { stopSignalOf } from './start.js';
 import { driverOf, type World } from './world.js';
 
 const THAW_TIMEOUT_MS = 5000;

@@ -22,6 +22,8 @@ import type { Waiter } from './owner.js';
 import { Preempting } from './preempting.js';
 import { type Recovery, recover } from './recover.js';
 import { Reserving } from './reserving.js';
+import { requireFit } from './saving.js';
+import { Snapshotting } from './snapshotting.js';
 import { type Changed, type ChangeOptions, patched, Updating } from './updating.js';
 import { viewOf } from './view.js';
 import { type LifeWish, Wishes } from './wishes.js';
@@ -29,6 +31,7 @@ import type { World } from './world.js';
 
 export class Manager {
   readonly draining: Draining;
+  readonly snapshots: Snapshotting;
   readonly #world: World;
   readonly #actors = new Map<string, Actor>();
   readonly #admission: Admission;
@@ -45,7 +48,7 @@ export class Manager {
     this.#health = new Health({
       event: (id, type, data) => this.#actors.get(id)?.event(type, data),
       inside: world.probeInside ?? (() => Promise.resolve(null)),
-      paused: (id) => world.layers.of(id, 'freeze').length > 0,
+      paused: (id) => world.layers.of(id, 'freeze').length > 0 || Boolean(this.#actors.get(id)?.record.saved),
       unhealthy: (id, detail) => void this.#unhealthy(id, detail),
     });
     this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
@@ -55,8 +58,10 @@ export class Manager {
     this.#wishes = new Wishes({
       admission: this.#admission,
       expire: () => this.#reserving.expire(),
+      fits: (record, saved) => requireFit(record, saved, world),
       giveBack: (sandbox) => this.#giveBack(sandbox),
     });
+    this.snapshots = new Snapshotting(world, this.#actors);
     this.draining = new Draining(world, this.#actors, {
       cordoned: () => this.cordoned,
       evict: (id, evicted) => this.evict(id, evicted),

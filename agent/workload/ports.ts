@@ -7,6 +7,7 @@ import type { PullPolicy } from '../model/image-spec.js';
 import type { EndRecord } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { NetworkObserver } from '../network/timed.js';
+import type { Snapshots } from '../snapshots/store.js';
 
 /** Images of this node, as workloads need them. */
 export interface ImagePort {
@@ -24,6 +25,12 @@ export interface ImagePort {
   /** The workload is gone. */
   forget(workload: string): Promise<void>;
 }
+
+/** Virtual machines on disk; see agent/snapshots. */
+export type SnapshotPort = Pick<
+  Snapshots,
+  'begin' | 'complete' | 'verify' | 'get' | 'list' | 'remove' | 'forget' | 'directory'
+>;
 
 export type SupervisorPort = Pick<Supervisor, 'spawn' | 'list' | 'forget'>;
 

@@ -9,17 +9,21 @@ import type { HeldProcess, SpawnRequest } from '../../systemd/supervisor/protoco
 import { BerthError } from '../base/errors.js';
 import { isFull } from '../base/host-errors.js';
 import { parseDuration } from '../base/units.js';
-import type { DriverContext, Launch } from '../drivers/driver.js';
+import type { Launch } from '../drivers/driver.js';
 import { overheadOf } from '../drivers/driver.js';
 import { requireDevices } from '../limits/io.js';
 import { limitsOf } from '../limits/limits.js';
 import type { StopSignal } from '../model/container-spec.js';
 import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
+import type { Saved } from '../model/snapshot.js';
+import { comeBack } from './coming-back.js';
+import { contextOf } from './driver-context.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
+import { requireFit } from './saving.js';
 import { applyStep, provideDirectory } from './steps.js';
-import { driverOf, mountRootsOf, type World } from './world.js';
+import { driverOf, type World } from './world.js';
 
 /** The actor, as far as a start needs it. */
 export interface Startable {
@@ -47,10 +51,13 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
   const { spec, sandbox, state, end } = actor.record;
   const driver = driverOf(world, spec.driver);
-  const context = contextOf(actor.record, world);
+  const saved = waiting(actor.record);
+  const snapshot = saved && world.snapshots.directory(saved.of, saved.name);
+  const context = { ...contextOf(actor.record, world), snapshot };
 
   if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
   requireDevices(spec, world.limits.device);
+  if (saved !== undefined) await inTime(requireFit(actor.record, saved, world), deadline, ms);
   if (end !== null && actor.record.state === 'preparing') {
     // An earlier run has left its cgroup, with its counters, and perhaps with brakes of the ladder on.
     await world.cgroups.remove(sandbox.cgroup);
@@ -98,8 +105,15 @@ async function run(
     }
     const held = await inTime(spawn(world, actor.record, launch, deadline), deadline, ms);
     const { pid, startTime, startedAt } = held;
-    await actor.patch({ state: 'running', error: null, process: { pid, startTime, startedAt } });
+    const running = { state: 'running', error: null, process: { pid, startTime, startedAt } } as const;
+    if (waiting(actor.record) === undefined) await actor.patch(running);
+    else await inTime(comeBack(actor, world, { process: held, signal: deadline, also: running }), deadline, ms);
   }
+}
+
+/** The snapshot that it is to begin with. */
+function waiting({ saved }: WorkloadRecord): Saved | undefined {
+  return saved?.phase === 'waiting' ? saved : undefined;
 }
 
 async function spawn(world: World, record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess> {
@@ -133,19 +147,6 @@ async function spawn(world: World, record: WorkloadRecord, launch: Launch, signa
 export function isHeldUp({ end }: WorkloadRecord, error: unknown): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return end !== null && isFull(codeOf(cause));
-}
-
-export function contextOf(record: WorkloadRecord, world: World): DriverContext {
-  return {
-    directory: join(world.config.paths.runtime, 'workloads', record.id),
-    sandbox: record.sandbox,
-    which: world.which,
-    kvmUsable: world.kvmUsable,
-    mountRoots: mountRootsOf(record.spec, world),
-    kvmReason: world.kvmReason,
-    image: record.image && world.images?.root(record.id, record.image.digest),
-    warn: (message) => world.log.warn({ workload: record.id }, message),
-  };
 }
 
 /** What the spec says, or else its image. Undefined: SIGTERM. */

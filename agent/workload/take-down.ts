@@ -1,8 +1,8 @@
 // The end of a sandbox: what a workload has is taken from the kernel first, and given back to the ledger when that is durable.
 import type { WorkloadRecord } from '../model/record.js';
+import { contextOf } from './driver-context.js';
 import { type Ending, endProcesses } from './ending.js';
 import { networkFor } from './plan.js';
-import { contextOf } from './start.js';
 import { dismantle } from './steps.js';
 import { driverOf, type World } from './world.js';
 

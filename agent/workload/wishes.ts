@@ -3,6 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Action, actionFor, type Wish } from '../model/lifecycle.js';
 import type { Desired, Evicted, Sandbox, WorkloadRecord } from '../model/record.js';
+import type { Saved } from '../model/snapshot.js';
+import type { Addresses } from '../network/claims.js';
 import type { Actor } from './actor.js';
 import type { Admission } from './admission.js';
 import { NOT_TRIED } from './restart.js';
@@ -11,6 +13,8 @@ export interface WishPorts {
   readonly admission: Pick<Admission, 'check' | 'occupiedPorts' | 'admit' | 'release'>;
   /** Reservations whose time is over are no obstacle to a start. */
   readonly expire: () => void;
+  /** Throws when its snapshot is none for it. */
+  readonly fits: (record: WorkloadRecord, saved: Saved) => Promise<unknown>;
   /** Takes back a ready-made network of which nothing was made. */
   readonly giveBack: (sandbox: Sandbox) => void;
 }
@@ -54,13 +58,14 @@ export class Wishes {
   /** In the turn of its rounds and updates. Another start may have been there first, and a stop or delete waits for nobody. */
   async #again(actor: Actor, wish: LifeWish, desired: Desired = 'running'): Promise<WorkloadRecord> {
     if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
-    const { admission, expire, giveBack } = this.#ports;
-    const { id, spec, createdAt, generation, restarts } = actor.record;
+    const { admission, expire, fits, giveBack } = this.#ports;
+    const { id, spec, createdAt, generation, restarts, saved } = actor.record;
     await admission.check(spec);
+    if (saved) await fits(actor.record, saved);
     if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
     const occupied = admission.occupiedPorts(spec);
     expire();
-    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts });
+    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts }, {}, addressesOf(id, saved));
     const written = actor.patch({ ...admitted, desired });
     const { record } = actor;
     await written.catch((error: unknown) => {
@@ -89,6 +94,11 @@ function staysStopped({ evicted }: Pick<WorkloadRecord, 'evicted'>): { readonly 
   if (evicted?.resumes === undefined) return {};
   const { resumes: _resumes, ...rest } = evicted;
   return { evicted: rest };
+}
+
+/** What its guest takes for its own. */
+function addressesOf(id: string, saved: Saved | null | undefined): Addresses | undefined {
+  return saved && saved.of === id ? { address: saved.address, address6: saved.address6 } : undefined;
 }
 
 /** What absence means in records of earlier agents. */

@@ -23,7 +23,7 @@ import type { DrainStore } from './drain-file.js';
 import type { InsideProbe } from './health/probe.js';
 import type { Journal } from './journal.js';
 import type { OutputStore } from './output.js';
-import type { ImagePort, Observer, SupervisorPort } from './ports.js';
+import type { ImagePort, Observer, SnapshotPort, SupervisorPort } from './ports.js';
 
 export interface World {
   readonly config: Config;
@@ -44,6 +44,7 @@ export interface World {
   readonly governor?: GovernorPort;
   /** Without it nothing runs from an image. */
   readonly images?: ImagePort;
+  readonly snapshots: SnapshotPort;
   readonly journal: Journal;
   readonly drains: DrainStore;
   readonly output: OutputStore;

@@ -166,6 +166,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/workload/manager.ts': 'stamps a record',
   'agent/workload/missed-ends.ts': 'stamps an end',
   'agent/workload/preempting.ts': 'stamps an eviction',
+  'agent/workload/saving.ts': 'stamps a snapshot',
   'agent/workload/recover.ts': 'stamps states and ends',
   'systemd/deb/build.ts': 'stamps the package',
   'systemd/supervisor/output-file.ts': 'stamps output for people',

@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['agent/control', 'agent/web'],
   ['agent/workload', 'agent/doctor', 'agent/metrics', 'agent/cni'],
   ['agent/density', 'agent/pressure'],
-  ['agent/drivers', 'agent/images'],
+  ['agent/drivers', 'agent/images', 'agent/snapshots'],
   ['agent/network', 'agent/limits', 'agent/placement'],
   ['agent/ends', 'agent/config', 'agent/host', 'agent/discovery'],
   ['agent/model'],

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const ROOMS = ['agent', 'cgroups', 'netns', 'systemd', 'linux'];
 
 /** What begins a wait: a program, a connection, a thread. */
-const BEGINS = /from 'node:child_process'|\bnew (?:Worker|WebSocket)\(|[=>] connect\(|\bfetch\(/;
+const BEGINS = /from 'node:child_process'|\bnew (?:Worker|WebSocket)\(|[=>] connect\(|return connectStream\(|\bfetch\(/;
 
 const ENDS: Readonly<Record<string, string>> = {
   'linux/run-program.ts': 'deadline and signal, required by its type; test/linux/run-program.test.ts',

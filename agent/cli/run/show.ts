@@ -1,6 +1,7 @@
 import { formatSize } from '../../base/units.js';
 import { describeProgram } from '../../model/driver-kinds.js';
 import type { WorkloadView } from '../../model/record.js';
+import type { Saved } from '../../model/snapshot.js';
 import type { Answer, Context } from '../command.js';
 import {
   cpuOf,
@@ -48,6 +49,7 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
       evicted && w.desired === 'stopped' && end === null ? `${since(evicted.at)}\n${evicted.detail}` : undefined,
     ],
     ['Ended', end === null ? undefined : `${since(end.at)}\n${endSentence(end)} (cause: ${end.cause})`],
+    ['Snapshot', w.saved ? `${w.saved.name} of ${w.saved.of} (${SAVED[w.saved.phase]})` : undefined],
     ['Made room', end?.by && preemptorOf(end)],
     [
       'Preempted',
@@ -75,6 +77,12 @@ function rows(w: WorkloadView, now: number): (readonly [string, string | Cell | 
     ['Generation', String(w.generation)],
   ];
 }
+
+const SAVED: Readonly<Record<Saved['phase'], string>> = {
+  writing: 'berth writes it',
+  waiting: 'the next start goes on from it',
+  resuming: 'the guest goes on from it',
+};
 
 function restartLimit({ spec: { restart } }: WorkloadView): string {
   if (restart.policy === 'never') return '';

@@ -5,6 +5,7 @@ import { ENGINE_COMMANDS } from './engines.js';
 import { IMAGE_COMMANDS } from './images.js';
 import { NODE_COMMANDS } from './node.js';
 import { RUN_COMMANDS } from './run.js';
+import { SNAPSHOT_COMMANDS } from './snapshots.js';
 import { TOOL_COMMANDS } from './tools.js';
 import { WORKLOAD_COMMANDS } from './workload.js';
 
@@ -12,6 +13,7 @@ import { WORKLOAD_COMMANDS } from './workload.js';
 export const COMMANDS: readonly Command[] = [
   ...RUN_COMMANDS,
   ...WORKLOAD_COMMANDS,
+  ...SNAPSHOT_COMMANDS,
   ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,
   ...NODE_COMMANDS,

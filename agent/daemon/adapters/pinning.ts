@@ -2,8 +2,8 @@
 // cpuset.cpus. A VMM answers on its monitor a moment after it has started.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pinThreads } from '../../placement/vcpus.js';
+import { contextOf } from '../../workload/driver-context.js';
 import type { Manager } from '../../workload/manager.js';
-import { contextOf } from '../../workload/start.js';
 import { driverOf, type World } from '../../workload/world.js';
 
 const TRIES = 20;

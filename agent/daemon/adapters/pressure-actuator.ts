@@ -4,8 +4,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Value } from '../../../cgroups/types.js';
 import type { ActuatorPort, Held } from '../../pressure/ports.js';
+import { contextOf } from '../../workload/driver-context.js';
 import type { Manager } from '../../workload/manager.js';
-import { contextOf } from '../../workload/start.js';
 import { driverOf, type World } from '../../workload/world.js';
 
 const FROZEN: Value = { file: 'cgroup.freeze', value: '1' };

@@ -16,6 +16,7 @@ import { coded } from '../../network/coded.js';
 import { portsTaken } from '../../network/published.js';
 import { timed } from '../../network/timed.js';
 import { Placement } from '../../placement/placement.js';
+import { Snapshots } from '../../snapshots/store.js';
 import { DrainFile } from '../../workload/drain-file.js';
 import { Journal } from '../../workload/journal.js';
 import { OutputStore } from '../../workload/output.js';
@@ -27,6 +28,8 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
   configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore({ ...config.paths, maxBytes: parseSize(config.lifecycle.log_max) ?? 16 << 20 });
   await output.setup();
+  const snapshots = new Snapshots(config.paths.state);
+  await snapshots.load((path, problem) => log.error({ path, problem }, 'snapshot damaged; it is left in its place'));
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {
     files: cgroupFiles,
@@ -56,6 +59,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     density,
     governor,
     images,
+    snapshots,
     journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
     drains: new DrainFile(config.paths.state, { relief, onDamaged: tellDamaged(ground) }),
     output,

@@ -9,8 +9,8 @@ import { BerthError } from '../../base/errors.js';
 import { orAbort } from '../../base/or-abort.js';
 import type { EventActor } from '../../model/event.js';
 import type { StreamEnd } from '../../model/execution.js';
+import { contextOf } from '../driver-context.js';
 import type { Manager } from '../manager.js';
-import { contextOf } from '../start.js';
 import { driverOf, type World } from '../world.js';
 import { requireRunning } from './running.js';
 

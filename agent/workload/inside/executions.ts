@@ -18,8 +18,8 @@ import {
   parseExecutionId,
 } from '../../model/execution.js';
 import type { WorkloadRecord } from '../../model/record.js';
+import { contextOf } from '../driver-context.js';
 import type { Manager } from '../manager.js';
-import { contextOf } from '../start.js';
 import { driverOf, type World } from '../world.js';
 import { copyEntry } from './copying.js';
 import { Execution, endCgroup } from './execution.js';

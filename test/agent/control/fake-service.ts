@@ -16,6 +16,7 @@ import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
 import { fakeEngines } from './fake-engines.js';
 import { fakeImages } from './fake-images.js';
+import { fakeSnapshots } from './fake-snapshots.js';
 
 export interface FakeService extends AgentService {
   /** Names of the calls that changed something, in order. */
@@ -97,6 +98,7 @@ export function fakeService(): FakeService {
     ...fakeDensity(calls),
     ...fakeImages(calls),
     ...fakeEngines(),
+    snapshots: fakeSnapshots(calls),
     reload: async () => {
       calls.push('reload');
       return { restart: [], unmet: [] };

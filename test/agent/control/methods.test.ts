@@ -71,6 +71,14 @@ test('every method makes the round trip', async (t) => {
   t.deepEqual(await call('stream.resize', { stream, columns: 80, rows: 24 }), { stream });
   t.deepEqual(await call('stream.signal', { stream, signal: 'SIGTERM' }), { stream });
   t.deepEqual(await call('stream.close', { stream }), { stream });
+  t.like(await call('workload.snapshot', { id: 'web', keepRunning: true }), { workload: 'web', live: true });
+  t.like(await call('workload.snapshot', { id: 'web' }), { live: false });
+  t.is((await call('snapshot.list')).snapshots.length, 2);
+  t.deepEqual(
+    (await call('snapshot.list', { workload: 'vm-2' })).snapshots.map(({ tenant }) => tenant),
+    ['globex'],
+  );
+  t.is((await call('snapshot.delete', { id: 'web', name: '0001' })).workload, 'web');
   const { images, pulling } = await call('image.list');
   t.deepEqual([images.length, pulling], [2, []]);
   t.deepEqual((await call('image.pull', { image: 'docker://debian:13' })).names, [
@@ -108,6 +116,9 @@ test('every method makes the round trip', async (t) => {
     'console web',
     'copy web from /srv/a a',
     'copy web from / root',
+    'snapshot web',
+    'snapshot web',
+    'delete snapshot web',
     'pull docker://debian:13 always',
     `delete image ${SPARE}`,
     'prune images dry',

@@ -18,6 +18,7 @@ const LISTS: Readonly<Record<PagedMethod, (answer: object) => readonly unknown[]
   'workload.list': member('workloads'),
   'image.list': member('images'),
   'engine.get': member('workloads'),
+  'snapshot.list': member('snapshots'),
   'tenant.list': member('tenants'),
   'licence.list': member('licences'),
   'licence.audit': member('entries'),

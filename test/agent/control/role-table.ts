@@ -7,7 +7,7 @@ import { specOf } from './fake-service.js';
 const OF_THE_SESSION = ['session.hello', 'session.ping', 'events.subscribe', 'events.ack'] as const;
 const READS = [
   ...['node.describe', 'node.capacity', 'node.top', 'workload.fits', 'workload.get', 'workload.list', 'workload.logs'],
-  ...['image.list', 'engine.list', 'engine.get', 'tenant.list', 'licence.list', 'licence.audit'],
+  ...['snapshot.list', 'image.list', 'engine.list', 'engine.get', 'tenant.list', 'licence.list', 'licence.audit'],
 ] as const as readonly MethodName[];
 const CHANGES = [
   ...[
@@ -29,6 +29,7 @@ const CHANGES = [
     'stream.close',
   ],
   'image.pull',
+  ...['workload.snapshot', 'snapshot.delete'],
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
@@ -80,6 +81,9 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'stream.resize': { stream: 1, columns: 80, rows: 24 },
   'stream.signal': { stream: 1, signal: 'SIGTERM' },
   'stream.close': { stream: 1 },
+  'workload.snapshot': { id },
+  'snapshot.list': {},
+  'snapshot.delete': { id, name: '0001' },
   'image.list': {},
   'image.pull': { image: 'docker://127.0.0.1:9/none' },
   'image.delete': { image: 'docker://spare:1' },

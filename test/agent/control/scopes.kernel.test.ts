@@ -98,6 +98,8 @@ const PROBES: Readonly<Record<string, (id: string) => object>> = {
   'workload.exec': (id) => ({ id, command: ['/bin/true'] }),
   'workload.copy': (id) => ({ id, direction: 'from', path: '/etc' }),
   'workload.console': (id) => ({ id }),
+  'workload.snapshot': (id) => ({ id }),
+  'snapshot.delete': (id) => ({ id, name: '0001' }),
   'workload.release': (id) => ({ reservation: id }),
 };
 
@@ -122,6 +124,7 @@ const QUESTIONS: readonly (readonly [MethodName, object])[] = [
   ),
   ['engine.list', {}],
   ['engine.get', { engine: 'docker' }],
+  ['snapshot.list', {}],
   ['image.list', {}],
   ['image.pull', { image: 'oci:/nothing' }],
   ['image.delete', { image: 'oci:/nothing' }],

@@ -15,6 +15,7 @@ import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { Claims } from '../../../agent/network/claims.js';
 import { keyOf } from '../../../agent/network/published.js';
 import { Placement } from '../../../agent/placement/placement.js';
+import { Snapshots } from '../../../agent/snapshots/store.js';
 import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
@@ -193,6 +194,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     claims,
     portsTaken: (ports) => ports.filter((port) => host.listening.has(keyOf(port))),
     density,
+    snapshots: new Snapshots(config.paths.state),
     journal,
     drains: new DrainFile(config.paths.state, {
       onDamaged: (damaged) => append({ type: 'journal.damaged', data: { ...damaged } }),

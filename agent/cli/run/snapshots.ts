@@ -1,0 +1,47 @@
+// `berth workload snapshot`, `berth snapshot list | delete`.
+import { MOST_ON_PAGE } from '../../base/pages.js';
+import { formatSize } from '../../base/units.js';
+import { bytesOf, type SnapshotView } from '../../model/snapshot.js';
+import type { Answer, Context } from '../command.js';
+import { type Done, forEach } from '../each.js';
+import { formatAge } from '../format.js';
+import { pages } from '../pages.js';
+import { type Column, table } from '../table.js';
+
+export async function make(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const keepRunning = context.flag('keep-running');
+  return forEach(context, context.args, async (at, progress): Promise<Done> => {
+    const id = context.args[at] ?? '';
+    progress.say(`writing the state of ${id}`);
+    const snapshot = await client.call('workload.snapshot', { id, keepRunning });
+    const what = keepRunning ? 'saved, it goes on' : 'suspended';
+    const line = `${id} ${what}: snapshot ${snapshot.name}, ${formatSize(bytesOf(snapshot))}`;
+    return { outcome: keepRunning ? 'saved' : 'suspended', snapshot, line };
+  });
+}
+
+export async function list(context: Context): Promise<Answer> {
+  const client = await context.client();
+  const workload = context.option('workload');
+  const snapshots: SnapshotView[] = [];
+  const asked = workload === undefined ? {} : { workload };
+  for await (const answer of pages(client, 'snapshot.list', asked, MOST_ON_PAGE)) snapshots.push(...answer.snapshots);
+  const now = context.host.now();
+  const columns: readonly Column<SnapshotView>[] = [
+    { title: 'WORKLOAD', cell: (view) => view.workload },
+    { title: 'NAME', cell: ({ name }) => name },
+    { title: 'SIZE', right: true, cell: (view) => formatSize(bytesOf(view)) },
+    { title: 'AGE', right: true, cell: ({ at }) => formatAge(now - at) },
+    { title: 'OF', cell: ({ fit, driver }) => fit.vmm ?? driver },
+    { title: 'FOR', cell: ({ live }) => (live ? 'keeping' : 'the next start') },
+  ];
+  return { document: { snapshots }, text: table(columns, snapshots, context.style) };
+}
+
+export async function remove(context: Context): Promise<Answer> {
+  const [id = '', name = ''] = context.args;
+  const client = await context.client();
+  const snapshot = await client.call('snapshot.delete', { id, name });
+  return { document: { snapshot }, text: `${id} ${name} deleted, ${formatSize(bytesOf(snapshot))} freed\n` };
+}

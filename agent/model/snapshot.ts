@@ -1,0 +1,54 @@
+// The state of a virtual machine on disk.
+
+/** What a record says of a snapshot that it is being saved to, or begins with. */
+export interface Saved {
+  /** Workload that was saved; a clone begins with the snapshot of another one. */
+  readonly of: string;
+  readonly name: string;
+  /**
+   * `writing`: the guest stands still for it, and goes on when it is not completed. `waiting`: complete, and the guest has not run
+   * since: the next start begins there. `resuming`: the guest may run on from it already, so that it is no state to begin with again.
+   */
+  readonly phase: 'writing' | 'waiting' | 'resuming';
+  /** What the guest takes for its addresses; null: none. */
+  readonly address: string | null;
+  readonly address6: string | null;
+}
+
+export interface SnapshotFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** SHA-256, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** The view of `snapshot.list`, and what lies beside the files of a snapshot. */
+export interface SnapshotView {
+  readonly workload: string;
+  readonly name: string;
+  readonly tenant: string;
+  readonly driver: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Boot of the host in which it was made. */
+  readonly bootId: string;
+  /** The guest went on; otherwise it is kept for the next start of its workload, and goes with that. */
+  readonly live: boolean;
+  /** Of the part of the specification that makes the machine. */
+  readonly spec: string;
+  /** What the host and the machine must have in common with it: names and values. */
+  readonly fit: Readonly<Record<string, string>>;
+  readonly address: string | null;
+  readonly address6: string | null;
+  readonly files: readonly SnapshotFile[];
+}
+
+/** Its place in a list. */
+export function snapshotKey({ workload, name }: Pick<SnapshotView, 'workload' | 'name'>): string {
+  return `${workload}/${name}`;
+}
+
+/** Of all files. */
+export function bytesOf({ files }: Pick<SnapshotView, 'files'>): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}

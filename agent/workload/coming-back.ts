@@ -1,0 +1,45 @@
+// A virtual machine from disk: its VMM has read the state, and the guest waits. That it may run on is durable before it does, so that
+// no other start begins from the same state again: there is one guest, and it lives once.
+
+import { isSameProcess } from '../../linux/proc.js';
+import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
+import type { WorkloadRecord } from '../model/record.js';
+import type { Saved } from '../model/snapshot.js';
+import { contextOf } from './driver-context.js';
+import type { Freezable } from './freezing.js';
+import { snapshotsOf } from './saving.js';
+import type { World } from './world.js';
+
+type Process = Pick<HeldProcess, 'pid' | 'startTime'>;
+
+/** Lets the guest go on, however far an earlier agent came; `also` is durable with it. Throws what the driver does. */
+export async function comeBack(
+  actor: Freezable,
+  world: World,
+  { process, signal, also = {} }: { process: Process; signal?: AbortSignal; also?: Partial<WorkloadRecord> },
+): Promise<void> {
+  const { record } = actor;
+  const { saved, spec } = record;
+  if (!saved) return;
+  const vm = snapshotsOf(record, world);
+  const context = { ...contextOf(record, world), snapshot: world.snapshots.directory(saved.of, saved.name), signal };
+  if (saved.phase === 'waiting') {
+    await vm.loaded(spec, context, () => isSameProcess(process.pid, process.startTime));
+    await actor.patch({ saved: { ...saved, phase: 'resuming' } });
+  }
+  await vm.resume(spec, context);
+  await spent(record.id, saved, world);
+  await actor.patch({ saved: null, ...also });
+}
+
+/** What the end of a process makes of the snapshot that it wrote or read: one that is waited with stays. */
+export async function spentAtEnd({ id, saved }: WorkloadRecord, world: World): Promise<Partial<WorkloadRecord>> {
+  if (!saved || saved.phase === 'waiting') return {};
+  await spent(id, saved, world);
+  return { saved: null };
+}
+
+/** What a snapshot that its own guest has left is worth: nothing, as the guest has another state by now. */
+async function spent(id: string, { of, name }: Saved, world: Pick<World, 'snapshots'>): Promise<void> {
+  if (of === id) await world.snapshots.remove(of, name);
+}

@@ -1,0 +1,138 @@
+// A virtual machine to disk. Between any two lines the agent may die: then the guest goes on and the snapshot is gone, or the snapshot
+// is whole and the guest has not run since. What tells the two apart is the record: `writing` or `waiting`.
+import { BerthError } from '../base/errors.js';
+import type { VmSnapshots } from '../drivers/driver.js';
+import type { WorkloadRecord } from '../model/record.js';
+import type { Saved, SnapshotView } from '../model/snapshot.js';
+import { machineDigest } from '../snapshots/manifest.js';
+import { contextOf } from './driver-context.js';
+import type { Freezable } from './freezing.js';
+import { driverOf, type World } from './world.js';
+
+type Savable = Freezable;
+
+export interface SaveOptions {
+  /** The guest goes on afterwards; otherwise it stops, and the next start lets it go on. */
+  readonly live: boolean;
+}
+
+/**
+ * Resolves when the snapshot, and what becomes of the workload, is durable. To be called between two rounds. Throws
+ * `snapshot_unsupported`, `snapshot_failed`, `invalid_state`; then the guest goes on, or does when the actor comes to it.
+ */
+export async function save(actor: Savable, world: World, { live }: SaveOptions): Promise<SnapshotView> {
+  const { record } = actor;
+  const { id, spec, sandbox } = record;
+  const vm = snapshotsOf(record, world);
+  const problem = vm.problem(spec, live);
+  if (problem !== undefined) throw unsupported(record, problem);
+  requireRunning(record, world);
+  const { name, directory } = await world.snapshots.begin(id);
+  const { address, address6 } = sandbox;
+  const saved: Saved = { of: id, name, phase: 'writing', address, address6 };
+  try {
+    await actor.patch({ saved });
+    const context = contextOf(record, world);
+    const files = await vm.save(spec, context, directory);
+    const at = Date.now();
+    const { bootId } = world;
+    const { tenant, driver } = spec;
+    const fit = await vm.fit(spec, context);
+    const view = await world.snapshots.complete(
+      { workload: id, name, tenant, driver, at, bootId, live, spec: machineDigest(spec), fit, address, address6 },
+      files,
+    );
+    if (live) await goOn(actor, world);
+    else {
+      // A stop or delete that was wished meanwhile waits for nobody, and wants no snapshot.
+      if (actor.record.desired !== 'running') throw calledOff(actor.record);
+      await actor.patch({ saved: { ...saved, phase: 'waiting' }, desired: 'stopped', restartRequested: false });
+    }
+    return view;
+  } catch (error) {
+    await undo(actor, world, name).catch((err: unknown) =>
+      world.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
+    );
+    throw error;
+  }
+}
+
+/** As before a snapshot that did not come about. May be repeated. */
+export async function undo(actor: Savable, world: World, name: string): Promise<void> {
+  await world.snapshots.remove(actor.record.id, name);
+  await goOn(actor, world);
+}
+
+/** Why the snapshot is not one for this host and spec. Throws `snapshot_damaged`, `snapshot_incompatible`. */
+export async function requireFit(
+  record: Pick<WorkloadRecord, 'id' | 'spec' | 'sandbox'>,
+  { of, name }: Pick<Saved, 'of' | 'name'>,
+  world: World,
+): Promise<SnapshotView> {
+  const { spec } = record;
+  const view = await world.snapshots.verify(of, name);
+  const vm = driverOf(world, spec.driver).vm?.snapshots;
+  const own = view.driver === spec.driver && vm !== undefined ? await vm.fit(spec, contextFor(spec, world)) : undefined;
+  const differing = own === undefined ? ['driver'] : differences(view.fit, own);
+  if (view.spec !== machineDigest(spec)) differing.push('spec');
+  if (differing.length === 0) return view;
+  const first = differing[0] ?? '';
+  const was = view.fit[first];
+  const is = own?.[first];
+  const figures = was === undefined || is === undefined ? '' : `: it was made with ${was}, and here is ${is}`;
+  throw new BerthError(
+    'snapshot_incompatible',
+    `snapshot ${name} of workload "${of}" does not fit, as ${differing.join(', ')} differ${figures}`,
+    {
+      hint: `Put it back as it was, or delete the snapshot: \`berth snapshot delete ${of} ${name}\`; then the workload boots.`,
+      data: { workload: of, name, differing },
+    },
+  );
+}
+
+export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, world: World): VmSnapshots {
+  const snapshots = driverOf(world, record.spec.driver).vm?.snapshots;
+  if (snapshots === undefined) throw unsupported(record, `driver "${record.spec.driver}" saves no state`);
+  return snapshots;
+}
+
+/** What `fit` of a driver may look at. */
+function contextFor(_spec: WorkloadRecord['spec'], world: World) {
+  const { which, kvmUsable, kvmReason } = world;
+  return { which, kvmUsable, kvmReason, mountRoots: [] };
+}
+
+async function goOn(actor: Savable, world: World): Promise<void> {
+  const { record } = actor;
+  await snapshotsOf(record, world).resume(record.spec, contextOf(record, world));
+  await actor.patch({ saved: null });
+}
+
+function differences(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => one[name] !== other[name]);
+}
+
+function requireRunning({ id, state, desired, saved }: WorkloadRecord, { layers }: World): void {
+  const braked = layers.of(id, 'freeze').length > 0;
+  if (state === 'running' && desired === 'running' && !saved && !braked) return;
+  const why = braked
+    ? 'is frozen by the pressure ladder'
+    : saved
+      ? 'is being saved or comes back from a snapshot'
+      : `is ${state}`;
+  throw new BerthError('invalid_state', `workload "${id}" ${why}; only one that runs can be saved`, {
+    hint: `Look at \`berth workload show ${id}\`; start or thaw it first.`,
+    data: { id, state },
+  });
+}
+
+function calledOff({ id, desired }: WorkloadRecord): BerthError {
+  return new BerthError('invalid_state', `workload "${id}" is to be ${desired}, so that its snapshot was given up`, {
+    data: { id },
+  });
+}
+
+function unsupported({ id }: Pick<WorkloadRecord, 'id'>, problem: string): BerthError {
+  return new BerthError('snapshot_unsupported', `workload "${id}" cannot be saved: ${problem}`, { data: { id } });
+}

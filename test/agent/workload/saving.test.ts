@@ -1,0 +1,199 @@
+// A virtual machine goes to disk and comes back, whatever dies in between. No state is ever lived from twice.
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { temporaryDirectory } from '../../runner/temporary.js';
+import { when } from './draining-life.js';
+import { FakeHost } from './fake-host.js';
+import { type Life, specOf, state } from './fake-world.js';
+import { type Death, FakeVmm, NO_DEATH, nextSavingLife, savingLife } from './saving-life.js';
+
+const ID = 'web-1';
+type Living = Life & { readonly directory: string };
+
+async function inhabited(death: Death = { ...NO_DEATH }) {
+  const vmm = new FakeVmm(new FakeHost());
+  const life = savingLife(vmm, temporaryDirectory('saving'), death);
+  await life.manager.recover();
+  await life.manager.create(specOf());
+  await life.until(state('running'));
+  return { vmm, life };
+}
+
+const record = ({ manager }: Pick<Life, 'manager'>) => manager.actor(ID).record;
+const saveIn = ({ manager }: Pick<Life, 'manager'>, live = false) => manager.snapshots.make(ID, { live });
+const settled = (life: Life, to: string, died?: Promise<unknown>) =>
+  when(() => record(life).state === to && !record(life).saved, died);
+
+function snapshotsIn({ directory }: Living): string[] {
+  const snapshots = join(directory, 'state/snapshots');
+  return existsSync(snapshots) ? readdirSync(snapshots) : [];
+}
+
+function livedOnce(t: ExecutionContext, { lives }: FakeVmm, what: string): void {
+  for (const [at, pids] of lives) t.is(pids.size, 1, `${what}: ${at} was lived from by ${[...pids]}`);
+}
+
+test('saved, it stops with its reason and gives back its room; a start lets it go on where it was', async (t) => {
+  const { vmm, life } = await inhabited();
+  const { address } = record(life).sandbox;
+  const view = await saveIn(life);
+  t.like(view, { workload: ID, name: '0001', live: false, address, fit: { vmm: 'fake 1' } });
+  await life.until(state('exited'));
+  t.like(record(life), { state: 'exited', desired: 'stopped', saved: { phase: 'waiting', name: '0001' } });
+  t.like(record(life).end, { cause: 'suspended' });
+  t.is(life.manager.capacity()[0]?.committed, 0);
+  t.deepEqual(vmm.host.left(), []);
+
+  await life.manager.wish(ID, 'start');
+  await settled(life, 'running');
+  t.is(record(life).sandbox.address, address);
+  t.true(vmm.guest(ID)?.runs);
+  t.deepEqual([...vmm.lives.keys()], ['state 1']);
+  t.deepEqual(life.manager.snapshots.list({ sees: () => true }), [], 'what the guest has left behind is gone');
+});
+
+test('saved live, it goes on, and the snapshot stays until the workload goes', async (t) => {
+  const { vmm, life } = await inhabited();
+  await saveIn(life, true);
+  t.like(record(life), { state: 'running', desired: 'running', saved: null });
+  t.true(vmm.guest(ID)?.runs);
+  t.is(life.manager.snapshots.list({ sees: () => true }).length, 1);
+  t.deepEqual(life.manager.snapshots.list({ sees: (tenant) => tenant !== 'acme' }), []);
+  t.deepEqual(life.manager.snapshots.list({ sees: () => true, workload: 'other' }), []);
+  await life.manager.wish(ID, 'delete', { now: true });
+  await life.until(({ type }) => type === 'workload.deleted');
+  t.deepEqual(snapshotsIn(life), []);
+});
+
+test('what cannot be saved is refused and runs on', async (t) => {
+  const { vmm, life } = await inhabited();
+  vmm.problem = 'it has a device of this host';
+  await t.throwsAsync(saveIn(life), { code: 'snapshot_unsupported', message: /a device of this host/ });
+  vmm.problem = undefined;
+  await life.manager.wish(ID, 'freeze');
+  await life.until(state('frozen'));
+  await t.throwsAsync(saveIn(life), { code: 'invalid_state', message: /is frozen/ });
+  await life.manager.wish(ID, 'thaw');
+  await when(() => record(life).state === 'running');
+  await saveIn(life);
+  await t.throwsAsync(saveIn(life), { code: 'invalid_state' }, 'once is enough');
+});
+
+test('a save that fails leaves nothing, and the guest goes on', async (t) => {
+  const { vmm, life } = await inhabited();
+  vmm.failure = new Error('no space left');
+  await t.throwsAsync(saveIn(life), { message: /no space left/ });
+  t.like(record(life), { state: 'running', desired: 'running', saved: null });
+  t.true(vmm.guest(ID)?.runs);
+  t.deepEqual(readdirSync(join(life.directory, 'state/snapshots', ID)), []);
+});
+
+test('a stop that is wished meanwhile wins', async (t) => {
+  const { vmm, life } = await inhabited();
+  vmm.onSave = async () => {
+    await life.manager.wish(ID, 'stop');
+  };
+  await t.throwsAsync(saveIn(life), { code: 'invalid_state', message: /given up/ });
+  await life.until(state('exited'));
+  t.like(record(life), { saved: null, end: { cause: 'stopped' } });
+});
+
+test('a snapshot that does not fit, or is damaged, is refused with what differs, until it is deleted', async (t) => {
+  const { vmm, life } = await inhabited();
+  await saveIn(life);
+  await life.until(state('exited'));
+  vmm.fit = { vmm: 'fake 2' };
+  const differs = { code: 'snapshot_incompatible', message: /vmm differ: it was made with fake 1, and here is fake 2/ };
+  await t.throwsAsync(life.manager.wish(ID, 'start'), differs);
+  t.is(record(life).state, 'exited');
+  vmm.fit = { vmm: 'fake 1' };
+  writeFileSync(join(life.directory, 'state/snapshots', ID, '0001/state'), 'state 7');
+  await t.throwsAsync(life.manager.wish(ID, 'start'), { code: 'snapshot_damaged', message: /SHA-256/ });
+
+  await life.manager.snapshots.delete(ID, '0001');
+  await t.throwsAsync(life.manager.snapshots.delete(ID, '0001'), { code: 'not_found' });
+  await life.manager.wish(ID, 'start');
+  await settled(life, 'running');
+  t.deepEqual([...vmm.lives], [], 'it has booted');
+});
+
+test('its address is its own again, and a start is refused while another one has it', async (t) => {
+  const { life } = await inhabited();
+  const { address } = record(life).sandbox;
+  await saveIn(life);
+  await life.until(state('exited'));
+  t.true(life.world.claims.hold('orphan.1', address ?? ''));
+  await t.throwsAsync(life.manager.wish(ID, 'start'), { code: 'address_in_use' });
+  t.is(life.manager.capacity()[0]?.committed, 0, 'and takes no room');
+  life.world.claims.unhold('orphan.1');
+  await life.manager.wish(ID, 'start');
+  await settled(life, 'running');
+  t.is(record(life).sandbox.address, address);
+});
+
+/** Saves and starts again, with a death on the way; what the next agent makes of it. */
+async function lives(t: ExecutionContext, what: string, vmm: FakeVmm, life: Living, live: boolean): Promise<void> {
+  const { died } = life.host;
+  const done = (async () => {
+    await saveIn(life, live);
+    if (live) return;
+    await when(() => record(life).state === 'exited', died);
+    await life.manager.wish(ID, 'start');
+    await settled(life, 'running', died);
+  })();
+  await Promise.race([died, done]);
+  const next = await nextSavingLife(life, vmm);
+  await when(() => {
+    const { state: now, saved } = record(next);
+    return (now === 'running' && !saved) || now === 'exited' || now === 'failed';
+  });
+  t.not(record(next).state, 'failed', what);
+  if (record(next).state === 'exited') {
+    t.is(record(next).saved?.phase, 'waiting', `${what}: it rests with its state`);
+    await next.manager.wish(ID, 'start');
+    await settled(next, 'running');
+  }
+  t.true(vmm.guest(ID)?.runs, `${what}: it runs`);
+  livedOnce(t, vmm, what);
+  t.is(next.host.held.size, 1, what);
+  await next.manager.wish(ID, 'delete', { now: true });
+  await next.until(({ type }) => type === 'workload.deleted');
+  t.deepEqual(snapshotsIn(next), [], what);
+}
+
+for (const live of [false, true])
+  for (const after of [false, true])
+    test(`the agent dies ${after ? 'after' : 'before'} any call of a save ${live ? 'of one that goes on' : 'and return'}`, async (t) => {
+      t.timeout(120_000);
+      let deaths = 0;
+      for (let call = 1; call <= (live ? 7 : 14); call++) {
+        const death: Death = { left: call, after };
+        const { vmm, life } = await inhabited(death);
+        await lives(t, `call ${call}`, vmm, life, live);
+        if (death.left <= 0) deaths++;
+      }
+      t.true(deaths >= (live ? 4 : 9), `${deaths} deaths`);
+    });
+
+for (const arrives of [false, true])
+  test(`the agent dies at any write of the record, which ${arrives ? 'reaches' : 'does not reach'} the disk`, async (t) => {
+    t.timeout(120_000);
+    for (let write = 0; write <= 9; write++) {
+      const { vmm, life } = await inhabited();
+      await life.journal.idle();
+      life.journal.dieAfter(write, arrives);
+      await lives(t, `write ${write}`, vmm, life, false);
+    }
+  });
+
+test('a boot of the host ends a save, and keeps what is saved', async (t) => {
+  const { vmm, life } = await inhabited();
+  await saveIn(life);
+  await life.until(state('exited'));
+  const next = await nextSavingLife(life, vmm, 'boot-2');
+  t.like(record(next), { state: 'exited', saved: { phase: 'waiting' } });
+  await next.manager.wish(ID, 'start');
+  await settled(next, 'running');
+  t.deepEqual([...vmm.lives.keys()], ['state 1']);
+});
