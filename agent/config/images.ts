@@ -15,7 +15,10 @@ export const imagesSchema = z.strictObject({
         .regex(REGISTRY_PATTERN, 'must be a host with or without a port, such as "registry.example.com:5000"'),
     )
     .default([])
-    .meta({ description: 'registries that images may be pulled from, for example "docker.io"; empty: any' }),
+    .meta({
+      description:
+        'registries that images may be pulled from, for example "docker.io"; empty: any but link-local addresses',
+    }),
   policy: file.meta({
     description: 'path of a policy.json for skopeo: which signatures images need; empty: that of the host',
   }),

@@ -19,13 +19,26 @@ export function noImage(name: string): BerthError {
   return new BerthError('image_unknown', `this node has no image ${name}`, { data: { image: name } });
 }
 
-/** `registries`: images.registries; empty: all. Throws `not_permitted`. */
+/** Link-local addresses and those of metadata services: what answers there trusts who asks from this host. */
+const NO_REGISTRY =
+  /^(?:169\.254\.|0\.|\[::\]|\[fe[89ab]|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.google\.internal\.?$)/;
+
+/** `registries`: images.registries; empty: all that are no metadata service. Throws `not_permitted`. */
 export function requireRegistry(image: ImageReference, registries: readonly string[]): void {
-  if (image.transport !== 'docker' || registries.length === 0 || registries.includes(image.registry)) return;
-  throw new BerthError('not_permitted', `this node does not pull images from ${image.registry}`, {
-    data: { registry: image.registry, registries },
-    hint: `Name an image of ${registries.join(', ')}, or add "${image.registry}" to images.registries of this node.`,
+  if (image.transport !== 'docker' || registries.includes(image.registry)) return;
+  const { registry } = image;
+  if (registries.length === 0 && !NO_REGISTRY.test(hostOf(registry))) return;
+  const add = `add "${registry}" to images.registries of this node`;
+  throw new BerthError('not_permitted', `this node does not pull images from ${registry}`, {
+    data: { registry, registries },
+    hint:
+      registries.length === 0 ? `Have the operator ${add}.` : `Name an image of ${registries.join(', ')}, or ${add}.`,
   });
+}
+
+/** In lower case; addresses as everybody writes them, whichever way they are written here. */
+function hostOf(registry: string): string {
+  return URL.canParse(`http://${registry}`) ? new URL(`http://${registry}`).hostname : registry.toLowerCase();
 }
 
 const MOST_NAMED = 10;
