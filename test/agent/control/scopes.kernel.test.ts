@@ -1,14 +1,17 @@
 // A real agent with two tenants. A session that covers one of them asks for everything, in every way that might have it told
 // of the other, and listens meanwhile: no name of the other's comes over its connection.
+import { join } from 'node:path';
 import test from 'ava';
 import { type Client, connect } from '../../../agent/control/client.js';
 import { METHODS, type MethodName } from '../../../agent/control/methods.js';
+import { writeLayout } from '../images/layout.js';
+import { file } from '../images/tar-writer.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
 import { type RawConnection, rawConnect, request } from './raw.js';
 
-/** Every name that the other tenant has: itself, its workloads, reservation, labels, and what is in its specs. */
-const NAMES = ['kestrel', 'osprey', 'merlin', 'plover', 'heron', 'egret', 'jackdaw', 'buzzard'];
+/** Every name that the other tenant has: itself, its workloads, reservation, labels, scheduler, image, and what is in its specs. */
+const NAMES = ['kestrel', 'osprey', 'merlin', 'plover', 'heron', 'egret', 'jackdaw', 'buzzard', 'sparrow'];
 const PORT = 28_080;
 
 let host: OwnHost;
@@ -18,6 +21,8 @@ let session: RawConnection;
 /** All that came over the connection of the session. */
 const told: string[] = [];
 let nextId = 1;
+/** Of the other. */
+let image: string;
 
 const specOf = (id: string, tenant: string, more: object = {}) => ({
   ...{ id, tenant, driver: 'exec', network: { mode: 'none' } },
@@ -59,6 +64,8 @@ test.before(async () => {
     ttl: 600_000,
   });
   await other.call('licence.lease', { licence: 'db', count: 1, ttl: 600_000 });
+  image = await imageOf('sparrow');
+  await other.call('image.pull', { image });
 
   session = await rawConnect(agent.socket);
   session.socket.on('message', (data) => told.push(data.toString()));
@@ -66,6 +73,29 @@ test.before(async () => {
   await ask('events.subscribe', { since: 0 });
   await ask('workload.create', { spec: specOf('own', 'mine') });
 });
+
+/** The name of an image in files of the host. */
+async function imageOf(name: string): Promise<string> {
+  const directory = join(host.directory, name);
+  await writeLayout(directory, { layers: [{ entries: [file(name, name)] }] });
+  return `oci:${directory}:latest`;
+}
+
+/** What the other does meanwhile, one after the other: something of every kind happens. */
+const BUSY: readonly (() => Promise<unknown>)[] = [
+  () => other.call('workload.restart', { id: 'osprey' }),
+  () => other.call('workload.create', { spec: theirs('merlin-2') }),
+  () => other.call('workload.patch', { id: 'osprey', patch: { labels: { heron: 'egret', sparrow: 'sparrow' } } }),
+  () => other.call('workload.exec', { id: 'merlin', command: ['/bin/echo', 'buzzard'] }),
+  () => other.call('node.cordon'),
+  () => other.call('node.uncordon'),
+  () => other.call('image.delete', { image }),
+  () => other.call('image.pull', { image }),
+  () => other.call('workload.freeze', { id: 'merlin' }),
+  () => other.call('workload.thaw', { id: 'merlin' }),
+  () => other.call('node.drain', { dryRun: true }),
+  () => other.call('licence.audit', {}),
+];
 
 test.after.always(async () => {
   session?.socket.terminate();
@@ -180,14 +210,18 @@ test.serial('every method is asked', (t) => {
 
 test.serial('no answer names the other tenant or anything of it, while it is busy', async (t) => {
   const answers = new Map<string, string>();
+  const happened = new Set<unknown>();
   for (const [at, [method, params]] of QUESTIONS.entries()) {
-    // Something of every kind happens to the other meanwhile.
-    if (at % 6 === 0) await other.call('workload.restart', { id: 'osprey' });
-    if (at % 6 === 3) await other.call('workload.create', { spec: theirs('merlin-2') }).catch(() => undefined);
+    const happens = at % 3 === 0 ? BUSY[(at / 3) % BUSY.length] : undefined;
+    await happens?.().then(
+      () => happened.add(happens),
+      () => undefined,
+    );
     const answer = JSON.stringify(await ask(method, params));
     t.deepEqual(namesIn(answer), [], `${method}: ${answer}`);
     answers.set(`${method} ${JSON.stringify(params)}`, answer);
   }
+  t.deepEqual(BUSY.filter((each) => !happened.has(each)).map(String), []);
   // The questions met what they were made for.
   const all = [...answers.values()].join('\n');
   for (const code of ['port_in_use', 'admission_refused', 'not_permitted']) t.true(all.includes(code), code);
