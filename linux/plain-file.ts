@@ -28,6 +28,22 @@ export async function readPlain(path: string, mostBytes: number): Promise<Buffer
   }
 }
 
+/** The first bytes of a plain file, `bytes` at most, however large it is. Throws as `readPlain`. */
+export async function readStart(path: string, bytes: number): Promise<Buffer> {
+  try {
+    const file = await open(path, FLAGS);
+    try {
+      check(await file.stat(), path, Number.POSITIVE_INFINITY);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw sysErrorFrom(error, 'read', path);
+  }
+}
+
 /** All that a stream says, as a person may name a pipe or standard input; EFBIG when that is more than `mostBytes`. */
 export async function readStream(stream: AsyncIterable<Buffer>, name: string, mostBytes: number): Promise<Buffer> {
   const chunks = new Chunks(name, mostBytes);

@@ -1,7 +1,7 @@
 // [drivers.NAME]: what the node says of each driver.
 import * as z from 'zod';
 import { sizeText } from '../base/values/amounts.js';
-import { program } from '../base/values/places.js';
+import { absolutePath, program } from '../base/values/places.js';
 import { CAPABILITY_NAMES } from '../model/container-spec.js';
 import { isWithin, plainPath } from '../model/mounts-spec.js';
 
@@ -21,6 +21,7 @@ export const GRANTS = {
   },
   qemu: {
     files: 'qemu.kernel, qemu.initrd and qemu.root, files of the host',
+    'image-files': 'image oci:, oci-archive: and docker-archive:, files of the host',
     vsock: 'qemu.vsock',
   },
   firecracker: {
@@ -110,9 +111,16 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   qemu: z
     .strictObject({
-      allow: nodeAllow('qemu', ['files', 'vsock']),
+      allow: nodeAllow('qemu', ['files', 'image-files', 'vsock']),
       accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
       overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
+      kernel: z
+        .union([z.literal(''), absolutePath])
+        .default('')
+        .meta({
+          description:
+            'kernel of microVMs with an image, such as "/boot/vmlinuz-6.12.48+deb13-cloud-amd64"; its modules are looked for in lib/modules of the tree that has the kernel; empty: each spec names its own',
+        }),
     })
     .prefault({}),
   oci: z

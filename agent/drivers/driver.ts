@@ -121,6 +121,11 @@ export interface VmDriver {
   balloon(spec: WorkloadSpec, context: DriverContext, bytes: number): Promise<void>;
   /** Its serial console: a unix stream socket that one client at a time may connect to. Absent: it has none. Pure. */
   console?(context: Pick<DriverContext, 'directory'>): string;
+  /**
+   * Exit code of the program of its image, from the last output of this run; undefined when the guest does not tell. Absent: the VMM
+   * itself is what ends. Pure.
+   */
+  exitCode?(spec: WorkloadSpec, tail: string): number | undefined;
   /** Why it ended, from the last output of this run and the exit of the VMM; undefined when neither tells. Pure. */
   explainEnd(spec: WorkloadSpec, tail: string, exit: Pick<ExitRecord, 'code' | 'signal'>): VmEnd | undefined;
   /** Absent: its VMs cannot be saved. */

@@ -26,7 +26,14 @@ export function createDrivers(
       ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime, secrets.directory] },
     }),
     ociDriver({ runtime: oci.runtime, dns, secrets }),
-    qemuDriver({ accel: qemu.accel, overheadBytes: parseSize(qemu.overhead) ?? 0, dns, runtime }),
+    qemuDriver({
+      ...{
+        accel: qemu.accel,
+        overheadBytes: parseSize(qemu.overhead) ?? 0,
+        kernel: qemu.kernel === '' ? undefined : qemu.kernel,
+      },
+      ...{ dns, runtime },
+    }),
     firecrackerDriver({
       ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },
       ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime },

@@ -34,7 +34,8 @@ export async function writeNames(
   return files;
 }
 
-async function resolvConf(
+/** Content of /etc/resolv.conf. */
+export async function resolvConf(
   spec: WorkloadSpec,
   sandbox: Sandbox,
   dns: Config['network']['dns'],

@@ -1,6 +1,6 @@
 // The errors of this room.
 import { BerthError } from '../base/errors.js';
-import type { ImageReference } from '../model/image-reference.js';
+import { type ImageReference, registryOf } from '../model/image-reference.js';
 import { type ImageHolder, MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 
 /** What an image holds breaks a rule; the image is not used and nothing of it is kept. */
@@ -25,8 +25,8 @@ const NO_REGISTRY =
 
 /** `registries`: images.registries; empty: all that are no metadata service. Throws `not_permitted`. */
 export function requireRegistry(image: ImageReference, registries: readonly string[]): void {
-  if (image.transport !== 'docker' || registries.includes(image.registry)) return;
-  const { registry } = image;
+  const registry = registryOf(image);
+  if (registry === undefined || registries.includes(registry)) return;
   if (registries.length === 0 && !NO_REGISTRY.test(hostOf(registry))) return;
   const add = `add "${registry}" to images.registries of this node`;
   throw new BerthError('not_permitted', `this node does not pull images from ${registry}`, {

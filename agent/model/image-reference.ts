@@ -79,3 +79,8 @@ function parseRegistry(text: string, pin: { digest?: string }): RegistryImage | 
   if (pin.digest !== undefined) return { transport: 'docker', registry, repository, ...pin };
   return { transport: 'docker', registry, repository, tag: tag ?? 'latest' };
 }
+
+/** Host of the registry that has it; undefined: it is a file or a directory of this host. */
+export function registryOf(image: ImageReference): string | undefined {
+  return image.transport === 'docker' ? image.registry : undefined;
+}

@@ -1,5 +1,6 @@
 // What a spec says of an OCI image.
 import * as z from 'zod';
+import type { Unfit } from './driver-kind.js';
 import { MOST_IMAGE_NAME, parseImage } from './image-reference.js';
 
 export const imageText = z
@@ -12,7 +13,7 @@ export const imageText = z
 
 export const image = imageText
   .optional()
-  .meta({ description: 'the root filesystem of driver oci, and what is run where oci.command says nothing' });
+  .meta({ description: 'the root filesystem of drivers oci and qemu, and what is run where oci.command says nothing' });
 
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const;
 export type PullPolicy = (typeof PULL_POLICIES)[number];
@@ -22,6 +23,9 @@ export const pull = z.enum(PULL_POLICIES).optional().meta({
     'missing (default): fetch the image if this node does not have it; always: ask its source for the tag again; never: refuse the workload if the image is not on this node. Later starts use the same digest',
 });
 
+/** Drivers that run images. */
+export const IMAGE_DRIVERS: readonly string[] = ['oci', 'qemu'];
+
 interface Imaged {
   readonly driver: string;
   readonly image?: string | undefined;
@@ -30,22 +34,22 @@ interface Imaged {
     | {
         readonly bundle?: string | undefined;
         readonly rootfs?: string | undefined;
-        readonly writable?: unknown;
+        readonly writable?: { readonly in: string } | undefined;
         readonly entrypoint?: unknown;
       }
     | undefined;
 }
 
+/** Whether a section may stand beside that of the driver: how the program of an image is run is said in one section for all drivers. */
+export function saysOfImage(section: string, { driver, image }: Pick<Imaged, 'driver' | 'image'>): boolean {
+  return section === 'oci' && image !== undefined && IMAGE_DRIVERS.includes(driver);
+}
+
 /** What does not go together. */
-export function unfitImage({
-  driver,
-  image,
-  pull,
-  oci,
-}: Imaged): { readonly field: string; readonly problem: string }[] {
-  const found: { field: string; problem: string }[] = [];
+export function unfitImage({ driver, image, pull, oci }: Imaged): Unfit[] {
+  const found: Unfit[] = [];
   if (pull !== undefined && image === undefined) found.push({ field: 'pull', problem: 'goes with an image only' });
-  if (image !== undefined && driver !== 'oci')
+  if (image !== undefined && !IMAGE_DRIVERS.includes(driver))
     found.push({ field: 'image', problem: `does not go with driver "${driver}"` });
   if (oci === undefined) return found;
   const roots = [image, oci.bundle, oci.rootfs].filter((root) => root !== undefined);
@@ -57,5 +61,10 @@ export function unfitImage({
   for (const field of ['writable', 'entrypoint'] as const)
     if (oci[field] !== undefined && image === undefined)
       found.push({ field: `oci.${field}`, problem: 'goes with an image only' });
+  if (oci.writable?.in === 'disk' && driver !== 'oci')
+    found.push({
+      field: 'oci.writable.in',
+      problem: `must be "memory" with driver "${driver}": a guest keeps it in its memory`,
+    });
   return found;
 }

@@ -15,7 +15,9 @@ const LEAST_GUEST = 2 ** 20;
 
 export const qemuSpec = z
   .strictObject({
-    kernel: absolutePath,
+    kernel: absolutePath.optional().meta({
+      description: 'needed without an image; with one: instead of drivers.qemu.kernel of the node',
+    }),
     initrd: absolutePath.optional(),
     root: absolutePath.optional().meta({ description: 'a raw root image, attached as /dev/vda' }),
     append: z
@@ -43,8 +45,7 @@ export const qemuSpec = z
   .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
     message: 'must be a multiple of the size of a huge page',
     path: ['memory'],
-  })
-  .refine((q) => q.initrd !== undefined || q.root !== undefined, 'needs an initrd or a root image');
+  });
 
 export const qemuKind = driverKind({
   section: qemuSpec,
@@ -53,10 +54,21 @@ export const qemuKind = driverKind({
     driver: 'qemu',
     qemu: { kernel: '/srv/vm/vmlinuz', initrd: '/srv/vm/initrd.img', vcpus: 1, memory: '256Mi' },
   },
-  describe: ({ kernel, vcpus, memory }) => `${kernel}, ${vcpus} vCPU, ${formatSize(memory)}`,
-  alike: ({ kernel, initrd, root, append, vcpus, memory }) => [
-    ...[kernel, initrd ?? null, root ?? null, append, vcpus, memory],
+  describe: ({ kernel, vcpus, memory }, { image }) => `${image ?? kernel ?? ''}, ${vcpus} vCPU, ${formatSize(memory)}`,
+  alike: ({ kernel, initrd, root, append, vcpus, memory }, { image }) => [
+    ...[kernel ?? null, initrd ?? null, root ?? null, append, vcpus, memory],
+    ...(image === undefined ? [] : [image]),
   ],
+  // A guest boots from an image, or from files of the host.
+  unfit: ({ kernel, initrd, root }, { image }) => {
+    const files = Object.entries({ initrd, root }).filter(([, path]) => path !== undefined);
+    if (image !== undefined)
+      return files.map(([field]) => ({ field: `qemu.${field}`, problem: 'does not go with an image' }));
+    return [
+      ...(kernel === undefined ? [{ field: 'qemu.kernel', problem: 'is needed without an image' }] : []),
+      ...(files.length === 0 ? [{ field: 'qemu', problem: 'needs an image, an initrd or a root image' }] : []),
+    ];
+  },
   machine: ({ vcpus, memory, hugepages, lockMemory }) => ({
     ...{ vcpus, memory, hugepages, lockMemory },
     merging:

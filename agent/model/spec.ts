@@ -10,7 +10,7 @@ import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { DRIVER_NAMES, type DriverName, machineOf, SECTIONS, unfitSection } from './driver-kinds.js';
 import { files } from './files-spec.js';
 import { healthSpec } from './health-spec.js';
-import { image, pull, unfitImage } from './image-spec.js';
+import { IMAGE_DRIVERS, image, pull, saysOfImage, unfitImage } from './image-spec.js';
 import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
 import { unfitPlaces } from './places.js';
@@ -85,7 +85,7 @@ export const workloadSpec = z
       const wanted = driver === spec.driver && driver !== 'external';
       if (wanted && spec[driver] === undefined)
         ctx.addIssue({ code: 'custom', path: [driver], message: `is needed by driver "${driver}"` });
-      if (driver !== spec.driver && spec[driver] !== undefined)
+      if (driver !== spec.driver && spec[driver] !== undefined && !saysOfImage(driver, spec))
         ctx.addIssue({ code: 'custom', path: [driver], message: `does not go with driver "${spec.driver}"` });
     }
     for (const { field, problem } of [
@@ -129,10 +129,11 @@ export function wantsVsock({ qemu, external }: Pick<WorkloadSpec, 'qemu' | 'exte
 /** A checked spec with every default filled in and sizes in bytes. */
 export type WorkloadSpec = z.output<typeof workloadSpec>;
 
-/** An image says all that driver oci needs: its section may be left out. */
+/** An image says all that its driver needs: the sections may be left out. */
 function withSection(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('image' in input) || !('driver' in input)) return input;
-  return input.driver === 'oci' && !('oci' in input) ? { ...input, oci: {} } : input;
+  if (!IMAGE_DRIVERS.includes(String(input.driver))) return input;
+  return { oci: {}, [String(input.driver)]: {}, ...input };
 }
 
 /** Checks a spec of unknown origin. Throws `unknown_driver` or `invalid_spec`, naming every wrong field. */

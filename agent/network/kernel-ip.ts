@@ -11,6 +11,27 @@ export interface GuestNames {
   readonly guestAddress?: string | undefined;
 }
 
+export interface GuestAddress {
+  /** With its prefix; undefined: there is no tap. */
+  readonly address: string | undefined;
+  /** Undefined: there is no way out. */
+  readonly gateway: string | undefined;
+}
+
+/** For a guest that is told by other means than its kernel's command line. */
+export function guestAddress({
+  address,
+  tap,
+  attachment,
+}: Pick<Sandbox, 'address' | 'tap' | 'attachment'>): GuestAddress {
+  if (address === null || tap === null) return { address: undefined, gateway: undefined };
+  const bridged = attachment?.mode === 'bridge' ? attachment : undefined;
+  return {
+    address: `${address}/${bridged?.prefix ?? 32}`,
+    gateway: bridged === undefined ? GATEWAY : (bridged.gateway ?? undefined),
+  };
+}
+
 /** Null when there is no tap. A bridge without a way out has no gateway: the field stays empty. */
 export function kernelIp(sandbox: Pick<Sandbox, 'address' | 'tap' | 'attachment'>, names: GuestNames): string | null {
   const { address, tap, attachment } = sandbox;

@@ -273,9 +273,8 @@ export class Actor {
   }
 
   async #hasImage(): Promise<boolean> {
-    const { id, spec, image } = this.#record;
-    if (spec.image === undefined || (image?.name === spec.image && this.#world.images?.root(id, image.digest)))
-      return true;
+    const { id, spec } = this.#record;
+    if (spec.image === undefined || this.#image.isHere(this.#record)) return true;
     const digest = this.#image.take(this.#record);
     if (digest === undefined) return false;
     await this.patch({ image: { name: spec.image, digest } });

@@ -37,8 +37,20 @@ export async function explainEnd(
     readEvidence(places, from, world.kernelLog),
     vm === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
   ]);
+  // A VMM whose guest went down ends with 0, whatever became of the program in it.
+  const code = exit.code === 0 ? vm?.exitCode?.(spec, tail) : undefined;
   const described = describeEnd({
-    ...{ exit, process, before: record.before, evidence, places, tenant: spec.tenant, asked, evicted, killed },
+    ...{
+      exit: code === undefined ? exit : { ...exit, code },
+      process,
+      before: record.before,
+      evidence,
+      places,
+      tenant: spec.tenant,
+      asked,
+      evicted,
+      killed,
+    },
     need: vm?.charged(spec) ?? null,
     guest: vm?.explainEnd(spec, tail, exit),
     pressure: world.history(id),

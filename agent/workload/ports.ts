@@ -17,7 +17,13 @@ export interface ImagePort {
   hold(
     workload: string,
     name: string,
-    options: { readonly policy: PullPolicy; readonly had?: string | undefined; readonly signal: AbortSignal },
+    options: {
+      readonly policy: PullPolicy;
+      readonly had?: string | undefined;
+      /** For a microVM: resolves when it is there as one file system, too. */
+      readonly disk?: boolean | undefined;
+      readonly signal: AbortSignal;
+    },
   ): Promise<string>;
   /** The record has the digest now, or the workload does not want it. */
   letGo(workload: string): void;

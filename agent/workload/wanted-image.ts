@@ -1,5 +1,6 @@
 // The image of a workload that is to start. Asked for once and not awaited by the actor, as the permit to start: while it is fetched
 // every other wish is heard.
+import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { ImagePort } from './ports.js';
 
@@ -7,6 +8,7 @@ interface Wanted {
   readonly name: string;
   readonly policy: Parameters<ImagePort['check']>[1];
   readonly had: string | undefined;
+  readonly disk: boolean;
 }
 
 export class WantedImage {
@@ -31,8 +33,22 @@ export class WantedImage {
       return answer.digest;
     }
     if (this.#asked === undefined && this.#images !== undefined && spec.image !== undefined)
-      this.#ask(this.#images, id, { name: spec.image, policy: spec.pull ?? 'missing', had: image?.digest });
+      this.#ask(this.#images, id, {
+        ...{
+          name: spec.image,
+          policy: spec.pull ?? 'missing',
+          had: image?.digest,
+          disk: machineOf(spec) !== undefined,
+        },
+      });
     return undefined;
+  }
+
+  /** Whether a record with an image needs no more of it. */
+  isHere({ id, spec, image }: Pick<WorkloadRecord, 'id' | 'spec' | 'image'>): boolean {
+    if (spec.image === undefined) return true;
+    const root = image?.name === spec.image ? this.#images?.root(id, image.digest) : undefined;
+    return root !== undefined && (machineOf(spec) === undefined || root.disk !== undefined);
   }
 
   /** It is not wanted any more. */
@@ -44,7 +60,7 @@ export class WantedImage {
     this.#images?.letGo(id);
   }
 
-  #ask(images: ImagePort, id: string, { name, policy, had }: Wanted): void {
+  #ask(images: ImagePort, id: string, { name, ...wanted }: Wanted): void {
     const asked = new AbortController();
     this.#asked = asked;
     const settle = (answer: { digest: string } | { error: unknown }): void => {
@@ -52,7 +68,7 @@ export class WantedImage {
       this.#answer = answer;
       this.#onNews();
     };
-    images.hold(id, name, { policy, had, signal: asked.signal }).then(
+    images.hold(id, name, { ...wanted, signal: asked.signal }).then(
       (digest) => settle({ digest }),
       (error: unknown) => settle({ error }),
     );

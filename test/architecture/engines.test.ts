@@ -12,7 +12,6 @@ const TRANSPORT = 'images: a transport has the name of an engine';
 const KNOWN: Readonly<Record<string, string>> = {
   'cli/run-spec.ts': TRANSPORT,
   'drivers/oci/index.ts': TRANSPORT,
-  'images/images.ts': TRANSPORT,
   'images/pull.ts': TRANSPORT,
   'images/skopeo.ts': TRANSPORT,
   'model/image-reference.ts': TRANSPORT,

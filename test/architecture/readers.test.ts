@@ -30,6 +30,7 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/snapshots/store.ts': 'files of a directory of its own, in which nobody else may write',
   'agent/drivers/firecracker/api.ts': 'a socket, by O_PATH, which opens nothing that it names',
   'agent/drivers/firecracker/vcpus.ts': KERNEL,
+  'agent/drivers/qemu/control.ts': 'a named pipe that it has just made itself, opened with O_NONBLOCK',
   'agent/base/durable.ts': OWN,
   'agent/images/layer-tree.ts': OWN,
   'agent/images/unpack.ts': 'blobs with their digest for a name, in a process with a deadline',

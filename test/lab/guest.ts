@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheRoot, once } from './cache.js';
 import { LabError } from './errors.js';
@@ -40,6 +40,33 @@ export async function guestAssets(options: GuestOptions = {}): Promise<GuestAsse
   return assets;
 }
 
+/**
+ * A kernel in the tree of its package, as `dpkg-deb -x` makes it: for guests whose initrd berth makes of its modules. Path of the
+ * kernel. Built once from Debian's package.
+ */
+export async function guestKernelTree(options: GuestOptions = {}): Promise<string> {
+  const { suite, packages } = guestRecipe();
+  const target = join(cacheRoot(), `guest-tree-${contentHash({ version: 1, suite, packages })}`);
+  const progress = options.progress ?? stderrProgress();
+  const { signal } = options;
+  await once(
+    target,
+    () => existsSync(join(target, 'boot')),
+    async (temporary) => {
+      requireRoot();
+      await ensurePackages(['mmdebstrap', 'xz-utils'], { why: 'to unpack the kernel of microVM tests', signal });
+      await mkdir(temporary, { recursive: true });
+      await unpackPackages(join(temporary, 'tree'), signal, progress);
+      for (const directory of ['boot', 'usr'])
+        await rename(join(temporary, 'tree', directory), join(temporary, directory));
+      await rm(join(temporary, 'tree'), { recursive: true });
+    },
+    { signal },
+  );
+  const kernel = (await readdir(join(target, 'boot'))).find((name) => name.startsWith('vmlinuz-'));
+  return join(target, 'boot', kernel ?? 'vmlinuz');
+}
+
 /** Kernel arguments of a guest; under TCG see `tcgGuestArguments`. Each console byte costs a nested guest an exit. */
 export function guestArguments(lease: { address: string; gateway: string; mask: string }): string {
   return `console=ttyS0 quiet reboot=t panic=-1 ip=${lease.address}::${lease.gateway}:${lease.mask}::eth0:off`;
@@ -57,26 +84,12 @@ export async function tcgGuestArguments(): Promise<string> {
 }
 
 async function build(temporary: string, signal: AbortSignal | undefined, progress: Progress): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new LabError('lab_needs_root', 'the microVM guest is built as root: mmdebstrap unpacks Debian packages', {
-      hint: 'run it once as root (npm run lab -- build); a cache that is already built needs no root',
-    });
-  }
+  requireRoot();
   const why = 'to build the kernel and initrd of microVM tests';
   await ensurePackages(['mmdebstrap', 'cpio', 'gzip', 'xz-utils'], { why, signal });
-  const recipe = guestRecipe();
   const tree = join(temporary, 'tree');
   await mkdir(temporary, { recursive: true });
-  await progress.step('guest: download and unpack the kernel and busybox', (alive) =>
-    run(
-      'mmdebstrap',
-      [
-        ...['--mode=root', '--variant=extract', '--format=directory', '--aptopt=Acquire::Languages "none"'],
-        ...[`--include=${recipe.packages.join(',')}`, recipe.suite, tree],
-      ],
-      { signal, onLine: alive },
-    ),
-  );
+  await unpackPackages(tree, signal, progress);
   await progress.step('guest: make the initrd', async () => {
     const boot = await readdir(join(tree, 'boot'));
     const kernel = boot.find((name) => name.startsWith('vmlinuz-'));
@@ -91,6 +104,27 @@ async function build(temporary: string, signal: AbortSignal | undefined, progres
   });
   await rm(tree, { recursive: true });
   await rm(join(temporary, 'initrd'), { recursive: true });
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new LabError('lab_needs_root', 'the microVM guest is built as root: mmdebstrap unpacks Debian packages', {
+    hint: 'run it once as root (npm run lab -- build); a cache that is already built needs no root',
+  });
+}
+
+async function unpackPackages(tree: string, signal: AbortSignal | undefined, progress: Progress): Promise<void> {
+  const recipe = guestRecipe();
+  await progress.step('guest: download and unpack the kernel and busybox', (alive) =>
+    run(
+      'mmdebstrap',
+      [
+        ...['--mode=root', '--variant=extract', '--format=directory', '--aptopt=Acquire::Languages "none"'],
+        ...[`--include=${recipe.packages.join(',')}`, recipe.suite, tree],
+      ],
+      { signal, onLine: alive },
+    ),
+  );
 }
 
 async function fillInitrd(root: string, tree: string, modulesDirectory: string): Promise<void> {

@@ -14,11 +14,11 @@ import {
   READONLY_PATHS,
 } from '../containment.js';
 import { DEFAULT_PATH, workloadEnvironment } from '../environment.js';
+import type { ContainerProcess } from '../image-process.js';
 import { withMounts } from '../mounts.js';
 import { hostnameOf, type NameFiles } from '../names.js';
 import { seccompProfile } from '../seccomp.js';
 import type { OciConfig } from './config.js';
-import type { ContainerProcess } from './image.js';
 
 export interface DefaultOptions {
   readonly spec: WorkloadSpec;

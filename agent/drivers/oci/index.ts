@@ -21,13 +21,13 @@ import { enterContainer, parseUser } from '../enter.js';
 import { givenEnvironment } from '../env-file.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
+import { type ContainerProcess, processOf, requireImage } from '../image-process.js';
 import { sourceKinds } from '../mounts.js';
 import { type NameFiles, writeNames } from '../names.js';
 import { openProvided, type Provided, requireSecrets, type SecretSources } from '../provided.js';
 import { unheldLimits } from './bundle-limits.js';
 import { adaptBundle, bundleRoot, type OciConfig, readBundle } from './config.js';
 import { defaultConfig } from './default.js';
-import { type ContainerProcess, processOf, requireImage } from './image.js';
 
 export interface OciOptions {
   /** Name or absolute path of crun. */

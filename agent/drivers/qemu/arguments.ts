@@ -4,10 +4,16 @@ import { HUGE_PAGE } from '../../model/qemu-spec.js';
 import type { Sandbox } from '../../model/record.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { kernelIp } from '../../network/kernel-ip.js';
+import { invalidField } from '../files.js';
+import type { ImageBoot } from '../guest/boot.js';
+import { CONTROL_PORT } from '../guest/scripts.js';
 
 export interface MachineOptions {
   readonly id: string;
+  /** With the kernel that it boots. */
   readonly qemu: NonNullable<WorkloadSpec['qemu']>;
+  /** Of an image: a guest that berth configures by a drive, and asks by a port. */
+  readonly image?: Pick<ImageBoot, 'disk' | 'settings'> | undefined;
   /** Whether the host may merge equal pages of the guest. */
   readonly ksm: boolean;
   readonly sandbox: Sandbox;
@@ -42,9 +48,10 @@ export function machineArguments(options: MachineOptions): string[] {
     ...serial(directory),
     ...memory(qemu),
     ...['-smp', String(qemu.vcpus)],
-    ...['-kernel', qemu.kernel, '-append', kernelArguments(options)],
+    ...['-kernel', kernelOf(qemu), '-append', kernelArguments(options)],
     ...(qemu.initrd === undefined ? [] : ['-initrd', qemu.initrd]),
     ...(qemu.root === undefined ? [] : rootDisk(qemu.root)),
+    ...(options.image === undefined ? [] : imageGuest(options.image, directory)),
     ...networkCard(sandbox),
     ...(sandbox.vsockId === null ? [] : ['-device', `vhost-vsock-device,guest-cid=${sandbox.vsockId}`]),
     ...['-object', 'rng-builtin,id=rng0', '-device', 'virtio-rng-device,rng=rng0'],
@@ -54,6 +61,12 @@ export function machineArguments(options: MachineOptions): string[] {
     ...['-sandbox', SECCOMP, ...jail(options)],
     ...(options.restored ? ['-incoming', `fd:${SNAPSHOT_FD}`, '-S'] : []),
   ];
+}
+
+/** `parseSpec` has checked that there is one where nothing else gives it. */
+export function kernelOf({ kernel }: Pick<NonNullable<WorkloadSpec['qemu']>, 'kernel'>): string {
+  if (kernel === undefined) throw invalidField('qemu.kernel', 'is needed without an image');
+  return kernel;
 }
 
 /** What QEMU makes of the guest's memory: whole MiB. */
@@ -85,11 +98,12 @@ function memory({ memory: bytes, hugepages, lockMemory }: MachineOptions['qemu']
 
 /** The spec's own, then what makes a guest that reboots or panics end QEMU, then the address. */
 export function kernelArguments(
-  options: Pick<MachineOptions, 'id' | 'sandbox' | 'servers'> & {
+  options: Pick<MachineOptions, 'id' | 'sandbox' | 'servers' | 'image'> & {
     readonly qemu: Pick<MachineOptions['qemu'], 'initrd' | 'append'>;
   },
 ): string {
-  const { id, qemu, sandbox, servers } = options;
+  const { id, qemu, image, sandbox, servers } = options;
+  if (image !== undefined) return [qemu.append, 'quiet', 'reboot=t', 'panic=-1'].join(' ');
   const root = qemu.initrd === undefined && !/(^|\s)root=/.test(qemu.append) ? ['root=/dev/vda', 'rw'] : [];
   const ip = kernelIp(sandbox, { hostname: id, servers }) ?? '';
   return [qemu.append, ...root, 'reboot=t', 'panic=-1', ip].filter((word) => word !== '').join(' ');
@@ -122,6 +136,29 @@ function rootDisk(path: string): string[] {
     '-blockdev',
     JSON.stringify({ 'node-name': 'root', driver: 'raw', 'read-only': false, discard: 'unmap', file }),
     ...['-device', 'virtio-blk-device,drive=root,serial=root'],
+  ];
+}
+
+/** A pipe is there as long as QEMU: the guest waits for what is written to it, and never reads an end. */
+function imageGuest({ disk, settings }: Pick<ImageBoot, 'disk' | 'settings'>, directory: string): string[] {
+  return [
+    ...readOnlyDisk('image', disk),
+    ...readOnlyDisk('settings', settings),
+    ...['-chardev', `pipe,id=control,path=${escapeComma(controlPipe(directory))}`],
+    ...['-device', 'virtio-serial-device', '-device', `virtserialport,chardev=control,name=${CONTROL_PORT}`],
+  ];
+}
+
+/** QEMU reads from the FIFO of this name with `.in` behind it, and writes to the one with `.out`. */
+export function controlPipe(directory: string): string {
+  return join(directory, 'control');
+}
+
+function readOnlyDisk(name: string, path: string): string[] {
+  const file = { driver: 'file', filename: path, 'read-only': true };
+  return [
+    ...['-blockdev', JSON.stringify({ 'node-name': name, driver: 'raw', 'read-only': true, file })],
+    ...['-device', `virtio-blk-device,drive=${name},serial=${name}`],
   ];
 }
 

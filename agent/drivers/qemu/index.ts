@@ -3,16 +3,22 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../../base/errors.js';
 import { MOST_SOCKET_PATH } from '../../base/values/places.js';
+import type { GrantName } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
+import { parseImage, registryOf } from '../../model/image-reference.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
+import { checkImageBoot, imageBoot, stopSignalOf } from '../guest/boot.js';
+import { imageGuestEnd, programExit } from '../guest/last-words.js';
 import { guestEnd } from '../guest-end.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
 import { versionReader } from '../program-version.js';
-import { consoleSocket, jailDirectory, machineArguments, qmpSocket } from './arguments.js';
+import { consoleSocket, jailDirectory, kernelOf, machineArguments, qmpSocket } from './arguments.js';
+import { makePipes, sendSignal } from './control.js';
 import { setprivArguments, uidFor } from './identity.js';
 import { ownMemory } from './own-memory.js';
 import { connectQmp } from './qmp.js';
@@ -26,6 +32,8 @@ export interface QemuOptions {
   readonly overheadBytes: number;
   /** What the node says of name servers (network.dns). */
   readonly dns: Config['network']['dns'];
+  /** Of guests with an image whose spec names none. */
+  readonly kernel?: string | undefined;
   /** paths.runtime, below which each VM has a directory with its sockets. */
   readonly runtime: string;
 }
@@ -59,6 +67,16 @@ async function requireVsock(): Promise<void> {
   });
 }
 
+function grantsOf({ image, qemu }: WorkloadSpec): GrantName[] {
+  const reference = image === undefined ? undefined : parseImage(image);
+  const isFiles = reference !== undefined && registryOf(reference) === undefined;
+  return [
+    ...(image === undefined || qemu?.kernel !== undefined ? (['qemu.files'] as const) : []),
+    ...(isFiles ? (['qemu.image-files'] as const) : []),
+    ...(qemu?.vsock === true ? (['qemu.vsock'] as const) : []),
+  ];
+}
+
 /** QEMU refuses a path that is too long only when everything else of the VM has been made. */
 function requireSocketPath(runtime: string, id: string): void {
   const socket = qmpSocket(join(runtime, 'workloads', id));
@@ -71,7 +89,11 @@ function requireSocketPath(runtime: string, id: string): void {
   });
 }
 
-export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions): Driver {
+export function qemuDriver({ accel, overheadBytes, dns, kernel, runtime }: QemuOptions): Driver {
+  const bootOf = (spec: WorkloadSpec) => ({
+    ...{ kernel: sectionOf(spec, 'qemu').kernel ?? kernel, field: 'qemu.kernel' },
+    ...{ cache: join(runtime, 'guests'), dns },
+  });
   const versionOf = versionReader();
   const binaries = (which: DriverContext['which'], lockMemory: boolean) => ({
     qemu: requireBinary(BINARY, which, 'runs microVMs (package qemu-system-x86)'),
@@ -93,14 +115,16 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
   return {
     name: 'qemu',
     requires: { program: BINARY, kvm: 'preferred' },
-    grants: async (spec) => ['qemu.files', ...(sectionOf(spec, 'qemu').vsock ? (['qemu.vsock'] as const) : [])],
-    async check(spec, { which, kvmUsable, live = false }) {
+    grants: async (spec) => grantsOf(spec),
+    async check(spec, context) {
+      const { which, kvmUsable, live = false } = context;
       const qemu = sectionOf(spec, 'qemu');
       if (!live) requireSocketPath(runtime, spec.id);
       binaries(which, qemu.lockMemory);
       accelFor(kvmUsable);
       if (qemu.vsock) await requireVsock();
-      await requireFile(qemu.kernel, 'qemu.kernel');
+      if (spec.image !== undefined) await checkImageBoot(spec, context, bootOf(spec));
+      else await requireFile(kernelOf(qemu), 'qemu.kernel');
       if (qemu.initrd !== undefined) await requireFile(qemu.initrd, 'qemu.initrd');
       if (qemu.root !== undefined) await requireFile(qemu.root, 'qemu.root');
       if (!live) requireHugePages(qemu, 'qemu.hugepages');
@@ -110,14 +134,18 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
       hasAddress(spec.network)
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
         : null,
-    async prepare(spec, { directory, sandbox, which, kvmUsable, snapshot }) {
+    async prepare(spec, context) {
+      const { directory, sandbox, which, kvmUsable, snapshot } = context;
       const qemu = sectionOf(spec, 'qemu');
       const { qemu: binary, setpriv, unlimited } = binaries(which, qemu.lockMemory);
       requireHugePages(qemu, 'qemu.hugepages');
       await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });
+      const image = spec.image === undefined ? undefined : await imageBoot(spec, context, bootOf(spec));
+      if (image !== undefined) await makePipes(directory);
       const machine = machineArguments({
         id: spec.id,
-        qemu,
+        qemu: { ...qemu, kernel: image?.kernel ?? qemu.kernel, initrd: image?.initrd ?? qemu.initrd },
+        image,
         ksm: spec.resources.memory?.ksm === true,
         sandbox,
         servers: (await resolverFor(spec, sandbox, dns)).servers,
@@ -142,9 +170,11 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
         joinNetns: sandbox.netns !== null,
       };
     },
-    // The guest's power button. SIGTERM, the caller's other way, ends QEMU under the guest's feet.
-    async stop(_spec, context) {
+    // The guest's power button, or the signal for the program of an image. SIGTERM, the caller's other way, ends QEMU under the
+    // guest's feet.
+    async stop(spec, context) {
       try {
+        if (spec.image !== undefined) return await sendSignal(context.directory, stopSignalOf(spec, context));
         await ask(context, 'system_powerdown');
         return true;
       } catch {
@@ -164,7 +194,8 @@ export function qemuDriver({ accel, overheadBytes, dns, runtime }: QemuOptions):
         await ask(context, 'balloon', { value: Math.max(MIB, memory - bytes) });
       },
       console: ({ directory }) => consoleSocket(directory),
-      explainEnd: (_spec, tail) => guestEnd(tail),
+      exitCode: (spec, tail) => (spec.image === undefined ? undefined : programExit(tail)),
+      explainEnd: (spec, tail, { code }) => (spec.image === undefined ? guestEnd(tail) : imageGuestEnd(tail, code)),
       snapshots: qemuSnapshots({ accelFor, version: identify }),
     },
   };

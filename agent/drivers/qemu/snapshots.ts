@@ -12,7 +12,7 @@ import type { DriverContext, VmSnapshots } from '../driver.js';
 import { fileIdentity } from '../file-identity.js';
 import { requireBinary, sectionOf } from '../files.js';
 import type { Version } from '../program-version.js';
-import { qmpSocket, SNAPSHOT_FD } from './arguments.js';
+import { kernelOf, qmpSocket, SNAPSHOT_FD } from './arguments.js';
 import { connectQmp, type Qmp } from './qmp.js';
 
 const STATE = 'state';
@@ -43,6 +43,7 @@ export function readerOf(snapshot: string, which: DriverContext['which']): strin
 export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSnapshots {
   return {
     problem(spec, live) {
+      if (spec.image !== undefined) return 'image: not tried by berth yet';
       const { vsock, hugepages, root } = sectionOf(spec, 'qemu');
       if (vsock) return 'qemu.vsock: the state of vhost-vsock is in the kernel of this host';
       if (hugepages !== undefined) return 'qemu.hugepages: not tried by berth yet';
@@ -51,14 +52,15 @@ export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSna
       return undefined;
     },
     async fit(spec, { which, kvmUsable }) {
-      const { kernel, initrd, root } = sectionOf(spec, 'qemu');
+      const qemu = sectionOf(spec, 'qemu');
+      const { initrd, root } = qemu;
       const accel = accelFor(kvmUsable);
       return {
         vmm: `QEMU ${(await version(which)).join('.')}`,
         accel,
         // TCG shows each guest the same processor.
         ...(accel === 'kvm' ? { cpu: await cpuIdentity() } : {}),
-        kernel: await fileIdentity(kernel),
+        kernel: await fileIdentity(kernelOf(qemu)),
         ...(initrd === undefined ? {} : { initrd: await fileIdentity(initrd) }),
         ...(root === undefined ? {} : { root: await fileIdentity(root) }),
       };

@@ -359,7 +359,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     good: [[], ['bundle', 'rootfs', 'host-network']],
     bad: [['oci.bundle'], ['root'], 'bundle', [1]],
   },
-  'drivers.qemu.allow': { good: [[], ['files', 'vsock']], bad: [['image'], 'files', [1]] },
+  'drivers.qemu.allow': { good: [[], ['files', 'image-files', 'vsock']], bad: [['image'], 'files', [1]] },
   'drivers.firecracker.allow': { good: [[], ['files']], bad: [['image'], 'files', [1]] },
   'drivers.firecracker.binary': program,
   'drivers.firecracker.jailer': program,
@@ -367,6 +367,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.external.allow': { good: [[], ['sandbox'], ['sandbox', 'namespace']], bad: [['external'], true, [1]] },
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
+  'drivers.qemu.kernel': place,
   'drivers.oci.runtime': program,
   'images.registries': {
     good: [[], ['docker.io', 'registry.example.com:5000', 'localhost:1', '[::1]:65535']],

@@ -61,6 +61,7 @@ test('a node that says nothing grants images and guests of the host, and nothing
     'oci.rootfs',
     'oci.image-files',
     'qemu.files',
+    'qemu.image-files',
     'qemu.vsock',
     'firecracker.files',
     'external.sandbox',

@@ -105,6 +105,34 @@ test('kernel arguments', (t) => {
   );
 });
 
+test('an image: two drives that cannot be written to, and a port', (t) => {
+  if (spec.qemu === undefined) throw new Error('unreachable');
+  const boot = { ...spec.qemu, root: undefined, initrd: '/i' };
+  const image = { disk: '/d', settings: '/s' };
+  const line = machineArguments({ ...options, qemu: boot, image, version: [7, 2] }).join(' ');
+  for (const path of ['/d', '/s'])
+    t.true(line.includes(`"read-only":true,"file":{"driver":"file","filename":"${path}","read-only":true}`), line);
+  t.regex(line, /-chardev pipe,id=control,path=\/run\/a,,b\/control /);
+  t.regex(line, /-append console=ttyS0 quiet reboot=t panic=-1 /, 'the address is on the drive');
+});
+
+test('an image: what a host lacks is named before anything is made', async (t) => {
+  const image = { driver: 'qemu', image: 'docker://debian:13' };
+  const missing = async (kernel: string | undefined, without?: string) => {
+    const of = qemuDriver({ accel: 'tcg', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth', kernel });
+    const which = (name: string) => (name === without ? undefined : `/usr/bin/${name}`);
+    return await of.check(specOf(image), await contextFor(t, { which })).then(
+      () => undefined,
+      (error: unknown) => (error instanceof BerthError ? { code: error.code, hint: error.hint } : error),
+    );
+  };
+  t.like(await missing(undefined), { code: 'image_missing' });
+  t.regex(JSON.stringify(await missing(undefined)), /drivers\.qemu\.kernel.*linux-image-cloud-amd64/);
+  t.like(await missing('/no/kernel'), { code: 'image_missing' });
+  t.like(await missing('/etc/passwd', 'mksquashfs'), { code: 'binary_missing' });
+  t.like(await missing('/etc/passwd', 'busybox'), { code: 'binary_missing' });
+});
+
 test('KVM is used when it can be, and missed when it is demanded', async (t) => {
   const assets = { kernel: '/etc/passwd', initrd: '/etc/passwd' };
   const kvm = qemuDriver({ accel: 'kvm', overheadBytes: 0, dns: NO_DNS, runtime: '/run/berth' });

@@ -11,15 +11,17 @@ const KINDS = {
   image: { driver: 'oci', image: 'docker://debian:13' },
   bundle: { driver: 'oci', oci: { bundle: '/b' } },
   qemu: { driver: 'qemu', qemu: { kernel: '/k', root: '/r' } },
+  imageGuest: { driver: 'qemu', image: 'docker://debian:13' },
   firecracker: { driver: 'firecracker', firecracker: { kernel: '/k', root: { path: '/r' } } },
   external: { driver: 'external', external: {} },
 } as const;
 type Kind = keyof typeof KINDS;
 
 const CONTAINERS: readonly Kind[] = ['sandbox', 'rootfs', 'image'];
-const DESCRIBED: readonly Kind[] = [...CONTAINERS, 'plain'];
-const PROCESSES: readonly Kind[] = [...DESCRIBED, 'bundle'];
-const GUESTS: readonly Kind[] = ['qemu', 'firecracker'];
+const NAMED: readonly Kind[] = [...CONTAINERS, 'imageGuest'];
+const DESCRIBED: readonly Kind[] = [...NAMED, 'plain'];
+const PROCESSES: readonly Kind[] = [...CONTAINERS, 'plain', 'bundle'];
+const GUESTS: readonly Kind[] = ['qemu', 'firecracker', 'imageGuest'];
 
 const FIELDS: Readonly<Record<string, readonly [value: object, kinds: readonly Kind[]]>> = {
   env: [{ env: { A: '1' } }, DESCRIBED],
@@ -28,12 +30,12 @@ const FIELDS: Readonly<Record<string, readonly [value: object, kinds: readonly K
   mounts: [{ mounts: [{ type: 'tmpfs', target: '/t' }] }, CONTAINERS],
   files: [{ files: [{ path: '/f', content: '' }] }, CONTAINERS],
   secrets: [{ secrets: [{ name: 'a' }] }, CONTAINERS],
-  hostname: [{ hostname: 'a' }, CONTAINERS],
+  hostname: [{ hostname: 'a' }, NAMED],
   rlimits: [{ rlimits: { core: { soft: 0, hard: 0 } } }, CONTAINERS],
   capabilities: [{ capabilities: {} }, CONTAINERS],
   init: [{ init: true }, CONTAINERS],
-  readOnlyRootfs: [{ readOnlyRootfs: true }, CONTAINERS],
-  'stop.signal': [{ stop: { signal: 'SIGINT' } }, PROCESSES],
+  readOnlyRootfs: [{ readOnlyRootfs: true }, NAMED],
+  'stop.signal': [{ stop: { signal: 'SIGINT' } }, [...PROCESSES, 'imageGuest']],
   'stop.grace': [{ stop: { grace: '1s' } }, [...PROCESSES, ...GUESTS]],
   'health.command': [{ health: { command } }, PROCESSES],
   health: [{ health: { tcp: 80 } }, [...PROCESSES, ...GUESTS]],

@@ -66,6 +66,22 @@ test('a user is named as the system names its own', (t) => {
     t.is(parseSpec(spec({ exec: { command: ['/x'], user } })).exec?.user, user);
 });
 
+test('the same spec runs in a container or in a virtual machine: one word is another', (t) => {
+  const spec = { id: 'a', image: 'docker://debian:13', env: { A: 'b' }, oci: { command: ['/x'], user: '5' } };
+  const [container, guest] = ['oci', 'qemu'].map((driver) => parseSpec({ ...spec, driver }));
+  t.deepEqual({ ...container, driver: 'qemu', qemu: guest?.qemu }, guest);
+  t.deepEqual(guest, parseSpec({ ...spec, driver: 'qemu', qemu: {} }));
+  const refused = (more: object, message: RegExp) =>
+    t.throws(() => parseSpec({ ...spec, driver: 'qemu', ...more }), { message });
+  refused({ qemu: { root: '/r' } }, /qemu\.root: does not go with an image/);
+  refused({ qemu: { initrd: '/r' } }, /qemu\.initrd: does not go with an image/);
+  refused({ oci: { writable: {} } }, /oci\.writable\.in: must be "memory"/);
+  refused({ oci: { rootfs: '/r', command: ['/x'] } }, /image: needs exactly one/);
+  refused({ image: undefined }, /oci: does not go with driver "qemu"/);
+  refused({ image: undefined, oci: undefined, qemu: { root: '/r' } }, /qemu\.kernel: is needed without an image/);
+  refused({ image: undefined, oci: undefined, qemu: { kernel: '/k' } }, /qemu: needs an image, an initrd/);
+});
+
 test('beside an image the section of driver oci may be left out, and is there for all who read the spec', (t) => {
   const image = 'docker://debian:13';
   t.deepEqual(parseSpec({ id: 'a', driver: 'oci', image }), parseSpec({ id: 'a', driver: 'oci', image, oci: {} }));

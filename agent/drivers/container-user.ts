@@ -2,13 +2,13 @@
 // no link is followed.
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBeneath } from '../../../linux/beneath.js';
-import { codeOf } from '../../../linux/errors.js';
-import { readPlain } from '../../../linux/plain-file.js';
-import { getXattr } from '../../../linux/xattr.js';
-import type { ImageRoot } from '../../model/image.js';
-import { groupNumbers } from '../accounts.js';
-import { invalidField } from '../files.js';
+import { openBeneath } from '../../linux/beneath.js';
+import { codeOf } from '../../linux/errors.js';
+import { readPlain } from '../../linux/plain-file.js';
+import { getXattr } from '../../linux/xattr.js';
+import type { ImageRoot } from '../model/image.js';
+import { groupNumbers } from './accounts.js';
+import { invalidField } from './files.js';
 
 export interface ContainerUser {
   readonly uid: number;

@@ -1,9 +1,16 @@
 // What an image and a spec together say of a process. The spec wins, as with docker.
-import { BerthError } from '../../base/errors.js';
-import type { ImageRoot } from '../../model/image.js';
-import type { WorkloadSpec } from '../../model/spec.js';
-import { invalidField, sectionOf } from '../files.js';
-import { absolute, type ContainerUser, imageAccounts, type NamedUser, rootfsAccounts, userOf } from './user.js';
+import { BerthError } from '../base/errors.js';
+import type { ImageRoot } from '../model/image.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import {
+  absolute,
+  type ContainerUser,
+  imageAccounts,
+  type NamedUser,
+  rootfsAccounts,
+  userOf,
+} from './container-user.js';
+import { invalidField, sectionOf } from './files.js';
 
 export interface ContainerProcess {
   readonly argv: readonly string[];

@@ -1,0 +1,88 @@
+// The initrd of every guest with an image: busybox, the scripts of `scripts.ts` and the modules of its kernel. Made once for each
+// kernel and each busybox, and shared.
+import { createHash } from 'node:crypto';
+import { access, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readPlain } from '../../../linux/plain-file.js';
+import { BerthError } from '../../base/errors.js';
+import type { DriverContext } from '../driver.js';
+import { requireBinary } from '../files.js';
+import { type ArchiveEntry, archiveOf, directory, file } from './cpio.js';
+import { kernelRelease } from './kernel-release.js';
+import { type KernelModule, modulesDirectory, modulesOf } from './modules.js';
+import { CONTROL, END, INIT, INITTAB, RUN, SETTINGS } from './scripts.js';
+
+const SCRIPTS: readonly (readonly [path: string, text: string])[] = [
+  ['init', INIT],
+  ['run', RUN],
+  ['control', CONTROL],
+  ['end', END],
+];
+const DIRECTORIES = ['bin', 'dev', 'etc', 'lower', 'modules', 'proc', 'root', 'sys', 'top', SETTINGS.slice(1)];
+const PT_INTERP = 3;
+/** Debian's has 2 MiB. */
+const MOST_BUSYBOX = 32 << 20;
+
+/** Throws `binary_missing`: there is none, or one that needs the libraries of the host. */
+export async function requireStaticBusybox(which: DriverContext['which']): Promise<string> {
+  const why = 'is what a microVM runs before its image (package busybox-static)';
+  const path = requireBinary('busybox', which, why);
+  if (!needsLibraries(await readPlain(path, MOST_BUSYBOX))) return path;
+  throw new BerthError('binary_missing', `${path} needs libraries of the host, and a microVM has none of them`, {
+    hint: 'Install the package busybox-static.',
+    data: { binary: 'busybox' },
+  });
+}
+
+/** Path of the initrd for `kernel`, below `cache`. Made where it is not there. */
+export async function guestInitrd(kernel: string, cache: string, which: DriverContext['which']): Promise<string> {
+  const busybox = await requireStaticBusybox(which);
+  const release = await kernelRelease(kernel);
+  const modules = release === undefined ? undefined : await modulesDirectory(kernel, release);
+  const parts = [await identityOf(kernel), await identityOf(busybox), modules, SCRIPTS, INITTAB];
+  const name = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+  const path = join(cache, `${name}.cpio`);
+  if (await isThere(path)) return path;
+  const entries = entriesOf(
+    await readPlain(busybox, MOST_BUSYBOX),
+    modules === undefined ? [] : await modulesOf(modules, which),
+  );
+  await mkdir(cache, { recursive: true, mode: 0o755 });
+  const temporary = `${path}.${process.pid}.${performance.now()}.tmp`;
+  await writeFile(temporary, archiveOf(entries), { mode: 0o644 });
+  await rename(temporary, path);
+  return path;
+}
+
+function entriesOf(busybox: Uint8Array, modules: readonly KernelModule[]): ArchiveEntry[] {
+  return [
+    ...DIRECTORIES.map((path) => directory(path)),
+    file('bin/busybox', busybox, 0o755),
+    ...SCRIPTS.map(([path, text]) => file(path, text, 0o755)),
+    file('etc/inittab', INITTAB),
+    file('modules/order', modules.map(({ name }) => `${name}\n`).join('')),
+    ...modules.map(({ name, content }) => file(`modules/${name}.ko`, content)),
+  ];
+}
+
+/** Whether an ELF file of 64 bits names a program that loads its libraries (elf(5)). */
+export function needsLibraries(program: Buffer): boolean {
+  const isElf64 = program.length > 64 && program.readUInt32BE(0) === 0x7f454c46 && program[4] === 2;
+  if (!isElf64) return false;
+  const [at, size, count] = [Number(program.readBigUInt64LE(32)), program.readUInt16LE(54), program.readUInt16LE(56)];
+  return Array.from({ length: count }, (_, index) => at + index * size).some(
+    (header) => header + 4 <= program.length && program.readUInt32LE(header) === PT_INTERP,
+  );
+}
+
+async function identityOf(path: string): Promise<readonly (string | number)[]> {
+  const { size, mtimeMs } = await stat(path);
+  return [path, size, mtimeMs];
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
