@@ -109,12 +109,17 @@ export async function runCommand(options: RunOptions, cgroupMount = CGROUP_MOUNT
 
 /** The command that runs one more process in the container, in the cgroup that the command is itself in, and waits for its end. */
 export async function execCommand(
-  options: Omit<RunOptions, 'binds' | 'overlay' | 'memory'> & { readonly process: string; readonly log: string },
+  options: Omit<RunOptions, 'binds' | 'overlay' | 'memory'> & {
+    readonly process: string;
+    readonly log: string;
+    readonly pidFile: string;
+  },
   cgroupMount = CGROUP_MOUNT,
 ): Promise<string[]> {
-  const { runtime, directory, id, process, log } = options;
+  const { runtime, directory, id, process, log, pidFile } = options;
   const [program = '', ...rest] = base(runtime, directory);
-  const crun = [program, `--log=${log}`, '--log-format=json', ...rest, 'exec', '--process', process, id];
+  const exec = ['exec', '--pid-file', pidFile, '--process', process, id];
+  const crun = [program, `--log=${log}`, '--log-format=json', ...rest, ...exec];
   return inOwnMounts(crun, options, cgroupMount);
 }
 

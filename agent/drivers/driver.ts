@@ -54,6 +54,8 @@ export interface Entry extends Pick<Launch, 'argv' | 'env' | 'cwd' | 'joinNetns'
   readonly runtime?: {
     /** Where it writes why the program did not begin. */
     readonly log: string;
+    /** Where it writes the pid of the program that has begun. */
+    readonly pidFile: string;
   };
 }
 

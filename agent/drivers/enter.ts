@@ -49,13 +49,14 @@ export async function enterContainer(
   };
   const process = join(into, 'process.json');
   const log = join(into, 'runtime.log');
+  const pidFile = join(into, 'pid');
   await writeFile(process, JSON.stringify(enteringProcess(config.process, request, user)), { mode: 0o600 });
   return {
-    argv: await execCommand({ ...container, process, log }),
+    argv: await execCommand({ ...container, process, log, pidFile }),
     env: { PATH: DEFAULT_PATH },
     cwd: '/',
     joinNetns: false,
-    runtime: { log },
+    runtime: { log, pidFile },
   };
 }
 

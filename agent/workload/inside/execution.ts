@@ -1,12 +1,13 @@
 // One program inside a workload, from the first byte to the last. It has a cgroup of its own below that of the workload: the
 // limits of the workload hold for it, and whatever it starts ends with it.
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { signalProcess } from '../../../linux/pidfd.js';
 import { readPlain } from '../../../linux/plain-file.js';
 import { readStat } from '../../../linux/proc.js';
 import { resizeTerminalsOf, type WindowSize } from '../../../linux/pty.js';
+import { after, type Timer } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import { BerthError, reportOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -19,6 +20,8 @@ import type { Stdio } from './stdio.js';
 /** Between SIGHUP and SIGKILL, when nobody listens any more. */
 const GRACE_MS = 3000;
 const KILL_MS = 30_000;
+/** For a runtime to begin the program. */
+const BEGIN_MS = 30_000;
 const MOST_LOG_BYTES = 64 << 10;
 
 export interface ExecutionParts {
@@ -32,6 +35,8 @@ export interface ExecutionParts {
     readonly supervisor: Pick<SupervisorPort, 'forget'>;
     readonly log: Log;
   };
+  /** Calls `late` unless it is cancelled before; default: after 30 s. */
+  readonly limit?: (late: () => Promise<void>) => Pick<Timer, 'cancel'>;
 }
 
 export class Execution {
@@ -42,7 +47,9 @@ export class Execution {
   #process: HeldProcess | undefined;
   #exited: (held: HeldProcess) => void = () => undefined;
   #grace: NodeJS.Timeout | undefined;
+  #limit: Pick<Timer, 'cancel'> | undefined;
   #killed = false;
+  #late = false;
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts;
@@ -62,7 +69,23 @@ export class Execution {
 
   started(held: HeldProcess): void {
     this.#process = held;
-    if (held.exit !== undefined) this.#exited(held);
+    if (held.exit !== undefined) {
+      this.#exited(held);
+      return;
+    }
+    const { runtime, limit = (late) => after(BEGIN_MS, () => void late()) } = this.#parts;
+    if (runtime !== undefined) this.#limit = limit(() => this.#requireBegun(runtime.pidFile));
+  }
+
+  /** A runtime that hangs would look like a program that says nothing. */
+  async #requireBegun(pidFile: string): Promise<void> {
+    const begun = await access(pidFile).then(
+      () => true,
+      () => false,
+    );
+    if (begun) return;
+    this.#late = true;
+    await this.kill();
   }
 
   /** The supervisor says so. */
@@ -120,6 +143,7 @@ export class Execution {
 
   async #finish(held: HeldProcess): Promise<StreamEnd> {
     clearTimeout(this.#grace);
+    this.#limit?.cancel();
     const { cgroup, directory, stdio, world } = this.#parts;
     const failure = held.exit?.code === 0 ? undefined : await this.#failure();
     try {
@@ -139,6 +163,10 @@ export class Execution {
   async #failure(): Promise<StreamEnd | undefined> {
     const { runtime } = this.#parts;
     if (runtime === undefined) return undefined;
+    if (this.#late) {
+      const why = `the runtime did not begin the program within ${BEGIN_MS / 1000} s`;
+      return { exit: null, error: reportOf(new BerthError('exec_failed', why)) };
+    }
     const text = (await readPlain(runtime.log, MOST_LOG_BYTES).catch(() => '')).toString();
     return text === '' ? undefined : notBegun(text);
   }
