@@ -15,7 +15,11 @@ export function startTar(args: readonly string[]): Tar {
     ended,
     async write(bytes) {
       if (stdin.destroyed || stdin.write(bytes)) return;
-      await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => undefined);
+      const waiting = new AbortController();
+      const { signal } = waiting;
+      await Promise.race([once(stdin, 'drain', { signal }), once(stdin, 'close', { signal })]).catch(() => undefined);
+      // The listener of what did not come.
+      waiting.abort();
     },
     end: () => stdin.end(),
     stop: () => void child.kill(),
