@@ -46,7 +46,8 @@ export const TIERS: readonly Tier[] = [
     name: 'unit',
     what: 'no root, no kernel objects',
     timeoutMinutes: 2,
-    concurrency: 2,
+    // One more than the two processors of the smallest machine: a worker waits for a third of its time, for timers and programs.
+    concurrency: 3,
     secondTry: false,
     together: true,
     prepare: async () => undefined,
