@@ -39,7 +39,7 @@ export function newId(word: string): string {
 
 function programOf(asked: Asked, command: readonly string[]): { what: Section; word: string } {
   if (command[0] === undefined) throw new BerthError('usage', 'COMMAND is missing after --');
-  for (const name of ['pull', 'entrypoint'])
+  for (const name of ['pull', 'entrypoint', 'driver'])
     if (asked.option(name) !== undefined) throw new BerthError('usage', `--${name} goes with an image only`);
   const user = asked.option('user');
   const exec = { command, ...(user === undefined ? {} : { user }) };
@@ -54,7 +54,8 @@ function imageOf(asked: Asked, name: string, command: readonly string[]): { what
     ...(command.length === 0 ? {} : { command }),
     ...(user === undefined ? {} : { user }),
   };
-  const what = { driver: 'oci', image, ...(pull === undefined ? {} : { pull }), ...section('oci', oci) };
+  const driver = asked.option('driver') ?? 'oci';
+  const what = { driver, image, ...(pull === undefined ? {} : { pull }), ...section('oci', oci) };
   const parsed = parseImage(image);
   const path = parsed?.transport === 'docker' ? parsed.repository : (parsed?.path ?? '');
   return { what, word: wordOf(basename(path)) };

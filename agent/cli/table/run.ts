@@ -1,5 +1,5 @@
 // `berth run`: the words of docker run.
-import { PULL_POLICIES } from '../../model/image-spec.js';
+import { IMAGE_DRIVERS, PULL_POLICIES } from '../../model/image-spec.js';
 import type { Command } from '../command.js';
 import { CHANGE_OPTIONS } from './change-options.js';
 import { CLASSES, timeout } from './options.js';
@@ -29,6 +29,12 @@ export const RUN_COMMANDS: readonly Command[] = [
         about: 'id of the workload; otherwise the name of the image or program and four letters',
       },
       { name: 'tenant', value: 'TENANT', about: 'whose it is (default: default)' },
+      {
+        name: 'driver',
+        value: 'DRIVER',
+        about: 'what runs the image: oci, a container (default), or qemu, a microVM',
+        choices: IMAGE_DRIVERS,
+      },
       { name: 'class', value: 'CLASS', about: 'how its resources are promised', choices: CLASSES },
       ...CHANGE_OPTIONS.map((option) => (option.name === 'label' ? { ...option, about: LABEL } : option)),
       {
@@ -71,6 +77,7 @@ export const RUN_COMMANDS: readonly Command[] = [
     examples: [
       'berth run --rm debian:13 date',
       'berth run -d --name web --memory 256Mi --cpu 0.5 -p 8080:80 docker://registry.example.com/team/web:v1',
+      'berth run --driver qemu debian:13 uname -r',
       'berth run --tenant acme -- /usr/bin/python3 -m http.server 80',
       'berth run --dry-run debian:13 > web.yaml',
     ],

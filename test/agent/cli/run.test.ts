@@ -17,6 +17,8 @@ const specOf = async (line: string | readonly string[], env = {}): Promise<Recor
 
 test('an image with its arguments, and every option', async (t) => {
   t.deepEqual(await specOf('--name web debian:13'), { id: 'web', driver: 'oci', image: 'docker://debian:13' });
+  const machine = { id: 'web', driver: 'qemu', image: 'docker://debian:13' };
+  t.deepEqual(await specOf('--name web --driver qemu debian:13'), machine);
   const line =
     '--name web --tenant acme --class burstable -m 256Mi --cpu 0.5 --pids 50 -p 8080:80 -p 53:5353/udp -v /srv/a:/a -v /srv/b:/b:ro ' +
     '-e A=b=c -e HERE -e NOWHERE -u 7:8 --entrypoint /bin/sh --hostname box --read-only --init --pull always --restart on-failure:3 ' +
@@ -68,6 +70,8 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['run -v data:/data debian', /--volume must be SOURCE:TARGET/],
   ['run -e =x debian', /--env is NAME=VALUE or NAME/],
   ['run --pull always -- ls', /--pull goes with an image only/],
+  ['run --driver qemu -- ls', /--driver goes with an image only/],
+  ['run --driver exec debian', /--driver/],
   ['run --entrypoint sh -- ls', /--entrypoint goes with an image only/],
   ['run --memory much debian', /--memory must be a size/],
   ['run -d --rm debian', /--rm needs a command that waits/],

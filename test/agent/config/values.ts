@@ -45,6 +45,11 @@ const path: Row = {
   good: ['/', '/a', `/${'a'.repeat(4095)}`],
   bad: ['', 'a', './a', `/${'a'.repeat(4096)}`, '/a\0b', 1],
 };
+const uids = (usual: string): Row => ({
+  good: ['1-1', '1-4294967294', usual],
+  bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
+});
+const granted = (all: readonly string[], ...bad: readonly unknown[]): Row => ({ good: [[], all], bad: [...bad, [1]] });
 /** Empty: none. */
 const place: Row = { good: ['', ...path.good], bad: path.bad.slice(1) };
 const name = { good: ['a', 'a-b', 'x'.repeat(63)], bad: ['', '-a', 'a-', 'A', 'a_b', 'x'.repeat(64)] } as const;
@@ -342,23 +347,11 @@ export const ROWS: Readonly<Record<string, Row>> = {
 
   'drivers.mounts': trees,
   'drivers.capabilities': capabilities,
-  'drivers.exec.allow': {
-    good: [[], ['root', 'user', 'host-network', 'isolation-none']],
-    bad: [['all'], 'root', [1]],
-  },
-  'drivers.exec.uids': {
-    good: ['1-1', '1-4294967294', '2013265920-2014314495'],
-    bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
-  },
-  'drivers.firecracker.uids': {
-    good: ['1-1', '1-4294967294', '2080374784-2147483647'],
-    bad: ['', '0-9', '9-1', '1-4294967295', '5', 'a-b'],
-  },
+  'drivers.exec.allow': granted(['root', 'user', 'host-network', 'isolation-none'], ['all'], 'root'),
+  'drivers.exec.uids': uids('2013265920-2014314495'),
+  'drivers.firecracker.uids': uids('2080374784-2147483647'),
   'drivers.exec.tmp': { good: ['4Ki', '64Mi', '8191Ti'], bad: ['0', '1', '4095', '', ...NO_SIZE] },
-  'drivers.oci.allow': {
-    good: [[], ['bundle', 'rootfs', 'host-network']],
-    bad: [['oci.bundle'], ['root'], 'bundle', [1]],
-  },
+  'drivers.oci.allow': granted(['bundle', 'rootfs', 'host-network'], ['oci.bundle'], ['root'], 'bundle'),
   'drivers.qemu.allow': { good: [[], ['files', 'image-files', 'vsock']], bad: [['image'], 'files', [1]] },
   'drivers.firecracker.allow': { good: [[], ['files']], bad: [['image'], 'files', [1]] },
   'drivers.firecracker.binary': program,
