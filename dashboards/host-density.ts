@@ -80,6 +80,21 @@ const host: readonly PanelRow[] = [
       [sum('berth_cgroup_dying_descendants', HOST, 'instance'), '{{instance}} dying'],
     ],
   ),
+  graph(
+    'Other engines',
+    'Whether each answers, and the workloads that it runs; `berth engine list` on the host.',
+    'short',
+    [
+      [sum('berth_engine_up', HOST, 'engine'), '{{engine}} answers'],
+      [sum('berth_adopted_workloads', HOST, 'engine'), '{{engine}} workloads'],
+    ],
+  ),
+  graph('Memory of other engines', 'Charged memory of their workloads, page cache included.', 'bytes', [
+    [sum('berth_adopted_memory_bytes', HOST, 'engine'), '{{engine}}'],
+  ]),
+  graph('Processor time of other engines', 'Cores used by their workloads.', 'short', [
+    [rate('berth_adopted_cpu_seconds_total', HOST, 'engine'), '{{engine}}'],
+  ]),
   graph('Ends by cause', 'Processes of workloads that ended, on the selected nodes.', 'short', [
     [events('berth_ends_total', HOST, 'cause'), '{{cause}}'],
   ]),

@@ -5,6 +5,7 @@ import type { NetworkRoom } from '../../netns/index.js';
 import { parseDuration } from '../base/units.js';
 import type { Governor } from '../density/governor/governor.js';
 import type { PredictionView } from '../density/prediction/live.js';
+import type { Engines } from '../discovery/engines/engines.js';
 import type { HostFacts } from '../host/facts.js';
 import { Activity } from '../metrics/activity.js';
 import { HostLoad } from '../metrics/host-load.js';
@@ -21,12 +22,15 @@ import { openListener } from '../web/listener.js';
 import type { Manager } from '../workload/manager.js';
 import type { Observer } from '../workload/ports.js';
 import type { World } from '../workload/world.js';
+import { AdoptedSamples } from './adapters/adopted-samples.js';
 import type { Samples } from './agent.js';
 
 export interface Observation {
   readonly metrics: Metrics;
   readonly sampler: Sampler;
   readonly samples: Samples;
+  /** Of workloads of other engines. */
+  readonly adopted: AdoptedSamples;
   /** Not open yet. */
   readonly web: LateListener;
   /** A workload is deleted: its descriptors and series go at once. */
@@ -70,15 +74,25 @@ export interface Observed {
   readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look'>;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
+  readonly engines: Pick<Engines, 'directory'>;
 }
 
 export async function observe(parts: Observed): Promise<Observation> {
-  const { world, manager, network, source, version, facts, pressure, governor, prediction } = parts;
+  const { world, manager, network, source, version, facts, pressure, governor, prediction, engines } = parts;
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
   const buffer = sampleBuffer();
   const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
-  const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: config.metrics.max_series });
+  const intervalMs = parseDuration(config.metrics.interval) ?? 5000;
+  // One budget for both pages: who comes first has it.
+  const { max_series: most } = config.metrics;
+  const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: () => most - adopted.page.series });
+  const adopted = new AdoptedSamples({
+    intervalMs,
+    maxSeries: () => most - page.series,
+    directory: (workload) => engines.directory(workload),
+    onError: (error, id) => log.warn({ err: error, adopted: id }, 'sample of a workload of another engine failed'),
+  });
   const load = new HostLoad({
     get cpus() {
       return facts.cpusOnline;
@@ -99,7 +113,7 @@ export async function observe(parts: Observed): Promise<Observation> {
   const sampler = new Sampler({
     page,
     rollup,
-    intervalMs: parseDuration(config.metrics.interval) ?? 5000,
+    intervalMs,
     source: {
       begin: () => activity.begin(),
       workloads: () => manager.records(),
@@ -139,15 +153,16 @@ export async function observe(parts: Observed): Promise<Observation> {
 
   const sampling = {
     health: () => sampler.health(),
-    series: () => ({ onPage: page.series, dropped: page.dropped }),
+    series: () => ({ onPage: page.series + adopted.page.series, dropped: page.dropped + adopted.page.dropped }),
     rollup: () => rollup.sums(),
     host: () => ({ stalls: load.stalls(), ksmProfit: savings.host() }),
   };
   const metrics = new Metrics({ version, source, sampling, governor: () => governor.status(), prediction });
   sampler.start();
+  adopted.start();
   const listen = () =>
     openListener(config, {
-      exposition: { page, registry: metrics, sampler },
+      exposition: { page: { leases: () => bothLeases([page, adopted.page]) }, registry: metrics, sampler },
       status: {
         metrics: source,
         workloads: () => manager.records(),
@@ -159,6 +174,7 @@ export async function observe(parts: Observed): Promise<Observation> {
   const web = new LateListener(listen);
   return {
     metrics,
+    adopted,
     sampler,
     samples: {
       latest: (id) => sampler.latest(id),
@@ -174,9 +190,14 @@ export async function observe(parts: Observed): Promise<Observation> {
     stop: async () => {
       await web.close();
       await sampler.stop();
+      await adopted.stop();
       await savings.stop();
       for (const reader of readers.values()) reader.close();
       activity.close();
     },
   };
+}
+
+function* bothLeases(pages: readonly Page<WorkloadSample>[]): ReturnType<Page<WorkloadSample>['leases']> {
+  for (const page of pages) yield* page.leases();
 }

@@ -1,6 +1,7 @@
 // What a workload takes from the ledger. The rule is the one Kubernetes users know: a request that is not given is
 // the limit; with neither, the node's default counts, so that nothing is free.
 
+import type { EngineKind } from '../model/adopted.js';
 import { type DimensionName, indexOf, outward, type Vector, vector } from '../model/dimensions.js';
 import { machineOf } from '../model/driver-kinds.js';
 import { type DriverName, type WorkloadSpec, wantsVsock } from '../model/spec.js';
@@ -13,10 +14,13 @@ export interface Extra {
   readonly amount: number;
 }
 
+/** Who runs it: a driver of berth, or another engine. */
+export type Kind = DriverName | EngineKind;
+
 /** Amounts are in ledger units, see dimensions.ts. */
 export interface Demand {
   readonly tenant: string;
-  readonly kind: DriverName;
+  readonly kind: Kind;
   readonly class: WorkloadSpec['class'];
   readonly priority: number;
   /** Bytes counted for the driver's own memory, where the spec does not say how much memory is asked for. */

@@ -1,7 +1,8 @@
 // What the ledger counts against, as figures: made by policy.ts, replaced as a whole whenever the configuration, a
 // tenant, a licence, a window of time or the host has changed.
 import { type Vector, vector } from '../model/dimensions.js';
-import type { DriverName, WorkloadSpec } from '../model/spec.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import type { Kind } from './demand.js';
 
 /** In ledger units; Infinity: no limit, or not known. */
 export interface HostLimits {
@@ -32,12 +33,12 @@ export interface Factor {
 
 export interface Limits {
   readonly host: HostLimits;
-  readonly kinds: ReadonlyMap<DriverName, Vector>;
+  readonly kinds: ReadonlyMap<Kind, Vector>;
   /** Tenants that have anything of their own; the others are all alike. */
   readonly tenants: ReadonlyMap<string, TenantLimits>;
   readonly otherTenants: TenantLimits;
   readonly pools: ReadonlyMap<string, PoolLimit>;
-  factor(of: Pick<WorkloadSpec, 'class' | 'driver'>): Factor;
+  factor(of: Pick<WorkloadSpec, 'class'> & { readonly driver: Kind }): Factor;
 }
 
 export const UNLIMITED = vector({}, Number.POSITIVE_INFINITY);

@@ -66,8 +66,13 @@ function kindRows({ limits, kinds }: Sums, used: Used): CapacityRow[] {
     const found = kinds.get(name);
     const account = found?.empty === false ? found : undefined;
     const most = limits.kinds.get(name as never) ?? UNLIMITED;
-    return rowsOf(`kind/${name}`, most, account, limits, used);
+    return rowsOf(scopeOfKind(name), most, account, limits, used);
   });
+}
+
+/** `kind/DRIVER`, `engine/ENGINE`. */
+export function scopeOfKind(kind: string): string {
+  return kind.startsWith('engine/') ? kind : `kind/${kind}`;
 }
 
 function tenantRow({ limits, tenantAccounts }: Sums, tenant: string, used: Used): CapacityRow[] {

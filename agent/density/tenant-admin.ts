@@ -1,5 +1,6 @@
 // Changes of tenants while everything runs, with what must hold for them: guaranteed shares fit the host, nothing of a
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
+
 import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
 import { inRange } from '../base/pages.js';
@@ -7,6 +8,7 @@ import type { GrantName } from '../config/drivers.js';
 import type { CapacityRow, TenantFilter } from '../model/capacity.js';
 import { DIMENSION_NAMES, DIMENSIONS, shown } from '../model/dimensions.js';
 import type { Victim } from '../model/preemption.js';
+import { isAdopted } from './adopted.js';
 import type { Density } from './density.js';
 import { amountsVector } from './policy.js';
 import type { Shortage } from './refusal.js';
@@ -83,7 +85,8 @@ export class TenantAdmin {
     const { ledger } = this.#density;
     const candidates = [...ledger.holds()].flatMap(([id, hold]) => {
       const { tenant, class: of, priority } = hold.demand;
-      if (tenant !== name || hold.phase !== 'committed') return [];
+      // berth stops nothing of another engine.
+      if (tenant !== name || hold.phase !== 'committed' || isAdopted(id)) return [];
       const excess = this.#density.excess(id);
       return [{ id, tenant, class: of, priority, hold, ...defined({ excess }) }];
     });

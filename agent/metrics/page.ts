@@ -40,19 +40,20 @@ export class Page<S> {
   readonly #families: readonly Family<S>[];
   readonly #blocks: readonly Block[];
   readonly #rowCount: number;
-  readonly #maxSeries: number;
+  readonly #maxSeries: () => number;
   /** In the order of the lines in every block: an entry that is rendered anew goes to the end of both. */
   readonly #entries = new Map<string, Entry>();
   #series = 0;
   #dropped = 0;
 
-  constructor(families: readonly Family<S>[], options: { readonly maxSeries: number }) {
+  constructor(families: readonly Family<S>[], options: { readonly maxSeries: number | (() => number) }) {
     this.#families = families;
     this.#blocks = families.map(
       (f) => new Block(`# HELP ${f.name} ${escapeHelp(f.help)}\n# TYPE ${f.name} ${f.type}\n`),
     );
     this.#rowCount = families.reduce((sum, f) => sum + f.rows.length, 0);
-    this.#maxSeries = options.maxSeries;
+    const { maxSeries } = options;
+    this.#maxSeries = typeof maxSeries === 'number' ? () => maxSeries : maxSeries;
   }
 
   /** Series on the page now. */
@@ -82,7 +83,7 @@ export class Page<S> {
     this.remove(id);
     let series = 0;
     for (const family of this.#families) for (const row of family.rows) if (row.read(sample) !== undefined) series += 1;
-    if (this.#series + series > this.#maxSeries) {
+    if (this.#series + series > this.#maxSeries()) {
       if (count) this.#dropped += series;
       return false;
     }

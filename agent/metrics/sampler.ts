@@ -5,7 +5,7 @@ import { sliced } from '../../linux/sliced.js';
 import { after, type Timer } from '../../linux/timers.js';
 import type { Drops, LinkStats } from '../../netns/types.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { Page } from './page.js';
+import type { Labels, Page } from './page.js';
 import type { Rollup } from './rollup.js';
 import type { WorkloadSample } from './workload-families.js';
 
@@ -38,6 +38,8 @@ export interface SamplerOptions {
   readonly page: Page<WorkloadSample>;
   readonly rollup: Rollup;
   readonly intervalMs: number;
+  /** Of a workload on the page; default: workload, tenant and driver, and of its own state, class and address. */
+  readonly labels?: (workload: Sampled) => Labels;
   /** What was read of a workload's cgroup. */
   readonly onSample?: (id: string, stats: CgroupStats) => void;
   /** It is as it was in the two samples before: nothing ran, nothing was sent. Then `onSample` is not called. */
@@ -213,12 +215,11 @@ export class Sampler {
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
     };
-    const common = { workload: id, tenant: spec.tenant, driver: spec.driver };
-    const own = { state: workload.state, class: spec.class, address: sandbox.address ?? '' };
-    const labels = JSON.stringify([common, own]);
+    const named = (this.#options.labels ?? labelsOf)(workload);
+    const labels = JSON.stringify([named.common, named.own]);
     const first = known === undefined;
     const onPage =
-      known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, { common, own }, latest, first);
+      known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, named, latest, first);
     if (!onPage) rollup.add(id, spec.tenant, latest);
     this.#known.set(id, { of: workload, latest, before: stats === undefined ? undefined : known?.latest, labels });
   }
@@ -266,6 +267,13 @@ export class Sampler {
     this.#errors += 1;
     this.#options.onError?.(error, id);
   }
+}
+
+function labelsOf({ id, spec, state, sandbox }: Sampled): Labels {
+  return {
+    common: { workload: id, tenant: spec.tenant, driver: spec.driver },
+    own: { state, class: spec.class, address: sandbox.address ?? '' },
+  };
 }
 
 /** On a dense host that is what most of them are: nothing is made for them, and nothing written. */

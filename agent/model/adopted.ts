@@ -5,6 +5,8 @@ import type { Range } from '../base/pages.js';
 /** One line an engine; what berth knows of it is its file in agent/discovery/engines. */
 export const ENGINE_NAMES = ['docker', 'podman', 'containerd', 'crio', 'lxc', 'libvirt', 'nspawn'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
+/** Of the ledger: what an engine has, beside the kinds of drivers. */
+export type EngineKind = `engine/${EngineName}`;
 /** Those that berth asks by a socket; the others are found by the names of their cgroups. */
 export const ENGINES_WITH_SOCKET = ['docker', 'podman'] as const satisfies readonly EngineName[];
 

@@ -4,7 +4,7 @@ import type { DimensionName, PoolDimension } from './dimensions.js';
 
 /** One dimension of the ledger at one scope. Units: pieces, cores, bytes; see model/dimensions.ts. */
 export interface CapacityRow {
-  /** `host`, `tenant/NAME`, `kind/DRIVER`, `bridge/NAME`, `licence/NAME`, `tenant/NAME/licence/NAME`. */
+  /** `host`, `tenant/NAME`, `kind/DRIVER`, `engine/ENGINE`, `bridge/NAME`, `licence/NAME`, `tenant/NAME/licence/NAME`. */
   readonly scope: string;
   readonly dimension: DimensionName | PoolDimension;
   /** What the host or the pool has, before reserve and overcommit. `null`: not known, or without end. */

@@ -17,6 +17,7 @@ const UNUSED: Readonly<Record<string, string>> = {
   berth_workload_state: 'labels to join with; berth_workloads has the counts',
   berth_workload_start_time_seconds:
     'for questions about one workload; berth_workload_restarts_total shows who comes and goes',
+  'berth_adopted_*': 'of other engines what berth_workload_* is of ours; memory and processor time have panels',
   'berth_nodejs_*': 'of prom-client: for those who look into the agent itself; the lag of its loop has a panel',
   'berth_process_*':
     'of prom-client: for those who look into the agent itself; its memory and processor time have panels',

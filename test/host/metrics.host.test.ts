@@ -61,6 +61,11 @@ const specs = [
   },
   { id: 'room', tenant: 'globex', driver: 'external' },
 ];
+/** A container of LXC, as far as its cgroup tells. */
+const ANOTHER_ENGINE = [
+  'mkdir /sys/fs/cgroup/lxc.payload.theirs',
+  "setsid sh -c 'echo $$ > /sys/fs/cgroup/lxc.payload.theirs/cgroup.procs; exec sleep infinity' > /dev/null 2>&1 < /dev/null &",
+].join('\n');
 /** A link with the tag of another installation: berth counts it and leaves it alone. */
 const THEIRS = 'ip link add theirs type dummy && ip link set theirs alias berth:0badcafe:theirs';
 
@@ -70,7 +75,7 @@ let prometheus: number;
 test.before(async (t) => {
   t.timeout(15 * MINUTES);
   s = await openScenario('berth-metrics', CONFIG);
-  await s.host.ssh(`${PREPARE}\n${THEIRS}`);
+  await s.host.ssh(`${PREPARE}\n${THEIRS}\n${ANOTHER_ENGINE}`);
   prometheus = await startPrometheus(s.target);
 });
 

@@ -36,6 +36,8 @@ const KERNEL_PACKAGES = [
   'skopeo',
   'golang-github-containers-common',
   'docker-registry',
+  'docker.io',
+  'podman',
   'zstd',
   'squashfs-tools',
 ];

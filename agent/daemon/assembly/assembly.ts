@@ -145,7 +145,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
-  const engines = openEngines(ground);
+  const engines = openEngines(ground, density);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
   const cores = coresOf(world.placement);
@@ -219,6 +219,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     leaked: () => reaper.counts(),
     apart: () => reaper.apart(),
     housekeeping: () => chores.figures(),
+    engines: briefly(() => engines.views()),
     images: briefly(() => ({ count: images.list().length, bytes: images.bytes(), pulls: images.counts() })),
     schedulers,
     network: () => ({
@@ -239,7 +240,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     }),
   };
   const observation = await observe({
-    ...{ world, manager, source, version, facts, pressure, governor },
+    ...{ world, manager, source, version, facts, pressure, governor, engines },
     network: rooms.network,
     prediction: () => prediction.view(),
   });
@@ -247,6 +248,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     checks.failed(reportOf(error).code === 'config_invalid' ? 'web_config' : 'web', error);
   });
   observer.attach(observation.metrics);
+  late.adopted = observation.adopted;
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {
     ...{ workloads: () => manager.records(), latest: measured },

@@ -1,23 +1,45 @@
 // Workloads of other engines on this host.
 
 import type { EnginesConfig } from '../../config/engines.js';
+import { AdoptedHolds } from '../../density/adopted.js';
+import type { Density } from '../../density/density.js';
+import { perWorkload } from '../../density/policy.js';
+import { adviceOf, type Measured } from '../../discovery/engines/advice.js';
 import { engineConditions } from '../../discovery/engines/conditions.js';
 import type { EngineSettings } from '../../discovery/engines/engines.js';
 import { Engines } from '../../discovery/engines/engines.js';
 import { ENGINES } from '../../discovery/engines/index.js';
+import type { AdoptedWorkload } from '../../model/adopted.js';
 import { ENGINE_NAMES, type EngineName } from '../../model/adopted.js';
+import type { Condition } from '../../model/condition.js';
 import { tenantName } from '../../model/spec.js';
 import type { Ground } from './ground.js';
 
-export function openEngines({ conditions, config, facts, rooms }: Ground): Engines {
+export function openEngines({ conditions, config, facts, late, rooms }: Ground, density: Density): Engines {
+  let advice: readonly Condition[] = [];
+  const holds = new AdoptedHolds(density.ledger);
   const engines = new Engines({
     ...{ engines: ENGINES, settings: settingsOf(config.engines) },
     ...{ mount: facts.cgroup?.mount, root: rooms.cgroups.root },
     isTenant: (name) => tenantName.safeParse(name).success,
-    onChange: () => undefined,
+    onChange: (workloads) => {
+      late.adopted?.set(workloads);
+      const use = (workload: AdoptedWorkload): Measured => late.adopted?.use(workload) ?? {};
+      void holds.set(workloads, use, perWorkload(density.config));
+      const advised = workloads.filter(({ engine }) => config.engines[engine].authority === 'advise');
+      advice = adviceOf(
+        advised.map((workload) => ({ workload, measured: use(workload) })),
+        (workload, change) => ENGINES[workload.engine].command(named(workload), change),
+      );
+    },
   });
-  conditions.add(() => engineConditions(engines.views()));
+  conditions.add(() => [...engineConditions(engines.views()), ...advice]);
   return engines;
+}
+
+/** By its id where its name is one that berth has changed: cut, cleaned, or made to differ from others. */
+function named({ id, name }: AdoptedWorkload): { readonly id: string; readonly name: string } {
+  return { id, name: /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) ? name : id };
 }
 
 function settingsOf(config: EnginesConfig): Record<EngineName, EngineSettings> {

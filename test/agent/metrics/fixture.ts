@@ -6,6 +6,7 @@ import { advise } from '../../../agent/density/prediction/advise.js';
 import { forecast } from '../../../agent/density/prediction/forecast.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import { Predictor } from '../../../agent/density/prediction/predictor.js';
+import { ADOPTED_FAMILIES } from '../../../agent/metrics/adopted-families.js';
 import type { ChoreFigures } from '../../../agent/metrics/families/housekeeping.js';
 import type { ImageFigures } from '../../../agent/metrics/families/images.js';
 import type { LimitFigures } from '../../../agent/metrics/families/limits.js';
@@ -16,6 +17,7 @@ import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js'
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/workload-families.js';
+import type { EngineView } from '../../../agent/model/adopted.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
 import type { LicenceView } from '../../../agent/model/licence.js';
 import type { WorkloadState } from '../../../agent/model/record.js';
@@ -143,7 +145,11 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   /** What a web server shows of it. */
   pages() {
     return {
-      exposition: { page: this.page, registry: this.registry, sampler: this.sampler },
+      exposition: {
+        page: { leases: () => [...this.page.leases(), ...this.adopted().leases()] },
+        registry: this.registry,
+        sampler: this.sampler,
+      },
       status: {
         metrics: this,
         workloads: () => this.workloads(),
@@ -310,6 +316,30 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   housekeeping(): readonly ChoreFigures[] {
     return [{ name: 'reaper', runs: { ok: 3, failed: 1, late: 0 }, ageSeconds: 12 }];
+  }
+
+  /** The page of workloads of other engines: one, which does what the first of ours does. */
+  adopted(): Page<WorkloadSample> {
+    const page = new Page(ADOPTED_FAMILIES, { maxSeries: 1000 });
+    const latest = this.sampler.latest('web-0');
+    if (latest !== undefined) page.add('db', { common: { workload: 'db', tenant: 'acme', engine: 'docker' } }, latest);
+    return page;
+  }
+
+  engines(): readonly EngineView[] {
+    const docker = {
+      name: 'docker',
+      authority: 'observe',
+      state: 'up',
+      why: null,
+      socket: '/run/docker.sock',
+    } as const;
+    const rest = { workloads: 3, dropped: 0 };
+    return [
+      { ...docker, ...rest },
+      { ...docker, ...rest, name: 'podman', state: 'unreachable', why: 'it hangs' },
+      { ...docker, ...rest, name: 'lxc', state: 'absent', workloads: 0 },
+    ];
   }
 
   images(): ImageFigures {

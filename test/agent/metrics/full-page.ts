@@ -27,5 +27,5 @@ export async function fullPage(options: { process: boolean }): Promise<string> {
   registry.recordEnd({ cause: 'limit', actor: 'kernel' });
   registry.recordReconcile(0.004);
   registry.recordEvent();
-  return Buffer.concat([...node.page.chunks()]).toString() + (await registry.text());
+  return Buffer.concat([...node.page.chunks(), ...node.adopted().chunks()]).toString() + (await registry.text());
 }

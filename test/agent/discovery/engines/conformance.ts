@@ -10,9 +10,11 @@ export interface Conforming {
   readonly open: () => Promise<Stand>;
   /** Of one answer. */
   readonly deadlineMs: number;
+  /** Changed limits are an event: of podman since 5, and without one the next look reads them from the cgroup. */
+  readonly tellsChanges?: boolean;
 }
 
-export function conforms({ test, engine, open, deadlineMs }: Conforming): void {
+export function conforms({ test, engine, open, deadlineMs, tellsChanges = true }: Conforming): void {
   const watch = ({ socket, proc }: Stand): Watched => new Watched({ engine, socket, proc, deadlineMs });
 
   test.serial(`${engine}: what runs is found, with its name, tenant, image and limits`, async (t) => {
@@ -41,8 +43,10 @@ export function conforms({ test, engine, open, deadlineMs }: Conforming): void {
     const id = await stand.start('late', { memory: 32 << 20 });
     await watched.until(() => watched.named('late') !== undefined);
     t.is(watched.named('late')?.limits.memory, 32 << 20);
-    await stand.setMemory(id, 48 << 20);
-    await watched.until(() => watched.named('late')?.limits.memory === 48 << 20);
+    if (tellsChanges) {
+      await stand.setMemory(id, 48 << 20);
+      await watched.until(() => watched.named('late')?.limits.memory === 48 << 20);
+    }
     await stand.stop(id);
     await watched.until(() => watched.named('late') === undefined);
     t.is(watched.view?.state, 'up');

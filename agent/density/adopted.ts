@@ -1,0 +1,82 @@
+// Workloads of other engines in the ledger: they hold their limits, and where they have none their use with a margin. What they
+// have is counted for the host and for their tenant; nothing of it is refused, because it runs already.
+import { sliced } from '../../linux/sliced.js';
+import type { AdoptedWorkload } from '../model/adopted.js';
+import { vector } from '../model/dimensions.js';
+import type { Demand, PerWorkload } from './demand.js';
+import type { Ledger } from './ledger.js';
+
+/** As measured; absent: not known yet. Cores, bytes, processes. */
+export interface AdoptedUse {
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly pids?: number;
+}
+
+/** What comes on top of use: what has no limit grows. */
+const MARGIN = 1.25;
+/** Steps of what is counted of use, so that it does not change at each look. */
+const CPU_STEP = 10;
+const MEMORY_STEP = 16 << 20;
+const PIDS_STEP = 16;
+/** No id of a workload has a slash. */
+const PREFIX = 'engine/';
+
+/** In the ledger; of a workload of berth never. */
+export function holdOf({ engine, id }: Pick<AdoptedWorkload, 'engine' | 'id'>): string {
+  return `${PREFIX}${engine}/${id}`;
+}
+
+export function isAdopted(hold: string): boolean {
+  return hold.startsWith(PREFIX);
+}
+
+/** `per`: what counts where neither a limit nor use is known. */
+export function adoptedDemand({ engine, tenant, limits }: AdoptedWorkload, use: AdoptedUse, per: PerWorkload): Demand {
+  const used = (amount: number | undefined, step: number, unknown: number): number =>
+    amount === undefined ? unknown : Math.ceil((amount * MARGIN) / step) * step;
+  const millis = use.cpu === undefined ? undefined : use.cpu * 1000;
+  return {
+    ...{ tenant, kind: `engine/${engine}`, class: 'burstable', priority: 0, overhead: 0, extras: [] },
+    amounts: vector({
+      ...{ workloads: 1, cgroups: 1 },
+      cpu: limits.cpu === null ? used(millis, CPU_STEP, per.cpu * 1000) : Math.ceil(limits.cpu * 1000 - 1e-6),
+      memory: limits.memory ?? used(use.memory, MEMORY_STEP, per.memory),
+      pids: limits.pids ?? used(use.pids, PIDS_STEP, per.pids),
+    }),
+  };
+}
+
+export class AdoptedHolds {
+  readonly #ledger: Pick<Ledger, 'hold' | 'commit' | 'release'>;
+  #holds = new Set<string>();
+
+  constructor(ledger: Pick<Ledger, 'hold' | 'commit' | 'release'>) {
+    this.#ledger = ledger;
+  }
+
+  /** What runs now, and nothing else, is in the ledger. Of two calls at once the later list holds. */
+  async set(
+    workloads: readonly AdoptedWorkload[],
+    useOf: (workload: AdoptedWorkload) => AdoptedUse,
+    per: PerWorkload,
+  ): Promise<void> {
+    const counted = workloads.filter(({ within }) => within === null);
+    const gone = this.#holds;
+    const now = new Set(counted.map(holdOf));
+    this.#holds = now;
+    for (const hold of gone) if (!now.has(hold)) this.#ledger.release(hold);
+    for await (const workload of sliced(counted)) {
+      // A later list has taken over.
+      if (this.#holds !== now) return;
+      const hold = holdOf(workload);
+      const demand = adoptedDemand(workload, useOf(workload), per);
+      const before = this.#ledger.hold(hold)?.demand;
+      if (before === undefined || !isSame(before, demand)) this.#ledger.commit(hold, demand);
+    }
+  }
+}
+
+function isSame(a: Demand, b: Demand): boolean {
+  return a.tenant === b.tenant && a.amounts.every((amount, at) => amount === b.amounts[at]);
+}

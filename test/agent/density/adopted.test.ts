@@ -1,0 +1,88 @@
+// Workloads of other engines in the ledger.
+import test from 'ava';
+import { AdoptedHolds, adoptedDemand, holdOf, isAdopted } from '../../../agent/density/adopted.js';
+import type { Demand } from '../../../agent/density/demand.js';
+import { Ledger } from '../../../agent/density/ledger.js';
+import { limitsOf } from '../../../agent/density/limits.js';
+import type { AdoptedWorkload } from '../../../agent/model/adopted.js';
+import { indexOf, vector } from '../../../agent/model/dimensions.js';
+import { adoptedOf } from '../control/fake-engines.js';
+
+const PER = { cpu: 0.1, memory: 64 << 20, fds: 1, inotifyInstances: 1, inotifyWatches: 1, pids: 10, disk: 0 };
+const NOTHING = { cpu: null, memory: null, pids: null };
+const GIB = 2 ** 30;
+
+const figures = ({ amounts }: Demand): number[] =>
+  (['workloads', 'cpu', 'memory', 'pids'] as const).map((name) => amounts[indexOf(name)] ?? 0);
+
+test('a workload holds its limits, whatever it uses', (t) => {
+  const limits = { cpu: 1.5, memory: GIB, pids: 100 };
+  const demand = adoptedDemand(adoptedOf('web', { limits }), { cpu: 4, memory: 1, pids: 1 }, PER);
+  t.deepEqual(figures(demand), [1, 1500, GIB, 100]);
+  t.like(demand, { tenant: 'docker', kind: 'engine/docker' });
+});
+
+test('without a limit it holds its use with a margin, in steps; not measured yet, what the node counts by default', (t) => {
+  const web = adoptedOf('web', { limits: NOTHING });
+  t.deepEqual(figures(adoptedDemand(web, { cpu: 0.4, memory: 100 << 20, pids: 20 }, PER)), [1, 500, 128 << 20, 32]);
+  t.deepEqual(figures(adoptedDemand(web, {}, PER)), [1, 100, 64 << 20, 10]);
+});
+
+function ledger(): Ledger {
+  const allocatable = vector({ memory: 4 * GIB }, Number.POSITIVE_INFINITY);
+  return new Ledger(limitsOf({ host: { capacity: allocatable, kept: vector(), allocatable } }));
+}
+
+const own = (memory: number): Demand => ({
+  ...{ tenant: 'acme', kind: 'exec', class: 'burstable', priority: 0, overhead: 0, extras: [] },
+  amounts: vector({ workloads: 1, memory }),
+});
+
+const big = (name: string, over: Partial<AdoptedWorkload> = {}): AdoptedWorkload =>
+  adoptedOf(name, { limits: { ...NOTHING, memory: 3 * GIB }, ...over });
+
+test('a create is refused for what others hold, and fits when they are gone', async (t) => {
+  const of = ledger();
+  const holds = new AdoptedHolds(of);
+  await holds.set([big('db')], () => ({}), PER);
+  t.like(of.check('web', own(2 * GIB))[0], { scope: 'host', dimension: 'memory', used: '3Gi', shortBy: '1Gi' });
+  t.true(
+    of
+      .rows()
+      .some(
+        ({ scope, dimension, committed }) =>
+          scope === 'engine/docker' && dimension === 'memory' && committed === 3 * GIB,
+      ),
+  );
+  await holds.set([], () => ({}), PER);
+  t.deepEqual(of.check('web', own(2 * GIB)), []);
+  t.false(of.tenantInUse('docker'));
+});
+
+test('what is counted already, as what it runs in, is not counted again', async (t) => {
+  const of = ledger();
+  await new AdoptedHolds(of).set([big('inner', { within: 'workload web' })], () => ({}), PER);
+  t.deepEqual([...of.holds()], []);
+});
+
+test('limits, tenant and use that change are counted anew', async (t) => {
+  const of = ledger();
+  const holds = new AdoptedHolds(of);
+  let memory = 10 << 20;
+  const set = (over: Partial<AdoptedWorkload>): Promise<void> =>
+    holds.set([adoptedOf('db', { limits: NOTHING, ...over })], () => ({ memory }), PER);
+  const held = (): number => of.hold(holdOf(adoptedOf('db')))?.demand.amounts[indexOf('memory')] ?? 0;
+  await set({});
+  t.is(held(), 16 << 20);
+  memory = 100 << 20;
+  await set({});
+  t.is(held(), 128 << 20);
+  await set({ tenant: 'acme' });
+  t.true(of.tenantInUse('acme'));
+  t.false(of.tenantInUse('docker'));
+});
+
+test('no id of a workload of berth is one of theirs', (t) => {
+  t.true(isAdopted(holdOf(adoptedOf('web'))));
+  t.false(isAdopted('engine-docker'));
+});
