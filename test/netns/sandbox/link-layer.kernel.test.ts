@@ -8,7 +8,8 @@ import { openNetworkRoom } from '../../../netns/index.js';
 import { command, makeNames, type NamedNetwork, remains } from '../lab.js';
 
 const names = makeNames(7);
-const settings = names.settings(`berth-test-link-layer-${process.pid}`);
+// As a node has it that says nothing: workloads open no connections to the host.
+const settings = { ...names.settings(`berth-test-link-layer-${process.pid}`), hostAccess: false };
 const room = openNetworkRoom();
 const FRAMES = 400;
 const network: NamedNetwork = { ...names.sandbox(1), address6: 'fd00:99::1' };
@@ -36,6 +37,48 @@ for i in range(1, ${FRAMES} + 1):
     check = total(who + to + struct.pack("!II", len(ask), 58) + ask)
     ask = ask[:2] + struct.pack("!H", check) + ask[4:]
     s.send(b"\\x33\\x33\\xff\\x00\\x00\\x01" + mac + b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(ask), 58, 255) + who + to + ask)
+`;
+
+const COUNT = 20;
+/** Frames of a guest that wants to be more than a host of its link, `COUNT` of the kind that is named. Source addresses are its own. */
+const ODD = `
+import socket, struct, sys
+mac, kind = bytes.fromhex(sys.argv[1].replace(":", "")), sys.argv[2]
+own, own6 = socket.inet_aton(sys.argv[3]), socket.inet_pton(socket.AF_INET6, sys.argv[4])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+def total(data):
+  data += bytes(len(data) % 2)
+  n = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+  n = (n & 0xffff) + (n >> 16)
+  return ~((n & 0xffff) + (n >> 16)) & 0xffff
+def v4(source, target, body):
+  head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, 17, 0) + source + target
+  return b"\\x08\\x00" + head[:10] + struct.pack("!H", total(head)) + head[12:] + body
+def v6(source, target, following, body):
+  return b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(body), following, 255) + source + target + body
+def icmp6(source, target, body):
+  check = total(source + target + struct.pack("!II", len(body), 58) + body)
+  return body[:2] + struct.pack("!H", check) + body[4:]
+def udp(sport, dport, body):
+  return struct.pack("!HHHH", sport, dport, 8 + len(body), 0) + body
+every = socket.inet_pton(socket.AF_INET6, "ff02::1")
+local = socket.inet_pton(socket.AF_INET6, "fe80::99")
+prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
+advert = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix + b"\\x01\\x01" + mac
+broadcast, group, group6 = b"\\xff" * 6, b"\\x01\\x00\\x5e\\x00\\x00\\x01", b"\\x33\\x33\\x00\\x00\\x00\\x01"
+offer = struct.pack("!BBBBIHH4s4s4s4s", 2, 1, 6, 0, 7, 0, 0x8000, bytes(4), bytes(4), own, bytes(4)) + mac + bytes(202) + b"\\x63\\x82\\x53\\x63\\x35\\x01\\x02\\xff"
+frames = {
+  "advert": (group6, v6(local, every, 58, icmp6(local, every, advert))),
+  "advert behind a header": (group6, v6(local, every, 0, struct.pack("!BBBBI", 58, 0, 1, 4, 0) + icmp6(local, every, advert))),
+  "offer": (broadcast, v4(own, b"\\xff" * 4, udp(67, 68, offer))),
+  "storm": (group, v4(own, socket.inet_aton("224.0.0.1"), udp(5353, 5353, bytes(40)))),
+  "storm6": (group6, v6(own6, every, 17, udp(5353, 5353, bytes(40)))),
+  "forged behind a header": (group6, v6(socket.inet_pton(socket.AF_INET6, "2001:db8::66"), every, 60, struct.pack("!BBBBI", 17, 0, 1, 4, 0) + udp(1, 2, bytes(8)))),
+  "tagged": (broadcast, b"\\x81\\x00\\x00\\x05" + v4(own, b"\\xff" * 4, udp(67, 68, offer))),
+}
+to, rest = frames[kind]
+for i in range(${COUNT}): s.send(to + mac + rest)
 `;
 
 test.before(async () => {
@@ -85,3 +128,41 @@ test.serial('neighbour discovery from made-up senders is bounded and counted, an
   }
   await command(`ping -6 -c1 -W2 ${network.address6}`);
 });
+
+/** What the host knows and does at this link. */
+async function hostSide(): Promise<string> {
+  const { hostLink } = network;
+  const asked = ['-6 -o addr show dev', '-6 route show dev', '-4 route show dev'].map((what) =>
+    command(`ip ${what} ${hostLink}`),
+  );
+  return (await Promise.all(asked)).join('\n');
+}
+
+function droppedAll(): number {
+  const host = openHost();
+  try {
+    const found = readDrops(host, settings.table).find(({ link }) => link === network.hostLink);
+    return Object.values(found?.packets ?? {}).reduce((sum, packets) => sum + packets, 0);
+  } finally {
+    host.close();
+  }
+}
+
+/** How many of them are counted: a frame with a VLAN tag is for a device that the host does not have, and gets to no filter. */
+const KINDS: Readonly<Record<string, number>> = {
+  ...{ advert: COUNT, 'advert behind a header': COUNT, 'forged behind a header': COUNT },
+  ...{ offer: COUNT, storm: COUNT, storm6: COUNT, tagged: 0 },
+};
+
+for (const [kind, counted] of Object.entries(KINDS))
+  test.serial(`a guest that sends "${kind}" changes nothing at the host, and is counted`, async (t) => {
+    const [before, dropped] = [await hostSide(), droppedAll()];
+    execFileSync('ip', oddly(kind), { stdio: 'pipe' });
+    t.is(droppedAll() - dropped, counted);
+    t.is(await hostSide(), before);
+  });
+
+function oddly(kind: string): string[] {
+  const { netns, mac, address, address6 } = network;
+  return ['netns', 'exec', netns, '/usr/bin/python3', '-c', ODD, mac, kind, address, address6 ?? ''];
+}
