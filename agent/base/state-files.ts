@@ -41,6 +41,8 @@ export const STATE_FILES: readonly StateFile[] = [
   directory('reservations'),
   directory('logs'),
   directory('relief'),
+  directory('volumes'),
+  directory('volumes/.passing'),
   directory('images'),
   directory('images/by-digest'),
   directory('images/layers'),

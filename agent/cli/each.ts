@@ -6,6 +6,7 @@ import type { ImageView, RemovedImages } from '../model/image-view.js';
 import type { WorkloadView } from '../model/record.js';
 import type { SnapshotView } from '../model/snapshot.js';
 import type { FieldChange } from '../model/spec-change.js';
+import type { VolumeName } from '../model/volume.js';
 import type { Answer, Context } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import { endSentence } from './format.js';
@@ -28,6 +29,7 @@ export type Result =
       readonly image?: ImageView;
       readonly removed?: RemovedImages;
       readonly snapshot?: SnapshotView;
+      readonly volume?: VolumeName;
     }
   | { readonly id: string; readonly error: ErrorReport };
 
@@ -40,6 +42,7 @@ export interface Done {
   readonly image?: ImageView;
   readonly removed?: RemovedImages;
   readonly snapshot?: SnapshotView;
+  readonly volume?: VolumeName;
   /** Line for people; empty: it is printed already. */
   readonly line: string;
 }

@@ -98,9 +98,16 @@ function portOf(text: string): Section {
 }
 
 function mountOf(text: string): Section {
-  const [, source, target, access] = /^(\/[^:]*):(\/[^:]*)(?::(ro|rw))?$/.exec(text) ?? [];
-  if (source === undefined) throw wrong('volume', 'SOURCE:TARGET, two absolute paths, with :ro for read-only', text);
-  return { type: 'bind', source, target, ...(access === 'ro' ? { readOnly: true } : {}) };
+  const [, source, target, access] = /^([^:]+):(\/[^:]*)(?::(ro|rw))?$/.exec(text) ?? [];
+  // A word without a slash is the name of a volume, as docker has it.
+  if (source === undefined || (!source.startsWith('/') && source.includes('/')))
+    throw wrong(
+      'volume',
+      'SOURCE:TARGET, an absolute path or the name of a volume and an absolute path, with :ro for read-only',
+      text,
+    );
+  const what = source.startsWith('/') ? { type: 'bind', source } : { type: 'volume', name: source };
+  return { ...what, target, ...(access === 'ro' ? { readOnly: true } : {}) };
 }
 
 /** Of what an id may have; there is always one. */

@@ -169,3 +169,8 @@ export class EpochFence {
     this.#live.delete(session);
   }
 }
+
+/** Tenants of the session; `tenant`: this one alone. */
+export function seeing(grant: Grant, tenant: string | undefined): (name: string) => boolean {
+  return (name) => permits(grant, name) && (tenant === undefined || name === tenant);
+}

@@ -257,6 +257,21 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     result: '{ stream }',
     errors: ['stream_unknown'],
   },
+  'volume.list': {
+    does: 'The volumes of the tenants of the session, or of one tenant, with the workloads whose specification mounts them. A volume is made at the start of the first workload that mounts it, in the state directory of the agent, and has no quota.',
+    result: '{ volumes: VolumeView[], next? }',
+    errors: [],
+  },
+  'volume.delete': {
+    does: 'Deletes a volume with all that is in it. Refused while the specification of a workload mounts it, whether it runs or not (`volume_in_use`, with `users`).',
+    result: '{ deleted: { tenant, name } }',
+    errors: ['volume_unknown', 'volume_in_use'],
+  },
+  'volume.prune': {
+    does: 'Deletes the volumes that no workload mounts, of the tenants of the session or of one of them. `dryRun` says which.',
+    result: '{ volumes: { tenant, name }[] }',
+    errors: [],
+  },
   'image.list': {
     does: `Images of this node, by digest: names, bytes, when it was pulled and last used, and which workloads use it: the first ${MOST_IMAGE_HOLDERS} by id, and how many more there are in \`moreUsers\`; under \`pulling\` pulls under way. Images are shared by all tenants. A session with scopes sees those that its workloads have, by the names by which they have them. In pages, as \`workload.list\`.`,
     result: '{ images: ImageView[], pulling: { image, phase: fetch | unpack, layer, layers }[], next? }',

@@ -1,6 +1,5 @@
 // From a method's checked parameters to the service and back: one line a method, and the scope of the session on each.
 
-import { basename } from 'node:path';
 import type * as z from 'zod';
 import { defined } from '../../linux/defined.js';
 import { parseBounded } from '../base/bounds.js';
@@ -12,6 +11,7 @@ import { parseTenantChange } from '../density/tenant-settings.js';
 import type { EngineView } from '../model/adopted.js';
 import type { Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
+import { archiveName } from '../model/execution.js';
 import type { WorkloadView } from '../model/record.js';
 import { parseSelector } from '../model/selector.js';
 import { snapshotKey } from '../model/snapshot.js';
@@ -19,12 +19,13 @@ import { parseSpec, specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { ListFilter } from '../workload/listed.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
 import type { LifeWish } from '../workload/wishes.js';
-import { type Grant, type Hello, permits, requireGrants, requireTenant } from './authorise.js';
+import { type Grant, type Hello, permits, requireGrants, requireTenant, seeing } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
 import { nodeFor, outlookFor, placementFor, sessionOf, topFor, viewFor } from './scoped.js';
 import type { AgentService } from './service.js';
 import type { Streams } from './streams.js';
+import { deleteVolume, listVolumes, pruneVolumes } from './volume-requests.js';
 
 /** What a handler may use; the session makes one for every request, with the grant of that moment. */
 export interface Context {
@@ -171,7 +172,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     const request = { command, env, stdin, ...defined({ cwd, user, tty }) };
     return { stream: await streams.open(() => service.exec(id, request, actor)) };
   },
-  'workload.copy': async ({ id, direction, path, as = nameOf(path) }, { service, grant, actor, streams }) => {
+  'workload.copy': async ({ id, direction, path, as = archiveName(path) }, { service, grant, actor, streams }) => {
     requireWorkload(id, service, grant);
     await requireAllowed((await service.get(id)).spec, service, grant);
     return { stream: await streams.open(() => service.copy(id, { direction, path, as }, actor)) };
@@ -214,6 +215,9 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     requireWorkload(id, service, grant);
     return service.snapshots.delete(id, name, actor);
   },
+  'volume.list': listVolumes,
+  'volume.delete': deleteVolume,
+  'volume.prune': pruneVolumes,
   'image.list': (page, { service, grant }) => {
     const scope = { tenants: grant.tenants };
     const { items, next } = pageOf(service.images({ ...scope, ...rangeOf(page) }), page, ({ digest }) => digest);
@@ -240,7 +244,7 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
     return { engine: engineFor(grant, view, service), workloads: items, ...next };
   },
   'tenant.list': ({ tenant, ...page }, { service, grant }) => {
-    const sees = (name: string): boolean => permits(grant, name) && (tenant === undefined || name === tenant);
+    const sees = seeing(grant, tenant);
     const { items, next } = pageOf(service.tenants({ sees, ...rangeOf(page) }), page, ({ name }) => name);
     return { tenants: items, ...next };
   },
@@ -388,10 +392,4 @@ function newSpecFor(grant: Grant, input: unknown, service: AgentService): Return
 
 function invalidParams(problems: Problems): BerthError {
   return new BerthError('invalid_params', sentenceOf(problems), { data: { ...problems } });
-}
-
-/** The last part of a path, as the first entry of an archive is called; that of `/` is `.`. */
-function nameOf(path: string): string {
-  const last = basename(path);
-  return last === '' || last === '..' ? '.' : last;
 }

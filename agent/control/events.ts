@@ -42,6 +42,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'image.pulling': 'an image is fetched or unpacked; `phase` and `layer` say how far it is',
   'image.pulled': 'an image is complete on this node, with its digest',
   'image.failed': 'an image could not be fetched or unpacked, with the cause',
+  'volume.deleted': 'a volume was deleted with all that was in it, with its name',
   'image.deleted': 'an image that no workload has was deleted',
   'start.queued':
     'a workload waits for its permit to start, with its place and when it is expected; one in five seconds at most',

@@ -25,6 +25,7 @@ import { WORKLOAD_STATES, type WorkloadView } from '../model/record.js';
 import { MOST_SELECTOR } from '../model/selector.js';
 import type { SnapshotView } from '../model/snapshot.js';
 import { CLASSES, DRIVER_NAMES, ID_PATTERN, tenantName } from '../model/spec.js';
+import type { VolumeName, VolumeView } from '../model/volume.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import type { LogChunk } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
@@ -188,6 +189,14 @@ export const METHODS = {
   'workload.snapshot': z.strictObject({ id, keepRunning: z.boolean().default(false) }),
   'snapshot.list': z.strictObject({ workload: id.optional(), limit: page.limit, cursor: snapshotCursor.optional() }),
   'snapshot.delete': z.strictObject({ id, name: snapshotName }),
+  'volume.list': z.strictObject({
+    tenant: id.optional(),
+    limit: page.limit,
+    /** TENANT/NAME. */
+    cursor: z.string().max(127).optional(),
+  }),
+  'volume.delete': z.strictObject({ tenant: id, name: id }),
+  'volume.prune': z.strictObject({ tenant: id.optional(), dryRun: z.boolean().default(false) }),
   'image.list': z.strictObject({ limit: page.limit, cursor: digest.optional() }),
   /** `always`: its source is asked what the tag means now. */
   'image.pull': z.strictObject({ image: imageText, pull: z.enum(['missing', 'always']).default('always') }),
@@ -297,6 +306,9 @@ export interface Results {
   'workload.snapshot': SnapshotView;
   'snapshot.list': { snapshots: readonly SnapshotView[] } & Next;
   'snapshot.delete': SnapshotView;
+  'volume.list': { volumes: readonly VolumeView[] } & Next;
+  'volume.delete': { deleted: VolumeName };
+  'volume.prune': { volumes: readonly VolumeName[] };
   /** `pulling` is on the first page. */
   'image.list': { images: readonly ImageView[]; pulling: readonly PullView[] } & Next;
   'image.pull': ImageView;

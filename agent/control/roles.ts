@@ -54,6 +54,10 @@ export const METHOD_CLASSES: { readonly [M in MethodName]: MethodClass } = {
   'workload.snapshot': 'change',
   'snapshot.list': 'read',
   'snapshot.delete': 'change',
+  // Those of the tenants of the session.
+  'volume.list': 'read',
+  'volume.delete': 'change',
+  'volume.prune': 'change',
   // Images are of the node: who has one, has it for all tenants. A tenant has them fetched, as its workloads do.
   'image.list': 'read',
   'image.pull': 'change',

@@ -39,6 +39,7 @@ import type { LogChunk, LogOptions } from '../workload/log-chunk.js';
 import type { CleanupStep } from '../workload/reaper.js';
 import type { Snapshotting } from '../workload/snapshotting.js';
 import type { Changed, ChangeOptions } from '../workload/updating.js';
+import type { VolumeAdmin } from '../workload/volumes.js';
 import type { LifeWish } from '../workload/wishes.js';
 import type { StreamSource } from './stream-protocol.js';
 
@@ -132,6 +133,7 @@ export interface AgentService {
   /** Copies files into a workload or out of it, as its main process could. */
   copy(id: string, request: CopyRequest, by?: EventActor): Promise<StreamSource>;
   readonly snapshots: SnapshotService;
+  readonly volumes: Pick<VolumeAdmin, 'list' | 'delete' | 'prune'>;
   /** By digest. */
   images(filter: ImageFilter): readonly ImageView[];
   /** Pulls under way. */

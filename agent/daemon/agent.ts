@@ -48,10 +48,11 @@ import { describe, type PlacementDescription } from '../placement/describe.js';
 import type { Consoles } from '../workload/inside/console.js';
 import type { Executions } from '../workload/inside/executions.js';
 import { type ListFilter, listed } from '../workload/listed.js';
-import { type LogChunk, type LogOptions, logChunk } from '../workload/log-chunk.js';
+import { type LogChunk, type LogOptions, readLog } from '../workload/log-chunk.js';
 import type { Manager } from '../workload/manager.js';
 import type { CleanupStep } from '../workload/reaper.js';
 import type { ChangeOptions } from '../workload/updating.js';
+import { VolumeAdmin } from '../workload/volumes.js';
 import type { LifeWish } from '../workload/wishes.js';
 import { driverOf } from '../workload/world.js';
 import { type CniParts, CniWorkloads } from './adapters/cni-workloads.js';
@@ -95,6 +96,7 @@ const SHOWN = [
 export class Agent implements AgentService {
   readonly maintenance: Maintenance;
   readonly snapshots: AgentService['snapshots'];
+  readonly volumes: AgentService['volumes'];
   readonly #parts: AgentParts;
   readonly #diagnosis: Diagnosis;
   readonly #cni: Cni;
@@ -104,6 +106,7 @@ export class Agent implements AgentService {
     this.#diagnosis = new Diagnosis(parts);
     this.maintenance = new Maintenance(parts);
     this.snapshots = parts.manager.snapshots;
+    this.volumes = new VolumeAdmin(parts.world.volumes, () => parts.manager.records(), parts.world.events);
     this.#cni = new Cni(new CniWorkloads({ ...parts, conditions: () => this.#diagnosis.of(parts.facts) }));
   }
 
@@ -312,11 +315,7 @@ export class Agent implements AgentService {
 
   async logs(id: string, options: LogOptions): Promise<LogChunk> {
     this.#parts.manager.actor(id);
-    const { output } = this.#parts.world;
-    const { tail, since, offset, limit, encoding, times } = options;
-    const last = tail === undefined ? offset : await output.startOfLast(id, tail);
-    const from = since === undefined ? last : Math.max(last ?? 0, await output.startSince(id, since));
-    return logChunk(await output.read(id, { limit, ...defined({ offset: from, times }) }), encoding);
+    return readLog(this.#parts.world.output, id, options);
   }
 
   exec(id: string, request: ExecutionRequest, by?: EventActor): Promise<StreamSource> {

@@ -31,6 +31,7 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'image.requested': 'info',
   'image.pulled': 'info',
   'image.failed': 'warn',
+  'volume.deleted': 'info',
   'image.deleted': 'info',
   'tenant.changed': 'info',
   'tenant.deleted': 'info',

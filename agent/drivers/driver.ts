@@ -8,6 +8,7 @@ import type { ExecutionRequest } from '../model/execution.js';
 import type { ImageRoot } from '../model/image.js';
 import type { Sandbox } from '../model/record.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
+import type { Volumes } from './volumes.js';
 
 /** What a driver needs beside the spec. */
 export interface DriverContext {
@@ -21,6 +22,8 @@ export interface DriverContext {
   readonly image?: ImageRoot | undefined;
   /** Trees of the host whose directories and files the workload may mount. */
   readonly mountRoots: readonly string[];
+  /** Of this node; a workload has those of its tenant. */
+  readonly volumes: Pick<Volumes, 'make' | 'of'>;
   /** Why it is usable or not, in one sentence of the probe of this host. */
   readonly kvmReason?: string | undefined;
   /** Something that does not keep the workload from starting, in one sentence. */

@@ -10,9 +10,12 @@ import type { WorkloadSpec } from '../model/spec.js';
 import type { Mount } from './containment.js';
 import type { Bind } from './crun.js';
 import { invalidField } from './files.js';
+import type { Volumes } from './volumes.js';
 
 type Mounted = Pick<WorkloadSpec, 'mounts'>;
 type Named = Pick<WorkloadSpec, 'mounts' | 'envFile' | 'tenant'>;
+const VOLUME_MODE = '0755';
+
 type Kind = 'file' | 'directory';
 
 export interface SpecMounts {
@@ -43,11 +46,11 @@ export function namedSources({ mounts, envFile }: Pick<Named, 'mounts' | 'envFil
   return named.flatMap(([field, source]) => (source === undefined ? [] : [[field, source] as const]));
 }
 
-/** What each source is; undefined for a tmpfs. Throws `image_missing`, or `invalid_spec` for a link or a device. */
+/** What each source is; undefined for a tmpfs. Volumes need not be there yet. Throws `image_missing`, or `invalid_spec` for a link or a device. */
 export async function sourceKinds({ mounts }: Mounted, roots: readonly string[]): Promise<(Kind | undefined)[]> {
   const kinds: (Kind | undefined)[] = [];
-  for (const [at, { source }] of mounts.entries()) {
-    if (source === undefined) kinds.push(undefined);
+  for (const [at, { source, type }] of mounts.entries()) {
+    if (source === undefined) kinds.push(type === 'volume' ? 'directory' : undefined);
     else {
       const { handle, kind } = await openSource(source, roots, fieldOf(at));
       kinds.push(kind);
@@ -55,6 +58,25 @@ export async function sourceKinds({ mounts }: Mounted, roots: readonly string[])
     }
   }
   return kinds;
+}
+
+/** Volumes as binds of their directories, which are made where they are not there. `user`: who gets one that is made. */
+export async function withVolumes(
+  { mounts, tenant }: Pick<WorkloadSpec, 'mounts' | 'tenant'>,
+  volumes: Pick<Volumes, 'make' | 'of'>,
+  user: Readonly<Record<'uid' | 'gid', number>>,
+): Promise<Mounted> {
+  const bound: MountSpec[] = [];
+  for (const mount of mounts) {
+    const { name, uid = user.uid, gid = user.gid, mode = VOLUME_MODE } = mount;
+    if (name === undefined) {
+      bound.push(mount);
+      continue;
+    }
+    await volumes.make({ tenant, name }, { uid, gid, mode: Number.parseInt(mode, 8) });
+    bound.push({ ...mount, source: join(volumes.of(tenant), name) });
+  }
+  return { mounts: bound };
 }
 
 /** Writes the places of binds below `directory`. Idempotent. */

@@ -11,7 +11,7 @@ import type { WorkloadSpec } from '../model/spec.js';
 import { fileMount, type Mount } from './containment.js';
 import type { Copy, Memory } from './crun.js';
 import type { DriverContext } from './driver.js';
-import { openMounts, type SpecMounts } from './mounts.js';
+import { openMounts, type SpecMounts, withVolumes } from './mounts.js';
 
 /** Where the secrets of this node are. */
 export interface SecretSources {
@@ -36,11 +36,15 @@ const PAGE = 4096;
 /** Writes files and places of mounts below the directory of the workload, and holds the rest. Idempotent. */
 export async function openProvided(
   spec: Pick<WorkloadSpec, 'mounts' | 'files'> & Secretive,
-  { mountRoots, directory }: Pick<DriverContext, 'mountRoots' | 'directory'>,
+  { mountRoots, directory, volumes }: Pick<DriverContext, 'mountRoots' | 'directory' | 'volumes'>,
   sources: SecretSources,
   user: User,
 ): Promise<Provided> {
-  const { mounts, binds, release } = await openMounts(spec, mountRoots, directory);
+  const { mounts, binds, release } = await openMounts(
+    await withVolumes(spec, volumes, user),
+    [...mountRoots, volumes.of(spec.tenant)],
+    directory,
+  );
   try {
     const files = await provideFiles(spec, directory);
     const secrets = await holdSecrets(spec, sources, directory, user);

@@ -1,4 +1,5 @@
 // A program that somebody runs inside a workload that is there already: what is asked for, and how it ended.
+import { basename } from 'node:path';
 import type { WindowSize } from '../../linux/pty.js';
 import type { ErrorReport } from '../base/errors.js';
 
@@ -24,6 +25,12 @@ export interface CopyRequest {
   readonly path: string;
   /** The name that the first entry of the archive has; only `from`. */
   readonly as: string;
+}
+
+/** The last part of a path, as the first entry of an archive is called; that of `/` is `.`. */
+export function archiveName(path: string): string {
+  const last = basename(path);
+  return last === '' || last === '..' ? '.' : last;
 }
 
 /** How a program or a stream ended: by itself, or by an error. */

@@ -13,6 +13,8 @@ const DEFAULT_BYTES = 64 * 2 ** 20;
 const OWN = ['/proc', '/sys', '/dev'];
 /** Files that berth writes for every container. */
 const NAMED = ['/etc/resolv.conf', '/etc/hosts', '/etc/hostname'];
+/** As an id. */
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const SHARED_MEMORY = '/dev/shm';
 
 /** A path that can be read in one way only. */
@@ -50,9 +52,15 @@ export function isWithin(path: string, top: string): boolean {
 
 const mount = z
   .strictObject({
-    type: z
-      .enum(['bind', 'tmpfs'])
-      .meta({ description: 'bind: a directory or file of the host; tmpfs: in its memory' }),
+    type: z.enum(['bind', 'tmpfs', 'volume']).meta({
+      description:
+        'bind: a directory or file of the host; tmpfs: in its memory; volume: a directory of its tenant that outlives it',
+    }),
+    name: z
+      .string()
+      .regex(NAME, 'must be 1-63 of [a-z0-9-], not starting or ending with "-"')
+      .optional()
+      .meta({ description: 'of a volume; workloads of one tenant share it by its name' }),
     source: plainPath.optional().meta({ description: 'of a bind, beneath drivers.mounts or tenant.NAME.mounts' }),
     target: plainPath.meta({
       description: 'where the container sees it; set-user-ID bits and devices have no effect there',
@@ -67,9 +75,13 @@ const mount = z
       .string()
       .regex(/^[01]?[0-7]{3}$/, 'must be an octal mode such as "0750" or "1777"')
       .optional()
-      .meta({ description: 'of a tmpfs; "1777" where nothing is said' }),
-    uid: uid.optional().meta({ description: 'owner of a tmpfs; 0 where nothing is said' }),
-    gid: uid.optional().meta({ description: 'group of a tmpfs; 0 where nothing is said' }),
+      .meta({ description: 'of a tmpfs, "1777" where nothing is said; of a volume when it is made, "0755"' }),
+    uid: uid.optional().meta({
+      description: 'owner of a tmpfs, 0 where nothing is said; of a volume when it is made, the user of the workload',
+    }),
+    gid: uid.optional().meta({
+      description: 'group of a tmpfs, 0 where nothing is said; of a volume when it is made, that of the workload',
+    }),
   })
   .superRefine((mount, ctx) => {
     const say = (path: string, message: string): void => ctx.addIssue({ code: 'custom', path: [path], message });
@@ -78,9 +90,18 @@ const mount = z
       if (mount.source === '/') say('source', 'must not be "/": name a directory of the data');
       for (const field of ['size', 'mode', 'uid', 'gid'] as const)
         if (mount[field] !== undefined) say(field, 'goes with type "tmpfs" only: a bind has that of its source');
+    } else if (mount.type === 'volume') {
+      if (mount.source !== undefined) say('source', 'goes with type "bind" only: a volume has a name');
+      if (mount.size !== undefined)
+        say(
+          'size',
+          'goes with type "tmpfs" only: berth sets no quota on a volume; mount a filesystem of its own as a bind',
+        );
     } else {
       if (mount.source !== undefined) say('source', 'goes with type "bind" only');
     }
+    if (mount.type === 'volume' && mount.name === undefined) say('name', 'is needed by type "volume"');
+    if (mount.type !== 'volume' && mount.name !== undefined) say('name', 'goes with type "volume" only');
     const why = mount.type === 'tmpfs' && mount.target === SHARED_MEMORY ? undefined : whyNotTarget(mount.target);
     if (why !== undefined) say('target', why);
   });

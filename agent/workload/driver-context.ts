@@ -11,6 +11,7 @@ export function contextOf(record: WorkloadRecord, world: World): DriverContext {
     which: world.which,
     kvmUsable: world.kvmUsable,
     mountRoots: mountRootsOf(record.spec, world),
+    volumes: world.volumes,
     kvmReason: world.kvmReason,
     image: record.image && world.images?.root(record.id, record.image.digest),
     warn: (message) => world.log.warn({ workload: record.id }, message),

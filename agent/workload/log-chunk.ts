@@ -1,7 +1,18 @@
 // A piece of output as the protocol carries it.
 import { isUtf8 } from 'node:buffer';
 import { defined } from '../../linux/defined.js';
-import type { OutputPiece } from './output.js';
+import type { OutputPiece, OutputStore } from './output.js';
+
+/** With `tail` and `since` it begins at the later of the two. */
+export async function readLog(
+  output: Pick<OutputStore, 'read' | 'startOfLast' | 'startSince'>,
+  id: string,
+  { tail, since, offset, limit, encoding, times }: LogOptions,
+): Promise<LogChunk> {
+  const last = tail === undefined ? offset : await output.startOfLast(id, tail);
+  const from = since === undefined ? last : Math.max(last ?? 0, await output.startSince(id, since));
+  return logChunk(await output.read(id, { limit, ...defined({ offset: from, times }) }), encoding);
+}
 
 export function logChunk(piece: OutputPiece, encoding: LogOptions['encoding']): LogChunk {
   const { bytes, end, missing, next, times } = piece;

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
 import type { GovernorPort } from '../density/governor/types.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
+import type { Volumes } from '../drivers/volumes.js';
 import type { KernelLog } from '../ends/kernel-log.js';
 import type { KsmState } from '../host/ksm.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
@@ -48,6 +49,7 @@ export interface World {
   readonly journal: Journal;
   readonly drains: DrainStore;
   readonly output: OutputStore;
+  readonly volumes: Volumes;
   readonly events: DurableEventPort;
   readonly observer: Observer;
   readonly log: Log;

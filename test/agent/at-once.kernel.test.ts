@@ -89,6 +89,9 @@ const PARAMS: { readonly [M in MethodName]: (at: number) => object } = {
   'workload.snapshot': (at) => ({ id: `w${at % 3}` }),
   'snapshot.list': () => ({}),
   'snapshot.delete': (at) => ({ id: `w${at % 3}`, name: '0001' }),
+  'volume.list': () => ({}),
+  'volume.delete': (at) => ({ tenant: 'default', name: `v${at % 3}` }),
+  'volume.prune': () => ({}),
   'image.list': () => ({}),
   'image.pull': () => ({ image: 'oci:/nothing', pull: 'missing' }),
   'image.delete': () => ({ image: 'oci:/nothing' }),
@@ -131,6 +134,8 @@ const IDEMPOTENT: readonly MethodName[] = [
   ] as const),
   ...([
     'workload.logs',
+    'volume.list',
+    'volume.prune',
     'image.list',
     'image.prune',
     'cni.call',

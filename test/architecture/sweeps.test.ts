@@ -20,6 +20,7 @@ const WHOLE: Readonly<Record<string, string>> = {
     'a look into a set for each, once a sample, in one moment with the list itself',
   'workload/manager.ts: this.#actors.values()': 'the end of the agent',
   'workload/manager.ts: this.records()': 'an addition for each, when somebody asks',
+  'workload/volumes.ts: this.#records()': 'a look at the mounts of each, when somebody asks',
 };
 
 const ASKED = 'when somebody asks';

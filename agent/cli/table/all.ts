@@ -7,6 +7,7 @@ import { NODE_COMMANDS } from './node.js';
 import { RUN_COMMANDS } from './run.js';
 import { SNAPSHOT_COMMANDS } from './snapshots.js';
 import { TOOL_COMMANDS } from './tools.js';
+import { VOLUME_COMMANDS } from './volumes.js';
 import { WORKLOAD_COMMANDS } from './workload.js';
 
 /** Every command, in the order of the help. */
@@ -14,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
   ...RUN_COMMANDS,
   ...WORKLOAD_COMMANDS,
   ...SNAPSHOT_COMMANDS,
+  ...VOLUME_COMMANDS,
   ...IMAGE_COMMANDS,
   ...DENSITY_COMMANDS,
   ...NODE_COMMANDS,

@@ -49,7 +49,8 @@ export const RUN_COMMANDS: readonly Command[] = [
         name: 'volume',
         short: 'v',
         value: 'SOURCE:TARGET',
-        about: 'a directory or file of the host, beneath drivers.mounts, with :ro for read-only; may be repeated',
+        about:
+          'a directory or file of the host, beneath drivers.mounts, or the name of a volume; with :ro for read-only; may be repeated',
       },
       {
         name: 'env',

@@ -4,6 +4,7 @@ import { parseSize } from '../../base/units.js';
 import type { Density } from '../../density/density.js';
 import type { Governor } from '../../density/governor/governor.js';
 import { createDrivers } from '../../drivers/index.js';
+import { Volumes } from '../../drivers/volumes.js';
 import { openKernelLog } from '../../ends/kernel-log.js';
 import { configureKsm, readKsm } from '../../host/ksm.js';
 import { readTopology } from '../../host/topology.js';
@@ -30,6 +31,10 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
   await output.setup();
   const snapshots = new Snapshots(config.paths.state);
   await snapshots.load((path, problem) => log.error({ path, problem }, 'snapshot damaged; it is left in its place'));
+  const volumes = new Volumes(config.paths.state);
+  await volumes.setup();
+  // In the background: what a crash has left may be large.
+  volumes.sweep().catch((err: unknown) => log.warn({ err }, 'what is left of deleted volumes is not removed'));
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {
     files: cgroupFiles,
@@ -63,6 +68,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     journal: new Journal(config.paths.state, { relief, outcome: (error) => disk.outcome(error) }),
     drains: new DrainFile(config.paths.state, { relief, onDamaged: tellDamaged(ground) }),
     output,
+    volumes,
     events,
     observer,
     log,

@@ -27,16 +27,19 @@ test('every method that changes something hands on who asked', async (t) => {
     const told: string[] = [];
     const service = fakeService();
     await service.create(parseSpec(specOf('web', 'acme')));
-    const watched = new Proxy<AgentService>(service, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          if (args.some(holds)) told.push(String(name));
-          return Reflect.apply(member, target, args);
-        };
-      },
-    });
+    const watch = <T extends object>(watched: T): T =>
+      new Proxy(watched, {
+        get: (target, name) => {
+          const member: unknown = Reflect.get(target, name);
+          if (typeof member === 'object' && member !== null) return watch(member);
+          if (typeof member !== 'function') return member;
+          return (...args: unknown[]) => {
+            if (args.some(holds)) told.push(String(name));
+            return Reflect.apply(member, target, args);
+          };
+        },
+      });
+    const watched = watch<AgentService>(service);
     const grant = { role: 'operator', scheduler: 's', tenants: null, allow: null } as const;
     const streams = { open: (make: () => unknown) => make() };
     const context = { service: watched, grant, actor, now: () => 0, signal: new AbortController().signal, streams };

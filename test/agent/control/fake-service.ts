@@ -10,6 +10,7 @@ import type { DrainView } from '../../../agent/model/drain.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { fieldChanges, mergePatch } from '../../../agent/model/spec-change.js';
+import { volumeKey } from '../../../agent/model/volume.js';
 import { listed } from '../../../agent/workload/listed.js';
 import type { Changed, ChangeOptions } from '../../../agent/workload/updating.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
@@ -160,6 +161,21 @@ export function fakeService(): FakeService {
     cni: async ({ command }) => {
       calls.push(`cni ${command}`);
       return { code: 0, output: '{}' };
+    },
+    volumes: {
+      list: async ({ sees, ...range }) => {
+        const all = ['data', 'logs'].map((name) => ({ tenant: 'acme', name, createdAt: 5, usedBy: [] }));
+        return inRange(
+          all.filter(({ tenant }) => sees(tenant)),
+          volumeKey,
+          range,
+        );
+      },
+      delete: async ({ tenant, name }) => void calls.push(`delete volume ${tenant} ${name}`),
+      prune: async ({ dryRun }) => {
+        calls.push(`prune volumes${dryRun ? ' dry' : ''}`);
+        return [{ tenant: 'acme', name: 'data' }];
+      },
     },
     copy: async (id, { direction, path, as }) => {
       calls.push(`copy ${id} ${direction} ${path} ${as}`);

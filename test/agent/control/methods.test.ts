@@ -79,6 +79,11 @@ test('every method makes the round trip', async (t) => {
     ['globex'],
   );
   t.is((await call('snapshot.delete', { id: 'web', name: '0001' })).workload, 'web');
+  t.is((await call('volume.list', {})).volumes.length, 2);
+  t.deepEqual(await call('volume.delete', { tenant: 'acme', name: 'data' }), {
+    deleted: { tenant: 'acme', name: 'data' },
+  });
+  t.is((await call('volume.prune', { dryRun: true })).volumes.length, 1);
   const { images, pulling } = await call('image.list');
   t.deepEqual([images.length, pulling], [2, []]);
   t.deepEqual((await call('image.pull', { image: 'docker://debian:13' })).names, [
@@ -119,6 +124,8 @@ test('every method makes the round trip', async (t) => {
     'snapshot web',
     'snapshot web',
     'delete snapshot web',
+    'delete volume acme data',
+    'prune volumes dry',
     'pull docker://debian:13 always',
     `delete image ${SPARE}`,
     'prune images dry',

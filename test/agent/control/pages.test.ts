@@ -16,6 +16,7 @@ const LISTS: Readonly<Record<PagedMethod, (answer: object) => readonly unknown[]
   'node.capacity': (answer) =>
     member('rows')(answer).filter((row) => (row as { scope: string }).scope.startsWith('tenant/')),
   'workload.list': member('workloads'),
+  'volume.list': member('volumes'),
   'image.list': member('images'),
   'engine.get': member('workloads'),
   'snapshot.list': member('snapshots'),

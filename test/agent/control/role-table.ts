@@ -8,6 +8,7 @@ const OF_THE_SESSION = ['session.hello', 'session.ping', 'events.subscribe', 'ev
 const READS = [
   ...['node.describe', 'node.capacity', 'node.top', 'workload.fits', 'workload.get', 'workload.list', 'workload.logs'],
   ...['snapshot.list', 'image.list', 'engine.list', 'engine.get', 'tenant.list', 'licence.list', 'licence.audit'],
+  'volume.list',
 ] as const as readonly MethodName[];
 const CHANGES = [
   ...[
@@ -30,6 +31,7 @@ const CHANGES = [
   ],
   'image.pull',
   ...['workload.snapshot', 'snapshot.delete'],
+  ...['volume.delete', 'volume.prune'],
   ...['workload.start', 'workload.stop', 'workload.restart', 'workload.freeze', 'workload.thaw'],
 ] as const as readonly MethodName[];
 const OPERATES = [
@@ -84,6 +86,9 @@ export const QUESTIONS: Readonly<Record<MethodName, object>> = {
   'workload.snapshot': { id },
   'snapshot.list': {},
   'snapshot.delete': { id, name: '0001' },
+  'volume.list': {},
+  'volume.delete': { tenant: 'acme', name: 'data' },
+  'volume.prune': {},
   'image.list': {},
   'image.pull': { image: 'docker://127.0.0.1:9/none' },
   'image.delete': { image: 'docker://spare:1' },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
 import { type ExecOptions, execDriver } from '../../../agent/drivers/exec/index.js';
+import { Volumes } from '../../../agent/drivers/volumes.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 
@@ -60,6 +61,7 @@ export async function contextFor(t: ExecutionContext, more: Partial<DriverContex
     which: (name) => `/usr/bin/${name}`,
     kvmUsable: false,
     mountRoots: [],
+    volumes: new Volumes(join(directory, '..', '..')),
     warn: () => undefined,
     ...more,
   };

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import type { Driver, DriverContext } from '../../../agent/drivers/driver.js';
+import { Volumes } from '../../../agent/drivers/volumes.js';
 import { which } from '../../../agent/host/which.js';
 import { NO_NETWORK, type Sandbox } from '../../../agent/model/record.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
@@ -60,6 +61,7 @@ export async function startHost(t: ExecutionContext, mountRoots: readonly string
     which,
     kvmUsable: false,
     mountRoots,
+    volumes: new Volumes(bench.runtime),
     warn: () => undefined,
     ...from,
   });

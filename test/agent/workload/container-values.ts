@@ -38,7 +38,12 @@ export const CONTAINER_ROWS: Readonly<Record<string, Row>> = {
     ],
   },
   envFile: { good: ['/srv/web.env', '/a'], bad: [...path.bad, '/a/', '/a//b', '/a/../b', []] },
-  'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volume', 'BIND', 1, null], beside: bound({}) },
+  'mounts.0.type': { ...choice('bind'), bad: ['', 'other', 'volumes', 'BIND', 1, null], beside: bound({}) },
+  'mounts.0.name': {
+    good: ['a', 'data-1', 'x'.repeat(63)],
+    bad: ['', '-a', 'a-', 'A', 'a/b', '..', 'a.b', 'x'.repeat(64), 1, null],
+    beside: { mounts: { '0': { type: 'volume', target: '/t' } } },
+  },
   'mounts.0.source': { ...plain(), beside: bound({}) },
   'mounts.0.target': {
     ...plain(...OWN_PLACES),

@@ -6,6 +6,7 @@ import { Density } from '../../../agent/density/density.js';
 import type { HostSize } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
 import { externalDriver } from '../../../agent/drivers/external/index.js';
+import { Volumes } from '../../../agent/drivers/volumes.js';
 import { NO_KERNEL_LOG } from '../../../agent/ends/kernel-log.js';
 import { Layers } from '../../../agent/limits/layers.js';
 import { TenantGroups } from '../../../agent/limits/tenants.js';
@@ -199,6 +200,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     drains: new DrainFile(config.paths.state, {
       onDamaged: (damaged) => append({ type: 'journal.damaged', data: { ...damaged } }),
     }),
+    volumes: new Volumes(config.paths.state),
     output: new OutputStore({ ...config.paths, maxBytes: 1 << 20 }),
     events: { append, settled: async () => undefined },
     observer: {

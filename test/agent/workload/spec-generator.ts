@@ -49,15 +49,17 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
   return fc.tuple(...each).map((all) => {
     const found = all.filter((wish) => wish !== undefined);
     const has = (place: string): boolean => found.some(([one]) => one === place);
+    const isVolume = (at: number): boolean => has(`mounts.${at}.name`);
     const isTmpfs = (at: number): boolean =>
-      at % 2 === 0 && ['size', 'mode', 'uid', 'gid'].some((of) => has(`mounts.${at}.${of}`));
+      at % 2 === 0 && !isVolume(at) && ['size', 'mode', 'uid', 'gid'].some((of) => has(`mounts.${at}.${of}`));
     return [
       ...found,
       ...[0, 1, 2, 3]
-        .filter((at) => isTmpfs(at) || has(`mounts.${at}.source`))
+        .filter((at) => isTmpfs(at) || isVolume(at) || has(`mounts.${at}.source`))
         .flatMap((at): Wish[] => [
-          [`mounts.${at}.type`, isTmpfs(at) ? 'tmpfs' : 'bind'],
-          ...(isTmpfs(at) ? [[`mounts.${at}.source`, undefined] as const] : []),
+          [`mounts.${at}.type`, isVolume(at) ? 'volume' : isTmpfs(at) ? 'tmpfs' : 'bind'],
+          ...(isTmpfs(at) || isVolume(at) ? [[`mounts.${at}.source`, undefined] as const] : []),
+          ...(isVolume(at) ? [[`mounts.${at}.size`, undefined] as const] : []),
           [`mounts.${at}.target`, `/t${at}`],
         ]),
       ...[0, 1, 2, 3].flatMap((at): Wish[] => {
