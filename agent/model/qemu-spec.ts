@@ -41,6 +41,18 @@ export const qemuSpec = z
     vsock: z.boolean().default(false).meta({
       description: 'a vsock id of its own, by which host and guest reach each other without a network',
     }),
+    snapshot: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[0-9]{1,16}$/, 'must be WORKLOAD/NAME, as in vm-1/0001')
+      .optional()
+      .meta({
+        description:
+          'begins where the guest of this snapshot stood (WORKLOAD/NAME of `berth snapshot list`, of the same tenant) instead of booting',
+      }),
+  })
+  .refine(({ snapshot, root }) => snapshot === undefined || root === undefined, {
+    message: 'does not go with a root image, which only one guest can have',
+    path: ['snapshot'],
   })
   .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE_PAGE[hugepages] === 0, {
     message: 'must be a multiple of the size of a huge page',

@@ -186,6 +186,8 @@ export interface Sandbox {
   /** IFLA_GROUP of its links: the number of its tenant. */
   readonly group: number | null;
   readonly attachment: Attachment | null;
+  /** What the guest takes for its address, where that is another one: it began with a snapshot. */
+  readonly guestAddress?: string | null;
   /** The guest's number for AF_VSOCK. */
   readonly vsockId: number | null;
   /** Counters of the link when it was handed out ready-made: they are of others. Null: it was made for this workload. */

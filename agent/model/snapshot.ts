@@ -1,4 +1,5 @@
 // The state of a virtual machine on disk.
+import type { WorkloadSpec } from './spec.js';
 
 /** What a record says of a snapshot that it is being saved to, or begins with. */
 export interface Saved {
@@ -41,6 +42,13 @@ export interface SnapshotView {
   readonly address: string | null;
   readonly address6: string | null;
   readonly files: readonly SnapshotFile[];
+}
+
+/** The snapshot of another workload that this one begins with, each time; undefined: it boots. */
+export function templateOf({ qemu }: Pick<WorkloadSpec, 'qemu'>): Pick<Saved, 'of' | 'name'> | undefined {
+  if (qemu?.snapshot === undefined) return undefined;
+  const [of = '', name = ''] = qemu.snapshot.split('/');
+  return { of, name };
 }
 
 /** Its place in a list. */

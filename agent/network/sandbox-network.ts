@@ -30,11 +30,15 @@ export function sandboxNetwork(
     mtu: sandbox.mtu ?? defaults.mtu,
     group,
     attachment: attachment ?? { mode: 'routed' },
-    tap: tap === null ? null : { ...tap, name: netns === null ? hostLink : tap.name },
+    tap: tap === null ? null : { ...tap, name: netns === null ? hostLink : tap.name, ...guestOf(sandbox) },
     ...givenOf(spec.external),
     bandwidth: bandwidthOf(spec.network),
     firewall: firewallOf(spec.network),
   };
+}
+
+function guestOf({ guestAddress }: Sandbox): Pick<Tap, 'guestAddress'> | undefined {
+  return guestAddress == null ? undefined : { guestAddress };
 }
 
 function givenOf(external: WorkloadSpec['external']): Pick<SandboxNetwork, 'given'> {

@@ -35,6 +35,13 @@ export function decodeManifest(text: string): SnapshotView {
 
 /** Of what makes the machine; limits, labels and policies may change between a snapshot and its return. */
 export function machineDigest({ driver, qemu, firecracker, network }: WorkloadSpec): string {
-  const machine = { driver, qemu, firecracker, mode: network.mode, bridge: network.bridge };
+  // What a clone begins with is no part of its machine.
+  const machine = {
+    driver,
+    qemu: qemu && { ...qemu, snapshot: undefined },
+    firecracker,
+    mode: network.mode,
+    bridge: network.bridge,
+  };
   return hash('sha256', JSON.stringify(machine), 'hex');
 }

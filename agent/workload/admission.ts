@@ -25,6 +25,7 @@ import { portRefusal } from '../network/claims.js';
 import { keyOf } from '../network/published.js';
 import { seatRequest } from '../placement/request.js';
 import type { PlacementRequest } from '../placement/types.js';
+import { guestAddressOf, requireTemplate } from './cloning.js';
 import type { Decision } from './decision.js';
 import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
@@ -82,6 +83,7 @@ export class Admission {
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
     if (!live && spec.image !== undefined) this.#world.images?.check(spec.image, spec.pull ?? 'missing');
     await driver.check(spec, { which, kvmUsable, kvmReason, mountRoots, live });
+    if (!live) await requireTemplate(spec, this.#world);
   }
 
   /** `counted`: see Density.demand. */
@@ -275,9 +277,11 @@ export class Admission {
     const driver = driverOf(this.#world, spec.driver);
     try {
       const claim = claims.claim(spec, addresses);
-      const kind = slotKind(spec, driver, config.network, claim);
+      const guest = guestAddressOf(spec, this.#world);
+      // A ready-made namespace translates nothing.
+      const kind = guest.guestAddress === undefined ? slotKind(spec, driver, config.network, claim) : null;
       const slot = kind === null ? undefined : network.acquire(kind);
-      return sandboxFor(spec, driver, config.network.link_prefix, claim, slot);
+      return { ...sandboxFor(spec, driver, config.network.link_prefix, claim, slot), ...guest };
     } catch (error) {
       this.#density.release(spec.id);
       this.#world.placement.remove(spec.id);

@@ -58,8 +58,8 @@ export async function explainEnd(
   return process === null ? described : { ...described, process };
 }
 
-function suspended({ saved }: WorkloadRecord): Told | null {
-  if (saved?.phase !== 'waiting') return null;
+function suspended({ id, saved }: WorkloadRecord): Told | null {
+  if (saved?.phase !== 'waiting' || saved.of !== id) return null;
   return { cause: 'suspended', detail: `suspended: its state is in snapshot ${saved.name}` };
 }
 

@@ -3,7 +3,7 @@
 import { BerthError } from '../base/errors.js';
 import type { VmSnapshots } from '../drivers/driver.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { Saved, SnapshotView } from '../model/snapshot.js';
+import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js';
 import { machineDigest } from '../snapshots/manifest.js';
 import { contextOf } from './driver-context.js';
 import type { Freezable } from './freezing.js';
@@ -26,6 +26,8 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
   const vm = snapshotsOf(record, world);
   const problem = vm.problem(spec, live);
   if (problem !== undefined) throw unsupported(record, problem);
+  if (templateOf(spec) !== undefined)
+    throw unsupported(record, 'it is a clone: save the workload that it is a clone of');
   requireRunning(record, world);
   const { name, directory } = await world.snapshots.begin(id);
   const { address, address6 } = sandbox;
@@ -65,7 +67,7 @@ export async function undo(actor: Savable, world: World, name: string): Promise<
 
 /** Why the snapshot is not one for this host and spec. Throws `snapshot_damaged`, `snapshot_incompatible`. */
 export async function requireFit(
-  record: Pick<WorkloadRecord, 'id' | 'spec' | 'sandbox'>,
+  record: Pick<WorkloadRecord, 'spec'>,
   { of, name }: Pick<Saved, 'of' | 'name'>,
   world: World,
 ): Promise<SnapshotView> {

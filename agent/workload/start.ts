@@ -17,6 +17,7 @@ import type { StopSignal } from '../model/container-spec.js';
 import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { Saved } from '../model/snapshot.js';
+import { cloned, requireTemplate } from './cloning.js';
 import { comeBack } from './coming-back.js';
 import { contextOf } from './driver-context.js';
 import { before } from './end.js';
@@ -51,13 +52,16 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
   const { spec, sandbox, state, end } = actor.record;
   const driver = driverOf(world, spec.driver);
-  const saved = waiting(actor.record);
+  const saved = waiting(actor.record) ?? cloned(spec);
   const snapshot = saved && world.snapshots.directory(saved.of, saved.name);
   const context = { ...contextOf(actor.record, world), snapshot };
 
   if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
   requireDevices(spec, world.limits.device);
-  if (saved !== undefined) await inTime(requireFit(actor.record, saved, world), deadline, ms);
+  if (saved !== undefined) {
+    const fits: Promise<unknown> = saved.of === spec.id ? requireFit(actor.record, saved, world) : requireTemplate(spec, world);
+    await inTime(fits, deadline, ms);
+  }
   if (end !== null && actor.record.state === 'preparing') {
     // An earlier run has left its cgroup, with its counters, and perhaps with brakes of the ladder on.
     await world.cgroups.remove(sandbox.cgroup);
@@ -101,7 +105,11 @@ async function run(
     if (actor.record.state === 'preparing') {
       // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
       await inTime(world.supervisor.forget(spec.id, { signal: deadline }), deadline, ms);
-      await actor.patch({ state: 'starting', before: await before(world, actor.record) });
+      const begins = waiting(actor.record) === undefined ? cloned(spec) : undefined;
+      await actor.patch({
+        ...{ state: 'starting', before: await before(world, actor.record) },
+        ...(begins && { saved: begins }),
+      });
     }
     const held = await inTime(spawn(world, actor.record, launch, deadline), deadline, ms);
     const { pid, startTime, startedAt } = held;

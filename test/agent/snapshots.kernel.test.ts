@@ -51,10 +51,10 @@ function recipe(): { readonly commands: readonly string[]; readonly spec: Record
   return { commands: commands.map((line) => line.slice('berth '.length)), spec: JSON.parse(json.join('\n')) };
 }
 
-async function specIn(id: string): Promise<string> {
+async function specIn(id: string, over: object = {}): Promise<string> {
   const { spec } = recipe();
   const append = `console=ttyS0 ${await tcgGuestArguments()}`;
-  const qemu = { ...(spec.qemu as object), ...(await guestAssets()), append };
+  const qemu = { ...(spec.qemu as object), ...(await guestAssets()), append, ...over };
   const path = join(directory, `${id}.json`);
   writeFileSync(path, JSON.stringify({ ...spec, id, qemu }));
   return path;
@@ -93,6 +93,24 @@ test.serial('each command of the document does what it says', async (t) => {
     }
     if (command.startsWith('snapshot list --workload')) t.regex(out, /keeping/);
   }
+});
+
+test.serial('clones go on from one snapshot, each with an address of its own', async (t) => {
+  t.timeout(BOOT_MS * 3);
+  t.is(berth(`workload create -f ${await specIn('template')}`).exit, 0);
+  const template = shown('template');
+  t.regex(await answers(template), /hello from guest/);
+  t.is(berth('workload snapshot template --keep-running').exit, 0);
+  for (const id of ['clone-1', 'clone-2']) {
+    const { exit, err } = berth(`workload create -f ${await specIn(id, { snapshot: 'template/0001' })}`);
+    t.is(exit, 0, err);
+  }
+  const clones = ['clone-1', 'clone-2'].map(shown);
+  t.is(new Set([template, ...clones].map(({ sandbox }) => sandbox.address)).size, 3);
+  for (const one of [template, ...clones]) t.regex(await answers(one), /hello from guest/, one.id);
+  t.is(boots('clone-1'), 0);
+  t.like(clones[0]?.sandbox, { guestAddress: template.sandbox.address });
+  t.is(berth('workload delete template clone-1 clone-2 --now').exit, 0);
 });
 
 test.serial('an agent that is killed while it saves leaves a guest that runs, or one that goes on later', async (t) => {

@@ -121,7 +121,12 @@ function parts(vmm: FakeVmm, store: SnapshotPort, death: Death) {
     vm: { ...fakeVm, snapshots: mortal(vmm.snapshots(), death, dead, die) },
     stop: async () => false,
   };
-  return { drivers: new Map<DriverName, Driver>([['exec', driver]]), snapshots: mortal(store, death, dead, die) };
+  const tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
+  const drivers = new Map<DriverName, Driver>([
+    ['exec', driver],
+    ['qemu', { ...driver, name: 'qemu', tap: () => tap }],
+  ]);
+  return { drivers, snapshots: mortal(store, death, dead, die) };
 }
 
 export const NO_DEATH: Death = { left: -1, after: false };

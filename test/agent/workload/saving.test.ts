@@ -2,20 +2,27 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { parseSpec } from '../../../agent/model/spec.js';
+import { ownerTag } from '../../../agent/model/tags.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { when } from './draining-life.js';
 import { FakeHost } from './fake-host.js';
-import { type Life, specOf, state } from './fake-world.js';
+import { INSTALLATION, type Life, specOf, state } from './fake-world.js';
 import { type Death, FakeVmm, NO_DEATH, nextSavingLife, savingLife } from './saving-life.js';
 
 const ID = 'web-1';
 type Living = Life & { readonly directory: string };
 
-async function inhabited(death: Death = { ...NO_DEATH }) {
+const QEMU = { kernel: '/k', initrd: '/i' };
+const machineSpec = (over: object = {}) => parseSpec({ id: ID, tenant: 'acme', driver: 'qemu', qemu: QEMU, ...over });
+const cloneSpec = (over: object = {}) =>
+  machineSpec({ id: 'clone', qemu: { ...QEMU, snapshot: `${ID}/0001` }, ...over });
+
+async function inhabited(death: Death = { ...NO_DEATH }, machine = false) {
   const vmm = new FakeVmm(new FakeHost());
   const life = savingLife(vmm, temporaryDirectory('saving'), death);
   await life.manager.recover();
-  await life.manager.create(specOf());
+  await life.manager.create(machine ? machineSpec() : specOf());
   await life.until(state('running'));
   return { vmm, life };
 }
@@ -196,4 +203,42 @@ test('a boot of the host ends a save, and keeps what is saved', async (t) => {
   await next.manager.wish(ID, 'start');
   await settled(next, 'running');
   t.deepEqual([...vmm.lives.keys()], ['state 1']);
+});
+
+test('a clone begins with the snapshot of another one each time, and with an address of its own', async (t) => {
+  const { vmm, life } = await inhabited({ ...NO_DEATH }, true);
+  await saveIn(life, true);
+  const { address } = record(life).sandbox;
+  await life.manager.create(cloneSpec());
+  await when(() => life.manager.actor('clone').record.state === 'running');
+  const clone = life.manager.actor('clone').record;
+  t.like(clone, { saved: null, sandbox: { guestAddress: address } });
+  t.not(clone.sandbox.address, address);
+  t.is(vmm.host.networks.get(ownerTag(INSTALLATION, 'clone'))?.tap?.guestAddress, address);
+  t.deepEqual(vmm.lives.get('state 1')?.size, 2, 'the guest itself, and its clone');
+  await t.throwsAsync(life.manager.snapshots.make('clone', { live: false }), { code: 'snapshot_unsupported' });
+
+  await life.manager.snapshots.delete(ID, '0001');
+  t.is(life.manager.actor('clone').record.state, 'running');
+  await life.manager.wish('clone', 'stop');
+  await life.until(state('exited', 'clone'));
+  await t.throwsAsync(life.manager.wish('clone', 'start'), { code: 'snapshot_damaged' });
+});
+
+test('no clone of what is not there, of another tenant, of a suspended workload, or of another machine', async (t) => {
+  const { life } = await inhabited({ ...NO_DEATH }, true);
+  await saveIn(life, true);
+  const create = (over: object) => life.manager.create(cloneSpec(over));
+  const absent = await t.throwsAsync(create({ qemu: { ...QEMU, snapshot: `${ID}/0009` } }), {
+    code: 'snapshot_damaged',
+  });
+  const foreign = await t.throwsAsync(create({ tenant: 'other' }), { code: 'snapshot_damaged' });
+  t.is(foreign?.message.replace('other', 'acme'), absent?.message.replace('0009', '0001'), 'neither says more');
+  await t.throwsAsync(create({ qemu: { ...QEMU, memory: '64Mi', snapshot: `${ID}/0001` } }), {
+    ...{ code: 'snapshot_incompatible', message: /spec differ/ },
+  });
+  await saveIn(life);
+  await life.until(state('exited'));
+  await t.throwsAsync(create({ qemu: { ...QEMU, snapshot: `${ID}/0002` } }), { message: /suspended workload/ });
+  t.false(life.manager.has('clone'));
 });

@@ -1,0 +1,45 @@
+// A workload that begins with the snapshot of another one. It has an identity of its own; what the guest takes for its address stays
+// in its namespace, which translates.
+import { BerthError } from '../base/errors.js';
+import type { Sandbox } from '../model/record.js';
+import { type Saved, templateOf } from '../model/snapshot.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { requireFit } from './saving.js';
+import type { World } from './world.js';
+
+/** Throws `snapshot_damaged` for a template that is not there or of another tenant, `snapshot_incompatible` for one that does not fit. */
+export async function requireTemplate(spec: WorkloadSpec, world: World): Promise<void> {
+  const template = templateOf(spec);
+  if (template === undefined) return;
+  const { of, name } = template;
+  const found = world.snapshots.get(of, name);
+  // Of another tenant no more is told than of one that is not there.
+  if (found?.tenant !== spec.tenant)
+    throw new BerthError('snapshot_damaged', `tenant "${spec.tenant}" has no snapshot ${of}/${name} on this node`, {
+      hint: 'See `berth snapshot list`.',
+      data: { workload: of, name },
+    });
+  if (!found.live) throw unusable(template, 'it belongs to a suspended workload: save that with --keep-running');
+  if (found.address6 !== null)
+    throw unusable(template, 'its guest has an IPv6 address, which berth does not translate');
+  await requireFit({ spec }, template, world);
+}
+
+/** For the sandbox of a clone; nothing for any other. */
+export function guestAddressOf(spec: WorkloadSpec, { snapshots }: World): Pick<Sandbox, 'guestAddress'> {
+  const template = templateOf(spec);
+  const address = template && snapshots.get(template.of, template.name)?.address;
+  return address == null ? {} : { guestAddress: address };
+}
+
+/** What the record of a clone says before its process is started; undefined: it is none. */
+export function cloned(spec: WorkloadSpec): Saved | undefined {
+  const template = templateOf(spec);
+  return template && { ...template, phase: 'waiting', address: null, address6: null };
+}
+
+function unusable({ of, name }: Pick<Saved, 'of' | 'name'>, problem: string): BerthError {
+  return new BerthError('snapshot_incompatible', `no workload can begin with snapshot ${of}/${name}: ${problem}`, {
+    data: { workload: of, name },
+  });
+}
