@@ -130,12 +130,12 @@ export const ERRORS = {
   snapshot_incompatible: {
     exit: 3,
     rpc: -32082,
-    hint: 'Put back what the message names, or delete the snapshot: `berth snapshot delete ID NAME`; then the workload boots.',
+    hint: 'Put back what the message names, or delete the snapshot: `berth workload delete-snapshot ID NAME`; then the workload boots.',
   },
   snapshot_damaged: {
     exit: 1,
     rpc: -32083,
-    hint: 'Delete it: `berth snapshot delete ID NAME`; then the workload boots.',
+    hint: 'Delete it: `berth workload delete-snapshot ID NAME`; then the workload boots.',
   },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   workload_not_running: { exit: 1, rpc: -32072, hint: 'Start it: `berth workload start ID`.' },

@@ -47,7 +47,7 @@ export const qemuSpec = z
       .optional()
       .meta({
         description:
-          'begins where the guest of this snapshot stood (WORKLOAD/NAME of `berth snapshot list`, of the same tenant) instead of booting',
+          'begins where the guest of this snapshot stood (WORKLOAD/NAME of `berth workload snapshots`, of the same tenant) instead of booting',
       }),
   })
   .refine(({ snapshot, root }) => snapshot === undefined || root === undefined, {

@@ -200,7 +200,7 @@ export class Claims {
         'address_in_use',
         `${wanted}, which the guest takes for its address, is not free in ${name}`,
         {
-          hint: 'Stop the workload that has it, or delete the snapshot: `berth snapshot delete ID NAME`; then this one boots.',
+          hint: 'Stop the workload that has it, or delete the snapshot: `berth workload delete-snapshot ID NAME`; then this one boots.',
           data: { address: wanted },
         },
       );

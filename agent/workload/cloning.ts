@@ -4,7 +4,7 @@ import { BerthError } from '../base/errors.js';
 import type { Sandbox } from '../model/record.js';
 import { type Saved, templateOf } from '../model/snapshot.js';
 import type { WorkloadSpec } from '../model/spec.js';
-import { requireFit } from './saving.js';
+import { requireFit, snapshotsOf } from './saving.js';
 import type { World } from './world.js';
 
 /** Throws `snapshot_damaged` for a template that is not there or of another tenant, `snapshot_incompatible` for one that does not fit. */
@@ -12,11 +12,13 @@ export async function requireTemplate(spec: WorkloadSpec, world: World): Promise
   const template = templateOf(spec);
   if (template === undefined) return;
   const { of, name } = template;
+  const problem = snapshotsOf({ id: spec.id, spec }, world).problem(spec, false);
+  if (problem !== undefined) throw unusable(template, problem);
   const found = world.snapshots.get(of, name);
   // Of another tenant no more is told than of one that is not there.
   if (found?.tenant !== spec.tenant)
     throw new BerthError('snapshot_damaged', `tenant "${spec.tenant}" has no snapshot ${of}/${name} on this node`, {
-      hint: 'See `berth snapshot list`.',
+      hint: 'See `berth workload snapshots`.',
       data: { workload: of, name },
     });
   if (!found.live) throw unusable(template, 'it belongs to a suspended workload: save that with --keep-running');

@@ -86,7 +86,7 @@ export async function requireFit(
     'snapshot_incompatible',
     `snapshot ${name} of workload "${of}" does not fit, as ${differing.join(', ')} differ${figures}`,
     {
-      hint: `Put it back as it was, or delete the snapshot: \`berth snapshot delete ${of} ${name}\`; then the workload boots.`,
+      hint: `Put it back as it was, or delete the snapshot: \`berth workload delete-snapshot ${of} ${name}\`; then the workload boots.`,
       data: { workload: of, name, differing },
     },
   );

@@ -69,7 +69,7 @@ export class Snapshotting {
 
 function noSnapshot(id: string, name: string): BerthError {
   return new BerthError('not_found', `workload "${id}" has no snapshot "${name}"`, {
-    hint: 'See `berth snapshot list`.',
+    hint: 'See `berth workload snapshots`.',
     data: { id, name },
   });
 }

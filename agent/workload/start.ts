@@ -59,7 +59,8 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
   requireDevices(spec, world.limits.device);
   if (saved !== undefined) {
-    const fits: Promise<unknown> = saved.of === spec.id ? requireFit(actor.record, saved, world) : requireTemplate(spec, world);
+    const fits: Promise<unknown> =
+      saved.of === spec.id ? requireFit(actor.record, saved, world) : requireTemplate(spec, world);
     await inTime(fits, deadline, ms);
   }
   if (end !== null && actor.record.state === 'preparing') {

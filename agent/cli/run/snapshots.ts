@@ -1,4 +1,4 @@
-// `berth workload snapshot`, `berth snapshot list | delete`.
+// `berth workload snapshot`, `snapshots`, `delete-snapshot`.
 import { MOST_ON_PAGE } from '../../base/pages.js';
 import { formatSize } from '../../base/units.js';
 import { bytesOf, type SnapshotView } from '../../model/snapshot.js';
@@ -6,13 +6,18 @@ import type { Answer, Context } from '../command.js';
 import { type Done, forEach } from '../each.js';
 import { formatAge } from '../format.js';
 import { pages } from '../pages.js';
+import { choose, dryRun, noneMatch } from '../selection.js';
 import { type Column, table } from '../table.js';
 
 export async function make(context: Context): Promise<Answer> {
-  const client = await context.client();
   const keepRunning = context.flag('keep-running');
-  return forEach(context, context.args, async (at, progress): Promise<Done> => {
-    const id = context.args[at] ?? '';
+  const chosen = choose(context);
+  const client = await context.client();
+  const { ids } = await chosen(client);
+  if (ids.length === 0) return noneMatch(context);
+  if (context.flag('dry-run')) return dryRun(context, client, ids, 'snapshot');
+  return forEach(context, ids, async (at, progress): Promise<Done> => {
+    const id = ids[at] ?? '';
     progress.say(`writing the state of ${id}`);
     const snapshot = await client.call('workload.snapshot', { id, keepRunning });
     const what = keepRunning ? 'saved, it goes on' : 'suspended';
@@ -23,7 +28,7 @@ export async function make(context: Context): Promise<Answer> {
 
 export async function list(context: Context): Promise<Answer> {
   const client = await context.client();
-  const workload = context.option('workload');
+  const [workload] = context.args;
   const snapshots: SnapshotView[] = [];
   const asked = workload === undefined ? {} : { workload };
   for await (const answer of pages(client, 'snapshot.list', asked, MOST_ON_PAGE)) snapshots.push(...answer.snapshots);

@@ -1,6 +1,6 @@
 // Commands about the snapshots of virtual machines.
 import type { Command } from '../command.js';
-import { id, ids } from './options.js';
+import { dryRun, id, selection, someIds } from './options.js';
 
 export const SNAPSHOT_COMMANDS: readonly Command[] = [
   {
@@ -11,29 +11,29 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
       'Stops each virtual machine with the cause `suspended`: it holds no memory and no room, and `berth workload start` lets the guest go on where it was, with the same address. berth writes to STATE/snapshots/ID.',
       'With --keep-running the guest stands still while berth writes, then goes on. The snapshot stays until it or its workload is deleted.',
     ],
-    args: [ids],
-    options: [{ name: 'keep-running', about: 'let the guest go on, and keep the snapshot' }],
+    args: [someIds],
+    options: [{ name: 'keep-running', about: 'let the guest go on, and keep the snapshot' }, ...selection, dryRun],
     examples: ['berth workload snapshot vm-1', 'berth workload snapshot vm-1 --keep-running'],
     load: async () => ({ run: (await import('../run/snapshots.js')).make }),
   },
   {
-    path: ['snapshot', 'list'],
+    path: ['workload', 'snapshots'],
     group: 'Workloads',
     summary: 'List the snapshots of virtual machines',
     details: ['A suspended workload has a snapshot that its next start uses up.'],
-    args: [],
-    options: [{ name: 'workload', value: 'ID', about: 'only those of this workload' }],
-    examples: ['berth snapshot list', 'berth snapshot list --workload vm-1'],
+    args: [{ ...id, optional: true, about: 'only those of this workload' }],
+    options: [],
+    examples: ['berth workload snapshots', 'berth workload snapshots vm-1'],
     load: async () => ({ run: (await import('../run/snapshots.js')).list }),
   },
   {
-    path: ['snapshot', 'delete'],
+    path: ['workload', 'delete-snapshot'],
     group: 'Workloads',
     summary: 'Delete a snapshot of a virtual machine',
     details: ['A suspended workload whose snapshot is deleted boots with its next start.'],
-    args: [id, { name: 'NAME', about: 'the snapshot, as `berth snapshot list` shows it' }],
+    args: [id, { name: 'NAME', about: 'the snapshot, as `berth workload snapshots` shows it' }],
     options: [],
-    examples: ['berth snapshot delete vm-1 0001'],
+    examples: ['berth workload delete-snapshot vm-1 0001'],
     load: async () => ({ run: (await import('../run/snapshots.js')).remove }),
   },
 ];

@@ -1,4 +1,4 @@
-// `berth workload snapshot`, `berth snapshot`: what is asked of the agent, and what a person gets of it.
+// `berth workload snapshot`, `snapshots`, `delete-snapshot`: what is asked of the agent, and what a person gets of it.
 import test from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
 import type { SnapshotView } from '../../../agent/model/snapshot.js';
@@ -33,7 +33,7 @@ test('list says of which VMM each is and what it is there for; delete takes one'
     'snapshot.list': () => ({ snapshots: [snapshot('vm-1', true), snapshot('vm-2', false)] }),
     'snapshot.delete': ({ id }) => snapshot(id, true),
   });
-  const { out } = await berth('snapshot list --workload vm-1', { agent });
+  const { out } = await berth('workload snapshots vm-1', { agent });
   t.deepEqual(
     out.split('\n').map((line) => line.split(/ {2,}/)),
     [
@@ -44,6 +44,6 @@ test('list says of which VMM each is and what it is there for; delete takes one'
     ],
   );
   t.like(agent.calls[0]?.params, { workload: 'vm-1' });
-  t.is((await berth('snapshot delete vm-1 0001', { agent })).out, 'vm-1 0001 deleted, 70Mi freed\n');
+  t.is((await berth('workload delete-snapshot vm-1 0001', { agent })).out, 'vm-1 0001 deleted, 70Mi freed\n');
   t.deepEqual(agent.calls.at(-1)?.params, { id: 'vm-1', name: '0001' });
 });

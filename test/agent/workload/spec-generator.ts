@@ -74,6 +74,7 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
       ...(has('network.bridge') ? [['network.mode', 'bridge'] as const] : []),
       // Instead of what the least spec has.
       ...(fields.includes('oci.bundle') && has('image') ? [['oci.rootfs', undefined] as const] : []),
+      ...(has('qemu.snapshot') ? [['qemu.root', undefined] as const, ['qemu.initrd', '/i'] as const] : []),
       ...(has('oci.writable.size') ? [['oci.writable.in', 'memory'] as const] : []),
       ...(has('oci.bundle') ? [['oci.rootfs', undefined] as const, ['oci.command', undefined] as const] : []),
     ];

@@ -101,7 +101,7 @@ export const ROWS: Readonly<Record<string, Row>> = frozen({
   'qemu.snapshot': {
     good: ['vm-1/0001', 'a/1'],
     bad: ['', 'vm-1', 'vm-1/', '/0001', 'vm-1/a', '../0001', 'VM/1', 'vm-1/1/2', `${'a'.repeat(64)}/1`, 1, null],
-    beside: { qemu: { root: undefined } },
+    beside: { qemu: { initrd: '/i', root: undefined } },
   },
 
   'firecracker.kernel': path,
