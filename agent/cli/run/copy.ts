@@ -2,15 +2,16 @@
 import { statSync } from 'node:fs';
 import { BerthError } from '../../base/errors.js';
 import type { ClientStream } from '../../control/client-stream.js';
-import type { Answer, Context, Tar } from '../command.js';
+import type { Answer, Client, Context, Tar } from '../command.js';
 import { type CopyPlace, copyPlace, whatToPack, whereToUnpack } from '../copy-place.js';
 
 export async function run(context: Context): Promise<Answer> {
   const [from = '', to = ''] = context.args;
   const [source, target] = [copyPlace(from), copyPlace(to)];
+  const client = await context.client();
   if (context.json) throw new BerthError('usage', 'cp has no --json: it writes nothing, or a tar archive');
-  if (source.kind === 'inside' && target.kind !== 'inside') return copyOut(context, source, target);
-  if (target.kind === 'inside' && source.kind !== 'inside') return copyIn(context, source, target);
+  if (source.kind === 'inside' && target.kind !== 'inside') return copyOut(context, client, source, target);
+  if (target.kind === 'inside' && source.kind !== 'inside') return copyIn(context, client, source, target);
   const both = source.kind === 'inside';
   throw new BerthError('usage', `${both ? 'both sides are' : 'no side is'} inside a workload`, {
     hint: both
@@ -22,11 +23,10 @@ export async function run(context: Context): Promise<Answer> {
 type Inside = Extract<CopyPlace, { kind: 'inside' }>;
 type Outside = Exclude<CopyPlace, Inside>;
 
-async function copyOut(context: Context, { id, path }: Inside, target: Outside): Promise<Answer> {
+async function copyOut(context: Context, client: Client, { id, path }: Inside, target: Outside): Promise<Answer> {
   const place = target.kind === 'stream' ? undefined : whereToUnpack(path, target.path, isDirectory);
   if (place === undefined && context.host.outIsTerminal)
     throw new BerthError('usage', 'a tar archive is not for a terminal: send it to a file or another program');
-  const client = await context.client();
   const stream = await open(context, () =>
     client.open('workload.copy', { id, direction: 'from', path, ...(place === undefined ? {} : { as: place.as }) }),
   );
@@ -38,12 +38,11 @@ async function copyOut(context: Context, { id, path }: Inside, target: Outside):
   return code === 0 ? answer : { ...answer, exit: 1 };
 }
 
-async function copyIn(context: Context, source: Outside, { id, path }: Inside): Promise<Answer> {
+async function copyIn(context: Context, client: Client, source: Outside, { id, path }: Inside): Promise<Answer> {
   const { host } = context;
   const pack = source.kind === 'stream' ? undefined : whatToPack(source.path);
   if (source.kind === 'here' && !exists(source.path))
     throw new BerthError('usage', `${source.path}: there is no such file or directory`);
-  const client = await context.client();
   const stream = await open(context, () => client.open('workload.copy', { id, direction: 'to', path }));
   const tar = pack === undefined ? undefined : await host.tar(['-c', '-f', '-', '-C', pack.directory, pack.name]);
   let over = false;

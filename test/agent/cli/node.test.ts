@@ -315,10 +315,15 @@ test('doctor: from the agent, or without one; 1 with an error', async (t) => {
   t.is((await berth('doctor --connect wss://other', { checkHost: async () => severe })).exit, 5);
 });
 
+/** Of cp: not two ids. */
+const SIDES: Readonly<Record<string, string>> = { SRC: 'web-1:/etc/hosts', DST: '/tmp' };
+
 test('without an agent every command that needs one exits with 5', async (t) => {
   const input = JSON.stringify(EXAMPLES.exec);
   const lines = COMMANDS.filter((c) => c.group !== 'Agent and tools' && c.path[0] !== 'doctor').map((c) => {
-    const args = c.args.filter(({ optional }, at) => at === 0 || optional !== true).map(() => 'web-1');
+    const args = c.args
+      .filter(({ optional }, at) => at === 0 || optional !== true)
+      .map(({ name }) => SIDES[name] ?? 'web-1');
     return [...c.path, ...args, ...(c.options.some((o) => o.needed || o.name === 'file') ? ['-f', '-'] : [])];
   });
   t.true(lines.length > 15);
