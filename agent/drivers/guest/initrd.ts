@@ -1,6 +1,6 @@
 // The initrd of every guest with an image: busybox, the scripts of `scripts.ts` and the modules of its kernel. Made once for each
 // kernel and each busybox, and shared.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { access, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../../linux/plain-file.js';
@@ -48,7 +48,7 @@ export async function guestInitrd(kernel: string, cache: string, which: DriverCo
     modules === undefined ? [] : await modulesOf(modules, which),
   );
   await mkdir(cache, { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${process.pid}.${performance.now()}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await writeFile(temporary, archiveOf(entries), { mode: 0o644 });
   await rename(temporary, path);
   return path;
