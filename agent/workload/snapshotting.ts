@@ -53,8 +53,9 @@ export class Snapshotting {
   async delete(id: string, name: string, by?: EventActor): Promise<SnapshotView> {
     const { snapshots } = this.#world;
     const actor = this.#actors.get(id);
+    if (actor === undefined) throw noWorkload(id);
     const view = snapshots.get(id, name);
-    if (view === undefined || actor === undefined) throw noSnapshot(id, name);
+    if (view === undefined) throw noSnapshot(id, name);
     await actor.exclusive(async () => {
       const { saved, state } = actor.record;
       const begins = saved?.of === id && saved.name === name;

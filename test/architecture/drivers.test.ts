@@ -20,6 +20,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'host/binaries.ts': 'programs of the host, one of which is called as its driver',
   'model/image-reference.ts': 'a layout of an image has the name of the driver',
   'model/image-spec.ts': 'which drivers run images',
+  'model/snapshot.ts': 'a clone names its template in the section of its driver',
   'model/spec-rules.ts': 'which fields go with which kind of workload',
   'model/spec.ts': SPEC,
   'model/stored-spec.ts': SPEC,
