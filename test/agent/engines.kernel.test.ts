@@ -71,7 +71,7 @@ test.serial('what does not fit beside it is refused until it is gone', async (t)
 });
 
 test.serial('while Docker hangs the agent answers, and starts workloads', async (t) => {
-  docker.hang();
+  await docker.hang();
   t.teardown(() => docker.goOn());
   t.true(await room());
   t.is((await client.call('engine.list')).engines[0]?.name, 'docker');

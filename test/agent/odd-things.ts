@@ -1,8 +1,8 @@
 // What may lie in a state directory in the place of a file, and no agent may be kept from its start by.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 export interface OddThing {
   readonly name: string;
@@ -29,9 +29,12 @@ export const ODD_THINGS: readonly OddThing[] = [
     name: 'a socket',
     make: (path) =>
       new Promise((resolve, reject) => {
+        // The path of a socket has 107 bytes at most; the name of an open directory is short.
+        const directory = openSync(dirname(path), 'r');
         // Closing it would remove the file: it stays open as long as this process.
         const server = createServer().once('error', reject);
-        server.listen(path, () => {
+        server.listen(`/proc/self/fd/${directory}/${basename(path)}`, () => {
+          closeSync(directory);
           server.unref();
           resolve();
         });

@@ -150,7 +150,6 @@ const FILES: readonly { readonly path: string; use(directory: string): Promise<u
 for (const { path, use } of FILES)
   for (const { name, make } of ODD_THINGS)
     test(`${name} in the place of ${path} keeps no agent from its start`, async (t) => {
-      // The path of a socket has 107 bytes at most.
       const directory = temporaryDirectory('odd');
       mkdirSync(dirname(join(directory, path)), { recursive: true });
       await make(join(directory, path));

@@ -75,7 +75,7 @@ export function conforms({ test, engine, open, deadlineMs, tellsChanges = true }
     const watched = watch(stand);
     t.teardown(() => watched.engines.close());
     await watched.look();
-    stand.hang();
+    await stand.hang();
     await watched.look();
     t.like(watched.view, { state: 'unreachable', workloads: 1, why: `no answer within ${deadlineMs} ms` });
     t.not(watched.named('kept'), undefined);

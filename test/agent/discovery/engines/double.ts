@@ -58,7 +58,7 @@ export class EngineDouble implements Stand {
     rmSync(this.socket, { force: true });
   }
 
-  hang(): void {
+  async hang(): Promise<void> {
     this.#held ??= [];
   }
 

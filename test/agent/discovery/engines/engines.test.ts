@@ -145,7 +145,7 @@ test('what an engine has said before it went silent is over when its process is'
   await stand.start('stays');
   await stand.start('goes');
   await watched.look();
-  stand.hang();
+  await stand.hang();
   rmSync(`${stand.proc}/2`, { recursive: true });
   await watched.look();
   t.deepEqual(

@@ -6,6 +6,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { parseStat, readOptional } from '../../../../linux/proc.js';
 import type { Stand, Started } from './stand.js';
 
 /** What differs between the two. */
@@ -42,6 +43,14 @@ export const KINDS: Readonly<Record<'docker' | 'podman', Kind>> = {
     updatePath: (id) => `/v4.0.0/libpod/containers/${id}/update`,
   },
 };
+
+/** States of the threads of a process, as proc(5) has them. */
+function threadsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    const text = readOptional(`/proc/${pid}/task/${thread}/stat`);
+    return text === undefined ? [] : [parseStat(text).state];
+  });
+}
 
 /** Of the cgroups that both leave behind. */
 const PARENTS = ['docker', 'libpod_parent'];
@@ -98,8 +107,11 @@ export class RealEngine implements Stand {
     rmSync(this.socket, { force: true });
   }
 
-  hang(): void {
-    this.#child?.kill('SIGSTOP');
+  /** A signal stops a program with many threads when one of them has taken it: on a busy machine others still answer meanwhile. */
+  async hang(): Promise<void> {
+    const { pid = 0 } = this.#child ?? {};
+    process.kill(pid, 'SIGSTOP');
+    while (!threadsOf(pid).every((state) => state === 'T')) await sleep(5);
   }
 
   goOn(): void {

@@ -24,7 +24,7 @@ export interface Stand {
   up(): Promise<void>;
   down(): Promise<void>;
   /** It accepts connections and does not answer. */
-  hang(): void;
+  hang(): Promise<void>;
   goOn(): void;
   /** Resolves with the id. Half a core in any case. */
   start(name: string, started?: Started): Promise<string>;
