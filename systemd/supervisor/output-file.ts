@@ -53,10 +53,13 @@ export function moveToOutput(target: OutputTarget, pipe: number, length: number)
   });
 }
 
-/** Says in the output that `bytes` of it are missing at this place. Throws SysError, and then nothing was written. */
-export function writeGap(target: OutputTarget, bytes: number, reason: string): void {
+/**
+ * Says in the output that `bytes` of it are missing at this place. Throws SysError, and then nothing was written. `more`: output may
+ * follow, so that a file that is not there is made: a rotation may have been cut short between its two steps.
+ */
+export function writeGap(target: OutputTarget, bytes: number, reason: string, more: boolean): void {
   const words = `berth: ${bytes} bytes of output are missing here: ${reason}\n`;
-  inPart(target, words.length + 1, 0, (fd, size) => {
+  inPart(target, words.length + 1, more ? constants.O_CREAT : 0, (fd, size) => {
     const line = Buffer.from(size > 0 && lastByte(fd, size) !== NEWLINE ? `\n${words}` : words);
     let written = 0;
     try {

@@ -106,7 +106,7 @@ export class OutputPipe {
     if (this.#lost === 0) return true;
     if (this.#options.now() < this.#retryAt) return false;
     try {
-      writeGap(this.#options.target, this.#lost, this.#reason);
+      writeGap(this.#options.target, this.#lost, this.#reason, this.#fd !== undefined);
     } catch (error) {
       // The output was removed: there is nobody left to tell.
       if (codeOf(error) !== 'ENOENT' || this.#fd !== undefined) {

@@ -1,14 +1,16 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  writeSync,
   write as writeTo,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +20,7 @@ import test, { type ExecutionContext } from 'ava';
 import { OutputStore } from '../../agent/workload/output.js';
 import { closeDescriptor, openPipe } from '../../linux/fd.js';
 import { moveToOutput, olderOf, tidyOutput } from '../../systemd/supervisor/output-file.js';
+import { OutputPipe } from '../../systemd/supervisor/output-pipe.js';
 import { timesOf } from '../../systemd/supervisor/output-times.js';
 import { Outputs, outputPipeOf } from '../../systemd/supervisor/outputs.js';
 import { fc } from '../runner/property.js';
@@ -263,6 +266,30 @@ test.serial('a crash in the middle of a rotation leaves one older part and the p
   outputs.recover([{ id: 'w', output: target }]);
   t.deepEqual(readdirSync(olderOf(path)), [String(2 * LIMIT)]);
   t.is(await store.position('w'), 3 * LIMIT - 10);
+});
+
+test.serial('a part that could not be begun is made when there is room again, and says what is missing', (t) => {
+  const { runtime, path } = place(t);
+  mkdirSync(runtime, { recursive: true });
+  const fifo = join(runtime, 'pipe');
+  t.is(spawnSync('mkfifo', [fifo]).status, 0);
+  const target = { path, limit: LIMIT };
+  const lost = { id: 'w', target, bytes: 5, reason: 'no space left on device' };
+  const none = { onLoss: () => undefined, onDropped: () => undefined, now: () => 0 };
+  const nowhere = openSync('/dev/null', 'r+');
+  const pipe = new OutputPipe({ id: 'w', target, lostFile: join(runtime, 'lost'), nowhere, ...none }, lost);
+  pipe.open(fifo);
+  const writer = openSync(fifo, 'r+');
+  t.teardown(() => {
+    pipe.close();
+    for (const fd of [writer, nowhere]) closeSync(fd);
+  });
+  writeSync(writer, 'more\n');
+  // Between the two steps of a rotation the current part is not there.
+  t.false(existsSync(path));
+  t.is(pipe.take(), 5);
+  t.is(readFileSync(path, 'utf8'), 'berth: 5 bytes of output are missing here: no space left on device\nmore\n');
+  t.false(pipe.owesGap);
 });
 
 test.serial('a flood of one does not keep the others from their turn', async (t) => {

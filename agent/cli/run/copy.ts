@@ -1,9 +1,11 @@
 // `berth cp`: a tar stream between tar(1) of this machine and a workload.
 import { statSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import { BerthError } from '../../base/errors.js';
 import type { ClientStream } from '../../control/client-stream.js';
 import type { Answer, Client, Context, Tar } from '../command.js';
 import { type CopyPlace, copyPlace, whatToPack, whereToUnpack } from '../copy-place.js';
+import { clean } from '../style.js';
 
 export async function run(context: Context): Promise<Answer> {
   const [from = '', to = ''] = context.args;
@@ -33,6 +35,9 @@ async function copyOut(context: Context, client: Client, { id, path }: Inside, t
   if (place === undefined) return finish(context, stream, (bytes) => context.host.out(bytes));
   // As who runs this, whatever the archive says of owners.
   const tar = await context.host.tar(['-x', '-f', '-', '-C', place.directory, '--no-same-owner']);
+  // Without it the rest would be for nobody.
+  const stop = (): void => stream.close();
+  void tar.ended.then(stop, stop);
   const answer = await finish(context, stream, (bytes) => tar.write(bytes)).finally(() => tar.end());
   const code = await exitCodeOf(tar);
   return code === 0 ? answer : { ...answer, exit: 1 };
@@ -78,7 +83,10 @@ async function finish(
   stream: ClientStream,
   take: (bytes: Buffer) => Promise<void>,
 ): Promise<Answer> {
-  for await (const { channel, bytes } of stream.output) await (channel === 'stderr' ? host.err(bytes) : take(bytes));
+  // File names are the workload's, and a terminal obeys some of them.
+  const words = new StringDecoder('utf8');
+  for await (const { channel, bytes } of stream.output)
+    await (channel === 'stderr' ? host.err(clean(words.write(bytes), true)) : take(bytes));
   const { exit, error } = await stream.ended;
   signal.throwIfAborted();
   if (error !== null) throw new BerthError(error.code, error.message);

@@ -13,10 +13,12 @@ my $BLOCK = 512;
 my $PIECE = 65536;
 my $MOST_EXTENSION = 1 << 20;
 my $partial = 0;
-$SIG{__DIE__} = sub { print STDERR "berth: $_[0]"; POSIX::_exit(1) };
+$SIG{__DIE__} = sub { chomp(my $why = $_[0]); fail($why) };
 
-sub fail { print STDERR "berth: $_[0]\n"; POSIX::_exit(1) }
-sub warning { print STDERR "berth: $_[0]\n"; $partial = 1 }
+# A line each: names are the workload's, and may have line breaks or what a terminal obeys.
+sub told { my ($text) = @_; $text =~ s/([\x00-\x1f\x7f])/sprintf '\\x%02x', ord $1/ge; print STDERR "berth: $text\n" }
+sub fail { told($_[0]); POSIX::_exit(1) }
+sub warning { told($_[0]); $partial = 1 }
 
 # The numbers of system calls for which Perl has no word.
 my %CALLS = (x86_64 => [308, 157, 126], aarch64 => [268, 167, 91]);
@@ -47,8 +49,8 @@ sub enter {
   # Not to be traced by others of its user, and nothing more for what it might run.
   system_call('prctl', $PRCTL, 4, 0, 0, 0, 0);
   system_call('prctl', $PRCTL, 38, 1, 0, 0, 0);
-  my $wanted = join ' ', $gid, ($groups =~ /\d/ ? $groups : $gid);
-  $) = $wanted;
+  my @wanted = $groups =~ /\d/ ? split(' ', $groups) : ($gid);
+  $) = join ' ', $gid, @wanted;
   $! = 0;
   POSIX::setgid($gid) or fail("setgid $gid: $!");
   POSIX::setuid($uid) or fail("setuid $uid: $!");
@@ -58,7 +60,10 @@ sub enter {
   my $header = pack 'LL', 0x20080522, 0;
   my $data = pack 'L6', $low, $low, 0, $high, $high, 0;
   system_call('capset', $CAPSET, $header, $data);
-  $> == $uid && $< == $uid && (split ' ', $))[0] == $gid or fail('the user of the workload is not taken on');
+  my ($first, @others) = split ' ', $);
+  $> == $uid && $< == $uid && $first == $gid or fail('the user of the workload is not taken on');
+  # None of its own is left, as where setgroups(2) is denied.
+  join(' ', sort @others) eq join(' ', sort @wanted) or fail('the groups of the workload are not taken on');
   umask 0;
 }
 
@@ -140,7 +145,7 @@ sub walk {
     }
   }
   elsif ($top) { fail("$file: it is no file, directory or symbolic link") }
-  else { print STDERR "berth: $file: left out: it is no file, directory or symbolic link\n" }
+  else { told("$file: left out: it is no file, directory or symbolic link") }
 }
 
 sub take {

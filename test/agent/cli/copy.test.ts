@@ -56,6 +56,19 @@ function stream(bytes: Buffer, code = 0): ClientStream & { readonly got: Buffer[
   };
 }
 
+test('what the other side says moves no cursor of the terminal', async (t) => {
+  const agent = fakeAgent({});
+  const said = Buffer.from('berth: /srv/\x1b]0;x\x07\xe9: left out\n', 'latin1');
+  agent.stream = {
+    ...stream(Buffer.alloc(0)),
+    output: (async function* () {
+      yield { channel: 'stderr' as const, bytes: said };
+    })(),
+  };
+  const { err } = await berth(['cp', 'web-1:/srv', '-'], { agent });
+  t.is(err, 'berth: /srv/\\x1b]0;x\\x07\ufffd: left out\n');
+});
+
 async function archive(directory: string, name: string): Promise<Buffer> {
   const tar = startTar(['-c', '-f', '-', '-C', directory, name]);
   const parts: Buffer[] = [];

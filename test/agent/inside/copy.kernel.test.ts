@@ -156,6 +156,12 @@ test.serial('what is no file, directory or link is refused, and left out of a di
   t.is(tree.status, 0);
   t.regex(tree.stderr, /\/tmp\/odd\/fifo: left out/);
   t.true(existsSync(join(here, 'odd', 'file')));
+  // A name is one line of what is said, and moves no cursor.
+  inside('con', `mkdir /tmp/named; mkfifo "$(printf '/tmp/named/a\\nberth: forged\\033[2J')"`);
+  t.is(
+    copy('con:/tmp/named', here).stderr,
+    'berth: /tmp/named/a\\x0aberth: forged\\x1b[2J: left out: it is no file, directory or symbolic link\n',
+  );
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ['a device', 'tar -cf - -C /dev null', /it is a device or a FIFO/],
     ['out of its place', 'printf x >../up; tar -cPf - ../up', /leaves its directory/],
