@@ -17,8 +17,11 @@ let agent: OwnAgent;
 let client: Client;
 
 const state = (): string => join(host.directory, 'state');
+/** All that is free now, beside what an earlier call has taken. */
 const fill = (): string =>
-  host.run(`dd if=/dev/zero of=${state()}/fill bs=4k 2>/dev/null; df --output=avail ${state()}`);
+  host.run(
+    `dd if=/dev/zero of=${state()}/fill bs=4k oflag=append conv=notrunc 2>/dev/null; df --output=avail ${state()}`,
+  );
 const empty = (): string => host.run(`rm -f ${state()}/fill`);
 
 test.before(async () => {
@@ -54,12 +57,18 @@ async function until(id: string, is: (view: WorkloadView) => boolean): Promise<W
   }
 }
 
+async function hasCondition(code: string): Promise<boolean> {
+  const { conditions } = await client.call('node.describe', {});
+  return conditions.some((condition) => condition.code === code);
+}
+
 async function untilCondition(code: string, there: boolean): Promise<void> {
-  for (;;) {
-    const { conditions } = await client.call('node.describe', {});
-    if (conditions.some((condition) => condition.code === code) === there) return;
-    await sleep(50);
-  }
+  while ((await hasCondition(code)) !== there) await sleep(50);
+}
+
+/** What the agent removes meanwhile, as of a workload that was deleted just before, is room again. */
+async function untilUnwritable(): Promise<void> {
+  for (fill(); !(await hasCondition('journal_unwritable')); fill()) await sleep(100);
 }
 
 /** As the host's own probe would see it. */
@@ -76,7 +85,7 @@ test.serial(
     });
     const { process: first } = await until('ends', ({ process }) => process !== null);
     t.regex(fill(), /\b0\b/);
-    await untilCondition('journal_unwritable', true);
+    await untilUnwritable();
     t.is(readyz().trim(), '503');
     const { end } = await until('ends', ({ end }) => end !== null);
     t.like(end, { code: 3, cause: 'exit' });
@@ -94,8 +103,7 @@ test.serial(
   async (t) => {
     for (const id of ['stops', 'goes']) await client.call('workload.create', { spec: spec(id, 'exec sleep 600') });
     for (const id of ['stops', 'goes']) await until(id, ({ state: now }) => now === 'running');
-    fill();
-    await untilCondition('journal_unwritable', true);
+    await untilUnwritable();
     const refused = await t.throwsAsync(client.call('workload.create', { spec: spec('new', 'exec sleep 600') }));
     t.true(['disk_full', 'admission_refused'].includes((refused as { code?: string } | undefined)?.code ?? ''));
     await client.call('workload.stop', { id: 'stops' });
@@ -155,8 +163,7 @@ test.serial('output that a full disk refuses is counted: in its place, and in th
   await until('drops', ({ state: now }) => now === 'running');
   const before = droppedBytes();
   // Twice: the agent gives up its reserve at the first.
-  fill();
-  await untilCondition('journal_unwritable', true);
+  await untilUnwritable();
   t.regex(fill(), /\b0\b/);
   writeFileSync(gate, '');
   while (host.status(`test -e ${written}`) !== 0) await sleep(20);
