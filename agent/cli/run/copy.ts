@@ -35,9 +35,9 @@ async function copyOut(context: Context, client: Client, { id, path }: Inside, t
   if (place === undefined) return finish(context, stream, (bytes) => context.host.out(bytes));
   // As who runs this, whatever the archive says of owners.
   const tar = await context.host.tar(['-x', '-f', '-', '-C', place.directory, '--no-same-owner']);
-  // Without it the rest would be for nobody.
+  // Without it the rest is for nobody. At the end of the archive it ends by itself, perhaps before all has come.
   const stop = (): void => stream.close();
-  void tar.ended.then(stop, stop);
+  void tar.ended.then((code) => (code === 0 ? undefined : stop()), stop);
   const answer = await finish(context, stream, (bytes) => tar.write(bytes)).finally(() => tar.end());
   const code = await exitCodeOf(tar);
   return code === 0 ? answer : { ...answer, exit: 1 };
