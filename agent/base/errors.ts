@@ -61,8 +61,12 @@ export const ERRORS = {
     hint: 'Check the name, the network, and the credentials and policy of this host (/etc/containers).',
   },
   image_in_use: { exit: 1, rpc: -32097, hint: 'Delete the workloads that use it first.' },
-  volume_in_use: { exit: 1, rpc: -32098, hint: 'Delete the workloads that mount it first; see `berth volume ls`.' },
-  volume_unknown: { exit: 4, rpc: -32099, hint: 'See `berth volume ls`; --tenant says whose it is.' },
+  volume_in_use: { exit: 1, rpc: -32098, hint: 'Delete the workloads that mount it first; see `berth volume list`.' },
+  volume_unknown: {
+    exit: 4,
+    rpc: -32099,
+    hint: 'Run `berth volume list`. For a volume of another tenant than `default` add `--tenant TENANT`.',
+  },
   secret_missing: {
     exit: 1,
     rpc: -32081,

@@ -1,12 +1,12 @@
 // Completion scripts from the command table. They hold everything but the ids of workloads, for which they ask berth.
 import type { Command, OptionDef } from './command.js';
-import { shortNames } from './short-names.js';
+import { otherNames } from './short-names.js';
 import { GLOBAL } from './table/options.js';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
 export function completionScript(shell: Shell, listed: readonly Command[]): string {
-  const commands = [...listed, ...shortNames(listed)];
+  const commands = [...listed, ...otherNames(listed)];
   if (shell === 'fish') return fish(commands);
   return shell === 'zsh' ? zsh(commands) : bash(commands);
 }

@@ -6,7 +6,7 @@ import { BerthError } from '../base/errors.js';
 import type { ConfigFlag } from '../config/sources.js';
 import { nearest } from '../config/tree.js';
 import type { Command, OptionDef } from './command.js';
-import { shortNames } from './short-names.js';
+import { otherNames } from './short-names.js';
 import { GLOBAL } from './table/options.js';
 
 export interface Invocation {
@@ -71,7 +71,7 @@ const startsWith = (words: readonly string[], path: readonly string[]): boolean 
   path.length <= words.length && path.every((word, i) => words[i] === word);
 
 export function find(commands: readonly Command[], words: readonly string[]): Command | undefined {
-  return [...commands, ...shortNames(commands)].find((command) => startsWith(words, command.path));
+  return [...commands, ...otherNames(commands)].find((command) => startsWith(words, command.path));
 }
 
 export function isGroup(commands: readonly Command[], words: readonly string[]): boolean {
@@ -82,7 +82,7 @@ export function unknown(commands: readonly Command[], words: readonly string[]):
   // As many words as make sense: `workload lits web-1` is about `lits`, `workloda list` about the first word.
   const known = words[0] !== undefined && isGroup(commands, [words[0]]);
   const typed = words.slice(0, known ? 2 : 1).join(' ');
-  const names = [...commands, ...shortNames(commands)].map(({ path }) => path.join(' '));
+  const names = [...commands, ...otherNames(commands)].map(({ path }) => path.join(' '));
   const firsts = commands.filter(({ path }) => path.length > 1).map(({ path }) => path[0] ?? '');
   const whole = nearest(words.slice(0, 2).join(' '), names) ?? nearest(typed, [...names, ...firsts]);
   const alone = names.find((name) => name.endsWith(` ${typed}`));

@@ -20,7 +20,7 @@ export async function make(context: Context): Promise<Answer> {
     const id = ids[at] ?? '';
     progress.say(`writing the state of ${id}`);
     const snapshot = await client.call('workload.snapshot', { id, keepRunning });
-    const what = keepRunning ? 'saved, it goes on' : 'suspended';
+    const what = keepRunning ? 'saved, still running' : 'suspended';
     const line = `${id} ${what}: snapshot ${snapshot.name}, ${formatSize(bytesOf(snapshot))}`;
     return { outcome: keepRunning ? 'saved' : 'suspended', snapshot, line };
   });
@@ -38,8 +38,8 @@ export async function list(context: Context): Promise<Answer> {
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'SIZE', right: true, cell: (view) => formatSize(bytesOf(view)) },
     { title: 'AGE', right: true, cell: ({ at }) => formatAge(now - at) },
-    { title: 'OF', cell: ({ fit, driver }) => fit.vmm ?? driver },
-    { title: 'FOR', cell: ({ live }) => (live ? 'keeping' : 'the next start') },
+    { title: 'VMM', cell: ({ fit, driver }) => fit.vmm ?? driver },
+    { title: 'KIND', cell: ({ live }) => (live ? 'kept' : 'suspended') },
   ];
   return { document: { snapshots }, text: table(columns, snapshots, context.style) };
 }

@@ -1,4 +1,4 @@
-// `berth volume ls | rm | prune`.
+// `berth volume list | delete | prune`.
 import { defined } from '../../../linux/defined.js';
 import { MOST_ON_PAGE } from '../../base/pages.js';
 import type { VolumeView } from '../../model/volume.js';

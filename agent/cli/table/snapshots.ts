@@ -8,8 +8,8 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Write the state of virtual machines to disk',
     details: [
-      'Stops each virtual machine with the cause `suspended`: it holds no memory and no room, and `berth workload start` lets the guest go on where it was, with the same address. berth writes to STATE/snapshots/ID.',
-      'With --keep-running the guest stands still while berth writes, then goes on. The snapshot stays until it or its workload is deleted.',
+      'Works with driver qemu and without an image. berth writes the state to /var/lib/berth/snapshots/ID (`paths.state`) and stops the virtual machine with the cause `suspended`. A suspended workload holds no memory and no quota. `berth workload start ID` resumes the guest with the same address.',
+      'With --keep-running the guest pauses while berth writes, then goes on. The snapshot stays until somebody deletes it or its workload.',
     ],
     args: [someIds],
     options: [{ name: 'keep-running', about: 'let the guest go on, and keep the snapshot' }, ...selection, dryRun],
@@ -20,7 +20,9 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
     path: ['workload', 'snapshots'],
     group: 'Workloads',
     summary: 'List the snapshots of virtual machines',
-    details: ['A suspended workload has a snapshot that its next start uses up.'],
+    details: [
+      'KIND: `kept`, made with --keep-running, for clones; `suspended`, the state of a suspended workload, whose next start deletes the snapshot.',
+    ],
     args: [{ ...id, optional: true, about: 'only those of this workload' }],
     options: [],
     examples: ['berth workload snapshots', 'berth workload snapshots vm-1'],

@@ -40,6 +40,19 @@ test('a command about workloads has a name of one word, which does the same', as
   t.deepEqual(await berth('show web-1', { agent: agent() }), await berth('workload show web-1', { agent: agent() }));
 });
 
+test('in every group ls and rm are other names of list and delete', async (t) => {
+  for (const { path, summary } of COMMANDS)
+    for (const [verb, other] of [
+      ['list', 'ls'],
+      ['delete', 'rm'],
+    ])
+      if (path.length === 2 && path[1] === verb)
+        t.is(find(COMMANDS, [path[0] ?? '', other ?? '', 'x'])?.summary, summary);
+  const agent = () => fakeAgent({ 'volume.list': () => ({ volumes: [] }) });
+  t.deepEqual(await berth('volume ls', { agent: agent() }), await berth('volume list', { agent: agent() }));
+  t.regex((await berth('help volume rm')).out, /Short for `berth volume delete`/);
+});
+
 test('a short name never hides another command', (t) => {
   const firsts = COMMANDS.map(({ path }) => path[0]);
   const words = shortNames(COMMANDS).map(({ path }) => path[0] ?? '');

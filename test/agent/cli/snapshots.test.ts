@@ -23,12 +23,12 @@ test('snapshot suspends, or keeps running, and goes on after one that fails', as
   t.regex(err, /it is a process/);
   t.is(
     (await berth('workload snapshot vm-1 --keep-running', { agent })).out,
-    'vm-1 saved, it goes on: snapshot 0001, 70Mi\n',
+    'vm-1 saved, still running: snapshot 0001, 70Mi\n',
   );
   t.deepEqual(agent.calls.at(-1)?.params, { id: 'vm-1', keepRunning: true });
 });
 
-test('list says of which VMM each is and what it is there for; delete takes one', async (t) => {
+test('list says of which VMM and of which kind each is; delete takes one', async (t) => {
   const agent = fakeAgent({
     'snapshot.list': () => ({ snapshots: [snapshot('vm-1', true), snapshot('vm-2', false)] }),
     'snapshot.delete': ({ id }) => snapshot(id, true),
@@ -37,9 +37,9 @@ test('list says of which VMM each is and what it is there for; delete takes one'
   t.deepEqual(
     out.split('\n').map((line) => line.split(/ {2,}/)),
     [
-      ['WORKLOAD', 'NAME', 'SIZE', 'AGE', 'OF', 'FOR'],
-      ['vm-1', '0001', '70Mi', '2h', 'QEMU 7.2', 'keeping'],
-      ['vm-2', '0001', '70Mi', '2h', 'QEMU 7.2', 'the next start'],
+      ['WORKLOAD', 'NAME', 'SIZE', 'AGE', 'VMM', 'KIND'],
+      ['vm-1', '0001', '70Mi', '2h', 'QEMU 7.2', 'kept'],
+      ['vm-2', '0001', '70Mi', '2h', 'QEMU 7.2', 'suspended'],
       [''],
     ],
   );
