@@ -124,22 +124,22 @@ export const ERRORS = {
   snapshot_unsupported: {
     exit: 1,
     rpc: -32085,
-    hint: 'The message names what keeps this workload from being saved; docs/microvms.md says what can be.',
+    hint: 'berth saves guests of driver qemu without image, vsock and hugepages; with --keep-running also without a root image. It saves no clones. To stop a workload without a snapshot: `berth workload stop ID`. See docs/microvms.md.',
   },
   snapshot_failed: {
     exit: 1,
     rpc: -32084,
-    hint: 'The workload runs on. See `berth workload logs ID`, and the room on the disk.',
+    hint: 'The guest goes on. Look for the message of QEMU in `berth workload logs ID`, and for free space: `df -h /var/lib/berth`.',
   },
   snapshot_incompatible: {
     exit: 3,
     rpc: -32082,
-    hint: 'Put back what the message names, or delete the snapshot: `berth workload delete-snapshot ID NAME`; then the workload boots.',
+    hint: 'Put back what the message names. A suspended workload boots at its next start after `berth workload delete-snapshot WORKLOAD NAME`; the saved state is then lost.',
   },
   snapshot_damaged: {
     exit: 1,
     rpc: -32083,
-    hint: 'Delete it: `berth workload delete-snapshot ID NAME`; then the workload boots.',
+    hint: 'Run `berth workload delete-snapshot WORKLOAD NAME`: a suspended workload then boots at its next start. A clone needs another snapshot: `berth workload snapshots` lists them.',
   },
   start_failed: { exit: 1, rpc: -32035, hint: 'See `berth workload logs ID`.' },
   workload_not_running: { exit: 1, rpc: -32072, hint: 'Start it: `berth workload start ID`.' },

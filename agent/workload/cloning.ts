@@ -7,13 +7,16 @@ import type { WorkloadSpec } from '../model/spec.js';
 import { requireFit, snapshotsOf } from './saving.js';
 import type { World } from './world.js';
 
+const KEPT = 'A clone needs a snapshot made with --keep-running: `berth workload snapshots` lists them.';
+const BOOT = 'Leave `qemu.snapshot` out of the specification: the workload then boots.';
+
 /** Throws `snapshot_damaged` for a template that is not there or of another tenant, `snapshot_incompatible` for one that does not fit. */
 export async function requireTemplate(spec: WorkloadSpec, world: World): Promise<void> {
   const template = templateOf(spec);
   if (template === undefined) return;
   const { of, name } = template;
   const problem = snapshotsOf({ id: spec.id, spec }, world).problem(spec, false);
-  if (problem !== undefined) throw unusable(template, problem);
+  if (problem !== undefined) throw unusable(template, problem, BOOT);
   const found = world.snapshots.get(of, name);
   // Of another tenant no more is told than of one that is not there.
   if (found?.tenant !== spec.tenant)
@@ -21,9 +24,10 @@ export async function requireTemplate(spec: WorkloadSpec, world: World): Promise
       hint: 'See `berth workload snapshots`.',
       data: { workload: of, name },
     });
-  if (!found.live) throw unusable(template, 'it belongs to a suspended workload: save that with --keep-running');
+  if (!found.live)
+    throw unusable(template, 'it is the state of a suspended workload, which only that workload can use', KEPT);
   if (found.address6 !== null)
-    throw unusable(template, 'its guest has an IPv6 address, which berth does not translate');
+    throw unusable(template, 'its guest has an IPv6 address, which berth does not translate', BOOT);
   await requireFit({ spec }, template, world);
 }
 
@@ -40,8 +44,9 @@ export function cloned(spec: WorkloadSpec): Saved | undefined {
   return template && { ...template, phase: 'waiting', address: null, address6: null };
 }
 
-function unusable({ of, name }: Pick<Saved, 'of' | 'name'>, problem: string): BerthError {
+function unusable({ of, name }: Pick<Saved, 'of' | 'name'>, problem: string, hint: string): BerthError {
   return new BerthError('snapshot_incompatible', `no workload can begin with snapshot ${of}/${name}: ${problem}`, {
+    hint,
     data: { workload: of, name },
   });
 }

@@ -86,7 +86,10 @@ export async function requireFit(
     'snapshot_incompatible',
     `snapshot ${name} of workload "${of}" does not fit, as ${differing.join(', ')} differ${figures}`,
     {
-      hint: `Put it back as it was, or delete the snapshot: \`berth workload delete-snapshot ${of} ${name}\`; then the workload boots.`,
+      hint:
+        of === spec.id
+          ? `Put back what differs, or delete the snapshot: \`berth workload delete-snapshot ${of} ${name}\`; the next start then boots the guest.`
+          : `Give the clone the same kernel, initrd and \`qemu\` fields as ${of} (\`berth workload spec ${of}\` prints them). If the host differs, make a new snapshot: \`berth workload snapshot ${of} --keep-running\`.`,
       data: { workload: of, name, differing },
     },
   );

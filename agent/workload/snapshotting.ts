@@ -3,6 +3,7 @@ import { BerthError, noWorkload } from '../base/errors.js';
 import { inRange, type Range } from '../base/pages.js';
 import type { EventActor } from '../model/event.js';
 import { isSettled } from '../model/lifecycle.js';
+import type { WorkloadRecord } from '../model/record.js';
 import { bytesOf, type SnapshotView, snapshotKey } from '../model/snapshot.js';
 import type { Actor } from './actor.js';
 import { type SaveOptions, save } from './saving.js';
@@ -54,7 +55,7 @@ export class Snapshotting {
     const { snapshots } = this.#world;
     const actor = this.#actors.get(id);
     if (actor === undefined) throw noWorkload(id);
-    const view = snapshots.get(id, name);
+    const view = snapshots.get(id, name) ?? lost(actor.record, name);
     if (view === undefined) throw noSnapshot(id, name);
     await actor.exclusive(async () => {
       const { saved, state } = actor.record;
@@ -66,6 +67,15 @@ export class Snapshotting {
     actor.event('workload.snapshot_deleted', { name }, by);
     return view;
   }
+}
+
+/** The state of a suspended workload whose manifest is gone or cannot be read: as its record has it. */
+function lost({ id, spec, saved, end }: WorkloadRecord, name: string): SnapshotView | undefined {
+  if (saved?.phase !== 'waiting' || saved.of !== id || saved.name !== name) return undefined;
+  const { address, address6 } = saved;
+  const { tenant, driver } = spec;
+  const unknown = { bootId: '', spec: '', fit: {}, files: [] };
+  return { ...unknown, ...{ workload: id, name, tenant, driver, at: end?.at ?? 0, live: false, address, address6 } };
 }
 
 function noSnapshot(id: string, name: string): BerthError {

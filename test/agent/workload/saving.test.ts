@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { reportOf } from '../../../agent/base/errors.js';
 import { parseSpec } from '../../../agent/model/spec.js';
 import { ownerTag } from '../../../agent/model/tags.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
@@ -112,7 +113,8 @@ test('a snapshot that does not fit, or is damaged, is refused with what differs,
   await life.until(state('exited'));
   vmm.fit = { vmm: 'fake 2' };
   const differs = { code: 'snapshot_incompatible', message: /vmm differ: it was made with fake 1, and here is fake 2/ };
-  await t.throwsAsync(life.manager.wish(ID, 'start'), differs);
+  const refused = await t.throwsAsync(life.manager.wish(ID, 'start'), differs);
+  t.regex(reportOf(refused).hint, /delete-snapshot web-1 0001/);
   t.is(record(life).state, 'exited');
   vmm.fit = { vmm: 'fake 1' };
   writeFileSync(join(life.directory, 'state/snapshots', ID, '0001/state'), 'state 7');
@@ -122,6 +124,23 @@ test('a snapshot that does not fit, or is damaged, is refused with what differs,
   await t.throwsAsync(life.manager.snapshots.delete(ID, '0001'), { code: 'not_found' });
   await life.manager.wish(ID, 'start');
   await settled(life, 'running');
+  t.deepEqual([...vmm.lives], [], 'it has booted');
+});
+
+test('a suspended workload whose snapshot is lost boots after the snapshot is deleted', async (t) => {
+  const { vmm, life } = await inhabited();
+  await saveIn(life);
+  await life.until(state('exited'));
+  writeFileSync(join(life.directory, 'state/snapshots', ID, '0001/manifest.json'), 'nonsense');
+  const next = await nextSavingLife(life, vmm);
+  t.deepEqual(next.manager.snapshots.list({ sees: () => true }), []);
+  await t.throwsAsync(next.manager.wish(ID, 'start'), { code: 'snapshot_damaged', message: /it is not there/ });
+  await t.throwsAsync(next.manager.snapshots.delete(ID, '0002'), { code: 'not_found' });
+  t.like(await next.manager.snapshots.delete(ID, '0001'), { workload: ID, name: '0001', tenant: 'acme', files: [] });
+  t.deepEqual(readdirSync(join(life.directory, 'state/snapshots', ID)), [], 'its files are gone, too');
+  t.is(record(next).saved, null);
+  await next.manager.wish(ID, 'start');
+  await settled(next, 'running');
   t.deepEqual([...vmm.lives], [], 'it has booted');
 });
 
@@ -234,11 +253,16 @@ test('no clone of what is not there, of another tenant, of a suspended workload,
   });
   const foreign = await t.throwsAsync(create({ tenant: 'other' }), { code: 'snapshot_damaged' });
   t.is(foreign?.message.replace('other', 'acme'), absent?.message.replace('0009', '0001'), 'neither says more');
-  await t.throwsAsync(create({ qemu: { ...QEMU, memory: '64Mi', snapshot: `${ID}/0001` } }), {
+  const differs = await t.throwsAsync(create({ qemu: { ...QEMU, memory: '64Mi', snapshot: `${ID}/0001` } }), {
     ...{ code: 'snapshot_incompatible', message: /spec differ/ },
   });
+  t.regex(reportOf(differs).hint, /^Give the clone the same/);
   await saveIn(life);
   await life.until(state('exited'));
-  await t.throwsAsync(create({ qemu: { ...QEMU, snapshot: `${ID}/0002` } }), { message: /suspended workload/ });
+  const suspended = await t.throwsAsync(create({ qemu: { ...QEMU, snapshot: `${ID}/0002` } }), {
+    message: /suspended workload/,
+  });
+  t.regex(reportOf(suspended).hint, /--keep-running/);
+  t.notRegex(reportOf(suspended).hint, /delete/, 'its state is not for others to delete');
   t.false(life.manager.has('clone'));
 });
