@@ -28,20 +28,25 @@ function common(name: EngineName) {
   return {
     authority,
     tenant: tenantName.default(name).meta({ description: 'tenant of workloads for which no other rule holds' }),
-    tenant_label: z.string().max(MOST_LABEL).default('').meta({
-      description:
-        'label whose value is the tenant of a workload; empty: none. Whoever can start a workload there can set it',
-    }),
     tenant_names: z
       .record(z.string().regex(/^.{1,128}$/, 'must be 1-128 characters, in which * stands for any text'), tenantName)
       .refine((names) => Object.keys(names).length <= MOST_PATTERNS, `must have at most ${MOST_PATTERNS} entries`)
       .default({})
-      .meta({ description: 'tenants by the name of a workload, such as {"ci-*" = "ci"}; the first that fits' }),
+      .meta({
+        description:
+          'tenants by the name of a workload, such as {"ci-*" = "ci"}; the first match wins. containerd and CRI-O: the name is the first 12 digits of the id',
+      }),
   };
 }
 
+/** Of those whose socket tells labels, too. */
+const tenantLabel = z.string().max(MOST_LABEL).default('').meta({
+  description:
+    'label whose value is the tenant of a workload, while the socket answers; empty: none. Whoever can start a workload there can set its labels',
+});
+
 const named = (name: EngineName) => z.strictObject(common(name)).prefault({});
-const asked = (name: EngineName) => z.strictObject({ ...common(name), socket }).prefault({});
+const asked = (name: EngineName) => z.strictObject({ ...common(name), socket, tenant_label: tenantLabel }).prefault({});
 
 type WithSocket = (typeof ENGINES_WITH_SOCKET)[number];
 type Schemas = { [N in EngineName]: N extends WithSocket ? ReturnType<typeof asked> : ReturnType<typeof named> };

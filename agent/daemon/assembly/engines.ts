@@ -6,6 +6,7 @@ import type { Density } from '../../density/density.js';
 import { perWorkload } from '../../density/policy.js';
 import { adviceOf, type Measured } from '../../discovery/engines/advice.js';
 import { engineConditions } from '../../discovery/engines/conditions.js';
+import { fixOf } from '../../discovery/engines/engine.js';
 import type { EngineSettings } from '../../discovery/engines/engines.js';
 import { Engines } from '../../discovery/engines/engines.js';
 import { ENGINES } from '../../discovery/engines/index.js';
@@ -29,7 +30,7 @@ export function openEngines({ conditions, config, facts, late, rooms }: Ground, 
       const advised = workloads.filter(({ engine }) => config.engines[engine].authority === 'advise');
       advice = adviceOf(
         advised.map((workload) => ({ workload, measured: use(workload) })),
-        (workload, change) => ENGINES[workload.engine].command(named(workload), change),
+        (workload, change) => fixOf(ENGINES[workload.engine], named(workload), change),
       );
     },
   });
@@ -49,8 +50,10 @@ function settingsOf(config: EnginesConfig): Record<EngineName, EngineSettings> {
       name,
       {
         authority: given.authority,
-        socket: 'socket' in given ? given.socket : '',
-        ...{ tenant: given.tenant, tenantLabel: given.tenant_label },
+        ...('socket' in given
+          ? { socket: given.socket, tenantLabel: given.tenant_label }
+          : { socket: '', tenantLabel: '' }),
+        tenant: given.tenant,
         tenantNames: Object.entries(given.tenant_names),
       },
     ];

@@ -17,6 +17,7 @@ export interface Advised {
   readonly measured: Measured;
 }
 
+/** What a person does: a command to run, or a sentence where there is no command. */
 type Command = (workload: AdoptedWorkload, change: Change) => string;
 
 const MIB = 2 ** 20;
@@ -83,7 +84,7 @@ export function adviceOf(all: Iterable<Advised>, command: Command): Condition[] 
     return {
       ...{ code, severity: 'info', title },
       why: `${names.join(', ')}${more === 0 ? '' : ` and ${more} more`}: ${why}.`,
-      fix: `Run: ${fix}`,
+      fix,
     };
   });
 }

@@ -12,7 +12,7 @@ export function engineConditions(views: readonly EngineView[]): Condition[] {
         ...{ code: 'engine_unreachable', severity: 'warning' },
         title: 'An engine of this host does not answer',
         why: `${unreachable.map((one) => `${one.name}, ${one.socket}: ${one.why}`).join('; ')}. berth keeps its last list of running workloads.`,
-        fix: `Check the service of the engine, or set engines.${name}.authority = "off".`,
+        fix: `Run: systemctl status ${name}. If berth should ignore it, set engines.${name}.authority = "off" and run: systemctl restart berth.`,
       }),
     ),
     ...unread.slice(0, 1).map(
@@ -28,7 +28,7 @@ export function engineConditions(views: readonly EngineView[]): Condition[] {
         ...{ code: 'engine_too_many', severity: 'warning' },
         title: 'An engine runs more workloads than berth keeps',
         why: over.map((one) => `${one.name}: ${one.dropped} are not counted`).join('; '),
-        fix: 'Stop workloads that are not needed; the ledger lacks what is not counted.',
+        fix: 'Stop workloads that are not needed: berth keeps 5000 of all engines, and the ledger does not count the others.',
       }),
     ),
   ];

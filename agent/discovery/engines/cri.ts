@@ -7,9 +7,13 @@ export function criEngine(prefix: string): Engine {
   return {
     idIn: idBy(new RegExp(`^${prefix}-([0-9a-f]{64})(?:\\.scope)?$`)),
     // What kubelet wants it would set again: with Kubernetes the pod is what to change.
-    command: ({ id }, change) =>
-      `crictl update ${flagsOf(change, {
-        cpu: (cores) => `--cpu-period 100000 --cpu-quota ${Math.round(cores * 100_000)}`,
-      })} ${quoted(id)}`,
+    command: ({ id }, { pids: _pids, ...change }) =>
+      Object.keys(change).length === 0
+        ? undefined
+        : `crictl update ${flagsOf(change, {
+            cpu: (cores) => `--cpu-period 100000 --cpu-quota ${Math.round(cores * 100_000)}`,
+          })} ${quoted(id)}`,
+    // `crictl update` has no option for processes.
+    withoutCommand: 'Set podPidsLimit of the kubelet, or pids_limit in crio.conf.',
   };
 }

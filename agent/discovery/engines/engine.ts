@@ -41,8 +41,20 @@ export interface Engine {
   /** Where its socket is unless the configuration says something else; absent: it has none that berth knows. */
   readonly socket?: string;
   open?(socket: string, options?: SocketOptions): Channel;
-  /** The command with which a person changes limits of a workload through this engine. */
-  command(of: { readonly id: string; readonly name: string }, change: Change): string;
+  /** The command with which a person changes limits of a workload through this engine; undefined: there is none. */
+  command(of: { readonly id: string; readonly name: string }, change: Change): string | undefined;
+  /** What a person does where there is no command. */
+  readonly withoutCommand?: string;
+}
+
+/** What a person does to make the change. */
+export function fixOf(
+  { command, withoutCommand = '' }: Engine,
+  of: { id: string; name: string },
+  change: Change,
+): string {
+  const line = command(of, change);
+  return line === undefined ? withoutCommand : `Run: ${line}`;
 }
 
 export type FaultKind = 'unreachable' | 'hangs' | 'nonsense' | 'refused' | 'too_much';

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { type Advised, adviceOf, type Measured } from '../../../../agent/discovery/engines/advice.js';
+import { fixOf } from '../../../../agent/discovery/engines/engine.js';
 import { ENGINES } from '../../../../agent/discovery/engines/index.js';
 import { type AdoptedLimits, ENGINE_NAMES, type EngineName } from '../../../../agent/model/adopted.js';
 import { adoptedOf } from '../../control/fake-engines.js';
@@ -17,7 +18,7 @@ const one = (
   measured,
 });
 const advice = (...advised: Advised[]) =>
-  adviceOf(advised, (workload, change) => ENGINES[workload.engine].command(workload, change)).map(
+  adviceOf(advised, (workload, change) => fixOf(ENGINES[workload.engine], workload, change)).map(
     ({ code, fix }) => `${code}: ${fix}`,
   );
 
@@ -32,6 +33,21 @@ test('no limit of processes', (t) => {
   t.deepEqual(advice(one({ pids: null }, { pids: 1000 })), [
     'adopted_no_pids_limit: Run: docker update --pids-limit 4000 web',
   ]);
+});
+
+test('an engine that has no command for a limit has a sentence', (t) => {
+  for (const engine of ['containerd', 'crio'] as const) {
+    t.deepEqual(advice(one({ pids: null }, { pids: 1000 }, 'web', engine)), [
+      'adopted_no_pids_limit: Set podPidsLimit of the kubelet, or pids_limit in crio.conf.',
+    ]);
+    t.regex(
+      advice(one({ memory: null }, { memory: MIB }, 'web', engine))[0] ?? '',
+      /: Run: crictl update --memory \d+ \S+$/,
+    );
+  }
+  for (const engine of ENGINE_NAMES)
+    for (const change of [{ memory: MIB }, { cpu: 0.5 }, { pids: 10 }])
+      t.not(fixOf(ENGINES[engine], { id: 'web', name: 'web' }, change), '', engine);
 });
 
 test('throttled while idle, and not while it uses what it may', (t) => {
@@ -50,7 +66,7 @@ test('one condition for all of a kind, which names three', (t) => {
 test('a name of a stranger is one word of the command, or is not in it', (t) => {
   for (const engine of ENGINE_NAMES) {
     const name = "x'; rm -rf / #";
-    const text = ENGINES[engine].command({ id: name, name }, { memory: MIB, cpu: 0.5, pids: 10 });
+    const text = ENGINES[engine].command({ id: name, name }, { memory: MIB, cpu: 0.5, pids: 10 }) ?? '';
     t.false(text.replaceAll(/'(?:[^']|'\\'')*'/g, '').includes('rm -rf'), `${engine}: ${text}`);
   }
 });
