@@ -78,10 +78,13 @@ export const mountTrees = z
   .array(
     plainPath
       .refine((path) => path !== '/', 'must not be "/"')
-      .refine((path) => !SERVICES.includes(path), 'must not have the sockets of all services: name a directory below')
+      .refine(
+        (path) => !SERVICES.includes(path),
+        'must not be /run or /var/run, which contain the sockets of all services: name a directory below',
+      )
       .refine(
         (path) => !KERNEL.some((top) => isWithin(path, top)),
-        `must not be in ${KERNEL.join(', ')}: these are ways to the kernel of the host`,
+        'must not be in /proc, /sys or /dev: a workload could reach the kernel of the host there',
       ),
   )
   .max(64);
@@ -115,11 +118,11 @@ export const driversSchema = z.strictObject({
       accel: z.enum(['auto', 'kvm', 'tcg']).default('auto').meta({ description: 'auto: kvm when a probe says so' }),
       overhead: size.default('160Mi').meta({ description: 'memory of the VMM itself, on top of the guest' }),
       kernel: z
-        .union([z.literal(''), absolutePath])
+        .union([absolutePath, z.literal('')])
         .default('')
         .meta({
           description:
-            'kernel of microVMs with an image, such as "/boot/vmlinuz-6.12.48+deb13-cloud-amd64"; its modules are looked for in lib/modules of the tree that has the kernel; empty: each spec names its own',
+            'kernel of microVMs with an image, for example "/srv/berth-kernel/boot/vmlinuz-6.12.48+deb13-cloud-amd64"; berth reads its modules from lib/modules or usr/lib/modules beside boot; empty: each spec names qemu.kernel',
         }),
     })
     .prefault({}),

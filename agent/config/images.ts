@@ -17,7 +17,7 @@ export const imagesSchema = z.strictObject({
     .default([])
     .meta({
       description:
-        'registries that images may be pulled from, for example "docker.io"; empty: any but link-local addresses',
+        'registries that images may be pulled from, for example "docker.io"; empty: any, except link-local addresses and metadata services',
     }),
   policy: file.meta({
     description: 'path of a policy.json for skopeo: which signatures images need; empty: that of the host',

@@ -81,9 +81,10 @@ export const configSchema = z.strictObject({
         .meta({ description: 'a start that takes longer has failed' }),
       reap_schedule: cronExpression.default('* * * * *').meta({ description: 'cron expression of the orphan sweep' }),
       reap_age: duration().default('5m').meta({ description: 'an orphan younger than this is left alone' }),
-      log_max: sizeText(4096)
-        .default('16Mi')
-        .meta({ description: 'output kept of one workload, twice; a quarter more at most for its times' }),
+      log_max: sizeText(4096).default('16Mi').meta({
+        description:
+          'size of one output file of a workload; berth keeps two, and at most a quarter more for the times of lines',
+      }),
     })
     .prefault({}),
   metrics: z

@@ -173,7 +173,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'workload.start': {
-    does: 'Starts a stopped one, which is admitted anew, and goes on from its snapshot where it was suspended; thaws a frozen one; ends the pause before the next try of a restart policy. The answer is what is durable then, `pending` for a new start; events tell what becomes of it.',
+    does: 'Starts a stopped workload after a new admission; a suspended one resumes from its snapshot. Thaws a frozen one. Ends the pause before the next try of a restart policy. The answer is what is durable then, `pending` for a new start; events tell what becomes of it.',
     result: 'WorkloadView',
     errors: [...CHECK, ...ADMIT, ...START, ...RETURN, 'not_found', 'invalid_state'],
   },
@@ -198,7 +198,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: ['not_found', 'invalid_state'],
   },
   'workload.logs': {
-    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. With `tail` it begins so many lines before the end, with `since` at the first bytes that came at that time or later; with both, at the later of the two. stdout and stderr are one stream, in the order in which the workload wrote. With `times`, `times` says when its bytes came, as the supervisor read them: at most 1000 times in one piece, which ends there. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty; with `auto` so where they are no UTF-8.',
+    does: 'A piece of its output; pass `next` back as `offset` to go on. `limit` is in bytes. With `tail` it begins so many lines before the end, with `since` at the first bytes that came at that time or later; with both, at the later of the two. stdout and stderr are one stream, in the order in which the workload wrote. With `times: true` the answer has `times`: the position and the time of each read of the supervisor, at most 1000. A piece with more ends early; go on from `next`. Positions count all that was ever written, over rotations; `missing` counts the bytes from `offset` on that are no longer kept. With `encoding` `base64` the bytes come unchanged in `base64`, and `text` is empty; with `auto` so where they are no UTF-8.',
     result: '{ next, text, end, base64?, missing?, times? }',
     errors: ['not_found'],
   },
@@ -208,7 +208,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [...INSIDE, 'exec_unsupported', 'exec_failed', 'binary_missing'],
   },
   'workload.copy': {
-    does: 'Copies files, directories and symbolic links out of a running workload (`direction` `from`: a tar archive comes as standard output) or into it (`to`: a tar archive is the input). A program of berth does so with the mounts, root, user and capabilities of the main process of the workload, in its cgroup: no path leads anywhere it does not lead for the workload. `to`: into the directory `path`; or, if only its parent is there, under that name. Modes and times are kept, set-user-id bits are not; new files belong to the user of the workload. A device, a FIFO or a name with `..` in the archive ends it with exit code 1; what came before stays. Out of a directory these are left out. What is wrong is said on standard error; the exit code is then 1. A session needs the grants that the workload has.',
+    does: 'Copies files, directories and symbolic links out of a running workload (`direction` `from`: a tar archive comes as standard output) or into it (`to`: a tar archive is the input). A program of berth does so with the mounts, root, user and capabilities of the main process of the workload, in its cgroup: a path means what it means for the workload. `to`: into the directory `path`; or, if only its parent is there, under that name. Modes and times are kept, set-user-id bits are not; new files belong to the user of the workload. A device, a FIFO or a name with `..` in the archive ends it with exit code 1; what came before stays. Out of a directory berth skips devices, FIFOs and sockets and names them on standard error; the exit code stays 0. /proc, /sys and /dev are skipped. If a file cannot be read or written, the exit code is 1. A session needs the grants that the workload has.',
     result: '{ stream }',
     errors: [...INSIDE, 'exec_unsupported', 'exec_failed', 'binary_missing'],
   },
@@ -218,7 +218,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [...INSIDE, 'console_unsupported', 'console_in_use'],
   },
   'workload.snapshot': {
-    does: 'Writes the state of a virtual machine to a directory of this node, durable when it answers. Without `keepRunning` the workload then stops with the cause `suspended`, holds no room, and its next start lets the guest go on where it was, with its address. With `keepRunning` the guest stands still for the writing alone, and the snapshot stays until it is deleted or its workload is. What cannot be saved is `snapshot_unsupported`; after any other error the guest goes on and nothing is left.',
+    does: 'Writes the state of a virtual machine to a directory of this node, durable when it answers. Without `keepRunning` the workload then stops with the cause `suspended`, holds no room, and its next start lets the guest go on where it was, with its address. With `keepRunning` the guest pauses while berth writes, then goes on; the snapshot stays until somebody deletes it or its workload. What cannot be saved is `snapshot_unsupported`; after any other error the guest goes on and nothing is left.',
     result: 'SnapshotView',
     errors: ['not_found', 'invalid_state', 'snapshot_unsupported', 'snapshot_failed'],
   },
@@ -303,7 +303,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'engine.get': {
-    does: 'An engine with its workloads: id, name, image, labels, tenant, limits, cgroup from the mount, and under `within` what holds it where the ledger counts that already. Names, images and labels are those of the engine, without control characters and cut. In pages by name, as `workload.list`. A session with scopes sees the workloads of its tenants.',
+    does: 'An engine with its workloads: id, name, image, labels, tenant, limits, `cgroup` and `within`. `within` names the container or workload that contains it, if the ledger counts that one instead. Names, images and labels come from the engine; berth removes control characters and shortens them. `cgroup` is the path below the cgroup mount. In pages by name, as `workload.list`. A session with scopes sees the workloads of its tenants.',
     result: '{ engine: EngineView, workloads: AdoptedWorkload[], next? }',
     errors: ['not_found'],
   },

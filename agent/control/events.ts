@@ -34,7 +34,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.pids_refused': 'a fork was refused: pids.max is reached',
   'workload.saved':
     'the state of a virtual machine is in snapshot `name`, with bytes and ms; `live`: it goes on, otherwise it stops',
-  'workload.snapshot_deleted': 'a session had a snapshot deleted',
+  'workload.snapshot_deleted': 'a session deleted snapshot `name`',
   'workload.evicted': 'berth stopped it for a lower quota of its tenant, or (cause `drained`) for a drain',
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
@@ -71,7 +71,8 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'network.repair_failed': 'berth could not repair a network, with the cause',
   'workload.exec':
     'a program was started inside the workload: `command`, its first word, and whether it has a terminal',
-  'workload.copy': 'files were copied into the workload (`direction` to) or out of it (from), with the path inside',
+  'workload.copy':
+    'a session began to copy files into the workload (`direction` to) or out of it (from), with the path inside',
   'workload.console': 'a session attached to the console of a virtual machine',
   'host.resized': 'processors or memory of the host have come or gone, with what was before',
   'reaper.removed': 'an object that belonged to nobody was removed',

@@ -74,6 +74,7 @@ const SHARED = {
   'docs/protocol.schema.json': 'usr/share/berth/schemas/protocol.schema.json',
   'docs/asyncapi.json': 'usr/share/berth/schemas/asyncapi.json',
   ...Object.fromEntries(DOCUMENTS.map((name) => [`docs/${name}.md`, `usr/share/doc/berth/${name}.md`])),
+  'docs/engines': 'usr/share/doc/berth/engines',
   'docs/examples': 'usr/share/doc/berth/examples',
 };
 

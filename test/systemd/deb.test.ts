@@ -61,6 +61,7 @@ build('the package has what it should, works where it lands, and is the same eve
     '-rw-r--r-- root/root .* ./usr/share/berth/dashboards/berth-host.json',
     '-rw-r--r-- root/root .* ./usr/share/berth/prometheus/rules/berth.yaml',
     '-rw-r--r-- root/root .* ./usr/share/berth/schemas/workload.schema.json',
+    '-rw-r--r-- root/root .* ./usr/share/doc/berth/engines/docker.md',
     '-rw-r--r-- root/root .* ./usr/share/doc/berth/examples/web.yaml',
     '-rw-r--r-- root/root .* ./usr/share/doc/berth/protocol.md',
     '-rw-r--r-- root/root .* ./usr/share/doc/berth/runbooks.md',

@@ -19,7 +19,7 @@ export const ENGINE_COMMANDS: readonly Command[] = [
     group: 'Node',
     summary: 'Show the workloads of an engine with their limits',
     details: [
-      'Limits are those that the kernel holds. COUNTED: the ledger counts the workload, or what it runs in, such as another container.',
+      'Limits are those of the kernel; none: no limit. COUNTED: yes, or `in NAME` if the ledger already counts the container that contains it.',
     ],
     args: [{ name: 'ENGINE', about: 'docker, podman, containerd, crio, lxc, libvirt or nspawn' }],
     options: [],

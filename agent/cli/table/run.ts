@@ -15,6 +15,7 @@ export const RUN_COMMANDS: readonly Command[] = [
     details: [
       'With an IMAGE (debian:13, docker://HOST/PATH:TAG, oci:/DIR:TAG) the arguments behind it are those of its entrypoint, as with docker. After -- stands a program of the host, which runs in a sandbox of its own. Options stand before the image or the --.',
       'Follows the output until the workload ends. Exit code: that of its program; 128 + N after signal N. If berth itself fails, the exit code is 1 to 6 and the error is on standard error. Ctrl-C stops the workload; a second one ends this command at once. The workload stays when it has ended, unless --rm is given.',
+      '--driver qemu boots the image in a microVM. The node needs `drivers.qemu.kernel` first (docs/microvms.md). The guest has 128Mi of memory; -m limits guest and QEMU together and does not change that. For another size write the specification with --dry-run, set `qemu.memory` in it, then run `berth workload create -f vm.yaml`.',
       'Standard input does not go to the workload: `berth workload exec -it` is for that.',
     ],
     args: [
@@ -32,7 +33,7 @@ export const RUN_COMMANDS: readonly Command[] = [
       {
         name: 'driver',
         value: 'DRIVER',
-        about: 'what runs the image: oci, a container (default), or qemu, a microVM',
+        about: 'run the image in a container or in a microVM (default: oci)',
         choices: IMAGE_DRIVERS,
       },
       { name: 'class', value: 'CLASS', about: 'how its resources are promised', choices: CLASSES },
@@ -79,6 +80,7 @@ export const RUN_COMMANDS: readonly Command[] = [
       'berth run --rm debian:13 date',
       'berth run -d --name web --memory 256Mi --cpu 0.5 -p 8080:80 docker://registry.example.com/team/web:v1',
       'berth run --driver qemu debian:13 uname -r',
+      'berth run --driver qemu --name vm-1 --dry-run debian:13 sleep infinity > vm.yaml',
       'berth run --tenant acme -- /usr/bin/python3 -m http.server 80',
       'berth run --dry-run debian:13 > web.yaml',
     ],

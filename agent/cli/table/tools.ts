@@ -39,8 +39,8 @@ export const TOOL_COMMANDS: readonly Command[] = [
     group: 'Agent and tools',
     summary: 'Write a file that helps to find a fault: state, events, logs, metrics, configuration',
     details: [
-      'A tar archive that only its owner can read. Works without an agent; the parts that cannot be had are named. Read it before you send it.',
-      'Values of environments, of files and of the metadata of microVMs are left out, and no secret is in it. Command lines, labels, names of images and addresses are.',
+      'Only its owner can read the archive. Run the command as root. Without an agent the archive has what the host knows, and names the missing parts. Read it before you send it: `tar tzf FILE`.',
+      'berth leaves out the values of environments, the contents of files and the metadata of microVMs. Command lines, labels, image names and addresses are in the archive: a password on a command line is, too.',
     ],
     args: [],
     options: [

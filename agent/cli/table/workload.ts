@@ -193,7 +193,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     summary: 'Print the output of workloads',
     details: [
       'Writes what a workload wrote, unchanged, to standard output, from the oldest line that is kept: a rotated part is printed, too. Of several workloads each line stands behind `ID | `. With --json output that is no UTF-8 is in `base64`, and `text` is empty.',
-      'stdout and stderr of a workload are one stream, in the order in which it wrote: no option chooses between them. A time is when berth read the line; output of before an upgrade from a version without times has `-`, and --since takes a whole part of it if its last byte is new enough.',
+      'stdout and stderr of a workload are one stream, in the order of the writes; no option separates them. The time of a line is when berth read it. Output of an older version of berth has no times: --timestamps prints `-`, and --since prints such a file whole or not at all.',
     ],
     args: [someIds],
     options: [
@@ -202,7 +202,7 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
       {
         name: 'since',
         value: 'WHEN',
-        about: 'only what was written since: 10m, 2h, or a time such as 2026-01-31T14:05:00Z',
+        about: 'only output since WHEN: 10m, 2h, or 2026-01-31T14:05:00Z',
       },
       { name: 'timestamps', short: 't', about: 'the time before each line, in UTC' },
       ...selection,
@@ -256,8 +256,9 @@ export const WORKLOAD_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Copy files and directories between this machine and a workload',
     details: [
-      'One side is ID:PATH, inside a running workload; the other a path here, or - for a tar archive on standard input or output. If DST is a directory, SRC goes into it; otherwise SRC gets the name DST, and its directory must be there. SRC/. is what is in the directory SRC.',
-      'The workload needs no tar. A program of berth reads and writes with the root, user and capabilities of the workload, so that a path leads nowhere it does not lead for the workload; it counts towards the limits of the workload. Modes and times are kept, set-user-id bits and owners are not. Device files, FIFOs and sockets are not copied. Exit code 1: something was not copied, and standard error says what.',
+      'One side is ID:PATH in a running workload. The other side is a local path, or - for a tar archive on standard input or output. If DST is a directory, SRC goes into it. If not, DST is the new name, and the parent directory of DST must exist. SRC/. copies the contents of SRC without the directory itself. Between two workloads: `berth cp A:/FILE - | berth cp - B:/DIR`.',
+      'The workload needs no tar. A program of berth reads and writes as the main process of the workload does: same root, user and capabilities, so a symbolic link cannot lead out. It counts towards the limits of the workload. berth keeps modes and times; it does not keep owners and set-user-id bits.',
+      'Out of a directory berth skips device files, FIFOs and sockets, names them on standard error and exits with 0; it skips /proc, /sys and /dev. Into a workload such an entry of an archive ends the copy. Exit code 1: berth could not read or write a file, and standard error names it.',
     ],
     args: [
       { name: 'SRC', about: 'what is copied: ID:PATH, a path here, or -' },

@@ -10,11 +10,14 @@ export function addEngineFamilies(c: Collectors, source: EnginesSource): void {
   const here = (): EngineView[] => source.engines().filter(({ state }) => state !== 'off' && state !== 'absent');
   c.gauge(
     'berth_engine_up',
-    '1 while berth can list the workloads of the engine, 0 while the engine does not answer; absent without the engine.',
+    '1 while berth can list the workloads of the engine, by socket or by cgroup name; 0 while its socket does not answer; no sample if the engine is absent or off.',
     ['engine'],
     () => here().map(({ name, state }) => [{ engine: name }, Number(state !== 'unreachable')]),
   );
-  c.gauge('berth_adopted_workloads', 'Workloads that the engine runs on this host.', ['engine'], () =>
-    here().map(({ name, workloads }) => [{ engine: name }, workloads]),
+  c.gauge(
+    'berth_adopted_workloads',
+    'Running workloads of the engine that berth lists, at most 5000 of all engines.',
+    ['engine'],
+    () => here().map(({ name, workloads }) => [{ engine: name }, workloads]),
   );
 }
