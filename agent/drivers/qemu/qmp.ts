@@ -8,7 +8,7 @@ import { SysError, sysErrorFrom } from '../../../linux/errors.js';
 import { PendingCalls } from '../../../linux/pending-calls.js';
 import { connectStream, sendDescriptor } from '../../../linux/unix-stream.js';
 
-/** A hundred times what QEMU says of a guest with 256 vCPUs. */
+/** Between two answers: a hundred times what QEMU says of a guest with 256 vCPUs. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const { ECONNRESET, EMSGSIZE, EPROTO, EINVAL, ETIMEDOUT } = constants.errno;
 
@@ -118,7 +118,7 @@ class QmpClient implements Qmp {
   #onText(text: string): void {
     this.#bytesLeft -= text.length;
     if (this.#bytesLeft < 0) {
-      this.#fail(this.#error(EMSGSIZE, `it has said more than ${MAX_BYTES} bytes`));
+      this.#fail(this.#error(EMSGSIZE, `it has said more than ${MAX_BYTES} bytes and no answer`));
       return;
     }
     // A line of megabytes is not searched again with each piece of it.
@@ -138,8 +138,11 @@ class QmpClient implements Qmp {
     }
     if (typeof message !== 'object' || message === null || 'event' in message) return;
     const id = 'QMP' in message ? 0 : 'id' in message ? Number(message.id) : -1;
-    if ('error' in message) this.#pending.reject(id, this.#error(EINVAL, describe(message.error)));
-    else this.#pending.resolve(id, 'return' in message ? message.return : message);
+    const awaited =
+      'error' in message
+        ? this.#pending.reject(id, this.#error(EINVAL, describe(message.error)))
+        : this.#pending.resolve(id, 'return' in message ? message.return : message);
+    if (awaited) this.#bytesLeft = MAX_BYTES;
   }
 }
 

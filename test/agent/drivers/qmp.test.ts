@@ -129,6 +129,15 @@ test('answers find their commands, and after the close there are none', async (t
   await t.throwsAsync(qmp.execute('c'), { message: /closed/ });
 });
 
+test('a conversation may be long: what counts is what is said between two answers', async (t) => {
+  const { path, set } = await monitor(t);
+  const event = `${JSON.stringify({ event: 'NOISE', data: 'x'.repeat(1024 * 1024) })}\n`;
+  set({ place: 'query-status', say: (socket, line) => socket.write(`${event}${line}`) });
+  const qmp = await connectQmp(path, { deadlineMs: NEVER });
+  for (let asked = 0; asked < 8; asked++) t.deepEqual(await qmp.execute('query-status'), { was: 'query-status' });
+  qmp.close();
+});
+
 test('nobody there is ENOENT', async (t) => {
   await t.throwsAsync(connectQmp('/nonexistent/qmp.sock', { deadlineMs: NEVER }), { message: /^qmp .*ENOENT/ });
 });
