@@ -51,9 +51,17 @@ export function templateOf({ qemu }: Pick<WorkloadSpec, 'qemu'>): Pick<Saved, 'o
   return { of, name };
 }
 
-/** Its place in a list. */
+/** Digits of the longest name. */
+const MOST_DIGITS = 16;
+
+/** Its place in a list: names are numbers. */
 export function snapshotKey({ workload, name }: Pick<SnapshotView, 'workload' | 'name'>): string {
-  return `${workload}/${name}`;
+  return `${workload}/${name.padStart(MOST_DIGITS, '0')}`;
+}
+
+/** Milliseconds that the slowest disk that is worth waiting for takes. */
+export function slowestMs(bytes: number): number {
+  return Math.ceil(bytes / 10_000);
 }
 
 /** Of all files. */

@@ -16,7 +16,7 @@ import { limitsOf } from '../limits/limits.js';
 import type { StopSignal } from '../model/container-spec.js';
 import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { Saved } from '../model/snapshot.js';
+import { bytesOf, type Saved, slowestMs } from '../model/snapshot.js';
 import { cloned, requireTemplate } from './cloning.js';
 import { comeBack } from './coming-back.js';
 import { contextOf } from './driver-context.js';
@@ -38,13 +38,20 @@ export interface Startable {
  * taken down by the caller.
  */
 export async function startWorkload(actor: Startable, world: World): Promise<void> {
-  const ms = parseDuration(world.config.lifecycle.start_deadline) ?? 120_000;
+  const ms = deadlineOf(actor.record, world);
   const limit = timeLimit(ms);
   try {
     await startWithin(limit.signal, ms, actor, world);
   } finally {
     limit.done();
   }
+}
+
+/** lifecycle.start_deadline, and the time to read the snapshot that it begins with. */
+export function deadlineOf(record: WorkloadRecord, { config, snapshots }: Pick<World, 'config' | 'snapshots'>): number {
+  const saved = waiting(record) ?? cloned(record.spec);
+  const view = saved && snapshots.get(saved.of, saved.name);
+  return (parseDuration(config.lifecycle.start_deadline) ?? 120_000) + (view ? slowestMs(bytesOf(view)) : 0);
 }
 
 async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, world: World): Promise<void> {

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { codeOf } from '../../../linux/errors.js';
 import { pause } from '../../../linux/timers.js';
 import { BerthError } from '../../base/errors.js';
+import { slowestMs } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { cpuIdentity } from '../cpu-identity.js';
 import type { DriverContext, VmSnapshots } from '../driver.js';
@@ -17,14 +18,14 @@ import { connectQmp, type Qmp } from './qmp.js';
 
 const STATE = 'state';
 const FD_NAME = 'berth-snapshot';
-/** The slowest disk that is worth waiting for writes so many bytes in a millisecond. */
-const LEAST_BYTES_PER_MS = 10_000;
 const LEAST_MS = 60_000;
 const QMP_MS = 5000;
 /** Without it QEMU holds a migration to 128 MiB/s. */
 const UNLIMITED = 2 ** 53;
 const FIRST_LOOK_MS = 5;
 const LATEST_LOOK_MS = 200;
+/** Of a migration, which may take long. */
+const MIGRATION_LOOK_MS = 1000;
 
 const migration = z.object({ status: z.string().optional(), 'error-desc': z.string().optional() });
 const run = z.object({ status: z.string() });
@@ -111,7 +112,7 @@ export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSna
 const NOT_YET: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET']);
 
 function patience(spec: WorkloadSpec): number {
-  return LEAST_MS + Math.ceil(sectionOf(spec, 'qemu').memory / LEAST_BYTES_PER_MS);
+  return LEAST_MS + slowestMs(sectionOf(spec, 'qemu').memory);
 }
 
 async function talking<T>(
@@ -140,7 +141,7 @@ async function migrated(qmp: Qmp, signal: AbortSignal | undefined): Promise<void
 
 /** What became of the last migration. */
 async function migrationOver(qmp: Qmp, signal: AbortSignal | undefined): Promise<z.output<typeof migration>> {
-  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(LATEST_LOOK_MS, wait * 2)) {
+  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(MIGRATION_LOOK_MS, wait * 2)) {
     const answer = migration.parse(await qmp.execute('query-migrate'));
     if (answer.status === undefined || OVER.has(answer.status)) return answer;
     await pause(wait, { signal });
