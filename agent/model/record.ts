@@ -284,6 +284,8 @@ export interface WorkloadRecord {
   readonly escaped?: Escapes | null;
   /** Set: its state is being written to a snapshot, or is there. */
   readonly saved?: Saved | null;
+  /** Number of its newest snapshot, deleted ones included: what is deleted is never taken for another one. Absent: it has had none. */
+  readonly lastSnapshot?: number;
 }
 
 /** Accepted, and its room is still in use by those who go for it. */
@@ -304,8 +306,11 @@ export interface RoomWait {
   }[];
 }
 
+/** Fields of a record that are not shown. */
+type Unseen = 'bootId' | 'before' | 'escaped' | 'lastSnapshot';
+
 /** The view of `workload.get`, `workload.list`: the record, plus what the kernel says now where it was asked. */
-export interface WorkloadView extends Omit<WorkloadRecord, 'bootId' | 'before' | 'sandbox' | 'restart' | 'escaped'> {
+export interface WorkloadView extends Omit<WorkloadRecord, Unseen | 'sandbox' | 'restart'> {
   readonly restart: RestartView;
   readonly sandbox: Sandbox & {
     readonly cgroupPath: string;

@@ -1,7 +1,7 @@
 // Snapshots of virtual machines, each in a directory STATE/snapshots/WORKLOAD/NAME. One counts when its manifest is there: that is
 // written when all else is on disk, and removed before anything else is.
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { readState, removeFile, replaceFile, syncDirectory } from '../base/durable.js';
@@ -9,7 +9,7 @@ import { BerthError } from '../base/errors.js';
 import type { SnapshotFile, SnapshotView } from '../model/snapshot.js';
 import { decodeManifest, encodeManifest, MANIFEST } from './manifest.js';
 
-/** Digits of a name, so that names are in the order of time. */
+/** Digits of a name, at least. */
 const DIGITS = 4;
 const PIECE = 1 << 20;
 
@@ -19,12 +19,14 @@ export interface Begun {
 }
 
 export class Snapshots {
+  readonly #state: string;
   readonly #directory: string;
   readonly #whole = new Map<string, SnapshotView>();
   /** Files as they were when their digest was right: what has not changed since is not read again. */
   readonly #verified = new Map<string, string>();
 
   constructor(state: string) {
+    this.#state = state;
     this.#directory = join(state, 'snapshots');
   }
 
@@ -57,11 +59,17 @@ export class Snapshots {
     return [...this.#whole.values()];
   }
 
-  /** An empty directory, which counts for nothing yet. */
-  async begin(workload: string): Promise<Begun> {
+  /** Bytes that can still be written. */
+  async free(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#state);
+    return bavail * bsize;
+  }
+
+  /** An empty directory, which counts for nothing yet. Its number is above those that are there, and above `used`. */
+  async begin(workload: string, used = 0): Promise<Begun> {
     const parent = join(this.#directory, workload);
     await mkdir(parent, { recursive: true, mode: 0o700 });
-    const last = Math.max(0, ...(await readdir(parent)).map(Number).filter(Number.isSafeInteger));
+    const last = Math.max(used, ...(await readdir(parent)).map(Number).filter(Number.isSafeInteger));
     const name = String(last + 1).padStart(DIGITS, '0');
     const directory = join(parent, name);
     await mkdir(directory, { mode: 0o700 });

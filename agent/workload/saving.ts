@@ -29,11 +29,12 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
   if (templateOf(spec) !== undefined)
     throw unsupported(record, 'it is a clone: save the workload that it is a clone of');
   requireRunning(record, world);
-  const { name, directory } = await world.snapshots.begin(id);
+  const { name, directory } = await world.snapshots.begin(id, record.lastSnapshot);
   const { address, address6 } = sandbox;
   const saved: Saved = { of: id, name, phase: 'writing', address, address6 };
   try {
-    await actor.patch({ saved });
+    // With its name, which is never given to another one.
+    await actor.patch({ saved, lastSnapshot: Number(name) });
     const context = contextOf(record, world);
     const files = await vm.save(spec, context, directory);
     const at = Date.now();

@@ -15,7 +15,7 @@ export function viewOf(
   { bootId, cgroups, config, density }: Places,
   now: { readonly waiting: WorkloadView['waiting']; readonly ready: boolean | undefined },
 ): WorkloadView {
-  const { bootId: _bootId, before: _before, escaped: _escaped, sandbox, ...rest } = record;
+  const { bootId: _bootId, before: _before, escaped: _escaped, lastSnapshot: _last, sandbox, ...rest } = record;
   const { servers } = givenResolver(rest.spec, config.network.dns);
   const { guestAddress } = rest.spec.external ?? {};
   return {
