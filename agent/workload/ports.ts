@@ -35,7 +35,7 @@ export interface ImagePort {
 /** Virtual machines on disk; see agent/snapshots. */
 export type SnapshotPort = Pick<
   Snapshots,
-  'begin' | 'complete' | 'verify' | 'get' | 'list' | 'remove' | 'forget' | 'directory'
+  'free' | 'begin' | 'complete' | 'verify' | 'get' | 'list' | 'remove' | 'forget' | 'directory'
 >;
 
 export type SupervisorPort = Pick<Supervisor, 'spawn' | 'list' | 'forget'>;

@@ -7,6 +7,7 @@ import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js'
 import { machineDigest } from '../snapshots/manifest.js';
 import { contextOf } from './driver-context.js';
 import type { Freezable } from './freezing.js';
+import { requireRoom } from './snapshot-room.js';
 import { driverOf, type World } from './world.js';
 
 type Savable = Freezable;
@@ -29,6 +30,7 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
   if (templateOf(spec) !== undefined)
     throw unsupported(record, 'it is a clone: save the workload that it is a clone of');
   requireRunning(record, world);
+  await requireRoom(record, world, live);
   const { name, directory } = await world.snapshots.begin(id, record.lastSnapshot);
   const { address, address6 } = sandbox;
   const saved: Saved = { of: id, name, phase: 'writing', address, address6 };
