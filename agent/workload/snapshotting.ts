@@ -56,7 +56,8 @@ export class Snapshotting {
     const actor = this.#actors.get(id);
     if (actor === undefined) throw noWorkload(id);
     const view = snapshots.get(id, name) ?? lost(actor.record, name);
-    if (view === undefined) throw noSnapshot(id, name);
+    // What an earlier workload of this id has left is that of its tenant.
+    if (view?.tenant !== actor.record.spec.tenant) throw noSnapshot(id, name);
     await actor.exclusive(async () => {
       const { saved, state } = actor.record;
       const begins = saved?.of === id && saved.name === name;
