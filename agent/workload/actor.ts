@@ -5,7 +5,7 @@ import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { reportOf } from '../base/errors.js';
 import { Serial } from '../base/serial.js';
 import { actorField, type EventActor } from '../model/event.js';
-import { actionFor, isSettled, restingState } from '../model/lifecycle.js';
+import { actionFor, isLeaving, isSettled, restingState } from '../model/lifecycle.js';
 import {
   type EndRecord,
   type Evicted,
@@ -14,26 +14,26 @@ import {
   type WorkloadRecord,
   waitsForRoom,
 } from '../model/record.js';
+import type { SnapshotView } from '../model/snapshot.js';
 import { changed } from './changed.js';
 import { comeBack, spentAtEnd } from './coming-back.js';
-import { contextOf } from './driver-context.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
-import { endProcesses } from './ending.js';
+import { askToEnd, endProcesses } from './ending.js';
 import { freeze, thaw } from './freezing.js';
-import { isStale, killDecision } from './kill-decision.js';
+import { killDecision, resumeKill } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
 import type { Owner } from './owner.js';
-import { graceOf, killProcesses, terminate } from './processes.js';
+import { graceOf, killProcesses } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
-import { undo } from './saving.js';
-import { isHeldUp, startWorkload, stopSignalOf } from './start.js';
+import { type SaveOptions, SaveUnderWay, undo } from './saving.js';
+import { isHeldUp, startWorkload } from './start.js';
 import { StartPermit } from './start-permit.js';
 import { Survived } from './survived.js';
 import { cleanUp, giveBack, takeDown } from './take-down.js';
 import { WantedImage } from './wanted-image.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** How long after its cgroup is empty the supervisor's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
@@ -50,6 +50,7 @@ export class Actor {
   #looping = false;
   readonly #rounds = new Serial();
   readonly #news = new EndNews();
+  readonly #save = new SaveUnderWay();
   readonly #later = new Later(() => this.wake());
   /** The last write that failed. */
   #unwritten: unknown;
@@ -129,6 +130,7 @@ export class Actor {
   /** The wish has changed, or something happened: look again. */
   wake(options: { readonly killNow?: boolean; readonly cold?: boolean } = {}): void {
     if (options.cold) this.#startPermit.cold = true;
+    if (options.killNow || isLeaving(this.#record)) this.#save.callOff();
     if (options.killNow) {
       this.#killNow = true;
       this.#news.interrupt();
@@ -142,6 +144,11 @@ export class Actor {
   /** Runs `work` between two rounds. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.#rounds.run(work);
+  }
+
+  /** See saving.ts. Whoever ends it calls that off. */
+  save(options: SaveOptions): Promise<SnapshotView> {
+    return this.exclusive(() => this.#save.run(this, this.#world, options));
   }
 
   /** The supervisor says that a process of this id has ended. */
@@ -165,6 +172,7 @@ export class Actor {
 
   /** See Manager.killForPressure. False: nothing of it runs, or it ends already. */
   killFor(by: Killed['by'], detail: string): Promise<boolean> {
+    this.#save.callOff();
     return this.exclusive(async () => {
       const { state, process, desired } = this.#record;
       const runs = (state === 'running' || state === 'frozen') && process !== null && !this.hasEnded;
@@ -218,9 +226,14 @@ export class Actor {
     }
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.hasEnded) return this.#handleEnd();
-    // Of a save that failed, or that an agent began which died.
-    if (alive && this.#record.saved?.phase === 'writing') return undo(this, this.#world, this.#record.saved.name);
-    if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) return this.#resumeKill();
+    // Of a save that failed, or that an agent began which died. Whoever ends it waits for no monitor that does not answer.
+    if (alive && this.#record.process !== null && this.#record.saved?.phase === 'writing') {
+      const undone = undo(this, this.#world, this.#record.saved.name);
+      if (!isLeaving(this.#record) && !restartRequested) return undone;
+      await undone.catch((err: unknown) => this.#world.log.warn({ workload: this.#record.id, err }, 'save not undone'));
+    }
+    if (this.#record.killed !== null && (state === 'running' || state === 'frozen'))
+      return resumeKill(this, this.#world);
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
@@ -248,7 +261,8 @@ export class Actor {
     const report = reportOf(error);
     const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
     this.#world.observer.ended(end);
-    await this.patch({ state: 'stopping', error: report, end, process: null });
+    const spent = await spentAtEnd(this.#record, this.#world);
+    await this.patch({ state: 'stopping', error: report, end, process: null, ...spent });
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }
@@ -319,29 +333,14 @@ export class Actor {
     this.#dirty = true;
   }
 
-  /** A kill that was decided before the agent died. What was to be relieved may be long over: then it is taken back. */
-  async #resumeKill(): Promise<void> {
-    const { killed, sandbox } = this.#record;
-    if (killed === null) return;
-    if (isStale(killed)) return this.patch({ killed: null });
-    await this.#world.cgroups.kill(sandbox.cgroup);
-  }
-
   /** Ends what runs: politely, then after the grace period by cgroup.kill. */
   async #end(): Promise<void> {
-    const { id, sandbox, process, spec, state } = this.#record;
-    const { cgroups, config, layers } = this.#world;
-    const grace = graceOf(this.#record, config);
+    const { process } = this.#record;
+    const { cgroups, config } = this.#world;
     // One whose guest stands still at its snapshot hears nothing, and loses nothing.
     if (process !== null && !this.#killNow && this.#record.saved?.phase !== 'waiting') {
-      // The pressure ladder may have frozen it, too.
-      const held = layers.of(id, 'freeze').length > 0;
-      if (held) await layers.set(id, 'freeze', []);
-      if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
-      const driver = driverOf(this.#world, spec.driver);
-      const polite = driver.stop ? await driver.stop(spec, contextOf(this.#record, this.#world)) : false;
-      if (!polite) terminate(process, stopSignalOf(this.#record, this.#world));
-      await this.#news.within(grace, this.#record);
+      await askToEnd(process, this.#record, this.#world);
+      await this.#news.within(graceOf(this.#record, config), this.#record);
     }
     await killProcesses(cgroups, this.#record);
     if (process !== null) await this.#news.arrival(EXIT_NEWS_MS, this.#record);
@@ -350,7 +349,8 @@ export class Actor {
 
   /** Told to go before anything ran. */
   async #abandon(): Promise<void> {
-    await this.patch({ state: 'stopping', end: endUnstarted(this.#record) });
+    const spent = await spentAtEnd(this.#record, this.#world);
+    await this.patch({ state: 'stopping', end: endUnstarted(this.#record), ...spent });
     this.#dirty = true;
   }
 

@@ -2,8 +2,10 @@
 // also when the agent is killed between the kill and the event: it is in the record from before the kill until the event is
 // written. An agent that dies between the event and the record tells it twice.
 import type { DurableEventPort } from '../model/event.js';
-import type { Escaped, Escapes, WorkloadRecord } from '../model/record.js';
-import { killEscaped, killProcesses } from './processes.js';
+import type { Escaped, Escapes, ProcessRecord, WorkloadRecord } from '../model/record.js';
+import { contextOf } from './driver-context.js';
+import { killEscaped, killProcesses, terminate } from './processes.js';
+import { stopSignalOf } from './start.js';
 import { driverOf, type World } from './world.js';
 
 /** Processes that the record and the event name. */
@@ -14,6 +16,18 @@ export interface Ending {
   readonly record: WorkloadRecord;
   patch(change: Partial<WorkloadRecord>): Promise<void>;
   event(type: string, data: Readonly<Record<string, unknown>>): void;
+}
+
+/** Asks a process to end; one that stands still is let go for it. */
+export async function askToEnd(process: ProcessRecord, record: WorkloadRecord, world: World): Promise<void> {
+  const { id, sandbox, spec, state } = record;
+  const { cgroups, layers } = world;
+  // The pressure ladder may have frozen it, too.
+  const held = layers.of(id, 'freeze').length > 0;
+  if (held) await layers.set(id, 'freeze', []);
+  if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
+  const polite = await driverOf(world, spec.driver).stop?.(spec, contextOf(record, world));
+  if (!polite) terminate(process, stopSignalOf(record, world));
 }
 
 /** Kills all that runs of it, wherever it is. Rejects with SysError when something lives on. */

@@ -2,6 +2,8 @@
 // the boot, in which it was made: the one on the wall may be set, and the agent may have been away.
 import { uptime } from 'node:os';
 import type { Killed } from '../model/record.js';
+import type { Freezable } from './freezing.js';
+import type { World } from './world.js';
 
 /** How long it holds. What was to be relieved may be long over, then. */
 const STALE_MS = 60_000;
@@ -10,8 +12,16 @@ export function killDecision(by: Killed['by'], detail: string, bootMs = uptime()
   return { by, detail, at: Date.now(), bootMs };
 }
 
-export function isStale({ at, bootMs }: Killed, now = { boot: uptime() * 1000, wall: Date.now() }): boolean {
+function isStale({ at, bootMs }: Killed, now = { boot: uptime() * 1000, wall: Date.now() }): boolean {
   // One of an agent that did not write it down; set back, the wall says nothing.
   if (bootMs === undefined) return Math.abs(now.wall - at) > STALE_MS;
   return now.boot - bootMs > STALE_MS;
+}
+
+/** A kill that was decided before the agent died. What was to be relieved may be long over: then it is taken back. */
+export async function resumeKill(actor: Freezable, { cgroups }: Pick<World, 'cgroups'>): Promise<void> {
+  const { killed, sandbox } = actor.record;
+  if (killed === null) return;
+  if (isStale(killed)) return actor.patch({ killed: null });
+  await cgroups.kill(sandbox.cgroup);
 }

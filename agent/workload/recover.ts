@@ -6,6 +6,7 @@ import { limitsOf } from '../limits/limits.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from '../model/record.js';
 import { ownerTag } from '../model/tags.js';
 import type { Actor } from './actor.js';
+import { spentAtEnd } from './coming-back.js';
 import { tellEscaped } from './ending.js';
 import type { DamagedEntry } from './journal.js';
 import { type Planner, withoutSlot } from './plan.js';
@@ -48,6 +49,11 @@ export async function recover(
     if (taken.escaped && record.bootId !== world.bootId)
       await tellEscaped(actor, world.events).catch((err: unknown) =>
         world.log.warn({ workload: record.id, err }, 'not told'),
+      );
+    // Before the record that names it no more is written.
+    if (record.saved && !taken.saved)
+      await spentAtEnd(record, world).catch((err: unknown) =>
+        world.log.warn({ workload: record.id, err }, 'snapshot not removed'),
       );
     if (actor.record !== record) await actor.writeDown();
     if (taken.state !== record.state)
@@ -100,7 +106,7 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
   const { state } = record;
   if (record.bootId !== bootId) {
     if (state === 'exited' || state === 'failed') return record;
-    const gone = { ...NEVER_RUN, restartRequested: false, bootId, since: Date.now() };
+    const gone = { ...NEVER_RUN, ...unsaved(record), restartRequested: false, bootId, since: Date.now() };
     // A stop or an end was under way: finish it. The boot has removed the objects; taking down finds nothing.
     if (state === 'stopping') return { ...record, ...gone };
     // A boot ends every pause: what should run is started again.
@@ -111,6 +117,11 @@ export function takeOver(record: WorkloadRecord, seen: HeldProcess | undefined, 
   // Spawned, and then the agent died before it could write so.
   const { pid, startTime, startedAt } = seen;
   return { ...record, state: 'running', since: Date.now(), error: null, process: { pid, startTime, startedAt } };
+}
+
+/** The guest that was being saved, or had gone on from its snapshot, is no more. */
+function unsaved({ saved }: WorkloadRecord): Partial<WorkloadRecord> {
+  return saved && saved.phase !== 'waiting' ? { saved: null } : {};
 }
 
 /** Whether its cgroup still holds its limits, cut short by a crash or not, the audit of limits sees. */

@@ -17,11 +17,31 @@ export interface SaveOptions {
   readonly live: boolean;
 }
 
+/** The save of one workload that is under way. */
+export class SaveUnderWay {
+  #end: AbortController | undefined;
+
+  /** To be called between two rounds. */
+  async run(actor: Savable, world: World, options: SaveOptions): Promise<SnapshotView> {
+    this.#end = new AbortController();
+    try {
+      return await save(actor, world, options, this.#end.signal);
+    } finally {
+      this.#end = undefined;
+    }
+  }
+
+  /** For whoever ends the workload. */
+  callOff(): void {
+    this.#end?.abort();
+  }
+}
+
 /**
- * Resolves when the snapshot, and what becomes of the workload, is durable. To be called between two rounds. Throws
- * `snapshot_unsupported`, `snapshot_failed`, `invalid_state`; then the guest goes on, or does when the actor comes to it.
+ * Resolves when the snapshot, and what becomes of the workload, is durable; `signal` calls it off. Throws `snapshot_unsupported`,
+ * `snapshot_failed`, `invalid_state`, `disk_full`; then the guest goes on, or does when the actor comes to it.
  */
-export async function save(actor: Savable, world: World, { live }: SaveOptions): Promise<SnapshotView> {
+async function save(actor: Savable, world: World, { live }: SaveOptions, signal: AbortSignal): Promise<SnapshotView> {
   const { record } = actor;
   const { id, spec, sandbox } = record;
   const vm = snapshotsOf(record, world);
@@ -37,7 +57,7 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
   try {
     // With its name, which is never given to another one.
     await actor.patch({ saved, lastSnapshot: Number(name) });
-    const context = contextOf(record, world);
+    const context = { ...contextOf(record, world), signal };
     const files = await vm.save(spec, context, directory);
     const at = Date.now();
     const { bootId } = world;
@@ -50,7 +70,7 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
     if (live) await goOn(actor, world);
     else {
       // A stop or delete that was wished meanwhile waits for nobody, and wants no snapshot.
-      if (actor.record.desired !== 'running') throw calledOff(actor.record);
+      if (actor.record.desired !== 'running' || actor.record.restartRequested) throw calledOff(actor.record);
       await actor.patch({ saved: { ...saved, phase: 'waiting' }, desired: 'stopped', restartRequested: false });
     }
     return view;
@@ -58,7 +78,7 @@ export async function save(actor: Savable, world: World, { live }: SaveOptions):
     await undo(actor, world, name).catch((err: unknown) =>
       world.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
     );
-    throw error;
+    throw signal.aborted ? calledOff(actor.record) : error;
   }
 }
 
@@ -135,8 +155,9 @@ function requireRunning({ id, state, desired, saved }: WorkloadRecord, { layers 
   });
 }
 
-function calledOff({ id, desired }: WorkloadRecord): BerthError {
-  return new BerthError('invalid_state', `workload "${id}" is to be ${desired}, so that its snapshot was given up`, {
+function calledOff({ id, desired, restartRequested }: WorkloadRecord): BerthError {
+  const wanted = restartRequested ? 'restarted' : desired === 'running' ? 'killed' : desired;
+  return new BerthError('invalid_state', `workload "${id}" is to be ${wanted}, so that its snapshot was given up`, {
     data: { id },
   });
 }

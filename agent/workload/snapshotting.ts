@@ -6,7 +6,7 @@ import { isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { bytesOf, type SnapshotView, snapshotKey } from '../model/snapshot.js';
 import type { Actor } from './actor.js';
-import { type SaveOptions, save } from './saving.js';
+import type { SaveOptions } from './saving.js';
 import type { World } from './world.js';
 
 export interface SnapshotFilter extends Range {
@@ -33,7 +33,7 @@ export class Snapshotting {
     if (actor === undefined) throw noWorkload(id);
     const begun = performance.now();
     try {
-      const view = await actor.exclusive(() => save(actor, this.#world, options));
+      const view = await actor.save(options);
       const ms = Math.round(performance.now() - begun);
       actor.event('workload.saved', { name: view.name, live: view.live, bytes: bytesOf(view), ms }, by);
       return view;

@@ -61,11 +61,13 @@ export class Wishes {
     const { admission, expire, fits, giveBack } = this.#ports;
     const { id, spec, createdAt, generation, restarts, saved } = actor.record;
     await admission.check(spec);
-    if (saved) await fits(actor.record, saved);
+    // Of a save that an end has cut short nothing is left to begin with.
+    const begins = saved?.phase === 'waiting' ? saved : undefined;
+    if (begins) await fits(actor.record, begins);
     if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
     const occupied = admission.occupiedPorts(spec);
     expire();
-    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts }, {}, addressesOf(id, saved));
+    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts }, {}, addressesOf(id, begins));
     const written = actor.patch({ ...admitted, desired });
     const { record } = actor;
     await written.catch((error: unknown) => {
@@ -97,7 +99,7 @@ function staysStopped({ evicted }: Pick<WorkloadRecord, 'evicted'>): { readonly 
 }
 
 /** What its guest takes for its own. */
-function addressesOf(id: string, saved: Saved | null | undefined): Addresses | undefined {
+function addressesOf(id: string, saved: Saved | undefined): Addresses | undefined {
   return saved && saved.of === id ? { address: saved.address, address6: saved.address6 } : undefined;
 }
 

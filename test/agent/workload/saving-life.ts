@@ -1,13 +1,15 @@
 // Virtual machines in memory that go to disk and come back, and an agent that dies at any call about them.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Driver, VmSnapshots } from '../../../agent/drivers/driver.js';
-import type { DriverName } from '../../../agent/model/spec.js';
+import { type DriverName, parseSpec } from '../../../agent/model/spec.js';
 import { Snapshots } from '../../../agent/snapshots/store.js';
 import type { SnapshotPort } from '../../../agent/workload/ports.js';
+import { temporaryDirectory } from '../../runner/temporary.js';
 import { fakeVm } from '../drivers/fake-vm.js';
-import type { FakeHost } from './fake-host.js';
-import { fakeDriver, type Life, newLife, nextLife } from './fake-world.js';
+import { when } from './draining-life.js';
+import { FakeHost } from './fake-host.js';
+import { fakeDriver, type Life, newLife, nextLife, specOf, state } from './fake-world.js';
 
 interface Guest {
   runs: boolean;
@@ -24,13 +26,26 @@ export class FakeVmm {
   fit: Readonly<Record<string, string>> = { vmm: 'fake 1' };
   /** Thrown by the next save, after it has written. */
   failure: Error | undefined;
-  /** Called before a save resolves. */
-  onSave: () => Promise<void> = async () => undefined;
-  readonly host: FakeHost;
+  /** Called before a save resolves, with what calls it off. */
+  onSave: (signal?: AbortSignal) => Promise<void> = async () => undefined;
+  /** Thrown by whatever lets a guest go on. */
+  deaf: Error | undefined;
+  /** Thrown by each start. */
+  refusal: Error | undefined;
+  /** Bytes of the disk. */
+  free = Number.POSITIVE_INFINITY;
+  host: FakeHost;
   #states = 0;
 
   constructor(host: FakeHost) {
     this.host = host;
+  }
+
+  /** All that ran is no more. */
+  losePower(): void {
+    this.host.die();
+    this.host = new FakeHost();
+    this.guests.clear();
   }
 
   guest(id: string): Guest | undefined {
@@ -45,13 +60,13 @@ export class FakeVmm {
     return {
       problem: () => this.problem,
       fit: async () => this.fit,
-      save: async (spec, _context, into) => {
+      save: async (spec, { signal }, into) => {
         const guest = this.#running(spec.id);
         this.#states += 1;
         guest.runs = false;
         guest.at = `state ${this.#states}`;
         writeFileSync(join(into, 'state'), guest.at);
-        await this.onSave();
+        await this.onSave(signal);
         if (this.failure !== undefined) throw this.failure;
         return ['state'];
       },
@@ -61,7 +76,9 @@ export class FakeVmm {
         if (!this.guests.has(pid))
           this.guests.set(pid, { runs: false, at: readFileSync(join(snapshot, 'state'), 'utf8') });
       },
-      resume: async (spec) => {
+      resume: async (spec, { signal }) => {
+        signal?.throwIfAborted();
+        if (this.deaf !== undefined) throw this.deaf;
         const guest = this.#running(spec.id);
         const pid = this.host.held.get(spec.id)?.pid ?? 0;
         if (guest.at !== undefined) this.lives.set(guest.at, (this.lives.get(guest.at) ?? new Set()).add(pid));
@@ -119,6 +136,10 @@ function parts(vmm: FakeVmm, store: SnapshotPort, death: Death) {
   const driver: Driver = {
     ...fakeDriver,
     vm: { ...fakeVm, snapshots: mortal(vmm.snapshots(), death, dead, die) },
+    prepare: async (spec, context) => {
+      if (vmm.refusal !== undefined) throw vmm.refusal;
+      return fakeDriver.prepare(spec, context);
+    },
     stop: async () => false,
   };
   const tap = { name: 'tap0', uid: 0, multiQueue: false, vnetHeader: true, guestAddress: null };
@@ -129,11 +150,17 @@ function parts(vmm: FakeVmm, store: SnapshotPort, death: Death) {
   return { drivers, snapshots: mortal(store, death, dead, die) };
 }
 
+function storeOf(vmm: FakeVmm, directory: string): Snapshots {
+  const store = new Snapshots(join(directory, 'state'));
+  store.free = async () => vmm.free;
+  return store;
+}
+
 export const NO_DEATH: Death = { left: -1, after: false };
 
 export function savingLife(vmm: FakeVmm, directory: string, death = NO_DEATH): Life & { readonly directory: string } {
   mkdirSync(directory, { recursive: true });
-  const store = new Snapshots(join(directory, 'state'));
+  const store = storeOf(vmm, directory);
   return newLife({ host: vmm.host, directory, world: parts(vmm, store, death) });
 }
 
@@ -142,7 +169,7 @@ export async function nextSavingLife(
   vmm: FakeVmm,
   bootId = 'boot-1',
 ): Promise<Life & { readonly directory: string }> {
-  const store = new Snapshots(join(dead.directory, 'state'));
+  const store = storeOf(vmm, dead.directory);
   await dead.journal.idle();
   await dead.journal.die();
   await store.load(() => undefined);
@@ -150,3 +177,31 @@ export async function nextSavingLife(
   vmm.host.revive();
   return nextLife(dead, vmm.host, bootId, undefined, undefined, parts(vmm, store, { ...NO_DEATH }));
 }
+
+export const ID = 'web-1';
+export type Living = Life & { readonly directory: string };
+
+export const QEMU = { kernel: '/k', initrd: '/i' };
+export const machineSpec = (over: object = {}) =>
+  parseSpec({ id: ID, tenant: 'acme', driver: 'qemu', qemu: QEMU, ...over });
+
+export async function inhabited(death: Death = { ...NO_DEATH }, machine = false) {
+  const vmm = new FakeVmm(new FakeHost());
+  const life = savingLife(vmm, temporaryDirectory('saving'), death);
+  await life.manager.recover();
+  await life.manager.create(machine ? machineSpec() : specOf());
+  await life.until(state('running'));
+  return { vmm, life };
+}
+
+export const record = ({ manager }: Pick<Life, 'manager'>) => manager.actor(ID).record;
+export const saveIn = ({ manager }: Pick<Life, 'manager'>, live = false) => manager.snapshots.make(ID, { live });
+export const settled = (life: Life, to: string, died?: Promise<unknown>) =>
+  when(() => record(life).state === to && !record(life).saved, died);
+
+export function snapshotsIn({ directory }: Living): string[] {
+  const snapshots = join(directory, 'state/snapshots');
+  return existsSync(snapshots) ? readdirSync(snapshots) : [];
+}
+
+export const all = ({ manager }: Life) => manager.snapshots.list({ sees: () => true });

@@ -1,42 +1,29 @@
 // A virtual machine goes to disk and comes back, whatever dies in between. No state is ever lived from twice.
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { reportOf } from '../../../agent/base/errors.js';
-import { parseSpec } from '../../../agent/model/spec.js';
 import { ownerTag } from '../../../agent/model/tags.js';
-import { temporaryDirectory } from '../../runner/temporary.js';
 import { when } from './draining-life.js';
-import { FakeHost } from './fake-host.js';
-import { INSTALLATION, type Life, specOf, state } from './fake-world.js';
-import { type Death, FakeVmm, NO_DEATH, nextSavingLife, savingLife } from './saving-life.js';
+import { INSTALLATION, state } from './fake-world.js';
+import {
+  type Death,
+  type FakeVmm,
+  ID,
+  inhabited,
+  type Living,
+  machineSpec,
+  NO_DEATH,
+  nextSavingLife,
+  QEMU,
+  record,
+  saveIn,
+  settled,
+  snapshotsIn,
+} from './saving-life.js';
 
-const ID = 'web-1';
-type Living = Life & { readonly directory: string };
-
-const QEMU = { kernel: '/k', initrd: '/i' };
-const machineSpec = (over: object = {}) => parseSpec({ id: ID, tenant: 'acme', driver: 'qemu', qemu: QEMU, ...over });
 const cloneSpec = (over: object = {}) =>
   machineSpec({ id: 'clone', qemu: { ...QEMU, snapshot: `${ID}/0001` }, ...over });
-
-async function inhabited(death: Death = { ...NO_DEATH }, machine = false) {
-  const vmm = new FakeVmm(new FakeHost());
-  const life = savingLife(vmm, temporaryDirectory('saving'), death);
-  await life.manager.recover();
-  await life.manager.create(machine ? machineSpec() : specOf());
-  await life.until(state('running'));
-  return { vmm, life };
-}
-
-const record = ({ manager }: Pick<Life, 'manager'>) => manager.actor(ID).record;
-const saveIn = ({ manager }: Pick<Life, 'manager'>, live = false) => manager.snapshots.make(ID, { live });
-const settled = (life: Life, to: string, died?: Promise<unknown>) =>
-  when(() => record(life).state === to && !record(life).saved, died);
-
-function snapshotsIn({ directory }: Living): string[] {
-  const snapshots = join(directory, 'state/snapshots');
-  return existsSync(snapshots) ? readdirSync(snapshots) : [];
-}
 
 function livedOnce(t: ExecutionContext, { lives }: FakeVmm, what: string): void {
   for (const [at, pids] of lives) t.is(pids.size, 1, `${what}: ${at} was lived from by ${[...pids]}`);
@@ -193,24 +180,27 @@ for (const live of [false, true])
     test(`the agent dies ${after ? 'after' : 'before'} any call of a save ${live ? 'of one that goes on' : 'and return'}`, async (t) => {
       t.timeout(120_000);
       let deaths = 0;
-      for (let call = 1; call <= (live ? 7 : 14); call++) {
+      for (let call = 1; call <= (live ? 8 : 15); call++) {
         const death: Death = { left: call, after };
         const { vmm, life } = await inhabited(death);
         await lives(t, `call ${call}`, vmm, life, live);
         if (death.left <= 0) deaths++;
       }
-      t.true(deaths >= (live ? 4 : 9), `${deaths} deaths`);
+      t.true(deaths >= (live ? 5 : 10), `${deaths} deaths`);
     });
 
 for (const arrives of [false, true])
   test(`the agent dies at any write of the record, which ${arrives ? 'reaches' : 'does not reach'} the disk`, async (t) => {
     t.timeout(120_000);
+    let deaths = 0;
     for (let write = 0; write <= 9; write++) {
       const { vmm, life } = await inhabited();
       await life.journal.idle();
+      void life.host.died.then(() => deaths++);
       life.journal.dieAfter(write, arrives);
       await lives(t, `write ${write}`, vmm, life, false);
     }
+    t.true(deaths >= 7, `${deaths} deaths`);
   });
 
 test('a boot of the host ends a save, and keeps what is saved', async (t) => {
