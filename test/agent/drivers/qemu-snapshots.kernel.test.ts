@@ -1,4 +1,5 @@
 // A guest under TCG goes to disk and comes back. That it did not boot again shows in its output.
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -9,6 +10,7 @@ import type { WorkloadSpec } from '../../../agent/model/spec.js';
 import { isSameProcess } from '../../../linux/proc.js';
 import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';
 import { makeNames } from '../../netns/lab.js';
+import { when } from '../workload/draining-life.js';
 import { NO_DNS, specOf, temporary } from './fixture.js';
 import { command, eventually, type Running, startHost } from './host.js';
 
@@ -93,6 +95,18 @@ test.serial(
     await t.throwsAsync(snapshots.save(spec, first.context, small), { code: 'snapshot_failed' });
     await snapshots.resume(spec, first.context);
     t.is(await statusOf(first), 'running', 'a full disk stops no guest');
+
+    const off = await room(t, 'off');
+    const stop = new AbortController();
+    const context = { ...first.context, signal: stop.signal };
+    const saving = snapshots.save(spec, context, off).catch((error: unknown) => error);
+    // While QEMU writes, unless it is quicker.
+    await when(() => existsSync(join(off, 'state')) && statSync(join(off, 'state')).size > 0);
+    stop.abort();
+    const outcome = await saving;
+    t.true(outcome === stop.signal.reason || Array.isArray(outcome));
+    await snapshots.resume(spec, first.context);
+    t.is(await statusOf(first), 'running', 'a save that is called off stops no guest');
 
     const cut = await room(t, 'cut');
     await snapshots.save(spec, first.context, cut);
