@@ -2,7 +2,7 @@
 // have is counted for the host and for their tenant; nothing of it is refused, because it runs already.
 import { sliced } from '../../linux/sliced.js';
 import type { AdoptedWorkload } from '../model/adopted.js';
-import { vector } from '../model/dimensions.js';
+import { indexOf, type Vector, vector } from '../model/dimensions.js';
 import type { Demand, PerWorkload } from './demand.js';
 import type { Ledger } from './ledger.js';
 
@@ -31,27 +31,45 @@ export function isAdopted(hold: string): boolean {
   return hold.startsWith(PREFIX);
 }
 
-/** `per`: what counts where neither a limit nor use is known. */
-export function adoptedDemand({ engine, tenant, limits }: AdoptedWorkload, use: AdoptedUse, per: PerWorkload): Demand {
+export interface AdoptedSize {
+  /** What counts where neither a limit nor use is known. */
+  readonly per: PerWorkload;
+  /** Of the host. */
+  readonly capacity: Vector;
+}
+
+export function adoptedDemand(
+  { engine, tenant, limits }: AdoptedWorkload,
+  use: AdoptedUse,
+  { per, capacity }: AdoptedSize,
+): Demand {
   const used = (amount: number | undefined, step: number, unknown: number): number =>
     amount === undefined ? unknown : Math.ceil((amount * MARGIN) / step) * step;
   const millis = use.cpu === undefined ? undefined : use.cpu * 1000;
+  const limit = limits.cpu === null ? null : Math.ceil(limits.cpu * 1000 - 1e-6);
+  // A limit above what the host has limits nothing. Held, it would leave no room for any other workload.
+  const held = (name: 'cpu' | 'memory' | 'pids', most: number | null, otherwise: number): number => {
+    const all = capacity[indexOf(name)] ?? Number.POSITIVE_INFINITY;
+    return Math.min(all, most !== null && most <= all ? most : otherwise);
+  };
+  // The agent keeps open what it measures.
+  const isRead = use.memory !== undefined || use.pids !== undefined;
   return {
     ...{ tenant, kind: `engine/${engine}`, class: 'burstable', priority: 0, overhead: 0, extras: [] },
     amounts: vector({
-      ...{ workloads: 1, cgroups: 1 },
-      cpu: limits.cpu === null ? used(millis, CPU_STEP, per.cpu * 1000) : Math.ceil(limits.cpu * 1000 - 1e-6),
-      memory: limits.memory ?? used(use.memory, MEMORY_STEP, per.memory),
-      pids: limits.pids ?? used(use.pids, PIDS_STEP, per.pids),
+      ...{ workloads: 1, cgroups: 1, fds: isRead ? per.fds : 0 },
+      cpu: held('cpu', limit, used(millis, CPU_STEP, per.cpu * 1000)),
+      memory: held('memory', limits.memory, used(use.memory, MEMORY_STEP, per.memory)),
+      pids: held('pids', limits.pids, used(use.pids, PIDS_STEP, per.pids)),
     }),
   };
 }
 
 export class AdoptedHolds {
-  readonly #ledger: Pick<Ledger, 'hold' | 'commit' | 'release'>;
+  readonly #ledger: Pick<Ledger, 'hold' | 'commit' | 'release' | 'limits'>;
   #holds = new Set<string>();
 
-  constructor(ledger: Pick<Ledger, 'hold' | 'commit' | 'release'>) {
+  constructor(ledger: Pick<Ledger, 'hold' | 'commit' | 'release' | 'limits'>) {
     this.#ledger = ledger;
   }
 
@@ -70,7 +88,8 @@ export class AdoptedHolds {
       // A later list has taken over.
       if (this.#holds !== now) return;
       const hold = holdOf(workload);
-      const demand = adoptedDemand(workload, useOf(workload), per);
+      const { capacity } = this.#ledger.limits.host;
+      const demand = adoptedDemand(workload, useOf(workload), { per, capacity });
       const before = this.#ledger.hold(hold)?.demand;
       if (before === undefined || !isSame(before, demand)) this.#ledger.commit(hold, demand);
     }

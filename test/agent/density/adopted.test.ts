@@ -1,6 +1,6 @@
 // Workloads of other engines in the ledger.
 import test from 'ava';
-import { AdoptedHolds, adoptedDemand, holdOf, isAdopted } from '../../../agent/density/adopted.js';
+import { AdoptedHolds, type AdoptedUse, adoptedDemand, holdOf, isAdopted } from '../../../agent/density/adopted.js';
 import type { Demand } from '../../../agent/density/demand.js';
 import { Ledger } from '../../../agent/density/ledger.js';
 import { limitsOf } from '../../../agent/density/limits.js';
@@ -11,21 +11,40 @@ import { adoptedOf } from '../control/fake-engines.js';
 const PER = { cpu: 0.1, memory: 64 << 20, fds: 1, inotifyInstances: 1, inotifyWatches: 1, pids: 10, disk: 0 };
 const NOTHING = { cpu: null, memory: null, pids: null };
 const GIB = 2 ** 30;
+const SIZE = { per: PER, capacity: vector({ cpu: 4000, memory: 4 * GIB, pids: 1000 }, Number.POSITIVE_INFINITY) };
 
 const figures = ({ amounts }: Demand): number[] =>
   (['workloads', 'cpu', 'memory', 'pids'] as const).map((name) => amounts[indexOf(name)] ?? 0);
 
 test('a workload holds its limits, whatever it uses', (t) => {
   const limits = { cpu: 1.5, memory: GIB, pids: 100 };
-  const demand = adoptedDemand(adoptedOf('web', { limits }), { cpu: 4, memory: 1, pids: 1 }, PER);
+  const demand = adoptedDemand(adoptedOf('web', { limits }), { cpu: 4, memory: 1, pids: 1 }, SIZE);
   t.deepEqual(figures(demand), [1, 1500, GIB, 100]);
   t.like(demand, { tenant: 'docker', kind: 'engine/docker' });
 });
 
 test('without a limit it holds its use with a margin, in steps; not measured yet, what the node counts by default', (t) => {
   const web = adoptedOf('web', { limits: NOTHING });
-  t.deepEqual(figures(adoptedDemand(web, { cpu: 0.4, memory: 100 << 20, pids: 20 }, PER)), [1, 500, 128 << 20, 32]);
-  t.deepEqual(figures(adoptedDemand(web, {}, PER)), [1, 100, 64 << 20, 10]);
+  t.deepEqual(figures(adoptedDemand(web, { cpu: 0.4, memory: 100 << 20, pids: 20 }, SIZE)), [1, 500, 128 << 20, 32]);
+  t.deepEqual(figures(adoptedDemand(web, {}, SIZE)), [1, 100, 64 << 20, 10]);
+});
+
+test('a limit that the host does not have is none, and nothing is more than the host', (t) => {
+  const web = adoptedOf('web', { limits: { cpu: 1000, memory: Number.MAX_SAFE_INTEGER, pids: 2 ** 40 } });
+  t.deepEqual(figures(adoptedDemand(web, { cpu: 0.4, memory: 100 << 20, pids: 20 }, SIZE)), [1, 500, 128 << 20, 32]);
+  t.deepEqual(figures(adoptedDemand(web, { cpu: 4, memory: 4 * GIB, pids: 999 }, SIZE)), [1, 4000, 4 * GIB, 1000]);
+});
+
+test('descriptors are counted of what is measured', (t) => {
+  const fds = (use: AdoptedUse): number => adoptedDemand(adoptedOf('web'), use, SIZE).amounts[indexOf('fds')] ?? 0;
+  t.is(fds({ memory: 1, pids: 1 }), 1);
+  t.is(fds({}), 0);
+});
+
+test('whoever sets a limit that the host does not have does not have the whole host', async (t) => {
+  const of = ledger();
+  await new AdoptedHolds(of).set([big('db', { limits: { ...NOTHING, memory: 1024 * GIB } })], () => ({}), PER);
+  t.deepEqual(of.check('web', own(2 * GIB)), []);
 });
 
 function ledger(): Ledger {
