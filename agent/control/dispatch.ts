@@ -22,7 +22,7 @@ import type { LifeWish } from '../workload/wishes.js';
 import { type Grant, type Hello, permits, requireGrants, requireTenant, seeing } from './authorise.js';
 import { METHODS, type MethodName, type Results } from './methods.js';
 import { requireRole } from './roles.js';
-import { nodeFor, outlookFor, placementFor, sessionOf, topFor, viewFor } from './scoped.js';
+import { nodeFor, outlookFor, placementFor, seesScope, sessionOf, topFor, viewFor } from './scoped.js';
 import type { AgentService } from './service.js';
 import type { Streams } from './streams.js';
 import { deleteVolume, listVolumes, pruneVolumes } from './volume-requests.js';
@@ -50,14 +50,15 @@ const HANDLERS: { readonly [M in MethodName]: Handler<M> } = {
   'session.hello': (params, context) => context.hello(params),
   'session.ping': (_params, { now }) => ({ at: now() }),
   'node.describe': (_params, { service, grant }) => ({
-    ...nodeFor(grant, service.describe()),
+    ...nodeFor(grant, service),
     session: sessionOf(grant),
   }),
   'node.capacity': (page, { service, grant }) => {
     const { shared, tenants } = service.capacity({ sees: (name) => permits(grant, name), ...rangeOf(page) });
     const { items, next } = pageOf(tenants, page, ({ name }) => name);
+    const seen = shared.filter(({ scope }) => seesScope(grant, scope));
     return {
-      rows: [...(page.cursor === undefined ? shared : []), ...items.flatMap(({ rows }) => rows)],
+      rows: [...(page.cursor === undefined ? seen : []), ...items.flatMap(({ rows }) => rows)],
       ...outlookFor(grant, service.outlook()),
       placement: placementFor(grant, service.placement()),
       ...next,

@@ -11,7 +11,7 @@ import type { WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { PlacementDescription } from '../placement/describe.js';
 import { forSession, type Grant, type Peer, permits } from './authorise.js';
-import type { Outlook } from './service.js';
+import type { AgentService, Outlook } from './service.js';
 
 /** What a session may do, told to itself. */
 export interface SessionView {
@@ -26,16 +26,30 @@ export function sessionOf({ role, tenants, allow }: Grant): SessionView {
   return { role, tenants: tenants === null ? null : [...tenants], allow };
 }
 
-export function nodeFor(grant: Grant, node: NodeDescription): NodeDescription {
+export function nodeFor(
+  grant: Grant,
+  service: Pick<AgentService, 'describe' | 'engines' | 'adopted'>,
+): NodeDescription {
+  const node = service.describe();
   if (grant.tenants === null) return node;
-  const { pressure, conditions } = node;
+  const { host, pressure, conditions } = node;
   return {
     ...node,
+    host: { ...host, foreign: foreignFor(grant, service) },
     drain: node.drain && drainFor(grant, node.drain),
     starts: startsFor(grant, node.starts),
     pressure: { ...pressure, scopes: pressure.scopes.filter(({ scope }) => seesScope(grant, scope)) },
     conditions: conditions.map((condition) => ({ ...condition, ...UNTOLD })),
   };
+}
+
+/** By engine, those of its tenants. */
+function foreignFor(grant: Grant, service: Pick<AgentService, 'engines' | 'adopted'>): object {
+  const sees = (tenant: string): boolean => permits(grant, tenant);
+  const counts = service.engines().map(({ name: engine, workloads }) => {
+    return [engine, workloads === 0 ? 0 : service.adopted({ engine, sees }).length] as const;
+  });
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 /** How far it is, and of other tenants not whom it waits for, nor whom it was asked for. */
@@ -81,9 +95,10 @@ function startsFor(grant: Grant, starts: GovernorStatus): GovernorStatus {
   return { ...starts, byTenant: starts.byTenant.filter(({ tenant }) => permits(grant, tenant)) };
 }
 
-/** Rows of tenants outside the scope are not told; the host's are for everyone. */
+/** Rows of tenants outside the scope are not told, nor what other engines run for all of them; the host's are for everyone. */
 export function seesScope(grant: Grant, scope: string): boolean {
   const [kind, tenant = ''] = scope.split('/');
+  if (kind === 'engine') return grant.tenants === null;
   return kind !== 'tenant' || permits(grant, tenant);
 }
 

@@ -232,7 +232,7 @@ export class Session {
     this.#grant = grant;
     const { events, service } = this.#host;
     const acked = events.acked(hello.scheduler);
-    const node = nodeFor(grant, service.describe());
+    const node = nodeFor(grant, service);
     return { protocol: PROTOCOL, node, session: sessionOf(grant), cursor: events.cursor, acked };
   }
 
