@@ -89,7 +89,7 @@ export async function observe(parts: Observed): Promise<Observation> {
   const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: () => most - adopted.page.series });
   const adopted = new AdoptedSamples({
     intervalMs,
-    maxSeries: () => most - page.series,
+    ...{ maxSeries: most, ownSeries: () => page.series },
     directory: (workload) => engines.directory(workload),
     onError: (error, id) => log.warn({ err: error, adopted: id }, 'sample of a workload of another engine failed'),
   });

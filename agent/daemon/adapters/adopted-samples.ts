@@ -13,8 +13,11 @@ import type { AdoptedWorkload } from '../../model/adopted.js';
 
 export interface AdoptedSamplesOptions {
   readonly intervalMs: number;
-  /** Left of the budget for both pages. */
-  readonly maxSeries: () => number;
+  /** For both pages together. */
+  readonly maxSeries: number;
+  /** On the page of our own workloads. */
+  readonly ownSeries: () => number;
+  readonly mostReaders?: number;
   /** Undefined: its cgroup is not known. */
   readonly directory: (workload: AdoptedWorkload) => string | undefined;
   readonly onError: (error: unknown, id: string | undefined) => void;
@@ -23,6 +26,10 @@ export interface AdoptedSamplesOptions {
 /** What cpu was used is measured over at least so long: a burst of a second is no use that lasts. */
 const AVERAGE_MS = 30_000;
 const MAX_TENANTS = 1000;
+/** Others start as many as they like: most of the budget stays for our own. */
+const SHARE = 1 / 4;
+/** Each has some 25 descriptors of the agent. */
+const MOST_READERS = 1000;
 
 interface Entry {
   readonly workload: AdoptedWorkload;
@@ -48,9 +55,10 @@ export class AdoptedSamples {
   #measured = new Map<string, CpuUse>();
 
   constructor(options: AdoptedSamplesOptions) {
-    const { intervalMs, maxSeries, onError } = options;
+    const { intervalMs, maxSeries, ownSeries, onError } = options;
     this.#options = options;
-    this.page = new Page<WorkloadSample>(ADOPTED_FAMILIES, { maxSeries });
+    const most = (): number => Math.min(Math.floor(maxSeries * SHARE), maxSeries - ownSeries());
+    this.page = new Page<WorkloadSample>(ADOPTED_FAMILIES, { maxSeries: most });
     this.#sampler = new Sampler({
       ...{ intervalMs, onError, page: this.page, rollup: new Rollup({ maxTenants: MAX_TENANTS }) },
       labels: ({ id, spec }) => {
@@ -71,6 +79,11 @@ export class AdoptedSamples {
 
   start(): void {
     this.#sampler.start();
+  }
+
+  /** One sample of everything. */
+  sample(): Promise<void> {
+    return this.#sampler.sample();
   }
 
   async stop(): Promise<void> {
@@ -121,6 +134,7 @@ export class AdoptedSamples {
     const directory = workload === undefined ? undefined : this.#options.directory(workload);
     if (directory === undefined) return undefined;
     const known = this.#readers.get(id);
+    if (known === undefined && this.#readers.size >= (this.#options.mostReaders ?? MOST_READERS)) return undefined;
     const reader = known?.dir === directory ? known : new CgroupReader(directory, this.#buffer);
     if (known !== reader) known?.close();
     const stats = reader.read({ at: performance.now() });
