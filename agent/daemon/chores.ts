@@ -17,6 +17,8 @@ export interface Chore {
   /** What it does, as a sentence goes on after "berth does not ". */
   readonly does: string;
   readonly work: Work;
+  /** The start does not wait for its first run. */
+  readonly background?: boolean;
 }
 
 export interface ChoresOptions {
@@ -72,9 +74,12 @@ export class Chores {
     });
   }
 
-  /** All of them once, one after the other, and from then on each by itself. Never rejects. */
+  /** All of them once, one after the other but for those in the background, and then each by itself. Never rejects. */
   async start(): Promise<void> {
-    for (const state of this.#states) await this.#run(state);
+    for (const state of this.#states) {
+      const run = this.#run(state);
+      if (state.chore.background !== true) await run;
+    }
     for (const state of this.#states) this.#schedule(state);
   }
 

@@ -62,7 +62,8 @@ export function choresOf(parts: Parts): readonly Chore[] {
     },
     { ...{ name: 'images', does: 'delete images that no workload uses' }, work: () => images.look() },
     {
-      ...{ name: 'engines', does: 'look for workloads of other engines' },
+      // An engine may take its time to answer, and nothing of it is needed to serve.
+      ...{ name: 'engines', does: 'look for workloads of other engines', background: true },
       work: (signal) => engines.look(signal),
     },
     {

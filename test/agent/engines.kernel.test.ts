@@ -52,6 +52,8 @@ const room = async (): Promise<boolean> => {
 };
 
 test.serial('a container is listed, and its limit is held in the ledger', async (t) => {
+  // The agent is ready before its first look at other engines.
+  while (await room()) await sleep(50);
   const { engine, workloads } = await client.call('engine.get', { engine: 'docker' });
   t.like(engine, { state: 'up', workloads: 1, why: null });
   t.like(workloads[0], { name: 'db', tenant: 'docker', limits: { cpu: 0.5, memory: GIB, pids: 50 } });

@@ -46,6 +46,24 @@ test('one that fails and one that never ends hold up no other, and each has its 
   t.true((figures.get('works')?.ok ?? 0) >= 5);
 });
 
+test('the start does not wait for one in the background', async (t) => {
+  const { chores } = newChores(t, { everyMs: 60_000, deadlineMs: 60_000 });
+  const done: string[] = [];
+  let end: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const slow = async (): Promise<void> => {
+    await held;
+    done.push('slow');
+  };
+  chores.add({ name: 'slow', does: 'wait', background: true, work: slow });
+  chores.add({ name: 'works', does: 'work', work: () => void done.push('works') });
+  await chores.start();
+  t.deepEqual(done, ['works']);
+  end();
+});
+
 test('its condition goes when it works again', async (t) => {
   const { chores, conditions } = newChores(t);
   let works = false;
