@@ -39,6 +39,12 @@ export async function limitsIn(directory: string): Promise<Partial<AdoptedLimits
   };
 }
 
+/** Engines leave empty cgroups behind. Without the file, as at the mount itself, nobody says that it is empty. */
+export async function isPopulated(directory: string): Promise<boolean> {
+  const events = await readFile(join(directory, 'cgroup.events'), 'latin1').catch(() => '');
+  return !/^populated 0$/m.test(events);
+}
+
 function amount(text: string): number | null {
   return text === 'max' ? null : Number(text);
 }

@@ -16,7 +16,7 @@ import {
 import { adopt, type Located, type Own, type TenantRule } from './adoption.js';
 import { cgroupOf, isOf, limitsIn } from './cgroup.js';
 import type { Engine, Found } from './engine.js';
-import { findNamed, type Named } from './names.js';
+import { findNamed, type NamedAll } from './names.js';
 import { EngineWatch } from './watch.js';
 
 export interface EngineSettings extends TenantRule {
@@ -50,7 +50,7 @@ export class Engines {
   readonly #closing = new AbortController();
   /** By engine and id, as looked at last: of what has not changed nothing is read again for an event. */
   #located = new Map<string, Located>();
-  #named: readonly Named[] = [];
+  #named: NamedAll = { found: [], dropped: new Map() };
   #adopted: readonly AdoptedWorkload[] = [];
   #again = false;
 
@@ -74,12 +74,12 @@ export class Engines {
     const { mount, root } = this.#options;
     if (this.#watching().length === 0) return;
     const watches = [...this.#watches.values()].map((watch) => watch.look(signal));
-    const [named] = await Promise.all([
-      mount === undefined ? [] : findNamed(mount, root, MOST_ADOPTED, signal),
-      ...watches,
-    ]);
-    this.#named = named;
-    await this.#turns.run(() => this.#refresh(true, signal));
+    const named = mount === undefined ? undefined : findNamed(mount, root, MOST_ADOPTED, signal);
+    const [names] = await Promise.allSettled([named, ...watches]);
+    if (names.status === 'fulfilled' && names.value !== undefined) this.#named = names.value;
+    // Also when the time for this look is over: one engine that is slow hides nothing of the others.
+    await this.#turns.run(() => this.#refresh(true, this.#closing.signal));
+    signal.throwIfAborted();
   }
 
   views(): EngineView[] {
@@ -90,7 +90,8 @@ export class Engines {
       const state = authority === 'off' ? 'off' : (watch?.state ?? 'absent');
       const workloads = counts[name] ?? 0;
       return {
-        ...{ name, authority, workloads, dropped: watch?.dropped ?? 0, why: watch?.why ?? null },
+        ...{ name, authority, workloads, why: watch?.why ?? null },
+        dropped: Math.max(watch?.dropped ?? 0, this.#namesDropped(name)),
         state: state === 'absent' && workloads > 0 ? 'names' : state,
         socket: socket || (this.#options.engines[name].socket ?? null),
       };
@@ -173,7 +174,7 @@ export class Engines {
         known.add(`${engine} ${found.id}`);
         yield { engine, found };
       }
-    for (const { engine, id, cgroup } of this.#named)
+    for (const { engine, id, cgroup } of this.#named.found)
       if (names.includes(engine) && !known.has(`${engine} ${id}`) && !this.#isUp(engine))
         yield { engine, found: { id, name: SHORT.test(id) ? id.slice(0, 12) : id, cgroup } };
   }
@@ -182,6 +183,12 @@ export class Engines {
   #isUp(engine: EngineName): boolean {
     return this.#watches.get(engine)?.state === 'up';
   }
+  /** Where the names of cgroups are what is known of it. */
+  #namesDropped(engine: EngineName): number {
+    const counts = this.#watching().includes(engine) && !this.#isUp(engine);
+    return counts ? (this.#named.dropped.get(engine) ?? 0) : 0;
+  }
+
 
   async #locate(engine: EngineName, found: Found, known: Located | undefined): Promise<Located | undefined> {
     const { proc } = this.#options;

@@ -6,8 +6,9 @@ export const libvirt: Engine = {
   // systemd writes "-" in the name of a machine as \x2d: machine-qemu\x2d1\x2dNAME.scope. The number is that of one boot.
   idIn: (directory) => {
     const [, escaped] = /^machine-(?:qemu|lxc)(?:\\x2d|-)\d+(?:\\x2d|-)(.+)\.scope$/.exec(directory) ?? [];
-    return escaped?.replaceAll(/\\x([0-9a-f]{2})/g, (_, code: string) =>
-      String.fromCharCode(Number.parseInt(code, 16)),
+    // Bytes, of which a character may have several.
+    return escaped?.replaceAll(/(?:\\x[0-9a-f]{2})+/g, (run) =>
+      Buffer.from(run.replaceAll('\\x', ''), 'hex').toString('utf8'),
     );
   },
   command: ({ id }, { memory, ...others }) =>
