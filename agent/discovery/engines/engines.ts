@@ -1,5 +1,6 @@
 // What other engines run on this host: all of them in one table, found at each look, and by events between two looks.
 import { join, relative } from 'node:path';
+import { defined } from '../../../linux/defined.js';
 import { inSlices } from '../../../linux/sliced.js';
 import { inRange } from '../../base/pages.js';
 import { Serial } from '../../base/serial.js';
@@ -37,6 +38,8 @@ export interface EnginesOptions {
   readonly onChange: (workloads: readonly AdoptedWorkload[]) => void;
   readonly proc?: string;
   readonly retryMs?: number;
+  /** Of one engine, until the next look. */
+  readonly inspectMs?: number;
 }
 
 const UNLIMITED: AdoptedLimits = { cpu: null, memory: null, pids: null };
@@ -56,7 +59,7 @@ export class Engines {
 
   constructor(options: EnginesOptions) {
     this.#options = options;
-    const { engines, settings, retryMs } = options;
+    const { engines, settings, retryMs, inspectMs } = options;
     this.#watches = new Map(
       ENGINE_NAMES.flatMap((name) => {
         const { open, socket: usual = '' } = engines[name];
@@ -64,7 +67,7 @@ export class Engines {
         if (open === undefined || settings[name].authority === 'off') return [];
         const onChange = (): void => this.#eventually();
         const common = { socket, channel: open(socket), most: MOST_ADOPTED, onChange };
-        return [[name, new EngineWatch(retryMs === undefined ? common : { ...common, retryMs })]];
+        return [[name, new EngineWatch({ ...common, ...defined({ retryMs, inspectMs }) })]];
       }),
     );
   }

@@ -16,12 +16,15 @@ export interface WatchOptions {
   readonly onChange: () => void;
   /** Between the end of the stream of events and the next look. */
   readonly retryMs?: number;
+  /** After so long what is not inspected waits for the next look. */
+  readonly inspectMs?: number;
 }
 
 /** A compose file starts dozens of containers: events that come together are asked about together. */
 const GATHER_MS = 50;
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
+const INSPECT_MS = 10_000;
 /** Requests at once: the engine has other work. */
 const AT_ONCE = 4;
 /** More events than that between two questions: the list is shorter. */
@@ -33,6 +36,8 @@ export class EngineWatch {
   readonly #closing = new AbortController();
   readonly #found = new Map<string, Found>();
   readonly #told = new Set<string>();
+  /** Not inspected since they were told: at the next look. */
+  readonly #overdue = new Set<string>();
   #following = false;
   #gathering: Timer | undefined;
   #retry: Timer | undefined;
@@ -42,7 +47,7 @@ export class EngineWatch {
   #dropped = 0;
 
   constructor(options: WatchOptions) {
-    this.#options = { retryMs: RETRY_MS, ...options };
+    this.#options = { retryMs: RETRY_MS, inspectMs: INSPECT_MS, ...options };
     this.#retryMs = this.#options.retryMs;
   }
 
@@ -67,7 +72,7 @@ export class EngineWatch {
     return this.#turns.run(async () => {
       if (this.#closing.signal.aborted) return;
       try {
-        await this.#all(signal);
+        await this.#all(signal, { anew: false });
       } catch (error) {
         signal.throwIfAborted();
         this.#failed(error);
@@ -81,31 +86,39 @@ export class EngineWatch {
     this.#retry?.cancel();
   }
 
-  async #all(signal: AbortSignal): Promise<void> {
+  /** `anew`: of what is known any may have changed. */
+  async #all(signal: AbortSignal, { anew }: { readonly anew: boolean }): Promise<void> {
     const { socket, channel, most } = this.#options;
     if (!(await isThere(socket))) {
       this.#found.clear();
+      this.#overdue.clear();
       [this.#state, this.#why, this.#dropped] = ['absent', null, 0];
       return;
     }
     // Before the list: what comes between the two is told.
-    const anew = !this.#following;
-    if (anew) this.#follow();
+    // While no stream was there, any of them may have changed, too.
+    const unheard = anew || !this.#following;
+    if (!this.#following) this.#follow();
     const ids = await channel.list(signal);
     const kept = new Set(ids.slice(0, most));
     for (const id of this.#found.keys()) if (!kept.has(id)) this.#found.delete(id);
-    // While no stream was there, any of them may have changed.
-    const unknown = anew ? kept : [...kept].filter((id) => !this.#found.has(id));
+    for (const id of this.#overdue) if (!kept.has(id)) this.#overdue.delete(id);
+    const unknown = unheard ? kept : [...kept].filter((id) => !this.#found.has(id) || this.#overdue.has(id));
     const skipped = await this.#inspect(unknown, signal);
     this.#dropped = ids.length - kept.size;
     this.#state = 'up';
     this.#why = skipped;
   }
 
-  /** Why one of them could not be inspected: one container that is answered with nonsense does not hide the others. */
+  /**
+   * Why one of them could not be inspected: one container that is answered with nonsense does not hide the others, and an
+   * engine that answers slowly holds up no other engine.
+   */
   async #inspect(ids: Iterable<string>, signal: AbortSignal): Promise<string | null> {
-    const { channel, most } = this.#options;
+    const { channel, most, inspectMs } = this.#options;
+    for (const id of ids) this.#overdue.add(id);
     const left = [...ids][Symbol.iterator]();
+    const since = performance.now();
     let skipped: string | null = null;
     let stopped = false;
     const work = async (): Promise<void> => {
@@ -115,18 +128,23 @@ export class EngineWatch {
           const found = await channel.inspect(id, signal);
           if (found === undefined) this.#found.delete(id);
           else if (this.#found.has(id) || this.#found.size < most) this.#found.set(id, found);
+          this.#overdue.delete(id);
         } catch (error) {
           const kind = error instanceof EngineFault ? error.kind : undefined;
           if (kind === undefined || kind === 'hangs' || kind === 'unreachable') {
             stopped = true;
             throw error;
           }
+          this.#overdue.delete(id);
           skipped = `${id.slice(0, 12)}: ${messageOf(error)}`;
         }
+        // After the request: each look inspects some, however slow the engine is.
+        if (performance.now() - since >= inspectMs) return;
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return skipped;
+    const rest = [...left].length;
+    return rest === 0 ? skipped : `${rest} not inspected yet`;
   }
 
   #follow(): void {
@@ -173,7 +191,7 @@ export class EngineWatch {
     const told = [...this.#told];
     this.#told.clear();
     try {
-      if (told.length === MOST_TOLD) await this.#all(signal);
+      if (told.length === MOST_TOLD) await this.#all(signal, { anew: true });
       else await this.#inspect(told, signal);
     } catch (error) {
       signal.throwIfAborted();

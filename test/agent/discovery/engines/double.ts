@@ -62,6 +62,11 @@ export class EngineDouble implements Stand {
     this.#held ??= [];
   }
 
+  /** Requests that wait. */
+  get held(): number {
+    return this.#held?.length ?? 0;
+  }
+
   goOn(): void {
     for (const serve of this.#held?.splice(0) ?? []) serve();
     this.#held = undefined;

@@ -44,6 +44,9 @@ export interface WatchedOptions {
   readonly mostBytes?: number;
   readonly mount?: string;
   readonly root?: string;
+  readonly inspectMs?: number;
+  /** Engines without a socket that are looked for as well. */
+  readonly beside?: readonly EngineName[];
 }
 
 /** Nothing of the other engines of this machine. */
@@ -53,10 +56,14 @@ export class Watched {
   readonly #waiting = new Set<() => void>();
   readonly #signal = new AbortController().signal;
 
-  constructor({ engine, socket, authority = 'observe', deadlineMs, mostBytes, ...place }: WatchedOptions) {
+  constructor({ engine, socket, authority = 'observe', deadlineMs, mostBytes, beside = [], ...place }: WatchedOptions) {
     this.#engine = engine;
     const settings = (name: EngineName): EngineSettings => ({
-      ...{ authority: name === engine ? authority : 'off', socket, tenant: 'others' },
+      ...{
+        authority: name === engine ? authority : beside.includes(name) ? 'observe' : 'off',
+        socket,
+        tenant: 'others',
+      },
       ...{ tenantLabel: TENANT_LABEL, tenantNames: [['ci-*', 'ci']] },
     });
     const { open, ...rest } = ENGINES[engine];
