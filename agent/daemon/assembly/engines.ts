@@ -4,7 +4,7 @@ import type { EnginesConfig } from '../../config/engines.js';
 import { AdoptedHolds } from '../../density/adopted.js';
 import type { Density } from '../../density/density.js';
 import { perWorkload } from '../../density/policy.js';
-import { adviceOf, type Measured } from '../../discovery/engines/advice.js';
+import { type Advised, adviceOf, type Measured } from '../../discovery/engines/advice.js';
 import { engineConditions } from '../../discovery/engines/conditions.js';
 import { fixOf } from '../../discovery/engines/engine.js';
 import type { EngineSettings } from '../../discovery/engines/engines.js';
@@ -18,20 +18,29 @@ import type { Ground } from './ground.js';
 
 export function openEngines({ conditions, config, facts, late, rooms }: Ground, density: Density): Engines {
   let advice: readonly Condition[] = [];
+  let latest: readonly AdoptedWorkload[] = [];
   const holds = new AdoptedHolds(density.ledger);
+  const use = (workload: AdoptedWorkload): Measured => late.adopted?.use(workload) ?? {};
+  function* advised(workloads: readonly AdoptedWorkload[]): Generator<Advised> {
+    for (const workload of workloads)
+      if (config.engines[workload.engine].authority === 'advise') yield { workload, measured: use(workload) };
+  }
+  const advise = async (workloads: readonly AdoptedWorkload[]): Promise<void> => {
+    latest = workloads;
+    const made = await adviceOf(advised(workloads), (workload, change) =>
+      fixOf(ENGINES[workload.engine], named(workload), change),
+    );
+    // Of two at once the later list holds.
+    if (latest === workloads) advice = made;
+  };
   const engines = new Engines({
     ...{ engines: ENGINES, settings: settingsOf(config.engines) },
     ...{ mount: facts.cgroup?.mount, root: rooms.cgroups.root },
     isTenant: (name) => tenantName.safeParse(name).success,
     onChange: (workloads) => {
       late.adopted?.set(workloads);
-      const use = (workload: AdoptedWorkload): Measured => late.adopted?.use(workload) ?? {};
       void holds.set(workloads, use, perWorkload(density.config));
-      const advised = workloads.filter(({ engine }) => config.engines[engine].authority === 'advise');
-      advice = adviceOf(
-        advised.map((workload) => ({ workload, measured: use(workload) })),
-        (workload, change) => fixOf(ENGINES[workload.engine], named(workload), change),
-      );
+      void advise(workloads);
     },
   });
   conditions.add(() => [...engineConditions(engines.views()), ...advice]);

@@ -1,7 +1,8 @@
 // From what engines say to what berth knows: whose a workload is, what holds it, and under which name. Pure.
-import { type AdoptedWorkload, type EngineName, MOST_ADOPTED } from '../../model/adopted.js';
+import { inSlices } from '../../../linux/sliced.js';
+import { type AdoptedWorkload, MOST_ADOPTED } from '../../model/adopted.js';
 import type { Found } from './engine.js';
-import { wordsOf } from './words.js';
+import { type Words, wordsOf } from './words.js';
 
 /** [engines.NAME], whose a workload is: the first that says something. */
 export interface TenantRule {
@@ -12,39 +13,40 @@ export interface TenantRule {
   readonly tenant: string;
 }
 
-/** A workload with what the kernel says of it. */
-export interface Located extends Pick<AdoptedWorkload, 'engine' | 'cgroup' | 'limits'> {
+export type IsTenant = (name: string) => boolean;
+
+/** What its engine says of it, cleaned and cut, and whose it is by that. Made once: an event reads all workloads again. */
+export interface Said extends Words, Pick<AdoptedWorkload, 'tenant'> {
   readonly found: Found;
 }
 
-export interface Own {
-  /** The cgroup below which berth works, from the mount. */
-  readonly root: string;
-  readonly rules: Readonly<Record<EngineName, TenantRule>>;
-  readonly isTenant: (name: string) => boolean;
+/** A workload with what the kernel says of it. */
+export interface Located extends Said, Pick<AdoptedWorkload, 'engine' | 'cgroup' | 'limits'> {}
+
+export function saidOf(found: Found, rule: TenantRule, isTenant: IsTenant): Said {
+  const words = wordsOf(found);
+  return { ...words, found, tenant: tenantOf(rule, words.name, found.labels, isTenant) };
 }
 
-/** Of two that claim one cgroup the first has it. At most MOST_ADOPTED. */
-export function adopt(located: readonly Located[], { root, rules, isTenant }: Own): AdoptedWorkload[] {
+/** Of two that claim one cgroup the first has it. At most MOST_ADOPTED. `root`: below which berth works, from the mount. */
+export async function adopt(located: readonly Located[], root: string): Promise<AdoptedWorkload[]> {
   const byCgroup = new Map<string, Located>();
   const kept: Located[] = [];
-  for (const one of located) {
+  for await (const one of inSlices(located)) {
     if (kept.length === MOST_ADOPTED) break;
     if (one.cgroup !== null && byCgroup.has(one.cgroup)) continue;
     if (one.cgroup !== null) byCgroup.set(one.cgroup, one);
     kept.push(one);
   }
   const names = new Set<string>();
-  return kept.map(({ engine, found, cgroup, limits }) => {
-    const words = wordsOf(found);
-    const name = unique(words.name, `${engine} `, found.id, names);
-    return {
-      ...words,
-      ...{ engine, id: found.id, name, cgroup, limits, paused: found.paused === true },
-      tenant: tenantOf(rules[engine], words, isTenant),
-      within: cgroup === null ? null : withinWhat(cgroup, root, byCgroup),
-    };
-  });
+  const adopted: AdoptedWorkload[] = [];
+  for await (const { found, ...said } of inSlices(kept)) {
+    const { engine, cgroup } = said;
+    const name = unique(said.name, `${engine} `, found.id, names);
+    const within = cgroup === null ? null : withinWhat(cgroup, root, byCgroup);
+    adopted.push({ ...said, id: found.id, name, paused: found.paused === true, within });
+  }
+  return adopted;
 }
 
 /** Two labels of a metric must not be alike, and cut names may be. */
@@ -58,12 +60,14 @@ function unique(name: string, prefix: string, id: string, names: Set<string>): s
 
 function tenantOf(
   { tenantLabel, tenantNames, tenant }: TenantRule,
-  { name, labels }: Pick<AdoptedWorkload, 'name' | 'labels'>,
-  isTenant: (name: string) => boolean,
+  name: string,
+  labels: Found['labels'] = {},
+  isTenant: IsTenant,
 ): string {
-  const labelled = tenantLabel === '' || !Object.hasOwn(labels, tenantLabel) ? undefined : labels[tenantLabel];
+  // Of all labels: those that are kept to be shown may lack it.
+  const labelled: unknown = tenantLabel !== '' && Object.hasOwn(labels, tenantLabel) ? labels[tenantLabel] : undefined;
   // Whoever starts the workload has written it: what cannot be a tenant is none.
-  if (labelled !== undefined && isTenant(labelled)) return labelled;
+  if (typeof labelled === 'string' && isTenant(labelled)) return labelled;
   return tenantNames.find(([pattern]) => matches(name, pattern))?.[1] ?? tenant;
 }
 
@@ -88,7 +92,7 @@ function withinWhat(cgroup: string, root: string, byCgroup: ReadonlyMap<string, 
   if (cgroup.startsWith(`${root}/`)) return `workload ${cgroup.slice(root.length + 1).split('/')[1] ?? ''}`;
   for (let at = cgroup.lastIndexOf('/'); at > 0; at = cgroup.lastIndexOf('/', at - 1)) {
     const above = byCgroup.get(cgroup.slice(0, at));
-    if (above !== undefined) return `${above.engine} ${wordsOf(above.found).name}`;
+    if (above !== undefined) return `${above.engine} ${above.name}`;
   }
   return null;
 }

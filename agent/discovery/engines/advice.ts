@@ -1,4 +1,5 @@
 // What berth would change of workloads of other engines, where it may advise: conditions, each with the command that cures it.
+import { inSlices } from '../../../linux/sliced.js';
 import type { AdoptedWorkload } from '../../model/adopted.js';
 import type { Condition } from '../../model/condition.js';
 import type { Change } from './engine.js';
@@ -67,9 +68,9 @@ const RULES: readonly Rule[] = [
 ];
 
 /** One condition a rule, with the command for the first workload. Cheap enough for thousands: to be made at each look. */
-export function adviceOf(all: Iterable<Advised>, command: Command): Condition[] {
+export async function adviceOf(all: Iterable<Advised>, command: Command): Promise<Condition[]> {
   const found = new Map<Rule, { readonly names: string[]; count: number; readonly fix: string }>();
-  for (const advised of all)
+  for await (const advised of inSlices(all))
     for (const rule of RULES) {
       const change = rule.change(advised);
       if (change === undefined) continue;

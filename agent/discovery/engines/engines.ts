@@ -14,7 +14,7 @@ import {
   type EngineView,
   MOST_ADOPTED,
 } from '../../model/adopted.js';
-import { adopt, type Located, type Own, type TenantRule } from './adoption.js';
+import { adopt, type IsTenant, type Located, saidOf, type TenantRule } from './adoption.js';
 import { cgroupOf, isOf, limitsIn } from './cgroup.js';
 import type { Engine, Found } from './engine.js';
 import { findNamed, type NamedAll } from './names.js';
@@ -33,7 +33,7 @@ export interface EnginesOptions {
   readonly mount: string | undefined;
   /** The cgroup below which berth works. */
   readonly root: string;
-  readonly isTenant: Own['isTenant'];
+  readonly isTenant: IsTenant;
   /** The table is another one. */
   readonly onChange: (workloads: readonly AdoptedWorkload[]) => void;
   readonly proc?: string;
@@ -145,7 +145,7 @@ export class Engines {
   }
 
   async #refresh(whole: boolean, signal: AbortSignal): Promise<void> {
-    const { mount, root, settings, isTenant, onChange } = this.#options;
+    const { mount, root, onChange } = this.#options;
     const located = new Map<string, Located>();
     const left: (() => Promise<void>)[] = [];
     for await (const { engine, found } of inSlices(this.#candidates())) {
@@ -159,12 +159,13 @@ export class Engines {
         });
     }
     await inTurns(left, signal);
-    signal.throwIfAborted();
-    this.#located = located;
     const rank = new Map(ENGINE_NAMES.map((name, at) => [name, at]));
     const inOrder = [...located.values()].sort((a, b) => (rank.get(a.engine) ?? 0) - (rank.get(b.engine) ?? 0));
     const own = mount === undefined ? '' : relative(mount, root);
-    this.#adopted = adopt(inOrder, { root: own, rules: settings, isTenant });
+    const adopted = await adopt(inOrder, own);
+    signal.throwIfAborted();
+    this.#located = located;
+    this.#adopted = adopted;
     onChange(this.#adopted);
   }
 
@@ -182,19 +183,19 @@ export class Engines {
         yield { engine, found: { id, name: SHORT.test(id) ? id.slice(0, 12) : id, cgroup } };
   }
 
-  /** An engine that answers knows what runs: a cgroup that it does not name is a remnant, or is gone since the walk. */
-  #isUp(engine: EngineName): boolean {
-    return this.#watches.get(engine)?.state === 'up';
-  }
   /** Where the names of cgroups are what is known of it. */
   #namesDropped(engine: EngineName): number {
     const counts = this.#watching().includes(engine) && !this.#isUp(engine);
     return counts ? (this.#named.dropped.get(engine) ?? 0) : 0;
   }
 
+  /** An engine that answers knows what runs: a cgroup that it does not name is a remnant, or is gone since the walk. */
+  #isUp(engine: EngineName): boolean {
+    return this.#watches.get(engine)?.state === 'up';
+  }
 
   async #locate(engine: EngineName, found: Found, known: Located | undefined): Promise<Located | undefined> {
-    const { proc } = this.#options;
+    const { proc, settings, isTenant } = this.#options;
     const { pid, id } = found;
     // What an engine that does not answer has said may be long over.
     if (pid !== undefined && !this.#isUp(engine) && !(await isOf(pid, id, proc))) return undefined;
@@ -207,7 +208,11 @@ export class Engines {
       null;
     const directory = this.directory({ cgroup });
     const limits = directory === undefined ? {} : await limitsIn(directory);
-    return { engine, found, cgroup, limits: { ...UNLIMITED, ...found.limits, ...limits } };
+    const { name, image, labels, tenant } = known?.found === found ? known : saidOf(found, settings[engine], isTenant);
+    return {
+      ...{ engine, found, name, image, labels, tenant, cgroup },
+      limits: { ...UNLIMITED, ...found.limits, ...limits },
+    };
   }
 }
 

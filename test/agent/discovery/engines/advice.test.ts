@@ -17,31 +17,31 @@ const one = (
   workload: adoptedOf(name, { engine, limits: { ...LIMITED, ...limits } }),
   measured,
 });
-const advice = (...advised: Advised[]) =>
-  adviceOf(advised, (workload, change) => fixOf(ENGINES[workload.engine], workload, change)).map(
-    ({ code, fix }) => `${code}: ${fix}`,
-  );
+const advice = async (...advised: Advised[]): Promise<string[]> => {
+  const made = await adviceOf(advised, (workload, change) => fixOf(ENGINES[workload.engine], workload, change));
+  return made.map(({ code, fix }) => `${code}: ${fix}`);
+};
 
-test('no memory limit: the command sets one at twice the use', (t) => {
-  t.deepEqual(advice(one({ memory: null }, { memory: 100 * MIB, pids: 1, cpu: 0 })), [
+test('no memory limit: the command sets one at twice the use', async (t) => {
+  t.deepEqual(await advice(one({ memory: null }, { memory: 100 * MIB, pids: 1, cpu: 0 })), [
     `adopted_no_memory_limit: Run: docker update --memory ${256 * MIB} --memory-swap ${256 * MIB} web`,
   ]);
-  t.deepEqual(advice(one({ memory: null }, {})), [], 'nothing is advised of what is not measured');
+  t.deepEqual(await advice(one({ memory: null }, {})), [], 'nothing is advised of what is not measured');
 });
 
-test('no limit of processes', (t) => {
-  t.deepEqual(advice(one({ pids: null }, { pids: 1000 })), [
+test('no limit of processes', async (t) => {
+  t.deepEqual(await advice(one({ pids: null }, { pids: 1000 })), [
     'adopted_no_pids_limit: Run: docker update --pids-limit 4000 web',
   ]);
 });
 
-test('an engine that has no command for a limit has a sentence', (t) => {
+test('an engine that has no command for a limit has a sentence', async (t) => {
   for (const engine of ['containerd', 'crio'] as const) {
-    t.deepEqual(advice(one({ pids: null }, { pids: 1000 }, 'web', engine)), [
+    t.deepEqual(await advice(one({ pids: null }, { pids: 1000 }, 'web', engine)), [
       'adopted_no_pids_limit: Set podPidsLimit of the kubelet, or pids_limit in crio.conf.',
     ]);
     t.regex(
-      advice(one({ memory: null }, { memory: MIB }, 'web', engine))[0] ?? '',
+      (await advice(one({ memory: null }, { memory: MIB }, 'web', engine)))[0] ?? '',
       /: Run: crictl update --memory \d+ \S+$/,
     );
   }
@@ -50,16 +50,16 @@ test('an engine that has no command for a limit has a sentence', (t) => {
       t.not(fixOf(ENGINES[engine], { id: 'web', name: 'web' }, change), '', engine);
 });
 
-test('throttled while idle, and not while it uses what it may', (t) => {
-  t.deepEqual(advice(one({}, { cpu: 0.2, throttled: 0.3 })), [
+test('throttled while idle, and not while it uses what it may', async (t) => {
+  t.deepEqual(await advice(one({}, { cpu: 0.2, throttled: 0.3 })), [
     'adopted_throttled_idle: Run: docker update --cpus 2 web',
   ]);
-  t.deepEqual(advice(one({}, { cpu: 0.9, throttled: 0.3 }), one({}, { cpu: 0.2, throttled: 0.01 })), []);
+  t.deepEqual(await advice(one({}, { cpu: 0.9, throttled: 0.3 }), one({}, { cpu: 0.2, throttled: 0.01 })), []);
 });
 
-test('one condition for all of a kind, which names three', (t) => {
+test('one condition for all of a kind, which names three', async (t) => {
   const many = ['a', 'b', 'c', 'd', 'e'].map((name) => one({ pids: null }, { pids: 1 }, name));
-  const [condition] = adviceOf(many, () => 'x');
+  const [condition] = await adviceOf(many, () => 'x');
   t.regex(condition?.why ?? '', /^docker a, docker b, docker c and 2 more: /);
 });
 

@@ -6,7 +6,7 @@ import type { EngineName } from '../../../../agent/model/adopted.js';
 import { temporaryDirectory } from '../../../runner/temporary.js';
 import { conforms } from './conformance.js';
 import { EngineDouble } from './double.js';
-import { Watched, type WatchedOptions } from './stand.js';
+import { TENANT_LABEL, Watched, type WatchedOptions } from './stand.js';
 
 const base = temporaryDirectory('engine');
 let count = 0;
@@ -183,6 +183,14 @@ test('names and labels are hostile: cleaned, cut, and no two alike', async (t) =
   const labels = watched.engines.all().flatMap((one) => Object.entries(one.labels));
   t.is(labels.length, 32);
   t.true(labels.every(([, value]) => value.length <= 256));
+});
+
+test('the label of the tenant counts, also where it is not among those that are kept', async (t) => {
+  const { stand, watched } = await opened(t);
+  const others = Array.from({ length: 40 }, (_, at) => [`k${at}`, 'v']);
+  await stand.start('web', { labels: Object.fromEntries([...others, [TENANT_LABEL, 'acme']]) });
+  await watched.look();
+  t.is(watched.named('web')?.tenant, 'acme');
 });
 
 test('a label that cannot be a tenant is none', async (t) => {
