@@ -44,6 +44,23 @@ export const KINDS: Readonly<Record<'docker' | 'podman', Kind>> = {
   },
 };
 
+/** For its start, or until it has stopped. */
+const PATIENCE_MS = 60_000;
+/** For its end, after SIGTERM. */
+const GRACE_MS = 10_000;
+
+const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
+/** Looks again and again; throws when the process has ended, or after a minute. */
+async function until(child: ChildProcess, everyMs: number, is: () => boolean | Promise<boolean>): Promise<void> {
+  const since = performance.now();
+  while (!(await is())) {
+    if (isOver(child)) throw new Error(`the engine has ended with ${child.exitCode ?? child.signalCode}`);
+    if (performance.now() - since > PATIENCE_MS) throw new Error(`the engine is not there after ${PATIENCE_MS} ms`);
+    await sleep(everyMs);
+  }
+}
+
 /** States of the threads of a process, as proc(5) has them. */
 function threadsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
@@ -79,12 +96,12 @@ export class RealEngine implements Stand {
       stdio: 'ignore',
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     });
-    for (;;) {
-      if (this.#child.exitCode !== null) throw new Error(`${program} has ended with ${this.#child.exitCode}`);
-      const answer = await this.#call('GET', '/_ping').catch(() => undefined);
-      if (answer !== undefined) return;
-      await sleep(100);
-    }
+    const answers = (): Promise<boolean> =>
+      this.#call('GET', '/_ping').then(
+        () => true,
+        () => false,
+      );
+    await until(this.#child, 100, answers);
   }
 
   async load(): Promise<void> {
@@ -99,19 +116,23 @@ export class RealEngine implements Stand {
   async down(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
+    if (child === undefined || isOver(child)) return;
     const ended = once(child, 'exit');
     child.kill('SIGCONT');
     child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     await ended;
+    clearTimeout(late);
     rmSync(this.socket, { force: true });
   }
 
   /** A signal stops a program with many threads when one of them has taken it: on a busy machine others still answer meanwhile. */
   async hang(): Promise<void> {
-    const { pid = 0 } = this.#child ?? {};
-    process.kill(pid, 'SIGSTOP');
-    while (!threadsOf(pid).every((state) => state === 'T')) await sleep(5);
+    const child = this.#child;
+    if (child?.pid === undefined) throw new Error('the engine is not up');
+    const { pid } = child;
+    child.kill('SIGSTOP');
+    await until(child, 5, () => threadsOf(pid).every((state) => state === 'T'));
   }
 
   goOn(): void {
