@@ -84,7 +84,7 @@ test.serial('each command of the document does what it says', async (t) => {
     }
     if (command === 'workload show vm-1')
       t.regex(out, /cause: suspended[\s\S]*0001 of vm-1 \(the next start goes on from it/);
-    if (command === 'workload snapshots') t.regex(out, /vm-1 +0001 +[\d.]+Mi .*QEMU \d.*the next start/);
+    if (command === 'workload snapshots') t.regex(out, /vm-1 +0001 +[\d.]+Mi .*QEMU \d.*suspended/);
     if (command.startsWith('workload start')) {
       const after = shown('vm-1');
       t.is(after.sandbox.address, before?.sandbox.address ?? null);
@@ -92,7 +92,7 @@ test.serial('each command of the document does what it says', async (t) => {
       t.regex(await answers(after), /hello from guest/);
       t.is(boots('vm-1'), 1, 'it has not booted again');
     }
-    if (command === 'workload snapshots vm-1') t.regex(out, /keeping/);
+    if (command === 'workload snapshots vm-1') t.regex(out, /kept/);
   }
 });
 
