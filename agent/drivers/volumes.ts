@@ -1,10 +1,11 @@
 // Named volumes: directories STATE/volumes/TENANT/NAME. One is made when the first workload that mounts it starts, and stays until somebody
 // deletes it. It gets its name with one rename, and loses it with one: a crash in between leaves no half of one.
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
-import { syncDirectory } from '../base/durable.js';
+import { type Damaged, removeOr, syncDirectory } from '../base/durable.js';
+import { removeTree } from '../base/remove-tree.js';
 import { SerialByKey } from '../base/serial.js';
 import { type VolumeName, volumeKey } from '../model/volume.js';
 
@@ -23,18 +24,21 @@ export class Volumes {
   /** Of each volume: it is not made while it is removed. */
   readonly #turns = new SerialByKey();
 
-  constructor(state: string) {
+  readonly #remove: (path: string) => Promise<void>;
+
+  constructor(state: string, remove: (path: string) => Promise<void> = removeTree) {
     this.#root = join(state, 'volumes');
+    this.#remove = remove;
   }
 
   async setup(): Promise<void> {
     await mkdir(this.#passing(), { recursive: true, mode: 0o700 });
   }
 
-  /** Removes what a crash has left half made or half removed. */
-  async sweep(): Promise<void> {
+  /** Removes what a crash has left half made or half removed. What cannot be removed is told, and is in the way of nothing else. */
+  async sweep(onLeft: (left: Damaged) => void): Promise<void> {
     for (const name of await readdir(this.#passing()))
-      await rm(join(this.#passing(), name), { recursive: true, force: true });
+      await removeOr(this.#remove, join(this.#passing(), name), onLeft);
   }
 
   /** The directory in which the volumes of a tenant are. */
@@ -85,7 +89,7 @@ export class Volumes {
       await syncDirectory(dirname(path));
       return true;
     });
-    if (had) await rm(away, { recursive: true, force: true });
+    if (had) await this.#remove(away);
     return had;
   }
 

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { timeLimit } from '../../linux/timers.js';
 import { type Damaged, removeOr } from '../base/durable.js';
 import { BerthError, reportOf } from '../base/errors.js';
+import { removeTree } from '../base/remove-tree.js';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { STOP_SIGNALS, type StopSignal } from '../model/container-spec.js';
@@ -13,7 +14,7 @@ import { DIGEST_PATTERN, type ImageReference, imageName, parseImage } from '../m
 import type { PullPolicy } from '../model/image-spec.js';
 import type { PullProgress, RemovedImages } from '../model/image-view.js';
 import { Disks } from './disks.js';
-import { isThere, removeTree } from './files.js';
+import { isThere } from './files.js';
 import { Layers } from './layers.js';
 import { Places } from './places.js';
 import { imageInUse, noImage, pullFailed, requireRegistry } from './problems.js';

@@ -34,7 +34,9 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
   const volumes = new Volumes(config.paths.state);
   await volumes.setup();
   // In the background: what a crash has left may be large.
-  volumes.sweep().catch((err: unknown) => log.warn({ err }, 'what is left of deleted volumes is not removed'));
+  volumes
+    .sweep((left) => log.warn(left, 'what is left of a deleted volume is not removed'))
+    .catch((err: unknown) => log.warn({ err }, 'what is left of deleted volumes is not removed'));
   const { cgroups, cgroupFiles } = rooms;
   const limits: LimitContext = {
     files: cgroupFiles,

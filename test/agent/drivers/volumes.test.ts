@@ -1,7 +1,8 @@
 // Named volumes as directories: made once, given away whole or not at all.
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import test from 'ava';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { removeTree } from '../../../agent/base/remove-tree.js';
 import { withVolumes } from '../../../agent/drivers/mounts.js';
 import { Volumes } from '../../../agent/drivers/volumes.js';
 import { parseSpec } from '../../../agent/model/spec.js';
@@ -9,6 +10,8 @@ import { temporaryDirectory } from '../../runner/temporary.js';
 
 const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, mode: 0o750 };
 const DATA = { tenant: 'acme', name: 'data' };
+
+const tellNothing = (t: ExecutionContext) => (left: object) => t.fail(JSON.stringify(left));
 
 async function volumes(): Promise<{ readonly state: string; readonly all: Volumes }> {
   const state = temporaryDirectory('volumes');
@@ -25,7 +28,7 @@ test('made once, however many ask, with owner and mode of the first; kept by the
   writeFileSync(join(path, 'kept'), 'x');
   const next = new Volumes(state);
   await next.setup();
-  await next.sweep();
+  await next.sweep(tellNothing(t));
   await next.make(DATA, OWNER);
   t.true(existsSync(join(path, 'kept')));
 });
@@ -66,8 +69,33 @@ test('what a crash has left half made or half removed goes with the next start',
   const left = join(state, 'volumes', '.passing', 'abc');
   mkdirSync(join(left, 'deep'), { recursive: true });
   t.deepEqual(await all.list(() => true), []);
-  await all.sweep();
+  await all.sweep(tellNothing(t));
   t.false(existsSync(left));
+});
+
+test('what cannot be removed is told, and all else goes', async (t) => {
+  const { state } = await volumes();
+  const all = new Volumes(state, async (path) => {
+    if (basename(path) === 'b') throw new Error('busy');
+    await removeTree(path);
+  });
+  const passing = join(state, 'volumes', '.passing');
+  for (const name of ['a', 'b', 'c']) mkdirSync(join(passing, name));
+  const left: string[] = [];
+  await all.sweep(({ path, problem }) => left.push(`${basename(path)} ${problem}`));
+  t.deepEqual(left, ['b cannot be removed: busy']);
+  t.deepEqual(readdirSync(passing), ['b']);
+});
+
+test('one that is deeper than a path is long is removed', async (t) => {
+  const { state, all } = await volumes();
+  await all.make(DATA, OWNER);
+  const half = Array.from({ length: 12 }, () => 'x'.repeat(250));
+  const [volume, other] = [join(all.of('acme'), 'data'), join(state, 'other')];
+  for (const top of [volume, other]) mkdirSync(join(top, ...half), { recursive: true });
+  renameSync(other, join(volume, ...half, 'more'));
+  t.true(await all.remove(DATA, () => undefined));
+  t.deepEqual(readdirSync(join(state, 'volumes', '.passing')), []);
 });
 
 test('a mount of a volume becomes a bind of its directory; others stay as they are', async (t) => {
