@@ -97,7 +97,8 @@ export const INITTAB = `::once:/run
 ::ctrlaltdel:/end
 `;
 
-// su(1) takes the supplementary groups from /etc/group: there are files for it there until it has become the user.
+// su(1) takes the supplementary groups from /etc/group: there are files for it there until it has become the user. The last words begin a
+// line, whatever the program has left of its last one.
 export const RUN = `#!/bin/busybox sh
 exec </dev/null >/dev/console 2>&1
 stty -F /dev/console -opost
@@ -110,7 +111,7 @@ for name in passwd group; do inside mount --bind ${INSIDE}/$name /etc/$name; don
 } &
 inside sh -c 'echo $$ >${INSIDE}/pid; exec ${INSIDE}/busybox su -s ${INSIDE}/start berth'
 code=$?
-echo "${LAST_WORDS} $code" >/dev/console
+printf '\\n%s %s\\n' "${LAST_WORDS}" "$code" >/dev/console
 stty -F /dev/console sane
 sync
 reboot -f

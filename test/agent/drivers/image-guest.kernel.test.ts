@@ -77,7 +77,8 @@ test.serial('the program has its user, groups, environment, directory and names,
   const host = await startHost(t);
   const script = [
     'id; env; pwd; echo "<$1>"; cat /etc/passwd; hostname; cat /etc/hosts; ls /dev/.berth',
-    'touch /work/x 2>/dev/null || echo "not mine"; touch /tmp/x && stat -c %a /dev/null; df -k / | cat; exit 7',
+    'touch /work/x 2>/dev/null || echo "not mine"; touch /tmp/x && stat -c %a /dev/null; df -k / | cat',
+    'printf "no newline"; exit 7',
   ].join('\n');
   const spec = await specFor([script, 'sh', HOSTILE], {
     ...{ env: { HOSTILE, PATH: '/bin' }, groups: [88], hostname: 'guest-7' },
@@ -99,6 +100,7 @@ test.serial('the program has its user, groups, environment, directory and names,
   t.regex(text, /^guest-7$/m);
   t.regex(text, /^not mine$/m);
   t.regex(text, /^666$/m);
+  t.regex(text, /^no newline$/m);
 });
 
 test.serial('it answers on its network, and its signal ends it', async (t) => {

@@ -10,6 +10,7 @@ import { guestInitrd, needsLibraries } from '../../../../agent/drivers/guest/ini
 import { releaseOf } from '../../../../agent/drivers/guest/kernel-release.js';
 import { imageGuestEnd, programExit } from '../../../../agent/drivers/guest/last-words.js';
 import { dependencies, modulesDirectory, modulesOf } from '../../../../agent/drivers/guest/modules.js';
+import { RUN } from '../../../../agent/drivers/guest/scripts.js';
 import { which } from '../../../../agent/host/which.js';
 import { temporary } from '../fixture.js';
 
@@ -141,6 +142,12 @@ test('the exit code is what the guest says last, on a line of its own', (t) => {
   t.is(programExit(`${LAST} 1\n${LAST} 137\n`), 137);
   t.is(programExit(`x ${LAST} 1\n`), undefined);
   t.is(programExit(`${LAST} 1 or so\n${LAST} 999\n`), undefined);
+});
+
+test('a program whose last line has no end has an exit code, too', (t) => {
+  const lastWords = RUN.split('\n').find((line) => line.includes(LAST)) ?? '';
+  const script = `printf x; code=7; ${lastWords.replace('>/dev/console', '')}`;
+  t.is(programExit(execFileSync('busybox', ['sh', '-c', script]).toString()), 7);
 });
 
 test('why a guest of an image ended', (t) => {
