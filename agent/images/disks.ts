@@ -3,11 +3,12 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Damaged, readAll, removeOr, replaceFile, syncDirectory } from '../base/durable.js';
-import { SerialByKey } from '../base/serial.js';
 import { type DiskPorts, makeDisk } from './disk-maker.js';
+import { requireRoom } from './files.js';
 import type { Places } from './places.js';
 import { layerName } from './places.js';
 import { invalidImage } from './problems.js';
+import { SharedPulls } from './shared-pulls.js';
 import type { UnpackerOptions } from './unpacker.js';
 
 export interface DisksOptions extends DiskPorts {
@@ -16,6 +17,10 @@ export interface DisksOptions extends DiskPorts {
 
 export interface DiskLimits extends UnpackerOptions {
   readonly maxBytes: number;
+  /** Bytes of all layers. */
+  readonly unpacked: number;
+  /** Bytes that the file system keeps. */
+  readonly minFree: number;
 }
 
 interface Whole {
@@ -28,7 +33,8 @@ export class Disks {
   readonly #options: DisksOptions;
   /** By name. */
   readonly #whole = new Map<string, Whole>();
-  readonly #serial = new SerialByKey();
+  /** By chain. One at a time: each takes a processor, and the room on the disk that the next one asks for. */
+  readonly #making = new SharedPulls<void>(() => 1);
   #attempts = 0;
 
   constructor(options: DisksOptions) {
@@ -58,16 +64,19 @@ export class Disks {
     return this.#has(chainId) ? (this.#whole.get(layerName(chainId))?.bytes ?? 0) : 0;
   }
 
-  /** `chain`: of layers that are here, from the bottom. Throws as `makeDisk`; then nothing of it is left. */
-  async provide(chain: readonly string[], { maxBytes, ...options }: DiskLimits): Promise<void> {
+  /**
+   * `chain`: of layers that are here, from the bottom. All who ask for one wait for the one that is made. Throws `disk_full`, and as
+   * `makeDisk`; then nothing of it is left.
+   */
+  async provide(chain: readonly string[], { signal, ...limits }: DiskLimits): Promise<void> {
     const chainId = chain.at(-1) ?? '';
-    await this.#serial.run(chainId, async () => {
-      options.signal?.throwIfAborted();
+    const make = async (end: AbortSignal): Promise<void> => {
       if (this.#has(chainId)) return;
       if (this.#whole.has(layerName(chainId)))
-        throw invalidImage(options.name, `another image has the name of ${chainId}`);
-      await this.#make(chain, chainId, maxBytes, options);
-    });
+        throw invalidImage(limits.name, `another image has the name of ${chainId}`);
+      await this.#make(chain, chainId, { ...limits, signal: end });
+    };
+    await this.#making.run(chainId, make, signal);
   }
 
   /** Removes all but these. */
@@ -87,8 +96,16 @@ export class Disks {
     return this.#whole.get(layerName(chainId))?.chainId === chainId;
   }
 
-  async #make(chain: readonly string[], chainId: string, maxBytes: number, options: UnpackerOptions): Promise<void> {
+  async #make(
+    chain: readonly string[],
+    chainId: string,
+    { maxBytes, unpacked, minFree, ...options }: DiskLimits,
+  ): Promise<void> {
     const { places, ...ports } = this.#options;
+    await requireRoom(places.disks, {
+      ...{ image: options.name, needed: Math.min(unpacked, maxBytes), minFree },
+      ...{ what: `no file system for microVMs was made of the image ${options.name}`, how: 'unpacked' },
+    });
     this.#attempts += 1;
     const work = `${places.disk(chainId)}.${process.pid}-${this.#attempts}.tmp`;
     try {

@@ -378,9 +378,10 @@ export class Images {
   }
 
   async #provideDisk({ layers }: StoredImage, name: string, signal: AbortSignal | undefined): Promise<void> {
-    const { deadlineMs, maxBytes } = boundsOf(this.#options.settings());
+    const { deadlineMs, maxBytes, minFree } = boundsOf(this.#options.settings());
     const chain = layers.map(({ chainId }) => chainId);
-    await this.#disks.provide(chain, { name, deadlineMs, maxBytes, signal });
+    const unpacked = chain.reduce((sum, chainId) => sum + this.#layers.bytesOf(chainId), 0);
+    await this.#disks.provide(chain, { name, deadlineMs, maxBytes, minFree, unpacked, signal });
   }
 }
 

@@ -1,13 +1,13 @@
 // One image, from its source to unpacked layers. Nothing counts before all of it is on disk (store.ts), and what is whole of a
 // pull that failed is not fetched again by the next.
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../linux/plain-file.js';
-import { BerthError } from '../base/errors.js';
 import { formatSize, parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { type ImageReference, imageName } from '../model/image-reference.js';
 import type { PullProgress } from '../model/image-view.js';
+import { requireRoom } from './files.js';
 import type { Layers } from './layers.js';
 import {
   chainIds,
@@ -182,14 +182,10 @@ export class Pull {
   }
 
   async #requireRoom(told: Manifest | undefined): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#ports.places.pulls);
-    const free = bavail * bsize;
-    const needed = told === undefined ? 0 : told.layers.reduce((sum, { size }) => sum + size, 0);
-    if (free - needed >= this.#bounds.minFree) return;
-    const short = `${formatSize(free)} are free, the image has ${formatSize(needed)} packed, and images.min_free is ${formatSize(this.#bounds.minFree)}`;
-    throw new BerthError('disk_full', `the image ${this.#name} was not pulled: ${short}`, {
-      data: { image: this.#name, free, needed },
-      hint: 'Make room on the disk of paths.state, or lower images.min_free. When the disk is short, berth deletes images that no workload uses.',
+    await requireRoom(this.#ports.places.pulls, {
+      ...{ image: this.#name, minFree: this.#bounds.minFree },
+      ...{ what: `the image ${this.#name} was not pulled`, how: 'packed' },
+      needed: told === undefined ? 0 : told.layers.reduce((sum, { size }) => sum + size, 0),
     });
   }
 

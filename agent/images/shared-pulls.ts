@@ -1,5 +1,5 @@
 // Pulls under way, by name: ten who ask for one image wait for one pull. A pull ends when nobody waits for it any more. At most so many
-// run at once, the others wait in the order in which they were asked for.
+// run at once, the others wait in the order in which they were asked for. The disks of microVMs are made by the same rules (disks.ts).
 import { abortWith } from '../../linux/signals.js';
 
 interface Running<T> {
