@@ -13,7 +13,7 @@ import { requireBinary, requireFile, sectionOf } from '../files.js';
 import { processOf, requireImage } from '../image-process.js';
 import { hostnameOf, hostsFile, resolvConf } from '../names.js';
 import { configurationDrive } from './configuration.js';
-import { guestInitrd, requireStaticBusybox } from './initrd.js';
+import { type GuestInitrds, requireStaticBusybox } from './initrd.js';
 
 export interface ImageBoot {
   readonly kernel: string;
@@ -28,8 +28,7 @@ export interface BootOptions {
   /** As the spec or the node names it, and the field of the spec. */
   readonly kernel: string | undefined;
   readonly field: string;
-  /** Of initrds, shared by all. */
-  readonly cache: string;
+  readonly initrds: GuestInitrds;
   readonly dns: Config['network']['dns'];
 }
 
@@ -51,7 +50,7 @@ export async function checkImageBoot(
 
 /** Writes the second drive into the directory of the workload. */
 export async function imageBoot(spec: WorkloadSpec, context: DriverContext, options: BootOptions): Promise<ImageBoot> {
-  const { sandbox, directory, which, mountRoots, warn } = context;
+  const { sandbox, directory, mountRoots, warn } = context;
   const image = requireImage(context.image);
   const disk = image.disk;
   if (disk === undefined)
@@ -78,7 +77,7 @@ export async function imageBoot(spec: WorkloadSpec, context: DriverContext, opti
     hosts: hostsFile(hostnameOf(spec), sandbox),
   });
   await writeFile(settings, drive, { mode: 0o600 });
-  return { kernel, initrd: await guestInitrd(kernel, options.cache, which), disk, settings };
+  return { kernel, initrd: await options.initrds.of(kernel, context), disk, settings };
 }
 
 export function stopSignalOf(

@@ -1,10 +1,13 @@
 // The initrd of every guest with an image: busybox, the scripts of `scripts.ts` and the modules of its kernel. Made once for each
 // kernel and each busybox, and shared.
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../../linux/plain-file.js';
+import { removeTemporary } from '../../base/durable.js';
 import { BerthError } from '../../base/errors.js';
+import { orAbort } from '../../base/or-abort.js';
+import { SerialByKey } from '../../base/serial.js';
 import type { DriverContext } from '../driver.js';
 import { requireBinary } from '../files.js';
 import { type ArchiveEntry, archiveOf, directory, file } from './cpio.js';
@@ -34,24 +37,55 @@ export async function requireStaticBusybox(which: DriverContext['which']): Promi
   });
 }
 
-/** Path of the initrd for `kernel`, below `cache`. Made where it is not there. */
-export async function guestInitrd(kernel: string, cache: string, which: DriverContext['which']): Promise<string> {
-  const busybox = await requireStaticBusybox(which);
-  const release = await kernelRelease(kernel);
-  const modules = release === undefined ? undefined : await modulesDirectory(kernel, release);
-  const parts = [await identityOf(kernel), await identityOf(busybox), modules, SCRIPTS, INITTAB];
-  const name = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
-  const path = join(cache, `${name}.cpio`);
-  if (await isThere(path)) return path;
-  const entries = entriesOf(
-    await readPlain(busybox, MOST_BUSYBOX),
-    modules === undefined ? [] : await modulesOf(modules, which),
-  );
-  await mkdir(cache, { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  await writeFile(temporary, archiveOf(entries), { mode: 0o644 });
-  await rename(temporary, path);
-  return path;
+/** All of them, in one directory. */
+export class GuestInitrds {
+  readonly #directory: string;
+  /** By path. */
+  readonly #turns = new SerialByKey();
+  #swept: Promise<void> | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Path of the one for `kernel`. Made where it is not there. */
+  async of(kernel: string, { which, signal }: Pick<DriverContext, 'which' | 'signal'>): Promise<string> {
+    this.#swept ??= this.#sweep();
+    await this.#swept;
+    const busybox = await requireStaticBusybox(which);
+    const release = await kernelRelease(kernel);
+    const modules = release === undefined ? undefined : await modulesDirectory(kernel, release);
+    const parts = [await identityOf(kernel), await identityOf(busybox), modules, SCRIPTS, INITTAB];
+    const name = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+    const path = join(this.#directory, `${name}.cpio`);
+    const work = this.#turns.run(path, () => this.#provide(path, { busybox, modules, which }));
+    await (signal === undefined ? work : orAbort(work, signal));
+    return path;
+  }
+
+  async #provide(path: string, { busybox, modules, which }: Parts): Promise<void> {
+    if (await isThere(path)) return;
+    const entries = entriesOf(
+      await readPlain(busybox, MOST_BUSYBOX),
+      modules === undefined ? [] : await modulesOf(modules, which),
+    );
+    await mkdir(this.#directory, { recursive: true, mode: 0o755 });
+    const temporary = `${path}.${randomUUID()}.tmp`;
+    await writeFile(temporary, archiveOf(entries), { mode: 0o644 });
+    await rename(temporary, path);
+  }
+
+  /** What an agent that was killed had not made to its end. Nothing is made before. */
+  async #sweep(): Promise<void> {
+    const names = await readdir(this.#directory).catch(() => []);
+    for (const name of names.filter((one) => one.endsWith('.tmp'))) await removeTemporary(join(this.#directory, name));
+  }
+}
+
+interface Parts extends Pick<DriverContext, 'which'> {
+  readonly busybox: string;
+  /** Directory; undefined: the kernel has none. */
+  readonly modules: string | undefined;
 }
 
 function entriesOf(busybox: Uint8Array, modules: readonly KernelModule[]): ArchiveEntry[] {

@@ -13,6 +13,7 @@ import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { kindOf, requireBinary, requireFile, sectionOf } from '../files.js';
 import { checkImageBoot, imageBoot, stopSignalOf } from '../guest/boot.js';
+import { GuestInitrds } from '../guest/initrd.js';
 import { imageGuestEnd, programExit } from '../guest/last-words.js';
 import { guestEnd } from '../guest-end.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
@@ -90,9 +91,10 @@ function requireSocketPath(runtime: string, id: string): void {
 }
 
 export function qemuDriver({ accel, overheadBytes, dns, kernel, runtime }: QemuOptions): Driver {
+  const initrds = new GuestInitrds(join(runtime, 'guests'));
   const bootOf = (spec: WorkloadSpec) => ({
     ...{ kernel: sectionOf(spec, 'qemu').kernel ?? kernel, field: 'qemu.kernel' },
-    ...{ cache: join(runtime, 'guests'), dns },
+    ...{ initrds, dns },
   });
   const versionOf = versionReader();
   const binaries = (which: DriverContext['which'], lockMemory: boolean) => ({

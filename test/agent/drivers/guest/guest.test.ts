@@ -1,12 +1,12 @@
 // What a guest of an image boots and is told.
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { configurationDrive, type GuestConfiguration, quoted } from '../../../../agent/drivers/guest/configuration.js';
 import { archiveOf, directory, file } from '../../../../agent/drivers/guest/cpio.js';
-import { guestInitrd, needsLibraries } from '../../../../agent/drivers/guest/initrd.js';
+import { GuestInitrds, needsLibraries } from '../../../../agent/drivers/guest/initrd.js';
 import { releaseOf } from '../../../../agent/drivers/guest/kernel-release.js';
 import { imageGuestEnd, programExit } from '../../../../agent/drivers/guest/last-words.js';
 import { dependencies, modulesDirectory, modulesOf } from '../../../../agent/drivers/guest/modules.js';
@@ -76,11 +76,21 @@ test('the supplementary groups of a user', async (t) => {
   t.is(await readFile(join(at, 'group'), 'utf8'), 'g7:x:7:berth\ng8:x:8:berth\n');
 });
 
-test('the release of a kernel stands in its setup header', (t) => {
+function kernelOf(version: string): Buffer {
   const image = Buffer.alloc(4096);
   image.write('HdrS', 0x202);
   image.writeUInt16LE(0x300, 0x20e);
-  image.write('6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org) #1\0', 0x500);
+  image.write(`${version}\0`, 0x500);
+  return image;
+}
+
+async function putKernel(path: string, release: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, kernelOf(`${release} (x) #1`));
+}
+
+test('the release of a kernel stands in its setup header', (t) => {
+  const image = kernelOf('6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org) #1');
   t.is(releaseOf(image), '6.12.48+deb13-cloud-amd64');
   image.write('../../etc \0', 0x500);
   t.is(releaseOf(image), undefined);
@@ -114,16 +124,45 @@ test('modules come in an order in which a kernel takes them, whatever packs them
 });
 
 test('an initrd is made once, and anew for another kernel', async (t) => {
-  const cache = join(await temporary(t), 'guests');
-  const kernel = join(await temporary(t), 'vmlinuz');
-  await writeFile(kernel, 'one');
-  const made = await Promise.all([0, 1, 2].map(() => guestInitrd(kernel, cache, which)));
+  const initrds = new GuestInitrds(join(await temporary(t), 'guests'));
+  const root = await temporary(t);
+  const kernel = join(root, 'boot', 'vmlinuz');
+  await putKernel(kernel, '6.1');
+  const tree = join(root, 'lib', 'modules', '6.1');
+  await mkdir(tree, { recursive: true });
+  await writeFile(join(tree, 'squashfs.ko.xz'), execFileSync('xz', ['-c'], { input: moduleOf('squashfs', '') }));
+  const asked: string[] = [];
+  const counting = (name: string) => {
+    asked.push(name);
+    return which(name);
+  };
+  const unpacked = () => asked.filter((name) => name === 'xz').length;
+  const made = await Promise.all([0, 1, 2].map(() => initrds.of(kernel, { which: counting })));
   t.is(new Set(made).size, 1);
-  const before = await stat(made[0] ?? '');
-  t.is(await guestInitrd(kernel, cache, which), made[0] ?? '');
-  t.is((await stat(made[0] ?? '')).ino, before.ino);
-  await writeFile(kernel, 'another');
-  t.not(await guestInitrd(kernel, cache, which), made[0] ?? '');
+  t.is(unpacked(), 1);
+  t.is(await initrds.of(kernel, { which: counting }), made[0] ?? '');
+  t.is(unpacked(), 1);
+  await putKernel(kernel, '6.12');
+  t.not(await initrds.of(kernel, { which }), made[0] ?? '');
+});
+
+test('what an agent before has not made to its end is removed, and all else is kept', async (t) => {
+  const directory = await temporary(t);
+  const kernel = join(await temporary(t), 'boot', 'vmlinuz');
+  await putKernel(kernel, '6.1');
+  const before = await new GuestInitrds(directory).of(kernel, { which });
+  await writeFile(join(directory, 'x.cpio.1.tmp'), 'half');
+  const initrds = new GuestInitrds(directory);
+  t.is(await initrds.of(kernel, { which }), before);
+  t.deepEqual(await readdir(directory), [basename(before)]);
+});
+
+test('who waits for an initrd no longer is told so at once', async (t) => {
+  const initrds = new GuestInitrds(await temporary(t));
+  const kernel = join(await temporary(t), 'boot', 'vmlinuz');
+  await putKernel(kernel, '6.1');
+  const signal = AbortSignal.abort(new Error('gone'));
+  await t.throwsAsync(initrds.of(kernel, { which, signal }), { message: 'gone' });
 });
 
 test('a busybox that needs libraries is refused', async (t) => {
@@ -131,7 +170,7 @@ test('a busybox that needs libraries is refused', async (t) => {
   t.true(needsLibraries(await readFile(which('setpriv') ?? '')));
   t.false(needsLibraries(Buffer.from('#!/bin/sh')));
   const wrong = (name: string) => (name === 'busybox' ? which('setpriv') : which(name));
-  const error = await t.throwsAsync(guestInitrd('/etc/passwd', '/nonexistent', wrong));
+  const error = await t.throwsAsync(new GuestInitrds('/nonexistent').of('/etc/passwd', { which: wrong }));
   t.like(error, { code: 'binary_missing', hint: 'Install the package busybox-static.' });
 });
 
