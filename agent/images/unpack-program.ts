@@ -1,6 +1,6 @@
 // The process that unpacks one layer: its job as JSON in argv[2], what it made or why not as JSON, the last line on stdout.
 import { writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { LayerProblem } from './layer-problem.js';
 import { type UnpackJob, unpackLayer } from './unpack.js';
@@ -11,7 +11,8 @@ const OOM_SCORE = '500';
 
 async function answer(): Promise<UnpackAnswer> {
   try {
-    setPriority(LOWER_PRIORITY);
+    // One that is lower already could not be raised, without the capability for it.
+    setPriority(Math.max(getPriority(), LOWER_PRIORITY));
     // The agent's own is next to never: what a layer takes is not to be paid for by workloads.
     writeFileSync('/proc/self/oom_score_adj', OOM_SCORE);
     process.umask(0o077);
