@@ -33,7 +33,7 @@ async function imageOf(t: ExecutionContext): Promise<ImageRoot> {
   return {
     ...{ digest: 'sha256:x', directory: join(directory, 'layers'), layers: ['one'], writable: '../w', disk },
     config: {
-      ...{ env: ['COLOUR=red'], entrypoint: [], command: [], user: 'app', workingDirectory: '/work/dir' },
+      ...{ env: ['COLOUR=red'], entrypoint: [], command: [], user: 'app', workingDirectory: '/job/dir' },
       ...{ stopSignal: 'SIGINT', exposedPorts: [] },
     },
     stopSignal: 'SIGINT',
@@ -77,7 +77,7 @@ test.serial('the program has its user, groups, environment, directory and names,
   const host = await startHost(t);
   const script = [
     'id; env; pwd; echo "<$1>"; cat /etc/passwd; hostname; cat /etc/hosts; ls /dev/.berth',
-    'touch /work/x 2>/dev/null || echo "not mine"; touch /tmp/x && stat -c %a /dev/null; df -k / | cat',
+    'touch /job/x 2>/dev/null || echo "not mine"; touch /tmp/x && stat -c %a /dev/null; df -k / | cat',
     'printf "no newline"; exit 7',
   ].join('\n');
   const spec = await specFor([script, 'sh', HOSTILE], {
@@ -94,7 +94,7 @@ test.serial('the program has its user, groups, environment, directory and names,
   t.true(text.includes(`<${HOSTILE}>\n`), 'an argument with quotes and a newline');
   t.regex(text, /^HOME=\/home\/app$/m);
   t.regex(text, /^BERTH_WORKLOAD_ID=w$/m);
-  t.regex(text, /^\/work\/dir$/m);
+  t.regex(text, /^\/job\/dir$/m);
   t.regex(text, /^app:x:1234:1235::\/home\/app:\/bin\/sh$/m, 'its own /etc/passwd');
   t.notRegex(text, /^berth:x:/m);
   t.regex(text, /^guest-7$/m);
