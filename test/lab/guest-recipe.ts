@@ -41,16 +41,6 @@ export function loadOrder(wanted: readonly string[], dependsOf: (name: string) =
   return order;
 }
 
-/** Pure: the `depends=` entry of a module's .modinfo section, which is a list of NUL-terminated strings. */
-export function moduleDepends(module: Uint8Array): string[] {
-  const text = Buffer.from(module.buffer, module.byteOffset, module.byteLength).toString('latin1');
-  const value = /\0depends=([^\0]*)\0/.exec(text)?.[1] ?? '';
-  return value
-    .split(',')
-    .filter((name) => name !== '')
-    .map((name) => name.replaceAll('-', '_'));
-}
-
 /** The guest's /init. It has no shell but busybox, and modules must be loaded by name and in order. */
 export function guestInit(modules: readonly string[]): string {
   return `#!/bin/busybox sh

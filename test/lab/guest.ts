@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { dependencies } from '../../agent/drivers/guest/modules.js';
 import { cacheRoot, once } from './cache.js';
 import { LabError } from './errors.js';
-import { contentHash, guestInit, guestRecipe, loadOrder, moduleDepends } from './guest-recipe.js';
+import { contentHash, guestInit, guestRecipe, loadOrder } from './guest-recipe.js';
 import { ensurePackages } from './prerequisites.js';
 import { run } from './process.js';
 import { type Progress, stderrProgress } from './progress.js';
@@ -147,10 +148,10 @@ async function fillInitrd(root: string, tree: string, modulesDirectory: string):
     else await copyFile(source, target);
     const content = await readFile(target);
     unpacked.set(name, content);
-    for (const needed of moduleDepends(content)) await unpack(needed);
+    for (const needed of dependencies(content)) await unpack(needed);
   };
   for (const name of recipe.modules) await unpack(name);
-  const order = loadOrder(recipe.modules, (name) => moduleDepends(unpacked.get(name) ?? new Uint8Array()));
+  const order = loadOrder(recipe.modules, (name) => dependencies(unpacked.get(name) ?? new Uint8Array()));
 
   await writeFile(join(root, 'init'), guestInit(order), { mode: 0o755 });
   for (const [path, text] of Object.entries(recipe.files)) {

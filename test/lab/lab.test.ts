@@ -1,6 +1,7 @@
 import test from 'ava';
+import { dependencies } from '../../agent/drivers/guest/modules.js';
 import { cacheRoot } from './cache.js';
-import { contentHash, guestInit, loadOrder, moduleDepends } from './guest-recipe.js';
+import { contentHash, guestInit, loadOrder } from './guest-recipe.js';
 import { quote } from './host.js';
 import { bootstrapArguments } from './image.js';
 import { imageRecipe } from './image-recipe.js';
@@ -43,11 +44,11 @@ test('modules load after what they depend on, once', (t) => {
 });
 
 test('a module tells its own dependencies', (t) => {
-  t.deepEqual(moduleDepends(Buffer.from('x\0license=GPL\0depends=net_failover,virtio-ring\0name=y\0')), [
+  t.deepEqual(dependencies(Buffer.from('x\0license=GPL\0depends=net_failover,virtio-ring\0name=y\0')), [
     'net_failover',
     'virtio_ring',
   ]);
-  t.deepEqual(moduleDepends(Buffer.from('\0depends=\0')), []);
+  t.deepEqual(dependencies(Buffer.from('\0depends=\0')), []);
 });
 
 test("the guest's init loads modules in order and keeps its shell variables", (t) => {
