@@ -1,5 +1,6 @@
 // What the rest of the agent needs to know of a driver's section of a specification. The file of each section ends with one of these.
 import type * as z from 'zod';
+import { shellQuoted } from '../base/shell.js';
 
 /** What the rest of the agent needs to know of a virtual machine, whichever VMM runs it. */
 export interface Machine {
@@ -47,7 +48,7 @@ export function driverKind<Schema extends z.ZodType>(kind: DriverKind<Schema>): 
 
 /** A word as a shell would take it. */
 export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word);
 }
 
 const NETWORKS: readonly string[] = ['routed', 'bridge'];

@@ -1,9 +1,10 @@
 // Commands that a person pastes into a shell, made of names that strangers have chosen.
+import { shellQuoted } from '../../base/shell.js';
 import type { Change } from './engine.js';
 
 /** As one word of a POSIX shell. */
 export function quoted(text: string): string {
-  return /^[A-Za-z0-9][A-Za-z0-9_.@:/-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[A-Za-z0-9][A-Za-z0-9_.@:/-]*$/.test(text) ? text : shellQuoted(text);
 }
 
 type Flags = { readonly [K in keyof Change]-?: (value: number) => string };

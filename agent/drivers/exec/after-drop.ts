@@ -5,6 +5,7 @@
 import { chown, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
+import { shellQuoted } from '../../base/shell.js';
 import type { Launch } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import type { ExecUser } from './user.js';
@@ -77,7 +78,7 @@ async function writeNew(file: string, text: string): Promise<void> {
 /** For a POSIX shell: within single quotes nothing has a meaning but their end. */
 function exportsOf(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).flatMap(([name, value]) =>
-    OF_SHELLS.test(name) ? [] : [`export ${name}='${value.replaceAll("'", `'\\''`)}'\n`],
+    OF_SHELLS.test(name) ? [] : [`export ${name}=${shellQuoted(value)}\n`],
   );
   return lines.join('');
 }

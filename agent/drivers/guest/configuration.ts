@@ -1,5 +1,6 @@
 // What one guest is told: an archive on a drive of its own. Values are within single quotes of a shell, where nothing has a meaning;
 // a command line of the kernel would be bounded, and visible to everybody.
+import { shellQuoted } from '../../base/shell.js';
 import type { StopSignal } from '../../model/container-spec.js';
 import { archiveOf, file } from './cpio.js';
 import { INSIDE } from './scripts.js';
@@ -41,29 +42,24 @@ export function configurationDrive(guest: GuestConfiguration): Buffer {
   ]);
 }
 
-/** One word of a shell, whatever is in it. NUL cannot be. */
-export function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 function settings({ hostname, address, gateway, writable, readOnly, signal, cwd }: GuestConfiguration): string {
   const values = {
     ...{ NAME: hostname, ADDRESS: address ?? '', GATEWAY: gateway ?? '', WRITABLE: writable, DIRECTORY: cwd },
     ...{ READ_ONLY: readOnly ? 'yes' : '', SIGNAL: signal.replace(/^SIG/, '') },
   };
   return Object.entries(values)
-    .map(([name, value]) => `${name}=${quoted(value)}\n`)
+    .map(([name, value]) => `${name}=${shellQuoted(value)}\n`)
     .join('');
 }
 
 /** Runs as the user, within the image. env(1) looks for the program on the PATH that it has just set. */
 function start({ cwd, env, argv }: GuestConfiguration): string {
-  const variables = Object.entries(env).map(([name, value]) => quoted(`${name}=${value}`));
+  const variables = Object.entries(env).map(([name, value]) => shellQuoted(`${name}=${value}`));
   return `#!${INSIDE}/busybox sh
 echo >${INSIDE}/ready
 read -r _ <${INSIDE}/go
-cd ${quoted(cwd)} || exit 126
-exec ${INSIDE}/busybox env -i ${variables.join(' ')} ${argv.map(quoted).join(' ')}
+cd ${shellQuoted(cwd)} || exit 126
+exec ${INSIDE}/busybox env -i ${variables.join(' ')} ${argv.map(shellQuoted).join(' ')}
 `;
 }
 

@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { configurationDrive, type GuestConfiguration, quoted } from '../../../../agent/drivers/guest/configuration.js';
+import { shellQuoted } from '../../../../agent/base/shell.js';
+import { configurationDrive, type GuestConfiguration } from '../../../../agent/drivers/guest/configuration.js';
 import { archiveOf, directory, file } from '../../../../agent/drivers/guest/cpio.js';
 import { GuestInitrds, needsLibraries } from '../../../../agent/drivers/guest/initrd.js';
 import { releaseOf } from '../../../../agent/drivers/guest/kernel-release.js';
@@ -53,7 +54,7 @@ test('an archive holds what it is given, and ends on a whole sector', async (t) 
 });
 
 test('a word is one word to a shell, whatever is in it', (t) => {
-  const script = `printf '%s\\0' ${HOSTILE.map(quoted).join(' ')}`;
+  const script = `printf '%s\\0' ${HOSTILE.map(shellQuoted).join(' ')}`;
   const found = execFileSync('busybox', ['sh', '-c', script]).toString('utf8');
   t.deepEqual(found.split('\0').slice(0, -1), HOSTILE);
 });
