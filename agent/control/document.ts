@@ -2,7 +2,6 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode } from '../base/errors.js';
 import { MOST_PROBLEMS } from '../base/wrong-fields.js';
-import { ROLES } from '../config/control.js';
 import { GRANTS } from '../config/drivers.js';
 import { workloadSpec } from '../model/spec.js';
 import { ERROR_BYTES } from './answer-size.js';
@@ -11,6 +10,7 @@ import { boundOf, boundsOf } from './document-bounds.js';
 import { EVENTS } from './events.js';
 import { LIMITS } from './limits.js';
 import { METHODS, type MethodName } from './methods.js';
+import { resultLine, resultSchemas, typesSection } from './result-document.js';
 import { METHOD_CLASSES, rolesFor } from './roles.js';
 import { MOST_ID, PROTOCOL } from './rpc.js';
 import { SHAPE } from './shape.js';
@@ -58,7 +58,7 @@ function asyncapi(version: string): Json {
   }
   for (const { name, does } of entries) {
     messages[name] = { name, summary: does, payload: ref(`${name}.request`) };
-    messages[`${name}.reply`] = { name: `${name}.reply`, payload: ref('reply') };
+    messages[`${name}.reply`] = { name: `${name}.reply`, payload: ref(`${name}.reply`) };
     operations[name] = {
       action: 'receive',
       summary: does,
@@ -84,7 +84,7 @@ function asyncapi(version: string): Json {
 
 /** Parts of both documents, `ref` being how each names a part. */
 function schemas(ref: (name: string) => Json): Json {
-  const parts: Json = { WorkloadSpec: schemaOf(workloadSpec), event: eventSchema(), reply: replySchema(ref) };
+  const parts: Json = { WorkloadSpec: schemaOf(workloadSpec), event: eventSchema(ref), ...resultSchemas(ref) };
   for (const name of NAMES) {
     const params = schemaOf(METHODS[name]);
     const properties = params.properties as Json;
@@ -101,6 +101,7 @@ function schemas(ref: (name: string) => Json): Json {
       },
       required: params.required === undefined ? ['jsonrpc', 'method'] : ['jsonrpc', 'method', 'params'],
     };
+    parts[`${name}.reply`] = replySchema(ref, name);
   }
   for (const [name, { properties }] of Object.entries(STREAM_NOTIFICATIONS)) {
     const params = { type: 'object', properties, required: Object.keys(properties) };
@@ -119,45 +120,21 @@ function schemaOf(schema: z.ZodType): Json {
   return rest;
 }
 
-function eventSchema(): Json {
-  const properties = {
-    cursor: { type: 'integer', description: 'rises with every event of this host, across restarts' },
-    at: { type: 'integer', description: 'Unix milliseconds' },
-    type: { type: 'string', examples: Object.keys(EVENTS) },
-    workload: { type: 'string' },
-    tenant: { type: 'string' },
-    actor: actorSchema(),
-    data: { type: 'object' },
-  };
-  const params = { type: 'object', properties, required: ['cursor', 'at', 'type', 'data'] };
+function eventSchema(ref: (name: string) => Json): Json {
   return {
     type: 'object',
-    properties: { jsonrpc: { const: '2.0' }, method: { const: 'event' }, params },
+    properties: { jsonrpc: { const: '2.0' }, method: { const: 'event' }, params: ref('BerthEvent') },
     required: ['jsonrpc', 'method', 'params'],
   };
 }
 
-function actorSchema(): Json {
-  const properties = {
-    role: { type: 'string', enum: [...ROLES] },
-    scheduler: { type: 'string', description: 'its id, or the name in session.hello' },
-    uid: { type: 'integer', description: 'of the peer on the local socket' },
-    user: { type: 'string', description: 'its name in /etc/passwd' },
-    pid: { type: 'integer', description: 'of the process that connected' },
-  };
-  return {
-    ...{ type: 'object', description: 'who asked for the change', properties },
-    required: ['role'],
-  };
-}
-
-function replySchema(ref: (name: string) => Json): Json {
+function replySchema(ref: (name: string) => Json, name: MethodName): Json {
   const envelope = { jsonrpc: { const: '2.0' }, id: { type: ['string', 'number', 'null'] } };
   return {
     oneOf: [
       {
         type: 'object',
-        properties: { ...envelope, result: { type: 'object' } },
+        properties: { ...envelope, result: ref(`${name}.result`) },
         required: ['jsonrpc', 'id', 'result'],
       },
       { type: 'object', properties: { ...envelope, error: ref('error') }, required: ['jsonrpc', 'id', 'error'] },
@@ -183,7 +160,7 @@ function errorSchema(): Json {
 function markdown(): string {
   return `# Control protocol \`${PROTOCOL}\`
 
-Generated from \`agent/control/methods.ts\`; do not edit. Machine-readable: [protocol.schema.json](protocol.schema.json),
+Generated from \`agent/control/methods.ts\` and \`protocol/results.ts\`; do not edit. Machine-readable: [protocol.schema.json](protocol.schema.json),
 [asyncapi.json](asyncapi.json).
 
 JSON-RPC 2.0 over websocket, subprotocol \`${PROTOCOL}\`, text messages, no compression, no batches, parameters by name.
@@ -267,6 +244,7 @@ ${Object.entries(EVENTS)
   .join('\n')}
 
 ${streamsSection()}
+${typesSection()}
 ## Bounds of a WorkloadSpec
 
 Every list, map and text is bounded. Those that are not named here have a pattern of limited length.
@@ -289,7 +267,7 @@ ${(Object.keys(ERRORS) as ErrorCode[]).map((code) => `| \`${code}\` | ${ERRORS[c
 }
 
 function methodSection(name: MethodName): string {
-  const { does, result, errors } = DESCRIPTIONS[name];
+  const { does, errors } = DESCRIPTIONS[name];
   const schema = schemaOf(METHODS[name]);
   const required = new Set(schema.required as readonly string[] | undefined);
   const rows = Object.entries(schema.properties as Record<string, Json>).map(([key, property]) => {
@@ -310,7 +288,7 @@ function methodSection(name: MethodName): string {
     '',
     `- roles: ${rolesFor(name).map(quoted).join(', ')}${METHOD_CLASSES[name].endsWith('_host') ? '; not for sessions with scopes' : ''}`,
     ...(rows.length === 0 ? ['- no parameters'] : rows),
-    `- result: \`${result}\``,
+    `- result: \`${resultLine(name)}\``,
     ...(errors.length === 0 ? [] : [`- errors: ${errors.map(quoted).join(', ')}`]),
     '',
   ].join('\n');

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { BerthError } from '../../agent/base/errors.js';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { METADATA, OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));
 let host: OwnHost;

@@ -5,11 +5,11 @@ import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { type ErrorCode, reportOf } from '../../agent/base/errors.js';
-import { type Client, connect } from '../../agent/control/client.js';
 import { METHODS, type MethodName } from '../../agent/control/methods.js';
 import { rawConnect } from './control/raw.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 const AT_ONCE = 40;
 const ROUNDS = 8;

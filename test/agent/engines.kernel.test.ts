@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import { KINDS, RealEngine } from './discovery/engines/real.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 const GIB = 2 ** 30;
 

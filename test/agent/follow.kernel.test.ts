@@ -5,10 +5,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 let host: OwnHost;
 let agent: OwnAgent;

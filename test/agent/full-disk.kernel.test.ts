@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 const PORT = 19_466;
 const MAIN = fileURLToPath(new URL('../../agent/main.js', import.meta.url));

@@ -3,9 +3,9 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkS
 import { release } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 const KINDS = ['box', 'plain', 'con'] as const;
 type Kind = (typeof KINDS)[number];

@@ -1,10 +1,10 @@
 // Two installations on one host, which share /run/netns: each agent touches its own.
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 /** The first has the host's network namespace; all others have one of the same name, and one mount namespace. */
 const POOLS = { a: '10.213.1.0/28', b: '10.213.2.0/28', c: '10.213.3.0/28' } as const;

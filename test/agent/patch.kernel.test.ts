@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { type Client, connect } from './told-client.js';
 
 let host: OwnHost;
 let agent: OwnAgent;

@@ -2,12 +2,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { connect } from './told-client.js';
 
 const CGROUP = `berth-retag-${process.pid}`;
 let host: OwnHost;

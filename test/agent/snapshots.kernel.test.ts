@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { guestAssets, tcgGuestArguments } from '../lab/guest.js';
 import { eventually } from './drivers/host.js';
 import { OwnAgent } from './own-agent.js';
+import { connect } from './told-client.js';
 import { when } from './workload/draining-life.js';
 
 const DOCUMENT = fileURLToPath(new URL('../../../docs/microvms.md', import.meta.url));

@@ -1,10 +1,10 @@
 // Two agents on one host: neither works on what the other has, and neither removes what somebody uses.
 import { join } from 'node:path';
 import test from 'ava';
-import { connect } from '../../agent/control/client.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
+import { connect } from './told-client.js';
 
 let host: OwnHost;
 let elsewhere: OwnHost;

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { connect } from '../../agent/control/client.js';
 import { connectSupervisor } from '../../systemd/supervisor/client.js';
 import { OwnAgent } from './own-agent.js';
+import { connect } from './told-client.js';
 
 const name = `berth-supervisor-${process.pid}`;
 const directory = mkdtempSync(join(tmpdir(), 'berth-supervisor-'));

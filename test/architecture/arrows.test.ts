@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const ROOMS = ['agent', 'cgroups', 'netns', 'systemd', 'linux', 'dashboards', 'docs', 'test'];
+const ROOMS = ['agent', 'protocol', 'cgroups', 'netns', 'systemd', 'linux', 'dashboards', 'docs', 'test'];
 
 /** What each room may import from, beside itself. */
 const MAY: Readonly<Record<string, readonly string[]>> = {
@@ -13,7 +13,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   cgroups: ['linux'],
   netns: ['linux'],
   systemd: ['linux'],
-  agent: ['cgroups', 'netns', 'systemd', 'linux'],
+  agent: ['protocol', 'cgroups', 'netns', 'systemd', 'linux'],
+  protocol: [],
   dashboards: [],
   docs: ['agent', 'systemd'],
   test: ROOMS,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const ROOMS = ['agent', 'cgroups', 'netns', 'systemd', 'linux', 'dashboards', 'docs'];
+const ROOMS = ['agent', 'protocol', 'cgroups', 'netns', 'systemd', 'linux', 'dashboards', 'docs'];
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'test/README.md'];
 
 export interface Mention {

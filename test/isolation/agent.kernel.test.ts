@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import type { WorkloadView } from '../../agent/model/record.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { type OwnHost, openHost } from '../agent/own-host.js';
+import { type Client, connect } from '../agent/told-client.js';
 
 const PORT = 19_471;
 let host: OwnHost;

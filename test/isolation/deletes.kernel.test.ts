@@ -4,10 +4,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { type OwnHost, openHost } from '../agent/own-host.js';
+import { type Client, connect } from '../agent/told-client.js';
 import { ESCAPE_NAMES, escapeArgv, MARK } from './escapes.js';
 
 const DELETES = 500;

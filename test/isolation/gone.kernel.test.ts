@@ -6,10 +6,10 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { type Client, connect } from '../../agent/control/client.js';
 import { findHierarchy } from '../../cgroups/hierarchy.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { type OwnHost, openHost } from '../agent/own-host.js';
+import { type Client, connect } from '../agent/told-client.js';
 
 const CGROUP = `berth-test-gone-${process.pid}`;
 /** Where to: any cgroup that is not the workload's. It cannot go there itself: the test, which is root of the host, moves it. */

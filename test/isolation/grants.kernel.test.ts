@@ -2,11 +2,11 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { connect } from '../../agent/control/client.js';
 import { connectAs } from '../agent/control/connect-as.js';
 import { ASKING, WITHIN } from '../agent/drivers/grant-specs.js';
 import { OwnAgent } from '../agent/own-agent.js';
 import { type OwnHost, openHost } from '../agent/own-host.js';
+import { connect } from '../agent/told-client.js';
 
 const [SOCKET, USER] = [61_001, 61_012];
 const GRANTED = 'exec.user';

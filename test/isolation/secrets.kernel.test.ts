@@ -19,13 +19,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { WebSocket } from 'ws';
-import { type Client, connect } from '../../agent/control/client.js';
 import { METHODS, type MethodName } from '../../agent/control/methods.js';
 import { openPasswordHash } from '../../linux/crypt.js';
 import { connectAs } from '../agent/control/connect-as.js';
 import { LOOPBACK } from '../agent/control/loopback-certificate.js';
 import { QUESTIONS } from '../agent/control/role-table.js';
 import { OwnAgent } from '../agent/own-agent.js';
+import { type Client, connect } from '../agent/told-client.js';
 import { temporaryDirectory } from '../runner/temporary.js';
 import { startScheduler, type TestScheduler } from '../scheduler/scheduler.js';
 import {

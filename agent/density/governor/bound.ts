@@ -1,7 +1,7 @@
 // How many starts may settle at once, as a value that follows the host: it doubles from a small number until the host says
 // stop (slow start), then additive increase and multiplicative decrease (Chiu and Jain, 1989), as TCP does for the same
 // reason. It is lowered for what starts do to the host, never for its own sake: busy cpus are no reason, a queue for them is.
-import type { Decrease, GovernorSettings, Signal, Signals } from './types.js';
+import type { Decrease, GovernorSettings, Signal, SignalLimits, Signals } from './types.js';
 
 export interface Bound {
   /** At least 1. A fraction is progress towards the next whole number. */
@@ -101,7 +101,7 @@ const SIGNALS: readonly Signal[] = ['memory', 'io', 'cpu', 'network', 'start'];
 /** Memory before all others, as it closes the bound; then the signal furthest above its limit. */
 export function worst(
   signals: Signals,
-  limits: Required<Signals>,
+  limits: SignalLimits,
 ): Pick<Decrease, 'signal' | 'value' | 'limit'> | undefined {
   let found: { signal: Signal; value: number; limit: number } | undefined;
   for (const signal of SIGNALS) {

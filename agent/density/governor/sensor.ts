@@ -3,7 +3,7 @@
 import { worst } from './bound.js';
 import { Recent, Usual } from './latency.js';
 import { pressureBetween } from './pressure.js';
-import type { GovernorPorts, PressureSample, Signals } from './types.js';
+import type { GovernorPorts, PressureSample, SignalLimits, Signals } from './types.js';
 
 interface Sample {
   readonly at: number;
@@ -62,7 +62,7 @@ export class Sensor {
   }
 
   /** Ends the interval. */
-  read(limits: Required<Signals>): Signals {
+  read(limits: SignalLimits): Signals {
     const now = this.#ports.now();
     const { pressure } = this.#since();
     const above = (name: (typeof RESOURCES)[number]): number | undefined => {

@@ -43,6 +43,7 @@ export interface Signals {
 }
 
 export type Signal = keyof Signals;
+export type SignalLimits = Readonly<Record<Signal, number>>;
 
 /** Totals of stall since boot, microseconds, of /proc/pressure (Documentation/accounting/psi.rst), line `some`. */
 export interface PressureSample {
@@ -73,7 +74,7 @@ export interface GovernorStatus {
   readonly byPriority: readonly { readonly priority: number; readonly queued: number }[];
   readonly byTenant: readonly { readonly tenant: string; readonly queued: number }[];
   readonly signals: Signals;
-  readonly limits: Required<Signals>;
+  readonly limits: SignalLimits;
   readonly lastDecrease: (Decrease & { readonly agoMs: number }) | null;
   /** Of the last 512 starts; null before the first. */
   readonly waits: { readonly p50Ms: number; readonly p99Ms: number } | null;
@@ -95,7 +96,7 @@ export interface GovernorSettings {
   readonly settleTimeoutMs: number;
   readonly maxQueue: number;
   readonly maxWaitMs: number;
-  readonly limits: Required<Signals>;
+  readonly limits: SignalLimits;
 }
 
 /** The world of the governor. */

@@ -1,8 +1,8 @@
 // The real plugin against a whole agent, with namespaces as a container runtime makes them.
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import { OwnAgent } from '../own-agent.js';
 import { OUTSIDE, type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 import { Plugin, type Printed } from './plugin.js';
 
 let host: OwnHost;

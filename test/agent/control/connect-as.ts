@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
+import { type Client, connect } from '../told-client.js';
 import { temporaryDirectory } from './harness.js';
 
 const RELAY = `const net = require('node:net');

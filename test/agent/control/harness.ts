@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { configSchema } from '../../../agent/config/schema.js';
-import { type Client, type ConnectOptions, connect } from '../../../agent/control/client.js';
+import type { ConnectOptions } from '../../../agent/control/client.js';
 import { EventLog, type EventLogOptions } from '../../../agent/control/event-log.js';
 import { type ControlOptions, type ControlServer, startControl } from '../../../agent/control/server.js';
+import { type Client, connect } from '../told-client.js';
 import { type FakeService, fakeService } from './fake-service.js';
 
 export interface Harness {

@@ -2,12 +2,12 @@
 // of the other, and listens meanwhile: no name of the other's comes over its connection.
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import { METHODS, type MethodName } from '../../../agent/control/methods.js';
 import { writeLayout } from '../images/layout.js';
 import { file } from '../images/tar-writer.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 import { type RawConnection, rawConnect, request } from './raw.js';
 
 /** Every name that the other tenant has: itself, its workloads, reservation, labels, scheduler, image, and what is in its specs. */

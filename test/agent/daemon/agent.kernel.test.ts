@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { BerthError } from '../../../agent/base/errors.js';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
 import { findHierarchy } from '../../../cgroups/hierarchy.js';
 import { OwnAgent } from '../own-agent.js';
+import { type Client, connect } from '../told-client.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-agent-'));
 const name = `berth-t${process.pid}`;

@@ -4,12 +4,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import { type Outcome, START_CHECKS, type StartCheck } from '../../../agent/daemon/start-checks.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
 import { findHierarchy } from '../../../cgroups/hierarchy.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 
 const POOL = '10.214.0.0/24';
 const WEB = 9466;

@@ -2,11 +2,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
 import { guestKernelTree, tcgGuestArguments } from '../../lab/guest.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 import { busyboxLayer, writeLayout } from './layout.js';
 import { dir, file } from './tar-writer.js';
 

@@ -7,11 +7,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
 import { getXattr } from '../../../linux/xattr.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 import { busyboxLayer, writeLayout } from './layout.js';
 import { dir, file, privileged } from './tar-writer.js';
 

@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { ClientStream } from '../../../agent/control/client-stream.js';
 import { guestAssets, tcgGuestArguments } from '../../lab/guest.js';
 import { eventually } from '../drivers/host.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 
 const BOOT_MS = 90_000;
 /** More than the windows of a stream and what waits for a reader. */

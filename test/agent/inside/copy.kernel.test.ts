@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 
 const CGROUP = `berth-copy-${process.pid}`;
 const SECRET = 'of the host alone';

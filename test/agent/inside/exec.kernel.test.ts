@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { type Client, connect } from '../../../agent/control/client.js';
 import type { ClientStream } from '../../../agent/control/client-stream.js';
 import type { Params } from '../../../agent/control/methods.js';
 import type { StreamEnd } from '../../../agent/model/execution.js';
 import { findHierarchy } from '../../../cgroups/hierarchy.js';
 import { OwnAgent } from '../own-agent.js';
 import { type OwnHost, openHost } from '../own-host.js';
+import { type Client, connect } from '../told-client.js';
 
 const CGROUP = `berth-inside-${process.pid}`;
 const KINDS = ['box', 'root', 'plain', 'con'] as const;
