@@ -148,7 +148,7 @@ export class Pressure {
   status(): PressureStatus {
     return statusOf([...this.#ladders.values()], this.#world.clock.now(), {
       ...{ mode: this.#config.mode, counts: this.#performer.counts(), futile: this.#guard.count },
-      unobserved: [...this.#triggers.unobserved.values()],
+      unobserved: [...this.#triggers.unobserved.values()].map(({ key, reason, crowded }) => ({ key, reason, crowded })),
     });
   }
 
