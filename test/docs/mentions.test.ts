@@ -8,6 +8,7 @@ import { COMMANDS } from '../../agent/cli/table/all.js';
 import { GLOBAL } from '../../agent/cli/table/options.js';
 import { configJsonSchema } from '../../agent/config/document.js';
 import { METHODS } from '../../agent/control/methods.js';
+import { resultSchemas } from '../../agent/control/result-document.js';
 import { ADOPTED_FAMILIES } from '../../agent/metrics/adopted-families.js';
 import { defined } from '../dashboards/families.js';
 import { type Mention, mentions, texts } from './mentions.js';
@@ -41,6 +42,7 @@ function hasKey(path: readonly string[], root: Schema, at: unknown = root): bool
 
 const CONFIG = configJsonSchema();
 const SPEC = specJsonSchema() as Schema;
+const ANSWERS = resultSchemas((name) => ({ $ref: `#/${name}` })) as Schema;
 const SECTIONS = new Set(Object.keys((CONFIG.properties ?? {}) as object));
 
 /** What is wrong with a command line of berth; undefined when it is one. */
@@ -87,14 +89,15 @@ const NAMESPACES = new Set([
   ...Object.keys(METHODS).map((name) => name.split('.')[0] ?? ''),
 ]);
 
-test('every dotted name is a key of configuration or specification, a method or an event', (t) => {
+test('every dotted name is a key of configuration or specification, a method, an event, or a field of an answer', (t) => {
   const sources = [...texts()].filter(([where]) => where.endsWith('.ts')).map(([, text]) => text);
   const quoted = new Set(
     sources.flatMap((text) => [...text.matchAll(/'([a-z_]+\.[a-z_]+)'/g)].map(([, name]) => name)),
   );
   const isKnown = (name: string): boolean => {
     const path = name.split('.');
-    return hasKey(path, CONFIG) || hasKey(path, SPEC) || name in METHODS || quoted.has(name);
+    const isField = Object.values(ANSWERS).some((type) => hasKey(path, ANSWERS, type));
+    return isField || hasKey(path, CONFIG) || hasKey(path, SPEC) || name in METHODS || quoted.has(name);
   };
   const names = mentions().flatMap((mention) => {
     const name = /^([a-z][a-z_]*(?:\.[a-z][a-z0-9_]*)+)(?: = .*)?$/i.exec(mention.text)?.[1];
