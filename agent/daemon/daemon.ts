@@ -98,11 +98,9 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
   await executions.sweep();
   await helpers.sweep();
   limits.adopt();
-  await rooms.network
-    .watch((hints) => drift.hint(hints))
-    .catch((error: unknown) => {
-      log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
-    });
+  await rooms.network.watch(parts.hear).catch((error: unknown) => {
+    log.error({ err: error }, 'changes of networks are not heard at once, only found by the audit each minute');
+  });
   await pressure.start();
   await prediction.configure(config.density.prediction);
   const reloading = new Reloading(parts, load, notify);

@@ -15,8 +15,14 @@ export interface LiveFactsOptions {
   readonly path?: string;
 }
 
+export interface LiveFacts {
+  readonly facts: HostFacts;
+  /** The host is known to have changed: the next property is read anew. */
+  forget(): void;
+}
+
 /** `start`: as probed. Each property is read anew, about 1 ms, when what is known is older than 2 s; nothing is started. */
-export function liveFacts(start: HostFacts, options: LiveFactsOptions = {}): HostFacts {
+export function liveFacts(start: HostFacts, options: LiveFactsOptions = {}): LiveFacts {
   const { now = () => performance.now(), read = readFacts, path = searchPath() } = options;
   let at = now();
   let modulesAt = at;
@@ -33,7 +39,7 @@ export function liveFacts(start: HostFacts, options: LiveFactsOptions = {}): Hos
     };
     return last;
   };
-  return new Proxy(start, {
+  const facts = new Proxy(start, {
     get: (_, key) => Reflect.get(current(), key),
     has: (_, key) => Reflect.has(current(), key),
     ownKeys: () => Reflect.ownKeys(current()),
@@ -42,4 +48,10 @@ export function liveFacts(start: HostFacts, options: LiveFactsOptions = {}): Hos
       return found === undefined ? undefined : { ...found, configurable: true };
     },
   });
+  return {
+    facts,
+    forget: () => {
+      at = Number.NEGATIVE_INFINITY;
+    },
+  };
 }

@@ -87,6 +87,8 @@ export class Drift {
   hint(hints: readonly Hint[]): void {
     if (this.#closed) return;
     for (const { kind, link, object } of hints) {
+      // Of no sandbox: keep-forwarding.ts.
+      if (kind === 'forwarding') continue;
       const name = kind === 'netns' ? object : link;
       if (name === null) this.#hinted = 'all';
       else if (this.#hinted !== 'all') this.#hinted.add(name);

@@ -1,5 +1,6 @@
 // network.forwarding is a promise for as long as the agent runs: whatever turns forwarding off (another program's sysctl.d, a
-// VPN's script) takes every routed workload off the network. Looked at each minute, set again a bounded number of times, told.
+// VPN's script) takes every routed workload off the network. Looked at when the kernel tells of it and each minute, set again a bounded
+// number of times, told.
 import { defined } from '../../linux/defined.js';
 import type { Log } from '../base/log.js';
 import { RepairBudget } from '../base/repair-budget.js';

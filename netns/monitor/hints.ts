@@ -2,10 +2,10 @@
 
 export interface Hint {
   /** `lost`: notifications were dropped, everything may have changed. */
-  readonly kind: 'link' | 'address' | 'route' | 'firewall' | 'netns' | 'lost';
+  readonly kind: 'link' | 'address' | 'route' | 'firewall' | 'netns' | 'forwarding' | 'lost';
   /** Host link of the sandbox; null where no single one is concerned. */
   readonly link: string | null;
-  /** What was changed: a link (of the host or of the namespace), a destination, a table, a name in /run/netns. */
+  /** What was changed: a link (of the host or of the namespace), a destination, a table, a name in /run/netns, a family. */
   readonly object: string;
 }
 

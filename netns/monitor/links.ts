@@ -6,6 +6,7 @@ import { eachAttribute, readText } from '../netlink/attribute.js';
 import { parsePort } from '../netlink/bridge.js';
 import { AF_UNSPEC, IFF_UP, IFLA, NLM_F, RTM } from '../netlink/constants.js';
 import { type Message, parseMessages } from '../netlink/message.js';
+import { parseForwardingOff } from '../netlink/netconf.js';
 import { parseRoute } from '../netlink/route.js';
 import type { HintSet } from './hints.js';
 
@@ -66,6 +67,11 @@ export class LinkReader {
     if (type === RTM.NEWADDR) return;
     const sandbox = nsid === null ? undefined : this.#sandboxes.get(nsid);
     if (nsid !== null && sandbox === undefined) return;
+    if (type === RTM.NEWNETCONF) {
+      const off = nsid === null ? parseForwardingOff(message) : undefined;
+      if (off !== undefined) hints.add('forwarding', null, off);
+      return;
+    }
     if (type === RTM.NEWLINK || type === RTM.DELLINK) this.#readLink(message, sandbox, hints);
     else if (type === RTM.DELADDR) this.#readAddress(message, sandbox, hints);
     else if (type === RTM.NEWROUTE || type === RTM.DELROUTE) this.#readRoute(message, sandbox, hints);

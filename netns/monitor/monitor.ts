@@ -40,7 +40,10 @@ export interface Monitor {
   close(): void;
 }
 
-const RTNLGRP = { LINK: 1, IPV4_IFADDR: 5, IPV4_ROUTE: 7, IPV6_IFADDR: 9, IPV6_ROUTE: 11 } as const;
+const RTNLGRP = {
+  ...{ LINK: 1, IPV4_IFADDR: 5, IPV4_ROUTE: 7, IPV6_IFADDR: 9, IPV6_ROUTE: 11 },
+  ...{ IPV4_NETCONF: 24, IPV6_NETCONF: 25 },
+} as const;
 const NFNLGRP_NFTABLES = 7;
 const INTERVAL_MS = 250;
 const DIRECTORY = '/run/netns';

@@ -35,6 +35,7 @@ export const RTM = {
   NEWNEIGH: 28,
   DELNEIGH: 29,
   GETNEIGH: 30,
+  NEWNETCONF: 80,
   NEWNSID: 88,
   GETNSID: 90,
 } as const;

@@ -1,6 +1,8 @@
 // Puts the agent together: what it is made of, in the order in which one part needs the other. Nothing runs yet.
 import { join } from 'node:path';
+import { defined } from '../../../linux/defined.js';
 import { readMemInfo } from '../../../linux/proc.js';
+import type { Hint } from '../../../netns/index.js';
 import { BerthError, reportOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { prepareLock, prepareState } from '../../base/state-files.js';
@@ -86,6 +88,8 @@ export interface Assembly {
   readonly health: NetworkHealth;
   /** What the host itself has changed, each minute. */
   readonly follow: () => Promise<void>;
+  /** What the network room has heard from the kernel. */
+  readonly hear: (hints: readonly Hint[]) => void;
   readonly limits: LimitRoom;
   readonly pinning: Pinning;
   readonly pressure: Pressure;
@@ -119,7 +123,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const identify = async (root: string) => register(tenure, await installationId(state, root, log));
   const rooms = await openRooms(config, first, log, { identify, checks });
   const modulesMissing = missingModules();
-  const facts = liveFacts({ ...first, ...(await found), ...(modulesMissing === undefined ? {} : { modulesMissing }) });
+  const live = liveFacts({ ...first, ...(await found), ...defined({ modulesMissing }) });
+  const { facts } = live;
   const onError = (error: unknown): void => log.error({ err: error }, 'event not written');
   const events = new EventLog({ directory: state, bootId: facts.bootId, onError });
   const conditions = new Conditions(events, log);
@@ -285,13 +290,23 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   });
   conditions.add(() => [...agent.networkConditions(), ...hostFollow.conditions()]);
   conditions.add(() => [...rooms.networkSetup.conditions(), ...observation.web.conditions()]);
-  const follow = async (): Promise<void> => {
-    // What is cured below is told as well: it came, and it went.
+  /** What it cures is told as well: it came, and it went. */
+  const lookAtForwarding = (): void => {
+    live.forget();
     conditions.announce();
     forwarding();
+    live.forget();
+    conditions.announce();
+  };
+  const follow = async (): Promise<void> => {
+    lookAtForwarding();
     await hostFollow.look();
   };
-  return { ...parts, follow, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
+  const hear = (hints: readonly Hint[]): void => {
+    drift.hint(hints);
+    if (hints.some(({ kind }) => kind === 'forwarding' || kind === 'lost')) lookAtForwarding();
+  };
+  return { ...parts, follow, hear, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
 }
 
 function makePressure(world: World, manager: Manager, { signals }: Rooms, facts: HostFacts): Pressure {

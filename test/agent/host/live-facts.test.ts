@@ -17,7 +17,7 @@ test('each fact is of now, a copy of all of them too; nothing is read twice with
     reads += 1;
     return { ...readFacts(), cpusOnline: 3, memoryBytes: 7, swapBytes: 0, limits: { ipForward } };
   };
-  const facts = liveFacts(START, { now: () => at, read, path: '' });
+  const { facts, forget } = liveFacts(START, { now: () => at, read, path: '' });
   t.is(facts.cpusOnline, 4, 'as probed a moment ago');
   at = 2000;
   ipForward = 0;
@@ -29,6 +29,11 @@ test('each fact is of now, a copy of all of them too; nothing is read twice with
   at = 4000;
   t.is(facts.limits.ipForward, 1);
   t.is(reads, 2);
+  ipForward = 0;
+  t.is(facts.limits.ipForward, 1);
+  forget();
+  t.is(facts.limits.ipForward, 0, 'the kernel has said so');
+  t.is(reads, 3);
   t.deepEqual(facts.binaries, {}, 'a program that has gone');
   t.is(facts.kvm?.reason, 'a guest was not run', 'KVM takes a guest to find out');
 });

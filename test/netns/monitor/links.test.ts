@@ -5,7 +5,7 @@ import { HintSet } from '../../../netns/monitor/hints.js';
 import { LinkReader } from '../../../netns/monitor/links.js';
 import { newAddress } from '../../../netns/netlink/address.js';
 import { attribute, nested, text, u8, u32 } from '../../../netns/netlink/attribute.js';
-import { IFF_UP, IFLA, NLM_F, RTM } from '../../../netns/netlink/constants.js';
+import { AF_INET, AF_INET6, IFF_UP, IFLA, NLM_F, RTM } from '../../../netns/netlink/constants.js';
 import { message } from '../../../netns/netlink/message.js';
 import { newRoute } from '../../../netns/netlink/route.js';
 
@@ -99,6 +99,29 @@ test('what happens in a namespace concerns the link that leads there, and only w
   t.deepEqual(read(link(RTM.DELLINK, { index: 2, name: 'eth0' }), 0), []);
   read(link(RTM.NEWLINK, { index: 9, name: 'btc', nsid: 0 }));
   t.deepEqual(read(link(RTM.DELLINK, { index: 2, name: 'eth0' }), 0), ['link btc eth0']);
+});
+
+/** RTM_NEWNETCONF; 1 is NETCONFA_IFINDEX, 2 NETCONFA_FORWARDING. */
+function netconf(family: number, index: number, forwarding?: number): Buffer {
+  const signed = (value: number): Buffer => {
+    const buffer = Buffer.alloc(4);
+    buffer.writeInt32LE(value);
+    return buffer;
+  };
+  const settings = forwarding === undefined ? [] : [attribute(2, signed(forwarding))];
+  return message(RTM.NEWNETCONF, 0, Buffer.from([family, 0, 0, 0]), attribute(1, signed(index)), ...settings);
+}
+
+test('forwarding of the whole host that is turned off is a hint, of each family; nothing else of these settings is', (t) => {
+  const read = reader();
+  const [all, eth0] = [-1, 2];
+  t.deepEqual(read(netconf(AF_INET, all, 0)), ['forwarding null ipv4']);
+  t.deepEqual(read(netconf(AF_INET6, all, 0)), ['forwarding null ipv6']);
+  t.deepEqual(read(netconf(AF_INET, all, 1)), []);
+  t.deepEqual(read(netconf(AF_INET, eth0, 0)), []);
+  t.deepEqual(read(netconf(AF_INET, all)), [], 'another setting');
+  read(link(RTM.NEWLINK, { index: 7, name: 'bta', nsid: 3 }));
+  t.deepEqual(read(netconf(AF_INET, all, 0), 3), [], 'inside a workload');
 });
 
 test('addresses and routes that go are hints, those that come are none', (t) => {
