@@ -23,6 +23,8 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   .map((file) => join('dist', 'test', file))
   .sort();
 
+/** So many files of a tier are named with their times. */
+const SLOWEST = 10;
 const strict = process.env.CI === 'true';
 const total = { passed: 0, failed: 0, skipped: 0 };
 const skipped: string[] = [];
@@ -85,20 +87,27 @@ async function runTier(mine: readonly string[], tier: Tier): Promise<Counts> {
   if (tier.together) return told(await runAva(grouped(mine), tier, { ...process.env, TMPDIR: memoryDirectory() }));
   if (!tier.secondTry) return told(await runAva(mine, tier));
   const sum = { passed: 0, failed: 0, skipped: 0 };
+  const times: { file: string; seconds: number }[] = [];
   for (const file of mine) {
+    const begun = performance.now();
     let outcome = await runAva([file], tier);
     if (outcome.failed > 0) {
-      const reason = failedLines(outcome.failures)[0] ?? '';
+      const [first = '', ...more] = failedLines(outcome.failures);
+      const reason = more.length === 0 ? first : `${first} (and ${more.length} more)`;
       secondTries.push({ file, reason });
       firstTries.push(`${file}\n${outcome.failures}`);
       process.stdout.write(`\n${tier.name}: ${file} failed and is run again: ${reason}\n`);
       outcome = await runAva([file], tier);
     }
+    times.push({ file, seconds: Math.round((performance.now() - begun) / 1000) });
     const result = told(outcome);
     sum.passed += result.passed;
     sum.failed += result.failed;
     sum.skipped += result.skipped;
   }
+  const slowest = times.sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST);
+  process.stdout.write(`\n${tier.name}: the slowest files:\n`);
+  for (const { file, seconds } of slowest) process.stdout.write(`  ${seconds} s ${file}\n`);
   return sum;
 }
 

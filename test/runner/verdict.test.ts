@@ -6,7 +6,7 @@ const GREEN: Run = { counts: { passed: 12, failed: 0, skipped: 0 }, skipped: [],
 const ALLOWED = [{ name: 'needs a moon', reason: 'there is one by night only' }];
 
 test('a run without failures, skips and second tries is good', (t) => {
-  t.deepEqual(verdict(GREEN, true), { counts: GREEN.counts, complaints: [], lines: [] });
+  t.deepEqual(verdict(GREEN, true), { counts: GREEN.counts, complaints: [], lines: ['second tries: 0 of at most 2'] });
 });
 
 test('a skipped test or tier fails a strict run and no other, unless it stands in the list', (t) => {
@@ -29,11 +29,15 @@ test('two files may need a second try, a third fails the run, and each is named 
     Array.from({ length: count }, (_, at) => ({ file: `f${at}.test.js`, reason: `too late by ${at}` }));
   const bounded = verdict({ ...GREEN, secondTries: tries(SECOND_TRIES) }, true);
   t.is(bounded.counts.failed, 0);
-  t.deepEqual(bounded.lines, ['second try: f0.test.js: too late by 0', 'second try: f1.test.js: too late by 1']);
+  t.deepEqual(bounded.lines, [
+    'second tries: 2 of at most 2',
+    'second try: f0.test.js: too late by 0',
+    'second try: f1.test.js: too late by 1',
+  ]);
   const beyond = verdict({ ...GREEN, secondTries: tries(SECOND_TRIES + 1) }, false);
   t.is(beyond.counts.failed, 1);
   t.regex(beyond.complaints[0] ?? '', /^3 files needed a second try/);
-  t.is(beyond.lines.length, 3);
+  t.is(beyond.lines.length, 4);
 });
 
 test('a run in which no test passed is not good', (t) => {

@@ -22,7 +22,7 @@ export interface Verdict {
   readonly counts: Counts;
   /** What fails the run beside failed tests, a sentence each. */
   readonly complaints: readonly string[];
-  /** The names of the files that were run twice, to be printed last. */
+  /** How many files were run twice, and each with what failed in it first: to be printed last, also when there are none. */
   readonly lines: readonly string[];
 }
 
@@ -37,6 +37,9 @@ export function verdict(run: Run, strict: boolean, allowed?: readonly AllowedSki
   return {
     counts: { ...run.counts, failed: run.counts.failed + complaints.length },
     complaints,
-    lines: run.secondTries.map(({ file, reason }) => `second try: ${file}: ${reason}`),
+    lines: [
+      `second tries: ${length} of at most ${SECOND_TRIES}`,
+      ...run.secondTries.map(({ file, reason }) => `second try: ${file}: ${reason}`),
+    ],
   };
 }
