@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { type ErrorCode, reportOf } from '../../agent/base/errors.js';
 import { METHODS, type MethodName } from '../../agent/control/methods.js';
+import { berth } from './cli/fake.js';
 import { rawConnect } from './control/raw.js';
 import { OwnAgent } from './own-agent.js';
 import { type OwnHost, openHost } from './own-host.js';
@@ -216,6 +217,42 @@ test.serial('every method against every other at once: no defect', async (t) => 
   }
   t.deepEqual(bad, []);
   t.true(succeeded > ROUNDS * 15, `${succeeded} succeeded`);
+});
+
+/** Exit code and output of a command of a person, without what differs from workload to workload. */
+async function answered(line: string, input?: string): Promise<string> {
+  const options = { connect: () => connect(agent.socket), now: Date.now, ...(input === undefined ? {} : { input }) };
+  const { exit, out } = await berth(line, options);
+  return `${exit} ${out.trim().replace(/\d+(\.\d+)?(ms|s)?/g, 'N')}`;
+}
+
+test.serial('a program that dies at once: create, start and restart have one answer each, 20 times', async (t) => {
+  await reconnect();
+  const ids = Array.from({ length: 20 }, (_, at) => `false-${at}`);
+  const dead = async (id: string): Promise<void> => {
+    for (;;) {
+      const view = await clients[0]?.call('workload.get', { id });
+      if (view?.state === 'failed' && view.end?.code === 1) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const specOf = (id: string): string =>
+    JSON.stringify({ ...spec(id), exec: { isolation: 'none', command: ['/bin/false'] }, restart: { policy: 'never' } });
+  const asked: Readonly<Record<string, (id: string) => Promise<string>>> = {
+    create: (id) => answered('workload create -f -', specOf(id)),
+    start: (id) => answered(`workload start ${id}`),
+    restart: (id) => answered(`workload restart ${id}`),
+  };
+  for (const [verb, ask] of Object.entries(asked)) {
+    const answers: string[] = [];
+    // One after the other, and all at once.
+    for (const id of ids.slice(0, 10)) answers.push(await ask(id));
+    answers.push(...(await Promise.all(ids.slice(10).map(ask))));
+    t.regex(answers[0] ?? '', /^0 false-N running/, verb);
+    t.deepEqual(new Set(answers), new Set([answers[0]]), verb);
+    for (const id of ids) await dead(id);
+  }
+  for (const id of ids) await clients[0]?.call('workload.delete', { id, now: true });
 });
 
 test.serial('SIGTERM ends the agent whatever its connections do, and the event log is closed', async (t) => {
