@@ -124,12 +124,12 @@ export const ERRORS = {
   snapshot_unsupported: {
     exit: 1,
     rpc: -32085,
-    hint: 'berth saves guests of driver qemu without image, vsock and hugepages; with --keep-running also without a root image. It saves no clones. To stop a workload without a snapshot: `berth workload stop ID`. See docs/microvms.md.',
+    hint: 'berth saves guests of drivers qemu and firecracker without image and hugepages, of qemu also without vsock; with --keep-running also without an image that the guest writes to. It saves no clones. To stop a workload without a snapshot: `berth workload stop ID`. See docs/microvms.md.',
   },
   snapshot_failed: {
     exit: 1,
     rpc: -32084,
-    hint: 'The guest goes on. Look for the message of QEMU in `berth workload logs ID`, and for free space: `df -h /var/lib/berth`.',
+    hint: 'The guest goes on. Look for the message of the VMM in `berth workload logs ID`, and for free space: `df -h /var/lib/berth`.',
   },
   snapshot_incompatible: {
     exit: 3,

@@ -36,7 +36,7 @@ export function createDrivers(
     }),
     firecrackerDriver({
       ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },
-      ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime },
+      ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime, state },
     }),
     externalDriver(),
   ];

@@ -5,6 +5,7 @@ import { formatSize } from '../base/units.js';
 import { size } from '../base/values/amounts.js';
 import { driverKind, hasLink } from './driver-kind.js';
 import { absolutePath } from './process-spec.js';
+import { snapshotField } from './snapshot-spec.js';
 
 /** Firecracker holds 2047 bytes of command line; berth adds the address, and Firecracker a word for each device. */
 const MOST_APPENDED = 1024;
@@ -88,6 +89,7 @@ export const firecrackerSpec = z
       .prefault({})
       .meta({ description: 'how memory is taken from the running guest' }),
     entropy: z.boolean().default(true).meta({ description: 'a virtio-rng device' }),
+    snapshot: snapshotField,
   })
   .refine(({ hugepages, memory }) => hugepages === undefined || memory % HUGE === 0, {
     message: 'must be a multiple of the size of a huge page',
@@ -97,6 +99,13 @@ export const firecrackerSpec = z
     message: 'must be 1 or even with smt',
     path: ['vcpus'],
   })
+  .refine(
+    ({ snapshot, root, drives }) => snapshot === undefined || [root, ...drives].every((one) => one?.readOnly ?? true),
+    {
+      message: 'does not go with a drive that is written to, which only one guest can have',
+      path: ['snapshot'],
+    },
+  )
   .refine((f) => f.initrd !== undefined || f.root !== undefined, 'needs an initrd or a root drive');
 
 export const firecrackerKind = driverKind({

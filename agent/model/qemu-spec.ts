@@ -4,6 +4,7 @@ import { formatSize } from '../base/units.js';
 import { size } from '../base/values/amounts.js';
 import { driverKind } from './driver-kind.js';
 import { absolutePath } from './process-spec.js';
+import { snapshotField } from './snapshot-spec.js';
 
 /** Bytes. */
 export const HUGE_PAGE = { '2Mi': 2 ** 21, '1Gi': 2 ** 30 } as const;
@@ -41,14 +42,7 @@ export const qemuSpec = z
     vsock: z.boolean().default(false).meta({
       description: 'a vsock id of its own, by which host and guest reach each other without a network',
     }),
-    snapshot: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[0-9]{1,16}$/, 'must be WORKLOAD/NAME, as in vm-1/0001')
-      .optional()
-      .meta({
-        description:
-          'begins where the guest of this snapshot stood (WORKLOAD/NAME of `berth workload snapshots`, of the same tenant) instead of booting',
-      }),
+    snapshot: snapshotField,
   })
   .refine(({ snapshot, root }) => snapshot === undefined || root === undefined, {
     message: 'does not go with a root image, which only one guest can have',

@@ -45,9 +45,13 @@ export interface SnapshotView {
 }
 
 /** The snapshot of another workload that this one begins with, each time; undefined: it boots. */
-export function templateOf({ qemu }: Pick<WorkloadSpec, 'qemu'>): Pick<Saved, 'of' | 'name'> | undefined {
-  if (qemu?.snapshot === undefined) return undefined;
-  const [of = '', name = ''] = qemu.snapshot.split('/');
+export function templateOf({
+  qemu,
+  firecracker,
+}: Pick<WorkloadSpec, 'qemu' | 'firecracker'>): Pick<Saved, 'of' | 'name'> | undefined {
+  const snapshot = qemu?.snapshot ?? firecracker?.snapshot;
+  if (snapshot === undefined) return undefined;
+  const [of = '', name = ''] = snapshot.split('/');
   return { of, name };
 }
 

@@ -35,11 +35,11 @@ export function decodeManifest(text: string): SnapshotView {
 
 /** Of what makes the machine; limits, labels and policies may change between a snapshot and its return. */
 export function machineDigest({ driver, qemu, firecracker, network }: WorkloadSpec): string {
-  // What a clone begins with is no part of its machine.
+  // What a clone begins with is no part of its machine; nor are metadata, which are told anew after a return.
   const machine = {
     driver,
     qemu: qemu && { ...qemu, snapshot: undefined },
-    firecracker,
+    firecracker: firecracker && { ...firecracker, snapshot: undefined, mmds: firecracker.mmds && {} },
     mode: network.mode,
     bridge: network.bridge,
   };

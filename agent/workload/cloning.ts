@@ -8,15 +8,15 @@ import { requireFit, snapshotsOf } from './saving.js';
 import type { World } from './world.js';
 
 const KEPT = 'A clone needs a snapshot made with --keep-running: `berth workload snapshots` lists them.';
-const BOOT = 'Leave `qemu.snapshot` out of the specification: the workload then boots.';
 
 /** Throws `snapshot_damaged` for a template that is not there or of another tenant, `snapshot_incompatible` for one that does not fit. */
 export async function requireTemplate(spec: WorkloadSpec, world: World): Promise<void> {
   const template = templateOf(spec);
   if (template === undefined) return;
   const { of, name } = template;
+  const boot = `Leave \`${spec.driver}.snapshot\` out of the specification: the workload then boots.`;
   const problem = snapshotsOf({ id: spec.id, spec }, world).problem(spec, false);
-  if (problem !== undefined) throw unusable(template, problem, BOOT);
+  if (problem !== undefined) throw unusable(template, problem, boot);
   const found = world.snapshots.get(of, name);
   // Of another tenant no more is told than of one that is not there.
   if (found?.tenant !== spec.tenant)
@@ -27,7 +27,7 @@ export async function requireTemplate(spec: WorkloadSpec, world: World): Promise
   if (!found.live)
     throw unusable(template, 'it is the state of a suspended workload, which only that workload can use', KEPT);
   if (found.address6 !== null)
-    throw unusable(template, 'its guest has an IPv6 address, which berth does not translate', BOOT);
+    throw unusable(template, 'its guest has an IPv6 address, which berth does not translate', boot);
   await requireFit({ spec }, template, world);
 }
 

@@ -112,7 +112,7 @@ export async function requireFit(
       hint:
         of === spec.id
           ? `Put back what differs, or delete the snapshot: \`berth workload delete-snapshot ${of} ${name}\`; the next start then boots the guest.`
-          : `Give the clone the same kernel, initrd and \`qemu\` fields as ${of} (\`berth workload spec ${of}\` prints them). If the host differs, make a new snapshot: \`berth workload snapshot ${of} --keep-running\`.`,
+          : `Give the clone the same kernel, initrd and \`${spec.driver}\` fields as ${of} (\`berth workload spec ${of}\` prints them). If the host differs, make a new snapshot: \`berth workload snapshot ${of} --keep-running\`.`,
       data: { workload: of, name, differing },
     },
   );

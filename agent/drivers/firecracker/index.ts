@@ -6,6 +6,7 @@ import { codeOf } from '../../../linux/errors.js';
 import { BerthError } from '../../base/errors.js';
 import type { UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
+import type { WorkloadSpec } from '../../model/spec.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
@@ -18,8 +19,17 @@ import { callApi } from './api.js';
 import { explainEnd } from './ends.js';
 import { jailOf, launchCommand } from './jail.js';
 import { giveBack, lend } from './lent.js';
-import { drivesOf, type Firecracker, hasBalloon, jailFiles, machineConfig } from './machine-config.js';
+import {
+  bootFiles,
+  driveFiles,
+  drivesOf,
+  type Firecracker,
+  guestMib,
+  hasBalloon,
+  machineConfig,
+} from './machine-config.js';
 import { ownMemory } from './own-memory.js';
+import { firecrackerSnapshots, saveDirectory, saveFiles, snapshotFiles, snapshotProblem } from './snapshots.js';
 import { vcpuThreads } from './vcpus.js';
 import { requireVersion, unknownVersion } from './version.js';
 
@@ -34,6 +44,8 @@ export interface FirecrackerOptions {
   readonly dns: Config['network']['dns'];
   /** paths.runtime, in which the uids in use stand. */
   readonly runtime: string;
+  /** paths.state, in which it writes snapshots. */
+  readonly state: string;
   /** Default: the real path of a program, and what it says itself. */
   readonly identify?: (binary: string) => Promise<Program>;
 }
@@ -50,7 +62,7 @@ const READ_BY_ALL = 0o004;
 const WRITTEN_BY_OWNER = 0o600;
 
 export function firecrackerDriver(options: FirecrackerOptions): Driver {
-  const { overheadBytes, uids, dns, runtime } = options;
+  const { overheadBytes, uids, dns, runtime, state } = options;
   const claims = join(runtime, 'uids');
   const versionOf = versionReader();
   const identify =
@@ -67,6 +79,18 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
     firecracker: requireBinary(options.binary, which, 'runs microVMs (drivers.firecracker.binary)'),
   });
   const uidFor = (id: string) => uidOf(id, uids);
+  /** Writes the configuration of a guest that boots. */
+  const bootOf = async (spec: WorkloadSpec, { directory, sandbox }: DriverContext) => {
+    const firecracker = sectionOf(spec, 'firecracker');
+    const { servers } = await resolverFor(spec, sandbox, dns);
+    const metadata = firecracker.mmds && { 'metadata.json': firecracker.mmds.metadata };
+    const ours = { 'config.json': machineConfig({ id: spec.id, firecracker, sandbox, servers }), ...metadata };
+    for (const [name, content] of Object.entries(ours))
+      await writeFile(join(directory, name), JSON.stringify(content), { mode: 0o644 });
+    const files = Object.keys(ours).map((name) => ({ host: join(directory, name), name, readOnly: true }));
+    const begins = metadata === undefined ? ('boot' as const) : ('boot with metadata' as const);
+    return { files: [...files, ...bootFiles(firecracker)], begins };
+  };
 
   return {
     name: 'firecracker',
@@ -86,7 +110,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
         ? { name: 'tap0', uid: uidFor(spec.id), multiQueue: false, vnetHeader: true, guestAddress: null }
         : null,
     async prepare(spec, context) {
-      const { directory, sandbox, which, warn } = context;
+      const { directory, sandbox, which, warn, snapshot } = context;
       const { id } = spec;
       const firecracker = sectionOf(spec, 'firecracker');
       const found = programs(which);
@@ -99,18 +123,20 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       const uid = await claimUid(id, directory, claims, { first: wanted, last: wanted }, 'drivers.firecracker.uids');
       const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
       for (const { drive, field } of written) lend(drive.path, field, { id, uid, claims });
-      const { servers } = await resolverFor(spec, sandbox, dns);
-      const ours = { 'config.json': machineConfig({ id, firecracker, sandbox, servers }), ...metadataOf(firecracker) };
-      for (const [name, content] of Object.entries(ours))
-        await writeFile(join(directory, name), JSON.stringify(content), { mode: 0o644 });
-      const files = Object.keys(ours).map((name) => ({ host: join(directory, name), name, readOnly: true }));
+      const boot = snapshot === undefined ? await bootOf(spec, context) : undefined;
+      const canBeSaved = snapshotProblem(spec, false) === undefined;
       const jail = jailOf(directory);
       return {
         argv: launchCommand({
           ...{ jail, uid, programs: { ...found, firecracker: program.path } },
-          files: [...files, ...jailFiles(firecracker)],
+          files: [
+            ...(boot?.files ?? []),
+            ...driveFiles(firecracker),
+            ...(snapshot === undefined ? [] : snapshotFiles(snapshot)),
+            ...(canBeSaved ? await saveFiles(saveDirectory(state, id)) : []),
+          ],
           largestFile: await largestFile(firecracker),
-          metadata: firecracker.mmds !== undefined,
+          begins: boot?.begins ?? 'snapshot',
         }),
         env: { PATH: DEFAULT_PATH },
         cwd: '/',
@@ -136,6 +162,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       for (const { drive } of drivesOf(sectionOf(spec, 'firecracker'))) giveBack(drive.path, spec.id);
       await releaseUid(spec.id, directory, claims);
       await rm(join(directory, 'jail'), { recursive: true, force: true });
+      await rm(saveDirectory(state, spec.id), { recursive: true, force: true });
     },
     vm: {
       overhead: () => overheadBytes,
@@ -152,6 +179,10 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
         await callApi(apiSocket, { method: 'PATCH', path: '/balloon', body }, { deadlineMs: API_MS, signal });
       },
       explainEnd: (_spec, tail, { code }) => explainEnd(tail, code),
+      snapshots: firecrackerSnapshots({
+        ...{ state, uidFor },
+        version: async (which) => (await identify(programs(which).firecracker)).version,
+      }),
     },
   };
 }
@@ -160,10 +191,6 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
 export function uidOf(id: string, { first, last }: UidRange): number {
   const hash = createHash('sha256').update(`berth-firecracker:${id}`).digest().readUInt32BE(0);
   return first + (hash % (last - first + 1));
-}
-
-function metadataOf({ mmds }: Firecracker): Readonly<Record<string, unknown>> {
-  return mmds === undefined ? {} : { 'metadata.json': mmds.metadata };
 }
 
 /** The user of the VM opens them, not root. */
@@ -188,11 +215,11 @@ async function requireMode(path: string, field: string, bits: number, problem: s
   throw new BerthError('image_missing', `${field}: ${path} ${problem}`, { data: { field, path } });
 }
 
-/** Of those that it may write to: images, which keep their size. */
+/** Of those that it may write to: images, which keep their size, and its memory in a snapshot. */
 async function largestFile(firecracker: Firecracker): Promise<number> {
   const images = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
   const sizes = await Promise.all(images.map(async ({ drive }) => (await stat(drive.path)).size));
-  return Math.max(MIB, ...sizes);
+  return Math.max(guestMib(firecracker.memory) * MIB, ...sizes);
 }
 
 function withoutKvm(reason = 'KVM was not probed'): BerthError {

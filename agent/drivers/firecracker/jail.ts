@@ -20,7 +20,8 @@ export interface LaunchOptions {
   readonly uid: number;
   /** Bytes that no file which it writes may grow beyond. */
   readonly largestFile: number;
-  readonly metadata: boolean;
+  /** `snapshot`: it waits for one to be told by its API. */
+  readonly begins: 'boot' | 'boot with metadata' | 'snapshot';
 }
 
 const JAIL_ID = 'vm';
@@ -44,7 +45,7 @@ const SCRIPT = [
   'rm -rf --one-file-system "$base"; mkdir -p "$root" "$base/bin"',
   'mount --bind "$base" "$base"; mount -o remount,bind,nosuid,dev,exec "$base"',
   `: >"$base/bin/${NAME}"; mount -o bind,ro "$program" "$base/bin/${NAME}"`,
-  'while [ "$1" != -- ]; do : >"$root/$3"; mount -o "$1" "$2" "$root/$3"; shift 3; done',
+  'while [ "$1" != -- ]; do if [ -d "$2" ]; then mkdir "$root/$3"; else : >"$root/$3"; fi; mount -o "$1" "$2" "$root/$3"; shift 3; done',
   'shift; exec "$@"',
 ].join('\n');
 
@@ -54,7 +55,7 @@ export function jailOf(directory: string): Jail {
   return { base, root, apiSocket: join(root, API_SOCKET), pidFile: join(root, `${NAME}.pid`) };
 }
 
-export function launchCommand({ jail, programs, files, uid, largestFile, metadata }: LaunchOptions): string[] {
+export function launchCommand({ jail, programs, files, uid, largestFile, begins }: LaunchOptions): string[] {
   const { unshare, sh, setpriv, jailer, firecracker } = programs;
   const mounts = files.flatMap(({ host, name, readOnly }) => [readOnly ? 'bind,ro' : 'bind', host, name]);
   return [
@@ -65,7 +66,9 @@ export function launchCommand({ jail, programs, files, uid, largestFile, metadat
     ...['--uid', String(uid), '--gid', String(uid), '--chroot-base-dir', jail.base, '--new-pid-ns'],
     // Without --cgroup and --parent-cgroup the jailer leaves the process in the cgroup that it was born into.
     ...['--resource-limit', `fsize=${largestFile}`, '--'],
-    ...['--api-sock', `/${API_SOCKET}`, '--config-file', '/config.json'],
-    ...(metadata ? ['--metadata', '/metadata.json'] : []),
+    ...['--api-sock', `/${API_SOCKET}`],
+    // What the configuration file says of the log of one that boots.
+    ...(begins === 'snapshot' ? ['--level', 'Warning'] : ['--config-file', '/config.json']),
+    ...(begins === 'boot with metadata' ? ['--metadata', '/metadata.json'] : []),
   ];
 }

@@ -15,7 +15,7 @@ export interface ConfigOptions {
   readonly servers: readonly string[];
 }
 
-/** A file of the host that the jail shows. */
+/** A file, or a directory, of the host that the jail shows. */
 export interface JailFile {
   readonly host: string;
   /** Name in the root of the jail. */
@@ -61,14 +61,17 @@ export function machineConfig(options: ConfigOptions): Readonly<Record<string, u
   };
 }
 
-/** What the configuration file names of the host's files, kernel first. */
-export function jailFiles(firecracker: Firecracker): JailFile[] {
-  const { kernel, initrd } = firecracker;
+/** What the configuration file names of the host's files for the boot. */
+export function bootFiles({ kernel, initrd }: Firecracker): JailFile[] {
   return [
     { host: kernel, name: 'kernel', readOnly: true },
     ...(initrd === undefined ? [] : [{ host: initrd, name: 'initrd', readOnly: true }]),
-    ...drivesOf(firecracker).map(({ drive, name }) => ({ host: drive.path, name, readOnly: drive.readOnly })),
   ];
+}
+
+/** Of a guest that boots, and of one that comes back. */
+export function driveFiles(firecracker: Firecracker): JailFile[] {
+  return drivesOf(firecracker).map(({ drive, name }) => ({ host: drive.path, name, readOnly: drive.readOnly }));
 }
 
 /** Each drive with its field of the spec. */

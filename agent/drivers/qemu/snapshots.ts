@@ -3,7 +3,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf } from '../../../linux/errors.js';
 import { pause } from '../../../linux/timers.js';
 import { BerthError } from '../../base/errors.js';
 import { slowestMs } from '../../model/snapshot.js';
@@ -12,6 +11,7 @@ import { cpuIdentity } from '../cpu-identity.js';
 import type { DriverContext, VmSnapshots } from '../driver.js';
 import { fileIdentity } from '../file-identity.js';
 import { requireBinary, sectionOf } from '../files.js';
+import { answerOf } from '../loading.js';
 import type { Version } from '../program-version.js';
 import { kernelOf, qmpSocket, SNAPSHOT_FD } from './arguments.js';
 import { connectQmp, type Qmp } from './qmp.js';
@@ -23,7 +23,6 @@ const QMP_MS = 5000;
 /** Without it QEMU holds a migration to 128 MiB/s. */
 const UNLIMITED = 2 ** 53;
 const FIRST_LOOK_MS = 5;
-const LATEST_LOOK_MS = 200;
 /** Of a migration, which may take long. */
 const MIGRATION_LOOK_MS = 1000;
 
@@ -82,20 +81,13 @@ export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSna
       }
     },
     async loaded(spec, { directory, signal }, alive) {
-      const until = performance.now() + patience(spec);
-      for (let wait = FIRST_LOOK_MS; ; wait = Math.min(LATEST_LOOK_MS, wait * 2)) {
-        // Looked at before the question: a process that ends in between is asked once more.
-        const lives = alive();
-        const status = await statusOf(directory, signal).catch((error: unknown) => {
-          if (!lives) throw new BerthError('start_failed', 'QEMU ended while it read the snapshot', { cause: error });
-          if (!NOT_YET.has(codeOf(error) ?? '') || performance.now() > until) throw error;
-          return 'inmigrate';
-        });
-        if (status === 'paused' || status === 'running') return;
-        if (status !== 'inmigrate')
-          throw new BerthError('start_failed', `QEMU did not come back from the snapshot; its status is "${status}"`);
-        await pause(wait, { signal });
-      }
+      const read = async () => {
+        const status = await statusOf(directory, signal);
+        return status === 'inmigrate' ? undefined : status;
+      };
+      const status = await answerOf(read, { name: 'QEMU', patienceMs: patience(spec), alive, signal });
+      if (status !== 'paused' && status !== 'running')
+        throw new BerthError('start_failed', `QEMU did not come back from the snapshot; its status is "${status}"`);
     },
     async resume(_spec, { directory, signal }) {
       await talking(directory, QMP_MS, signal, async (qmp) => {
@@ -107,9 +99,6 @@ export function qemuSnapshots({ accelFor, version }: QemuSnapshotOptions): VmSna
     },
   };
 }
-
-/** The socket is not there yet, or nobody listens. */
-const NOT_YET: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET']);
 
 function patience(spec: WorkloadSpec): number {
   return LEAST_MS + slowestMs(sectionOf(spec, 'qemu').memory);

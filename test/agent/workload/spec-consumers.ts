@@ -7,7 +7,7 @@ import { configText } from '../../../agent/drivers/container.js';
 import { fileMount, type Mount } from '../../../agent/drivers/containment.js';
 import { workloadEnvironment } from '../../../agent/drivers/environment.js';
 import { sandboxConfig } from '../../../agent/drivers/exec/sandbox.js';
-import { jailFiles, machineConfig } from '../../../agent/drivers/firecracker/machine-config.js';
+import { bootFiles, driveFiles, machineConfig } from '../../../agent/drivers/firecracker/machine-config.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
 import { defaultConfig } from '../../../agent/drivers/oci/default.js';
 import { machineArguments } from '../../../agent/drivers/qemu/arguments.js';
@@ -154,7 +154,7 @@ export function makeParts(spec: WorkloadSpec): string[] {
     });
     const problems = DOCUMENTS.flatMap((document) => document.configProblems(config));
     if (problems.length > 0) throw new Error(problems.join('; '));
-    paths.push(...jailFiles(firecracker).map(({ host }) => host));
+    paths.push(...[...bootFiles(firecracker), ...driveFiles(firecracker)].map(({ host }) => host));
   }
   for (const text of strings)
     if (text.includes('\0') || Buffer.byteLength(text) >= MOST_ARGUMENT)

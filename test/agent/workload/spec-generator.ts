@@ -75,6 +75,14 @@ function wishesOf(fields: readonly string[]): fc.Arbitrary<readonly Wish[]> {
       // Instead of what the least spec has.
       ...(fields.includes('oci.bundle') && has('image') ? [['oci.rootfs', undefined] as const] : []),
       ...(has('qemu.snapshot') ? [['qemu.root', undefined] as const, ['qemu.initrd', '/i'] as const] : []),
+      ...(has('firecracker.snapshot')
+        ? [
+            ...[['firecracker.root', undefined] as const, ['firecracker.initrd', '/i'] as const],
+            ...[0, 1, 2, 3]
+              .filter((at) => found.some(([place]) => place.startsWith(`firecracker.drives.${at}.`)))
+              .map((at) => [`firecracker.drives.${at}.readOnly`, true] as const),
+          ]
+        : []),
       ...(has('oci.writable.size') ? [['oci.writable.in', 'memory'] as const] : []),
       ...(has('oci.bundle') ? [['oci.rootfs', undefined] as const, ['oci.command', undefined] as const] : []),
     ];

@@ -30,6 +30,11 @@ import {
   yes,
 } from './spec-row.js';
 
+const SNAPSHOT = {
+  good: ['vm-1/0001', 'a/1'],
+  bad: ['', 'vm-1', 'vm-1/', '/0001', 'vm-1/a', '../0001', 'VM/1', 'vm-1/1/2', `${'a'.repeat(64)}/1`, 1, null],
+};
+
 export const ROWS: Readonly<Record<string, Row>> = frozen({
   id: name,
   tenant: { ...name, bad: [...name.bad, 'supervisor'] },
@@ -98,11 +103,7 @@ export const ROWS: Readonly<Record<string, Row>> = frozen({
   'qemu.hugepages': with_(choice('2Mi', '1Gi'), { qemu: { memory: '2Gi' } }),
   'qemu.lockMemory': yes,
   'qemu.vsock': yes,
-  'qemu.snapshot': {
-    good: ['vm-1/0001', 'a/1'],
-    bad: ['', 'vm-1', 'vm-1/', '/0001', 'vm-1/a', '../0001', 'VM/1', 'vm-1/1/2', `${'a'.repeat(64)}/1`, 1, null],
-    beside: { qemu: { initrd: '/i', root: undefined } },
-  },
+  'qemu.snapshot': { ...SNAPSHOT, beside: { qemu: { initrd: '/i', root: undefined } } },
 
   'firecracker.kernel': path,
   'firecracker.initrd': path,
@@ -132,6 +133,7 @@ export const ROWS: Readonly<Record<string, Row>> = frozen({
   'firecracker.balloon.statistics': whole(0, 3600),
   'firecracker.balloon.freePageReporting': yes,
   'firecracker.entropy': yes,
+  'firecracker.snapshot': { ...SNAPSHOT, beside: { firecracker: { initrd: '/i', root: undefined } } },
 
   'external.tap': yes,
   'external.at': with_(choice('netns', 'host'), { external: { tap: true } }),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { parseVersion } from '../../../../agent/drivers/program-version.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
 import { temporary } from '../fixture.js';
 import { startHost, type TestHost } from '../host.js';
@@ -11,7 +12,7 @@ import { testDriver, vm } from './fixture.js';
 
 export const READY = /berth-double ready/;
 
-export async function bench(t: ExecutionContext) {
+export async function bench(t: ExecutionContext, version = '1.7.0', { state }: { readonly state?: string } = {}) {
   const host = await startHost(t);
   const assets = await temporary(t);
   // Whether a user may open an image is a matter of the image.
@@ -22,8 +23,11 @@ export async function bench(t: ExecutionContext) {
     await writeFile(path, Buffer.alloc(8192), { mode: 0o600 });
     return path;
   };
-  const { binary, jailer } = await doubleBinaries(join(assets, 'bin'));
-  const made = testDriver({ binary, jailer, runtime: host.runtime });
+  const { binary, jailer } = await doubleBinaries(join(assets, 'bin'), version);
+  const made = testDriver({
+    ...{ binary, jailer, runtime: host.runtime, state: state ?? host.runtime },
+    identify: async (path) => ({ path, version: parseVersion(`v${version}`) ?? [0, 0] }),
+  });
   const driver = {
     ...made,
     check: (spec, context) => made.check(spec, { ...context, kvmUsable: true }),

@@ -1,4 +1,6 @@
 // Specs of driver firecracker, and the driver with programs that nobody has to install.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type FirecrackerOptions, firecrackerDriver } from '../../../../agent/drivers/firecracker/index.js';
 import type { Firecracker } from '../../../../agent/drivers/firecracker/machine-config.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
@@ -23,6 +25,7 @@ export function testDriver(more: Partial<FirecrackerOptions> = {}) {
       uids: UIDS,
       dns: NO_DNS,
       runtime: '/run/berth',
+      state: join(tmpdir(), `berth-firecracker-state-${process.pid}`),
     },
     identify: async (path) => ({ path, version: [1, 7] }),
     ...more,

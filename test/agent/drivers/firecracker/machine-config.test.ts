@@ -2,7 +2,12 @@ import test from 'ava';
 import { explainEnd } from '../../../../agent/drivers/firecracker/ends.js';
 import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
 import { jailOf, launchCommand } from '../../../../agent/drivers/firecracker/jail.js';
-import { jailFiles, kernelArguments, machineConfig } from '../../../../agent/drivers/firecracker/machine-config.js';
+import {
+  bootFiles,
+  driveFiles,
+  kernelArguments,
+  machineConfig,
+} from '../../../../agent/drivers/firecracker/machine-config.js';
 import { guestRegions, ownMemory } from '../../../../agent/drivers/firecracker/own-memory.js';
 import { requireVersion, unknownVersion } from '../../../../agent/drivers/firecracker/version.js';
 import type { Version } from '../../../../agent/drivers/program-version.js';
@@ -120,7 +125,8 @@ test('a field is refused by name where the version lacks it, and versions that n
 test('the command makes the jail for itself, and the jailer makes no cgroup', (t) => {
   const programs = { unshare: '/u', sh: '/s', setpriv: '/p', jailer: '/j', firecracker: '/opt/firecracker-v1.7' };
   const command = launchCommand({
-    ...{ jail: jailOf('/run/w'), programs, files: jailFiles(sectionOf(FULL)), uid: 7, largestFile: 9, metadata: true },
+    ...{ jail: jailOf('/run/w'), programs, uid: 7, largestFile: 9, begins: 'boot with metadata' },
+    files: [...bootFiles(sectionOf(FULL)), ...driveFiles(sectionOf(FULL))],
   });
   const line = command.join(' ');
   t.regex(

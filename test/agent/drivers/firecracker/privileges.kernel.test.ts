@@ -23,7 +23,7 @@ const OWN = [
     '/firecracker',
     '/firecracker.pid',
   ],
-  ...['/initrd', '/kernel', '/root', '/run'],
+  ...['/initrd', '/kernel', '/root', '/run', '/save'],
 ];
 const WRITABLE = ['/dev', '/dev/kvm', '/dev/net', '/dev/net/tun', '/dev/urandom', '/root', '/run'];
 

@@ -1,0 +1,184 @@
+// The state of a microVM, to files and back. Firecracker opens them itself, in its jail and as the user of the VM: to write, two
+// files in a directory of root that the jail shows from its start; to read, the snapshot's own, which nobody may write to.
+import { chmod, chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { codeOf, messageOf } from '../../../linux/errors.js';
+import { BerthError } from '../../base/errors.js';
+import { slowestMs } from '../../model/snapshot.js';
+import type { WorkloadSpec } from '../../model/spec.js';
+import { cpuIdentity } from '../cpu-identity.js';
+import type { DriverContext, VmSnapshots } from '../driver.js';
+import { fileIdentity } from '../file-identity.js';
+import { sectionOf } from '../files.js';
+import { answerOf } from '../loading.js';
+import { isBefore, parseVersion, type Version } from '../program-version.js';
+import { type ApiRequest, callApi } from './api.js';
+import { jailOf } from './jail.js';
+import { drivesOf, guestMib, type JailFile } from './machine-config.js';
+
+const STATE = 'state';
+const MEMORY = 'memory';
+const FILES = [STATE, MEMORY] as const;
+/** Directory in the root of the jail in which Firecracker may write the two files, while berth has put them there. */
+const SAVE = 'save';
+const LEAST_MS = 60_000;
+const API_MS = 5000;
+const MIB = 2 ** 20;
+/** The first whose API document has `clock_realtime`, of those that were read. */
+const SETS_CLOCK: Version = [1, 17];
+
+const instance = z.object({ state: z.string(), vmm_version: z.string() });
+
+export interface FirecrackerSnapshotOptions {
+  /** paths.state: on the file system of the snapshots, so that what Firecracker wrote need not be copied. */
+  readonly state: string;
+  readonly uidFor: (id: string) => number;
+  readonly version: (which: DriverContext['which']) => Promise<Version>;
+}
+
+/** Where Firecracker writes a snapshot of this workload. */
+export function saveDirectory(state: string, id: string): string {
+  return join(state, 'firecracker', id);
+}
+
+/** Shows the jail what a snapshot is read from. */
+export function snapshotFiles(snapshot: string): JailFile[] {
+  return FILES.map((name) => ({ host: join(snapshot, name), name, readOnly: true }));
+}
+
+/** Shows the jail where a snapshot is written. */
+export async function saveFiles(directory: string): Promise<JailFile[]> {
+  // Its parent is closed to the user of the VM, who sees it in the jail alone, and owns nothing of it.
+  await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  return [{ host: directory, name: SAVE, readOnly: false }];
+}
+
+/** Pure; see VmSnapshots. */
+export function snapshotProblem(spec: WorkloadSpec, live: boolean): string | undefined {
+  const firecracker = sectionOf(spec, 'firecracker');
+  if (firecracker.hugepages !== undefined)
+    return 'firecracker.hugepages: Firecracker restores huge pages by a memory server, which berth does not run';
+  const written = drivesOf(firecracker).find(({ drive }) => !drive.readOnly);
+  if (live && written !== undefined)
+    return `${written.field}: the image changes as the guest goes on, and would not fit to the snapshot any more`;
+  return undefined;
+}
+
+export function firecrackerSnapshots({ state, uidFor, version }: FirecrackerSnapshotOptions): VmSnapshots {
+  return {
+    problem: snapshotProblem,
+    async fit(spec, { which }) {
+      const firecracker = sectionOf(spec, 'firecracker');
+      const { kernel, initrd } = firecracker;
+      const drives = drivesOf(firecracker).map(async ({ drive, name }) => [name, await fileIdentity(drive.path)]);
+      return {
+        vmm: `Firecracker ${(await version(which)).join('.')}`,
+        cpu: await cpuIdentity(),
+        kernel: await fileIdentity(kernel),
+        ...(initrd === undefined ? {} : { initrd: await fileIdentity(initrd) }),
+        ...Object.fromEntries(await Promise.all(drives)),
+      };
+    },
+    async save(spec, context, into) {
+      const { id } = spec;
+      const directory = saveDirectory(state, id);
+      const patienceMs = patience(spec);
+      await clear(directory);
+      await call(context, { method: 'PATCH', path: '/vm', body: { state: 'Paused' } }, patienceMs);
+      for (const name of FILES) await hand(join(directory, name), uidFor(id));
+      const body = { snapshot_type: 'Full', snapshot_path: inJail(STATE), mem_file_path: inJail(MEMORY) };
+      await call(context, { method: 'PUT', path: '/snapshot/create', body }, patienceMs).catch((error: unknown) => {
+        if (codeOf(error) !== 'EINVAL') throw error;
+        throw new BerthError('snapshot_failed', `Firecracker could not write the snapshot: ${messageOf(error)}`, {
+          cause: error,
+        });
+      });
+      for (const name of FILES) await take(join(directory, name), join(into, name));
+      const written = (await stat(join(into, MEMORY))).size;
+      const memory = guestMib(sectionOf(spec, 'firecracker').memory) * MIB;
+      if (written !== memory)
+        throw new BerthError(
+          'snapshot_failed',
+          `Firecracker wrote ${written} bytes of a guest memory of ${memory} bytes`,
+        );
+      return FILES;
+    },
+    async loaded(spec, context, alive) {
+      const { signal } = context;
+      const patienceMs = patience(spec);
+      const read = async () => {
+        const { state: now, vmm_version: words } = instance.parse(
+          await call(context, { method: 'GET', path: '/' }, API_MS),
+        );
+        if (now === 'Paused' || now === 'Running') return now;
+        await load(context, parseVersion(`v${words}`), patienceMs);
+        return 'Paused';
+      };
+      const status = await answerOf(read, { name: 'Firecracker', patienceMs, alive, signal });
+      const { mmds } = sectionOf(spec, 'firecracker');
+      // A snapshot has no metadata: they are those of whoever comes back, and told before the guest can ask.
+      if (status === 'Paused' && mmds !== undefined)
+        await call(context, { method: 'PUT', path: '/mmds', body: mmds.metadata }, API_MS);
+    },
+    async resume(spec, context) {
+      // It waits until Firecracker has ended a save that an agent which died has begun.
+      await call(context, { method: 'PATCH', path: '/vm', body: { state: 'Resumed' } }, patience(spec));
+      await clear(saveDirectory(state, spec.id));
+    },
+  };
+}
+
+type Context = Pick<DriverContext, 'directory' | 'signal'>;
+
+function call({ directory, signal }: Context, request: ApiRequest, deadlineMs: number): Promise<unknown> {
+  return callApi(jailOf(directory).apiSocket, request, { deadlineMs, signal });
+}
+
+async function load(context: Context, version: Version | undefined, patienceMs: number): Promise<void> {
+  const body = {
+    snapshot_path: `/${STATE}`,
+    mem_backend: { backend_type: 'File', backend_path: `/${MEMORY}` },
+    resume_vm: false,
+    ...(version !== undefined && !isBefore(version, SETS_CLOCK) && process.arch === 'x64'
+      ? { clock_realtime: true }
+      : {}),
+  };
+  await call(context, { method: 'PUT', path: '/snapshot/load', body }, patienceMs).catch((error: unknown) => {
+    if (codeOf(error) !== 'EINVAL') throw error;
+    throw new BerthError('start_failed', `Firecracker could not read the snapshot: ${messageOf(error)}`, {
+      cause: error,
+    });
+  });
+}
+
+function inJail(name: string): string {
+  return `/${SAVE}/${name}`;
+}
+
+function patience(spec: WorkloadSpec): number {
+  return LEAST_MS + slowestMs(sectionOf(spec, 'firecracker').memory);
+}
+
+/** What a save that did not come to its end has left. The directory stays: the jail has it. */
+async function clear(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
+}
+
+/** An empty file that the user of the VM may write to. */
+async function hand(path: string, uid: number): Promise<void> {
+  await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+  await chown(path, uid, uid);
+}
+
+/** From the user of the VM to root. All may read it: that is who comes back, in a jail; on the host only root gets at it. */
+async function take(from: string, to: string): Promise<void> {
+  await chown(from, 0, 0);
+  await chmod(from, 0o444);
+  await rename(from, to);
+}
