@@ -36,7 +36,7 @@ export const configSchema = z.strictObject({
       runtime: absolutePath.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
       cgroup_root: cgroupPath.default('').meta({
         description:
-          'cgroup directory to work below, from the mount; empty: the one of berth-workloads.service, or /berth without systemd',
+          'cgroup directory to work below, from the mount or with it; empty: the one of berth-workloads.service, or /berth without systemd',
       }),
     })
     .prefault({}),

@@ -153,9 +153,11 @@ async function openSupervisor(
   }
 }
 
-/** Where berth would work without systemd. */
+/** Where berth would work without systemd. The mount may stand before the directory, as people write it. */
 export function ownRoot(config: Config, mount: string): string {
-  return join(mount, config.paths.cgroup_root === '' ? 'berth' : config.paths.cgroup_root);
+  const { cgroup_root: root } = config.paths;
+  if (root.startsWith(`${mount}/`)) return join(root);
+  return join(mount, root === '' ? 'berth' : root);
 }
 
 /** The supervisor is told by its service manager where to live, so it is the one who knows: its cgroup's parent. */

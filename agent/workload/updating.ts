@@ -30,6 +30,15 @@ export interface Changed {
   readonly refused?: ErrorReport;
 }
 
+interface Change {
+  readonly spec: WorkloadSpec;
+  /** From the stored one. */
+  readonly changes: readonly FieldChange[];
+}
+
+/** In an event: their names, as values may be secrets. */
+const MOST_FIELDS_TOLD = 20;
+
 /** What the stored specification is to be. Throws `invalid_spec`. */
 type Wanted = (stored: WorkloadSpec) => WorkloadSpec;
 
@@ -62,7 +71,7 @@ export class Updating {
       throw otherGeneration(record, ifGeneration, changes);
     if (!dryRun) {
       await this.#require(record, spec);
-      if (changes.length > 0) await this.#carryOut(actor, spec, until, by);
+      if (changes.length > 0) await this.#carryOut(actor, { spec, changes }, until, by);
       return { changes };
     }
     try {
@@ -85,7 +94,7 @@ export class Updating {
     if (!isDeepStrictEqual(spec, record.spec)) await this.#admission.check(spec, !isSettled(record.state));
   }
 
-  async #carryOut(actor: Actor, spec: WorkloadSpec, signal: AbortSignal, by?: EventActor): Promise<void> {
+  async #carryOut(actor: Actor, { spec, changes }: Change, signal: AbortSignal, by?: EventActor): Promise<void> {
     const { record } = actor;
     const { claims, layers } = this.#world;
     const { id, state } = record;
@@ -108,7 +117,8 @@ export class Updating {
       throw error;
     }
     const { resources, network } = spec;
-    actor.event('workload.updated', { generation: record.generation + 1, resources, network }, by);
+    const fields = changes.slice(0, MOST_FIELDS_TOLD).map(({ field }) => field);
+    actor.event('workload.updated', { generation: record.generation + 1, fields, resources, network }, by);
   }
 }
 

@@ -52,12 +52,21 @@ async function collect(client: Client, since: number): Promise<BerthEvent[]> {
 /** `2026-11-21T07:00:00Z  17  workload.requested  acme/web-1  wish=stop by=alice(1000)` */
 function lineOf({ at, cursor, type, workload, tenant, actor, data }: BerthEvent, { style }: Context): string {
   const who = workload === undefined ? (tenant ?? '-') : tenant === undefined ? workload : `${tenant}/${workload}`;
-  const more = Object.entries(data).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const more = Object.entries(data).map(([key, value]) => `${key}=${valueText(value)}`);
   if (actor !== undefined) more.push(`by=${actorText(actor)}`);
   const words = [style.paint('dim', formatTime(at)), String(cursor), clean(type), clean(who), clean(more.join(' '))];
   return `${words.join('  ').trimEnd()}\n`;
+}
+
+/** Of a list or an object that is shown. */
+const MOST_PARTS_TEXT = 80;
+
+/** As in logfmt: text with blanks is quoted. What has many parts is only counted; `--json` has it all. */
+function valueText(value: unknown): string {
+  if (typeof value === 'string') return value === '' || /[\s"=]/.test(value) ? JSON.stringify(value) : value;
+  const text = JSON.stringify(value);
+  if (typeof value !== 'object' || value === null || text.length <= MOST_PARTS_TEXT) return text;
+  return Array.isArray(value) ? `[${value.length} entries]` : `{${Object.keys(value).length} fields}`;
 }
 
 function actorText({ scheduler, uid, user }: EventActor): string {

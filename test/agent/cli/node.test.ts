@@ -278,6 +278,25 @@ test('events: all that are kept, or those since a cursor', async (t) => {
   t.deepEqual(JSON.parse((await berth('events --since 4 --json', { agent })).out), { events: [] });
 });
 
+test('events: a line each, where text with blanks is quoted and what has many parts is counted', async (t) => {
+  const pressure = Array.from({ length: 9 }, (_, at) => ({ at, some: 0 }));
+  const data = {
+    cause: 'stopped',
+    detail: 'stopped on request',
+    empty: '',
+    pids: [7],
+    pressure,
+    usage: { ...pressure },
+  };
+  const agent = fakeAgent({ 'events.subscribe': () => ({ from: 3, cursor: 3, gap: false }) }, [
+    { cursor: 3, at: NOW, type: 'workload.ended', workload: 'web-1', data },
+  ]);
+  t.is(
+    (await berth('events', { agent })).out,
+    '2026-11-21T12:00:00Z  3  workload.ended  web-1  cause=stopped detail="stopped on request" empty="" pids=[7] pressure=[9 entries] usage={9 fields}\n',
+  );
+});
+
 test('events --follow: one line of JSON each, until interrupted', async (t) => {
   const agent = fakeAgent({}, EVENTS);
   const controller = new AbortController();

@@ -35,6 +35,7 @@ test('a patch changes what it names, in record, kernel and event, and leaves the
   const updated = life.events.filter(({ type }) => type === 'workload.updated');
   t.is(updated.length, 1);
   t.like(updated[0], { workload: 'web-1', actor, data: { generation: 2 } });
+  t.deepEqual(updated[0]?.data?.fields, ['labels.tier', 'resources.memory.limit']);
 });
 
 test('the same patch again is the same: no generation, no event, no call', async (t) => {
