@@ -7,6 +7,21 @@ import { imageFromShortName, parseImage } from '../model/image-reference.js';
 import { mergePatch } from '../model/spec-change.js';
 import { patchOf } from './change-flags.js';
 import type { Context } from './command.js';
+import {
+  capabilityOf,
+  countOf,
+  durationOf,
+  graceOf,
+  groupOf,
+  limitOf,
+  mountOf,
+  pathOf,
+  portOf,
+  type Section,
+  secretOf,
+  sharedMemoryOf,
+  tmpfsOf,
+} from './run-values.js';
 import { variablesOf } from './variables.js';
 
 export interface RunSpec {
@@ -17,7 +32,6 @@ export interface RunSpec {
 }
 
 type Asked = Pick<Context, 'args' | 'option' | 'values' | 'flag' | 'host'>;
-type Section = Readonly<Record<string, unknown>>;
 
 const MOST_WORD = 40;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -41,21 +55,21 @@ function programOf(asked: Asked, command: readonly string[]): { what: Section; w
   if (command[0] === undefined) throw new BerthError('usage', 'COMMAND is missing after --');
   for (const name of ['pull', 'entrypoint', 'driver'])
     if (asked.option(name) !== undefined) throw new BerthError('usage', `--${name} goes with an image only`);
-  const user = asked.option('user');
-  const exec = { command, ...(user === undefined ? {} : { user }) };
+  const exec = { command, ...given(asked, 'user', 'user'), ...read(asked, 'workdir', 'cwd', pathOf) };
   return { what: { driver: 'exec', exec }, word: wordOf(basename(command[0])) };
 }
 
 function imageOf(asked: Asked, name: string, command: readonly string[]): { what: Section; word: string } {
   const image = imageFromShortName(name);
-  const [entrypoint, user, pull] = ['entrypoint', 'user', 'pull'].map((option) => asked.option(option));
+  const entrypoint = asked.option('entrypoint');
   const oci = {
     ...(entrypoint === undefined ? {} : { entrypoint: [entrypoint] }),
-    ...(command.length === 0 ? {} : { command }),
-    ...(user === undefined ? {} : { user }),
+    ...some('command', command),
+    ...given(asked, 'user', 'user'),
+    ...read(asked, 'workdir', 'cwd', pathOf),
   };
   const driver = asked.option('driver') ?? 'oci';
-  const what = { driver, image, ...(pull === undefined ? {} : { pull }), ...section('oci', oci) };
+  const what = { driver, image, ...given(asked, 'pull', 'pull'), ...section('oci', oci) };
   const parsed = parseImage(image);
   const path = parsed?.transport === 'docker' ? parsed.repository : (parsed?.path ?? '');
   return { what, word: wordOf(basename(path)) };
@@ -71,16 +85,53 @@ function commonOf(asked: Asked): Section {
     ...given(asked, 'class', 'class'),
     ...given(asked, 'hostname', 'hostname'),
     ...section('env', variablesOf(asked.values('env'), asked.host.env)),
-    ...some('mounts', asked.values('volume').map(mountOf)),
+    ...read(asked, 'env-file', 'envFile', pathOf),
+    ...some('secrets', asked.values('secret').map(secretOf)),
+    ...some('groups', asked.values('group-add').map(groupOf)),
+    ...some('mounts', mountsOf(asked)),
     ...section('network', network),
+    ...section('capabilities', {
+      ...some('drop', asked.values('cap-drop').map(capabilityOf('cap-drop'))),
+      ...some('add', asked.values('cap-add').map(capabilityOf('cap-add'))),
+    }),
+    ...section('rlimits', Object.fromEntries(asked.values('ulimit').map(limitOf))),
+    ...section('stop', { ...given(asked, 'stop-signal', 'signal'), ...read(asked, 'stop-timeout', 'grace', graceOf) }),
+    ...section('health', healthOf(asked)),
     ...(asked.flag('read-only') ? { readOnlyRootfs: true } : {}),
     ...(asked.flag('init') ? { init: true } : {}),
   };
 }
 
+function mountsOf(asked: Asked): Section[] {
+  return [
+    ...asked.values('volume').map(mountOf),
+    ...asked.values('tmpfs').map(tmpfsOf),
+    ...asked.values('shm-size').slice(-1).map(sharedMemoryOf),
+  ];
+}
+
+function healthOf(asked: Asked): Section {
+  const how = {
+    ...read(asked, 'health-interval', 'interval', durationOf),
+    ...read(asked, 'health-timeout', 'timeout', durationOf),
+    ...read(asked, 'health-retries', 'retries', countOf),
+    ...read(asked, 'health-start-period', 'startPeriod', durationOf),
+  };
+  const command = asked.option('health-cmd');
+  if (command !== undefined) return { command: ['/bin/sh', '-c', command], ...how };
+  if (Object.keys(how).length === 0) return {};
+  throw new BerthError('usage', '--health-cmd is missing: the other --health options say how often it runs');
+}
+
 function given(asked: Asked, option: string, field: string): Section {
   const value = asked.option(option);
   return value === undefined ? {} : { [field]: value };
+}
+
+/** What the option says, as `as` reads it. */
+function read(asked: Asked, option: string, field: string, as: (option: string, text: string) => unknown): Section {
+  const text = asked.option(option);
+  return text === undefined ? {} : { [field]: as(option, text) };
 }
 
 function section(field: string, value: Section): Section {
@@ -91,25 +142,6 @@ function some(field: string, values: readonly unknown[]): Section {
   return values.length === 0 ? {} : { [field]: values };
 }
 
-function portOf(text: string): Section {
-  const [, host, guest, protocol = 'tcp'] = /^(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
-  if (host === undefined) throw wrong('publish', 'HOST:WORKLOAD, two ports, with /udp where it is not TCP', text);
-  return { host: Number(host), guest: Number(guest), protocol };
-}
-
-function mountOf(text: string): Section {
-  const [, source, target, access] = /^([^:]+):(\/[^:]*)(?::(ro|rw))?$/.exec(text) ?? [];
-  // A word without a slash is the name of a volume, as docker has it.
-  if (source === undefined || (!source.startsWith('/') && source.includes('/')))
-    throw wrong(
-      'volume',
-      'SOURCE:TARGET, an absolute path or the name of a volume and an absolute path, with :ro for read-only',
-      text,
-    );
-  const what = source.startsWith('/') ? { type: 'bind', source } : { type: 'volume', name: source };
-  return { ...what, target, ...(access === 'ro' ? { readOnly: true } : {}) };
-}
-
 /** Of what an id may have; there is always one. */
 function wordOf(name: string): string {
   const word = name
@@ -118,8 +150,4 @@ function wordOf(name: string): string {
     .slice(0, MOST_WORD)
     .replaceAll(/^-+|-+$/g, '');
   return word === '' ? 'run' : word;
-}
-
-function wrong(option: string, rule: string, text: string): BerthError {
-  return new BerthError('usage', `--${option} must be ${rule}; it is ${JSON.stringify(text)}`);
 }

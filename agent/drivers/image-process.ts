@@ -33,9 +33,9 @@ const ROOT = { uid: 0, gid: 0 };
 /** Of an image, or as the spec alone says. Throws `invalid_spec` where the image names no program, or a user that it does not have. */
 export async function processOf(spec: WorkloadSpec, image: ImageRoot | undefined): Promise<ContainerProcess> {
   if (spec.image !== undefined) return imageProcess(spec, requireImage(image));
-  const { command = [], rootfs = '', user: asked = ROOT } = sectionOf(spec, 'oci');
+  const { command = [], rootfs = '', user: asked = ROOT, cwd = '/' } = sectionOf(spec, 'oci');
   const { home, ...user } = await userOf(rootfsAccounts(rootfs), askedUser(asked), spec.groups);
-  return { argv: command, env: {}, user, cwd: '/', home };
+  return { argv: command, env: {}, user, cwd, home };
 }
 
 async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise<ContainerProcess> {
@@ -50,7 +50,7 @@ async function imageProcess(spec: WorkloadSpec, root: ImageRoot): Promise<Contai
     argv,
     env: environmentOf(config.env),
     user,
-    cwd: absolute(config.workingDirectory),
+    cwd: oci.cwd ?? absolute(config.workingDirectory),
     home,
   };
 }

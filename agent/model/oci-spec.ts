@@ -43,12 +43,19 @@ export const ociSpec = z
         description:
           'NAME, UID, NAME:GROUP or UID:GID, as /etc/passwd and /etc/group of the container have them, or {"uid": 5, "gid": 5}; where nothing is said: that of the image, or root',
       }),
+    cwd: absolutePath.optional().meta({
+      description: 'where the program starts; absent: the working directory of the image, otherwise /',
+    }),
     readonly: z.boolean().default(false).meta({ description: 'the older name of readOnlyRootfs' }),
     writable,
   })
   .refine((o) => o.rootfs === undefined || o.command !== undefined, {
     message: 'is needed with rootfs',
     path: ['command'],
+  })
+  .refine((o) => o.bundle === undefined || o.cwd === undefined, {
+    message: 'does not go with oci.bundle: its config.json says it',
+    path: ['cwd'],
   })
   // Without an image root was always written down.
   .transform((o) => (o.bundle === undefined && o.rootfs === undefined ? o : { ...o, user: o.user ?? ROOT }));

@@ -43,6 +43,47 @@ test('an image with its arguments, and every option', async (t) => {
   });
 });
 
+test('the words of docker and podman for environment, files, groups, limits and end', async (t) => {
+  const line =
+    '--name web --env-file /srv/web.env --secret db --secret key,target=/etc/key,mode=0440,uid=5,gid=6 --group-add video --group-add 44 ' +
+    '--tmpfs /tmp --tmpfs /scratch:size=1Mi,mode=0700,uid=5,gid=6,noexec,ro,rw,nosuid --shm-size 8Mi -w /srv -l app=web ' +
+    '--cap-drop all --cap-add CAP_NET_ADMIN --ulimit nofile=10:20 --ulimit core=0 --ulimit memlock=-1 ' +
+    '--stop-signal SIGINT --stop-timeout 60 --health-interval 5s --health-timeout 1s --health-retries 4 --health-start-period 1m';
+  t.deepEqual(await specOf([...line.split(' '), '--health-cmd', 'test -e /ready', 'debian:13']), {
+    ...{ id: 'web', driver: 'oci', image: 'docker://debian:13', oci: { cwd: '/srv' }, envFile: '/srv/web.env' },
+    secrets: [{ name: 'db' }, { name: 'key', path: '/etc/key', mode: '0440', uid: 5, gid: 6 }],
+    groups: ['video', 44],
+    mounts: [
+      { type: 'tmpfs', target: '/tmp' },
+      ...[
+        {
+          type: 'tmpfs',
+          target: '/scratch',
+          size: 1 << 20,
+          mode: '0700',
+          uid: 5,
+          gid: 6,
+          noexec: true,
+          readOnly: true,
+        },
+      ],
+      { type: 'tmpfs', target: '/dev/shm', size: 8 << 20 },
+    ],
+    capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+    rlimits: {
+      ...{ nofile: { soft: 10, hard: 20 }, core: { soft: 0, hard: 0 } },
+      memlock: { soft: 'unlimited', hard: 'unlimited' },
+    },
+    stop: { signal: 'SIGINT', grace: '60s' },
+    health: {
+      command: ['/bin/sh', '-c', 'test -e /ready'],
+      ...{ interval: '5s', timeout: '1s', retries: 4, startPeriod: '1m' },
+    },
+    labels: { app: 'web' },
+  });
+  t.like(await specOf('--stop-timeout 2m -w /srv -- ls'), { exec: { cwd: '/srv' }, stop: { grace: '2m' } });
+});
+
 test('a program of the host stands behind --', async (t) => {
   t.deepEqual(await specOf('--name web -u nobody --network none -- /bin/ls -l --json --'), {
     ...{ id: 'web', driver: 'exec', network: { mode: 'none' } },
@@ -76,6 +117,23 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ['run --entrypoint sh -- ls', /--entrypoint goes with an image only/],
   ['run --memory much debian', /--memory must be a size/],
   ['run -d --rm debian', /--rm needs a command that waits/],
+  ['run --env-file web.env debian', /--env-file must be an absolute path; it is "web.env"/],
+  ['run -w srv debian', /--workdir must be an absolute path/],
+  ['run --secret target=/x debian', /--secret must be NAME or NAME,OPTIONS, with target=PATH/],
+  ['run --secret db,mode=rw debian', /--secret must be NAME/],
+  ['run --secret db,target=x debian', /--secret must be NAME/],
+  ['run --group-add a:b debian', /--group-add must be the name or the number of one group/],
+  ['run --tmpfs scratch debian', /--tmpfs must be TARGET or TARGET:OPTIONS/],
+  ['run --tmpfs /a:sync debian', /--tmpfs must be TARGET or TARGET:OPTIONS/],
+  ['run --tmpfs /a:size=64m debian', /--tmpfs must be a size such as 64Mi or 1G; it is "64m"/],
+  ['run --shm-size much debian', /--shm-size must be a size/],
+  ['run --cap-add NET_ADMIN,KILL debian', /--cap-add must be one capability such as NET_ADMIN/],
+  ['run --cap-drop=- debian', /--cap-drop must be one capability/],
+  ['run --ulimit nofile debian', /--ulimit must be NAME=SOFT or NAME=SOFT:HARD/],
+  ['run --stop-timeout soon debian', /--stop-timeout must be a duration/],
+  ['run --health-interval 5s debian', /--health-cmd is missing/],
+  ['run --health-cmd true --health-interval 5 debian', /--health-interval must be a duration such as 500ms, 30s or 5m/],
+  ['run --health-cmd true --health-retries many debian', /--health-retries must be a whole number/],
   ['run --colour debian', /has no option --colour/],
 ];
 

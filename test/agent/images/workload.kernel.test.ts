@@ -112,10 +112,10 @@ test.serial('what an image says of its process holds, and the spec wins', async 
     output.replaceAll(/^touch:.*\n/gm, ''),
     '1234\n1235\n1235 77\n/home/app\nred small /home/app\ngroup\nhostname\nhosts\npasswd\nresolv.conf\nWRITTEN\nDENIED\n',
   );
-  const asked = { entrypoint: ['/bin/id'], user: { uid: 5, gid: 6 } };
+  const asked = { entrypoint: ['/bin/sh', '-c', 'id; pwd'], user: { uid: 5, gid: 6 }, cwd: '/opt' };
   await client.call('workload.create', { spec: specOf('other', asked) });
   t.is((await ended('other')).end?.code, 0);
-  t.regex(await outputOf('other'), /uid=5 gid=6/);
+  t.regex(await outputOf('other'), /^uid=5 gid=6.*\n\/opt\n$/);
   t.is(mounts(), before, 'the root is mounted for the container alone');
   const stat = ['busybox stat -c "%n %a %u %g" /opt/set*'];
   await client.call('workload.create', { spec: specOf('modes', { command: stat }) });

@@ -88,6 +88,7 @@ export const ROWS: Readonly<Record<string, Row>> = frozen({
   },
   'oci.user.uid': with_(uid, { oci: { user: { gid: 0 } } }),
   'oci.user.gid': with_(uid, { oci: { user: { uid: 0 } } }),
+  'oci.cwd': path,
   'oci.readonly': yes,
 
   'qemu.kernel': path,
