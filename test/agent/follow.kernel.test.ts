@@ -11,6 +11,7 @@ import { OwnAgent } from './own-agent.js';
 import { OUTSIDE, type OwnHost, openHost, UPLINK } from './own-host.js';
 import { type Client, connect } from './told-client.js';
 
+const RESOLVED = '/run/systemd/resolve';
 let host: OwnHost;
 let agent: OwnAgent;
 let client: Client;
@@ -79,6 +80,8 @@ test.after.always(async () => {
   agent.berth(['workload', 'delete', '--all', '--now']);
   await client?.close();
   await agent.end();
+  // Where it was made, as a place to mount on.
+  host.run(`umount ${RESOLVED}; rmdir ${RESOLVED} /run/systemd 2>/dev/null || true`);
   host.end();
 });
 
@@ -176,6 +179,40 @@ test.serial('a node with workloads comes back whatever lies over its pool; a new
   t.is(checked(join(directory, 'state')).status, 0, 'a larger network keeps nobody from a first start');
   host.run('ip route del 10.0.0.0/8');
   await conditions((found) => !found.includes('pool_covered'), true);
+});
+
+/** Answers each question for an address with 192.0.2.77. */
+const NAME_SERVER = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${OUTSIDE}", 53))
+print("ready", flush=True)
+while True:
+    q, a = s.recvfrom(512)
+    end = q.index(b"\\0", 12) + 5
+    kind = q[end - 4:end - 2]
+    answer = b"\\xc0\\x0c" + kind + b"\\0\\1\\0\\0\\0\\x3c\\0\\4" + bytes([192, 0, 2, 77]) if kind == b"\\0\\1" else b""
+    s.sendto(q[:2] + b"\\x81\\x80\\0\\1" + (b"\\0\\1" if answer else b"\\0\\0") + b"\\0\\0\\0\\0" + q[12:end] + answer, a)
+`;
+
+test.serial('names resolve where the host has only the stub of systemd-resolved', async (t) => {
+  const server = host.start(['ip', 'netns', 'exec', 'outside', 'python3', '-c', NAME_SERVER], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (server.stdout !== null) await once(server.stdout, 'data');
+  const stub = join(host.directory, 'resolv.conf');
+  host.run(
+    `mkdir -p ${RESOLVED} && mount -t tmpfs tmpfs ${RESOLVED} && echo 'nameserver ${OUTSIDE}' > ${RESOLVED}/resolv.conf
+echo 'nameserver 127.0.0.53' > ${stub} && mount --bind ${stub} "$(readlink -f /etc/resolv.conf)"`,
+  );
+  const script = 'import socket\nprint(socket.gethostbyname("web.example.test"))';
+  const exec = { command: ['/usr/bin/python3', '-c', script] };
+  await client.call('workload.create', { spec: { id: 'names', driver: 'exec', exec } });
+  await until('names', 'exited');
+  const { text } = await client.call('workload.logs', { id: 'names' });
+  t.is(text, '192.0.2.77\n');
+  await client.call('workload.delete', { id: 'names', now: true });
+  server.kill('SIGKILL');
 });
 
 const forwarding = (value?: 0 | 1): string =>

@@ -37,6 +37,8 @@ conformance({
     await makeBundle(join(directory, 'bundle'));
     await makeBundle(join(directory, 'rootless'), { root: { path: 'gone' } });
     await makeBundle(join(directory, 'odd'), { process: { args: [] } });
+    const resources = { memory: { limit: 1 << 26 }, pids: { limit: 64 }, cpu: { quota: 50_000 } };
+    await makeBundle(join(directory, 'limited'), { linux: { namespaces: [], resources } });
     await makeBundle(join(directory, 'garbled'));
     await writeFile(join(directory, 'garbled', 'config.json'), '{"ociVersion"');
     await makeBundle(join(directory, 'twice'));
@@ -81,6 +83,12 @@ conformance({
       code: 'invalid_spec',
       names: 'process.args',
     },
+    ...['memory.limit', 'pids.limit', 'cpu.quota'].map((limit) => ({
+      what: `a place in the spec for ${limit} of a bundle`,
+      spec: (assets: string) => oci({ bundle: join(assets, 'limited') }),
+      code: 'invalid_spec' as const,
+      names: `linux.resources.${limit}: write resources.`,
+    })),
     {
       what: 'the root of a bundle',
       spec: (assets) => oci({ bundle: join(assets, 'rootless') }),
