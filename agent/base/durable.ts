@@ -1,6 +1,6 @@
 // Small files of state: replaced as a whole, durable when the call resolves, set aside when they cannot be read. Errors of
 // the operating system carry operation, path and errno.
-import { closeSync, fsync, lstatSync, open, openSync, renameSync, rmSync, statSync, write } from 'node:fs';
+import { closeSync, constants, fsync, lstatSync, open, openSync, renameSync, rmSync, statSync, write } from 'node:fs';
 import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, sysErrorFrom } from '../../linux/errors.js';
@@ -18,7 +18,7 @@ export interface ReplaceOptions {
 
 // Calls with descriptors: a FileHandle and its promises cost half as much again, and records are written at each start.
 // Each is looked up when it is called, so that a test can have it fail.
-const openFile = (path: string, flags: string, mode: number): Promise<number> =>
+const openFile = (path: string, flags: number, mode: number): Promise<number> =>
   called((done) => open(path, flags, mode, done));
 const writeSome = (fd: number, bytes: Uint8Array, from: number): Promise<number> =>
   called((done) => write(fd, bytes, from, bytes.length - from, null, done));
@@ -29,6 +29,9 @@ function called<T>(call: (done: (error: Error | null, result?: T) => void) => vo
     call((error, result) => (error === null || error === undefined ? resolve(result as T) : reject(error)));
   });
 }
+
+const { O_CREAT, O_EXCL, O_SYNC, O_WRONLY } = constants;
+const NEW = O_WRONLY | O_CREAT | O_EXCL;
 
 /** A file of state is small: what is larger than this is none of berth's, and would only fill the memory. */
 const MOST_BYTES = 64 << 20;
@@ -45,12 +48,12 @@ export async function replaceFile(
   const temporary = temporaryName(path);
   try {
     await named('write', path, async () => {
-      const fd = await openFile(temporary, 'wx', mode);
+      // With O_SYNC the write itself is durable when it returns: one way to the thread pool and back less than with fsync(2).
+      const fd = await openFile(temporary, fsync ? NEW | O_SYNC : NEW, mode);
       try {
         await writeAll(fd, Buffer.from(text));
-        if (fsync) await syncFile(fd);
       } finally {
-        // What is synced is only let go of: that waits for nothing.
+        // What is durable is only let go of: that waits for nothing.
         closeSync(fd);
       }
       await rename(temporary, path);

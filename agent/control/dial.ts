@@ -2,6 +2,7 @@
 // and then answers: the scheduler speaks first, with session.hello.
 
 import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { messageOf } from '../../linux/errors.js';
@@ -32,7 +33,8 @@ export interface DialOptions {
   readonly backoff?: BackoffOptions;
   readonly events: EventLog;
   /** Starts a session on an open socket. */
-  readonly serve: (socket: WebSocket) => Session;
+  /** `stream`: what the websocket writes to. */
+  readonly serve: (socket: WebSocket, stream: Duplex) => Session;
   readonly log: DialLog;
   readonly now: () => number;
 }
@@ -118,7 +120,12 @@ export class Dialer {
       );
       const socket = this.#dial(credentials);
       // Within the event itself: the scheduler's hello may be in the same packet as the end of the handshake.
-      const ended = new Promise<string>((resolve) => socket.once('open', () => resolve(this.#serve(socket))));
+      const ended = new Promise<string>((resolve) => {
+        // Before `open`.
+        socket.once('upgrade', ({ socket: stream }) => {
+          socket.once('open', () => resolve(this.#serve(socket, stream)));
+        });
+      });
       await opened(socket, limit.signal);
       limit.done();
       return await ended;
@@ -147,9 +154,9 @@ export class Dialer {
   }
 
   /** Serves an open socket; resolves with the reason when it has closed. */
-  #serve(socket: WebSocket): Promise<string> {
+  #serve(socket: WebSocket, stream: Duplex): Promise<string> {
     const { scheduler, events, heartbeatMs, limits, log, now } = this.#options;
-    const session = this.#options.serve(socket);
+    const session = this.#options.serve(socket, stream);
     this.#connections++;
     this.#session = session;
     this.#openedAt = performance.now();

@@ -26,7 +26,8 @@ export interface LocalSocketOptions {
   readonly gid?: number | undefined;
   /** What the configuration says of somebody. A connection of whom it cannot be said is refused. */
   readonly admit: (credentials: PeerCredentials) => Promise<LocalPeer>;
-  readonly onConnection: (socket: WebSocket, peer: LocalPeer) => void;
+  /** `stream`: what the websocket writes to. */
+  readonly onConnection: (socket: WebSocket, stream: Duplex, peer: LocalPeer) => void;
 }
 
 export interface LocalSocket {
@@ -65,7 +66,7 @@ export async function listenLocal(options: LocalSocketOptions): Promise<LocalSoc
     const peer = credentials && (await options.admit(credentials).catch(() => undefined));
     if (peer === undefined) return refuse(socket, 403, 'the agent cannot tell who is connecting');
     connections.agreed(socket);
-    websockets.handleUpgrade(request, socket, head, (websocket) => options.onConnection(websocket, peer));
+    websockets.handleUpgrade(request, socket, head, (websocket) => options.onConnection(websocket, socket, peer));
   };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());

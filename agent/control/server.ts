@@ -2,6 +2,7 @@
 
 import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { defined } from '../../linux/defined.js';
 import { BerthError } from '../base/errors.js';
@@ -92,8 +93,8 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     ...defined({ steady: options.now }),
     onDefect: (error, method) => log.error({ err: error, method }, 'a request failed unexpectedly'),
   };
-  const accept = (socket: WebSocket, peer: Peer): Session => {
-    const session = serve(host, socket, peer);
+  const accept = (socket: WebSocket, stream: Duplex, peer: Peer): Session => {
+    const session = serve(host, socket, stream, peer);
     sessions.add(session);
     socket.once('close', () => sessions.delete(session));
     return session;
@@ -106,7 +107,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
     handshakeMs: limits.handshakeMs,
     gid: await gidOf(config.control.group),
     admit: (credentials) => admitLocal(credentials, config.control.access),
-    onConnection: (socket, peer) => watchPeer(socket, accept(socket, peer), heartbeatMs),
+    onConnection: (socket, stream, peer) => watchPeer(socket, accept(socket, stream, peer), heartbeatMs),
   });
   const lookup = options.lookup ?? sharedLookup();
   const dialers = config.control.scheduler.map(
@@ -119,7 +120,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
         lookup,
         ...defined({ backoff: options.backoff }),
         events,
-        serve: (socket) => accept(socket, peerOf(scheduler)),
+        serve: (socket, stream) => accept(socket, stream, peerOf(scheduler)),
         log,
         now,
       }),

@@ -1,6 +1,8 @@
 // A session on a websocket: the only place where the two meet.
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Peer } from './authorise.js';
+import { gathered } from './gathered.js';
 import { Heartbeat } from './heartbeat.js';
 import { CLOSE } from './limits.js';
 import { Session, type SessionHost } from './session.js';
@@ -8,15 +10,19 @@ import { Session, type SessionHost } from './session.js';
 /** How long a peer may take to answer a close before the socket is cut. */
 const CLOSE_MS = 500;
 
-/** Serves `peer` on an open websocket until it closes. `maxPayload` is the business of whoever made the socket. */
-export function serve(host: SessionHost, socket: WebSocket, peer: Peer): Session {
+/** Serves `peer` on an open websocket, which writes to `stream`, until it closes. `maxPayload` is the business of whoever made the socket. */
+export function serve(host: SessionHost, socket: WebSocket, stream: Writable, peer: Peer): Session {
+  const gather = gathered(stream);
   const session = new Session(
     host,
     {
       get bufferedAmount() {
         return socket.bufferedAmount;
       },
-      send: (text, sent) => socket.send(text, sent),
+      send: (text, sent) => {
+        gather();
+        socket.send(text, sent);
+      },
       close: (code, reason) => {
         socket.close(code, reason);
         // A slow reader does not read the close either.

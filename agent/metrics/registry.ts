@@ -1,6 +1,7 @@
 // Everything that is not per workload: a prom-client registry of our own, and the functions with which the rest of
 // the agent records what happens.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { LONGEST_MS } from '../../linux/timers.js';
 import type { GovernorStatus } from '../density/governor/types.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { Refusal } from '../model/capacity.js';
@@ -12,6 +13,7 @@ import { briefly } from './briefly.js';
 import { Collectors } from './collectors.js';
 import { addGovernorFamilies, type GovernorMetrics } from './families/governor.js';
 import { FAMILIES, type MetricsSource, type SampledSource } from './families/index.js';
+import { addLoopLag } from './families/loop-lag.js';
 import { addPredictionFamilies } from './families/prediction.js';
 
 export type { MetricsSource, SampledSource } from './families/index.js';
@@ -130,7 +132,7 @@ export class Metrics {
     if (options.governor !== undefined) this.#waits = addGovernorFamilies(collectors, this.#registry, options.governor);
     if (options.prediction !== undefined) addPredictionFamilies(collectors, briefly(options.prediction));
     this.#startAtZero();
-    if (options.process ?? true) this.#addProcess();
+    if (options.process ?? true) this.#addProcess(collectors);
   }
 
   recordStartWait(seconds: number): void {
@@ -188,8 +190,11 @@ export class Metrics {
     for (const operation of NETWORK_OPERATIONS) this.#network.zero({ operation });
   }
 
-  #addProcess(): void {
-    collectDefaultMetrics({ register: this.#registry, prefix: 'berth_' });
+  #addProcess(collectors: Collectors): void {
+    // Its own measure of the loop ticks for the first time after 24 days.
+    const quiet = { eventLoopMonitoringPrecision: LONGEST_MS };
+    collectDefaultMetrics({ register: this.#registry, prefix: 'berth_', ...quiet });
+    addLoopLag(collectors, this.#registry);
     // These gauges repeat others under a counter's name.
     for (const kind of ['handles', 'requests', 'resources'])
       this.#registry.removeSingleMetric(`berth_nodejs_active_${kind}_total`);

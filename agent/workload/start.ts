@@ -83,7 +83,7 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
     if (!wanted()) return;
     await inTime(applyStep(step, world, deadline), deadline, ms);
   }
-  await provideDirectory(context.directory, spec.id, world);
+  provideDirectory(context.directory, spec.id, world);
   const preparing = driver.prepare(spec, { ...context, signal: deadline });
   const launch = await inTime(preparing, deadline, ms).catch((error: unknown) => {
     // What it has opened for a start that nobody waits for any more.

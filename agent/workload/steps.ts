@@ -1,6 +1,7 @@
 // The effects: applying a plan, and taking down what it made. Both may be repeated at any point.
 
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { readTag, writeTag } from '../../cgroups/tag.js';
 import { defined } from '../../linux/defined.js';
 import { codeOf, messageOf, SysError } from '../../linux/errors.js';
@@ -55,14 +56,14 @@ export async function applyStep(step: Step, ports: StepPorts, signal: AbortSigna
   }
 }
 
-/** The directory of a workload in the run directory, with its tag where the file system keeps one. */
-export async function provideDirectory(
+/** The directory of a workload in the run directory, which is in memory, with its tag where the file system keeps one. */
+export function provideDirectory(
   directory: string,
   id: string,
   { installation }: Pick<StepPorts, 'installation'>,
-): Promise<void> {
+): void {
   refuseForeign('directory', directory, readTag(directory), installation);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   tagDirectory(directory, ownerTag(installation.id, id));
 }
 

@@ -2,7 +2,8 @@
 // tenant count. Its environment comes from that file and its working directory is entered by a shell with the ids of the
 // workload, which replaces itself with the program. The loader of setpriv would act on LD_PRELOAD, and name services on
 // variables of their own; on a command line everybody could read the variables.
-import { chown, rm, writeFile } from 'node:fs/promises';
+import { rmSync, writeFileSync } from 'node:fs';
+import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import { shellQuoted } from '../../base/shell.js';
@@ -45,7 +46,7 @@ export interface AfterDrop {
 export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 'argv' | 'env' | 'cwd'>> {
   const { sh, env, unshare, drop, directory, user, cwd, variables, argv } = options;
   const file = join(directory, 'environment');
-  await writeNew(file, exportsOf(variables));
+  writeNew(file, exportsOf(variables));
   // The shell opens it anew, by its descriptor: the directories above are closed to its user.
   if (user.uid !== 0) await chown(file, user.uid, user.gid);
   const special = Object.entries(variables).flatMap(([name, value]) =>
@@ -63,15 +64,18 @@ export async function launchAfterDrop(options: AfterDrop): Promise<Pick<Launch, 
   };
 }
 
-/** One that an earlier start has left is removed and not written to: it may belong to another user. */
-async function writeNew(file: string, text: string): Promise<void> {
-  const write = () => writeFile(file, text, { mode: 0o400, flag: 'wx' });
+/**
+ * One that an earlier start has left is removed and not written to: it may belong to another user. At once: the run directory is in
+ * memory, and the way to a thread and back takes longer than each of the calls.
+ */
+function writeNew(file: string, text: string): void {
+  const write = (): void => writeFileSync(file, text, { mode: 0o400, flag: 'wx' });
   try {
-    await write();
+    write();
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    await rm(file, { force: true });
-    await write();
+    rmSync(file, { force: true });
+    write();
   }
 }
 
