@@ -54,7 +54,6 @@ import type { CleanupStep } from '../workload/reaper.js';
 import type { ChangeOptions } from '../workload/updating.js';
 import { VolumeAdmin } from '../workload/volumes.js';
 import type { LifeWish } from '../workload/wishes.js';
-import { driverOf } from '../workload/world.js';
 import { type CniParts, CniWorkloads } from './adapters/cni-workloads.js';
 import type { Cordon } from './cordon.js';
 import { Diagnosis, type DiagnosisParts } from './diagnosis.js';
@@ -122,7 +121,7 @@ export class Agent implements AgentService {
       cordoned: manager.cordoned,
       drain: manager.draining.view(),
       labels: node.labels,
-      drivers: usableDrivers(world, facts),
+      drivers: usableDrivers(world.drivers, facts),
       workloads: manager.counts(),
       leaked: reaper.orphans.length,
       host: {
@@ -257,7 +256,7 @@ export class Agent implements AgentService {
 
   async grants(spec: WorkloadSpec): ReturnType<AgentService['grants']> {
     const { world } = this.#parts;
-    const needed = await driverOf(world, spec.driver).grants(spec);
+    const needed = await world.drivers.of(spec.driver).grants(spec);
     return { needed, tenant: world.density.config.tenant[spec.tenant]?.allow ?? [] };
   }
 
@@ -337,7 +336,7 @@ export class Agent implements AgentService {
   async pullImage(name: string, request: PullRequest): Promise<ImageView> {
     const { images, world } = this.#parts;
     const spec = specOfImage(name);
-    requireNodeGrants(await driverOf(world, spec.driver).grants(spec), world.config.drivers);
+    requireNodeGrants(await world.drivers.of(spec.driver).grants(spec), world.config.drivers);
     return images.pull(name, request);
   }
 

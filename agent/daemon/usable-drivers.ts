@@ -3,22 +3,22 @@ import type { Driver, Requirements } from '../drivers/driver.js';
 import type { HostFacts } from '../host/facts.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { DRIVER_NAMES } from '../model/spec.js';
-import type { World } from '../workload/world.js';
+import type { DriverHost, DriverSet } from '../workload/driver-set.js';
 
 type Described = NodeDescription['drivers'][number];
 
 export function usableDrivers(
-  { drivers, which, kvmUsable }: Pick<World, 'drivers' | 'which' | 'kvmUsable'>,
+  drivers: Pick<DriverSet, 'find' | 'host'>,
   { kvm }: Pick<HostFacts, 'kvm'>,
 ): NodeDescription['drivers'] {
   const why = kvm?.reason ?? 'KVM was not probed';
   return DRIVER_NAMES.flatMap((name) => {
-    const driver = drivers.get(name);
-    return driver === undefined ? [] : [{ name, ...usability(driver, { which, kvmUsable, why }) }];
+    const driver = drivers.find(name);
+    return driver === undefined ? [] : [{ name, ...usability(driver, { ...drivers.host, why }) }];
   });
 }
 
-interface Host extends Pick<World, 'which' | 'kvmUsable'> {
+interface Host extends DriverHost {
   /** In one sentence, why KVM is usable or not. */
   readonly why: string;
 }

@@ -30,7 +30,7 @@ import type { Decision } from './decision.js';
 import { Eviction, whyNot } from './eviction.js';
 import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
 import { NOT_TRIED } from './restart.js';
-import { capabilitiesOf, driverOf, mountRootsOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** Refusals with a code of their own. */
 const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
@@ -64,14 +64,14 @@ export class Admission {
    * `live`: it runs, and holds what it asks for.
    */
   async check(spec: WorkloadSpec, live = false): Promise<void> {
-    const { cgroups, config, kvmUsable, kvmReason, limits, which } = this.#world;
-    const driver = driverOf(this.#world, spec.driver);
-    const mountRoots = mountRootsOf(spec, this.#world);
+    const { cgroups, config, drivers, limits } = this.#world;
+    const driver = this.#world.drivers.of(spec.driver);
+    const mountRoots = this.#world.drivers.mountRoots(spec.tenant);
     if (!live) {
       requireNodeGrants(await driver.grants(spec), config.drivers);
       requireMountRoots(spec, mountRoots);
       await requireApart(spec, mountRoots, ownFiles(config));
-      requireCapabilities(spec, capabilitiesOf(spec, this.#world));
+      requireCapabilities(spec, this.#world.drivers.capabilities(spec.tenant));
     }
     const asked = limitsOf(spec, overheadOf(driver, spec), limits);
     requireControllers(asked, new Set(cgroups.controllers));
@@ -82,13 +82,13 @@ export class Admission {
     requireDevices(spec, limits.device);
     for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
     if (!live && spec.image !== undefined) this.#world.images?.check(spec.image, spec.pull ?? 'missing');
-    await driver.check(spec, { which, kvmUsable, kvmReason, mountRoots, live });
+    await driver.check(spec, { ...drivers.host, mountRoots, live });
     if (!live) await requireTemplate(spec, this.#world);
   }
 
   /** `counted`: see Density.demand. */
   demand(spec: WorkloadSpec, downgraded: readonly string[] = [], counted?: number): Demand {
-    const driver = driverOf(this.#world, spec.driver);
+    const driver = this.#world.drivers.of(spec.driver);
     const facts = { overhead: overheadOf(driver, spec), tap: driver.tap(spec) !== null };
     return this.#density.demand(spec, facts, downgraded, counted);
   }
@@ -238,7 +238,7 @@ export class Admission {
   /** What runs already is counted, whatever the limits are now; what waits for its room has it set aside. */
   adopt(record: WorkloadRecord): void {
     const { id, spec, downgraded = [], overhead } = record;
-    const counted = overhead ?? overheadOf(driverOf(this.#world, spec.driver), spec);
+    const counted = overhead ?? overheadOf(this.#world.drivers.of(spec.driver), spec);
     const demand = this.demand(spec, downgraded, counted);
     if (waitsForRoom(record)) this.#density.ledger.reserve(id, demand);
     else this.#density.adopt(id, demand);
@@ -274,7 +274,7 @@ export class Admission {
   /** `before`: what was set aside for it, and is again when this fails. */
   #sandbox(spec: WorkloadSpec, before: Hold | undefined, addresses: Addresses | undefined): Sandbox {
     const { claims, config, network } = this.#world;
-    const driver = driverOf(this.#world, spec.driver);
+    const driver = this.#world.drivers.of(spec.driver);
     try {
       const claim = claims.claim(spec, addresses);
       const guest = guestAddressOf(spec, this.#world);

@@ -9,7 +9,7 @@ import type { WorkloadRecord } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { networkFor } from './plan.js';
 import { resize } from './resize.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart', 'stop', 'health'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
@@ -50,7 +50,7 @@ export async function changeLive(
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
   const { cgroups, network, layers, tenants } = world;
-  const driver = driverOf(world, spec.driver);
+  const driver = world.drivers.of(spec.driver);
   const limits = (of: WorkloadSpec) => limitsOf(of, overheadOf(driver, of), world.limits);
   const from = networkFor(record.spec, record.sandbox, driver, world);
   const to = networkFor(spec, record.sandbox, driver, world);

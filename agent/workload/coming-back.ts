@@ -5,7 +5,6 @@ import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { Saved } from '../model/snapshot.js';
-import { contextOf } from './driver-context.js';
 import type { Freezable } from './freezing.js';
 import { snapshotsOf } from './saving.js';
 import type { World } from './world.js';
@@ -22,7 +21,11 @@ export async function comeBack(
   const { saved, spec } = record;
   if (!saved) return;
   const vm = snapshotsOf(record, world);
-  const context = { ...contextOf(record, world), snapshot: world.snapshots.directory(saved.of, saved.name), signal };
+  const context = {
+    ...world.drivers.context(record),
+    snapshot: world.snapshots.directory(saved.of, saved.name),
+    signal,
+  };
   if (saved.phase === 'waiting') {
     await vm.loaded(spec, context, () => isSameProcess(process.pid, process.startTime));
     await actor.patch({ saved: { ...saved, phase: 'resuming' } });

@@ -3,7 +3,7 @@ import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import { describeEnd, evictedWords, type KernelKills, kernelKills, type Told } from '../ends/cause.js';
 import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../ends/evidence.js';
 import type { Before, EndRecord, WorkloadRecord } from '../model/record.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** Of the console of a VM: a panic with its register dump and call trace is some 5 KiB. */
 const TAIL_BYTES = 32_768;
@@ -30,7 +30,7 @@ export async function explainEnd(
 ): Promise<EndRecord> {
   const { id, spec, sandbox, process, killed } = record;
   const evicted = record.evicted ?? suspended(record);
-  const { vm } = driverOf(world, spec.driver);
+  const { vm } = world.drivers.of(spec.driver);
   const places = placesOf(world, spec.tenant, sandbox.cgroup);
   const from = record.before ?? NOTHING_BEFORE;
   const [evidence, tail] = await Promise.all([

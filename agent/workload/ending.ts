@@ -3,10 +3,9 @@
 // written. An agent that dies between the event and the record tells it twice.
 import type { DurableEventPort } from '../model/event.js';
 import type { Escaped, Escapes, ProcessRecord, WorkloadRecord } from '../model/record.js';
-import { contextOf } from './driver-context.js';
 import { killEscaped, killProcesses, terminate } from './processes.js';
 import { stopSignalOf } from './start.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** Processes that the record and the event name. */
 const MOST_NAMED = 20;
@@ -26,7 +25,7 @@ export async function askToEnd(process: ProcessRecord, record: WorkloadRecord, w
   const held = layers.of(id, 'freeze').length > 0;
   if (held) await layers.set(id, 'freeze', []);
   if (held || state === 'frozen') await cgroups.thaw(sandbox.cgroup, { timeoutMs: 30_000 });
-  const polite = await driverOf(world, spec.driver).stop?.(spec, contextOf(record, world));
+  const polite = await world.drivers.of(spec.driver).stop?.(spec, world.drivers.context(record));
   if (!polite) terminate(process, stopSignalOf(record, world));
 }
 
@@ -34,7 +33,7 @@ export async function askToEnd(process: ProcessRecord, record: WorkloadRecord, w
 export async function endProcesses(actor: Ending, world: World): Promise<void> {
   const { sandbox, spec } = actor.record;
   await killProcesses(world.cgroups, actor.record);
-  const confinement = await driverOf(world, spec.driver).confinement(spec);
+  const confinement = await world.drivers.of(spec.driver).confinement(spec);
   if (confinement === 'open' && sandbox.netns !== null)
     await killEscaped(world.network, sandbox.netns, (found) =>
       actor.patch({ escaped: withFound(actor.record.escaped, found) }),

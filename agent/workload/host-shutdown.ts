@@ -5,10 +5,9 @@
 import { parseDuration } from '../base/units.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { inDrainStages } from './drain-order.js';
-import { contextOf } from './driver-context.js';
 import { graceOf, terminate } from './processes.js';
 import { stopSignalOf } from './start.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 const THAW_TIMEOUT_MS = 5000;
 /** As long as systemd waits for a service. */
@@ -53,7 +52,7 @@ async function end(world: World, record: WorkloadRecord): Promise<void> {
   const { cgroup } = record.sandbox;
   try {
     if (record.state === 'frozen') await cgroups.thaw(cgroup, { timeoutMs: THAW_TIMEOUT_MS });
-    const polite = await driverOf(world, record.spec.driver).stop?.(record.spec, contextOf(record, world));
+    const polite = await world.drivers.of(record.spec.driver).stop?.(record.spec, world.drivers.context(record));
     if (polite !== true && record.process !== null) terminate(record.process, stopSignalOf(record, world));
     await cgroups.waitEmpty(cgroup, { timeoutMs: stageGrace(world, [record]) });
   } catch (error) {

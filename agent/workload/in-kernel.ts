@@ -6,7 +6,7 @@ import { isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { Target } from '../network/drift.js';
 import { networkFor } from './plan.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** What belongs to a workload. */
 export interface Known {
@@ -74,7 +74,7 @@ export class InKernel {
     const { spec, sandbox } = record;
     let network = this.#networks.get(record);
     if (network === undefined) {
-      network = networkFor(spec, sandbox, driverOf(this.#world, spec.driver), this.#world);
+      network = networkFor(spec, sandbox, this.#world.drivers.of(spec.driver), this.#world);
       this.#networks.set(record, network);
     }
     return network;

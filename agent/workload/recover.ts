@@ -126,6 +126,6 @@ function unsaved({ saved }: WorkloadRecord): Partial<WorkloadRecord> {
 
 /** Whether its cgroup still holds its limits, cut short by a crash or not, the audit of limits sees. */
 function promise({ tenants, drivers, limits }: World, { id, spec }: WorkloadRecord): void {
-  const overhead = drivers.get(spec.driver)?.vm?.overhead(spec) ?? 0;
+  const overhead = drivers.find(spec.driver)?.vm?.overhead(spec) ?? 0;
   tenants.promise(id, spec.tenant, limitsOf(spec, overhead, limits));
 }

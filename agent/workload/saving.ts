@@ -5,10 +5,9 @@ import type { VmSnapshots } from '../drivers/driver.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js';
 import { machineDigest } from '../snapshots/manifest.js';
-import { contextOf } from './driver-context.js';
 import type { Freezable } from './freezing.js';
 import { requireRoom } from './snapshot-room.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 type Savable = Freezable;
 
@@ -57,7 +56,7 @@ async function save(actor: Savable, world: World, { live }: SaveOptions, signal:
   try {
     // With its name, which is never given to another one.
     await actor.patch({ saved, lastSnapshot: Number(name) });
-    const context = { ...contextOf(record, world), signal };
+    const context = { ...world.drivers.context(record), signal };
     const files = await vm.save(spec, context, directory);
     const at = Date.now();
     const { bootId } = world;
@@ -96,8 +95,11 @@ export async function requireFit(
 ): Promise<SnapshotView> {
   const { spec } = record;
   const view = await world.snapshots.verify(of, name);
-  const vm = driverOf(world, spec.driver).vm?.snapshots;
-  const own = view.driver === spec.driver && vm !== undefined ? await vm.fit(spec, contextFor(spec, world)) : undefined;
+  const vm = world.drivers.of(spec.driver).vm?.snapshots;
+  const own =
+    view.driver === spec.driver && vm !== undefined
+      ? await vm.fit(spec, { ...world.drivers.host, mountRoots: [] })
+      : undefined;
   const differing = own === undefined ? ['driver'] : differences(view.fit, own);
   if (view.spec !== machineDigest(spec)) differing.push('spec');
   if (differing.length === 0) return view;
@@ -119,20 +121,14 @@ export async function requireFit(
 }
 
 export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, world: World): VmSnapshots {
-  const snapshots = driverOf(world, record.spec.driver).vm?.snapshots;
+  const snapshots = world.drivers.of(record.spec.driver).vm?.snapshots;
   if (snapshots === undefined) throw unsupported(record, `driver "${record.spec.driver}" saves no state`);
   return snapshots;
 }
 
-/** What `fit` of a driver may look at. */
-function contextFor(_spec: WorkloadRecord['spec'], world: World) {
-  const { which, kvmUsable, kvmReason } = world;
-  return { which, kvmUsable, kvmReason, mountRoots: [] };
-}
-
 async function goOn(actor: Savable, world: World): Promise<void> {
   const { record } = actor;
-  await snapshotsOf(record, world).resume(record.spec, contextOf(record, world));
+  await snapshotsOf(record, world).resume(record.spec, world.drivers.context(record));
   await actor.patch({ saved: null });
 }
 

@@ -19,12 +19,11 @@ import type { WorkloadRecord } from '../model/record.js';
 import { bytesOf, type Saved, slowestMs } from '../model/snapshot.js';
 import { cloned, requireTemplate } from './cloning.js';
 import { comeBack } from './coming-back.js';
-import { contextOf } from './driver-context.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import { requireFit } from './saving.js';
 import { applyStep, provideDirectory } from './steps.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** The actor, as far as a start needs it. */
 export interface Startable {
@@ -58,10 +57,10 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   const begun = performance.now();
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
   const { spec, sandbox, state, end } = actor.record;
-  const driver = driverOf(world, spec.driver);
+  const driver = world.drivers.of(spec.driver);
   const saved = waiting(actor.record) ?? cloned(spec);
   const snapshot = saved && world.snapshots.directory(saved.of, saved.name);
-  const context = { ...contextOf(actor.record, world), snapshot };
+  const context = { ...world.drivers.context(actor.record), snapshot };
 
   if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
   requireDevices(spec, world.limits.device);
@@ -167,7 +166,7 @@ export function isHeldUp({ end }: WorkloadRecord, error: unknown): boolean {
 
 /** What the spec says, or else its image. Undefined: SIGTERM. */
 export function stopSignalOf(record: WorkloadRecord, world: World): StopSignal | undefined {
-  return record.spec.stop.signal ?? contextOf(record, world).image?.stopSignal;
+  return record.spec.stop.signal ?? world.drivers.context(record).image?.stopSignal;
 }
 
 /** The work itself cannot be called back; taking the sandbox down afterwards queues behind it and undoes it. */

@@ -1,20 +1,19 @@
 // The end of a sandbox: what a workload has is taken from the kernel first, and given back to the ledger when that is durable.
 import type { WorkloadRecord } from '../model/record.js';
-import { contextOf } from './driver-context.js';
 import { type Ending, endProcesses } from './ending.js';
 import { networkFor } from './plan.js';
 import { dismantle } from './steps.js';
-import { driverOf, type World } from './world.js';
+import type { World } from './world.js';
 
 /** Nothing of it is left in the kernel when it resolves; it may be called again after a failure. */
 export async function takeDown(actor: Ending, world: World): Promise<void> {
   const { id, spec, sandbox } = actor.record;
   const { cgroups, supervisor, installation, layers, log, network, tenants } = world;
-  const driver = driverOf(world, spec.driver);
+  const driver = world.drivers.of(spec.driver);
   await dismantle(actor.record, {
     ...{ cgroups, network, supervisor, installation: installation.id },
     cleanup: () => cleanUp(actor.record, world),
-    directory: contextOf(actor.record, world).directory,
+    directory: world.drivers.context(actor.record).directory,
     made: networkFor(spec, sandbox, driver, world),
     ...{ slot: sandbox.baseline !== null, confinement: await driver.confinement(spec) },
     end: () => endProcesses(actor, world),
@@ -36,5 +35,5 @@ export function giveBack(id: string, { claims, density, placement }: World): voi
 
 /** What the driver keeps of a run. */
 export function cleanUp(record: WorkloadRecord, world: World): Promise<void> {
-  return driverOf(world, record.spec.driver).cleanup(record.spec, contextOf(record, world));
+  return world.drivers.of(record.spec.driver).cleanup(record.spec, world.drivers.context(record));
 }

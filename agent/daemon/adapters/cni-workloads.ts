@@ -10,7 +10,7 @@ import type { WorkloadView } from '../../model/record.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import type { Manager } from '../../workload/manager.js';
 import { networkFor } from '../../workload/plan.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 export interface CniParts {
   readonly world: World;
@@ -84,7 +84,7 @@ export class CniWorkloads implements CniHost {
   async audit(id: string): Promise<readonly string[]> {
     const { world, manager, audit } = this.#parts;
     const { spec, sandbox } = manager.actor(id).record;
-    const network = networkFor(spec, sandbox, driverOf(world, spec.driver), world);
+    const network = networkFor(spec, sandbox, world.drivers.of(spec.driver), world);
     const findings = network === null ? [] : await audit([network]);
     return findings.map(({ detail }) => detail);
   }

@@ -8,7 +8,7 @@ import type { LayerTarget, LayerWorld } from '../../limits/layers.js';
 import { limitsOf } from '../../limits/limits.js';
 import type { WorkloadRecord } from '../../model/record.js';
 import type { Manager } from '../../workload/manager.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 /** Keys of tenants; no id of a workload has a slash. */
 export const TENANT_KEY = 'tenant/';
@@ -59,7 +59,7 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
 
 /** Frozen only while that is wanted, too: a thaw on the way to a stop is no change by others. */
 function specValues(world: World, { spec, state, desired, sandbox }: WorkloadRecord): readonly Value[] {
-  const limits = limitsOf(spec, overheadOf(driverOf(world, spec.driver), spec), world.limits);
+  const limits = limitsOf(spec, overheadOf(world.drivers.of(spec.driver), spec), world.limits);
   const lines = world.cgroups.lines(sandbox.cgroup, BY_DEVICE);
   return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files, lines);
 }

@@ -6,7 +6,7 @@ import { measureVmm } from '../../density/overhead/measure.js';
 import { type Candidate, OverheadService } from '../../density/overhead/overhead.js';
 import { steadyWall } from '../../density/steady-wall.js';
 import type { Manager } from '../../workload/manager.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 export function openOverhead(
   world: World,
@@ -19,7 +19,7 @@ export function openOverhead(
     checkpoint: new OverheadCheckpoint(config.paths.state),
     candidates: () =>
       manager.records().flatMap(({ id, spec, state, process, sandbox }): Candidate[] => {
-        const { vm } = driverOf(world, spec.driver);
+        const { vm } = world.drivers.of(spec.driver);
         if (state !== 'running' || process === null || vm === undefined) return [];
         const { pid, startTime } = process;
         const vmm = { spec, pid, startTime, directory: cgroups.path(sandbox.cgroup) };

@@ -2,9 +2,8 @@
 // cpuset.cpus. A VMM answers on its monitor a moment after it has started.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pinThreads } from '../../placement/vcpus.js';
-import { contextOf } from '../../workload/driver-context.js';
 import type { Manager } from '../../workload/manager.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 const TRIES = 20;
 const PAUSE_MS = 250;
@@ -47,11 +46,11 @@ export class Pinning {
     const record = this.#manager.has(id) ? this.#manager.actor(id).record : undefined;
     const seat = this.#world.placement.assignment.seats.get(id);
     if (record?.process === null || record === undefined || seat?.kind !== 'exclusive') return true;
-    const { vm } = driverOf(this.#world, record.spec.driver);
+    const { vm } = this.#world.drivers.of(record.spec.driver);
     if (vm === undefined) return true;
     try {
       const { pid } = record.process;
-      pinThreads(pid, await vm.vcpuThreads(record.spec, { ...contextOf(record, this.#world), pid }), seat);
+      pinThreads(pid, await vm.vcpuThreads(record.spec, { ...this.#world.drivers.context(record), pid }), seat);
       return true;
     } catch (error) {
       if (last) throw error;

@@ -4,16 +4,15 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Value } from '../../../cgroups/types.js';
 import type { ActuatorPort, Held } from '../../pressure/ports.js';
-import { contextOf } from '../../workload/driver-context.js';
 import type { Manager } from '../../workload/manager.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 const FROZEN: Value = { file: 'cgroup.freeze', value: '1' };
 const FREEZE_MS = 10_000;
 /** In the run directory of a workload: the size of its balloon, for the next agent. */
 const BALLOON = 'balloon';
 
-type ActuatorWorld = Pick<World, 'cgroups' | 'config' | 'drivers' | 'kvmUsable' | 'layers' | 'log' | 'which'>;
+type ActuatorWorld = Pick<World, 'config' | 'layers'>;
 
 export function actuatorOf(world: World, manager: Manager): ActuatorPort {
   const { cgroups, layers } = world;
@@ -24,8 +23,8 @@ export function actuatorOf(world: World, manager: Manager): ActuatorPort {
     reclaim: (id, bytes) => cgroups.reclaimMemory(cgroupOf(id), bytes),
     balloon: (id, bytes) => {
       const { record } = manager.actor(id);
-      const context = contextOf(record, world);
-      const { vm } = driverOf(world, record.spec.driver);
+      const context = world.drivers.context(record);
+      const { vm } = world.drivers.of(record.spec.driver);
       if (vm === undefined) return undefined;
       return (async () => {
         const note = join(context.directory, BALLOON);

@@ -8,7 +8,7 @@ import { machineOf } from '../../model/driver-kinds.js';
 import type { WorkloadRecord } from '../../model/record.js';
 import type { Target } from '../../pressure/types.js';
 import type { Manager } from '../../workload/manager.js';
-import { driverOf, type World } from '../../workload/world.js';
+import type { World } from '../../workload/world.js';
 
 /**
  * Asked for with every sample: what is known of a record is known until there is another one, or another configuration of
@@ -42,7 +42,7 @@ export class Targets {
 
 function subjectOf(world: World, { id, spec, state, sandbox }: WorkloadRecord): Target {
   const { cgroups, density } = world;
-  const driver = driverOf(world, spec.driver);
+  const driver = world.drivers.of(spec.driver);
   const machine = machineOf(spec);
   const overhead = overheadOf(driver, spec);
   const { cpu, memory, io } = limitsOf(spec, overhead, world.limits);

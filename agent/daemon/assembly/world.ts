@@ -19,6 +19,7 @@ import { timed } from '../../network/timed.js';
 import { Placement } from '../../placement/placement.js';
 import { Snapshots } from '../../snapshots/store.js';
 import { DrainFile } from '../../workload/drain-file.js';
+import { DriverSet } from '../../workload/driver-set.js';
 import { Journal } from '../../workload/journal.js';
 import { OutputStore } from '../../workload/output.js';
 import type { World } from '../../workload/world.js';
@@ -74,10 +75,12 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
     events,
     observer,
     log,
-    drivers: createDrivers(config, process.env.CREDENTIALS_DIRECTORY),
-    which,
-    kvmUsable: facts.kvm?.usable ?? false,
-    kvmReason: facts.kvm?.reason,
+    drivers: new DriverSet({
+      drivers: createDrivers(config, process.env.CREDENTIALS_DIRECTORY),
+      host: { which, kvmUsable: facts.kvm?.usable ?? false, kvmReason: facts.kvm?.reason },
+      ...{ config, volumes, images, log },
+      tenant: (name) => density.config.tenant[name],
+    }),
     kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
     history: (id) => late.history(id),
     probeInside: (...asked) => late.probeInside(...asked),

@@ -9,9 +9,8 @@ import { BerthError } from '../../base/errors.js';
 import { orAbort } from '../../base/or-abort.js';
 import type { EventActor } from '../../model/event.js';
 import type { StreamEnd } from '../../model/execution.js';
-import { contextOf } from '../driver-context.js';
 import type { Manager } from '../manager.js';
-import { driverOf, type World } from '../world.js';
+import type { World } from '../world.js';
 import { requireRunning } from './running.js';
 
 const CONNECT_MS = 2000;
@@ -36,7 +35,7 @@ export class Consoles {
     const actor = this.#actors.actor(workload);
     const { record } = actor;
     requireRunning(record);
-    const path = driverOf(this.#world, record.spec.driver).vm?.console?.(contextOf(record, this.#world));
+    const path = this.#world.drivers.of(record.spec.driver).vm?.console?.(this.#world.drivers.context(record));
     if (path === undefined) throw unsupported(record.spec.driver, workload);
     if (this.#open.has(workload))
       throw new BerthError('console_in_use', `somebody has the console of workload "${workload}"`, {

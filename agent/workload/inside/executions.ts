@@ -18,9 +18,8 @@ import {
   parseExecutionId,
 } from '../../model/execution.js';
 import type { WorkloadRecord } from '../../model/record.js';
-import { contextOf } from '../driver-context.js';
 import type { Manager } from '../manager.js';
-import { driverOf, type World } from '../world.js';
+import type { World } from '../world.js';
 import { copyEntry } from './copying.js';
 import { Execution, endCgroup } from './execution.js';
 import { frozen, requireRunning } from './running.js';
@@ -151,11 +150,11 @@ export class Executions {
     const { cgroups, layers, supervisor } = this.#world;
     // By the pressure ladder, which leaves its state as it is: a process that is born there does not run either.
     if (layers.of(record.id, 'freeze').length > 0) throw frozen(record);
-    const driver: Driver = driverOf(this.#world, record.spec.driver);
+    const driver: Driver = this.#world.drivers.of(record.spec.driver);
     requireEntrance(driver, record);
     const name = randomBytes(6).toString('hex');
     const id = executionId(record.id, name);
-    const context = contextOf(record, this.#world);
+    const context = this.#world.drivers.context(record);
     const into = join(context.directory, executionDirectory(name));
     const cgroup = `${record.sandbox.cgroup}/${executionDirectory(name)}`;
     const undo: (() => unknown)[] = [];
@@ -208,7 +207,7 @@ export class Executions {
       const { record } = this.#actors.actor(workload);
       const directory = executionDirectory(name);
       await endCgroup(cgroups, `${record.sandbox.cgroup}/${directory}`);
-      await rm(join(contextOf(record, this.#world).directory, directory), { recursive: true, force: true });
+      await rm(join(this.#world.drivers.context(record).directory, directory), { recursive: true, force: true });
     }
     await supervisor.forget(id);
   }

@@ -68,9 +68,8 @@ test('whether this host can run a driver follows from what the driver requires',
   const of = (requires: NonNullable<Driver['requires']>, installed: boolean, kvmUsable: boolean) =>
     usableDrivers(
       {
-        drivers: new Map([['exec' as const, { ...fakeDriver, requires }]]),
-        which: () => (installed ? '/usr/bin/x' : undefined),
-        kvmUsable,
+        find: (name) => (name === 'exec' ? { ...fakeDriver, requires } : undefined),
+        host: { which: () => (installed ? '/usr/bin/x' : undefined), kvmUsable },
       },
       facts,
     );

@@ -18,6 +18,7 @@ import { keyOf } from '../../../agent/network/published.js';
 import { Placement } from '../../../agent/placement/placement.js';
 import { Snapshots } from '../../../agent/snapshots/store.js';
 import { DrainFile } from '../../../agent/workload/drain-file.js';
+import { DriverSet, type DriverSetParts } from '../../../agent/workload/driver-set.js';
 import { Journal } from '../../../agent/workload/journal.js';
 import { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
@@ -116,6 +117,9 @@ export interface Life {
   until(is: (event: Event) => boolean): Promise<Event>;
 }
 
+/** Parts of a life that are others than usual. */
+type Instead = Partial<Omit<World, 'drivers'>> & Partial<Pick<DriverSetParts, 'drivers'>>;
+
 export interface LifeOptions {
   readonly host?: FakeHost;
   readonly directory?: string;
@@ -123,7 +127,7 @@ export interface LifeOptions {
   readonly config?: Record<string, unknown>;
   readonly clock?: Clock;
   readonly size?: Partial<HostSize>;
-  readonly world?: Partial<World>;
+  readonly world?: Instead;
 }
 
 /** Id of the installation in every life. */
@@ -181,6 +185,12 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     onDamaged: (damaged) => append({ type: 'journal.damaged', data: { ...damaged } }),
     onError: (error) => append({ type: 'audit.failed', data: { error } }),
   });
+  const usual: DriverSetParts['drivers'] = new Map([
+    ['exec', fakeDriver],
+    ['external', externalDriver()],
+  ]);
+  const { drivers = usual, ...instead } = options.world ?? {};
+  const volumes = new Volumes(config.paths.state);
   const world: World = {
     config,
     bootId: options.bootId ?? 'boot-1',
@@ -200,7 +210,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     drains: new DrainFile(config.paths.state, {
       onDamaged: (damaged) => append({ type: 'journal.damaged', data: { ...damaged } }),
     }),
-    volumes: new Volumes(config.paths.state),
+    volumes,
     output: new OutputStore({ ...config.paths, maxBytes: 1 << 20 }),
     events: { append, settled: async () => undefined },
     observer: {
@@ -212,16 +222,15 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       network: () => undefined,
     },
     log: silent,
-    drivers: new Map([
-      ['exec', fakeDriver],
-      ['external', externalDriver()],
-    ]),
-    which: () => '/bin/true',
-    kvmUsable: false,
     kernelLog: NO_KERNEL_LOG,
     history: () => [],
     ksm: () => ({ run: null, inherited: false }),
-    ...options.world,
+    ...instead,
+    drivers: new DriverSet({
+      ...{ drivers, config, volumes, images: instead.images, log: silent },
+      host: { which: () => '/bin/true', kvmUsable: false },
+      tenant: (name) => density.config.tenant[name],
+    }),
   };
   const manager = new Manager(world);
   journal.onDeath = () => host.die();
@@ -249,7 +258,7 @@ export async function nextLife(
   bootId = 'boot-1',
   config?: Record<string, unknown>,
   clock?: Clock,
-  world?: Partial<World>,
+  world?: Instead,
 ): Promise<Life & { readonly directory: string }> {
   const { directory } = dead;
   await dead.journal.idle();

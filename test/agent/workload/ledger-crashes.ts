@@ -302,7 +302,7 @@ export class Crashes {
     const { density, drivers } = this.#life.world;
     const found = new Map<string, Held>();
     const demand = (spec: WorkloadSpec, downgraded: readonly string[], overhead: number | undefined): Demand => {
-      const configured = drivers.get(spec.driver)?.vm?.overhead(spec) ?? 0;
+      const configured = drivers.find(spec.driver)?.vm?.overhead(spec) ?? 0;
       return density.demand(spec, { overhead: configured, tap: false }, downgraded, overhead ?? configured);
     };
     const workloads = new Set<string>();

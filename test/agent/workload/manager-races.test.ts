@@ -2,8 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Driver } from '../../../agent/drivers/driver.js';
-import { type Life, newLife, specOf, state } from './fake-world.js';
+import { fakeDriver, type Life, newLife, specOf, state } from './fake-world.js';
 
 const committed = ({ manager }: Life, dimension: string) =>
   manager.capacity().find((row) => row.scope === 'host' && row.dimension === dimension)?.committed;
@@ -16,8 +15,7 @@ async function atRest() {
     reached();
     await held;
   };
-  const usual = newLife().world.drivers.get('exec') as Driver;
-  const life = newLife({ world: { drivers: new Map([['exec', { ...usual, check }]]) } });
+  const life = newLife({ world: { drivers: new Map([['exec', { ...fakeDriver, check }]]) } });
   await life.manager.recover();
   await life.manager.create(specOf());
   await life.until(state('running'));

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { SysError } from '../../../linux/errors.js';
-import { newLife, specOf, state } from './fake-world.js';
+import { fakeDriver, newLife, specOf, state } from './fake-world.js';
 
 async function started() {
   const life = newLife();
@@ -223,8 +223,6 @@ test('a cordoned node takes nothing new and keeps what it has', async (t) => {
 });
 
 test('a grace of a month is a month: no kill comes before', async (t) => {
-  const driver = newLife().world.drivers.get('exec');
-  if (driver === undefined) return t.fail('no driver');
   let ask = (): void => undefined;
   const asked = new Promise<void>((resolve) => {
     ask = resolve;
@@ -235,7 +233,7 @@ test('a grace of a month is a month: no kill comes before', async (t) => {
   };
   const life = newLife({
     config: { lifecycle: { stop_grace: '720h' } },
-    world: { drivers: new Map([['exec', { ...driver, stop }]]) },
+    world: { drivers: new Map([['exec', { ...fakeDriver, stop }]]) },
   });
   await life.manager.recover();
   await life.manager.create(specOf());

@@ -3,13 +3,12 @@
 
 import test from 'ava';
 import type { Clock } from '../../../agent/base/clock.js';
-import type { Driver } from '../../../agent/drivers/driver.js';
 import { type Situation, situationOf } from '../../../agent/model/lifecycle.js';
 import { pauseLeft } from '../../../agent/workload/restart.js';
 import type { LifeWish } from '../../../agent/workload/wishes.js';
 import { fc } from '../../runner/property.js';
 import { FakeHost } from './fake-host.js';
-import { newLife, specOf, state } from './fake-world.js';
+import { fakeDriver, newLife, specOf, state } from './fake-world.js';
 
 const VERBS = ['start', 'stop', 'restart', 'freeze', 'thaw', 'delete'] as const satisfies readonly LifeWish[];
 
@@ -38,8 +37,6 @@ class Gate {
   }
 }
 
-const USUAL = newLife().world.drivers.get('exec') as Driver;
-
 async function world() {
   let passed = 0;
   const clock: Clock = { wall: () => 1e12 + passed, boot: () => passed };
@@ -60,7 +57,7 @@ async function world() {
         remove: (one) => gates.remove.pass().then(() => network.remove(one)),
       },
       supervisor: { ...supervisor, spawn: (request) => gates.spawn.pass().then(() => supervisor.spawn(request)) },
-      drivers: new Map([['exec', { ...USUAL, stop }]]),
+      drivers: new Map([['exec', { ...fakeDriver, stop }]]),
     },
   });
   await life.manager.recover();

@@ -2,15 +2,13 @@ import test from 'ava';
 import { Pinning } from '../../../../agent/daemon/adapters/pinning.js';
 import type { Driver } from '../../../../agent/drivers/driver.js';
 import { fakeVm } from '../../drivers/fake-vm.js';
-import { newLife, specOf, state } from '../../workload/fake-world.js';
+import { fakeDriver, newLife, specOf, state } from '../../workload/fake-world.js';
 
 /** A life with a driver whose VMM answers from the n-th question on. */
 async function life(answersFrom: number) {
   let asked = 0;
-  const made = newLife();
-  const exec = made.world.drivers.get('exec') as Driver;
   const driver: Driver = {
-    ...exec,
+    ...fakeDriver,
     vm: {
       ...fakeVm,
       vcpuThreads: async () => {
@@ -20,7 +18,7 @@ async function life(answersFrom: number) {
       },
     },
   };
-  (made.world.drivers as Map<string, Driver>).set('exec', driver);
+  const made = newLife({ world: { drivers: new Map([['exec', driver]]) } });
   await made.manager.recover();
   return { ...made, pinning: new Pinning(made.world, made.manager), asked: () => asked };
 }
