@@ -233,7 +233,7 @@ export class Actor {
       await undone.catch((err: unknown) => this.#world.log.warn({ workload: this.#record.id, err }, 'save not undone'));
     }
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen'))
-      return resumeKill(this, this.#world);
+      return resumeKill(this, this.#world.cgroups);
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
@@ -324,7 +324,7 @@ export class Actor {
       await this.patch({ state: 'stopping', ...gone }, durable);
     } else {
       await endProcesses(this, this.#world);
-      await cleanUp(this.#record, this.#world);
+      await cleanUp(this.#record, this.#world.drivers);
       await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone }, durable);
     }
     tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });

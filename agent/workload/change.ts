@@ -3,13 +3,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Value } from '../../cgroups/types.js';
 import { overheadOf } from '../drivers/driver.js';
+import type { Layers } from '../limits/layers.js';
+import type { LimitContext } from '../limits/limits.js';
 import { limitsOf } from '../limits/limits.js';
+import type { TenantGroups } from '../limits/tenants.js';
 import { LIVE_NETWORK } from '../model/network-spec.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
+import type { NetworkPort } from '../network/network-port.js';
+import type { DriverSet } from './driver-set.js';
+import type { Planner } from './plan.js';
 import { networkFor } from './plan.js';
+import type { Resizing } from './resize.js';
 import { resize } from './resize.js';
-import type { World } from './world.js';
 
 const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart', 'stop', 'health'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
@@ -38,22 +44,31 @@ function differing(a: object, b: object): string[] {
   return [...keys].filter((key) => !isDeepStrictEqual(before.get(key), after.get(key)));
 }
 
+export interface ChangePorts extends Planner {
+  readonly cgroups: Resizing['cgroups'];
+  readonly drivers: Pick<DriverSet, 'of'>;
+  readonly layers: Pick<Layers, 'covers'>;
+  readonly limits: LimitContext;
+  readonly network: Pick<NetworkPort, 'update'>;
+  readonly tenants: Pick<TenantGroups, 'apply' | 'promise'>;
+}
+
 /**
  * The kernel first, the journal after: a crash in between leaves the old intent, which recovery writes back. Throws with
  * everything as it was, also the reason of the signal, which counts until all of it is in the kernel; the answer puts it back, for when the journal cannot be written. All of it, and the journal's entry,
  * belong into one `layers.exclusive`: in between the audit of limits would take the new values for somebody else's.
  */
 export async function changeLive(
-  world: World,
+  ports: ChangePorts,
   record: WorkloadRecord,
   spec: WorkloadSpec,
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
-  const { cgroups, network, layers, tenants } = world;
-  const driver = world.drivers.of(spec.driver);
-  const limits = (of: WorkloadSpec) => limitsOf(of, overheadOf(driver, of), world.limits);
-  const from = networkFor(record.spec, record.sandbox, driver, world);
-  const to = networkFor(spec, record.sandbox, driver, world);
+  const { cgroups, network, layers, tenants } = ports;
+  const driver = ports.drivers.of(spec.driver);
+  const limits = (of: WorkloadSpec) => limitsOf(of, overheadOf(driver, of), ports.limits);
+  const from = networkFor(record.spec, record.sandbox, driver, ports);
+  const to = networkFor(spec, record.sandbox, driver, ports);
   const reachable = from !== null && to !== null && !isDeepStrictEqual(from, to);
   const changeNetwork = async (a: typeof from, b: typeof to): Promise<void> => {
     if (reachable && a !== null && b !== null) await network.update(a, b);

@@ -4,20 +4,24 @@ import { BerthError } from '../base/errors.js';
 import type { Sandbox } from '../model/record.js';
 import { type Saved, templateOf } from '../model/snapshot.js';
 import type { WorkloadSpec } from '../model/spec.js';
-import { requireFit, snapshotsOf } from './saving.js';
-import type { World } from './world.js';
+import type { SnapshotPort } from './ports.js';
+import { type FitPorts, requireFit, snapshotsOf } from './saving.js';
 
 const KEPT = 'A clone needs a snapshot made with --keep-running: `berth workload snapshots` lists them.';
 
+export interface TemplatePorts extends FitPorts {
+  readonly snapshots: Pick<SnapshotPort, 'get' | 'verify'>;
+}
+
 /** Throws `snapshot_damaged` for a template that is not there or of another tenant, `snapshot_incompatible` for one that does not fit. */
-export async function requireTemplate(spec: WorkloadSpec, world: World): Promise<void> {
+export async function requireTemplate(spec: WorkloadSpec, ports: TemplatePorts): Promise<void> {
   const template = templateOf(spec);
   if (template === undefined) return;
   const { of, name } = template;
   const boot = `Leave \`${spec.driver}.snapshot\` out of the specification: the workload then boots.`;
-  const problem = snapshotsOf({ id: spec.id, spec }, world).problem(spec, false);
+  const problem = snapshotsOf({ id: spec.id, spec }, ports.drivers).problem(spec, false);
   if (problem !== undefined) throw unusable(template, problem, boot);
-  const found = world.snapshots.get(of, name);
+  const found = ports.snapshots.get(of, name);
   // Of another tenant no more is told than of one that is not there.
   if (found?.tenant !== spec.tenant)
     throw new BerthError('snapshot_damaged', `tenant "${spec.tenant}" has no snapshot ${of}/${name} on this node`, {
@@ -28,11 +32,14 @@ export async function requireTemplate(spec: WorkloadSpec, world: World): Promise
     throw unusable(template, 'it is the state of a suspended workload, which only that workload can use', KEPT);
   if (found.address6 !== null)
     throw unusable(template, 'its guest has an IPv6 address, which berth does not translate', boot);
-  await requireFit({ spec }, template, world);
+  await requireFit({ spec }, template, ports);
 }
 
 /** For the sandbox of a clone; nothing for any other. */
-export function guestAddressOf(spec: WorkloadSpec, { snapshots }: World): Pick<Sandbox, 'guestAddress'> {
+export function guestAddressOf(
+  spec: WorkloadSpec,
+  { snapshots }: { readonly snapshots: Pick<SnapshotPort, 'get'> },
+): Pick<Sandbox, 'guestAddress'> {
   const template = templateOf(spec);
   const address = template && snapshots.get(template.of, template.name)?.address;
   return address == null ? {} : { guestAddress: address };

@@ -12,17 +12,21 @@
 import { pause } from '../../linux/timers.js';
 import { deadlineIn } from '../base/clock.js';
 import { BerthError, reportOf } from '../base/errors.js';
+import type { Log } from '../base/log.js';
 import { Serial } from '../base/serial.js';
+import type { Config } from '../config/schema.js';
+import type { Density } from '../density/density.js';
 import type { DrainOrder, DrainRequest, DrainStep, DrainView } from '../model/drain.js';
+import type { EventPort } from '../model/event.js';
 import { actorField, type EventActor } from '../model/event.js';
 import { isSettled } from '../model/lifecycle.js';
 import type { Evicted, WorkloadRecord } from '../model/record.js';
 import type { Actor } from './actor.js';
+import type { DrainStore } from './drain-file.js';
 import { inDrainOrder, inDrainStages } from './drain-order.js';
 import { drainSelects, drainTimeLeft, drainView, undrained, wasDrained } from './drain-view.js';
 import { Later } from './later.js';
 import { graceOf } from './processes.js';
-import type { World } from './world.js';
 
 /** How many stop at once: enough for a thousand short ones, few enough for the disk and the network of what they flush. */
 const AT_ONCE = 16;
@@ -34,6 +38,16 @@ const BREATH_MS = 20;
 const PASSING: ReadonlySet<string> = new Set(['start_queue_full', 'cordoned', 'shutting_down']);
 
 export interface DrainPorts {
+  readonly bootId: string;
+  readonly config: Pick<Config, 'lifecycle'>;
+  readonly density: Pick<Density, 'clock'>;
+  readonly drains: DrainStore;
+  readonly events: EventPort;
+  readonly log: Log;
+}
+
+/** What a drain asks of others about workloads. */
+export interface DrainCommands {
   /** Whether the node takes no workloads. */
   cordoned(): boolean;
   /** See Manager.evict. */
@@ -45,9 +59,9 @@ export interface DrainPorts {
 type Restored = NonNullable<Evicted['resumes']>;
 
 export class Draining {
-  readonly #world: World;
-  readonly #actors: ReadonlyMap<string, Actor>;
   readonly #ports: DrainPorts;
+  readonly #actors: ReadonlyMap<string, Actor>;
+  readonly #commands: DrainCommands;
   readonly #turns = new Serial();
   readonly #later = new Later(() => this.changed());
   #order: DrainOrder | null = null;
@@ -64,25 +78,25 @@ export class Draining {
   #looping = false;
   #closed = false;
 
-  constructor(world: World, actors: ReadonlyMap<string, Actor>, ports: DrainPorts) {
-    this.#world = world;
-    this.#actors = actors;
+  constructor(ports: DrainPorts, actors: ReadonlyMap<string, Actor>, commands: DrainCommands) {
     this.#ports = ports;
+    this.#actors = actors;
+    this.#commands = commands;
   }
 
   /** Once all workloads have their actors and nothing was done for any of them: what must not start does not. */
   async recover(): Promise<void> {
-    this.#take(await this.#world.drains.load());
+    this.#take(await this.#ports.drains.load());
     if (this.#order === null || this.#order.lifting) return;
-    if (!this.#ports.cordoned()) {
+    if (!this.#commands.cordoned()) {
       // An agent that knew of no drain has opened the node.
-      this.#world.log.warn({}, 'the node was opened while a drain stood: the drain is lifted');
+      this.#ports.log.warn({}, 'the node was opened while a drain stood: the drain is lifted');
       await this.#save({ ...this.#order, lifting: true, opened: true });
       return;
     }
     const { waiting } = undrained(this.#actors.values(), this.#isMeant);
     const pending = waiting.map(({ record }) => record).filter(({ state }) => state === 'pending');
-    await this.#ask(pending).catch((err: unknown) => this.#world.log.error({ err }, 'drain: workload not held back'));
+    await this.#ask(pending).catch((err: unknown) => this.#ports.log.error({ err }, 'drain: workload not held back'));
   }
 
   /** The node was to be opened, and was not. */
@@ -92,7 +106,7 @@ export class Draining {
 
   view(): DrainView | null {
     if (this.#order === null) return null;
-    const { density, bootId } = this.#world;
+    const { density, bootId } = this.#ports;
     return drainView(this.#order, this.#records(), { clock: density.clock, bootId });
   }
 
@@ -111,7 +125,7 @@ export class Draining {
   begin({ deadlineMs, ...request }: DrainRequest, by?: EventActor): Promise<void> {
     drainSelects(request);
     return this.#turns.run(async () => {
-      const { density, bootId } = this.#world;
+      const { density, bootId } = this.#ports;
       const stands = this.#order !== null && !this.#order.lifting ? this.#order : null;
       const deadline = deadlineMs === null ? null : deadlineIn(deadlineMs, density.clock, bootId);
       const since = stands?.since ?? Date.now();
@@ -156,7 +170,7 @@ export class Draining {
   }
 
   async #save(order: DrainOrder): Promise<void> {
-    await this.#world.drains.save(order);
+    await this.#ports.drains.save(order);
     this.#take(order);
   }
 
@@ -175,7 +189,7 @@ export class Draining {
         await this.#turns.run(() => this.#round());
         this.#later.worked();
       } catch (error) {
-        this.#world.log.error({ err: error }, 'drain round failed, will retry');
+        this.#ports.log.error({ err: error }, 'drain round failed, will retry');
         this.#later.failed();
       }
       // A round looks at all workloads, and each that goes changes several times.
@@ -223,15 +237,15 @@ export class Draining {
     const detail = 'stopped as the node is drained';
     const graceMs = this.#graceOf(record, order.graceMs, this.#leftMs(order));
     const evicted: Evicted = { cause: 'drained', detail, at: Date.now(), graceMs, resumes: desired };
-    if (!(await this.#ports.evict(id, evicted))) return;
+    if (!(await this.#commands.evict(id, evicted))) return;
     const data = { cause: evicted.cause, graceMs };
-    this.#world.events.append({ type: 'workload.evicted', workload: id, tenant: spec.tenant, data });
+    this.#ports.events.append({ type: 'workload.evicted', workload: id, tenant: spec.tenant, data });
   }
 
   async #drained(order: DrainOrder): Promise<void> {
     if (order.drainedAt !== null) return;
     const after = { ...order, drainedAt: Date.now() };
-    await this.#world.drains.save(after);
+    await this.#ports.drains.save(after);
     this.#order = after;
     const { stopped } = this.view() ?? { stopped: 0 };
     this.#event('node.drained', { stopped, tookMs: after.drainedAt - order.since });
@@ -249,7 +263,7 @@ export class Draining {
     for (const [actor, desired] of settled.slice(0, AT_ONCE)) {
       if (this.#closed) return;
       try {
-        await this.#ports.startAgain(actor, desired);
+        await this.#commands.startAgain(actor, desired);
       } catch (error) {
         if (error instanceof BerthError && PASSING.has(error.code)) {
           this.#notBefore = performance.now() + AGAIN_MS;
@@ -265,9 +279,9 @@ export class Draining {
     if (failures.length > 0) throw failures[0];
     // Of those that have not come to rest yet a change tells.
     if (this.#closed || this.#stopped().length > 0) return;
-    await this.#world.drains.save(null);
+    await this.#ports.drains.save(null);
     this.#take(null);
-    this.#world.log.info({}, 'the drain is lifted');
+    this.#ports.log.info({}, 'the drain is lifted');
   }
 
   /** Its room, its image or its address is gone meanwhile: whoever owns it must decide, and `show` says why. */
@@ -276,7 +290,7 @@ export class Draining {
     if (!evicted) return;
     const { resumes: _resumes, ...rest } = evicted;
     await actor.patch({ evicted: rest, error: reportOf(error) });
-    this.#world.log.warn({ workload: id, err: error }, 'the drain is lifted and the workload cannot start');
+    this.#ports.log.warn({ workload: id, err: error }, 'the drain is lifted and the workload cannot start');
   }
 
   /** Stopped by the drain and nobody else since, with what was wanted before; the highest promise first. */
@@ -301,7 +315,7 @@ export class Draining {
   }
 
   #event(type: string, data: Readonly<Record<string, unknown>>): void {
-    this.#world.events.append({ type, data, ...actorField(this.#by) });
+    this.#ports.events.append({ type, data, ...actorField(this.#by) });
     this.#by = undefined;
   }
 
@@ -312,12 +326,12 @@ export class Draining {
 
   #graceOf(record: WorkloadRecord, askedMs: number | null, leftMs: number): number {
     return Math.round(
-      Math.max(0, Math.min(askedMs ?? graceOf({ ...record, evicted: null }, this.#world.config), leftMs)),
+      Math.max(0, Math.min(askedMs ?? graceOf({ ...record, evicted: null }, this.#ports.config), leftMs)),
     );
   }
 
   #leftMs(order: DrainOrder): number {
-    return drainTimeLeft(order, this.#world.density.clock, this.#world.bootId);
+    return drainTimeLeft(order, this.#ports.density.clock, this.#ports.bootId);
   }
 
   #records(): WorkloadRecord[] {

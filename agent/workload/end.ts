@@ -2,15 +2,27 @@
 import type { ExitRecord } from '../../systemd/supervisor/protocol.js';
 import { describeEnd, evictedWords, type KernelKills, kernelKills, type Told } from '../ends/cause.js';
 import { NOTHING_BEFORE, type Places, readCounters, readEvidence } from '../ends/evidence.js';
-import type { Before, EndRecord, WorkloadRecord } from '../model/record.js';
-import type { World } from './world.js';
+import type { KernelLog } from '../ends/kernel-log.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
+import type { Before, EndRecord, PressurePoint, WorkloadRecord } from '../model/record.js';
+import type { DriverSet } from './driver-set.js';
+import type { OutputStore } from './output.js';
+
+export interface EndPorts {
+  readonly cgroups: Pick<CgroupPort, 'path'>;
+  readonly drivers: Pick<DriverSet, 'of'>;
+  readonly kernelLog: KernelLog;
+  readonly output: Pick<OutputStore, 'position' | 'tail'>;
+  /** The last 60 s of a workload, oldest first; none when it is not measured. */
+  readonly history: (id: string) => readonly PressurePoint[];
+}
 
 /** Of the console of a VM: a panic with its register dump and call trace is some 5 KiB. */
 const TAIL_BYTES = 32_768;
 
-export async function before(world: World, { id, spec, sandbox }: WorkloadRecord): Promise<Before> {
-  const counters = readCounters(placesOf(world, spec.tenant, sandbox.cgroup));
-  const [kernelLog, output] = await Promise.all([world.kernelLog.position(), world.output.position(id)]);
+export async function before(ports: EndPorts, { id, spec, sandbox }: WorkloadRecord): Promise<Before> {
+  const counters = readCounters(placesOf(ports, spec.tenant, sandbox.cgroup));
+  const [kernelLog, output] = await Promise.all([ports.kernelLog.position(), ports.output.position(id)]);
   return { ...counters, kernelLog, output };
 }
 
@@ -23,19 +35,19 @@ export function endUnstarted({ end, evicted }: Pick<WorkloadRecord, 'end' | 'evi
 
 /** To be asked while the cgroup still exists. */
 export async function explainEnd(
-  world: World,
+  ports: EndPorts,
   record: WorkloadRecord,
   exit: ExitRecord,
   asked: boolean,
 ): Promise<EndRecord> {
   const { id, spec, sandbox, process, killed } = record;
   const evicted = record.evicted ?? suspended(record);
-  const { vm } = world.drivers.of(spec.driver);
-  const places = placesOf(world, spec.tenant, sandbox.cgroup);
+  const { vm } = ports.drivers.of(spec.driver);
+  const places = placesOf(ports, spec.tenant, sandbox.cgroup);
   const from = record.before ?? NOTHING_BEFORE;
   const [evidence, tail] = await Promise.all([
-    readEvidence(places, from, world.kernelLog),
-    vm === undefined ? '' : world.output.tail(id, from.output, TAIL_BYTES),
+    readEvidence(places, from, ports.kernelLog),
+    vm === undefined ? '' : ports.output.tail(id, from.output, TAIL_BYTES),
   ]);
   // A VMM whose guest went down ends with 0, whatever became of the program in it.
   const code = exit.code === 0 ? vm?.exitCode?.(spec, tail) : undefined;
@@ -53,7 +65,7 @@ export async function explainEnd(
     },
     need: vm?.charged(spec) ?? null,
     guest: vm?.explainEnd(spec, tail, exit),
-    pressure: world.history(id),
+    pressure: ports.history(id),
   });
   return process === null ? described : { ...described, process };
 }
@@ -65,19 +77,19 @@ function suspended({ id, saved }: WorkloadRecord): Told | null {
 
 /** What the kernel has killed in a workload since its `before`, and the `before` from which to count the next. */
 export async function kernelKillsOf(
-  world: World,
+  ports: EndPorts,
   record: WorkloadRecord,
 ): Promise<{ readonly kills: KernelKills; readonly before: Before } | undefined> {
   const { spec, sandbox, process } = record;
-  const places = placesOf(world, spec.tenant, sandbox.cgroup);
+  const places = placesOf(ports, spec.tenant, sandbox.cgroup);
   const since = record.before ?? NOTHING_BEFORE;
-  const evidence = await readEvidence(places, since, world.kernelLog);
+  const evidence = await readEvidence(places, since, ports.kernelLog);
   const kills = kernelKills({ process, before: since, evidence, places, tenant: spec.tenant });
   if (kills === undefined) return undefined;
   const kernelLog = evidence.kills?.at(-1)?.sequence ?? since.kernelLog;
   return { kills, before: { ...since, ...evidence.counters, kernelLog } };
 }
 
-function placesOf({ cgroups }: World, tenant: string, cgroup: string): Places {
+function placesOf({ cgroups }: Pick<EndPorts, 'cgroups'>, tenant: string, cgroup: string): Places {
   return { own: cgroups.path(cgroup), tenant: cgroups.path(tenant) };
 }

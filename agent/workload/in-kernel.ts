@@ -5,8 +5,8 @@ import type { SandboxNetwork } from '../../netns/types.js';
 import { isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { Target } from '../network/drift.js';
-import { networkFor } from './plan.js';
-import type { World } from './world.js';
+import type { DriverSet } from './driver-set.js';
+import { networkFor, type Planner } from './plan.js';
 
 /** What belongs to a workload. */
 export interface Known {
@@ -16,15 +16,17 @@ export interface Known {
   readonly netns: ReadonlySet<string>;
 }
 
-type Networking = Pick<World, 'config' | 'drivers' | 'installation'>;
+export interface InKernelPorts extends Planner {
+  readonly drivers: Pick<DriverSet, 'of'>;
+}
 
 export class InKernel {
-  readonly #world: Networking;
+  readonly #ports: InKernelPorts;
   readonly #records: () => readonly WorkloadRecord[];
   readonly #networks = new WeakMap<WorkloadRecord, SandboxNetwork | null>();
 
-  constructor(world: Networking, records: () => readonly WorkloadRecord[]) {
-    this.#world = world;
+  constructor(ports: InKernelPorts, records: () => readonly WorkloadRecord[]) {
+    this.#ports = ports;
     this.#records = records;
   }
 
@@ -74,7 +76,7 @@ export class InKernel {
     const { spec, sandbox } = record;
     let network = this.#networks.get(record);
     if (network === undefined) {
-      network = networkFor(spec, sandbox, this.#world.drivers.of(spec.driver), this.#world);
+      network = networkFor(spec, sandbox, this.#ports.drivers.of(spec.driver), this.#ports);
       this.#networks.set(record, network);
     }
     return network;

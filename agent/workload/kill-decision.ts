@@ -1,9 +1,9 @@
 // A decision to kill for pressure or as a health probe failed, which is durable before it is carried out. How old it is, is measured by the clock of
 // the boot, in which it was made: the one on the wall may be set, and the agent may have been away.
 import { uptime } from 'node:os';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { Killed } from '../model/record.js';
 import type { Freezable } from './freezing.js';
-import type { World } from './world.js';
 
 /** How long it holds. What was to be relieved may be long over, then. */
 const STALE_MS = 60_000;
@@ -19,7 +19,7 @@ function isStale({ at, bootMs }: Killed, now = { boot: uptime() * 1000, wall: Da
 }
 
 /** A kill that was decided before the agent died. What was to be relieved may be long over: then it is taken back. */
-export async function resumeKill(actor: Freezable, { cgroups }: Pick<World, 'cgroups'>): Promise<void> {
+export async function resumeKill(actor: Freezable, cgroups: Pick<CgroupPort, 'kill'>): Promise<void> {
   const { killed, sandbox } = actor.record;
   if (killed === null) return;
   if (isStale(killed)) return actor.patch({ killed: null });

@@ -61,7 +61,7 @@ export class Manager {
       fits: (record, saved) => requireFit(record, saved, world),
       giveBack: (sandbox) => this.#giveBack(sandbox),
     });
-    this.snapshots = new Snapshotting(world, this.#actors);
+    this.snapshots = new Snapshotting(world.snapshots, this.#actors);
     this.draining = new Draining(world, this.#actors, {
       cordoned: () => this.cordoned,
       evict: (id, evicted) => this.evict(id, evicted),

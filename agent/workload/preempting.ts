@@ -9,26 +9,33 @@
 // goes on, and one that is deleted meanwhile leaves those alone that were not asked yet.
 import { BerthError } from '../base/errors.js';
 import { parseDuration } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
 import { isLeaving, isSettled } from '../model/lifecycle.js';
 import { type Evicted, type RoomWait, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import type { Actor } from './actor.js';
 import type { Waiter } from './owner.js';
-import type { World } from './world.js';
+import type { Observer } from './ports.js';
+
+export interface PreemptPorts {
+  readonly config: Pick<Config, 'lifecycle'>;
+  readonly density: Pick<Density, 'commit' | 'ledger'>;
+  readonly observer: Pick<Observer, 'preempted'>;
+}
 
 export class Preempting {
-  readonly #world: World;
+  readonly #ports: PreemptPorts;
   readonly #actors: ReadonlyMap<string, Actor>;
   /** Who waits, and since when in this life of the agent: the time it was away is nobody's delay. */
   readonly #since = new Map<Waiter, number>();
 
-  constructor(world: World, actors: ReadonlyMap<string, Actor>) {
-    this.#world = world;
+  constructor(ports: PreemptPorts, actors: ReadonlyMap<string, Actor>) {
+    this.#ports = ports;
     this.#actors = actors;
   }
 
-  get #density(): Density {
-    return this.#world.density;
+  get #density(): PreemptPorts['density'] {
+    return this.#ports.density;
   }
 
   /** See Owner.roomFor. */
@@ -99,7 +106,7 @@ export class Preempting {
     };
     if (!(await victim.evict(evicted))) return !this.#isGone(victim);
     const { class: of, priority } = victim.record.spec;
-    this.#world.observer.preempted(of);
+    this.#ports.observer.preempted(of);
     victim.event('workload.preempted', { by: evicted.by, detail: evicted.detail, class: of, priority });
     return true;
   }
@@ -126,7 +133,7 @@ export class Preempting {
 
   /** As long as one may take to stop, and another to start. */
   #deadlineMs(): number {
-    const { stop_grace, start_deadline } = this.#world.config.lifecycle;
+    const { stop_grace, start_deadline } = this.#ports.config.lifecycle;
     return (parseDuration(stop_grace) ?? 10_000) + (parseDuration(start_deadline) ?? 120_000);
   }
 

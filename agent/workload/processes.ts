@@ -46,7 +46,10 @@ export function terminate(target: ProcessRecord, signal: StopSignal = 'SIGTERM')
 }
 
 /** Kills the cgroup, and the first process where it has left it. Rejects with SysError when something lives on. */
-export async function killProcesses(cgroups: CgroupPort, { sandbox, process }: WorkloadRecord): Promise<void> {
+export async function killProcesses(
+  cgroups: Pick<CgroupPort, 'kill' | 'waitEmpty'>,
+  { sandbox, process }: WorkloadRecord,
+): Promise<void> {
   await cgroups.kill(sandbox.cgroup);
   await cgroups.waitEmpty(sandbox.cgroup, { timeoutMs: KILL_TIMEOUT_MS });
   if (process === null) return;

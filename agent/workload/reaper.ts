@@ -4,11 +4,16 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sliced } from '../../linux/sliced.js';
+import type { Log } from '../base/log.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
+import type { EventPort } from '../model/event.js';
+import type { Installation } from '../model/tags.js';
 import { type OtherInstallation, ownerTag } from '../model/tags.js';
+import type { NetworkPort } from '../network/network-port.js';
 import type { Manager } from './manager.js';
+import type { SupervisorPort } from './ports.js';
 import { judge, type Kept, type Verdict } from './reaping.js';
-import { findStrays, type Stray, type StrayKind } from './strays.js';
-import type { World } from './world.js';
+import { findStrays, type Stray, type StrayKind, type StrayPorts } from './strays.js';
 
 export type OrphanKind = StrayKind | 'firewall';
 
@@ -38,8 +43,17 @@ interface Judged {
 
 const APART: Readonly<Partial<Record<Kept, Apart>>> = { foreign: 'another', unclear: 'unknown' };
 
+export interface ReaperPorts extends StrayPorts {
+  readonly cgroups: StrayPorts['cgroups'] & Pick<CgroupPort, 'remove' | 'removeTenant'>;
+  readonly network: StrayPorts['network'] & Pick<NetworkPort, 'remove' | 'sweep'>;
+  readonly supervisor: Pick<SupervisorPort, 'list' | 'forget'>;
+  readonly installation: Installation;
+  readonly events: EventPort;
+  readonly log: Log;
+}
+
 export class Reaper {
-  readonly #world: World;
+  readonly #ports: ReaperPorts;
   readonly #workloads: Workloads;
   readonly #guardMs: number;
   /** On the clock that only goes forward. */
@@ -49,8 +63,8 @@ export class Reaper {
   readonly #removed: Record<OrphanKind, number> = zeros();
   #sweeping: Promise<readonly string[]> | undefined;
 
-  constructor(world: World, workloads: Workloads, guardMs: number) {
-    this.#world = world;
+  constructor(ports: ReaperPorts, workloads: Workloads, guardMs: number) {
+    this.#ports = ports;
     this.#workloads = workloads;
     this.#guardMs = guardMs;
   }
@@ -90,8 +104,8 @@ export class Reaper {
 
   /** What a sweep that skips the guard age would do now, and what the guard age still spares. Changes nothing. */
   async plan(): Promise<readonly CleanupStep[]> {
-    const found = await findStrays(this.#world, this.#workloads);
-    const judged = { others: this.#world.installation.others(), netns: (await this.#workloads.known()).netns };
+    const found = await findStrays(this.#ports, this.#workloads);
+    const judged = { others: this.#ports.installation.others(), netns: (await this.#workloads.known()).netns };
     return found.flatMap((stray) => {
       const { kind, name, installation } = stray;
       const verdict = this.#judge(stray, { ...judged, now: true });
@@ -105,8 +119,8 @@ export class Reaper {
 
   async #sweep(now: boolean, signal: AbortSignal | undefined): Promise<readonly string[]> {
     signal?.throwIfAborted();
-    const found = await findStrays(this.#world, this.#workloads, signal);
-    const others = this.#world.installation.others();
+    const found = await findStrays(this.#ports, this.#workloads, signal);
+    const others = this.#ports.installation.others();
     this.#note(found);
     const removed: string[] = [];
     const left: Orphan[] = [];
@@ -146,7 +160,7 @@ export class Reaper {
     // The netns of a settled workload is none of its sandbox any more.
     const recorded = kind === 'netns' ? netns.has(name) : this.#workloads.has(id);
     const ageMs = since === undefined ? 0 : performance.now() - since;
-    const rules = { ours: this.#world.installation.id, others, guardMs: this.#guardMs, now };
+    const rules = { ours: this.#ports.installation.id, others, guardMs: this.#guardMs, now };
     return judge({ ...stray, recorded, ageMs }, rules);
   }
 
@@ -154,16 +168,16 @@ export class Reaper {
   async #sweepFirewall(kept: readonly { readonly kind: OrphanKind }[]): Promise<void> {
     if (kept.some(({ kind }) => kind === 'link')) return;
     try {
-      const count = await this.#world.network.sweep(await this.#workloads.networks());
+      const count = await this.#ports.network.sweep(await this.#workloads.networks());
       this.#removed.firewall += count;
-      if (count > 0) this.#world.log.warn({ count }, 'elements of the firewall were nobody’s and are removed');
+      if (count > 0) this.#ports.log.warn({ count }, 'elements of the firewall were nobody’s and are removed');
     } catch (error) {
-      this.#world.log.warn({ err: error }, 'the firewall could not be swept');
+      this.#ports.log.warn({ err: error }, 'the firewall could not be swept');
     }
   }
 
   async #remove(stray: Stray): Promise<boolean> {
-    const { cgroups, network, supervisor, config, events, installation, log } = this.#world;
+    const { cgroups, network, supervisor, config, events, installation, log } = this.#ports;
     const { kind, name, id } = stray;
     const owner = kind === 'link' && stray.tag !== null ? stray.tag : ownerTag(installation.id, id);
     const orphan = orphanOf(stray);

@@ -2,17 +2,23 @@
 // are taken over untouched; ends that nobody saw are found; what was half done goes on.
 import { isSameProcess } from '../../linux/proc.js';
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
+import type { Log } from '../base/log.js';
+import type { LimitContext } from '../limits/limits.js';
 import { limitsOf } from '../limits/limits.js';
+import type { TenantGroups } from '../limits/tenants.js';
+import type { DurableEventPort } from '../model/event.js';
 import { NEVER_RUN, type ProcessRecord, type WorkloadRecord } from '../model/record.js';
 import { ownerTag } from '../model/tags.js';
+import type { Claims } from '../network/claims.js';
 import type { Actor } from './actor.js';
-import { spentAtEnd } from './coming-back.js';
+import { type SpentPorts, spentAtEnd } from './coming-back.js';
+import type { DriverSet } from './driver-set.js';
 import { tellEscaped } from './ending.js';
-import type { DamagedEntry } from './journal.js';
+import type { DamagedEntry, Journal } from './journal.js';
 import { type Planner, withoutSlot } from './plan.js';
+import type { SupervisorPort } from './ports.js';
 import { NOT_TRIED } from './restart.js';
-import { retag } from './retag.js';
-import type { World } from './world.js';
+import { type RetagPorts, retag } from './retag.js';
 
 export interface Recovery {
   readonly adopted: number;
@@ -21,39 +27,52 @@ export interface Recovery {
   readonly damaged: readonly DamagedEntry[];
 }
 
+export interface RecoveryPorts extends RetagPorts, SpentPorts {
+  readonly bootId: string;
+  readonly claims: Pick<Claims, 'restoreGroups'>;
+  readonly config: RetagPorts['config'] & Planner['config'];
+  readonly drivers: Pick<DriverSet, 'find'>;
+  readonly events: DurableEventPort;
+  readonly journal: Pick<Journal, 'load'>;
+  readonly limits: LimitContext;
+  readonly supervisor: Pick<SupervisorPort, 'list'>;
+  readonly tenants: Pick<TenantGroups, 'promise'>;
+  readonly log: Log;
+}
+
 /** `known` is called when every workload has its actor, before anything is done for any of them. */
 export async function recover(
-  world: World,
+  ports: RecoveryPorts,
   adopt: (record: WorkloadRecord) => Actor,
   known: () => Promise<void>,
 ): Promise<Recovery> {
-  const { records, damaged } = await world.journal.load();
+  const { records, damaged } = await ports.journal.load();
   for (const entry of damaged) {
-    world.log.error(entry, 'journal entry damaged and set aside');
-    world.events.append({ type: 'journal.damaged', workload: entry.id, data: { ...entry } });
+    ports.log.error(entry, 'journal entry damaged and set aside');
+    ports.events.append({ type: 'journal.damaged', workload: entry.id, data: { ...entry } });
   }
-  const held = new Map((await world.supervisor.list()).map((process) => [process.id, process]));
+  const held = new Map((await ports.supervisor.list()).map((process) => [process.id, process]));
   // Before any number is given out anew: a tenant keeps its own.
-  world.claims.restoreGroups(records);
-  const tags = await retag(world, records);
+  ports.claims.restoreGroups(records);
+  const tags = await retag(ports, records);
   const counts = { adopted: 0, ended: 0, resumed: 0 };
   const begin: (() => void)[] = [];
   const actors = new Map<string, Actor>();
   // Higher priority first: after a reboot everything starts again, and this is the order.
   for (const record of [...records].sort((a, b) => b.spec.priority - a.spec.priority || a.createdAt - b.createdAt)) {
-    const seen = record.bootId === world.bootId ? held.get(record.id) : undefined;
-    const taken = leaveSlot(takeOver(record, seen, world.bootId), tags, world);
+    const seen = record.bootId === ports.bootId ? held.get(record.id) : undefined;
+    const taken = leaveSlot(takeOver(record, seen, ports.bootId), tags, ports);
     const actor = adopt(taken);
     actors.set(record.id, actor);
     // A boot has ended them.
-    if (taken.escaped && record.bootId !== world.bootId)
-      await tellEscaped(actor, world.events).catch((err: unknown) =>
-        world.log.warn({ workload: record.id, err }, 'not told'),
+    if (taken.escaped && record.bootId !== ports.bootId)
+      await tellEscaped(actor, ports.events).catch((err: unknown) =>
+        ports.log.warn({ workload: record.id, err }, 'not told'),
       );
     // Before the record that names it no more is written.
     if (record.saved && !taken.saved)
-      await spentAtEnd(record, world).catch((err: unknown) =>
-        world.log.warn({ workload: record.id, err }, 'snapshot not removed'),
+      await spentAtEnd(record, ports).catch((err: unknown) =>
+        ports.log.warn({ workload: record.id, err }, 'snapshot not removed'),
       );
     if (actor.record !== record) await actor.writeDown();
     if (taken.state !== record.state)
@@ -64,14 +83,14 @@ export async function recover(
     if (seen?.exit) counts.ended += 1;
     else if (taken.state === 'running' || taken.state === 'frozen') counts.adopted += 1;
     else counts.resumed += 1;
-    if (taken.state === 'running' || taken.state === 'frozen') promise(world, taken);
+    if (taken.state === 'running' || taken.state === 'frozen') promise(ports, taken);
     begin.push(() => actor.wake());
   }
   await known();
   // Whoever ended meanwhile, before there was anybody to tell.
   // One that does not answer now is asked again each minute (missed-ends.ts).
-  const since = await world.supervisor.list().catch((error: unknown) => {
-    world.log.warn({ err: error }, 'ends since the start of the recovery are not known yet');
+  const since = await ports.supervisor.list().catch((error: unknown) => {
+    ports.log.warn({ err: error }, 'ends since the start of the recovery are not known yet');
     return [];
   });
   for (const process of since) if (process.exit && !held.get(process.id)?.exit) actors.get(process.id)?.ended(process);
@@ -125,7 +144,10 @@ function unsaved({ saved }: WorkloadRecord): Partial<WorkloadRecord> {
 }
 
 /** Whether its cgroup still holds its limits, cut short by a crash or not, the audit of limits sees. */
-function promise({ tenants, drivers, limits }: World, { id, spec }: WorkloadRecord): void {
+function promise(
+  { tenants, drivers, limits }: Pick<RecoveryPorts, 'drivers' | 'limits' | 'tenants'>,
+  { id, spec }: WorkloadRecord,
+): void {
   const overhead = drivers.find(spec.driver)?.vm?.overhead(spec) ?? 0;
   tenants.promise(id, spec.tenant, limitsOf(spec, overhead, limits));
 }

@@ -1,31 +1,43 @@
 // Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
 // density/reservations.ts for what is on disk when.
 import { BerthError, noReservation } from '../base/errors.js';
+import type { Log } from '../base/log.js';
 import type { Demand } from '../density/demand.js';
+import type { Density } from '../density/density.js';
 import { type Reservation, type ReservationView, TTL_MS } from '../density/reservations.js';
 import type { Claimant } from '../model/claimant.js';
+import type { EventPort } from '../model/event.js';
 import { actorField, type EventActor } from '../model/event.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { isSameSpec } from '../model/stored-spec.js';
+import type { Claims } from '../network/claims.js';
+import type { Placement } from '../placement/placement.js';
 import type { Admission } from './admission.js';
-import type { World } from './world.js';
+
+export interface ReservePorts {
+  readonly claims: Pick<Claims, 'claim' | 'forget' | 'release'>;
+  readonly density: Pick<Density, 'clock' | 'demand' | 'ledger' | 'release' | 'reservations'>;
+  readonly placement: Pick<Placement, 'promise' | 'remove'>;
+  readonly events: EventPort;
+  readonly log: Log;
+}
 
 export class Reserving {
-  readonly #world: World;
+  readonly #ports: ReservePorts;
   readonly #admission: Admission;
   readonly #exists: (id: string) => boolean;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(world: World, admission: Admission, exists: (id: string) => boolean) {
-    this.#world = world;
+  constructor(ports: ReservePorts, admission: Admission, exists: (id: string) => boolean) {
+    this.#ports = ports;
     this.#admission = admission;
     this.#exists = exists;
   }
 
   /** After the workloads: theirs is what they have, and a reservation takes what is left. */
   async restore(): Promise<void> {
-    const { claims, density, log, placement } = this.#world;
+    const { claims, density, log, placement } = this.#ports;
     for (const reservation of await density.reservations.load(this.#exists)) {
       density.ledger.reserve(reservation.id, this.#demand(reservation));
       placement.promise(this.#admission.seat(reservation.spec));
@@ -49,7 +61,7 @@ export class Reserving {
     // From here to the write nothing is awaited.
     if (this.#exists(spec.id))
       throw new BerthError('conflict', `workload "${spec.id}" exists`, { data: { id: spec.id } });
-    const { density, events } = this.#world;
+    const { density, events } = this.#ports;
     this.expire();
     const before = density.reservations.get(spec.id);
     if (before !== undefined) this.#requireOwner(before, scheduler);
@@ -77,7 +89,7 @@ export class Reserving {
 
   /** `name`: the id, or the whole token. Throws `reservation_not_found`, `reservation_foreign`. */
   async release(name: string, scheduler: string | null, by?: EventActor): Promise<ReservationView> {
-    const { density, events } = this.#world;
+    const { density, events } = this.#ports;
     this.expire();
     const [id = ''] = name.split('.');
     const found = density.reservations.get(id);
@@ -100,7 +112,7 @@ export class Reserving {
   /** Throws unless `claimant` may create this workload now, as far as reservations are concerned. */
   require(spec: WorkloadSpec, claimant: Claimant): void {
     this.expire();
-    const found = this.#world.density.reservations.get(spec.id);
+    const found = this.#ports.density.reservations.get(spec.id);
     const { reservation: token } = claimant;
     if (found === undefined) {
       if (token !== undefined) throw this.#gone(token);
@@ -112,7 +124,7 @@ export class Reserving {
 
   /** Its workload is durable. The file may go at any time: at a start, the workload counts. */
   committed({ id, token }: Reservation): void {
-    const { density, log } = this.#world;
+    const { density, log } = this.#ports;
     density.reservations
       .drop(id)
       .catch((error: unknown) => log.warn({ reservation: token, err: error }, 'not removed'));
@@ -120,7 +132,7 @@ export class Reserving {
 
   /** Its commit did not become durable: what it set aside is set aside again. */
   takeBack(reservation: Reservation): void {
-    const { claims, density, placement } = this.#world;
+    const { claims, density, placement } = this.#ports;
     density.reservations.putBack(reservation);
     density.ledger.reserve(reservation.id, this.#demand(reservation));
     placement.promise(this.#admission.seat(reservation.spec));
@@ -141,14 +153,14 @@ export class Reserving {
       return new BerthError('reservation_committed', `reservation "${name}" was committed: the workload exists`, {
         data,
       });
-    if (name.includes('.') && this.#world.density.reservations.isLate(name))
+    if (name.includes('.') && this.#ports.density.reservations.isLate(name))
       return new BerthError('reservation_expired', `the time of reservation "${name}" is over`, { data });
     return noReservation(name);
   }
 
   /** Frees what has run out. Called before every decision about a reservation, so that no timer has to be exact. */
   expire(): void {
-    const { density, events, log } = this.#world;
+    const { density, events, log } = this.#ports;
     for (const { id, token, spec } of density.reservations.expired()) {
       density.reservations
         .drop(id)
@@ -173,7 +185,7 @@ export class Reserving {
   }
 
   #free(id: string): void {
-    const { claims, density } = this.#world;
+    const { claims, density } = this.#ports;
     // A workload that was created meanwhile may have its room set aside, too: until others are gone.
     if (this.#exists(id) || density.ledger.hold(id)?.phase !== 'reserved') return;
     this.#admission.release(id);
@@ -184,7 +196,7 @@ export class Reserving {
   /** Wakes up when the next one runs out; a second later than exact is early enough. */
   #schedule(): void {
     clearTimeout(this.#timer);
-    const { density } = this.#world;
+    const { density } = this.#ports;
     const left = density.reservations.all().map((one) => density.reservations.left(one));
     if (left.length === 0 || this.#closed) return;
     const wait = Math.min(60_000, Math.max(10, Math.min(...left) + 10));

@@ -2,19 +2,29 @@
 // version where it is, and nothing of it is made anew. May be cut short anywhere; the next start goes on.
 import { join } from 'node:path';
 import { readTag } from '../../cgroups/tag.js';
+import type { Log } from '../base/log.js';
+import type { Config } from '../config/schema.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { WorkloadRecord } from '../model/record.js';
+import type { Installation } from '../model/tags.js';
 import { formerTag, NETNS_PREFIX, OWNER_PREFIX, ownerTag } from '../model/tags.js';
+import type { NetworkPort } from '../network/network-port.js';
 import { tagDirectory } from './steps.js';
-import type { World } from './world.js';
 
-type Retagging = Pick<World, 'cgroups' | 'network' | 'config' | 'installation' | 'log'>;
+export interface RetagPorts {
+  readonly cgroups: Pick<CgroupPort, 'readTag' | 'tag'>;
+  readonly network: Pick<NetworkPort, 'list' | 'retag'>;
+  readonly config: Pick<Config, 'paths'>;
+  readonly installation: Pick<Installation, 'id'>;
+  readonly log: Pick<Log, 'info'>;
+}
 
 /** Host link -> owner tag, as they are afterwards. */
 export async function retag(
-  world: Retagging,
+  ports: RetagPorts,
   records: readonly WorkloadRecord[],
 ): Promise<ReadonlyMap<string, string>> {
-  const { network, installation, log } = world;
+  const { network, installation, log } = ports;
   const { links } = await network.list({ netnsPrefix: NETNS_PREFIX, ownerPrefix: OWNER_PREFIX });
   const tags = new Map(links.map(({ name, owner }) => [name, owner]));
   const wanted = records
@@ -31,12 +41,12 @@ export async function retag(
     tags.set(hostLink, to);
     count += 1;
   }
-  for (const { id, sandbox } of records) count += retagDirectories(world, id, sandbox.cgroup);
+  for (const { id, sandbox } of records) count += retagDirectories(ports, id, sandbox.cgroup);
   if (count > 0) log.info({ count }, 'objects of workloads got the id of this installation');
   return tags;
 }
 
-function retagDirectories({ cgroups, config, installation }: Retagging, id: string, cgroup: string): number {
+function retagDirectories({ cgroups, config, installation }: RetagPorts, id: string, cgroup: string): number {
   const to = ownerTag(installation.id, id);
   const isFormer = cgroups.readTag(cgroup) === formerTag(id);
   if (isFormer) cgroups.tag(cgroup, to);

@@ -1,13 +1,16 @@
 // A virtual machine to disk. Between any two lines the agent may die: then the guest goes on and the snapshot is gone, or the snapshot
 // is whole and the guest has not run since. What tells the two apart is the record: `writing` or `waiting`.
 import { BerthError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
 import type { VmSnapshots } from '../drivers/driver.js';
+import type { Layers } from '../limits/layers.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js';
 import { machineDigest } from '../snapshots/manifest.js';
+import type { DriverSet } from './driver-set.js';
 import type { Freezable } from './freezing.js';
-import { requireRoom } from './snapshot-room.js';
-import type { World } from './world.js';
+import type { SnapshotPort } from './ports.js';
+import { type RoomPorts, requireRoom } from './snapshot-room.js';
 
 type Savable = Freezable;
 
@@ -16,15 +19,35 @@ export interface SaveOptions {
   readonly live: boolean;
 }
 
+/** What says whether a snapshot is one for this host. */
+export interface FitPorts {
+  readonly drivers: Pick<DriverSet, 'of' | 'host'>;
+  readonly snapshots: Pick<SnapshotPort, 'verify'>;
+}
+
+/** What lets a guest go on as if no snapshot had been made. */
+export interface UndoPorts {
+  readonly drivers: Pick<DriverSet, 'of' | 'context'>;
+  readonly snapshots: Pick<SnapshotPort, 'remove'>;
+}
+
+export interface SavePorts extends RoomPorts, UndoPorts {
+  readonly bootId: string;
+  readonly drivers: Pick<DriverSet, 'of' | 'context'>;
+  readonly layers: Pick<Layers, 'of'>;
+  readonly snapshots: RoomPorts['snapshots'] & Pick<SnapshotPort, 'begin' | 'complete' | 'remove'>;
+  readonly log: Log;
+}
+
 /** The save of one workload that is under way. */
 export class SaveUnderWay {
   #end: AbortController | undefined;
 
   /** To be called between two rounds. */
-  async run(actor: Savable, world: World, options: SaveOptions): Promise<SnapshotView> {
+  async run(actor: Savable, ports: SavePorts, options: SaveOptions): Promise<SnapshotView> {
     this.#end = new AbortController();
     try {
-      return await save(actor, world, options, this.#end.signal);
+      return await save(actor, ports, options, this.#end.signal);
     } finally {
       this.#end = undefined;
     }
@@ -40,33 +63,38 @@ export class SaveUnderWay {
  * Resolves when the snapshot, and what becomes of the workload, is durable; `signal` calls it off. Throws `snapshot_unsupported`,
  * `snapshot_failed`, `invalid_state`, `disk_full`; then the guest goes on, or does when the actor comes to it.
  */
-async function save(actor: Savable, world: World, { live }: SaveOptions, signal: AbortSignal): Promise<SnapshotView> {
+async function save(
+  actor: Savable,
+  ports: SavePorts,
+  { live }: SaveOptions,
+  signal: AbortSignal,
+): Promise<SnapshotView> {
   const { record } = actor;
   const { id, spec, sandbox } = record;
-  const vm = snapshotsOf(record, world);
+  const vm = snapshotsOf(record, ports.drivers);
   const problem = vm.problem(spec, live);
   if (problem !== undefined) throw unsupported(record, problem);
   if (templateOf(spec) !== undefined)
     throw unsupported(record, 'it is a clone: save the workload that it is a clone of');
-  requireRunning(record, world);
-  await requireRoom(record, world, live);
-  const { name, directory } = await world.snapshots.begin(id, record.lastSnapshot);
+  requireRunning(record, ports);
+  await requireRoom(record, ports, live);
+  const { name, directory } = await ports.snapshots.begin(id, record.lastSnapshot);
   const { address, address6 } = sandbox;
   const saved: Saved = { of: id, name, phase: 'writing', address, address6 };
   try {
     // With its name, which is never given to another one.
     await actor.patch({ saved, lastSnapshot: Number(name) });
-    const context = { ...world.drivers.context(record), signal };
+    const context = { ...ports.drivers.context(record), signal };
     const files = await vm.save(spec, context, directory);
     const at = Date.now();
-    const { bootId } = world;
+    const { bootId } = ports;
     const { tenant, driver } = spec;
     const fit = await vm.fit(spec, context);
-    const view = await world.snapshots.complete(
+    const view = await ports.snapshots.complete(
       { workload: id, name, tenant, driver, at, bootId, live, spec: machineDigest(spec), fit, address, address6 },
       files,
     );
-    if (live) await goOn(actor, world);
+    if (live) await goOn(actor, ports);
     else {
       // A stop or delete that was wished meanwhile waits for nobody, and wants no snapshot.
       if (actor.record.desired !== 'running' || actor.record.restartRequested) throw calledOff(actor.record);
@@ -74,31 +102,31 @@ async function save(actor: Savable, world: World, { live }: SaveOptions, signal:
     }
     return view;
   } catch (error) {
-    await undo(actor, world, name).catch((err: unknown) =>
-      world.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
+    await undo(actor, ports, name).catch((err: unknown) =>
+      ports.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
     );
     throw signal.aborted ? calledOff(actor.record) : error;
   }
 }
 
 /** As before a snapshot that did not come about. May be repeated. */
-export async function undo(actor: Savable, world: World, name: string): Promise<void> {
-  await world.snapshots.remove(actor.record.id, name);
-  await goOn(actor, world);
+export async function undo(actor: Savable, ports: UndoPorts, name: string): Promise<void> {
+  await ports.snapshots.remove(actor.record.id, name);
+  await goOn(actor, ports);
 }
 
 /** Why the snapshot is not one for this host and spec. Throws `snapshot_damaged`, `snapshot_incompatible`. */
 export async function requireFit(
   record: Pick<WorkloadRecord, 'spec'>,
   { of, name }: Pick<Saved, 'of' | 'name'>,
-  world: World,
+  ports: FitPorts,
 ): Promise<SnapshotView> {
   const { spec } = record;
-  const view = await world.snapshots.verify(of, name);
-  const vm = world.drivers.of(spec.driver).vm?.snapshots;
+  const view = await ports.snapshots.verify(of, name);
+  const vm = ports.drivers.of(spec.driver).vm?.snapshots;
   const own =
     view.driver === spec.driver && vm !== undefined
-      ? await vm.fit(spec, { ...world.drivers.host, mountRoots: [] })
+      ? await vm.fit(spec, { ...ports.drivers.host, mountRoots: [] })
       : undefined;
   const differing = own === undefined ? ['driver'] : differences(view.fit, own);
   if (view.spec !== machineDigest(spec)) differing.push('spec');
@@ -120,15 +148,15 @@ export async function requireFit(
   );
 }
 
-export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, world: World): VmSnapshots {
-  const snapshots = world.drivers.of(record.spec.driver).vm?.snapshots;
+export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, drivers: Pick<DriverSet, 'of'>): VmSnapshots {
+  const snapshots = drivers.of(record.spec.driver).vm?.snapshots;
   if (snapshots === undefined) throw unsupported(record, `driver "${record.spec.driver}" saves no state`);
   return snapshots;
 }
 
-async function goOn(actor: Savable, world: World): Promise<void> {
+async function goOn(actor: Savable, { drivers }: Pick<UndoPorts, 'drivers'>): Promise<void> {
   const { record } = actor;
-  await snapshotsOf(record, world).resume(record.spec, world.drivers.context(record));
+  await snapshotsOf(record, drivers).resume(record.spec, drivers.context(record));
   await actor.patch({ saved: null });
 }
 
@@ -137,7 +165,7 @@ function differences(one: Readonly<Record<string, string>>, other: Readonly<Reco
   return [...names].filter((name) => one[name] !== other[name]);
 }
 
-function requireRunning({ id, state, desired, saved }: WorkloadRecord, { layers }: World): void {
+function requireRunning({ id, state, desired, saved }: WorkloadRecord, { layers }: Pick<SavePorts, 'layers'>): void {
   const braked = layers.of(id, 'freeze').length > 0;
   if (state === 'running' && desired === 'running' && !saved && !braked) return;
   const why = braked

@@ -1,17 +1,23 @@
 // Whether there is room for one more snapshot. A state is as large as the memory that the guest has touched, which QEMU does not say before.
 import { BerthError } from '../base/errors.js';
 import { formatSize, parseSize } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import { machineOf } from '../model/driver-kinds.js';
 import type { WorkloadRecord } from '../model/record.js';
-import type { World } from './world.js';
+import type { SnapshotPort } from './ports.js';
 
 /** Of one workload, kept while it goes on. */
 const MOST_KEPT = 16;
 
+export interface RoomPorts {
+  readonly config: Pick<Config, 'images'>;
+  readonly snapshots: Pick<SnapshotPort, 'free' | 'list'>;
+}
+
 /** Throws `disk_full`, and `invalid_state` for one that has too many. */
 export async function requireRoom(
   { id, spec }: Pick<WorkloadRecord, 'id' | 'spec'>,
-  { config, snapshots }: Pick<World, 'config' | 'snapshots'>,
+  { config, snapshots }: RoomPorts,
   live: boolean,
 ): Promise<void> {
   const kept = snapshots.list().filter((view) => view.workload === id && view.live);

@@ -6,8 +6,8 @@ import { isSettled } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { bytesOf, type SnapshotView, snapshotKey } from '../model/snapshot.js';
 import type { Actor } from './actor.js';
+import type { SnapshotPort } from './ports.js';
 import type { SaveOptions } from './saving.js';
-import type { World } from './world.js';
 
 export interface SnapshotFilter extends Range {
   /** Whether the session sees what is of this tenant. */
@@ -16,11 +16,11 @@ export interface SnapshotFilter extends Range {
 }
 
 export class Snapshotting {
-  readonly #world: World;
+  readonly #snapshots: Pick<SnapshotPort, 'get' | 'list' | 'remove'>;
   readonly #actors: ReadonlyMap<string, Actor>;
 
-  constructor(world: World, actors: ReadonlyMap<string, Actor>) {
-    this.#world = world;
+  constructor(snapshots: Pick<SnapshotPort, 'get' | 'list' | 'remove'>, actors: ReadonlyMap<string, Actor>) {
+    this.#snapshots = snapshots;
     this.#actors = actors;
   }
 
@@ -44,7 +44,7 @@ export class Snapshotting {
 
   /** By workload and name. */
   list({ sees, workload, ...range }: SnapshotFilter): SnapshotView[] {
-    const seen = this.#world.snapshots
+    const seen = this.#snapshots
       .list()
       .filter((view) => sees(view.tenant) && (workload === undefined || view.workload === workload));
     return inRange(seen, snapshotKey, range);
@@ -52,7 +52,7 @@ export class Snapshotting {
 
   /** Takes a snapshot away; a workload that would begin with it boots. Throws `not_found`, `invalid_state`. */
   async delete(id: string, name: string, by?: EventActor): Promise<SnapshotView> {
-    const { snapshots } = this.#world;
+    const snapshots = this.#snapshots;
     const actor = this.#actors.get(id);
     if (actor === undefined) throw noWorkload(id);
     const view = snapshots.get(id, name) ?? lost(actor.record, name);

@@ -19,6 +19,7 @@ import type { WorkloadRecord } from '../model/record.js';
 import { bytesOf, type Saved, slowestMs } from '../model/snapshot.js';
 import { cloned, requireTemplate } from './cloning.js';
 import { comeBack } from './coming-back.js';
+import type { DriverSet } from './driver-set.js';
 import { before } from './end.js';
 import { planSandbox } from './plan.js';
 import { requireFit } from './saving.js';
@@ -165,8 +166,8 @@ export function isHeldUp({ end }: WorkloadRecord, error: unknown): boolean {
 }
 
 /** What the spec says, or else its image. Undefined: SIGTERM. */
-export function stopSignalOf(record: WorkloadRecord, world: World): StopSignal | undefined {
-  return record.spec.stop.signal ?? world.drivers.context(record).image?.stopSignal;
+export function stopSignalOf(record: WorkloadRecord, drivers: Pick<DriverSet, 'context'>): StopSignal | undefined {
+  return record.spec.stop.signal ?? drivers.context(record).image?.stopSignal;
 }
 
 /** The work itself cannot be called back; taking the sandbox down afterwards queues behind it and undoes it. */

@@ -19,8 +19,8 @@ import type { SupervisorPort } from './ports.js';
 const FORGET_MS = 2000;
 
 export interface StepPorts {
-  readonly cgroups: CgroupPort;
-  readonly network: NetworkPort;
+  readonly cgroups: Pick<CgroupPort, 'apply' | 'create' | 'populated' | 'readTag' | 'tag'>;
+  readonly network: Pick<NetworkPort, 'create' | 'createIsolated'>;
   readonly tenants: Pick<TenantGroups, 'apply'>;
   readonly installation: Installation;
 }
@@ -105,7 +105,7 @@ function ofAnother(
 }
 
 /** Another workload's end may remove the tenant's cgroup between our two mkdirs. */
-async function createCgroup(cgroups: CgroupPort, path: string): Promise<void> {
+async function createCgroup(cgroups: Pick<CgroupPort, 'create'>, path: string): Promise<void> {
   try {
     await cgroups.create(path);
   } catch (error) {
@@ -115,9 +115,9 @@ async function createCgroup(cgroups: CgroupPort, path: string): Promise<void> {
 }
 
 export interface Dismantling {
-  readonly cgroups: CgroupPort;
-  readonly network: NetworkPort;
-  readonly supervisor: SupervisorPort;
+  readonly cgroups: Pick<CgroupPort, 'readTag' | 'remove' | 'removeTenant'>;
+  readonly network: Pick<NetworkPort, 'remove'>;
+  readonly supervisor: Pick<SupervisorPort, 'forget'>;
   /** Its id: what another one has tagged stays as it is. */
   readonly installation: string;
   /** The driver's own cleanup, and the directory it wrote into. */

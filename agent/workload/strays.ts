@@ -7,11 +7,15 @@ import { readTag } from '../../cgroups/tag.js';
 import { defined } from '../../linux/defined.js';
 import { sliced } from '../../linux/sliced.js';
 import { linkNameFor } from '../../netns/names.js';
+import type { Config } from '../config/schema.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import { parseExecutionId } from '../model/execution.js';
 import { isHelper } from '../model/helper-program.js';
+import type { Installation } from '../model/tags.js';
 import { NETNS_PREFIX, OWNER_PREFIX, parseNamespaceTag, parseTag, SLOT_PREFIX, whoseIs } from '../model/tags.js';
+import type { NetworkPort } from '../network/network-port.js';
 import type { Manager } from './manager.js';
-import type { World } from './world.js';
+import type { SupervisorPort } from './ports.js';
 
 export type StrayKind = 'cgroup' | 'netns' | 'link' | 'process' | 'directory';
 
@@ -31,10 +35,17 @@ export interface Stray {
 const LIST_MS = 2000;
 
 type Records = Pick<Manager, 'has' | 'known'>;
-type Ground = Pick<World, 'cgroups' | 'network' | 'supervisor' | 'config' | 'installation'>;
 
-export async function findStrays(world: Ground, records: Records, signal?: AbortSignal): Promise<readonly Stray[]> {
-  const { cgroups, network, supervisor, config, installation } = world;
+export interface StrayPorts {
+  readonly cgroups: Pick<CgroupPort, 'list' | 'populated'>;
+  readonly network: Pick<NetworkPort, 'list' | 'slots' | 'held'>;
+  readonly supervisor: Pick<SupervisorPort, 'list'>;
+  readonly config: Pick<Config, 'network' | 'paths'>;
+  readonly installation: Pick<Installation, 'id'>;
+}
+
+export async function findStrays(ports: StrayPorts, records: Records, signal?: AbortSignal): Promise<readonly Stray[]> {
+  const { cgroups, network, supervisor, config, installation } = ports;
   // The objects are listed before the journal is asked: a workload created in between is then known.
   const [groups, net, held, directories] = await Promise.all([
     cgroups.list(),
@@ -81,7 +92,7 @@ export async function findStrays(world: Ground, records: Records, signal?: Abort
 /** A namespace may be in use by somebody of whom neither the supervisor nor a cgroup of ours knows; and it has its own tag. */
 async function withSupervisors(
   strays: readonly Stray[],
-  network: World['network'],
+  network: StrayPorts['network'],
   signal: AbortSignal | undefined,
 ): Promise<readonly Stray[]> {
   const asked = strays.filter(({ kind }) => kind === 'netns' || kind === 'link');

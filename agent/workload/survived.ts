@@ -1,8 +1,9 @@
 // Kills by the kernel inside a workload that goes on: told once they are over and the record counts from there. Until that is
 // durable they are kept, and an end of the workload takes them along.
+
+import type { Log } from '../base/log.js';
 import type { WorkloadRecord } from '../model/record.js';
-import { kernelKillsOf } from './end.js';
-import type { World } from './world.js';
+import { type EndPorts, kernelKillsOf } from './end.js';
 
 /** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
 const SETTLES_MS = 1000;
@@ -20,16 +21,20 @@ export interface Survivor {
 
 type Found = NonNullable<Awaited<ReturnType<typeof kernelKillsOf>>>;
 
+export interface SurvivedPorts extends EndPorts {
+  readonly log: Log;
+}
+
 export class Survived {
-  readonly #world: World;
+  readonly #ports: SurvivedPorts;
   readonly #actor: Survivor;
   #timer: NodeJS.Timeout | undefined;
   /** Not durable yet. The kernel's log may not have the victim any more at the next try. */
   #owed: Found | undefined;
   #failures = 0;
 
-  constructor(world: World, actor: Survivor) {
-    this.#world = world;
+  constructor(ports: SurvivedPorts, actor: Survivor) {
+    this.#ports = ports;
     this.#actor = actor;
   }
 
@@ -69,7 +74,7 @@ export class Survived {
 
   #tryAgain(err: unknown): void {
     this.#failures += 1;
-    this.#world.log.warn({ workload: this.#actor.record.id, err }, 'a kill inside it is not recorded; will try again');
+    this.#ports.log.warn({ workload: this.#actor.record.id, err }, 'a kill inside it is not recorded; will try again');
     this.#lookIn(SETTLES_MS * 2 ** this.#failures);
   }
 
@@ -77,7 +82,7 @@ export class Survived {
   async #look(): Promise<void> {
     const { state } = this.#actor.record;
     if ((state !== 'running' && state !== 'frozen') || this.#actor.hasEnded) return;
-    const found = await kernelKillsOf(this.#world, this.#actor.record);
+    const found = await kernelKillsOf(this.#ports, this.#actor.record);
     // That end is under way, and takes along what is owed.
     if (found?.kills.main === 'surely') return;
     if (found !== undefined && found.kills.count > (this.#owed?.kills.count ?? 0)) this.#owed = found;

@@ -2,17 +2,19 @@
 // the same way: generation, what may change, admission, kernel, journal. A dry run ends before the kernel.
 import { isDeepStrictEqual } from 'node:util';
 import { BerthError, type ErrorReport, reportOf } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { Layers } from '../limits/layers.js';
 import type { EventActor } from '../model/event.js';
 import { actionFor, isSettled } from '../model/lifecycle.js';
 import { type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import { parseSpec, type WorkloadSpec } from '../model/spec.js';
 import { type FieldChange, fieldChanges, mergePatch } from '../model/spec-change.js';
 import { carryOver, knownSpec } from '../model/stored-spec.js';
+import type { Claims } from '../network/claims.js';
 import type { Actor } from './actor.js';
 import type { Admission } from './admission.js';
-import { changeLive, fixedChanges, MUTABLE } from './change.js';
+import { type ChangePorts, changeLive, fixedChanges, MUTABLE } from './change.js';
 import { Updates } from './updates.js';
-import type { World } from './world.js';
 
 export interface ChangeOptions {
   /** Aborts: the old limits and the old record stay. */
@@ -42,13 +44,19 @@ const MOST_FIELDS_TOLD = 20;
 /** What the stored specification is to be. Throws `invalid_spec`. */
 type Wanted = (stored: WorkloadSpec) => WorkloadSpec;
 
+export interface UpdatePorts extends ChangePorts {
+  readonly claims: Pick<Claims, 'holdPorts'>;
+  readonly layers: Pick<Layers, 'covers' | 'exclusive'>;
+  readonly log: Pick<Log, 'error'>;
+}
+
 export class Updating {
   readonly running = new Updates();
-  readonly #world: World;
+  readonly #ports: UpdatePorts;
   readonly #admission: Admission;
 
-  constructor(world: World, admission: Admission) {
-    this.#world = world;
+  constructor(ports: UpdatePorts, admission: Admission) {
+    this.#ports = ports;
     this.#admission = admission;
   }
 
@@ -96,7 +104,7 @@ export class Updating {
 
   async #carryOut(actor: Actor, { spec, changes }: Change, signal: AbortSignal, by?: EventActor): Promise<void> {
     const { record } = actor;
-    const { claims, layers } = this.#world;
+    const { claims, layers } = this.#ports;
     const { id, state } = record;
     const live = !isSettled(state);
     const occupied = live ? this.#admission.occupiedPorts(spec) : [];
@@ -105,13 +113,13 @@ export class Updating {
     let undo = async (): Promise<void> => undefined;
     try {
       await layers.exclusive(id, async () => {
-        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#world, record, spec, signal);
+        if (state === 'running' || state === 'frozen') undo = await changeLive(this.#ports, record, spec, signal);
         await actor.patch({ spec, downgraded, generation: record.generation + 1 });
       });
     } catch (error) {
       await layers
         .exclusive(id, undo)
-        .catch((err: unknown) => this.#world.log.error({ workload: id, err }, 'could not be put back'));
+        .catch((err: unknown) => this.#ports.log.error({ workload: id, err }, 'could not be put back'));
       if (live) this.#admission.restore(record);
       if (live) claims.holdPorts(id, record.spec.network.ports);
       throw error;

@@ -1,18 +1,25 @@
 // A workload as it is shown outside: its record, and what follows from it.
 import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
+import type { Config } from '../config/schema.js';
+import type { Density } from '../density/density.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { WorkloadRecord, WorkloadView } from '../model/record.js';
 import { givenResolver } from '../network/dns.js';
 import { kernelIp } from '../network/kernel-ip.js';
 import { restartView } from './restart.js';
-import type { World } from './world.js';
 
-type Places = Pick<World, 'bootId' | 'cgroups' | 'config' | 'density'>;
+export interface ViewPorts {
+  readonly bootId: string;
+  readonly cgroups: Pick<CgroupPort, 'path'>;
+  readonly config: Pick<Config, 'network'>;
+  readonly density: Pick<Density, 'clock'>;
+}
 
 /** `now`: what the record does not say. */
 export function viewOf(
   record: WorkloadRecord,
-  { bootId, cgroups, config, density }: Places,
+  { bootId, cgroups, config, density }: ViewPorts,
   now: { readonly waiting: WorkloadView['waiting']; readonly ready: boolean | undefined },
 ): WorkloadView {
   const { bootId: _bootId, before: _before, escaped: _escaped, lastSnapshot: _last, sandbox, ...rest } = record;

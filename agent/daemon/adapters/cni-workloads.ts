@@ -1,6 +1,7 @@
 // The workloads of the node as the CNI room sees them.
 import { sliced } from '../../../linux/sliced.js';
 import type { Finding, SandboxNetwork } from '../../../netns/types.js';
+import type { Log } from '../../base/log.js';
 import { isAttachment, LABELS } from '../../cni/attachment.js';
 import type { CniHost } from '../../cni/cni.js';
 import type { Condition } from '../../model/condition.js';
@@ -8,12 +9,19 @@ import type { EventActor } from '../../model/event.js';
 import type { FitsAnswer } from '../../model/preemption.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { WorkloadSpec } from '../../model/spec.js';
+import type { NetworkPort } from '../../network/network-port.js';
+import type { DriverSet } from '../../workload/driver-set.js';
 import type { Manager } from '../../workload/manager.js';
-import { networkFor } from '../../workload/plan.js';
-import type { World } from '../../workload/world.js';
+import { networkFor, type Planner } from '../../workload/plan.js';
+
+export interface CniPorts extends Planner {
+  readonly drivers: Pick<DriverSet, 'of'>;
+  readonly network: NetworkPort;
+  readonly log: Log;
+}
 
 export interface CniParts {
-  readonly world: World;
+  readonly world: CniPorts;
   readonly manager: Manager;
   /** Calls with each event of the node; returns the way to stop it. */
   readonly onEvent: (listener: (event: { readonly workload?: string }) => void) => () => void;

@@ -1,35 +1,55 @@
 // What of the agent's records is in the kernel now, as the audit of limits and the layers see it.
 
 import type { Value } from '../../../cgroups/types.js';
+import type { Log } from '../../base/log.js';
 import { overheadOf } from '../../drivers/driver.js';
+import type { CgroupPort } from '../../limits/cgroup-port.js';
 import { BY_DEVICE, desiredValues } from '../../limits/desired.js';
 import type { LimitDriftWorld, LimitTarget } from '../../limits/drift.js';
-import type { LayerTarget, LayerWorld } from '../../limits/layers.js';
+import type { Layers, LayerTarget, LayerWorld } from '../../limits/layers.js';
+import type { LimitContext } from '../../limits/limits.js';
 import { limitsOf } from '../../limits/limits.js';
+import type { TenantGroups } from '../../limits/tenants.js';
+import type { EventPort } from '../../model/event.js';
 import type { WorkloadRecord } from '../../model/record.js';
+import type { DriverSet } from '../../workload/driver-set.js';
 import type { Manager } from '../../workload/manager.js';
-import type { World } from '../../workload/world.js';
+
+type Workloads = Pick<Manager, 'actor' | 'has' | 'records'>;
+
+export interface LayerPorts {
+  readonly cgroups: CgroupPort;
+  readonly drivers: Pick<DriverSet, 'of'>;
+  readonly limits: LimitContext;
+}
+
+export interface LimitDriftPorts extends LayerPorts {
+  readonly events: EventPort;
+  readonly layers: Pick<Layers, 'exclusive' | 'over'>;
+  readonly log: Log;
+  readonly tenants: Pick<TenantGroups, 'desired' | 'exclusive' | 'refused'>;
+}
 
 /** Keys of tenants; no id of a workload has a slash. */
 export const TENANT_KEY = 'tenant/';
 
-export function layerWorld(world: World, manager: Manager): LayerWorld {
+export function layerWorld(ports: LayerPorts, manager: Workloads): LayerWorld {
   return {
-    cgroups: world.cgroups,
+    cgroups: ports.cgroups,
     has: (id) => manager.has(id),
-    target: (id) => layerTarget(world, manager, id),
+    target: (id) => layerTarget(ports, manager, id),
   };
 }
 
-function layerTarget(world: World, manager: Manager, id: string): LayerTarget | undefined {
+function layerTarget(ports: LayerPorts, manager: Workloads, id: string): LayerTarget | undefined {
   const record = manager.has(id) ? manager.actor(id).record : undefined;
   if (record === undefined || !runs(record)) return undefined;
-  return { cgroup: record.sandbox.cgroup, values: specValues(world, record) };
+  return { cgroup: record.sandbox.cgroup, values: specValues(ports, record) };
 }
 
 /** The audit's view: all workloads that run, and the tenants above them. */
-export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
-  const { cgroups, events, layers, log, tenants } = world;
+export function driftWorld(ports: LimitDriftPorts, manager: Workloads): LimitDriftWorld {
+  const { cgroups, events, layers, log, tenants } = ports;
   return {
     ...{ cgroups, events, log },
     targets: () => {
@@ -49,7 +69,7 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
         const stuck = tenants.refused().has(tenant);
         return tenants.desired(tenant).filter(({ file }) => !stuck || file !== 'memory.max');
       }
-      const target = layerTarget(world, manager, key);
+      const target = layerTarget(ports, manager, key);
       return target === undefined ? [] : layers.over(key, target.values);
     },
     exclusive: (key, work) =>
@@ -58,10 +78,10 @@ export function driftWorld(world: World, manager: Manager): LimitDriftWorld {
 }
 
 /** Frozen only while that is wanted, too: a thaw on the way to a stop is no change by others. */
-function specValues(world: World, { spec, state, desired, sandbox }: WorkloadRecord): readonly Value[] {
-  const limits = limitsOf(spec, overheadOf(world.drivers.of(spec.driver), spec), world.limits);
-  const lines = world.cgroups.lines(sandbox.cgroup, BY_DEVICE);
-  return desiredValues(limits, state === 'frozen' && desired === 'frozen', world.limits.files, lines);
+function specValues(ports: LayerPorts, { spec, state, desired, sandbox }: WorkloadRecord): readonly Value[] {
+  const limits = limitsOf(spec, overheadOf(ports.drivers.of(spec.driver), spec), ports.limits);
+  const lines = ports.cgroups.lines(sandbox.cgroup, BY_DEVICE);
+  return desiredValues(limits, state === 'frozen' && desired === 'frozen', ports.limits.files, lines);
 }
 
 function runs({ state }: WorkloadRecord): boolean {

@@ -1,17 +1,27 @@
 // Everything that looks after limits while workloads run: the watch on their cgroups, the audit against second writers, the
 // promises of memory above them, the advice on throttling.
 import type { Signals } from '../../../cgroups/signals/index.js';
+import type { Config } from '../../config/schema.js';
+import type { Density } from '../../density/density.js';
 import { type LimitStatus, limitStatus, type Sampled, ThrottlingWatch } from '../../limits/conditions.js';
 import { LimitDrift } from '../../limits/drift.js';
+import type { Layers } from '../../limits/layers.js';
 import { UnitProtection } from '../../limits/protection.js';
+import type { TenantGroups } from '../../limits/tenants.js';
 import { CgroupWatch } from '../../limits/watch.js';
 import type { LimitFigures } from '../../metrics/families/limits.js';
 import type { Manager } from '../../workload/manager.js';
-import type { World } from '../../workload/world.js';
-import { driftWorld, layerWorld } from './limit-targets.js';
+import { driftWorld, type LimitDriftPorts, layerWorld } from './limit-targets.js';
+
+export interface LimitPorts extends LimitDriftPorts {
+  readonly config: Pick<Config, 'cgroups'>;
+  readonly density: Pick<Density, 'tenants'>;
+  readonly layers: LimitDriftPorts['layers'] & Pick<Layers, 'attach'>;
+  readonly tenants: TenantGroups;
+}
 
 export interface LimitRoomOptions {
-  readonly world: World;
+  readonly world: LimitPorts;
   readonly manager: Manager;
   readonly signals: Pick<Signals, 'watch'>;
   /** Bytes of swap of the host. */

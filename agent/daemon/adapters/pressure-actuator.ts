@@ -3,28 +3,39 @@ import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Value } from '../../../cgroups/types.js';
+import type { Config } from '../../config/schema.js';
+import type { CgroupPort } from '../../limits/cgroup-port.js';
+import type { Layers } from '../../limits/layers.js';
 import type { ActuatorPort, Held } from '../../pressure/ports.js';
+import type { DriverSet } from '../../workload/driver-set.js';
 import type { Manager } from '../../workload/manager.js';
-import type { World } from '../../workload/world.js';
 
 const FROZEN: Value = { file: 'cgroup.freeze', value: '1' };
 const FREEZE_MS = 10_000;
 /** In the run directory of a workload: the size of its balloon, for the next agent. */
 const BALLOON = 'balloon';
 
-type ActuatorWorld = Pick<World, 'config' | 'layers'>;
+export interface ActuatorPorts {
+  readonly cgroups: Pick<CgroupPort, 'reclaimMemory' | 'waitFrozen'>;
+  readonly config: Pick<Config, 'paths'>;
+  readonly drivers: Pick<DriverSet, 'of' | 'context'>;
+  readonly layers: Pick<Layers, 'of' | 'set'>;
+}
 
-export function actuatorOf(world: World, manager: Manager): ActuatorPort {
-  const { cgroups, layers } = world;
+export function actuatorOf(
+  ports: ActuatorPorts,
+  manager: Pick<Manager, 'actor' | 'killForPressure' | 'records'>,
+): ActuatorPort {
+  const { cgroups, layers } = ports;
   const cgroupOf = (id: string): string => manager.actor(id).record.sandbox.cgroup;
   return {
     set: (id, layer, values) => layers.set(id, layer, values),
-    held: () => manager.records().flatMap(({ id }) => heldOf(world, id)),
+    held: () => manager.records().flatMap(({ id }) => heldOf(ports, id)),
     reclaim: (id, bytes) => cgroups.reclaimMemory(cgroupOf(id), bytes),
     balloon: (id, bytes) => {
       const { record } = manager.actor(id);
-      const context = world.drivers.context(record);
-      const { vm } = world.drivers.of(record.spec.driver);
+      const context = ports.drivers.context(record);
+      const { vm } = ports.drivers.of(record.spec.driver);
       if (vm === undefined) return undefined;
       return (async () => {
         const note = join(context.directory, BALLOON);
@@ -43,10 +54,10 @@ export function actuatorOf(world: World, manager: Manager): ActuatorPort {
   };
 }
 
-function heldOf(world: ActuatorWorld, id: string): Held[] {
-  const values = world.layers.of(id, 'pressure');
-  const frozen = world.layers.of(id, 'freeze').length > 0;
-  const balloon = balloonOf(join(world.config.paths.runtime, 'workloads', id, BALLOON));
+function heldOf(ports: Pick<ActuatorPorts, 'config' | 'layers'>, id: string): Held[] {
+  const values = ports.layers.of(id, 'pressure');
+  const frozen = ports.layers.of(id, 'freeze').length > 0;
+  const balloon = balloonOf(join(ports.config.paths.runtime, 'workloads', id, BALLOON));
   return values.length > 0 || frozen || balloon > 0 ? [{ id, values, frozen, balloon }] : [];
 }
 

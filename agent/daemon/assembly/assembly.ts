@@ -186,7 +186,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     manager,
     reaper,
     executions,
-    consoles: new Consoles(world, manager),
+    consoles: new Consoles(world.drivers, manager),
     cordon,
     conditions,
     reload: (by) => late.reload(by),

@@ -9,8 +9,8 @@ import { BerthError } from '../../base/errors.js';
 import { orAbort } from '../../base/or-abort.js';
 import type { EventActor } from '../../model/event.js';
 import type { StreamEnd } from '../../model/execution.js';
+import type { DriverSet } from '../driver-set.js';
 import type { Manager } from '../manager.js';
-import type { World } from '../world.js';
 import { requireRunning } from './running.js';
 
 const CONNECT_MS = 2000;
@@ -21,12 +21,12 @@ const MOST_LATE = 32 << 10;
 
 /** One session at a time has the console of a workload. */
 export class Consoles {
-  readonly #world: World;
+  readonly #drivers: Pick<DriverSet, 'of' | 'context'>;
   readonly #actors: Pick<Manager, 'actor'>;
   readonly #open = new Set<string>();
 
-  constructor(world: World, actors: Pick<Manager, 'actor'>) {
-    this.#world = world;
+  constructor(drivers: Pick<DriverSet, 'of' | 'context'>, actors: Pick<Manager, 'actor'>) {
+    this.#drivers = drivers;
     this.#actors = actors;
   }
 
@@ -35,7 +35,7 @@ export class Consoles {
     const actor = this.#actors.actor(workload);
     const { record } = actor;
     requireRunning(record);
-    const path = this.#world.drivers.of(record.spec.driver).vm?.console?.(this.#world.drivers.context(record));
+    const path = this.#drivers.of(record.spec.driver).vm?.console?.(this.#drivers.context(record));
     if (path === undefined) throw unsupported(record.spec.driver, workload);
     if (this.#open.has(workload))
       throw new BerthError('console_in_use', `somebody has the console of workload "${workload}"`, {

@@ -8,7 +8,10 @@ import { codeOf, messageOf } from '../../../linux/errors.js';
 import { timeLimit } from '../../../linux/timers.js';
 import type { HeldProcess } from '../../../systemd/supervisor/protocol.js';
 import { BerthError } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
 import type { Driver, Entry, EntryContext } from '../../drivers/driver.js';
+import type { CgroupPort } from '../../limits/cgroup-port.js';
+import type { Layers } from '../../limits/layers.js';
 import type { EventActor } from '../../model/event.js';
 import {
   type CopyRequest,
@@ -18,8 +21,9 @@ import {
   parseExecutionId,
 } from '../../model/execution.js';
 import type { WorkloadRecord } from '../../model/record.js';
+import type { DriverSet } from '../driver-set.js';
 import type { Manager } from '../manager.js';
-import type { World } from '../world.js';
+import type { SupervisorPort } from '../ports.js';
 import { copyEntry } from './copying.js';
 import { Execution, endCgroup } from './execution.js';
 import { frozen, requireRunning } from './running.js';
@@ -46,8 +50,16 @@ interface Begin {
 
 type Enterable = Driver & Required<Pick<Driver, 'enter'>>;
 
+export interface ExecutionPorts {
+  readonly cgroups: Pick<CgroupPort, 'createInside' | 'kill' | 'path' | 'processes' | 'remove' | 'waitEmpty'>;
+  readonly drivers: Pick<DriverSet, 'of' | 'context'>;
+  readonly layers: Pick<Layers, 'of'>;
+  readonly supervisor: SupervisorPort;
+  readonly log: Log;
+}
+
 export class Executions {
-  readonly #world: World;
+  readonly #ports: ExecutionPorts;
   readonly #actors: Actors;
   readonly #running = new Map<string, Execution>();
   /** Of these, those that nobody has asked for. */
@@ -55,8 +67,8 @@ export class Executions {
   /** Workloads of starts under way. */
   readonly #starting: string[] = [];
 
-  constructor(world: World, actors: Actors) {
-    this.#world = world;
+  constructor(ports: ExecutionPorts, actors: Actors) {
+    this.#ports = ports;
     this.#actors = actors;
   }
 
@@ -127,15 +139,15 @@ export class Executions {
 
   /** Ends what a former agent has left behind. To be called when the workloads have their actors. */
   async sweep(): Promise<void> {
-    const all = await this.#world.supervisor.list().catch((err: unknown) => {
-      this.#world.log.warn({ err }, 'programs that an agent before has left inside workloads are not known yet');
+    const all = await this.#ports.supervisor.list().catch((err: unknown) => {
+      this.#ports.log.warn({ err }, 'programs that an agent before has left inside workloads are not known yet');
       return [];
     });
     for (const held of all) {
       const found = parseExecutionId(held.id);
       if (found === undefined || this.#running.has(held.id)) continue;
       await this.#sweepOne(held.id, found).catch((err: unknown) =>
-        this.#world.log.warn({ err, execution: held.id }, 'a program that an agent before has left is not ended'),
+        this.#ports.log.warn({ err, execution: held.id }, 'a program that an agent before has left is not ended'),
       );
     }
   }
@@ -147,14 +159,14 @@ export class Executions {
 
   async #start(record: WorkloadRecord, begin: Begin) {
     requireRunning(record);
-    const { cgroups, layers, supervisor } = this.#world;
+    const { cgroups, layers, supervisor } = this.#ports;
     // By the pressure ladder, which leaves its state as it is: a process that is born there does not run either.
     if (layers.of(record.id, 'freeze').length > 0) throw frozen(record);
-    const driver: Driver = this.#world.drivers.of(record.spec.driver);
+    const driver: Driver = this.#ports.drivers.of(record.spec.driver);
     requireEntrance(driver, record);
     const name = randomBytes(6).toString('hex');
     const id = executionId(record.id, name);
-    const context = this.#world.drivers.context(record);
+    const context = this.#ports.drivers.context(record);
     const into = join(context.directory, executionDirectory(name));
     const cgroup = `${record.sandbox.cgroup}/${executionDirectory(name)}`;
     const undo: (() => unknown)[] = [];
@@ -172,7 +184,7 @@ export class Executions {
         directory: into,
         stdio,
         runtime: entry.runtime,
-        world: this.#world,
+        world: this.#ports,
       });
       this.#running.set(id, execution);
       undo.push(() => this.#running.delete(id));
@@ -202,12 +214,12 @@ export class Executions {
   }
 
   async #sweepOne(id: string, { workload, name }: { workload: string; name: string }): Promise<void> {
-    const { cgroups, supervisor } = this.#world;
+    const { cgroups, supervisor } = this.#ports;
     if (this.#actors.has(workload)) {
       const { record } = this.#actors.actor(workload);
       const directory = executionDirectory(name);
       await endCgroup(cgroups, `${record.sandbox.cgroup}/${directory}`);
-      await rm(join(this.#world.drivers.context(record).directory, directory), { recursive: true, force: true });
+      await rm(join(this.#ports.drivers.context(record).directory, directory), { recursive: true, force: true });
     }
     await supervisor.forget(id);
   }
