@@ -4,9 +4,8 @@ import type { Members } from '../linux/namespace-holders.js';
 import type { HostNetworks } from './addresses/conflict.js';
 import type { Hint } from './monitor/hints.js';
 
-/** The gateway every routed workload sees, link-local on each veth, so that no address of a pool is spent. */
+/** The gateway every routed workload sees, link-local on each veth, so that no address of a pool is spent; GATEWAY6 for IPv6. */
 export const GATEWAY = '169.254.1.1';
-/** The same for IPv6. */
 export const GATEWAY6 = 'fe80::1';
 /** `op` of the SysError EEXIST that says that another caller has a namespace of this name; its `value` is their tag. */
 export const CLAIM = 'claim namespace';
@@ -144,6 +143,8 @@ export interface RoomSettings {
   readonly bridges: readonly Bridge[];
   /** Whether workloads may open connections to the host itself. */
   readonly hostAccess: boolean;
+  /** New connections per second that one workload may open, and four times as many at once; 0: any number. */
+  readonly connectionRate: number;
   /** Namespaces made ahead; null: none. */
   readonly slots: SlotSettings | null;
   readonly tags: OwnTags;

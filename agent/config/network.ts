@@ -93,6 +93,14 @@ export const networkSchema = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'whether workloads may open connections to the host itself' }),
+  connection_rate: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    // Unanswered connections stay for two minutes: this is half of the smallest table that `berth doctor` asks for.
+    .default(1000)
+    .meta({ description: 'new connections per second of one workload, and four times as many at once; 0: any number' }),
   forwarding: z.enum(['enable', 'leave']).default('enable').meta({
     description: 'enable: turn net.ipv4.ip_forward on at start, and that of IPv6 with pool6; leave: as it is',
   }),

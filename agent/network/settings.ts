@@ -17,6 +17,7 @@ export function roomSettings(config: Config['network'], installation: string, ta
     masquerade: [config.pool, config.pool6, ...own.flatMap(([, { pool, pool6 }]) => [pool, pool6])].filter(isPrivate),
     bridges: bridges.map(([name, { addresses, vlan }]) => ({ name, addresses, vlanFiltering: vlan !== undefined })),
     hostAccess: config.host_access,
+    connectionRate: config.connection_rate,
     slots: slotSettings(config),
     tags: roomTags(installation, config.table, takesFormer),
   };

@@ -21,6 +21,10 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 const DISCOVERING = set('discovery', 'type ifname; flags dynamic, timeout; timeout 1m; size 65535');
+/** By MAC, as workloads behind a bridge share its link; each is checked to send from its own. */
+const OPENING = set('opening', 'type ether_addr; flags dynamic, timeout; timeout 1m; size 65535');
+/** Seconds of `connectionRate` that a workload may open at once: one that starts, or a batch. */
+const OPENING_BURST_S = 4;
 
 /** Stamps of earlier tables that had no set and no hook that is another one by now: those are changed in place. */
 export const FORMER: readonly string[] = ['berth e3ea8f3698649e4e'];
@@ -67,7 +71,7 @@ function stampOf({ sets, chains }: Table): string {
   return `berth ${createHash('sha256').update(fixed).digest('hex').slice(0, 16)}`;
 }
 
-function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings): Table {
+function inetTable({ linkPrefix, masquerade, hostAccess, connectionRate, bridges }: RoomSettings): Table {
   const ours = `"${linkPrefix}*"`;
   const outward = [`"${linkPrefix}*"`, ...bridges.map(({ name }) => `"${name}"`)].map((name) => `oifname != ${name}`);
   return {
@@ -75,6 +79,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
       ...sandboxSets('inet'),
       ...REASONS.inet.flatMap((reason) => set(dropSet(reason), `type ifname; ${DYNAMIC}`)),
       ...DISCOVERING,
+      ...OPENING,
       ...Object.values(TRAFFIC).flatMap((name) => set(name, 'type nf_proto; flags dynamic; size 4; counter')),
     ],
     chains: [
@@ -123,6 +128,10 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         `oifname ${ours} jump arriving`,
         'ip daddr @bridged jump arriving',
         'ip6 daddr @bridged6 jump arriving',
+        // What is dropped before leaves no entry in the table of connections.
+        `iifname ${ours} jump opening`,
+        'ip saddr @bridged jump opening',
+        'ip6 saddr @bridged6 jump opening',
         // Last, as a hit counts the connection.
         'ip saddr @connections goto drop_connections',
         'ip6 saddr @connections6 goto drop_connections',
@@ -173,6 +182,7 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         `iifname ${ours} meta nfproto ipv4${unmasked('ip', masquerade)} goto drop_midstream`,
         `iifname ${ours} meta nfproto ipv6${unmasked('ip6', masquerade)} goto drop_midstream`,
       ]),
+      ...chain('opening', opening(connectionRate)),
       ...chain('offered', [`ct state new add @${TRAFFIC.offered} { meta nfproto counter }`]),
 
       ...base('input', 'type filter hook input priority filter - 5', [
@@ -184,12 +194,16 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
         'ct state established,related return',
         `icmpv6 type { ${ND}, ${ICMP6_ERRORS} } return`,
         ...(hostAccess
-          ? ['ip saddr @connections goto drop_connections', 'ip6 saddr @connections6 goto drop_connections']
+          ? [
+              'jump opening',
+              'ip saddr @connections goto drop_connections',
+              'ip6 saddr @connections6 goto drop_connections',
+            ]
           : [
-              'icmp type echo-request return',
-              'icmpv6 type echo-request return',
-              `ct original ip daddr ${METADATA.v4} return`,
-              `ct original ip6 daddr ${METADATA.v6} return`,
+              'icmp type echo-request goto opening',
+              'icmpv6 type echo-request goto opening',
+              `ct original ip daddr ${METADATA.v4} goto opening`,
+              `ct original ip6 daddr ${METADATA.v6} goto opening`,
               'goto drop_host',
             ]),
       ]),
@@ -220,6 +234,15 @@ function inetTable({ linkPrefix, masquerade, hostAccess, bridges }: RoomSettings
 // could fill the neighbour table of the host.
 function discovery(): string[] {
   return chain('discovery', [`update @discovery { iifname limit rate over ${DISCOVERY} } goto drop_packets`]);
+}
+
+// Connections that are closed stay in the host's table until their timeout, and no limit of open ones counts them: only how
+// fast a workload opens them bounds how many there are. Each datagram that nobody answers is new to the kernel, but only the
+// first of a flow is unconfirmed.
+function opening(rate: number): string[] {
+  if (rate === 0) return [];
+  const over = `limit rate over ${rate}/second burst ${rate * OPENING_BURST_S} packets`;
+  return [`ct state new ct status & confirmed == 0 update @opening { ether saddr ${over} } goto drop_connections`];
 }
 
 // Forwarded packets from or to workloads; each once. `original` finds the sender also behind masquerading.

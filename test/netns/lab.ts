@@ -45,6 +45,7 @@ export function makeNames(file: number, pid: number = process.pid) {
         masquerade: [this.pool],
         bridges: [],
         hostAccess: true,
+        connectionRate: 1000,
         slots: null,
         tags: tagsOf(`berth-test:${tag}`),
       };

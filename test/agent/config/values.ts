@@ -302,6 +302,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'network.table': { good: ['b', 'b_9', 'b'.repeat(31)], bad: ['', 'B', '9', 'b'.repeat(32), 'b-c'] },
   'network.slots': whole(0, 1024),
   'network.host_access': yes,
+  'network.connection_rate': whole(0, 1_000_000),
   'network.forwarding': choice('enable', 'leave'),
   'network.dns.servers': {
     good: [[], ['1.1.1.1', 'fd00::1', '9.9.9.9']],

@@ -179,4 +179,5 @@ test('only what cannot be routed as it is takes the address of the host', (t) =>
     { name: 'theirs', addresses: [], vlanFiltering: false },
   ]);
   t.false(settings.hostAccess);
+  t.is(settings.connectionRate, 1000);
 });

@@ -13,7 +13,16 @@ const TAGS: OwnTags = {
 
 export function settingsWith(slots: SlotSettings | null): RoomSettings {
   const prefixes = { linkPrefix: LINK_PREFIX, netnsPrefix: NETNS_PREFIX };
-  return { table: TABLE, ...prefixes, masquerade: [], bridges: [], hostAccess: true, slots, tags: TAGS };
+  return {
+    table: TABLE,
+    ...prefixes,
+    masquerade: [],
+    bridges: [],
+    hostAccess: true,
+    connectionRate: 1000,
+    slots,
+    tags: TAGS,
+  };
 }
 
 /** Opens the room and sets it up for `body`; afterwards table and thread are gone. */

@@ -40,6 +40,15 @@ def udp(n):
     return gateway + mac + b"\x08\x00" + datagram(far, 1 + n * 7919 % 65535)
 
 
+def stream(n):
+    return gateway + mac + b"\x08\x00" + datagram(far, 9)
+
+
+def echo(n):
+    head = struct.pack("!BBHHH", 8, 0, 0, n % 65536, 1)
+    return gateway + mac + b"\x08\x00" + ip(far, 1, head[:2] + struct.pack("!H", total(head)) + head[4:])
+
+
 def storm(n):
     port = 1 + n % 65535
     if n % 3 == 0:
@@ -66,7 +75,7 @@ def nd(n):
     return b"\x33\x33\xff\x00\x00\x01" + mac + b"\x86\xdd" + ip6(who, to, 58, ask[:2] + struct.pack("!H", check) + ask[4:])
 
 
-frame = {"syn": syn, "udp": udp, "storm": storm, "arp": arp, "nd": nd}[kind]
+frame = {"syn": syn, "udp": udp, "stream": stream, "echo": echo, "storm": storm, "arp": arp, "nd": nd}[kind]
 n = 0
 while True:
     try:

@@ -50,23 +50,30 @@ test.after.always(async () => {
   await lab.close();
 });
 
-function create(group: number): NamedNetwork {
+function create(group: number, connections: number | null = CONNECTIONS): NamedNetwork {
   const number = made.length + 1;
   const plain = lab.names.sandbox(number);
-  const firewall = { ...plain.firewall, connections: CONNECTIONS };
+  const firewall = { ...plain.firewall, connections };
   const network = { ...plain, address6: `fd00:9e::${number}`, group, firewall };
   createSandbox(lab.host, network);
   made.push(network);
   return network;
 }
 
-async function start(kind: string, { netns, mac, address, address6 }: NamedNetwork): Promise<ChildProcess> {
-  const args = [FLOOD, kind, mac, address, address6 ?? '', SILENT];
+async function start(kind: string, source: NamedNetwork, target: string = SILENT): Promise<ChildProcess> {
+  const { netns, mac, address, address6 } = source;
+  const args = [FLOOD, kind, mac, address, address6 ?? '', target];
   const child = spawn('ip', ['netns', 'exec', netns, '/usr/bin/python3', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
   return child;
+}
+
+async function end(flood: ChildProcess): Promise<void> {
+  const ended = once(flood, 'exit');
+  flood.kill('SIGKILL');
+  await ended;
 }
 
 function dropped({ hostLink }: NamedNetwork, reason: DropReason): number {
@@ -118,10 +125,44 @@ for (const [kind, reason] of Object.entries(FLOODS))
       }
       t.is(flood.exitCode, null);
     } finally {
-      const ended = once(flood, 'exit');
-      flood.kill('SIGKILL');
-      await ended;
+      await end(flood);
     }
     t.deepEqual(drops(), before);
     t.true((await received(neighbour)) < 2000, 'nothing of it came to the neighbour');
   });
+
+const RATE = 20;
+const AT_ONCE = 4 * RATE;
+
+for (const [what, kind, target] of [
+  ['nobody answers', 'syn', SILENT],
+  ['are datagrams', 'udp', SILENT],
+  ['are pings of the host', 'echo', NET.host],
+] as const)
+  test.serial(`connections that ${what} are opened no faster than the node allows`, async (t) => {
+    lab.setup({ ...lab.settings, connectionRate: RATE });
+    const source = create(33, null);
+    const startedAt = performance.now();
+    const flood = await start(kind, source, target);
+    try {
+      while (dropped(source, 'connections') < 5000) await sleep(20);
+      const found = tracked(source);
+      t.true(found >= AT_ONCE / 2, `${found}: it opens some`);
+      const most = AT_ONCE + (RATE * (performance.now() - startedAt)) / 1000 + 1;
+      t.true(found <= most, `${found} connections, ${most} at most`);
+    } finally {
+      await end(flood);
+    }
+  });
+
+test.serial('datagrams of one flow that nobody answers are one connection, however many there are', async (t) => {
+  lab.setup({ ...lab.settings, connectionRate: RATE });
+  const source = create(34, null);
+  const flood = await start('stream', source);
+  try {
+    t.is(tracked(source), 1);
+    t.is(dropped(source, 'connections'), 0);
+  } finally {
+    await end(flood);
+  }
+});
