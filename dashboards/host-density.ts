@@ -95,6 +95,9 @@ const host: readonly PanelRow[] = [
   graph('Processor time of other engines', 'Cores used by their workloads.', 'short', [
     [rate('berth_adopted_cpu_seconds_total', HOST, 'engine'), '{{engine}}'],
   ]),
+  graph('Ends of other engines by cause', 'Workloads of other engines that ended, on the selected nodes.', 'short', [
+    [events('berth_adopted_ends_total', HOST, 'engine, cause'), '{{engine}} {{cause}}'],
+  ]),
   graph('Ends by cause', 'Processes of workloads that ended, on the selected nodes.', 'short', [
     [events('berth_ends_total', HOST, 'cause'), '{{cause}}'],
   ]),

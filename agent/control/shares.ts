@@ -11,7 +11,7 @@ const LASTING: ReadonlySet<string> = new Set([
   ...['condition.raised', 'condition.cleared', 'node.cordoned', 'node.uncordoned', 'host.tuned'],
   ...['node.draining', 'node.drained'],
   ...['workload.ended', 'workload.restarting', 'workload.oom', 'workload.evicted', 'workload.preempted'],
-  'workload.escaped',
+  ...['workload.escaped', 'engine.workload_ended'],
   ...['pressure.action', 'memory.futile', 'cgroup.drift', 'cgroup.repaired', 'cgroup.contested'],
   ...['network.drift', 'network.repaired', 'network.repair_failed', 'reaper.removed', 'licence.over'],
 ]);

@@ -42,9 +42,12 @@ const LOGGED: Readonly<Record<string, 'info' | 'warn'>> = {
   'pressure.action': 'warn',
 };
 
+/** Those of other engines are many, and logged by them. */
+const ENDS: ReadonlySet<string> = new Set(['workload.ended', 'engine.workload_ended']);
+
 export function logEvent(log: Log, { type, workload, tenant, actor, data }: BerthEvent): void {
   // Of an end, who has ended it: berth or the kernel, and not the workload itself.
-  const level = type === 'workload.ended' && data.actor !== undefined ? 'warn' : LOGGED[type];
+  const level = ENDS.has(type) && data.actor !== undefined ? 'warn' : LOGGED[type];
   if (level === undefined) return;
   const { level: _level, msg: _msg, ...rest } = data;
   log[level]({ workload, tenant, ...rest, ...(actor === undefined ? {} : { by: nameOf(actor) }) }, type);

@@ -1,6 +1,7 @@
 // Workloads that another manager of this host, an engine, has started, as berth tells of them. What an engine itself says
 // (names, images, labels) is text of strangers: it is cleaned and cut before it is here.
 import type { Range } from '../base/pages.js';
+import type { EndCause } from './record.js';
 
 /** One line an engine; what berth knows of it is its file in agent/discovery/engines. */
 export const ENGINE_NAMES = ['docker', 'podman', 'containerd', 'crio', 'lxc', 'libvirt', 'nspawn'] as const;
@@ -36,6 +37,27 @@ export interface AdoptedWorkload {
   readonly limits: AdoptedLimits;
   /** Why the ledger does not count it: what holds it is counted already. Null: it is counted. */
   readonly within: string | null;
+}
+
+/** The end of one as its engine tells it, with what was known of it. */
+export interface EndedWorkload extends Pick<AdoptedWorkload, 'engine' | 'id' | 'name' | 'tenant' | 'image'> {
+  /** Of its first process; null: not known. */
+  readonly pid: number | null;
+  /** Its memory limit in bytes; null: none, or not known. */
+  readonly memory: number | null;
+  /** 128 and the number of the signal where a signal has ended it; null: the engine does not say. */
+  readonly code: number | null;
+  /** Somebody has stopped or killed it through the engine. */
+  readonly asked: boolean;
+  /** The engine has seen an OOM-kill in it. */
+  readonly oom: boolean;
+}
+
+/** Since the agent has started. */
+export interface AdoptedEndCount {
+  readonly engine: EngineName;
+  readonly cause: EndCause;
+  readonly count: number;
 }
 
 /** up: it answers. names: no socket is there, or berth asks none, and its workloads are found by the names of their cgroups. */

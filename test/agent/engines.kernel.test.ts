@@ -72,6 +72,19 @@ test.serial('what does not fit beside it is refused until it is gone', async (t)
   t.deepEqual((await client.call('engine.get', { engine: 'docker' })).workloads, []);
 });
 
+test.serial('a container that the kernel kills at its limit is told with the limit and the victim', async (t) => {
+  const hog = 'x=0123456789abcdef; while :; do x=$x$x; done';
+  const id = await docker.start('hog', { memory: 16 << 20, command: ['/bin/sh', '-c', hog] });
+  for await (const { type, tenant, data } of client.events(0)) {
+    if (type !== 'engine.workload_ended' || data.id !== id) continue;
+    t.is(tenant, 'docker');
+    t.like(data, { engine: 'docker', name: 'hog', signal: 'SIGKILL', cause: 'limit', actor: 'kernel' });
+    t.regex(String(data.detail), /^killed by the kernel at its memory limit/);
+    t.like(data.victim, { command: 'sh' });
+    break;
+  }
+});
+
 test.serial('while Docker hangs the agent answers, and starts workloads', async (t) => {
   await docker.hang();
   t.teardown(() => docker.goOn());

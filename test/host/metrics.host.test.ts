@@ -32,8 +32,8 @@ workloads = 2
 count = 3
 `;
 
-/** What is learned in a day, and what only a scheduler brings. */
-const EMPTY = ['Advised overcommit', 'Leases run out in'];
+/** What is learned in a day, what only a scheduler brings, and what only an engine with a socket tells. */
+const EMPTY = ['Advised overcommit', 'Leases run out in', 'Ends of other engines by cause'];
 
 const shell = (script: string) => ['/bin/sh', '-c', script];
 const exec = (id: string, command: readonly string[], resources: Record<string, unknown> = {}, more = {}) => ({

@@ -20,6 +20,7 @@ import { TenantAdmin } from '../../density/tenant-admin.js';
 import { Tuner } from '../../density/tuner.js';
 import { Usage } from '../../density/usage.js';
 import type { Engines } from '../../discovery/engines/engines.js';
+import { openKernelLog } from '../../ends/kernel-log.js';
 import { type HostFacts, readFacts } from '../../host/facts.js';
 import { findings } from '../../host/findings.js';
 import { liveFacts } from '../../host/live-facts.js';
@@ -140,7 +141,8 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const observer = new LateObserver();
   const claims = new Claims(config.network, vsockRange(config.network.vsock_ids));
   const late = nothingYet();
-  const below = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk };
+  const kernelLog = openKernelLog(facts.cgroup?.mount ?? '', log);
+  const below = { config, facts, rooms, claims, events, conditions, observer, late, log, relief, disk, kernelLog };
   const helpers = new HelperPrograms({
     ...{ supervisor: rooms.supervisor, cgroups: rooms.cgroups, files: rooms.cgroupFiles, runtime, log },
   });
@@ -150,7 +152,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
-  const engines = openEngines(ground, density);
+  const { engines, ends } = openEngines(ground, density);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
   const cores = coresOf(world.placement);
@@ -225,6 +227,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     apart: () => reaper.apart(),
     housekeeping: () => chores.figures(),
     engines: briefly(() => engines.views()),
+    adoptedEnds: () => ends.counts(),
     images: briefly(() => ({ count: images.list().length, bytes: images.bytes(), pulls: images.counts() })),
     schedulers,
     network: () => ({

@@ -14,9 +14,16 @@ import type { AdoptedWorkload } from '../../model/adopted.js';
 import { ENGINE_NAMES, type EngineName } from '../../model/adopted.js';
 import type { Condition } from '../../model/condition.js';
 import { tenantName } from '../../model/spec.js';
+import { AdoptedEnds } from '../adapters/adopted-ends.js';
 import type { Ground } from './ground.js';
 
-export function openEngines({ conditions, config, facts, late, rooms }: Ground, density: Density): Engines {
+export interface OtherEngines {
+  readonly engines: Engines;
+  readonly ends: AdoptedEnds;
+}
+
+export function openEngines(ground: Ground, density: Density): OtherEngines {
+  const { conditions, config, events, facts, kernelLog, late, log, rooms } = ground;
   let advice: readonly Condition[] = [];
   let latest: readonly AdoptedWorkload[] = [];
   const holds = new AdoptedHolds(density.ledger);
@@ -33,10 +40,15 @@ export function openEngines({ conditions, config, facts, late, rooms }: Ground, 
     // Of two at once the later list holds.
     if (latest === workloads) advice = made;
   };
+  const ends = new AdoptedEnds({
+    ...{ kernelLog, events },
+    onError: (err) => log.error({ err }, 'the end of a workload of another engine is not told'),
+  });
   const engines = new Engines({
     ...{ engines: ENGINES, settings: settingsOf(config.engines) },
     ...{ mount: facts.cgroup?.mount, root: rooms.cgroups.root },
     isTenant: (name) => tenantName.safeParse(name).success,
+    onEnd: (ended) => void ends.ended(ended),
     onChange: (workloads) => {
       late.adopted?.set(workloads);
       void holds.set(workloads, use, perWorkload(density.config));
@@ -44,7 +56,7 @@ export function openEngines({ conditions, config, facts, late, rooms }: Ground, 
     },
   });
   conditions.add(() => [...engineConditions(engines.views()), ...advice]);
-  return engines;
+  return { engines, ends };
 }
 
 /** By its id where its name is one that berth has changed: cut, cleaned, or made to differ from others. */

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.js';
 import type { EventLog } from '../../control/event-log.js';
 import type { AgentService } from '../../control/service.js';
 import { type ControlStats, Counters, type SchedulerStatus } from '../../control/stats.js';
+import type { KernelLog } from '../../ends/kernel-log.js';
 import type { HostFacts } from '../../host/facts.js';
 import type { Inventory } from '../../host/inventory.js';
 import type { Images, ImagesOptions } from '../../images/images.js';
@@ -29,6 +30,7 @@ export interface Ground {
   readonly disk: StateDisk;
   readonly observer: LateObserver;
   readonly images: Images;
+  readonly kernelLog: KernelLog;
   readonly late: Late;
   readonly log: Log;
 }

@@ -5,7 +5,6 @@ import type { Density } from '../../density/density.js';
 import type { Governor } from '../../density/governor/governor.js';
 import { createDrivers } from '../../drivers/index.js';
 import { Volumes } from '../../drivers/volumes.js';
-import { openKernelLog } from '../../ends/kernel-log.js';
 import { configureKsm, readKsm } from '../../host/ksm.js';
 import { readTopology } from '../../host/topology.js';
 import { which } from '../../host/which.js';
@@ -26,7 +25,7 @@ import type { World } from '../../workload/world.js';
 import { type Ground, tellDamaged } from './ground.js';
 
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {
-  const { claims, config, disk, events, facts, images, late, log, observer, relief, rooms } = ground;
+  const { claims, config, disk, events, facts, images, kernelLog, late, log, observer, relief, rooms } = ground;
   configureKsm(config.cgroups.ksm, log);
   const output = new OutputStore({ ...config.paths, maxBytes: parseSize(config.lifecycle.log_max) ?? 16 << 20 });
   await output.setup();
@@ -81,7 +80,7 @@ export async function makeWorld(ground: Ground, density: Density, governor: Gove
       ...{ config, volumes, images, log },
       tenant: (name) => density.config.tenant[name],
     }),
-    kernelLog: openKernelLog(facts.cgroup?.mount ?? '', log),
+    kernelLog,
     history: (id) => late.history(id),
     probeInside: (...asked) => late.probeInside(...asked),
     ksm: () => readKsm(),

@@ -1,10 +1,9 @@
 // What the APIs of Docker and of podman have in common: both answer in the shapes that Docker Engine has made.
 import type { AdoptedLimits } from '../../model/adopted.js';
+import { ContainerEvents } from './container-events.js';
 import { type Channel, EngineFault, type Found, type SocketOptions } from './engine.js';
+import { type Fields, fields, ID } from './shapes.js';
 import { EngineSocket } from './socket.js';
-
-/** Ids go into paths of requests and are looked for in paths of cgroups. */
-const ID = /^[0-9a-f]{64}$/;
 
 export interface Paths {
   readonly list: string;
@@ -25,15 +24,10 @@ export function containerChannel(paths: Paths, socket: string, options?: SocketO
       const answer = await http.get(paths.inspect(idOf(id)), signal);
       return answer === undefined ? undefined : foundOf(fields(answer));
     },
-    follow: (told, signal) =>
-      http.lines(
-        paths.events,
-        (event) => {
-          const id = fields(fields(event).Actor).ID;
-          if (typeof id === 'string' && ID.test(id)) told(id);
-        },
-        signal,
-      ),
+    follow: (told, signal) => {
+      const events = new ContainerEvents(told);
+      return http.lines(paths.events, (event) => events.read(event), signal);
+    },
   };
 }
 
@@ -63,12 +57,6 @@ function limitsOf(host: Fields): AdoptedLimits {
     memory: whole(host.Memory),
     pids: whole(host.PidsLimit),
   };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }
 
 function whole(value: unknown): number | null {

@@ -3,7 +3,7 @@ import { containerChannel } from './containers.js';
 import type { Engine } from './engine.js';
 import { flagsOf, quoted } from './shell.js';
 
-const EVENTS = ['start', 'die', 'destroy', 'update', 'rename', 'pause', 'unpause'];
+const EVENTS = ['start', 'die', 'destroy', 'update', 'rename', 'pause', 'unpause', 'kill', 'oom'];
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container'], event: EVENTS }));
 
 export const docker: Engine = {

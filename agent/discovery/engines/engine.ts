@@ -22,6 +22,19 @@ export interface Found {
   readonly limits?: AdoptedLimits | undefined;
 }
 
+/** How a workload has ended, in the words of its engine. */
+export interface Ended extends Pick<Found, 'id' | 'name' | 'image' | 'labels'> {
+  /** 128 and the number of the signal where a signal has ended it; null: the engine does not say. */
+  readonly code: number | null;
+  /** Somebody has stopped or killed it through the engine. */
+  readonly asked: boolean;
+  /** The engine has seen an OOM-kill in it. */
+  readonly oom: boolean;
+}
+
+/** `ended`: that is what the event tells. */
+export type Told = (id: string, ended?: Ended) => void;
+
 /** What the socket of an engine can be asked. Every call rejects with EngineFault, or with the reason of the signal. */
 export interface Channel {
   /** Ids of all that run. */
@@ -29,7 +42,7 @@ export interface Channel {
   /** Undefined: it does not run any more. */
   inspect(id: string, signal: AbortSignal): Promise<Found | undefined>;
   /** Tells the id of each workload that may have come, changed or gone. Resolves when the engine ends the stream. */
-  follow(told: (id: string) => void, signal: AbortSignal): Promise<void>;
+  follow(told: Told, signal: AbortSignal): Promise<void>;
 }
 
 /** The change that a command makes; absent: stays. */

@@ -10,13 +10,14 @@ import {
   type AdoptedWorkload,
   type Authority,
   ENGINE_NAMES,
+  type EndedWorkload,
   type EngineName,
   type EngineView,
   MOST_ADOPTED,
 } from '../../model/adopted.js';
 import { adopt, type IsTenant, type Located, saidOf, type TenantRule } from './adoption.js';
 import { cgroupOf, isOf, limitsIn } from './cgroup.js';
-import type { Engine, Found } from './engine.js';
+import type { Ended, Engine, Found } from './engine.js';
 import { findNamed, type NamedAll } from './names.js';
 import { EngineWatch } from './watch.js';
 
@@ -36,6 +37,8 @@ export interface EnginesOptions {
   readonly isTenant: IsTenant;
   /** The table is another one. */
   readonly onChange: (workloads: readonly AdoptedWorkload[]) => void;
+  /** One has ended. Only engines with a socket tell that. */
+  readonly onEnd?: (ended: EndedWorkload) => void;
   readonly proc?: string;
   readonly retryMs?: number;
   /** Of one engine, until the next look. */
@@ -66,7 +69,8 @@ export class Engines {
         const socket = settings[name].socket || usual;
         if (open === undefined || settings[name].authority === 'off') return [];
         const onChange = (): void => this.#eventually();
-        const common = { socket, channel: open(socket), most: MOST_ADOPTED, onChange };
+        const onEnd = (ended: Ended): void => options.onEnd?.(this.#endOf(name, ended));
+        const common = { socket, channel: open(socket), most: MOST_ADOPTED, onChange, onEnd };
         return [[name, new EngineWatch({ ...common, ...defined({ retryMs, inspectMs }) })]];
       }),
     );
@@ -181,6 +185,16 @@ export class Engines {
     for (const { engine, id, cgroup } of this.#named.found)
       if (names.includes(engine) && !known.has(`${engine} ${id}`) && !this.#isUp(engine))
         yield { engine, found: { id, name: SHORT.test(id) ? id.slice(0, 12) : id, cgroup } };
+  }
+
+  /** With what was known of it; of one that was born and gone between two looks, what its engine says. */
+  #endOf(engine: EngineName, ended: Ended): EndedWorkload {
+    const { id, code, asked, oom } = ended;
+    const known = this.#located.get(`${engine} ${id}`);
+    const { settings, isTenant } = this.#options;
+    const { name, image, tenant } = known ?? saidOf(ended, settings[engine], isTenant);
+    const pid = known?.found.pid ?? null;
+    return { engine, id, name, image, tenant, pid, memory: known?.limits.memory ?? null, code, asked, oom };
   }
 
   /** Where the names of cgroups are what is known of it. */

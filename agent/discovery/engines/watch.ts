@@ -5,7 +5,7 @@ import { messageOf } from '../../../linux/errors.js';
 import { after, type Timer } from '../../../linux/timers.js';
 import { Serial } from '../../base/serial.js';
 import type { EngineState } from '../../model/adopted.js';
-import { type Channel, EngineFault, type Found } from './engine.js';
+import { type Channel, type Ended, EngineFault, type Found } from './engine.js';
 
 export interface WatchOptions {
   readonly socket: string;
@@ -14,6 +14,8 @@ export interface WatchOptions {
   readonly most: number;
   /** What runs, or how the engine does, has changed between two looks. */
   readonly onChange: () => void;
+  /** Told before the workload leaves the list. */
+  readonly onEnd: (ended: Ended) => void;
   /** Between the end of the stream of events and the next look. */
   readonly retryMs?: number;
   /** After so long what is not inspected waits for the next look. */
@@ -152,7 +154,10 @@ export class EngineWatch {
     const { channel, retryMs } = this.#options;
     const since = performance.now();
     void channel
-      .follow((id) => this.#tell(id), this.#closing.signal)
+      .follow((id, ended) => {
+        if (ended !== undefined) this.#options.onEnd(ended);
+        this.#tell(id);
+      }, this.#closing.signal)
       .then(() => new EngineFault('unreachable', 'the stream of events has ended'))
       .catch((error: unknown) => error)
       .then((error) => {

@@ -1,9 +1,10 @@
 // Families of other engines on this host.
-import type { EngineView } from '../../model/adopted.js';
+import type { AdoptedEndCount, EngineView } from '../../model/adopted.js';
 import type { Collectors } from '../collectors.js';
 
 export interface EnginesSource {
   engines(): readonly EngineView[];
+  adoptedEnds(): readonly AdoptedEndCount[];
 }
 
 export function addEngineFamilies(c: Collectors, source: EnginesSource): void {
@@ -19,5 +20,11 @@ export function addEngineFamilies(c: Collectors, source: EnginesSource): void {
     'Running workloads of the engine that berth lists, at most 5000 of all engines.',
     ['engine'],
     () => here().map(({ name, workloads }) => [{ engine: name }, workloads]),
+  );
+  c.counter(
+    'berth_adopted_ends_total',
+    'Workloads of other engines that ended since the agent started, by engine and cause. Only engines with a socket tell ends.',
+    ['engine', 'cause'],
+    () => source.adoptedEnds().map(({ engine, cause, count }) => [{ engine, cause }, count]),
   );
 }

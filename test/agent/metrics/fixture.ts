@@ -17,7 +17,7 @@ import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js'
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/workload-families.js';
-import type { EngineView } from '../../../agent/model/adopted.js';
+import type { AdoptedEndCount, EngineView } from '../../../agent/model/adopted.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
 import type { LicenceView } from '../../../agent/model/licence.js';
 import type { WorkloadState } from '../../../agent/model/record.js';
@@ -324,6 +324,13 @@ export class MadeUpNode implements SampleSource, MetricsSource {
     const latest = this.sampler.latest('web-0');
     if (latest !== undefined) page.add('db', { common: { workload: 'db', tenant: 'acme', engine: 'docker' } }, latest);
     return page;
+  }
+
+  adoptedEnds(): readonly AdoptedEndCount[] {
+    return [
+      { engine: 'docker', cause: 'limit', count: 2 },
+      { engine: 'docker', cause: 'exit', count: 5 },
+    ];
   }
 
   engines(): readonly EngineView[] {

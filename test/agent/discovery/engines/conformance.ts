@@ -52,6 +52,24 @@ export function conforms({ test, engine, open, deadlineMs, tellsChanges = true }
     t.is(watched.view?.state, 'up');
   });
 
+  test.serial(`${engine}: how a workload has ended is told, and whether it was stopped there`, async (t) => {
+    const stand = await open();
+    t.teardown(() => stand.end());
+    const watched = watch(stand);
+    t.teardown(() => watched.engines.close());
+    const ids = [await stand.start('killed', { memory: 64 << 20 }), await stand.start('stopped')];
+    await watched.look();
+    await stand.kill(ids[0] ?? '');
+    await watched.until(() => watched.named('killed') === undefined);
+    await stand.stop(ids[1] ?? '');
+    await watched.until(() => watched.named('stopped') === undefined);
+    const [killed, stopped] = watched.ended;
+    t.like(killed, { engine, id: ids[0], name: 'killed', code: 137, asked: false, memory: 64 << 20 });
+    t.is(typeof killed?.pid, 'number');
+    t.like(stopped, { engine, id: ids[1], name: 'stopped', code: 137, asked: true });
+    t.is(watched.ended.length, 2);
+  });
+
   test.serial(`${engine}: one that ends and comes again is followed again`, async (t) => {
     const stand = await open();
     t.teardown(() => stand.end());

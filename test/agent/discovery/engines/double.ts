@@ -89,10 +89,15 @@ export class EngineDouble implements Stand {
   }
 
   async stop(id: string): Promise<void> {
+    this.#tell('kill', id, { signal: '9' });
+    await this.kill(id);
+  }
+
+  async kill(id: string): Promise<void> {
     const container = this.#containers.get(id);
     this.#containers.delete(id);
     if (container !== undefined) rmSync(join(this.proc, String(container.pid)), { recursive: true });
-    this.#tell('die', id);
+    this.#tell('die', id, { name: container?.name, image: this.image, ...container?.labels, exitCode: '137' });
   }
 
   /** To all who follow. */
@@ -104,8 +109,8 @@ export class EngineDouble implements Stand {
     await this.down();
   }
 
-  #tell(action: string, id: string): void {
-    this.say(`${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id } })}\n`);
+  #tell(action: string, id: string, attributes: object = {}): void {
+    this.say(`${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id, Attributes: attributes } })}\n`);
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {

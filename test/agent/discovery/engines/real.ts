@@ -107,7 +107,7 @@ export class RealEngine implements Stand {
   async load(): Promise<void> {
     const bin = join(this.#directory, 'root', 'bin');
     mkdirSync(bin, { recursive: true });
-    cpSync('/bin/busybox', join(bin, 'sleep'));
+    for (const applet of ['sleep', 'sh']) cpSync('/bin/busybox', join(bin, applet));
     const tar = join(this.#directory, 'image.tar');
     await promisify(execFile)('tar', ['-C', join(this.#directory, 'root'), '-cf', tar, '.']);
     await this.#call('POST', '/v1.41/images/create?fromSrc=-&repo=berth-test', readFileSync(tar), 'application/x-tar');
@@ -139,10 +139,10 @@ export class RealEngine implements Stand {
     this.#child?.kill('SIGCONT');
   }
 
-  async start(name: string, { memory = 0, pids = 0, labels = {} }: Started = {}): Promise<string> {
+  async start(name: string, { memory = 0, pids = 0, labels = {}, command }: Started = {}): Promise<string> {
     const limit = { Soft: 1024, Hard: 1024 };
     const body = {
-      ...{ Image: 'berth-test', Cmd: ['/bin/sleep', '1000'], Labels: labels },
+      ...{ Image: 'berth-test', Cmd: command ?? ['/bin/sleep', '1000'], Labels: labels },
       HostConfig: {
         ...{ NetworkMode: 'none', Memory: memory, PidsLimit: pids, NanoCpus: 5e8 },
         Ulimits: [
@@ -164,6 +164,12 @@ export class RealEngine implements Stand {
   async stop(id: string): Promise<void> {
     this.#running.delete(id);
     await this.#post(`/v1.41/containers/${id}/kill`, {});
+  }
+
+  async kill(id: string): Promise<void> {
+    this.#running.delete(id);
+    const { State } = JSON.parse(await this.#call('GET', `/v1.41/containers/${id}/json`)) as { State: { Pid: number } };
+    process.kill(State.Pid, 'SIGKILL');
   }
 
   async end(): Promise<void> {

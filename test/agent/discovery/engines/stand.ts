@@ -5,6 +5,7 @@ import {
   type AdoptedWorkload,
   type Authority,
   ENGINE_NAMES,
+  type EndedWorkload,
   type EngineName,
   type EngineView,
 } from '../../../../agent/model/adopted.js';
@@ -13,6 +14,8 @@ import { defined } from '../../../../linux/defined.js';
 export interface Started {
   readonly memory?: number;
   readonly pids?: number;
+  /** Of the real ones; default: it sleeps. */
+  readonly command?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -29,7 +32,10 @@ export interface Stand {
   /** Resolves with the id. Half a core in any case. */
   start(name: string, started?: Started): Promise<string>;
   setMemory(id: string, bytes: number): Promise<void>;
+  /** By SIGKILL, through the engine. */
   stop(id: string): Promise<void>;
+  /** By SIGKILL from elsewhere. */
+  kill(id: string): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -52,6 +58,7 @@ export interface WatchedOptions {
 /** Nothing of the other engines of this machine. */
 export class Watched {
   readonly engines: Engines;
+  readonly ended: EndedWorkload[] = [];
   readonly #engine: EngineName;
   readonly #waiting = new Set<() => void>();
   readonly #signal = new AbortController().signal;
@@ -78,6 +85,7 @@ export class Watched {
       ...{ mount: undefined, root: '/sys/fs/cgroup/berth', retryMs: 20 },
       ...place,
       isTenant: (name) => /^[a-z]+$/.test(name),
+      onEnd: (ended) => this.ended.push(ended),
       onChange: () => {
         for (const look of this.#waiting) look();
       },
