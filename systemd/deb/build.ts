@@ -1,4 +1,4 @@
-// Builds build/berth_VERSION_ARCH.deb: `npm run deb`. Reproducible: the same sources and SOURCE_DATE_EPOCH give the same
+// Builds build/berth_VERSION_ARCH.deb: `npm run deb`, or `npm run deb -- amd64 arm64`. Reproducible: the same sources and SOURCE_DATE_EPOCH give the same
 // bytes. Program entry, and a function for tests.
 import { execFileSync } from 'node:child_process';
 import {
@@ -15,9 +15,10 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { defined } from '../../linux/defined.js';
 import { bundle, type Entry } from './bundle.js';
 import { changelog, control, copyright, lintianOverrides } from './control.js';
-import { copyKoffi } from './koffi.js';
+import { copyKoffi, koffiBinary } from './koffi.js';
 import { sbom } from './sbom.js';
 import { maintainerScripts } from './scripts.js';
 
@@ -51,6 +52,8 @@ export interface BuildOptions {
   readonly out?: string;
   /** Default: see bundle.ts. */
   readonly entries?: Readonly<Record<string, Entry>>;
+  /** As Debian names it; default: that of this machine. Only the binary of koffi differs. */
+  readonly architecture?: string;
   /** Unix time in seconds; default: SOURCE_DATE_EPOCH, else the last commit, else now. */
   readonly date?: number;
 }
@@ -78,7 +81,10 @@ const SHARED = {
   'docs/examples': 'usr/share/doc/berth/examples',
 };
 
-/** Returns the path of the package. Throws when a source or a tool (dpkg-deb, npm) is missing. */
+/** Debian's names of architectures -> Node's. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { amd64: 'x64', arm64: 'arm64' };
+
+/** Returns the path of the package. Throws when a source or a tool (dpkg-deb, npm, tar) is missing, or the architecture is not known. */
 export async function buildPackage(options: BuildOptions): Promise<string> {
   const { root } = options;
   const out = options.out ?? join(root, 'build');
@@ -89,18 +95,23 @@ export async function buildPackage(options: BuildOptions): Promise<string> {
   if (name === undefined || version === undefined || description === undefined)
     throw new Error('package.json has no name, version or description');
   const date = options.date ?? sourceDate(root);
-  const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  const own = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  const architecture = options.architecture ?? own;
+  const platform = architecture === own ? process.arch : ARCHITECTURES[architecture];
+  if (platform === undefined)
+    throw new Error(`no package for ${architecture}: it is one of ${Object.keys(ARCHITECTURES).join(', ')}`);
   const tree = join(out, 'deb');
   rmSync(tree, { recursive: true, force: true });
 
   await bundle(root, join(tree, LIBRARY), version, options.entries);
-  copyKoffi(join(root, 'node_modules'), join(tree, LIBRARY, 'node_modules'), process.arch);
+  const koffi = koffiBinary(root, platform, join(out, 'koffi'));
+  copyKoffi(join(root, 'node_modules'), koffi, join(tree, LIBRARY, 'node_modules'));
   put(tree, `${LIBRARY}/package.json`, '{"type":"commonjs"}\n');
   put(tree, 'usr/bin/berth', LAUNCHER);
   mkdirSync(join(tree, CODE_CACHE), { recursive: true });
   putFiles(root, tree);
   putGenerated(join(out), tree);
-  put(tree, 'usr/share/doc/berth/sbom.cdx.json', sbom(root, name, date));
+  put(tree, 'usr/share/doc/berth/sbom.cdx.json', sbom(root, name, date, koffi));
 
   const facts = { version, architecture, description, date, installedKib: sizeInKib(tree) };
   put(tree, 'usr/share/doc/berth/copyright', copyright());
@@ -182,6 +193,8 @@ function sourceDate(root: string): number {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   // Compiled to dist/systemd/deb.
-  const file = await buildPackage({ root: fileURLToPath(new URL('../../../', import.meta.url)) });
-  process.stdout.write(`${file}\n`);
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const architectures = process.argv.length > 2 ? process.argv.slice(2) : [undefined];
+  for (const architecture of architectures)
+    process.stdout.write(`${await buildPackage({ root, ...defined({ architecture }) })}\n`);
 }

@@ -2,18 +2,27 @@
 // which is what the bundles are made from.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import type { KoffiBinary } from './koffi.js';
 
 interface Bom {
   serialNumber?: string;
   metadata: { timestamp?: string; tools?: unknown; component: { name: string } };
-  components: unknown[];
+  components: { readonly name: string; hashes?: unknown }[];
 }
 
 /** `date`: Unix time in seconds. Throws when npm is missing or older than 10, or node_modules is not what the lock file says. */
-export function sbom(root: string, name: string, date: number): string {
+export function sbom(root: string, name: string, date: number, koffi: KoffiBinary): string {
   const args = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--omit', 'dev', '--offline'];
   const text = execFileSync('npm', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  return reproducible(JSON.parse(text) as Bom, name, date);
+  return reproducible(forPlatform(text, koffi), name, date);
+}
+
+/** npm lists the binary that is installed here; the package may have that of another platform. */
+export function forPlatform(text: string, { name, platform, integrity }: Omit<KoffiBinary, 'directory'>): Bom {
+  const bom = JSON.parse(text.replaceAll(/koffi-linux-[a-z0-9]+/g, `koffi-linux-${platform}`)) as Bom;
+  const content = Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex');
+  for (const component of bom.components) if (component.name === name) component.hashes = [{ alg: 'SHA-512', content }];
+  return bom;
 }
 
 /** Without what differs between two builds of the same sources: a random number, the clock, the directory, the npm. */

@@ -24,10 +24,11 @@ export interface BerthOnTarget {
   readonly node: NodeSession;
 }
 
-/** The package of this checkout, built once per compile. */
+/** The package of this checkout for this machine, built once per compile. */
 export async function packageFile(): Promise<string> {
+  const own = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
   const found = existsSync(join(root, 'build'))
-    ? readdirSync(join(root, 'build')).find((name) => /^berth_.*\.deb$/.test(name))
+    ? readdirSync(join(root, 'build')).find((name) => name.startsWith('berth_') && name.endsWith(`_${own}.deb`))
     : undefined;
   const path = found === undefined ? undefined : join(root, 'build', found);
   if (

@@ -97,6 +97,12 @@ build('the package has what it should, works where it lands, and is the same eve
   t.truthy(usage, 'the supervisor starts as far as its arguments');
 });
 
+test('an architecture that is not known is named', async (t) => {
+  await t.throwsAsync(buildPackage({ root, out: directory(t), architecture: 'vax' }), {
+    message: 'no package for vax: it is one of amd64, arm64',
+  });
+});
+
 test('a missing source is named', async (t) => {
   const entries = { berth: { source: 'agent/not-there.ts' } };
   await t.throwsAsync(buildPackage({ root, out: directory(t), entries }), {
