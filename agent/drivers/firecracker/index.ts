@@ -122,7 +122,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       const wanted = uidFor(id);
       const uid = await claimUid(id, directory, claims, { first: wanted, last: wanted }, 'drivers.firecracker.uids');
       const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
-      for (const { drive, field } of written) lend(drive.path, field, { id, uid, claims });
+      for (const { drive, field } of written) await lend(drive.path, field, { id, uid, claims });
       const boot = snapshot === undefined ? await bootOf(spec, context) : undefined;
       const canBeSaved = snapshotProblem(spec, false) === undefined;
       const jail = jailOf(directory);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import { getXattr, removeXattr, setXattr } from '../../../linux/xattr.js';
 import { BerthError } from '../../base/errors.js';
+import { invalidField } from '../files.js';
+import { openSource } from '../mounts.js';
 
 const ATTRIBUTE = 'trusted.berth.lent';
 
@@ -25,12 +27,23 @@ export interface Borrower {
 }
 
 /**
- * Gives the file to the user. Throws `start_failed` when another workload has it. Idempotent. Synchronous: between the question
- * whose it is and the answer no other start may come.
+ * Gives the file to the user. By a descriptor, and without following a symbolic link: who may write to its directory could have
+ * root change the owner of any file. Throws `invalid_spec` for a link, `start_failed` when another workload has it. Idempotent.
  */
-export function lend(path: string, field: string, { id, uid, claims }: Borrower): void {
-  const owner = statSync(path);
-  const lent = readLent(path);
+export async function lend(path: string, field: string, borrower: Borrower): Promise<void> {
+  const { handle, kind } = await openSource(path, ['/'], field);
+  try {
+    if (kind !== 'file') throw invalidField(field, `${path} must be a regular file`);
+    lendHeld(`/proc/self/fd/${handle.fd}`, path, field, borrower);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Synchronous: between the question whose it is and the answer no other start may come. */
+function lendHeld(file: string, path: string, field: string, { id, uid, claims }: Borrower): void {
+  const owner = statSync(file);
+  const lent = readLent(file);
   // Without its claim the other one has ended, and nobody gave the file back.
   if (lent !== undefined && lent.to !== id && userOf(lent.as, claims) === lent.to)
     throw new BerthError('start_failed', `${field}: ${path} is in use by workload ${lent.to}, which writes to it`, {
@@ -39,8 +52,8 @@ export function lend(path: string, field: string, { id, uid, claims }: Borrower)
     });
   const before = lent ?? owner;
   const now: Lent = { uid: before.uid, gid: before.gid, to: id, as: uid };
-  setXattr(path, ATTRIBUTE, JSON.stringify(now));
-  chownSync(path, uid, uid);
+  setXattr(file, ATTRIBUTE, JSON.stringify(now));
+  chownSync(file, uid, uid);
 }
 
 /** Gives it back. Idempotent, also when it is not there. */

@@ -1,7 +1,7 @@
 // Kills at any moment: of a start, between its steps and inside them, and of an agent that lends a drive or takes it back.
 import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
@@ -75,21 +75,21 @@ for (const [what, make] of Object.entries({
   'after the attribute': ({ path, uid }: Drive) =>
     setXattr(path, LENT, JSON.stringify({ uid: 33, gid: 44, to: 'fc-1', as: uid })),
   'after both': ({ path, claims, uid }: Drive) => lend(path, 'firecracker.root', { id: 'fc-1', uid, claims }),
-  'while it is given back': ({ path, claims, uid }: Drive) => {
-    lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  'while it is given back': async ({ path, claims, uid }: Drive) => {
+    await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
     chownSync(path, 33, 44);
   },
 }))
   test(`an agent that is killed ${what}: the drive comes back to whose it was`, async (t) => {
     const one = await drive(t);
     const { path, claims, uid } = one;
-    make(one);
+    await make(one);
     giveBack(path, 'fc-1');
     giveBack(path, 'fc-1');
     t.like(statSync(path), OWNERS);
     t.is(getXattr(path, LENT), undefined);
-    make(one);
-    lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+    await make(one);
+    await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
     t.like(statSync(path), { uid, gid: uid });
     giveBack(path, 'fc-1');
     t.like(statSync(path), OWNERS);
@@ -97,15 +97,28 @@ for (const [what, make] of Object.entries({
 
 test('a drive of a workload that is no more goes to the next one, and then back to whose it was', async (t) => {
   const { path, claims, uid } = await drive(t);
-  lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
   const next = { id: 'fc-2', uid: uidOf('fc-2', UIDS), claims };
-  t.throws(() => lend(path, 'firecracker.root', next), { code: 'start_failed' });
+  await t.throwsAsync(lend(path, 'firecracker.root', next), { code: 'start_failed' });
   await rm(join(claims, String(uid)));
-  lend(path, 'firecracker.root', next);
+  await lend(path, 'firecracker.root', next);
   t.like(statSync(path), { uid: next.uid });
   giveBack(path, 'fc-1');
   t.like(statSync(path), { uid: next.uid });
   giveBack(path, 'fc-2');
   t.like(statSync(path), OWNERS);
   t.notThrows(() => giveBack(join(path, 'gone'), 'fc-2'));
+});
+
+test('a link in the place of a drive, or on the way to it, gives nobody the file that it leads to', async (t) => {
+  const { path, claims, uid } = await drive(t);
+  const directory = dirname(path);
+  const [link, way, borrower] = [join(directory, 'link'), join(directory, 'way'), { id: 'fc-1', uid, claims }];
+  await symlink(path, link);
+  await symlink(directory, way);
+  for (const led of [link, join(way, 'image')])
+    await t.throwsAsync(lend(led, 'firecracker.root', borrower), { message: /symbolic link/ });
+  await t.throwsAsync(lend(directory, 'firecracker.root', borrower));
+  t.like(statSync(path), OWNERS);
+  t.is(getXattr(path, LENT), undefined);
 });
