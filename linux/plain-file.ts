@@ -7,6 +7,7 @@ import { SysError, sysErrorFrom } from './errors.js';
 
 const { EFBIG, EINVAL } = system.errno;
 const CHUNK_BYTES = 64 << 10;
+const PIECE_BYTES = 1 << 20;
 /** Without O_NONBLOCK, open waits for the writer of a FIFO. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -36,6 +37,26 @@ export async function readStart(path: string, bytes: number): Promise<Buffer> {
       check(await file.stat(), path, Number.POSITIVE_INFINITY);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
       return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw sysErrorFrom(error, 'read', path);
+  }
+}
+
+/** A plain file that is too large to be held at once, piece by piece. Throws as `readPlain`. */
+export async function* readPieces(path: string, mostBytes: number): AsyncGenerator<Buffer> {
+  try {
+    const file = await open(path, FLAGS);
+    try {
+      check(await file.stat(), path, mostBytes);
+      for (let left = mostBytes; left > 0; ) {
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(PIECE_BYTES), 0, PIECE_BYTES, null);
+        if (bytesRead === 0) return;
+        left -= bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
     } finally {
       await file.close();
     }

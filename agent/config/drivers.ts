@@ -26,6 +26,7 @@ export const GRANTS = {
   },
   firecracker: {
     files: 'firecracker.kernel, firecracker.initrd, firecracker.root and firecracker.drives, files of the host',
+    'image-files': 'image oci:, oci-archive: and docker-archive:, files of the host',
   },
   external: { sandbox: 'driver external', namespace: 'external.namespace, a network namespace of another runtime' },
 } as const;
@@ -134,12 +135,19 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   firecracker: z
     .strictObject({
-      allow: nodeAllow('firecracker', ['files']),
+      allow: nodeAllow('firecracker', ['files', 'image-files']),
       binary: program.default('firecracker').meta({ description: 'Firecracker, version 1.7 or newer' }),
       jailer: program.default('jailer').meta({ description: 'the jailer of the same version' }),
       overhead: size
         .default('16Mi')
         .meta({ description: 'memory of the VMM itself and of its jail, on top of the guest' }),
+      kernel: z
+        .union([absolutePath, z.literal('')])
+        .default('')
+        .meta({
+          description:
+            'uncompressed kernel (vmlinux) of microVMs with an image, readable by all users; berth reads its modules as those of drivers.qemu.kernel; empty: each spec names firecracker.kernel',
+        }),
       // Of those that systemd leaves to nobody, the ones above exec's.
       uids: uidRange
         .default('2080374784-2147483647')

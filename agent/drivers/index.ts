@@ -1,4 +1,5 @@
 // The door of this room: all drivers of this version, configured.
+import { join } from 'node:path';
 import { parseSize } from '../base/units.js';
 import { parseUids, type UidRange } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
@@ -7,6 +8,7 @@ import type { Driver } from './driver.js';
 import { execDriver } from './exec/index.js';
 import { externalDriver } from './external/index.js';
 import { firecrackerDriver } from './firecracker/index.js';
+import { GuestInitrds } from './guest/initrd.js';
 import { ociDriver } from './oci/index.js';
 import { qemuDriver } from './qemu/index.js';
 
@@ -20,6 +22,7 @@ export function createDrivers(
   const uids = rangeOf(exec.uids);
   const { dns } = config.network;
   const secrets = { directory: config.secrets.directory, credentials };
+  const initrds = new GuestInitrds(join(runtime, 'guests'));
   const drivers = [
     execDriver({
       ...{ runtime: oci.runtime, dns, uids, secrets, sandboxOnly: !exec.allow.includes('isolation-none') },
@@ -32,11 +35,12 @@ export function createDrivers(
         overheadBytes: parseSize(qemu.overhead) ?? 0,
         kernel: qemu.kernel === '' ? undefined : qemu.kernel,
       },
-      ...{ dns, runtime },
+      ...{ dns, runtime, initrds },
     }),
     firecrackerDriver({
       ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },
-      ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime, state },
+      ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime, state, initrds },
+      kernel: firecracker.kernel === '' ? undefined : firecracker.kernel,
     }),
     externalDriver(),
   ];

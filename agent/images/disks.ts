@@ -1,6 +1,6 @@
 // The root filesystems of microVMs: all layers of an image in one read-only squashfs, made when the first microVM wants it, and shared
 // by all. A disk counts when its file says so, which is written when the disk is whole.
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Damaged, readAll, removeOr, replaceFile, syncDirectory } from '../base/durable.js';
 import { type DiskPorts, makeDisk } from './disk-maker.js';
@@ -112,6 +112,8 @@ export class Disks {
       await mkdir(work, { mode: 0o700 });
       const layers = chain.map(layerName).reverse();
       const made = await makeDisk({ directory: places.layers, layers, work, maxBytes }, options, ports);
+      // Its directory is root's alone; a VMM that shows it to its guest may be another user.
+      await chmod(made, 0o644);
       await rename(made, places.disk(chainId));
       await syncDirectory(places.disks);
       const whole = { chainId, bytes: (await sizeOf(places.disk(chainId))) ?? 0 };

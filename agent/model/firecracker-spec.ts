@@ -39,9 +39,9 @@ const drive = z.strictObject({
 
 export const firecrackerSpec = z
   .strictObject({
-    kernel: absolutePath.meta({
+    kernel: absolutePath.optional().meta({
       description:
-        'an uncompressed kernel (vmlinux), readable by all users; for Firecracker before 1.8 with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES',
+        'needed without an image; with one: instead of drivers.firecracker.kernel of the node. An uncompressed kernel (vmlinux), readable by all users; for Firecracker before 1.8 with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES',
     }),
     initrd: absolutePath.optional().meta({ description: 'readable by all users' }),
     root: drive.optional().meta({ description: 'the root drive, /dev/vda' }),
@@ -105,8 +105,7 @@ export const firecrackerSpec = z
       message: 'does not go with a drive that is written to, which only one guest can have',
       path: ['snapshot'],
     },
-  )
-  .refine((f) => f.initrd !== undefined || f.root !== undefined, 'needs an initrd or a root drive');
+  );
 
 export const firecrackerKind = driverKind({
   section: firecrackerSpec,
@@ -115,14 +114,27 @@ export const firecrackerKind = driverKind({
     driver: 'firecracker',
     firecracker: { kernel: '/srv/vm/vmlinux', root: { path: '/srv/vm/fc-1.ext4' }, vcpus: 1, memory: '256Mi' },
   },
-  describe: ({ kernel, vcpus, memory }) => `${kernel}, ${vcpus} vCPU, ${formatSize(memory)}`,
-  alike: ({ kernel, initrd, root, append, vcpus, memory }) => [
-    ...[kernel, initrd ?? null, root?.path ?? null, append, vcpus, memory],
+  describe: ({ kernel, vcpus, memory }, { image }) => `${image ?? kernel ?? ''}, ${vcpus} vCPU, ${formatSize(memory)}`,
+  alike: ({ kernel, initrd, root, append, vcpus, memory }, { image }) => [
+    ...[kernel ?? null, initrd ?? null, root?.path ?? null, append, vcpus, memory],
+    ...(image === undefined ? [] : [image]),
   ],
-  unfit: ({ mmds }, beside) =>
-    mmds === undefined || hasLink(beside)
+  // A guest boots from an image, or from files of the host.
+  unfit: ({ mmds, kernel, initrd, root, drives }, beside) => [
+    ...(mmds === undefined || hasLink(beside)
       ? []
-      : [{ field: 'firecracker.mmds', problem: 'needs a network: mode routed or bridge' }],
+      : [{ field: 'firecracker.mmds', problem: 'needs a network: mode routed or bridge' }]),
+    ...(beside.image === undefined
+      ? [
+          ...(kernel === undefined ? [{ field: 'firecracker.kernel', problem: 'is needed without an image' }] : []),
+          ...(initrd === undefined && root === undefined
+            ? [{ field: 'firecracker', problem: 'needs an image, an initrd or a root drive' }]
+            : []),
+        ]
+      : Object.entries({ initrd, root, drives: drives.length > 0 || undefined })
+          .filter(([, value]) => value !== undefined)
+          .map(([field]) => ({ field: `firecracker.${field}`, problem: 'does not go with an image' }))),
+  ],
   machine: ({ vcpus, memory, hugepages }) => ({
     ...{ vcpus, memory, hugepages, lockMemory: false },
     merging: { not: 'driver "firecracker": Firecracker keeps the memory of its guests apart' },

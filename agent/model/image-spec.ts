@@ -11,9 +11,10 @@ export const imageText = z
     'must be docker://[HOST/]PATH[:TAG], oci:/DIR[:TAG], oci-archive:/FILE or docker-archive:/FILE, optionally with @sha256:DIGEST',
   );
 
-export const image = imageText
-  .optional()
-  .meta({ description: 'the root filesystem of drivers oci and qemu, and what is run where oci.command says nothing' });
+export const image = imageText.optional().meta({
+  description:
+    'the root filesystem of drivers oci, qemu and firecracker, and what is run where oci.command says nothing',
+});
 
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const;
 export type PullPolicy = (typeof PULL_POLICIES)[number];
@@ -24,7 +25,7 @@ export const pull = z.enum(PULL_POLICIES).optional().meta({
 });
 
 /** Drivers that run images. */
-export const IMAGE_DRIVERS: readonly string[] = ['oci', 'qemu'];
+export const IMAGE_DRIVERS: readonly string[] = ['oci', 'qemu', 'firecracker'];
 
 interface Imaged {
   readonly driver: string;

@@ -8,7 +8,7 @@ export const SNAPSHOT_COMMANDS: readonly Command[] = [
     group: 'Workloads',
     summary: 'Write the state of virtual machines to disk',
     details: [
-      'Works with driver qemu and without an image. berth writes the state to /var/lib/berth/snapshots/ID (`paths.state`) and stops the virtual machine with the cause `suspended`. A suspended workload holds no memory and no quota. `berth workload start ID` resumes the guest with the same address.',
+      'Works with drivers qemu and firecracker, without an image. berth writes the state to /var/lib/berth/snapshots/ID (`paths.state`) and stops the virtual machine with the cause `suspended`. A suspended workload holds no memory and no quota. `berth workload start ID` resumes the guest with the same address.',
       'With --keep-running the guest pauses while berth writes, then goes on. The snapshot stays until somebody deletes it or its workload.',
     ],
     args: [someIds],

@@ -1,17 +1,21 @@
 // microVMs of Firecracker: a kernel, an initrd or raw images, and a tap, in the jail that its jailer makes.
 import { createHash } from 'node:crypto';
-import { realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import { BerthError } from '../../base/errors.js';
-import type { UidRange } from '../../config/drivers.js';
+import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
+import { parseImage, registryOf } from '../../model/image-reference.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
 import type { Driver, DriverContext } from '../driver.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { requireBinary, requireFile, sectionOf } from '../files.js';
+import { checkImageBoot, imageBoot } from '../guest/boot.js';
+import { GuestInitrds } from '../guest/initrd.js';
+import { imageGuestEnd, programExit } from '../guest/last-words.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
 import { type Version, versionReader } from '../program-version.js';
 import { claimUid, releaseUid } from '../uids.js';
@@ -20,6 +24,7 @@ import { explainEnd } from './ends.js';
 import { jailOf, launchCommand } from './jail.js';
 import { giveBack, lend } from './lent.js';
 import {
+  type Bootable,
   bootFiles,
   driveFiles,
   drivesOf,
@@ -27,6 +32,8 @@ import {
   guestMib,
   hasBalloon,
   machineConfig,
+  ownBoot,
+  withImage,
 } from './machine-config.js';
 import { ownMemory } from './own-memory.js';
 import { firecrackerSnapshots, saveDirectory, saveFiles, snapshotFiles, snapshotProblem } from './snapshots.js';
@@ -46,6 +53,10 @@ export interface FirecrackerOptions {
   readonly runtime: string;
   /** paths.state, in which it writes snapshots. */
   readonly state: string;
+  /** Of guests with an image whose spec names none. */
+  readonly kernel?: string | undefined;
+  /** Of all drivers together; absent: its own. */
+  readonly initrds?: GuestInitrds;
   /** Default: the real path of a program, and what it says itself. */
   readonly identify?: (binary: string) => Promise<Program>;
 }
@@ -62,7 +73,7 @@ const READ_BY_ALL = 0o004;
 const WRITTEN_BY_OWNER = 0o600;
 
 export function firecrackerDriver(options: FirecrackerOptions): Driver {
-  const { overheadBytes, uids, dns, runtime, state } = options;
+  const { overheadBytes, uids, dns, runtime, state, initrds = new GuestInitrds(join(runtime, 'guests')) } = options;
   const claims = join(runtime, 'uids');
   const versionOf = versionReader();
   const identify =
@@ -79,12 +90,26 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
     firecracker: requireBinary(options.binary, which, 'runs microVMs (drivers.firecracker.binary)'),
   });
   const uidFor = (id: string) => uidOf(id, uids);
-  /** Writes the configuration of a guest that boots. */
-  const bootOf = async (spec: WorkloadSpec, { directory, sandbox }: DriverContext) => {
+  const imageOptions = (spec: WorkloadSpec) => ({
+    ...{ kernel: sectionOf(spec, 'firecracker').kernel ?? options.kernel, field: 'firecracker.kernel' },
+    ...{ initrds, dns },
+  });
+  /** With the files that the guest boots from. */
+  const bootable = async (spec: WorkloadSpec, context: DriverContext) => {
     const firecracker = sectionOf(spec, 'firecracker');
+    if (spec.image === undefined) return ownBoot(firecracker);
+    const boot = await imageBoot(spec, context, imageOptions(spec));
+    await chown(boot.settings, uidFor(spec.id), uidFor(spec.id));
+    return withImage(firecracker, boot);
+  };
+  /** Writes the configuration of a guest that boots. */
+  const bootOf = async (spec: WorkloadSpec, firecracker: Bootable, { directory, sandbox }: DriverContext) => {
     const { servers } = await resolverFor(spec, sandbox, dns);
     const metadata = firecracker.mmds && { 'metadata.json': firecracker.mmds.metadata };
-    const ours = { 'config.json': machineConfig({ id: spec.id, firecracker, sandbox, servers }), ...metadata };
+    const ours = {
+      'config.json': machineConfig({ id: spec.id, firecracker, image: spec.image !== undefined, sandbox, servers }),
+      ...metadata,
+    };
     for (const [name, content] of Object.entries(ours))
       await writeFile(join(directory, name), JSON.stringify(content), { mode: 0o644 });
     const files = Object.keys(ours).map((name) => ({ host: join(directory, name), name, readOnly: true }));
@@ -95,13 +120,16 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
   return {
     name: 'firecracker',
     requires: { program: options.binary, kvm: 'needed' },
-    grants: async () => ['firecracker.files'],
-    async check(spec, { which, kvmUsable, kvmReason, live = false }) {
+    grants: async (spec) => grantsOf(spec),
+    async check(spec, context) {
+      const { which, kvmUsable, kvmReason, live = false } = context;
       const firecracker = sectionOf(spec, 'firecracker');
       const { version } = await identify(programs(which).firecracker);
       requireVersion(version, firecracker);
       if (!kvmUsable) throw withoutKvm(kvmReason);
-      await requireImages(firecracker, live);
+      if (spec.image !== undefined) await checkImageBoot(spec, context, imageOptions(spec));
+      const { kernel } = imageOptions(spec);
+      if (kernel !== undefined) await requireImages({ ...firecracker, kernel }, live);
       if (!live) requireHugePages(firecracker, 'firecracker.hugepages');
     },
     confinement: async () => 'closed',
@@ -112,18 +140,18 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
     async prepare(spec, context) {
       const { directory, sandbox, which, warn, snapshot } = context;
       const { id } = spec;
-      const firecracker = sectionOf(spec, 'firecracker');
       const found = programs(which);
       const program = await identify(found.firecracker);
-      requireVersion(program.version, firecracker);
+      requireVersion(program.version, sectionOf(spec, 'firecracker'));
       const unknown = unknownVersion(program.version);
       if (unknown !== undefined) warn(unknown);
-      requireHugePages(firecracker, 'firecracker.hugepages');
+      requireHugePages(sectionOf(spec, 'firecracker'), 'firecracker.hugepages');
+      const firecracker = await bootable(spec, context);
       const wanted = uidFor(id);
       const uid = await claimUid(id, directory, claims, { first: wanted, last: wanted }, 'drivers.firecracker.uids');
       const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
       for (const { drive, field } of written) await lend(drive.path, field, { id, uid, claims });
-      const boot = snapshot === undefined ? await bootOf(spec, context) : undefined;
+      const boot = snapshot === undefined ? await bootOf(spec, firecracker, context) : undefined;
       const canBeSaved = snapshotProblem(spec, false) === undefined;
       const jail = jailOf(directory);
       return {
@@ -178,7 +206,9 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
         const { signal } = context;
         await callApi(apiSocket, { method: 'PATCH', path: '/balloon', body }, { deadlineMs: API_MS, signal });
       },
-      explainEnd: (_spec, tail, { code }) => explainEnd(tail, code),
+      exitCode: (spec, tail) => (spec.image === undefined ? undefined : programExit(tail)),
+      explainEnd: (spec, tail, { code }) =>
+        (spec.image === undefined ? undefined : imageGuestEnd(tail, code)) ?? explainEnd(tail, code),
       snapshots: firecrackerSnapshots({
         ...{ state, uidFor },
         version: async (which) => (await identify(programs(which).firecracker)).version,
@@ -193,8 +223,17 @@ export function uidOf(id: string, { first, last }: UidRange): number {
   return first + (hash % (last - first + 1));
 }
 
+function grantsOf({ image, firecracker }: WorkloadSpec): GrantName[] {
+  const reference = image === undefined ? undefined : parseImage(image);
+  const isFiles = reference !== undefined && registryOf(reference) === undefined;
+  return [
+    ...(image === undefined || firecracker?.kernel !== undefined ? (['firecracker.files'] as const) : []),
+    ...(isFiles ? (['firecracker.image-files'] as const) : []),
+  ];
+}
+
 /** The user of the VM opens them, not root. */
-async function requireImages(firecracker: Firecracker, live: boolean): Promise<void> {
+async function requireImages(firecracker: Bootable, live: boolean): Promise<void> {
   const { kernel, initrd } = firecracker;
   const forAll = [
     { path: kernel, field: 'firecracker.kernel' },

@@ -3,13 +3,19 @@ import { defined } from '../../../linux/defined.js';
 import type { Sandbox } from '../../model/record.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { kernelIp } from '../../network/kernel-ip.js';
+import { invalidField } from '../files.js';
+import type { ImageBoot } from '../guest/boot.js';
 
 export type Firecracker = NonNullable<WorkloadSpec['firecracker']>;
+/** With what it boots, of its own or of its image. */
+export type Bootable = Firecracker & { readonly kernel: string };
 type Drive = Firecracker['drives'][number];
 
 export interface ConfigOptions {
   readonly id: string;
-  readonly firecracker: Firecracker;
+  readonly firecracker: Bootable;
+  /** Its guest is that of an image, which is told its address by a drive. */
+  readonly image?: boolean;
   readonly sandbox: Pick<Sandbox, 'address' | 'tap' | 'mac' | 'attachment'>;
   /** Name servers for the guest. */
   readonly servers: readonly string[];
@@ -62,7 +68,7 @@ export function machineConfig(options: ConfigOptions): Readonly<Record<string, u
 }
 
 /** What the configuration file names of the host's files for the boot. */
-export function bootFiles({ kernel, initrd }: Firecracker): JailFile[] {
+export function bootFiles({ kernel, initrd }: Bootable): JailFile[] {
   return [
     { host: kernel, name: 'kernel', readOnly: true },
     ...(initrd === undefined ? [] : [{ host: initrd, name: 'initrd', readOnly: true }]),
@@ -83,6 +89,18 @@ export function drivesOf({ root, drives }: Firecracker) {
   return [...first, ...others];
 }
 
+/** `parseSpec` has checked that there is a kernel where nothing else gives it. */
+export function ownBoot(firecracker: Firecracker): Bootable {
+  const { kernel } = firecracker;
+  if (kernel === undefined) throw invalidField('firecracker.kernel', 'is needed without an image');
+  return { ...firecracker, kernel };
+}
+
+/** The image and the settings of its guest are drives that it only reads. */
+export function withImage(firecracker: Firecracker, { kernel, initrd, disk, settings }: ImageBoot): Bootable {
+  return { ...firecracker, kernel, initrd, drives: [disk, settings].map((path) => ({ path, readOnly: true })) };
+}
+
 /** Firecracker takes no balloon for a guest in huge pages. */
 export function hasBalloon({ hugepages }: Pick<Firecracker, 'hugepages'>): boolean {
   return hugepages === undefined;
@@ -94,9 +112,10 @@ export function guestMib(memory: number): number {
 }
 
 /** The spec's own, then what makes a guest that reboots or panics end Firecracker, then the address. Firecracker adds the root. */
-export function kernelArguments({ id, firecracker, sandbox, servers }: ConfigOptions): string {
-  const ip = kernelIp(sandbox, { hostname: id, servers }) ?? '';
-  return [firecracker.append, 'reboot=k', 'panic=-1', 'pci=off', ip].filter((word) => word !== '').join(' ');
+export function kernelArguments({ id, firecracker, image, sandbox, servers }: ConfigOptions): string {
+  const ip = image ? '' : (kernelIp(sandbox, { hostname: id, servers }) ?? '');
+  const quiet = image ? 'quiet' : '';
+  return [firecracker.append, quiet, 'reboot=k', 'panic=-1', 'pci=off', ip].filter((word) => word !== '').join(' ');
 }
 
 function driveConfig({ readOnly, rateLimiter }: Drive, name: string, root: boolean) {

@@ -15,7 +15,7 @@ import { answerOf } from '../loading.js';
 import { isBefore, parseVersion, type Version } from '../program-version.js';
 import { type ApiRequest, callApi } from './api.js';
 import { jailOf } from './jail.js';
-import { drivesOf, guestMib, type JailFile } from './machine-config.js';
+import { drivesOf, guestMib, type JailFile, ownBoot } from './machine-config.js';
 
 const STATE = 'state';
 const MEMORY = 'memory';
@@ -57,6 +57,7 @@ export async function saveFiles(directory: string): Promise<JailFile[]> {
 
 /** Pure; see VmSnapshots. */
 export function snapshotProblem(spec: WorkloadSpec, live: boolean): string | undefined {
+  if (spec.image !== undefined) return 'image: not tried by berth yet';
   const firecracker = sectionOf(spec, 'firecracker');
   if (firecracker.hugepages !== undefined)
     return 'firecracker.hugepages: Firecracker restores huge pages by a memory server, which berth does not run';
@@ -70,7 +71,7 @@ export function firecrackerSnapshots({ state, uidFor, version }: FirecrackerSnap
   return {
     problem: snapshotProblem,
     async fit(spec, { which }) {
-      const firecracker = sectionOf(spec, 'firecracker');
+      const firecracker = ownBoot(sectionOf(spec, 'firecracker'));
       const { kernel, initrd } = firecracker;
       const drives = drivesOf(firecracker).map(async ({ drive, name }) => [name, await fileIdentity(drive.path)]);
       return {

@@ -43,6 +43,8 @@ export class GuestInitrds {
   /** By path. */
   readonly #turns = new SerialByKey();
   #swept: Promise<void> | undefined;
+  /** Of the last kernel, which is that of most guests. */
+  #release: { readonly identity: string; readonly release: string | undefined } | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -53,7 +55,7 @@ export class GuestInitrds {
     this.#swept ??= this.#sweep();
     await this.#swept;
     const busybox = await requireStaticBusybox(which);
-    const release = await kernelRelease(kernel);
+    const release = await this.#releaseOf(kernel);
     const modules = release === undefined ? undefined : await modulesDirectory(kernel, release);
     const parts = [await identityOf(kernel), await identityOf(busybox), modules, SCRIPTS, INITTAB];
     const name = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
@@ -61,6 +63,14 @@ export class GuestInitrds {
     const work = this.#turns.run(path, () => this.#provide(path, { busybox, modules, which }));
     await (signal === undefined ? work : orAbort(work, signal));
     return path;
+  }
+
+  /** A vmlinux is read to its end for it. */
+  async #releaseOf(kernel: string): Promise<string | undefined> {
+    const identity = JSON.stringify(await identityOf(kernel));
+    const release = this.#release?.identity === identity ? this.#release.release : await kernelRelease(kernel);
+    this.#release = { identity, release };
+    return release;
   }
 
   async #provide(path: string, { busybox, modules, which }: Parts): Promise<void> {

@@ -1,5 +1,5 @@
 // Which kernel a file has, as uname -r would say it: its modules are found by that name.
-import { readStart } from '../../../linux/plain-file.js';
+import { readPieces, readStart } from '../../../linux/plain-file.js';
 
 /** Of the setup header (Documentation/arch/x86/boot.rst). */
 const MAGIC_AT = 0x202;
@@ -8,9 +8,29 @@ const SETUP = 0x200;
 /** More than the setup sectors of any kernel have. */
 const MOST_SETUP = 64 << 10;
 
-/** Undefined: it is no bzImage, or does not say. */
+const ELF = '\x7fELF';
+/** What every Linux says first (init/version.c). */
+const BANNER = /Linux version ([0-9][\w.+~-]*) \(/;
+/** Longer than the part of the banner that is looked for. */
+const OVERLAP = 256;
+const MOST_KERNEL = 512 << 20;
+
+/** Of a bzImage or a vmlinux. Undefined: it is neither, or does not say. */
 export async function kernelRelease(path: string): Promise<string | undefined> {
-  return releaseOf(await readStart(path, MOST_SETUP));
+  const start = await readStart(path, MOST_SETUP);
+  return start.toString('latin1', 0, ELF.length) === ELF ? bannerOf(path) : releaseOf(start);
+}
+
+/** Its place is not known: piece by piece, so that the loop gets its turn. */
+async function bannerOf(path: string): Promise<string | undefined> {
+  let end = '';
+  for await (const piece of readPieces(path, MOST_KERNEL)) {
+    const text = end + piece.toString('latin1');
+    const found = BANNER.exec(text);
+    if (found !== null) return found[1];
+    end = text.slice(-OVERLAP);
+  }
+  return undefined;
 }
 
 /** `start`: the first bytes of the file. */

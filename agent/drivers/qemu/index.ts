@@ -37,6 +37,8 @@ export interface QemuOptions {
   readonly kernel?: string | undefined;
   /** paths.runtime, below which each VM has a directory with its sockets. */
   readonly runtime: string;
+  /** Of all drivers together; absent: its own. */
+  readonly initrds?: GuestInitrds;
 }
 
 const BINARY = 'qemu-system-x86_64';
@@ -90,8 +92,14 @@ function requireSocketPath(runtime: string, id: string): void {
   });
 }
 
-export function qemuDriver({ accel, overheadBytes, dns, kernel, runtime }: QemuOptions): Driver {
-  const initrds = new GuestInitrds(join(runtime, 'guests'));
+export function qemuDriver({
+  accel,
+  overheadBytes,
+  dns,
+  kernel,
+  runtime,
+  initrds = new GuestInitrds(join(runtime, 'guests')),
+}: QemuOptions): Driver {
   const bootOf = (spec: WorkloadSpec) => ({
     ...{ kernel: sectionOf(spec, 'qemu').kernel ?? kernel, field: 'qemu.kernel' },
     ...{ initrds, dns },

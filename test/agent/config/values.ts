@@ -341,7 +341,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.exec.tmp': { good: ['4Ki', '64Mi', '8191Ti'], bad: ['0', '1', '4095', '', ...NO_SIZE] },
   'drivers.oci.allow': granted(['bundle', 'rootfs', 'host-network'], ['oci.bundle'], ['root'], 'bundle'),
   'drivers.qemu.allow': { good: [[], ['files', 'image-files', 'vsock']], bad: [['image'], 'files', [1]] },
-  'drivers.firecracker.allow': { good: [[], ['files']], bad: [['image'], 'files', [1]] },
+  'drivers.firecracker.allow': { good: [[], ['files', 'image-files']], bad: [['image'], 'files', [1]] },
   'drivers.firecracker.binary': program,
   'drivers.firecracker.jailer': program,
   'drivers.firecracker.overhead': size,
@@ -349,6 +349,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'drivers.qemu.accel': choice('auto', 'kvm', 'tcg'),
   'drivers.qemu.overhead': size,
   'drivers.qemu.kernel': place,
+  'drivers.firecracker.kernel': place,
   'drivers.oci.runtime': program,
   'images.registries': {
     good: [[], ['docker.io', 'registry.example.com:5000', 'localhost:1', '[::1]:65535']],

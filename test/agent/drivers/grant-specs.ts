@@ -27,6 +27,7 @@ export const ASKING: Readonly<Record<GrantName, Asking>> = {
   },
   'qemu.files': { spec: { driver: 'qemu', qemu } },
   'qemu.image-files': { spec: { driver: 'qemu', image: 'oci:/srv/image:latest' } },
+  'firecracker.image-files': { spec: { driver: 'firecracker', image: 'oci:/srv/image:latest' } },
   'qemu.vsock': { spec: { driver: 'qemu', qemu: { ...qemu, vsock: true } }, besides: ['qemu.files'] },
   'firecracker.files': {
     spec: { driver: 'firecracker', firecracker: { kernel: '/k', initrd: '/i' } },

@@ -64,6 +64,7 @@ test('a node that says nothing grants images and guests of the host, and nothing
     'qemu.image-files',
     'qemu.vsock',
     'firecracker.files',
+    'firecracker.image-files',
     'external.sandbox',
     'external.namespace',
   ]);

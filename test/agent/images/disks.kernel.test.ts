@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { which } from '../../../agent/host/which.js';
@@ -65,7 +65,8 @@ test.serial('a microVM finds what a container would find, and no device', async 
   t.is(getXattr(join(root, 'old'), 'trusted.overlay.opaque'), undefined);
   t.is(await readlink(join(root, 'outside')), '/etc/shadow');
   t.true((await lstat(join(root, 'pipe'))).isFIFO());
-  t.is((await lstat(disk)).mode & 0o7777, 0o600);
+  t.is((await lstat(disk)).mode & 0o7777, 0o644, 'the user of a microVM opens it in its jail');
+  t.is((await lstat(dirname(disk))).mode & 0o7777, 0o700, 'nobody else gets at it');
 });
 
 test.serial('the same layers give the same bytes, of one layer too', async (t) => {

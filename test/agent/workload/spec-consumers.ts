@@ -146,15 +146,16 @@ export function makeParts(spec: WorkloadSpec): string[] {
       throw new Error('QEMU takes no guest without memory');
   }
   if (firecracker !== undefined) {
+    const bootable = { ...firecracker, kernel: firecracker.kernel ?? '/of-the-node' };
     const config = machineConfig({
-      id: spec.id,
-      firecracker,
+      ...{ id: spec.id, image: spec.image !== undefined },
+      firecracker: bootable,
       sandbox,
       servers: ['255.255.255.255', '255.255.255.254'],
     });
     const problems = DOCUMENTS.flatMap((document) => document.configProblems(config));
     if (problems.length > 0) throw new Error(problems.join('; '));
-    paths.push(...[...bootFiles(firecracker), ...driveFiles(firecracker)].map(({ host }) => host));
+    paths.push(...[...bootFiles(bootable), ...driveFiles(bootable)].map(({ host }) => host));
   }
   for (const text of strings)
     if (text.includes('\0') || Buffer.byteLength(text) >= MOST_ARGUMENT)

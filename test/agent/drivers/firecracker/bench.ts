@@ -25,7 +25,7 @@ export async function bench(t: ExecutionContext, version = '1.7.0', { state }: {
   };
   const { binary, jailer } = await doubleBinaries(join(assets, 'bin'), version);
   const made = testDriver({
-    ...{ binary, jailer, runtime: host.runtime, state: state ?? host.runtime },
+    ...{ binary, jailer, runtime: host.runtime, state: state ?? host.runtime, kernel: join(assets, 'kernel') },
     identify: async (path) => ({ path, version: parseVersion(`v${version}`) ?? [0, 0] }),
   });
   const driver = {

@@ -70,7 +70,7 @@ test('what cannot be is refused with its field', (t) => {
   const field = (input: () => unknown) => t.throws(input, { code: 'invalid_spec' })?.message ?? '';
   t.regex(
     field(() => vm({ kernel: '/k' })),
-    /needs an initrd or a root drive/,
+    /needs an image, an initrd or a root drive/,
   );
   t.regex(
     field(() => vm({ ...base, smt: true, vcpus: 3 })),

@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FirecrackerOptions, firecrackerDriver } from '../../../../agent/drivers/firecracker/index.js';
-import type { Firecracker } from '../../../../agent/drivers/firecracker/machine-config.js';
+import { type Bootable, ownBoot } from '../../../../agent/drivers/firecracker/machine-config.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
 import { NO_DNS, specOf } from '../fixture.js';
 
@@ -11,9 +11,9 @@ export const UIDS = { first: 2_080_374_784, last: 2_147_483_647 };
 export const vm = (section: Record<string, unknown>, more: Record<string, unknown> = {}): WorkloadSpec =>
   specOf({ driver: 'firecracker', firecracker: section, ...more });
 
-export function sectionOf({ firecracker }: WorkloadSpec): Firecracker {
+export function sectionOf({ firecracker }: WorkloadSpec): Bootable {
   if (firecracker === undefined) throw new Error('no section firecracker');
-  return firecracker;
+  return ownBoot(firecracker);
 }
 
 export function testDriver(more: Partial<FirecrackerOptions> = {}) {

@@ -8,7 +8,7 @@ import { shellQuoted } from '../../../../agent/base/shell.js';
 import { configurationDrive, type GuestConfiguration } from '../../../../agent/drivers/guest/configuration.js';
 import { archiveOf, directory, file } from '../../../../agent/drivers/guest/cpio.js';
 import { GuestInitrds, needsLibraries } from '../../../../agent/drivers/guest/initrd.js';
-import { releaseOf } from '../../../../agent/drivers/guest/kernel-release.js';
+import { kernelRelease, releaseOf } from '../../../../agent/drivers/guest/kernel-release.js';
 import { imageGuestEnd, programExit } from '../../../../agent/drivers/guest/last-words.js';
 import { dependencies, modulesDirectory, modulesOf } from '../../../../agent/drivers/guest/modules.js';
 import { RUN } from '../../../../agent/drivers/guest/scripts.js';
@@ -97,6 +97,17 @@ test('the release of a kernel stands in its setup header', (t) => {
   t.is(releaseOf(image), undefined);
   t.is(releaseOf(Buffer.from('\x7fELF')), undefined);
   t.is(releaseOf(Buffer.alloc(4096)), undefined);
+});
+
+test('the release of an uncompressed kernel stands in its banner, wherever that is', async (t) => {
+  const path = join(await temporary(t), 'vmlinux');
+  const banner = 'Linux version 6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org)';
+  for (const before of [64, (1 << 20) - 20, 3 << 20]) {
+    await writeFile(path, Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(before), Buffer.from(banner)]));
+    t.is(await kernelRelease(path), '6.12.48+deb13-cloud-amd64', `${before} bytes before it`);
+  }
+  await writeFile(path, Buffer.concat([Buffer.from('\x7fELF'), Buffer.from('Linux version ../../etc (x)')]));
+  t.is(await kernelRelease(path), undefined);
 });
 
 const moduleOf = (name: string, depends: string) =>
