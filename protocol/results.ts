@@ -1,7 +1,7 @@
 // What each method answers.
 import * as z from 'zod';
 import { actor, condition, errorReport, refusal, victim } from './results/common.js';
-import { adoptedWorkload, engineView, imageView, pullView, removedImages } from './results/image.js';
+import { adoptedView, engineView, imageView, pullView, removedImages } from './results/image.js';
 import {
   auditEntry,
   capacityRow,
@@ -90,7 +90,7 @@ export const TYPES = {
   PullView: pullView,
   RemovedImages: removedImages,
   EngineView: engineView,
-  AdoptedWorkload: adoptedWorkload,
+  AdoptedView: adoptedView,
   CleanupStep: cleanupStep,
   Setting: setting,
   Actor: actor,
@@ -189,7 +189,7 @@ export const RESULTS = {
     output: z.string().describe('what the plugin prints'),
   }),
   'engine.list': z.strictObject({ engines: z.array(engineView) }),
-  'engine.get': z.strictObject({ engine: engineView, workloads: z.array(adoptedWorkload), ...next }),
+  'engine.get': z.strictObject({ engine: engineView, workloads: z.array(adoptedView), ...next }),
   'tenant.list': z.strictObject({ tenants: z.array(tenantView), ...next }),
   'tenant.set': z.strictObject({ tenant: tenantView, evicted: texts.describe('workloads that stop for the quota') }),
   'tenant.delete': z.strictObject({ deleted: z.string() }),

@@ -252,7 +252,7 @@ export const DESCRIPTIONS: { readonly [M in MethodName]: MethodDescription } = {
     errors: [],
   },
   'engine.get': {
-    does: 'An engine with its workloads: id, name, image, labels, tenant, limits, `cgroup` and `within`. `within` names the container or workload that contains it, if the ledger counts that one instead. Names, images and labels come from the engine; berth removes control characters and shortens them. `cgroup` is the path below the cgroup mount. In pages by name, as `workload.list`. A session with scopes sees the workloads of its tenants.',
+    does: 'An engine with its workloads: id, name, image, labels, tenant, limits, use, `cgroup` and `within`. `within` names the container or workload that contains it, if the ledger counts that one instead. Names, images and labels come from the engine; berth removes control characters and shortens them. `cgroup` is the path below the cgroup mount. In pages by name, as `workload.list`. A session with scopes sees the workloads of its tenants.',
     errors: ['not_found'],
   },
   'tenant.list': {

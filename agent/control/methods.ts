@@ -10,7 +10,7 @@ import type { TenantView } from '../density/tenant-admin.js';
 import type { Setting } from '../density/tuner.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
-import { type AdoptedWorkload, ENGINE_NAMES, type EngineView } from '../model/adopted.js';
+import { type AdoptedView, ENGINE_NAMES, type EngineView } from '../model/adopted.js';
 import type { CapacityRow } from '../model/capacity.js';
 import type { Condition } from '../model/condition.js';
 import type { DrainStep, DrainView } from '../model/drain.js';
@@ -317,7 +317,7 @@ export interface Results {
   'cni.call': CniAnswer;
   /** A session with scopes sees the workloads of its tenants, and of the engine nothing but its name and state. */
   'engine.list': { engines: readonly EngineView[] };
-  'engine.get': { engine: EngineView; workloads: readonly AdoptedWorkload[] } & Next;
+  'engine.get': { engine: EngineView; workloads: readonly AdoptedView[] } & Next;
   'tenant.list': { tenants: readonly TenantView[] } & Next;
   'tenant.set': { tenant: TenantView; evicted: readonly string[] };
   'tenant.delete': { deleted: string };

@@ -12,7 +12,7 @@ import type { Setting } from '../density/tuner.js';
 import type { WindowState } from '../density/windows.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import type { TopDocument } from '../metrics/top.js';
-import type { AdoptedFilter, AdoptedWorkload, EngineView } from '../model/adopted.js';
+import type { AdoptedFilter, AdoptedView, EngineView } from '../model/adopted.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
@@ -146,7 +146,7 @@ export interface AgentService {
   /** Every engine that berth knows, in the order of the table. */
   engines(): readonly EngineView[];
   /** What an engine runs, by name. */
-  adopted(filter: AdoptedFilter): readonly AdoptedWorkload[];
+  adopted(filter: AdoptedFilter): readonly AdoptedView[];
   /** What a container runtime asks of the network plugin. An error is an answer. `signal`: of who asks. */
   cni(request: CniRequest, signal: AbortSignal, by: EventActor): Promise<CniAnswer>;
   /** The serial console of a virtual machine. */

@@ -23,7 +23,7 @@ import type { ImageAdmin } from '../images/admin.js';
 import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
 import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
-import type { AdoptedFilter, AdoptedWorkload, EngineView } from '../model/adopted.js';
+import type { AdoptedFilter, AdoptedView, EngineView } from '../model/adopted.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
 import type { Condition } from '../model/condition.js';
@@ -75,7 +75,7 @@ export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | '
   readonly prediction: () => PredictionView | null;
   readonly samples: () => Samples;
   readonly inventory: () => Inventory | undefined;
-  readonly engines: Pick<Engines, 'views' | 'list' | 'counts'>;
+  readonly engines: Pick<Engines, 'views' | 'counts'> & { list(filter: AdoptedFilter): readonly AdoptedView[] };
 }
 
 /** The last round of the sampler. */
@@ -352,7 +352,7 @@ export class Agent implements AgentService {
     return this.#parts.engines.views();
   }
 
-  adopted(filter: AdoptedFilter): readonly AdoptedWorkload[] {
+  adopted(filter: AdoptedFilter): readonly AdoptedView[] {
     return this.#parts.engines.list(filter);
   }
 

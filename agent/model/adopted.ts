@@ -39,6 +39,14 @@ export interface AdoptedWorkload {
   readonly within: string | null;
 }
 
+/** Cores over the last half minute or more, bytes, processes. `null`: not measured. */
+export type AdoptedUse = AdoptedLimits;
+
+/** As it is told. */
+export interface AdoptedView extends AdoptedWorkload {
+  readonly use: AdoptedUse;
+}
+
 /** The end of one as its engine tells it, with what was known of it. */
 export interface EndedWorkload extends Pick<AdoptedWorkload, 'engine' | 'id' | 'name' | 'tenant' | 'image'> {
   /** Of its first process; null: not known. */

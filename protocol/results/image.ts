@@ -39,7 +39,13 @@ export const engineView = z.strictObject({
   dropped: count.describe('found and not kept'),
 });
 
-export const adoptedWorkload = z.strictObject({
+const amounts = z.strictObject({
+  cpu: z.number().nullable(),
+  memory: z.number().nullable(),
+  pids: z.number().nullable(),
+});
+
+export const adoptedView = z.strictObject({
   engine: engineName,
   id,
   name: z.string(),
@@ -48,8 +54,7 @@ export const adoptedWorkload = z.strictObject({
   labels,
   paused: z.boolean(),
   cgroup: z.string().nullable().describe('from the mount of cgroup v2; null: not found'),
-  limits: z
-    .strictObject({ cpu: z.number().nullable(), memory: z.number().nullable(), pids: z.number().nullable() })
-    .describe('cores, bytes, processes; null: no limit'),
+  limits: amounts.describe('cores, bytes, processes; null: no limit'),
+  use: amounts.describe('cores over 30 s or more, bytes, processes; null: not measured'),
   within: z.string().nullable().describe('why the ledger does not count it; null: it is counted'),
 });

@@ -2,7 +2,7 @@ import { BerthError } from '../../base/errors.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';
-import { matching, selectionOf } from '../selection.js';
+import { isEmpty, matching, selectionOf } from '../selection.js';
 import type { LIST_FORMATS, LIST_ORDERS } from '../table/options.js';
 import type { Column } from '../table.js';
 import { table } from '../table.js';
@@ -14,6 +14,15 @@ export async function run(context: Context): Promise<Answer> {
   const watch = context.flag('watch');
   if (watch && ![undefined, 'wide'].includes(context.option('output')))
     throw new BerthError('usage', '--watch prints the table, or with -o wide more columns; for programs use --json');
+  const engine = context.option('engine');
+  if (engine !== undefined) {
+    if (watch || !isEmpty(asked) || context.option('output') !== undefined)
+      throw new BerthError(
+        'usage',
+        '--engine prints its table, or with --json a document; no other option goes with it',
+      );
+    return (await import('./engines.js')).workloadsOf(context, engine);
+  }
   const client = await context.client();
   const look = async (): Promise<WorkloadView[]> =>
     (await matching(client, asked)).sort(

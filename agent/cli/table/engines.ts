@@ -17,7 +17,7 @@ export const ENGINE_COMMANDS: readonly Command[] = [
   {
     path: ['engine', 'show'],
     group: 'Node',
-    summary: 'Show the workloads of an engine with their limits',
+    summary: 'Show the workloads of an engine with their use and limits',
     details: [
       'Limits are those of the kernel; none: no limit. COUNTED: yes, or `in NAME` if the ledger already counts the container that contains it.',
     ],

@@ -1,4 +1,5 @@
 // Options that several commands share, and those that every command has.
+import { ENGINE_NAMES } from '../../model/adopted.js';
 import type { ArgumentDef, OptionDef } from '../command.js';
 
 export const GLOBAL: readonly OptionDef[] = [
@@ -70,6 +71,15 @@ export const listOrder: OptionDef = {
   about: 'order, ascending; cpu and memory by the limit',
   choices: LIST_ORDERS,
   fallback: 'tenant',
+};
+
+/** In place of the name of one. */
+export const ALL_ENGINES = 'all';
+export const listEngine: OptionDef = {
+  name: 'engine',
+  value: 'ENGINE',
+  about: 'what this other engine (or all of them) runs beside berth, by name, with use/limit',
+  choices: [...ENGINE_NAMES, ALL_ENGINES],
 };
 
 export const output: OptionDef = {

@@ -152,7 +152,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const ground: Ground = { ...below, images };
   damaged.forEach(tellDamaged(ground));
   const density = await openDensity(ground);
-  const { engines, ends } = openEngines(ground, density);
+  const { engines, ends, shown } = openEngines(ground, density);
   const governor = makeGovernor(ground, density);
   const world = await makeWorld(ground, density, governor);
   const cores = coresOf(world.placement);
@@ -211,7 +211,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     prediction: () => prediction.view(),
     samples: () => observation.samples,
     inventory: () => late.inventory,
-    engines,
+    engines: shown,
     ready: () => late.ready,
     schedulers,
   });

@@ -10,16 +10,19 @@ import { fixOf } from '../../discovery/engines/engine.js';
 import type { EngineSettings } from '../../discovery/engines/engines.js';
 import { Engines } from '../../discovery/engines/engines.js';
 import { ENGINES } from '../../discovery/engines/index.js';
-import type { AdoptedWorkload } from '../../model/adopted.js';
+import type { AdoptedUse, AdoptedWorkload } from '../../model/adopted.js';
 import { ENGINE_NAMES, type EngineName } from '../../model/adopted.js';
 import type { Condition } from '../../model/condition.js';
 import { tenantName } from '../../model/spec.js';
 import { AdoptedEnds } from '../adapters/adopted-ends.js';
+import type { AgentParts } from '../agent.js';
 import type { Ground } from './ground.js';
 
 export interface OtherEngines {
   readonly engines: Engines;
   readonly ends: AdoptedEnds;
+  /** With what each workload uses. */
+  readonly shown: AgentParts['engines'];
 }
 
 export function openEngines(ground: Ground, density: Density): OtherEngines {
@@ -56,7 +59,16 @@ export function openEngines(ground: Ground, density: Density): OtherEngines {
     },
   });
   conditions.add(() => [...engineConditions(engines.views()), ...advice]);
-  return { engines, ends };
+  const shown: OtherEngines['shown'] = {
+    views: () => engines.views(),
+    counts: () => engines.counts(),
+    list: (filter) => engines.list(filter).map((workload) => ({ ...workload, use: useOf(use(workload)) })),
+  };
+  return { engines, ends, shown };
+}
+
+function useOf({ cpu, memory, pids }: Measured): AdoptedUse {
+  return { cpu: cpu ?? null, memory: memory ?? null, pids: pids ?? null };
 }
 
 /** By its id where its name is one that berth has changed: cut, cleaned, or made to differ from others. */

@@ -25,7 +25,8 @@ test('list has a line for each engine', async (t) => {
 });
 
 test('show asks page after page, and has a line for each workload', async (t) => {
-  const web = adoptedOf('web', { limits: { cpu: null, memory: null, pids: 9 } });
+  const use = { cpu: null, memory: null, pids: 4 };
+  const web = adoptedOf('web', { limits: { cpu: null, memory: null, pids: 9 }, use });
   const inner = adoptedOf('inner', { within: 'docker web', image: null });
   const agent = fakeAgent({
     'engine.get': ({ cursor }) =>
@@ -36,8 +37,8 @@ test('show asks page after page, and has a line for each workload', async (t) =>
   const { out } = await berth('engine show docker', { agent });
   t.deepEqual(words(out).slice(-4), [
     ['NAME', 'ID', 'TENANT', 'CPU', 'MEMORY', 'PIDS', 'COUNTED', 'IMAGE'],
-    ['inner', 'inner0000000', 'docker', '0.5', '64Mi', 'none', 'in docker web', '-'],
-    ['web', 'web000000000', 'docker', 'none', 'none', '9', 'yes', 'debian:13'],
+    ['inner', 'inner0000000', 'docker', '0.25/0.5', '32Mi/64Mi', '3/none', 'in docker web', '-'],
+    ['web', 'web000000000', 'docker', '-/none', '-/none', '4/9', 'yes', 'debian:13'],
     [''],
   ]);
   t.deepEqual(
@@ -47,6 +48,17 @@ test('show asks page after page, and has a line for each workload', async (t) =>
       { engine: 'docker', limit: 1000, cursor: 'inner' },
     ],
   );
+});
+
+test('list --engine has what one engine runs, or what all that run something do', async (t) => {
+  const agent = fakeAgent({
+    'engine.list': () => ({ engines: [DOCKER, LXC, { ...LXC, name: 'podman', workloads: 0 }] }),
+    'engine.get': ({ engine }) => ({ engine: DOCKER, workloads: [adoptedOf(`of-${engine}`, { engine })] }),
+  });
+  const rows = async (line: string) => words((await berth(line, { agent })).out).map((row) => row.slice(0, 2));
+  t.deepEqual(await rows('list --engine lxc'), [['ENGINE', 'NAME'], ['lxc', 'of-lxc'], ['']]);
+  t.deepEqual(await rows('list --engine all'), [['ENGINE', 'NAME'], ['docker', 'of-docker'], ['lxc', 'of-lxc'], ['']]);
+  t.is((await berth('list --engine docker --tenant acme', { agent })).exit, 2);
 });
 
 test('an engine that berth does not know is named with those that it does', async (t) => {
