@@ -18,6 +18,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'systemd/supervisor/client.ts': 'systemd/supervisor/deadline.ts; test/systemd/deadline.test.ts',
   'systemd/supervisor/launch.ts': 'a deadline and the signal; test/systemd/launch.test.ts',
   'systemd/deb/build.ts': 'run by a person',
+  'systemd/deb/koffi.ts': 'run by a person',
   'systemd/deb/sbom.ts': 'run by a person',
   'agent/drivers/qemu/qmp.ts': 'a deadline for the conversation, and the signal; test/agent/drivers/qmp.test.ts',
   'agent/drivers/firecracker/api.ts':
