@@ -10,7 +10,7 @@ import { openNetworkRoom } from '../../netns/index.js';
 import { command } from './lab.js';
 import { SOAK_SIZE, soakNames, soakNetwork, soakSettings } from './soak.js';
 
-const CYCLES = Number(process.env.BERTH_SOAK_CYCLES ?? 800);
+const CYCLES = Number(process.env.BERTH_SOAK_CYCLES ?? 400);
 const LIFE = fileURLToPath(new URL('./soak-life.js', import.meta.url));
 const { pid } = process;
 
