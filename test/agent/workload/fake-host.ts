@@ -170,7 +170,8 @@ export class FakeHost {
         }),
       createInside: (name) =>
         call('cgroup.createInside', () => {
-          this.cgroups.set(name, new Map());
+          this.#files(name.slice(0, name.lastIndexOf('/')), 'mkdir');
+          if (!this.cgroups.has(name)) this.cgroups.set(name, new Map());
           return `${this.root}/${name}`;
         }),
       tag: (name, owner) => {
@@ -218,7 +219,10 @@ export class FakeHost {
         [...this.places].flatMap(([id, place]) => (place === name ? (this.held.get(id)?.pid ?? []) : [])),
       leaks: new Leaks(),
       dying: () => 0,
-      waitFrozen: async () => undefined,
+      waitFrozen: async (name) => {
+        const files = this.cgroups.get(name);
+        if (files !== undefined && files.get('cgroup.freeze') !== '1') throw new SysError('wait', 110, { path: name });
+      },
       waitEmpty: async (name) => {
         if (populated(name)) throw new SysError('wait', 110, { path: name });
       },
@@ -239,7 +243,7 @@ export class FakeHost {
         }),
       list: async () =>
         [...this.cgroups.keys()]
-          .filter((name) => name.includes('/'))
+          .filter((name) => name.split('/').length === 2)
           .map((name) => {
             const [tenant = '', id = ''] = name.split('/');
             return { tenant, id, name, tag: this.tags.get(name) };
@@ -274,7 +278,8 @@ export class FakeHost {
         }),
       update: (from, to) =>
         call('network.update', () => {
-          if (!isDeepStrictEqual(this.networks.get(from.owner), from))
+          const now = this.networks.get(from.owner);
+          if (!isDeepStrictEqual(now, from) && !isDeepStrictEqual(now, to))
             throw new SysError('update', 22, { path: from.owner });
           this.networks.set(to.owner, to);
         }),

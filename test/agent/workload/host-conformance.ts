@@ -75,6 +75,41 @@ export function hostConformance(name: string, open: (t: ExecutionContext) => Pro
     await cgroups.waitEmpty(NAME, SHORT);
   });
 
+  on('a tag is read as it was written, and of none that is there or gone nothing', async (t, { cgroups }) => {
+    t.is(cgroups.readTag(NAME), undefined, 'there is no cgroup');
+    await cgroups.create(NAME);
+    t.is(cgroups.readTag(NAME), undefined);
+    cgroups.tag(NAME, 'one');
+    t.is(cgroups.readTag(NAME), 'one');
+    await cgroups.remove(NAME);
+    t.is(cgroups.readTag(NAME), undefined);
+    await cgroups.removeTenant('acme');
+  });
+
+  on('a cgroup inside is made twice, is in no list, and goes with the one around it', async (t, { cgroups }) => {
+    t.is(await errnoOf(t, () => cgroups.createInside(`${NAME}/inner`)), 'ENOENT', 'there is none around it');
+    await cgroups.create(NAME);
+    for (const _ of [1, 2]) t.is(await cgroups.createInside(`${NAME}/inner`), cgroups.path(`${NAME}/inner`));
+    t.deepEqual(
+      (await cgroups.list()).map(({ name }) => name),
+      [NAME],
+    );
+    await cgroups.remove(NAME);
+    t.is(await errnoOf(t, () => cgroups.freeze(`${NAME}/inner`)), 'ENOENT');
+    await cgroups.removeTenant('acme');
+  });
+
+  on('what is frozen is told so, and nobody waits for what is gone', async (t, { cgroups }) => {
+    await cgroups.create(NAME);
+    await cgroups.freeze(NAME);
+    await cgroups.waitFrozen(NAME, LONG);
+    await cgroups.thaw(NAME);
+    t.is(await errnoOf(t, () => cgroups.waitFrozen(NAME, SHORT)), 'ETIMEDOUT');
+    await cgroups.remove(NAME);
+    await cgroups.waitFrozen(NAME, LONG);
+    await cgroups.removeTenant('acme');
+  });
+
   on('a file holds what was written to it, and says what differs', async (t, { cgroups }) => {
     const frozen = { file: 'cgroup.freeze', value: '1' };
     await cgroups.create(NAME);
@@ -154,6 +189,43 @@ export function hostConformance(name: string, open: (t: ExecutionContext) => Pro
     t.deepEqual((await network.list(scope)).netns, [other.netns]);
     await network.remove(removalOf(other));
     t.deepEqual(await network.list(scope), { netns: [], links: [] });
+  });
+
+  on('tags are given anew where they are those of before, and nowhere else', async (t, { network, sandbox, scope }) => {
+    const one = sandbox(4);
+    const { netns, hostLink, owner } = one;
+    await network.create(one);
+    const owners = async () => (await network.list(scope)).links.map((link) => link.owner);
+    const to = `${owner}x`;
+    await network.retag([{ netns, hostLink, from: 'another', to }]);
+    t.deepEqual(await owners(), [owner]);
+    for (const _ of [1, 2]) await network.retag([{ netns, hostLink, from: owner, to }]);
+    t.deepEqual(await owners(), [to]);
+    await network.retag([{ netns, hostLink, from: to, to: owner }]);
+    t.deepEqual(await owners(), [owner]);
+    await network.remove(removalOf(one));
+  });
+
+  on('nobody is in a new namespace, nor in one that is not there', async (t, { network, sandbox }) => {
+    const [one, none] = [sandbox(5), sandbox(6)];
+    await network.create(one);
+    for (const { netns, hostLink } of [one, none]) {
+      if (netns === null) return t.fail('a sandbox of the suite has a namespace');
+      t.deepEqual((await network.members(netns)).pids, []);
+      const [state] = await network.held([{ netns, hostLink }]);
+      t.is(state?.heldBy, null);
+    }
+    await network.remove(removalOf(one));
+  });
+
+  on('a change from what it is to something else may be repeated', async (t, { network, sandbox, scope }) => {
+    const one = sandbox(7);
+    await network.create(one);
+    const slow = { ...one, bandwidth: { ...one.bandwidth, egress: { bitsPerSecond: 20_000_000, burstBytes: null } } };
+    for (const _ of [1, 2]) await network.update(one, slow);
+    await network.update(slow, one);
+    t.is((await network.list(scope)).links.length, 1);
+    await network.remove(removalOf(one));
   });
 
   on('a namespace alone has no link', async (t, { network, sandbox, scope }) => {
