@@ -9,20 +9,14 @@ import type { CniAnswer, CniRequest } from '../cni/request.js';
 import type { AgentService, Outlook, Reloaded } from '../control/service.js';
 import type { StreamSource } from '../control/stream-protocol.js';
 import type { AuditFilter, PlacedEntry } from '../density/audit.js';
-import type { Governor } from '../density/governor/governor.js';
 import { licenceViews } from '../density/licence-views.js';
-import type { PredictionView } from '../density/prediction/live.js';
 import type { ReservationView } from '../density/reservations.js';
-import type { TenantAdmin, TenantView } from '../density/tenant-admin.js';
+import type { TenantView } from '../density/tenant-admin.js';
 import type { TenantChange } from '../density/tenant-settings.js';
-import type { Setting, Tuner } from '../density/tuner.js';
-import type { Engines } from '../discovery/engines/engines.js';
+import type { Setting } from '../density/tuner.js';
 import { requireNodeGrants } from '../drivers/grants.js';
-import type { Inventory } from '../host/inventory.js';
-import type { ImageAdmin } from '../images/admin.js';
-import type { HostUse } from '../metrics/host-load.js';
 import type { NodeDescription } from '../metrics/node-description.js';
-import { type SampleView, type TopDocument, topRow } from '../metrics/top.js';
+import { type TopDocument, topRow } from '../metrics/top.js';
 import type { AdoptedFilter, AdoptedView, EngineView } from '../model/adopted.js';
 import type { CapacityPart, TenantFilter } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
@@ -45,45 +39,17 @@ import type { WorkloadView } from '../model/record.js';
 import { specOfImage, type WorkloadSpec } from '../model/spec.js';
 import type { MergePatch } from '../model/spec-change.js';
 import { describe, type PlacementDescription } from '../placement/describe.js';
-import type { Consoles } from '../workload/inside/console.js';
-import type { Executions } from '../workload/inside/executions.js';
 import { type ListFilter, listed } from '../workload/listed.js';
 import { type LogChunk, type LogOptions, readLog } from '../workload/log-chunk.js';
-import type { Manager } from '../workload/manager.js';
 import type { CleanupStep } from '../workload/reaper.js';
 import type { ChangeOptions } from '../workload/updating.js';
 import { VolumeAdmin } from '../workload/volumes.js';
 import type { LifeWish } from '../workload/wishes.js';
-import { type CniParts, CniWorkloads } from './adapters/cni-workloads.js';
-import type { Cordon } from './cordon.js';
-import { Diagnosis, type DiagnosisParts } from './diagnosis.js';
+import { CniWorkloads } from './adapters/cni-workloads.js';
+import type { AgentParts } from './agent-parts.js';
+import { Diagnosis } from './diagnosis.js';
 import { Maintenance } from './maintenance.js';
 import { usableDrivers } from './usable-drivers.js';
-
-export interface AgentParts extends DiagnosisParts, Pick<CniParts, 'onEvent' | 'audit'> {
-  readonly version: string;
-  readonly startedAt: number;
-  readonly manager: Manager;
-  readonly executions: Executions;
-  readonly consoles: Consoles;
-  readonly cordon: Cordon;
-  readonly reload: AgentService['reload'];
-  readonly tenants: TenantAdmin;
-  readonly images: ImageAdmin;
-  readonly tuner: Tuner;
-  readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
-  readonly prediction: () => PredictionView | null;
-  readonly samples: () => Samples;
-  readonly inventory: () => Inventory | undefined;
-  readonly engines: Pick<Engines, 'views' | 'counts'> & { list(filter: AdoptedFilter): readonly AdoptedView[] };
-}
-
-/** The last round of the sampler. */
-export interface Samples extends SampleView {
-  /** Null before the first. */
-  ageMs(): number | null;
-  host(): HostUse;
-}
 
 /** Files shown of a workload, as the kernel has them now. */
 const SHOWN = [

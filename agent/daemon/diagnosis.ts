@@ -2,29 +2,43 @@
 
 import { relative } from 'node:path';
 import { defined } from '../../linux/defined.js';
+import type { Log } from '../base/log.js';
 import { Shared } from '../base/shared.js';
+import type { Config } from '../config/schema.js';
+import type { Density } from '../density/density.js';
 import { diagnose, evaluate } from '../doctor/doctor.js';
 import { NETWORK_CHECKS } from '../doctor/network-checks.js';
 import { type HostFacts, probeHost } from '../host/facts.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { LimitStatus } from '../limits/conditions.js';
 import type { Condition } from '../model/condition.js';
+import type { Installation } from '../model/tags.js';
 import type { PoolConflict } from '../network/conflicts.js';
 import type { Drift } from '../network/drift.js';
 import { namedTables } from '../network/foreign-tables.js';
 import type { NetworkHealth, NetworkStatus } from '../network/health.js';
 import { conditions } from '../placement/describe.js';
 import { readForeign, type Violation, violations } from '../placement/foreign.js';
+import type { Placement } from '../placement/placement.js';
 import type { Pressure } from '../pressure/engine.js';
 import type { Reaper } from '../workload/reaper.js';
-import type { World } from '../workload/world.js';
 import type { Conditions } from './conditions.js';
 import { lookAtHost } from './host-look.js';
 
 /** How long findings are told again: a look at the whole host takes a while. */
 const KEPT_MS = 2000;
 
+export interface DiagnosisPorts {
+  readonly cgroups: Pick<CgroupPort, 'root'>;
+  readonly config: Pick<Config, 'network'>;
+  readonly density: Pick<Density, 'config' | 'status'>;
+  readonly installation: Installation;
+  readonly placement: Placement;
+  readonly log: Log;
+}
+
 export interface DiagnosisParts {
-  readonly world: World;
+  readonly world: DiagnosisPorts;
   readonly reaper: Reaper;
   readonly conditions: Pick<Conditions, 'all' | 'ready'>;
   readonly drift: Pick<Drift, 'unrepaired'>;
@@ -33,7 +47,7 @@ export interface DiagnosisParts {
   readonly health: Pick<NetworkHealth, 'refresh' | 'traffic' | 'conflicts' | 'foreign'>;
   /** As they are when asked (host/live-facts.ts). */
   readonly facts: HostFacts;
-  readonly missingControllers: World['cgroups']['missing'];
+  readonly missingControllers: CgroupPort['missing'];
   readonly ready: () => boolean;
   readonly schedulers: () => readonly { readonly id: string; readonly connected: boolean }[];
 }

@@ -1,12 +1,16 @@
 // Wires the metrics room to the workloads: what is sampled, what is recorded, what is served.
+
 import { CgroupReader, sampleBuffer } from '../../cgroups/stats.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { NetworkRoom } from '../../netns/index.js';
+import type { Log } from '../base/log.js';
 import { parseDuration } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import type { Governor } from '../density/governor/governor.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { Engines } from '../discovery/engines/engines.js';
 import type { HostFacts } from '../host/facts.js';
+import type { CgroupPort } from '../limits/cgroup-port.js';
 import { Activity } from '../metrics/activity.js';
 import { HostLoad } from '../metrics/host-load.js';
 import { KsmSavings } from '../metrics/ksm.js';
@@ -21,9 +25,8 @@ import { LateListener } from '../web/late-listener.js';
 import { openListener } from '../web/listener.js';
 import type { Manager } from '../workload/manager.js';
 import type { Observer } from '../workload/ports.js';
-import type { World } from '../workload/world.js';
 import { AdoptedSamples } from './adapters/adopted-samples.js';
-import type { Samples } from './agent.js';
+import type { Samples } from './agent-parts.js';
 
 export interface Observation {
   readonly metrics: Metrics;
@@ -64,8 +67,14 @@ export class LateObserver implements Observer {
   waited = (seconds: number): void => this.#metrics?.recordStartWait(seconds);
 }
 
+export interface ObservePorts {
+  readonly cgroups: Pick<CgroupPort, 'path' | 'processes'>;
+  readonly config: Config;
+  readonly log: Log;
+}
+
 export interface Observed {
-  readonly world: World;
+  readonly world: ObservePorts;
   readonly manager: Manager;
   readonly network: Pick<NetworkRoom, 'stats' | 'drops'>;
   readonly source: MetricsSource;

@@ -15,32 +15,27 @@ import {
   waitsForRoom,
 } from '../model/record.js';
 import type { SnapshotView } from '../model/snapshot.js';
+import type { ActorPorts } from './actor-ports.js';
 import { changed } from './changed.js';
-import { comeBack, spentAtEnd } from './coming-back.js';
 import { endUnstarted } from './end.js';
 import { EndNews } from './end-news.js';
-import { askToEnd, endProcesses } from './ending.js';
-import { freeze, thaw } from './freezing.js';
 import { killDecision, resumeKill } from './kill-decision.js';
 import { LastWrite } from './last-write.js';
 import { Later } from './later.js';
 import type { Owner } from './owner.js';
-import { graceOf, killProcesses } from './processes.js';
 import { againAfter, type BootClock, pauseLeft, tellAgain } from './restart.js';
-import { type SaveOptions, SaveUnderWay, undo } from './saving.js';
-import { isHeldUp, startWorkload } from './start.js';
+import { type SaveOptions, SaveUnderWay } from './saving.js';
+import { isHeldUp } from './start.js';
 import { StartPermit } from './start-permit.js';
 import { Survived } from './survived.js';
-import { cleanUp, giveBack, takeDown } from './take-down.js';
 import { WantedImage } from './wanted-image.js';
-import type { World } from './world.js';
 
 /** How long after its cgroup is empty the supervisor's word about an exit may still be on its way. */
 const EXIT_NEWS_MS = 3000;
 
 export class Actor {
   readonly lastWrite = new LastWrite();
-  readonly #world: World;
+  readonly #ports: ActorPorts;
   readonly #owner: Owner;
   readonly #startPermit: StartPermit;
   readonly #survived: Survived;
@@ -59,13 +54,13 @@ export class Actor {
   #killNow = false;
   #closed = false;
 
-  constructor(world: World, owner: Owner, record: WorkloadRecord) {
-    this.#world = world;
+  constructor(ports: ActorPorts, owner: Owner, record: WorkloadRecord) {
+    this.#ports = ports;
     this.#owner = owner;
     this.#record = record;
-    this.#startPermit = new StartPermit(world.governor, () => this.wake());
-    this.#survived = new Survived(world, this);
-    this.#image = new WantedImage(world.images, () => this.wake());
+    this.#startPermit = new StartPermit(ports.start.governor, () => this.wake());
+    this.#survived = new Survived(ports.witnesses, ports.log, this);
+    this.#image = new WantedImage(ports.start.images, () => this.wake());
   }
 
   get record(): WorkloadRecord {
@@ -73,7 +68,7 @@ export class Actor {
   }
 
   get #clock(): BootClock {
-    return { clock: this.#world.density.clock, bootId: this.#world.bootId };
+    return this.#ports.clock;
   }
 
   /** The end of what runs is known, and not dealt with yet. */
@@ -87,7 +82,7 @@ export class Actor {
     const after = changed(before, change);
     this.#record = after;
     try {
-      await this.lastWrite.begun(this.#world.journal.write(after));
+      await this.lastWrite.begun(this.#ports.journal.write(after));
     } catch (error) {
       if (this.#record === after) this.#record = before;
       this.#unwritten = error;
@@ -108,11 +103,11 @@ export class Actor {
   /** Writes the record as it was taken over. Where that fails it is tried again before anything is done about it. */
   async writeDown(): Promise<void> {
     try {
-      await this.lastWrite.begun(this.#world.journal.write(this.#record));
+      await this.lastWrite.begun(this.#ports.journal.write(this.#record));
       this.#owed = false;
     } catch (err) {
       this.#owed = true;
-      this.#world.log.error({ workload: this.#record.id, err }, 'record not written; will try again');
+      this.#ports.log.error({ workload: this.#record.id, err }, 'record not written; will try again');
     }
   }
 
@@ -124,7 +119,7 @@ export class Actor {
 
   event(type: string, data: Readonly<Record<string, unknown>>, by?: EventActor): void {
     const { id, spec } = this.#record;
-    this.#world.events.append({ type, workload: id, tenant: spec.tenant, data, ...actorField(by) });
+    this.#ports.events.append({ type, workload: id, tenant: spec.tenant, data, ...actorField(by) });
   }
 
   /** The wish has changed, or something happened: look again. */
@@ -148,7 +143,7 @@ export class Actor {
 
   /** See saving.ts. Whoever ends it calls that off. */
   save(options: SaveOptions): Promise<SnapshotView> {
-    return this.exclusive(() => this.#save.run(this, this.#world, options));
+    return this.exclusive(() => this.#save.run((signal) => this.#ports.guest.save(this, options, signal)));
   }
 
   /** The supervisor says that a process of this id has ended. */
@@ -178,7 +173,7 @@ export class Actor {
       const runs = (state === 'running' || state === 'frozen') && process !== null && !this.hasEnded;
       if (!runs || this.#closed || desired === 'stopped' || desired === 'deleted') return false;
       await this.patch({ killed: killDecision(by, detail) });
-      await this.#world.cgroups.kill(this.#record.sandbox.cgroup);
+      await this.#ports.brakes.kill(this.#record.sandbox.cgroup);
       return true;
     });
   }
@@ -208,7 +203,7 @@ export class Actor {
       } catch (error) {
         await this.#trouble(error);
       }
-      this.#world.observer.reconciled((performance.now() - begun) / 1000);
+      this.#ports.observer.reconciled((performance.now() - begun) / 1000);
     }
     this.#looping = false;
   }
@@ -228,22 +223,22 @@ export class Actor {
     if (alive && this.hasEnded) return this.#handleEnd();
     // Of a save that failed, or that an agent began which died. Whoever ends it waits for no monitor that does not answer.
     if (alive && this.#record.process !== null && this.#record.saved?.phase === 'writing') {
-      const undone = undo(this, this.#world, this.#record.saved.name);
+      const undone = this.#ports.guest.undo(this, this.#record.saved.name);
       if (!isLeaving(this.#record) && !restartRequested) return undone;
-      await undone.catch((err: unknown) => this.#world.log.warn({ workload: this.#record.id, err }, 'save not undone'));
+      await undone.catch((err: unknown) => this.#ports.log.warn({ workload: this.#record.id, err }, 'save not undone'));
     }
     if (this.#record.killed !== null && (state === 'running' || state === 'frozen'))
-      return resumeKill(this, this.#world.cgroups);
+      return resumeKill(this, this.#ports.brakes);
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();
     if ((state === 'running' || state === 'frozen') && restartRequested) return this.#end();
     if (waitsForRoom(this.#record)) return this.#awaitRoom();
     const { saved, process } = this.#record;
-    if (state === 'running' && saved && process) return comeBack(this, this.#world, { process });
+    if (state === 'running' && saved && process) return this.#ports.guest.comeBack(this, { process });
     if (state === 'pending' || state === 'preparing' || state === 'starting') return this.#start();
     if (state === 'running' && desired === 'frozen') {
-      await freeze(this, this.#world);
+      await this.#ports.brakes.freeze(this);
       this.#dirty = true;
     }
     if (state === 'frozen' && desired === 'running') return this.#thaw();
@@ -257,11 +252,11 @@ export class Actor {
   }
 
   async #failStart(error: unknown): Promise<void> {
-    this.#world.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
+    this.#ports.log.warn({ workload: this.#record.id, err: error }, 'workload could not start');
     const report = reportOf(error);
     const end: EndRecord = { at: Date.now(), code: null, signal: null, cause: 'start', detail: report.message };
-    this.#world.observer.ended(end);
-    const spent = await spentAtEnd(this.#record, this.#world);
+    this.#ports.observer.ended(end);
+    const spent = await this.#ports.guest.spentAtEnd(this.#record);
     await this.patch({ state: 'stopping', error: report, end, process: null, ...spent });
     this.event('workload.ended', { ...end });
     this.#dirty = true;
@@ -274,7 +269,7 @@ export class Actor {
       // Fetched before the permit: a pull is no start, and takes none away from others.
       if (!(await this.#hasImage())) return;
       if (!this.#startPermit.take(this.#record)) return;
-      await startWorkload(this, this.#world);
+      await this.#ports.start.run(this);
       this.#dirty = true;
     } catch (error) {
       if (error === this.#unwritten || isHeldUp(this.#record, error)) throw error;
@@ -292,14 +287,14 @@ export class Actor {
     const digest = this.#image.take(this.#record);
     if (digest === undefined) return false;
     await this.patch({ image: { name: spec.image, digest } });
-    this.#world.images?.letGo(id);
+    this.#ports.start.images?.letGo(id);
     return true;
   }
 
   async #thaw(): Promise<void> {
     if (!this.#startPermit.take(this.#record)) return;
     try {
-      await thaw(this, this.#world);
+      await this.#ports.brakes.thaw(this);
     } finally {
       // Far quicker than a start: it must not become what a start usually takes.
       this.#startPermit.over();
@@ -311,9 +306,9 @@ export class Actor {
     this.#startPermit.ended();
     const { desired, restarts, restartRequested } = this.#record;
     const asked = restartRequested || desired === 'stopped' || desired === 'deleted';
-    const { end, exit } = await this.#news.explain(this.#world, this.#survived.counted(this.#record), asked);
+    const { end, exit } = await this.#news.explain(this.#ports.witnesses, this.#survived.counted(this.#record), asked);
     const again = againAfter(this.#record, end, exit, this.#clock);
-    const spent = await spentAtEnd(this.#record, this.#world);
+    const spent = await this.#ports.guest.spentAtEnd(this.#record);
     const gone = { end, process: null, killed: null, restartRequested: false, restart: again.restart, ...spent };
     // Known until it is durable: what fails here is done again from the top, with the same end.
     const durable = () => {
@@ -323,12 +318,11 @@ export class Actor {
     if (again.pauseMs === null) {
       await this.patch({ state: 'stopping', ...gone }, durable);
     } else {
-      await endProcesses(this, this.#world);
-      await cleanUp(this.#record, this.#world.drivers);
+      await this.#ports.end.ofRun(this);
       await this.patch({ state: 'pending', restarts: again.asked ? restarts : restarts + 1, ...gone }, durable);
     }
     tellAgain(again, { record: this.#record, event: (type, data) => this.event(type, data) });
-    this.#world.observer.ended(end);
+    this.#ports.observer.ended(end);
     this.event('workload.ended', { ...end });
     this.#dirty = true;
   }
@@ -336,33 +330,33 @@ export class Actor {
   /** Ends what runs: politely, then after the grace period by cgroup.kill. */
   async #end(): Promise<void> {
     const { process } = this.#record;
-    const { cgroups, config } = this.#world;
+    const { brakes, end } = this.#ports;
     // One whose guest stands still at its snapshot hears nothing, and loses nothing.
     if (process !== null && !this.#killNow && this.#record.saved?.phase !== 'waiting') {
-      await askToEnd(process, this.#record, this.#world);
-      await this.#news.within(graceOf(this.#record, config), this.#record);
+      await end.ask(process, this.#record);
+      await this.#news.within(end.graceMs(this.#record), this.#record);
     }
-    await killProcesses(cgroups, this.#record);
+    await brakes.killProcesses(this.#record);
     if (process !== null) await this.#news.arrival(EXIT_NEWS_MS, this.#record);
     await this.#handleEnd();
   }
 
   /** Told to go before anything ran. */
   async #abandon(): Promise<void> {
-    const spent = await spentAtEnd(this.#record, this.#world);
+    const spent = await this.#ports.guest.spentAtEnd(this.#record);
     await this.patch({ state: 'stopping', end: endUnstarted(this.#record), ...spent });
     this.#dirty = true;
   }
 
   /** Takes the sandbox down; what was leased is free only after that. */
   async #finish(): Promise<void> {
-    await takeDown(this, this.#world);
+    await this.#ports.end.takeDown(this);
     this.#news.forget();
     this.#killNow = false;
     const { id, end, error, sandbox } = this.#record;
     const kept = end?.cause === 'start' ? error : null;
     await this.patch({ state: restingState(end), error: kept, sandbox: emptied(sandbox) }, () =>
-      giveBack(id, this.#world),
+      this.#ports.end.giveBack(id),
     );
     this.#owner.settled(id);
     this.#dirty = true;
@@ -370,18 +364,15 @@ export class Actor {
 
   async #forget(): Promise<void> {
     const { id, spec } = this.#record;
-    await this.#world.output.remove(id);
-    if (spec.image !== undefined) await this.#world.images?.forget(id);
-    await this.#world.snapshots.forget(id);
-    await this.#world.journal.remove(id);
+    await this.#ports.end.forget(this.#record);
     this.close();
     this.#owner.gone(this.#record.id);
-    this.#world.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
+    this.#ports.events.append({ type: 'workload.deleted', workload: id, tenant: spec.tenant, data: {} });
   }
 
   /** Something that must work did not: it is visible in the record, and tried again with a growing pause. */
   async #trouble(error: unknown): Promise<void> {
-    this.#world.log.error({ workload: this.#record.id, state: this.#record.state, err: error }, 'will try again');
+    this.#ports.log.error({ workload: this.#record.id, state: this.#record.state, err: error }, 'will try again');
     this.#later.failed();
     if (this.#record.error !== null) return;
     const report = reportOf(error);

@@ -4,33 +4,28 @@
 import { BerthError, type ErrorCode } from '../base/errors.js';
 import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
+import type { GovernorPort } from '../density/governor/types.js';
 import type { Hold } from '../density/ledger.js';
 import { refusalOf } from '../density/refusal.js';
-import { requireCapabilities } from '../drivers/container.js';
 import { overheadOf } from '../drivers/driver.js';
-import { requireNodeGrants } from '../drivers/grants.js';
-import { requireMountRoots } from '../drivers/mounts.js';
-import { ownFiles, requireApart } from '../drivers/own-files.js';
-import { requireKsm } from '../host/ksm.js';
-import { requireDevices } from '../limits/io.js';
-import { limitsOf } from '../limits/limits.js';
 import type { Refusal, Room } from '../model/capacity.js';
 import type { Claimant, Reach } from '../model/claimant.js';
+import type { EventPort } from '../model/event.js';
 import type { FitsAnswer, PreemptionPlan } from '../model/preemption.js';
 import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
-import { requireNetwork, requireRates } from '../network/attachment.js';
-import type { Addresses } from '../network/claims.js';
+import type { Addresses, Claims } from '../network/claims.js';
 import { portRefusal } from '../network/claims.js';
+import type { portsTaken } from '../network/published.js';
 import { keyOf } from '../network/published.js';
+import type { Placement } from '../placement/placement.js';
 import { seatRequest } from '../placement/request.js';
 import type { PlacementRequest } from '../placement/types.js';
-import { guestAddressOf, requireTemplate } from './cloning.js';
 import type { Decision } from './decision.js';
+import type { DriverSet } from './driver-set.js';
 import { Eviction, whyNot } from './eviction.js';
-import { requireControllers, requireFiles, sandboxFor, slotKind } from './plan.js';
+import type { Observer } from './ports.js';
 import { NOT_TRIED } from './restart.js';
-import type { World } from './world.js';
 
 /** Refusals with a code of their own. */
 const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
@@ -44,19 +39,37 @@ interface Granted extends Pick<Decision, 'downgraded'> {
   readonly preemption: Preemption | null;
 }
 
+export interface AdmissionPorts {
+  readonly bootId: string;
+  readonly claims: Pick<Claims, 'claim' | 'pools' | 'portsOf' | 'refusals' | 'release'>;
+  readonly density: Density;
+  readonly drivers: Pick<DriverSet, 'of'>;
+  readonly events: EventPort;
+  /** Without one every start begins at once. */
+  readonly governor?: Pick<GovernorPort, 'requireRoom'> | undefined;
+  readonly observer: Pick<Observer, 'admission'>;
+  readonly placement: Pick<Placement, 'add' | 'admit' | 'promise' | 'remove'>;
+  /** Those of some ports that a process of the host has. */
+  readonly portsTaken: typeof portsTaken;
+  /** See spec-check.ts. */
+  readonly check: (spec: WorkloadSpec, live: boolean) => Promise<void>;
+  /** Addresses and names, as the record has them; see naming.ts. */
+  readonly sandbox: (spec: WorkloadSpec, addresses: Addresses | undefined) => Sandbox;
+}
+
 export class Admission {
-  readonly #world: World;
+  readonly #ports: AdmissionPorts;
   readonly #eviction: Eviction;
   cordoned = false;
 
   /** `recordOf`: the workload of this id. */
-  constructor(world: World, recordOf: (id: string) => WorkloadRecord | undefined) {
-    this.#world = world;
-    this.#eviction = new Eviction(world.density, recordOf);
+  constructor(ports: AdmissionPorts, recordOf: (id: string) => WorkloadRecord | undefined) {
+    this.#ports = ports;
+    this.#eviction = new Eviction(ports.density, recordOf);
   }
 
   get #density(): Density {
-    return this.#world.density;
+    return this.#ports.density;
   }
 
   /**
@@ -64,31 +77,12 @@ export class Admission {
    * `live`: it runs, and holds what it asks for.
    */
   async check(spec: WorkloadSpec, live = false): Promise<void> {
-    const { cgroups, config, drivers, limits } = this.#world;
-    const driver = this.#world.drivers.of(spec.driver);
-    const mountRoots = this.#world.drivers.mountRoots(spec.tenant);
-    if (!live) {
-      requireNodeGrants(await driver.grants(spec), config.drivers);
-      requireMountRoots(spec, mountRoots);
-      await requireApart(spec, mountRoots, ownFiles(config));
-      requireCapabilities(spec, this.#world.drivers.capabilities(spec.tenant));
-    }
-    const asked = limitsOf(spec, overheadOf(driver, spec), limits);
-    requireControllers(asked, new Set(cgroups.controllers));
-    requireFiles(asked, limits.files);
-    requireNetwork(spec.network, config.network);
-    requireRates(spec.network, config.network);
-    requireKsm(spec, this.#world.ksm());
-    requireDevices(spec, limits.device);
-    for (const name of Object.keys(spec.resources.licences ?? {})) this.#density.licences.definition(name);
-    if (!live && spec.image !== undefined) this.#world.images?.check(spec.image, spec.pull ?? 'missing');
-    await driver.check(spec, { ...drivers.host, mountRoots, live });
-    if (!live) await requireTemplate(spec, this.#world);
+    await this.#ports.check(spec, live);
   }
 
   /** `counted`: see Density.demand. */
   demand(spec: WorkloadSpec, downgraded: readonly string[] = [], counted?: number): Demand {
-    const driver = this.#world.drivers.of(spec.driver);
+    const driver = this.#ports.drivers.of(spec.driver);
     const facts = { overhead: overheadOf(driver, spec), tap: driver.tap(spec) !== null };
     return this.#density.demand(spec, facts, downgraded, counted);
   }
@@ -100,7 +94,7 @@ export class Admission {
 
   /** Ports asked for, and not held already, that a process of this host listens on. */
   occupiedPorts({ id, network }: WorkloadSpec): readonly Refusal[] {
-    const { claims, portsTaken } = this.#world;
+    const { claims, portsTaken } = this.#ports;
     const held = new Set(claims.portsOf(id).map(keyOf));
     const asked = network.ports.filter((port) => !held.has(keyOf(port)));
     return portsTaken(asked).map((port) => portRefusal(port, null));
@@ -116,7 +110,7 @@ export class Admission {
     );
     const demand = downgraded.length === 0 ? whole : this.demand(spec, downgraded);
     const left = downgraded.length === 0 ? short : ledger.shortages(spec.id, demand);
-    const { claims, placement } = this.#world;
+    const { claims, placement } = this.#ports;
     const seat = placement.admit(seatRequest(spec, amountOf(demand, 'memory')));
     return {
       demand,
@@ -156,7 +150,7 @@ export class Admission {
   ): WorkloadRecord {
     const begun = performance.now();
     this.requireOpen();
-    this.#world.governor?.requireRoom(spec);
+    this.#ports.governor?.requireRoom(spec);
     const before = this.#density.ledger.hold(spec.id);
     const { downgraded, preemption } = this.#grant(spec, occupied, begun, reach);
     const sandbox = this.#sandbox(spec, before, addresses);
@@ -166,7 +160,7 @@ export class Admission {
       desired: 'running',
       state: 'pending',
       since: Date.now(),
-      bootId: this.#world.bootId,
+      bootId: this.#ports.bootId,
       sandbox,
       ...NEVER_RUN,
       restartRequested: false,
@@ -190,9 +184,9 @@ export class Admission {
     const [first, ...others] = refusals;
     if (first !== undefined) throw this.#refused(spec, first, others);
     // The claim may still fail, and is the only thing here that can.
-    this.#world.claims.claim(spec);
+    this.#ports.claims.claim(spec);
     this.#density.ledger.reserve(spec.id, demand);
-    this.#world.placement.promise(this.seat(spec));
+    this.#ports.placement.promise(this.seat(spec));
     return demand;
   }
 
@@ -206,7 +200,7 @@ export class Admission {
     const { demand, refusals, downgraded, short } = decision;
     const plan = this.#planOf(spec, decision, reach);
     const [first, ...others] = refusals;
-    const { observer } = this.#world;
+    const { observer } = this.#ports;
     const seconds = (performance.now() - begun) / 1000;
     if (first !== undefined && (plan === null || plan.left.length > 0)) {
       observer.admission('refused', first.dimension, seconds);
@@ -215,7 +209,7 @@ export class Admission {
     // What is to be freed is in use yet: the room is kept from others, and is not its own before that is over.
     if (plan === null && !waits) this.#density.commit(spec.id, demand);
     else this.#density.ledger.reserve(spec.id, demand);
-    this.#world.placement.add(this.seat(spec));
+    this.#ports.placement.add(this.seat(spec));
     observer.admission('admitted', 'none', seconds);
     for (const licence of downgraded) this.#tellDowngrade(spec, licence);
     return { downgraded, preemption: plan === null ? null : this.#eviction.begin(plan, short) };
@@ -238,7 +232,7 @@ export class Admission {
   /** What runs already is counted, whatever the limits are now; what waits for its room has it set aside. */
   adopt(record: WorkloadRecord): void {
     const { id, spec, downgraded = [], overhead } = record;
-    const counted = overhead ?? overheadOf(this.#world.drivers.of(spec.driver), spec);
+    const counted = overhead ?? overheadOf(this.#ports.drivers.of(spec.driver), spec);
     const demand = this.demand(spec, downgraded, counted);
     if (waitsForRoom(record)) this.#density.ledger.reserve(id, demand);
     else this.#density.adopt(id, demand);
@@ -249,13 +243,13 @@ export class Admission {
     const { id, spec, downgraded = [] } = record;
     if (waitsForRoom(record)) this.#setAside(spec, downgraded);
     else this.#density.commit(id, this.demand(spec, downgraded));
-    this.#world.placement.add(this.seat(spec));
+    this.#ports.placement.add(this.seat(spec));
   }
 
   release(id: string): void {
     this.#density.release(id);
-    this.#world.placement.remove(id);
-    this.#world.claims.release(id);
+    this.#ports.placement.remove(id);
+    this.#ports.claims.release(id);
   }
 
   #refused(
@@ -264,7 +258,7 @@ export class Admission {
     others: readonly Refusal[],
     preemption: PreemptionPlan | null = null,
   ): BerthError {
-    this.#world.events.append({
+    this.#ports.events.append({
       ...{ type: 'admission.refused', workload: spec.id, tenant: spec.tenant },
       data: { ...first },
     });
@@ -273,23 +267,16 @@ export class Admission {
 
   /** `before`: what was set aside for it, and is again when this fails. */
   #sandbox(spec: WorkloadSpec, before: Hold | undefined, addresses: Addresses | undefined): Sandbox {
-    const { claims, config, network } = this.#world;
-    const driver = this.#world.drivers.of(spec.driver);
     try {
-      const claim = claims.claim(spec, addresses);
-      const guest = guestAddressOf(spec, this.#world);
-      // A ready-made namespace translates nothing.
-      const kind = guest.guestAddress === undefined ? slotKind(spec, driver, config.network, claim) : null;
-      const slot = kind === null ? undefined : network.acquire(kind);
-      return { ...sandboxFor(spec, driver, config.network.link_prefix, claim, slot), ...guest };
+      return this.#ports.sandbox(spec, addresses);
     } catch (error) {
       this.#density.release(spec.id);
-      this.#world.placement.remove(spec.id);
+      this.#ports.placement.remove(spec.id);
       // Of a reservation the claim stays as well.
       if (before?.phase === 'reserved') {
         this.#density.ledger.reserve(spec.id, before.demand);
-        this.#world.placement.promise(this.seat(spec));
-      } else claims.release(spec.id);
+        this.#ports.placement.promise(this.seat(spec));
+      } else this.#ports.claims.release(spec.id);
       throw error;
     }
   }
@@ -299,7 +286,7 @@ export class Admission {
   }
 
   #tellDowngrade({ id, tenant }: WorkloadSpec, licence: string): void {
-    this.#world.events.append({ type: 'licence.downgraded', workload: id, tenant, data: { licence } });
+    this.#ports.events.append({ type: 'licence.downgraded', workload: id, tenant, data: { licence } });
     const at = this.#density.clock.wall();
     this.#density.audit.append({ at, type: 'downgrade', licence, count: 0, workload: id, tenant });
   }
@@ -309,7 +296,7 @@ export class Admission {
     const { mode, bridge, ports } = spec.network;
     const room: Room[] = [...this.#density.ledger.room(demand)];
     if (mode === 'bridge') {
-      const pool = this.#world.claims.pools().find((usage) => usage.pool === `network.bridge.${bridge}.pool`);
+      const pool = this.#ports.claims.pools().find((usage) => usage.pool === `network.bridge.${bridge}.pool`);
       if (pool !== undefined)
         room.push({ scope: `bridge/${bridge}`, dimension: 'addresses', more: Math.max(0, pool.total - pool.leased) });
     }

@@ -21,11 +21,17 @@ export interface SpentPorts {
 
 type Process = Pick<HeldProcess, 'pid' | 'startTime'>;
 
+export interface ComeBack {
+  readonly process: Process;
+  readonly signal?: AbortSignal;
+  readonly also?: Partial<WorkloadRecord>;
+}
+
 /** Lets the guest go on, however far an earlier agent came; `also` is durable with it. Throws what the driver does. */
 export async function comeBack(
   actor: Freezable,
   ports: ComeBackPorts,
-  { process, signal, also = {} }: { process: Process; signal?: AbortSignal; also?: Partial<WorkloadRecord> },
+  { process, signal, also = {} }: ComeBack,
 ): Promise<void> {
   const { record } = actor;
   const { saved, spec } = record;

@@ -3,7 +3,7 @@
 import { pause } from '../../linux/timers.js';
 import type { ExitRecord, HeldProcess } from '../../systemd/supervisor/protocol.js';
 import type { EndRecord, WorkloadRecord } from '../model/record.js';
-import { type EndPorts, explainEnd } from './end.js';
+import type { Witnesses } from './end.js';
 
 export class EndNews {
   #held: HeldProcess | undefined;
@@ -30,13 +30,13 @@ export class EndNews {
   }
 
   /** To be asked while the cgroup still exists; where nothing is known of the end, it is lost from now on. */
-  async explain(ports: EndPorts, record: WorkloadRecord, asked: boolean): Promise<Explained> {
+  async explain(witnesses: Pick<Witnesses, 'explain'>, record: WorkloadRecord, asked: boolean): Promise<Explained> {
     const known = this.of(record);
     if (known !== undefined && this.#explained !== undefined) return this.#explained;
     const exit = known?.exit ?? { code: null, signal: null, at: Date.now() };
     if (known === undefined && record.process !== null) this.#held = { id: record.id, ...record.process, exit };
     const held = this.#held;
-    const explained = { exit, end: await explainEnd(ports, record, exit, asked) };
+    const explained = { exit, end: await witnesses.explain(record, exit, asked) };
     if (this.#held === held) this.#explained = explained;
     return explained;
   }

@@ -17,6 +17,19 @@ export interface EndPorts {
   readonly history: (id: string) => readonly PressurePoint[];
 }
 
+/** What is known of the ends of processes, and of kills that a workload has survived. */
+export interface Witnesses {
+  /** To be asked while the cgroup still exists. */
+  explain(record: WorkloadRecord, exit: ExitRecord, asked: boolean): Promise<EndRecord>;
+  /** What the kernel has killed in it since its `before`, and the `before` from which to count the next. */
+  kernelKills(record: WorkloadRecord): Promise<Survived | undefined>;
+}
+
+export interface Survived {
+  readonly kills: KernelKills;
+  readonly before: Before;
+}
+
 /** Of the console of a VM: a panic with its register dump and call trace is some 5 KiB. */
 const TAIL_BYTES = 32_768;
 
@@ -33,7 +46,7 @@ export function endUnstarted({ end, evicted }: Pick<WorkloadRecord, 'end' | 'evi
   return end ?? { ...never, cause: 'stopped', detail: 'stopped before it started' };
 }
 
-/** To be asked while the cgroup still exists. */
+/** See Witnesses. */
 export async function explainEnd(
   ports: EndPorts,
   record: WorkloadRecord,
@@ -75,11 +88,8 @@ function suspended({ id, saved }: WorkloadRecord): Told | null {
   return { cause: 'suspended', detail: `suspended: its state is in snapshot ${saved.name}` };
 }
 
-/** What the kernel has killed in a workload since its `before`, and the `before` from which to count the next. */
-export async function kernelKillsOf(
-  ports: EndPorts,
-  record: WorkloadRecord,
-): Promise<{ readonly kills: KernelKills; readonly before: Before } | undefined> {
+/** See Witnesses. */
+export async function kernelKillsOf(ports: EndPorts, record: WorkloadRecord): Promise<Survived | undefined> {
   const { spec, sandbox, process } = record;
   const places = placesOf(ports, spec.tenant, sandbox.cgroup);
   const since = record.before ?? NOTHING_BEFORE;

@@ -2,6 +2,7 @@
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
 import { BerthError, noWorkload } from '../base/errors.js';
+import type { Density } from '../density/density.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { CapacityRow } from '../model/capacity.js';
 import { type Claimant, NOBODY, type Reach } from '../model/claimant.js';
@@ -12,61 +13,69 @@ import type { Desired, Evicted, Sandbox, WorkloadRecord, WorkloadState, Workload
 import type { WorkloadSpec } from '../model/spec.js';
 import { fieldChanges, type MergePatch } from '../model/spec-change.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
+import type { Claims } from '../network/claims.js';
 import type { Target } from '../network/drift.js';
-import { Actor } from './actor.js';
-import { Admission } from './admission.js';
-import { Draining } from './draining.js';
-import { Health } from './health/health.js';
-import { InKernel, type Known } from './in-kernel.js';
-import type { Waiter } from './owner.js';
-import { Preempting } from './preempting.js';
-import { type Recovery, recover } from './recover.js';
-import { Reserving } from './reserving.js';
-import { requireFit } from './saving.js';
-import { Snapshotting } from './snapshotting.js';
-import { type Changed, type ChangeOptions, patched, Updating } from './updating.js';
-import { viewOf } from './view.js';
-import { type LifeWish, Wishes } from './wishes.js';
-import type { World } from './world.js';
+import type { PlacementRequest } from '../placement/types.js';
+import type { Actor } from './actor.js';
+import type { Admission } from './admission.js';
+import type { Draining } from './draining.js';
+import type { Health } from './health/health.js';
+import type { InKernel, Known } from './in-kernel.js';
+import type { Journal } from './journal.js';
+import type { Owner, Waiter } from './owner.js';
+import type { Preempting } from './preempting.js';
+import type { Recovery } from './recover.js';
+import type { Reserving } from './reserving.js';
+import type { Snapshotting } from './snapshotting.js';
+import { type Changed, type ChangeOptions, patched, type Updating } from './updating.js';
+import type { viewOf } from './view.js';
+import type { LifeWish, Wishes } from './wishes.js';
+
+/** The classes of this room that look after all workloads. */
+export interface ManagerParts {
+  readonly actors: Map<string, Actor>;
+  readonly admission: Admission;
+  readonly draining: Draining;
+  readonly health: Pick<Health, 'changed' | 'close' | 'forget' | 'ready'>;
+  readonly inKernel: InKernel;
+  readonly preempting: Preempting;
+  readonly reserving: Reserving;
+  readonly snapshots: Snapshotting;
+  readonly updating: Updating;
+  readonly wishes: Wishes;
+}
+
+export interface ManagerPorts {
+  readonly claims: Pick<Claims, 'forget' | 'restore'>;
+  readonly density: Pick<Density, 'load' | 'look' | 'reconcileAudit' | 'reservations' | 'rows'>;
+  readonly journal: Pick<Journal, 'write'>;
+  /** The actor of a workload; nothing is done before it is woken. */
+  actor(owner: Owner, record: WorkloadRecord): Actor;
+  /** See recover.ts. */
+  recover(adopt: (record: WorkloadRecord) => Actor, known: () => Promise<void>): Promise<Recovery>;
+  /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
+  seatAll(request: (spec: WorkloadSpec) => PlacementRequest): Promise<void>;
+  repairNetwork(network: SandboxNetwork, process: Target['process']): Promise<unknown>;
+  /** Takes back a ready-made network of which nothing was made. */
+  giveBackSlot(sandbox: Sandbox): void;
+  /** Its place in the queue of starts. */
+  turn(id: string): WorkloadView['waiting'];
+  view(record: WorkloadRecord, now: Parameters<typeof viewOf>[2]): WorkloadView;
+}
 
 export class Manager {
   readonly draining: Draining;
   readonly snapshots: Snapshotting;
-  readonly #world: World;
-  readonly #actors = new Map<string, Actor>();
-  readonly #admission: Admission;
-  readonly #reserving: Reserving;
-  readonly #preempting: Preempting;
-  readonly #wishes: Wishes;
-  readonly #updating: Updating;
-  readonly #inKernel: InKernel;
-  readonly #health: Health;
+  readonly #parts: ManagerParts;
+  readonly #ports: ManagerPorts;
+  readonly #actors: Map<string, Actor>;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.#inKernel = new InKernel(world, () => this.records());
-    this.#health = new Health({
-      event: (id, type, data) => this.#actors.get(id)?.event(type, data),
-      inside: world.probeInside ?? (() => Promise.resolve(null)),
-      paused: (id) => world.layers.of(id, 'freeze').length > 0 || Boolean(this.#actors.get(id)?.record.saved),
-      unhealthy: (id, detail) => void this.#unhealthy(id, detail),
-    });
-    this.#admission = new Admission(world, (id) => this.#actors.get(id)?.record);
-    this.#updating = new Updating(world, this.#admission);
-    this.#preempting = new Preempting(world, this.#actors);
-    this.#reserving = new Reserving(world, this.#admission, (id) => this.#actors.has(id));
-    this.#wishes = new Wishes({
-      admission: this.#admission,
-      expire: () => this.#reserving.expire(),
-      fits: (record, saved) => requireFit(record, saved, world),
-      giveBack: (sandbox) => this.#giveBack(sandbox),
-    });
-    this.snapshots = new Snapshotting(world.snapshots, this.#actors);
-    this.draining = new Draining(world, this.#actors, {
-      cordoned: () => this.cordoned,
-      evict: (id, evicted) => this.evict(id, evicted),
-      startAgain: (actor, desired) => this.#wishes.carryOut(actor, 'start', { desired }),
-    });
+  constructor(parts: ManagerParts, ports: ManagerPorts) {
+    this.#parts = parts;
+    this.#ports = ports;
+    this.#actors = parts.actors;
+    this.draining = parts.draining;
+    this.snapshots = parts.snapshots;
   }
 
   /**
@@ -74,34 +83,33 @@ export class Manager {
    * `keepOut` is called when all of them are known, and before anything is given out that they do not have.
    */
   async recover(keepOut: () => Promise<void> = async () => undefined): Promise<Recovery> {
-    await this.#world.density.load();
-    const recovery = await recover(
-      this.#world,
+    await this.#ports.density.load();
+    const recovery = await this.#ports.recover(
       (record) => this.#adopt(record),
       async () => {
-        await this.#seatAll();
+        await this.#ports.seatAll((spec) => this.#parts.admission.seat(spec));
         await this.draining.recover();
       },
     );
     // What the kernel counts is theirs, and not of others, from now on.
-    this.#world.density.look();
+    this.#ports.density.look();
     await keepOut();
-    await this.#reserving.restore();
-    await this.#world.density.reconcileAudit();
+    await this.#parts.reserving.restore();
+    await this.#ports.density.reconcileAudit();
     this.draining.changed();
     return recovery;
   }
 
   get cordoned(): boolean {
-    return this.#admission.cordoned;
+    return this.#parts.admission.cordoned;
   }
 
   setCordoned(cordoned: boolean): void {
-    this.#admission.cordoned = cordoned;
+    this.#parts.admission.cordoned = cordoned;
   }
 
   capacity(): CapacityRow[] {
-    return this.#world.density.rows();
+    return this.#ports.density.rows();
   }
 
   has(id: string): boolean {
@@ -134,19 +142,19 @@ export class Manager {
 
   /** See InKernel. */
   known(): Promise<Known> {
-    return this.#inKernel.known();
+    return this.#parts.inKernel.known();
   }
 
   holdsNetns(name: string): boolean {
-    return this.#inKernel.holdsNetns(name);
+    return this.#parts.inKernel.holdsNetns(name);
   }
 
   networks(): Promise<SandboxNetwork[]> {
-    return this.#inKernel.networks();
+    return this.#parts.inKernel.networks();
   }
 
   targets(): Promise<Target[]> {
-    return this.#inKernel.targets();
+    return this.#parts.inKernel.targets();
   }
 
   /** Makes the network of a workload again, unless it is another one by now. */
@@ -155,48 +163,48 @@ export class Manager {
     if (actor === undefined) return Promise.resolve(false);
     return actor.exclusive(async () => {
       if (actor.record !== version) return false;
-      await this.#world.network.create(network, { process });
+      await this.#ports.repairNetwork(network, process);
       return true;
     });
   }
 
   /** The dry run of `create`, on the same code path. Throws what is not a question of room. */
   fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
-    this.#reserving.expire();
-    return this.#admission.fits(spec, reach);
+    this.#parts.reserving.expire();
+    return this.#parts.admission.fits(spec, reach);
   }
 
   reserve(spec: WorkloadSpec, scheduler: string | null, ttl: number, by?: EventActor): Promise<ReservationView> {
-    return this.#reserving.reserve(spec, scheduler, ttl, by);
+    return this.#parts.reserving.reserve(spec, scheduler, ttl, by);
   }
 
   releaseReservation(name: string, scheduler: string | null, by?: EventActor): Promise<ReservationView> {
-    return this.#reserving.release(name, scheduler, by);
+    return this.#parts.reserving.release(name, scheduler, by);
   }
 
   async create(spec: WorkloadSpec, claimant: Claimant = NOBODY): Promise<WorkloadView> {
     const known = this.#actors.get(spec.id);
     if (known) return this.#same(known, spec, claimant);
-    await this.#admission.check(spec);
-    const occupied = this.#admission.occupiedPorts(spec);
+    await this.#parts.admission.check(spec);
+    const occupied = this.#parts.admission.occupiedPorts(spec);
     // From here to the registration nothing is awaited: two creates of one id cannot pass each other.
     const raced = this.#actors.get(spec.id);
     if (raced) return this.#same(raced, spec, claimant);
-    this.#reserving.require(spec, claimant);
+    this.#parts.reserving.require(spec, claimant);
     const begun = { createdAt: Date.now(), generation: 1, restarts: 0 };
-    const record = this.#admission.admit(spec, occupied, begun, claimant);
-    const reservation = this.#world.density.reservations.take(spec.id);
+    const record = this.#parts.admission.admit(spec, occupied, begun, claimant);
+    const reservation = this.#ports.density.reservations.take(spec.id);
     const actor = this.#register(record);
     try {
-      await actor.lastWrite.begun(this.#world.journal.write(record));
+      await actor.lastWrite.begun(this.#ports.journal.write(record));
     } catch (error) {
       actor.close();
-      this.#giveBack(record.sandbox);
+      this.#ports.giveBackSlot(record.sandbox);
       this.#drop(actor.record.id);
-      if (reservation !== undefined) this.#reserving.takeBack(reservation);
+      if (reservation !== undefined) this.#parts.reserving.takeBack(reservation);
       throw error;
     }
-    if (reservation !== undefined) this.#reserving.committed(reservation);
+    if (reservation !== undefined) this.#parts.reserving.committed(reservation);
     actor.event('workload.created', { driver: spec.driver, generation: 1 }, claimant.by);
     actor.wake({ cold: true });
     // As it was made durable: what becomes of it, however soon, is no part of the answer.
@@ -222,11 +230,11 @@ export class Manager {
   ): Promise<WorkloadView> {
     const actor = this.actor(id);
     const before = actor.record;
-    const record = await this.#wishes.carryOut(actor, wish, options);
+    const record = await this.#parts.wishes.carryOut(actor, wish, options);
     if (by !== undefined && isOtherWish(before, record)) actor.event('workload.requested', { wish, ...options }, by);
-    this.#updating.running.wished(record);
+    this.#parts.updating.running.wished(record);
     // It may go now, or not any more.
-    this.#preempting.changed(id);
+    this.#parts.preempting.changed(id);
     return this.view(record);
   }
 
@@ -250,7 +258,7 @@ export class Manager {
    * asked. Its room is free when it has come to rest, and `start` admits it anew. False: it is gone, or goes already.
    */
   evict(id: string, evicted: Evicted): Promise<boolean> {
-    this.#updating.running.callOff(id, 'it is to be evicted');
+    this.#parts.updating.running.callOff(id, 'it is to be evicted');
     return this.#actors.get(id)?.evict(evicted) ?? Promise.resolve(false);
   }
 
@@ -260,7 +268,7 @@ export class Manager {
    */
   killForPressure(id: string, detail: string): Promise<boolean> {
     const actor = this.#actors.get(id);
-    this.#updating.running.callOff(id, 'it is to be killed for pressure');
+    this.#parts.updating.running.callOff(id, 'it is to be killed for pressure');
     return actor === undefined ? Promise.resolve(false) : actor.killFor('pressure', detail);
   }
 
@@ -270,14 +278,14 @@ export class Manager {
   }
 
   /** `turn`: its place in the queue of starts, where it is known already, as for all of a list. */
-  view(record: WorkloadRecord, turn = this.#world.governor?.waiting(record.id)): WorkloadView {
-    const waiting = this.#preempting.waiting(record) ?? turn;
-    return viewOf(record, this.#world, { waiting, ready: this.#health.ready(record) });
+  view(record: WorkloadRecord, turn = this.#ports.turn(record.id)): WorkloadView {
+    const waiting = this.#parts.preempting.waiting(record) ?? turn;
+    return this.#ports.view(record, { waiting, ready: this.#parts.health.ready(record) });
   }
 
   /** Undefined: its spec does not say how to ask. */
   ready(record: WorkloadRecord): boolean | undefined {
-    return this.#health.ready(record);
+    return this.#parts.health.ready(record);
   }
 
   counts(): Record<WorkloadState, number> {
@@ -288,13 +296,13 @@ export class Manager {
 
   /** Calls off every update; resolves when what they changed is put back. */
   endUpdates(): Promise<void> {
-    return this.#updating.running.close();
+    return this.#parts.updating.running.close();
   }
 
   close(): void {
     this.draining.close();
-    this.#reserving.close();
-    this.#health.close();
+    this.#parts.reserving.close();
+    this.#parts.health.close();
     for (const actor of this.#actors.values()) actor.close();
   }
 
@@ -303,17 +311,17 @@ export class Manager {
     wanted: Parameters<Updating['change']>[1],
     options: ChangeOptions,
   ): Promise<WorkloadView & Changed> {
-    const changed = await this.#updating.change(actor, wanted, options);
+    const changed = await this.#parts.updating.change(actor, wanted, options);
     if (options.dryRun !== true) actor.wake();
     return { ...this.view(actor.record), ...changed };
   }
 
   #adopt(found: WorkloadRecord): Actor {
-    const { claims } = this.#world;
+    const { claims } = this.#ports;
     const settled = isSettled(found.state);
     const sandbox = claims.restore(found.spec, found.sandbox, settled);
     const record = sandbox === found.sandbox ? found : { ...found, sandbox };
-    if (!settled) this.#admission.adopt(record);
+    if (!settled) this.#parts.admission.adopt(record);
     return this.#register(record);
   }
 
@@ -321,57 +329,26 @@ export class Manager {
     const owner = {
       gone: (id: string) => this.#drop(id),
       changed: (changed: WorkloadRecord) => {
-        this.#health.changed(changed);
+        this.#parts.health.changed(changed);
         this.draining.changed();
       },
-      serves: (asked: WorkloadRecord) => this.#health.ready(asked) !== false,
-      settled: (id: string) => this.#preempting.changed(id),
-      roomFor: (waiter: Waiter) => this.#preempting.roomFor(waiter),
+      serves: (asked: WorkloadRecord) => this.#parts.health.ready(asked) !== false,
+      settled: (id: string) => this.#parts.preempting.changed(id),
+      roomFor: (waiter: Waiter) => this.#parts.preempting.roomFor(waiter),
     };
-    const actor = new Actor(this.#world, owner, record);
+    const actor = this.#ports.actor(owner, record);
     this.#actors.set(record.id, actor);
-    this.#health.changed(record);
+    this.#parts.health.changed(record);
     return actor;
   }
 
   #drop(id: string): void {
     this.#actors.delete(id);
-    this.#health.forget(id);
-    this.#admission.release(id);
-    this.#world.claims.forget(id);
-    this.#preempting.changed(id);
+    this.#parts.health.forget(id);
+    this.#parts.admission.release(id);
+    this.#ports.claims.forget(id);
+    this.#parts.preempting.changed(id);
     this.draining.changed();
-  }
-
-  /** Where its policy would start it again. */
-  async #unhealthy(id: string, detail: string): Promise<void> {
-    const actor = this.#actors.get(id);
-    if (actor === undefined || actor.record.spec.restart.policy === 'never') return;
-    this.#world.log.warn({ workload: id }, detail);
-    await actor.killFor('health', detail).catch((err: unknown) => {
-      this.#world.log.error(
-        { workload: id, err },
-        'could not be killed; the next try comes after health.retries more failed probes',
-      );
-    });
-  }
-
-  /** A slot of an admission that did not become durable: nothing was made of it. */
-  #giveBack({ netns, hostLink, mac, baseline }: Sandbox): void {
-    if (netns !== null && hostLink !== null && mac !== null && baseline !== null)
-      this.#world.network.giveBack({ netns, hostLink, mac, baseline });
-  }
-
-  /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
-  #seatAll(): Promise<void> {
-    const { layers, placement } = this.#world;
-    layers.retain(new Set(this.#actors.keys()));
-    const held = this.records().filter(({ state }) => !isSettled(state));
-    const values = ({ id, state }: WorkloadRecord) =>
-      state === 'running' || state === 'frozen' ? layers.of(id, 'placement') : undefined;
-    return placement.restore(
-      held.map((record) => ({ request: this.#admission.seat(record.spec), values: values(record) })),
-    );
   }
 
   async #same(actor: Actor, spec: WorkloadSpec, { reservation }: Claimant): Promise<WorkloadView> {

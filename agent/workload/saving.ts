@@ -43,11 +43,11 @@ export interface SavePorts extends RoomPorts, UndoPorts {
 export class SaveUnderWay {
   #end: AbortController | undefined;
 
-  /** To be called between two rounds. */
-  async run(actor: Savable, ports: SavePorts, options: SaveOptions): Promise<SnapshotView> {
+  /** To be called between two rounds; `save` is called with what calls it off. */
+  async run(save: (signal: AbortSignal) => Promise<SnapshotView>): Promise<SnapshotView> {
     this.#end = new AbortController();
     try {
-      return await save(actor, ports, options, this.#end.signal);
+      return await save(this.#end.signal);
     } finally {
       this.#end = undefined;
     }
@@ -63,7 +63,7 @@ export class SaveUnderWay {
  * Resolves when the snapshot, and what becomes of the workload, is durable; `signal` calls it off. Throws `snapshot_unsupported`,
  * `snapshot_failed`, `invalid_state`, `disk_full`; then the guest goes on, or does when the actor comes to it.
  */
-async function save(
+export async function save(
   actor: Savable,
   ports: SavePorts,
   { live }: SaveOptions,

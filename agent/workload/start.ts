@@ -1,30 +1,22 @@
 // From accepted to running. Every line may be the last before a crash: the next agent runs all of it again.
 
-import { join } from 'node:path';
-import { planValues } from '../../cgroups/controllers.js';
-import { defined } from '../../linux/defined.js';
-import { codeOf, messageOf } from '../../linux/errors.js';
+import { codeOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
-import type { HeldProcess, SpawnRequest } from '../../systemd/supervisor/protocol.js';
+import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
 import { BerthError } from '../base/errors.js';
 import { isFull } from '../base/host-errors.js';
 import { parseDuration } from '../base/units.js';
+import type { Config } from '../config/schema.js';
 import type { Launch } from '../drivers/driver.js';
-import { overheadOf } from '../drivers/driver.js';
-import { requireDevices } from '../limits/io.js';
-import { limitsOf } from '../limits/limits.js';
 import type { StopSignal } from '../model/container-spec.js';
-import { machineOf } from '../model/driver-kinds.js';
-import type { WorkloadRecord } from '../model/record.js';
+import type { Before, WorkloadRecord } from '../model/record.js';
 import { bytesOf, type Saved, slowestMs } from '../model/snapshot.js';
-import { cloned, requireTemplate } from './cloning.js';
-import { comeBack } from './coming-back.js';
+import type { WorkloadSpec } from '../model/spec.js';
+import { cloned } from './cloning.js';
+import type { ComeBack } from './coming-back.js';
 import type { DriverSet } from './driver-set.js';
-import { before } from './end.js';
-import { planSandbox } from './plan.js';
-import { requireFit } from './saving.js';
-import { applyStep, provideDirectory } from './steps.js';
-import type { World } from './world.js';
+import type { Observer, SnapshotPort } from './ports.js';
+import type { UnderWay } from './sandbox.js';
 
 /** The actor, as far as a start needs it. */
 export interface Startable {
@@ -33,130 +25,119 @@ export interface Startable {
   enter(change: Partial<WorkloadRecord>): void;
 }
 
+/** Snapshots that a start may begin with. */
+export interface SavedPort extends Pick<SnapshotPort, 'directory' | 'get'> {
+  /** Throws when the snapshot is none for this workload or host. */
+  fits(record: WorkloadRecord, saved: Saved): Promise<unknown>;
+  /** See coming-back.ts. */
+  comeBack(actor: Startable, options: ComeBack): Promise<void>;
+}
+
+/** The process of a workload, at the supervisor. */
+export interface ProcessPort {
+  /** What the witnesses of its end say now. */
+  before(record: WorkloadRecord): Promise<Before>;
+  spawn(record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess>;
+  forget(id: string, signal: AbortSignal): Promise<unknown>;
+}
+
+export interface StartPorts {
+  readonly bootId: string;
+  readonly config: Pick<Config, 'lifecycle'>;
+  readonly drivers: Pick<DriverSet, 'of' | 'context'>;
+  readonly observer: Pick<Observer, 'started'>;
+  readonly process: ProcessPort;
+  readonly sandbox: {
+    /** Throws when the host lacks what the spec names. */
+    check(spec: WorkloadSpec): void;
+    /** See sandbox.ts. */
+    make(start: UnderWay): Promise<boolean>;
+  };
+  readonly saved: SavedPort;
+}
+
+interface DeadlinePorts extends Pick<StartPorts, 'config'> {
+  readonly saved: Pick<SavedPort, 'get'>;
+}
+
 /**
  * Returns early, without an error, when the wish changes meanwhile. Throws BerthError or SysError; what exists then is
  * taken down by the caller.
  */
-export async function startWorkload(actor: Startable, world: World): Promise<void> {
-  const ms = deadlineOf(actor.record, world);
+export async function startWorkload(actor: Startable, ports: StartPorts): Promise<void> {
+  const ms = deadlineOf(actor.record, ports);
   const limit = timeLimit(ms);
   try {
-    await startWithin(limit.signal, ms, actor, world);
+    await startWithin(limit.signal, ms, actor, ports);
   } finally {
     limit.done();
   }
 }
 
 /** lifecycle.start_deadline, and the time to read the snapshot that it begins with. */
-export function deadlineOf(record: WorkloadRecord, { config, snapshots }: Pick<World, 'config' | 'snapshots'>): number {
+export function deadlineOf(record: WorkloadRecord, { config, saved: snapshots }: DeadlinePorts): number {
   const saved = waiting(record) ?? cloned(record.spec);
   const view = saved && snapshots.get(saved.of, saved.name);
   return (parseDuration(config.lifecycle.start_deadline) ?? 120_000) + (view ? slowestMs(bytesOf(view)) : 0);
 }
 
-async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, world: World): Promise<void> {
+async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, ports: StartPorts): Promise<void> {
   const begun = performance.now();
+  const within: UnderWay['within'] = (work) => inTime(work, deadline, ms);
   const wanted = () => actor.record.desired === 'running' || actor.record.desired === 'frozen';
-  const { spec, sandbox, state, end } = actor.record;
-  const driver = world.drivers.of(spec.driver);
+  const { spec, state } = actor.record;
+  const driver = ports.drivers.of(spec.driver);
   const saved = waiting(actor.record) ?? cloned(spec);
-  const snapshot = saved && world.snapshots.directory(saved.of, saved.name);
-  const context = { ...world.drivers.context(actor.record), snapshot };
+  const snapshot = saved && ports.saved.directory(saved.of, saved.name);
+  const context = { ...ports.drivers.context(actor.record), snapshot };
 
-  if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: world.bootId });
-  requireDevices(spec, world.limits.device);
-  if (saved !== undefined) {
-    const fits: Promise<unknown> =
-      saved.of === spec.id ? requireFit(actor.record, saved, world) : requireTemplate(spec, world);
-    await inTime(fits, deadline, ms);
-  }
-  if (end !== null && actor.record.state === 'preparing') {
-    // An earlier run has left its cgroup, with its counters, and perhaps with brakes of the ladder on.
-    await world.cgroups.remove(sandbox.cgroup);
-    world.layers.restart(spec.id);
-  }
-  const limits = limitsOf(spec, overheadOf(driver, spec), world.limits);
-  world.tenants.promise(spec.id, spec.tenant, limits);
-  const { problems } = await inTime(world.placement.seat(spec.id), deadline, ms);
-  for (const problem of problems) world.log.warn({ workload: spec.id }, problem);
-  for (const step of planSandbox(spec, sandbox, driver, world.layers.over(spec.id, planValues(limits)), world)) {
-    if (!wanted()) return;
-    await inTime(applyStep(step, world, deadline), deadline, ms);
-  }
-  provideDirectory(context.directory, spec.id, world);
+  if (state === 'pending') actor.enter({ state: 'preparing', error: null, bootId: ports.bootId });
+  ports.sandbox.check(spec);
+  if (saved !== undefined) await within(ports.saved.fits(actor.record, saved));
+  const { record } = actor;
+  if (!(await ports.sandbox.make({ record, signal: deadline, within, wanted }))) return;
   const preparing = driver.prepare(spec, { ...context, signal: deadline });
-  const launch = await inTime(preparing, deadline, ms).catch((error: unknown) => {
+  const launch = await within(preparing).catch((error: unknown) => {
     // What it has opened for a start that nobody waits for any more.
     void preparing.then((late) => late?.release?.()).catch(() => undefined);
     throw error;
   });
   try {
     if (!wanted()) return;
-    await run(launch, deadline, ms, actor, world);
+    await run(launch, { deadline, within }, actor, ports);
   } finally {
     await launch?.release?.();
   }
-  world.observer.started(spec.driver, (performance.now() - begun) / 1000);
+  ports.observer.started(spec.driver, (performance.now() - begun) / 1000);
 }
 
 async function run(
   launch: Launch | null,
-  deadline: AbortSignal,
-  ms: number,
+  { deadline, within }: { readonly deadline: AbortSignal; readonly within: UnderWay['within'] },
   actor: Startable,
-  world: World,
+  { process, saved }: StartPorts,
 ): Promise<void> {
   const { spec } = actor.record;
-  if (launch === null) {
-    await actor.patch({ state: 'running', error: null });
-  } else {
-    if (actor.record.state === 'preparing') {
-      // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
-      await inTime(world.supervisor.forget(spec.id, { signal: deadline }), deadline, ms);
-      const begins = waiting(actor.record) === undefined ? cloned(spec) : undefined;
-      await actor.patch({
-        ...{ state: 'starting', before: await before(world, actor.record) },
-        ...(begins && { saved: begins }),
-      });
-    }
-    const held = await inTime(spawn(world, actor.record, launch, deadline), deadline, ms);
-    const { pid, startTime, startedAt } = held;
-    const running = { state: 'running', error: null, process: { pid, startTime, startedAt } } as const;
-    if (waiting(actor.record) === undefined) await actor.patch(running);
-    else await inTime(comeBack(actor, world, { process: held, signal: deadline, also: running }), deadline, ms);
+  if (launch === null) return actor.patch({ state: 'running', error: null });
+  if (actor.record.state === 'preparing') {
+    // The exit of an earlier run must not be taken for that of this one, whatever crash comes next.
+    await within(process.forget(spec.id, deadline));
+    const begins = waiting(actor.record) === undefined ? cloned(spec) : undefined;
+    await actor.patch({
+      ...{ state: 'starting', before: await process.before(actor.record) },
+      ...(begins && { saved: begins }),
+    });
   }
+  const held = await within(process.spawn(actor.record, launch, deadline));
+  const { pid, startTime, startedAt } = held;
+  const running = { state: 'running', error: null, process: { pid, startTime, startedAt } } as const;
+  if (waiting(actor.record) === undefined) await actor.patch(running);
+  else await within(saved.comeBack(actor, { process: held, signal: deadline, also: running }));
 }
 
 /** The snapshot that it is to begin with. */
 function waiting({ saved }: WorkloadRecord): Saved | undefined {
   return saved?.phase === 'waiting' ? saved : undefined;
-}
-
-async function spawn(world: World, record: WorkloadRecord, launch: Launch, signal: AbortSignal): Promise<HeldProcess> {
-  const { id, sandbox, spec } = record;
-  const netns = launch.joinNetns && sandbox.netns !== null ? join('/run/netns', sandbox.netns) : undefined;
-  const ksm = machineOf(spec) === undefined && spec.resources.memory?.ksm === true;
-  const request: SpawnRequest = {
-    id,
-    argv: launch.argv,
-    env: launch.env,
-    cgroup: world.cgroups.path(sandbox.cgroup),
-    output: world.output.path(id),
-    outputLimit: world.output.limit,
-    ...defined({ cwd: launch.cwd, netns, pidFile: launch.pidFile }),
-    ...(ksm ? { memoryMerge: true } : {}),
-  };
-  try {
-    return await world.supervisor.spawn(request, { signal });
-  } catch (error) {
-    if (error instanceof BerthError) throw error;
-    const reason = messageOf(error);
-    const errno = codeOf(error);
-    throw new BerthError('start_failed', `${launch.argv[0]} could not be started: ${reason}`, {
-      cause: error,
-      ...(errno === undefined ? {} : { data: { errno } }),
-    });
-  }
 }
 
 /** A start that only a full disk has held up goes on when there is room; the first one of a workload is told as failed. */

@@ -3,7 +3,7 @@
 
 import type { Log } from '../base/log.js';
 import type { WorkloadRecord } from '../model/record.js';
-import { type EndPorts, kernelKillsOf } from './end.js';
+import type { Survived as Kills, Witnesses } from './end.js';
 
 /** A victim takes a moment to be gone, and its end is then another story; several kills in a row are told once. */
 const SETTLES_MS = 1000;
@@ -19,22 +19,18 @@ export interface Survivor {
   event(type: string, data: Readonly<Record<string, unknown>>): void;
 }
 
-type Found = NonNullable<Awaited<ReturnType<typeof kernelKillsOf>>>;
-
-export interface SurvivedPorts extends EndPorts {
-  readonly log: Log;
-}
-
 export class Survived {
-  readonly #ports: SurvivedPorts;
+  readonly #witnesses: Pick<Witnesses, 'kernelKills'>;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #actor: Survivor;
   #timer: NodeJS.Timeout | undefined;
   /** Not durable yet. The kernel's log may not have the victim any more at the next try. */
-  #owed: Found | undefined;
+  #owed: Kills | undefined;
   #failures = 0;
 
-  constructor(ports: SurvivedPorts, actor: Survivor) {
-    this.#ports = ports;
+  constructor(witnesses: Pick<Witnesses, 'kernelKills'>, log: Pick<Log, 'warn'>, actor: Survivor) {
+    this.#witnesses = witnesses;
+    this.#log = log;
     this.#actor = actor;
   }
 
@@ -74,7 +70,7 @@ export class Survived {
 
   #tryAgain(err: unknown): void {
     this.#failures += 1;
-    this.#ports.log.warn({ workload: this.#actor.record.id, err }, 'a kill inside it is not recorded; will try again');
+    this.#log.warn({ workload: this.#actor.record.id, err }, 'a kill inside it is not recorded; will try again');
     this.#lookIn(SETTLES_MS * 2 ** this.#failures);
   }
 
@@ -82,7 +78,7 @@ export class Survived {
   async #look(): Promise<void> {
     const { state } = this.#actor.record;
     if ((state !== 'running' && state !== 'frozen') || this.#actor.hasEnded) return;
-    const found = await kernelKillsOf(this.#ports, this.#actor.record);
+    const found = await this.#witnesses.kernelKills(this.#actor.record);
     // That end is under way, and takes along what is owed.
     if (found?.kills.main === 'surely') return;
     if (found !== undefined && found.kills.count > (this.#owed?.kills.count ?? 0)) this.#owed = found;

@@ -42,6 +42,8 @@ const CHAINED: Readonly<Record<string, string>> = {
   'daemon/observe.ts: records().filter': COMPARED,
   'daemon/adapters/pressure-actuator.ts: manager.records().flatMap':
     'once, at the start of the agent, and after a reload',
+  'daemon/assembly/workloads.ts: records().filter': 'once, at the start of the agent',
+  'daemon/assembly/workloads.ts: records().map': 'once, at the start of the agent',
   'daemon/adapters/pressure-targets.ts: records().filter': COMPARED,
   'workload/draining.ts: this.#actors.values()].map': DRAINED,
   'workload/draining.ts: this.#records().filter': DRAINED,
@@ -49,7 +51,6 @@ const CHAINED: Readonly<Record<string, string>> = {
   'workload/in-kernel.ts: this.#records().filter': 'made before, in slices; here only put together',
   'workload/in-kernel.ts: this.#records().some': COMPARED,
   'workload/manager.ts: this.#actors.values()].map': COMPARED,
-  'workload/manager.ts: this.records().filter': 'once, at the start of the agent',
 };
 
 test('loops over all workloads give the main loop its turn', (t) => {

@@ -43,10 +43,9 @@ import { Consoles } from '../../workload/inside/console.js';
 import { Executions } from '../../workload/inside/executions.js';
 import { commandProbe } from '../../workload/inside/probe.js';
 import { hasRecords } from '../../workload/journal.js';
-import { Manager } from '../../workload/manager.js';
+import type { Manager } from '../../workload/manager.js';
 import { Quarantine } from '../../workload/quarantine.js';
 import { Reaper } from '../../workload/reaper.js';
-import type { World } from '../../workload/world.js';
 import { HelperPrograms } from '../adapters/helper-programs.js';
 import { LimitRoom } from '../adapters/limits.js';
 import { Pinning } from '../adapters/pinning.js';
@@ -61,6 +60,7 @@ import { Relief } from '../relief.js';
 import { openRooms, ownRoot, type Rooms, SUPERVISOR_MEMORY } from '../rooms.js';
 import { StartChecks } from '../start-checks.js';
 import { StateDisk } from '../state-disk.js';
+import type { World } from '../world.js';
 import { makeGovernor, makeOverhead, makePrediction, openDensity } from './density.js';
 import { openEngines } from './engines.js';
 import { type Ground, type Late, nothingYet, tellDamaged } from './ground.js';
@@ -68,6 +68,7 @@ import { HostFollow } from './host-follow.js';
 import { openImages } from './images.js';
 import { installationId } from './installation.js';
 import { claimAlone, register, sharedPools } from './sole.js';
+import { makeWorkloads } from './workloads.js';
 import { makeWorld } from './world.js';
 
 export interface Assembly {
@@ -157,7 +158,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const world = await makeWorld(ground, density, governor);
   const cores = coresOf(world.placement);
   if (cores !== undefined) density.setCores(cores);
-  const manager = new Manager(world);
+  const manager = makeWorkloads(world);
   const overhead = makeOverhead(ground, world, manager);
   const latest: Late['latest'] = (id) => late.latest(id);
   const limits = new LimitRoom({

@@ -9,8 +9,8 @@ import type { OverheadService } from '../../density/overhead/overhead.js';
 import type { LivePrediction } from '../../density/prediction/live.js';
 import { openPrediction } from '../../density/prediction/open.js';
 import type { Manager } from '../../workload/manager.js';
-import type { World } from '../../workload/world.js';
 import { openOverhead } from '../adapters/overhead.js';
+import type { World } from '../world.js';
 import { type Ground, tellDamaged } from './ground.js';
 
 /** cpu.weight of a cgroup that was not told any (cgroup-v2.rst). */

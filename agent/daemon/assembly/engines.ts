@@ -15,7 +15,7 @@ import { ENGINE_NAMES, type EngineName } from '../../model/adopted.js';
 import type { Condition } from '../../model/condition.js';
 import { tenantName } from '../../model/spec.js';
 import { AdoptedEnds } from '../adapters/adopted-ends.js';
-import type { AgentParts } from '../agent.js';
+import type { AgentParts } from '../agent-parts.js';
 import type { Ground } from './ground.js';
 
 export interface OtherEngines {

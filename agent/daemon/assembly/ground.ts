@@ -11,7 +11,8 @@ import type { Inventory } from '../../host/inventory.js';
 import type { Images, ImagesOptions } from '../../images/images.js';
 import type { Latest } from '../../metrics/sampler.js';
 import type { Claims } from '../../network/claims.js';
-import type { World } from '../../workload/world.js';
+import type { EndPorts } from '../../workload/end.js';
+import type { InsideProbe } from '../../workload/health/probe.js';
 import type { AdoptedSamples } from '../adapters/adopted-samples.js';
 import type { Conditions } from '../conditions.js';
 import type { LateObserver } from '../observe.js';
@@ -48,7 +49,7 @@ export interface Late {
   /** The last sample of a workload. */
   latest: (id: string) => Latest | undefined;
   /** Its last minute of pressure. */
-  history: World['history'];
+  history: EndPorts['history'];
   reload: AgentService['reload'];
   /** As of the last reload; undefined before one. */
   governor: Config['governor'] | undefined;
@@ -57,7 +58,7 @@ export interface Late {
   /** Its cpus were written. */
   placed: (id: string) => void;
   /** Runs the command of a health probe. */
-  probeInside: NonNullable<World['probeInside']>;
+  probeInside: InsideProbe;
 }
 
 export function nothingYet(): Late {

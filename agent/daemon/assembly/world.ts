@@ -21,7 +21,7 @@ import { DrainFile } from '../../workload/drain-file.js';
 import { DriverSet } from '../../workload/driver-set.js';
 import { Journal } from '../../workload/journal.js';
 import { OutputStore } from '../../workload/output.js';
-import type { World } from '../../workload/world.js';
+import type { World } from '../world.js';
 import { type Ground, tellDamaged } from './ground.js';
 
 export async function makeWorld(ground: Ground, density: Density, governor: Governor): Promise<World> {

@@ -1,7 +1,8 @@
 // What control believes of the agent: one suite, run against the fake of its tests and against the real facade over a fake host.
 import test, { type ExecutionContext } from 'ava';
 import type { AgentService } from '../../../agent/control/service.js';
-import { Agent, type AgentParts } from '../../../agent/daemon/agent.js';
+import { Agent } from '../../../agent/daemon/agent.js';
+import type { AgentParts } from '../../../agent/daemon/agent-parts.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
 import { newLife } from '../workload/fake-world.js';
 import { fakeService, specOf } from './fake-service.js';

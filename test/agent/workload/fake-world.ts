@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../../agent/base/clock.js';
 import { vsockRange } from '../../../agent/config/network.js';
 import { configSchema } from '../../../agent/config/schema.js';
+import { makeWorkloads } from '../../../agent/daemon/assembly/workloads.js';
+import type { World } from '../../../agent/daemon/world.js';
 import { Density } from '../../../agent/density/density.js';
 import type { HostSize } from '../../../agent/density/policy.js';
 import type { Driver } from '../../../agent/drivers/driver.js';
@@ -20,9 +22,8 @@ import { Snapshots } from '../../../agent/snapshots/store.js';
 import { DrainFile } from '../../../agent/workload/drain-file.js';
 import { DriverSet, type DriverSetParts } from '../../../agent/workload/driver-set.js';
 import { Journal } from '../../../agent/workload/journal.js';
-import { Manager } from '../../../agent/workload/manager.js';
+import type { Manager } from '../../../agent/workload/manager.js';
 import { OutputStore } from '../../../agent/workload/output.js';
-import type { World } from '../../../agent/workload/world.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { machine } from '../host/machine.js';
 import { SETTINGS as PLACEMENT } from '../placement/fixture.js';
@@ -232,7 +233,7 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
       tenant: (name) => density.config.tenant[name],
     }),
   };
-  const manager = new Manager(world);
+  const manager = makeWorkloads(world);
   journal.onDeath = () => host.die();
   host.onExit = (process) => {
     if (manager.has(process.id)) manager.actor(process.id).ended(process);

@@ -1,4 +1,5 @@
-// Everything a workload's actor works with, put together once by the daemon.
+// What the agent has of each room below: the assembly makes it once, and hands every class what that class takes. No other
+// file imports it (test/architecture/ports.test.ts).
 import type { Log } from '../base/log.js';
 import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
@@ -17,12 +18,12 @@ import type { Claims } from '../network/claims.js';
 import type { NetworkPort } from '../network/network-port.js';
 import type { portsTaken } from '../network/published.js';
 import type { Placement } from '../placement/placement.js';
-import type { DrainStore } from './drain-file.js';
-import type { DriverSet } from './driver-set.js';
-import type { InsideProbe } from './health/probe.js';
-import type { Journal } from './journal.js';
-import type { OutputStore } from './output.js';
-import type { ImagePort, Observer, SnapshotPort, SupervisorPort } from './ports.js';
+import type { DrainStore } from '../workload/drain-file.js';
+import type { DriverSet } from '../workload/driver-set.js';
+import type { InsideProbe } from '../workload/health/probe.js';
+import type { Journal } from '../workload/journal.js';
+import type { OutputStore } from '../workload/output.js';
+import type { ImagePort, Observer, SnapshotPort, SupervisorPort } from '../workload/ports.js';
 
 export interface World {
   readonly config: Config;
