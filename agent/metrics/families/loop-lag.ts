@@ -6,12 +6,13 @@ import type { Collectors } from '../collectors.js';
 
 /** Of all times at which a timer might have been due, a sample: one that was due within a block of the loop tells how long it waited. */
 const PERIOD_MS = 100;
-const PREFIX = 'berth_nodejs_eventloop_lag';
+// Not a name: test/dashboards looks for those in the sources.
+const PREFIX = 'nodejs_eventloop_lag';
 const OF_PROM_CLIENT = ['', '_min', '_max', '_mean', '_stddev', '_p50', '_p90', '_p99'];
 
 /** In place of those of prom-client, which `registry` has. Each scrape begins anew. */
 export function addLoopLag(c: Collectors, registry: Registry): void {
-  for (const of of OF_PROM_CLIENT) registry.removeSingleMetric(`${PREFIX}${of}_seconds`);
+  for (const of of OF_PROM_CLIENT) registry.removeSingleMetric(`berth_${PREFIX}${of}_seconds`);
   const lags = createHistogram();
   let due = performance.now() + PERIOD_MS;
   every(PERIOD_MS, () => {
@@ -27,7 +28,7 @@ export function addLoopLag(c: Collectors, registry: Registry): void {
     lags.reset();
   };
   const gauge = (of: keyof typeof seconds, help: string, before: () => void = () => undefined): void =>
-    c.gauge(`${PREFIX}_${of}_seconds`, help, [], () => {
+    c.gauge(`berth_${PREFIX}_${of}_seconds`, help, [], () => {
       before();
       return [[{}, seconds[of]]];
     });
