@@ -45,7 +45,7 @@ function snapshotsOf(id: string): string[] {
 /** What the document says to type, and the specification that it shows. */
 function recipe(): { readonly commands: readonly string[]; readonly spec: Record<string, unknown> } {
   const parts = readFileSync(DOCUMENT, 'utf8').split(/^# /m);
-  const part = parts.find((text) => text.startsWith('Snapshots of QEMU microVMs')) ?? '';
+  const part = parts.find((text) => text.startsWith('Snapshots of microVMs')) ?? '';
   const indented = part.split('\n').filter((line) => line.startsWith('    '));
   const commands = indented.map((line) => line.trim()).filter((line) => line.startsWith('berth '));
   const json = indented.slice(indented.findIndex((line) => line.trim() === '{'));
