@@ -120,7 +120,12 @@ function inetTable({ linkPrefix, masquerade, hostAccess, connectionRate, bridges
       ...base('forward', 'type filter hook forward priority filter - 5', [
         'ct state established,related accept',
         // Where br_netfilter is loaded, as Docker does, frames between ports come by here as well.
-        ...bridges.map(({ name }) => `iifname "${name}" oifname "${name}" accept`),
+        ...bridges.flatMap(({ name }) => {
+          const between = `iifname "${name}" oifname "${name}"`;
+          // Only those of workloads: what comes in through the uplink has the MAC of its router.
+          const opened = ['ip saddr @bridged', 'ip6 saddr @bridged6'].map((own) => `${between} ${own} jump opening`);
+          return [...opened, `${between} accept`];
+        }),
         'ct state new tcp flags & (fin | syn | rst | ack) != syn jump midstream',
         `iifname ${ours} jump leaving`,
         'ip saddr @bridged jump leaving',

@@ -56,6 +56,19 @@ for (const former of FORMER)
     for (const line of fixed) t.true(whole.includes(`\n${line}\n`), line);
   });
 
+test('frames between ports of a bridge, which br_netfilter shows, are counted as opened before they pass', (t) => {
+  const bridges = [{ name: 'br0', addresses: [], vlanFiltering: false }];
+  const lines = loadText({ ...settings, bridges }, 'inet', undefined)
+    .split('\n')
+    .map((line) => line.trim());
+  const at = (line: string): number => lines.indexOf(`iifname "br0" oifname "br0" ${line}`);
+  t.true(at('accept') > 0);
+  for (const own of ['ip saddr @bridged', 'ip6 saddr @bridged6']) {
+    t.true(at(`${own} jump opening`) > 0, own);
+    t.true(at(`${own} jump opening`) < at('accept'), own);
+  }
+});
+
 test('rule text cannot be broken out of', (t) => {
   for (const [field, bad] of [
     ['masquerade', { masquerade: ['10.9.0.0/16; flush ruleset'] }],
