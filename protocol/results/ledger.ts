@@ -1,7 +1,7 @@
 // The ledger: what there is, what is promised and used, and whether more would fit.
 import * as z from 'zod';
 import { plannedVictim, refusal, victim } from './common.js';
-import { at, bytes, cores, count, id, scope, share, tenant, texts, workloadClass } from './words.js';
+import { at, bytes, cores, count, id, milliseconds, scope, share, tenant, texts, workloadClass } from './words.js';
 
 export const capacityRow = z.strictObject({
   scope: scope.describe(
@@ -77,7 +77,9 @@ const advice = z.strictObject({
     known: count.describe('of those: with a prediction that is more than a day old'),
     share: share.describe('of what is promised, that of those; 0 to 1'),
     samples: count,
+    ageMs: milliseconds.nullable().describe('of the youngest prediction that was used; null: none was'),
   }),
+  reason: z.string(),
 });
 
 export const predictionView = z.strictObject({
@@ -136,6 +138,8 @@ export const tenantView = z.strictObject({
             writeBps: z.number().optional(),
             readIops: z.number().optional(),
             writeIops: z.number().optional(),
+            weight: z.number().optional(),
+            latency: z.number().optional().describe('to protect, microseconds'),
           }),
         )
         .optional(),

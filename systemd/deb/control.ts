@@ -19,7 +19,8 @@ export function control({ version, architecture, description, installedKib }: Pa
     `Installed-Size: ${installedKib}`,
     'Depends: nodejs (>= 20.19), libc6 (>= 2.29), nftables, iproute2, crun',
     'Recommends: systemd (>= 254)',
-    'Suggests: qemu-system-x86, skopeo, zstd, squashfs-tools, busybox-static, xz-utils, bash-completion',
+    // Driver qemu is for amd64.
+    `Suggests: ${architecture === 'amd64' ? 'qemu-system-x86, ' : ''}skopeo, zstd, squashfs-tools, busybox-static, xz-utils, bash-completion`,
     'Section: admin',
     'Priority: optional',
     `Description: ${synopsis(description)}`,

@@ -228,11 +228,15 @@ async function answered(line: string, input?: string): Promise<string> {
 
 test.serial('a program that dies at once: create, start and restart have one answer each, 20 times', async (t) => {
   await reconnect();
+  // The tests before may have left it cordoned.
+  await clients[0]?.call('node.uncordon');
   const ids = Array.from({ length: 20 }, (_, at) => `false-${at}`);
   const dead = async (id: string): Promise<void> => {
+    const until = performance.now() + 30_000;
     for (;;) {
       const view = await clients[0]?.call('workload.get', { id });
       if (view?.state === 'failed' && view.end?.code === 1) return;
+      if (performance.now() > until) throw new Error(`${id} is not dead: ${JSON.stringify(view)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };

@@ -61,7 +61,10 @@ test.after.always(async () => {
   host?.end();
 });
 
-/** Exit code and output of each line. */
+/** Of all lines together. */
+const LONGEST_MS = 280_000;
+
+/** Exit code and output of each line, up to the first that does not come to its end. */
 async function typed(lines: readonly string[]): Promise<{ readonly exit: number; readonly said: string }[]> {
   const script = join(host.directory, 'day.sh');
   const berth = `berth() { '${process.execPath}' '${MAIN}' "$@"; }; export -f berth`;
@@ -71,7 +74,10 @@ async function typed(lines: readonly string[]): Promise<{ readonly exit: number;
   const { PATH } = process.env;
   // script(1) runs its command with $SHELL, which must know the function.
   const env = { PATH, SHELL: '/bin/bash', IMAGE: image, DIR: host.directory, BERTH_CONNECT: agent.socket };
-  const { stdout } = await promisify(execFile)(program, [...args, 'bash', script], { env });
+  const limit = { timeout: LONGEST_MS, killSignal: 'SIGKILL' as const };
+  const { stdout } = await promisify(execFile)(program, [...args, 'bash', script], { env, ...limit }).catch(
+    (error: { readonly stdout?: string }) => ({ stdout: error.stdout ?? '' }),
+  );
   return stdout
     .trimEnd()
     .split('\n')
@@ -85,7 +91,7 @@ test('every line of a day does what the line of docker or kubectl does', async (
   t.timeout(300_000);
   t.true(DAILY_TASKS.length >= 40);
   const answers = await typed(DAILY_TASKS.map((task) => task.typed));
-  t.is(answers.length, DAILY_TASKS.length);
+  t.is(answers.length, DAILY_TASKS.length, `no end: ${DAILY_TASKS[answers.length]?.typed}`);
   const wrong = DAILY_TASKS.flatMap((task, n) => {
     const { exit, said } = answers[n] ?? { exit: Number.NaN, said: '' };
     return exit === (task.exit ?? 0) && task.says.test(said) ? [] : [`${task.typed}\nexit code ${exit}\n${said}`];

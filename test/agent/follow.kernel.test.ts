@@ -203,7 +203,9 @@ test.serial('names resolve where the host has only the stub of systemd-resolved'
   const stub = join(host.directory, 'resolv.conf');
   host.run(
     `mkdir -p ${RESOLVED} && mount -t tmpfs tmpfs ${RESOLVED} && echo 'nameserver ${OUTSIDE}' > ${RESOLVED}/resolv.conf
-echo 'nameserver 127.0.0.53' > ${stub} && mount --bind ${stub} "$(readlink -f /etc/resolv.conf)"`,
+echo 'nameserver 127.0.0.53' > ${stub} && seen=$(readlink -f /etc/resolv.conf)
+[ -e "$seen" ] || : > "$seen"
+mount --bind ${stub} "$seen"`,
   );
   const script = 'import socket\nprint(socket.gethostbyname("web.example.test"))';
   const exec = { command: ['/usr/bin/python3', '-c', script] };

@@ -16,7 +16,7 @@ export async function run(context: Context): Promise<Answer> {
     throw new BerthError('usage', '--watch prints the table, or with -o wide more columns; for programs use --json');
   const engine = context.option('engine');
   if (engine !== undefined) {
-    if (watch || !isEmpty(asked) || context.option('output') !== undefined)
+    if (watch || !isEmpty(asked) || ['output', 'sort'].some((name) => context.option(name) !== undefined))
       throw new BerthError(
         'usage',
         '--engine prints its table, or with --json a document; no other option goes with it',

@@ -68,9 +68,8 @@ export const listOutput: OptionDef = {
 export const listOrder: OptionDef = {
   name: 'sort',
   value: 'FIELD',
-  about: 'order, ascending; cpu and memory by the limit',
+  about: 'order, ascending, by default of the tenant; cpu and memory by the limit',
   choices: LIST_ORDERS,
-  fallback: 'tenant',
 };
 
 /** In place of the name of one. */

@@ -32,6 +32,7 @@ import { Claims } from '../../network/claims.js';
 import { workerConditions } from '../../network/coded.js';
 import { hostNetworks, requireFreePools } from '../../network/conflicts.js';
 import { Drift } from '../../network/drift.js';
+import { isForwardingOff } from '../../network/forwarding.js';
 import { rememberIn } from '../../network/forwarding-before.js';
 import { conntrackUse, NetworkHealth } from '../../network/health.js';
 import { keepForwarding } from '../../network/keep-forwarding.js';
@@ -288,9 +289,10 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     ...{ placement: world.placement, density, events, log, facts },
     governor: { setCores: (count) => governor.configure(governorSettings(late.governor ?? config.governor, count)) },
   });
+  const families = { ipv6: poolsOf(config.network).some((pool) => pool.network.family === 6) };
   const forwarding = keepForwarding({
     ...{ mode: config.network.forwarding, events, log, remember: rememberIn(runtime) },
-    ipv6: poolsOf(config.network).some((pool) => pool.network.family === 6),
+    ...families,
   });
   conditions.add(() => [...agent.networkConditions(), ...hostFollow.conditions()]);
   conditions.add(() => [...rooms.networkSetup.conditions(), ...observation.web.conditions()]);
@@ -308,7 +310,9 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   };
   const hear = (hints: readonly Hint[]): void => {
     drift.hint(hints);
-    if (hints.some(({ kind }) => kind === 'forwarding' || kind === 'lost')) lookAtForwarding();
+    const lost = hints.some(({ kind }) => kind === 'lost');
+    // After losses, which come in storms of starts, two small reads say whether there is anything to look at.
+    if (hints.some(({ kind }) => kind === 'forwarding') || (lost && isForwardingOff(families))) lookAtForwarding();
   };
   return { ...parts, follow, hear, chores, conditions, disk, governor, overhead, prediction, agent, observation, late };
 }

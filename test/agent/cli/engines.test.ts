@@ -58,7 +58,8 @@ test('list --engine has what one engine runs, or what all that run something do'
   const rows = async (line: string) => words((await berth(line, { agent })).out).map((row) => row.slice(0, 2));
   t.deepEqual(await rows('list --engine lxc'), [['ENGINE', 'NAME'], ['lxc', 'of-lxc'], ['']]);
   t.deepEqual(await rows('list --engine all'), [['ENGINE', 'NAME'], ['docker', 'of-docker'], ['lxc', 'of-lxc'], ['']]);
-  t.is((await berth('list --engine docker --tenant acme', { agent })).exit, 2);
+  for (const more of ['--tenant acme', '--sort memory', '-o wide'])
+    t.is((await berth(`list --engine docker ${more}`, { agent })).exit, 2, more);
 });
 
 test('an engine that berth does not know is named with those that it does', async (t) => {
