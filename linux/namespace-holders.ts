@@ -2,7 +2,7 @@
 // mounts elsewhere, sockets. One walk through /proc, the cheap witnesses first; for repairs and removals, never on a timer.
 import { openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { closeDescriptor } from './fd.js';
-import { readStat } from './proc.js';
+import { hasNoNewPrivileges, type ProcessStat, readStat } from './proc.js';
 import { openNamespaceOfSocket } from './socket-namespace.js';
 
 export interface NamespaceHolder {
@@ -42,22 +42,49 @@ export function* namespaceHolders({
   for (const [pid, fd] of sockets) yield* behind(pid, fd);
 }
 
+/** A process that cannot take off no_new_privs, as it was at the moment at which it was seen. */
+export type Bound = Pick<ProcessStat, 'pid' | 'startTime' | 'comm'>;
+
 export interface Members {
   readonly pids: readonly number[];
+  /** Those of them with no_new_privs. They may have ended since. */
+  readonly bound: readonly Bound[];
   /** False: a process ended before it was looked at, so that one that it had started may be missing. */
   readonly complete: boolean;
 }
 
-/** The processes in the network namespace with this inode. One look at each process of the host. */
-export function processesIn(inode: number, proc = '/proc'): Members {
+/**
+ * The processes in the network namespace with this inode. One look at each process of the host, the newest first: one that goes
+ * on in a new process every few milliseconds is still there. `atSight` is called with each that is bound.
+ */
+export function processesIn(inode: number, proc = '/proc', atSight: (seen: Bound) => void = () => undefined): Members {
   let complete = true;
-  const pids = numbersIn(proc).filter((pid) => {
-    const found = namespaceInode(`${proc}/${pid}/ns/net`);
-    // A zombie has no namespace, and starts nothing any more.
-    if (found === undefined && attempt(() => readStat(pid, proc)) === undefined) complete = false;
-    return found === inode;
-  });
-  return { pids, complete };
+  const bound: Bound[] = [];
+  const pids = numbersIn(proc)
+    .sort((a, b) => b - a)
+    .filter((pid) => {
+      const found = namespaceInode(`${proc}/${pid}/ns/net`);
+      if (found === inode) {
+        const seen = boundAt(pid, proc);
+        if (seen !== undefined) {
+          atSight(seen);
+          bound.push(seen);
+        }
+        return true;
+      }
+      // A zombie has no namespace, and starts nothing any more.
+      if (found === undefined && attempt(() => readStat(pid, proc)) === undefined) complete = false;
+      return false;
+    });
+  return { pids, bound, complete };
+}
+
+/** Undefined: it has gone, or may gain privileges. */
+export function boundAt(pid: number, proc = '/proc'): Bound | undefined {
+  const stat = attempt(() => readStat(pid, proc));
+  return stat !== undefined && hasNoNewPrivileges(pid, proc)
+    ? { pid, startTime: stat.startTime, comm: stat.comm }
+    : undefined;
 }
 
 /** Inode of the network namespace behind a link of /proc (`net:[4026531840]`); undefined where there is none. */

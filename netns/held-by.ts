@@ -1,10 +1,14 @@
 // Who is in the namespaces of what nobody explains, and who made them: they must not be removed under either.
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { type Members, type NamespaceHolder, namespaceHolders, processesIn } from '../linux/namespace-holders.js';
+import { signalProcess } from '../linux/pidfd.js';
 import { tagInside } from './foreign.js';
 import type { Host } from './host.js';
 import { inodeOfName, openNamed } from './namespaces.js';
 import type { Stray, StrayState } from './types.js';
+
+const { SIGKILL } = constants.signals;
 
 /** Throws SysError. */
 export function heldBy(host: Host, strays: readonly Stray[]): StrayState[] {
@@ -24,10 +28,11 @@ export function heldBy(host: Host, strays: readonly Stray[]): StrayState[] {
   });
 }
 
-/** The processes in the namespace of this name; none where nothing has the name. */
-export function membersOf(netns: string): Members {
+/** The processes in the namespace of this name; none where nothing has the name. `kill`: those that are bound, at sight. */
+export function membersOf(netns: string, kill: boolean): Members {
   const inode = inodeOfName(netns);
-  return inode === undefined ? { pids: [], complete: true } : processesIn(inode);
+  if (inode === undefined) return { pids: [], bound: [], complete: true };
+  return processesIn(inode, '/proc', kill ? (seen) => void signalProcess(seen, SIGKILL) : undefined);
 }
 
 /** By the number that the host has for the namespace, which is how a veth names that of its far end. */

@@ -26,7 +26,8 @@ export type Call =
   | { readonly method: 'setup' | 'configure' | 'teardown'; readonly settings: RoomSettings }
   | { readonly method: 'create'; readonly network: SandboxNetwork; readonly use: Use | undefined }
   | { readonly method: 'update'; readonly from: SandboxNetwork; readonly to: SandboxNetwork }
-  | { readonly method: 'createIsolated' | 'members'; readonly netns: string }
+  | { readonly method: 'createIsolated'; readonly netns: string }
+  | { readonly method: 'members'; readonly netns: string; readonly kill: boolean }
   | { readonly method: 'prepareSlot'; readonly netns: string; readonly kind: SlotKind }
   | { readonly method: 'remove'; readonly removals: readonly PatientRemoval[] }
   | { readonly method: 'list'; readonly prefixes: { readonly netnsPrefix: string; readonly ownerPrefix: string } }

@@ -106,7 +106,7 @@ export function openNetworkRoom(options: NetworkRoomOptions = {}): NetworkRoom {
     createIsolated: async (netns, call) => client.call({ method: 'createIsolated', netns }, call),
     remove,
     list: async (prefixes, call) => client.call({ method: 'list', prefixes }, call),
-    members: async (netns, call) => client.call({ method: 'members', netns }, call),
+    members: async (netns, { kill = false, ...call } = {}) => client.call({ method: 'members', netns, kill }, call),
     held: async (strays, call) => client.call({ method: 'held', strays }, call),
     retag: async (sandboxes, call) => {
       await client.call({ method: 'retag', sandboxes }, call);

@@ -114,7 +114,7 @@ function execute(host: Host, call: Exclude<Call, { readonly method: 'watch' }>):
     case 'held':
       return heldBy(host, call.strays);
     case 'members':
-      return membersOf(call.netns);
+      return membersOf(call.netns, call.kill);
     case 'retag':
       retagSandboxes(host, call.sandboxes);
       return undefined;

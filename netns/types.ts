@@ -369,8 +369,8 @@ export interface NetworkRoom {
    * One walk through all processes: for removals, not for a timer.
    */
   held(strays: readonly Stray[], options?: CallOptions): Promise<StrayState[]>;
-  /** The processes in the namespace of this name. One look at each process of the host. */
-  members(netns: string, options?: CallOptions): Promise<Members>;
+  /** The processes in the namespace of this name. One look at each process of the host. `kill`: see membersOf in held-by.ts. */
+  members(netns: string, options?: CallOptions & { readonly kill?: boolean }): Promise<Members>;
   /** Gives links and namespaces of sandboxes the tags of this version. Idempotent; what others have is left alone. */
   retag(sandboxes: readonly Retag[], options?: CallOptions): Promise<void>;
   /** Compares sandboxes with the kernel. Changes nothing. */

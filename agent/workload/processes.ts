@@ -4,7 +4,6 @@ import { constants } from 'node:os';
 import { SysError } from '../../linux/errors.js';
 import { isShieldedFrom } from '../../linux/init-signals.js';
 import { signalProcess } from '../../linux/pidfd.js';
-import { hasNoNewPrivileges, readStat } from '../../linux/proc.js';
 import { pause } from '../../linux/timers.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
@@ -59,8 +58,8 @@ export async function killProcesses(
 
 /**
  * Kills what is left in the namespace with no_new_privs. Every exec program has it, a bundle's where it says so. Who came from
- * outside, an administrator with `ip netns exec`, does not have it and is left alone. Nobody is killed before `note` has
- * resolved, which is told of each once. Rejects with SysError, and as `note` does.
+ * outside, an administrator with `ip netns exec`, does not have it and is left alone. Nobody is killed before the
+ * first `note` has resolved; it is told of each once. Rejects with SysError, and as `note` does.
  */
 export async function killEscaped(
   network: Pick<NetworkPort, 'members'>,
@@ -69,16 +68,15 @@ export async function killEscaped(
 ): Promise<void> {
   const noted = new Set<string>();
   const round = async (): Promise<Round> => {
-    const members = await network.members(netns);
-    const stats = members.pids.map((pid) => readStat(pid));
-    const found = stats.filter((stat) => stat !== undefined).filter(({ pid }) => hasNoNewPrivileges(pid));
-    const fresh = found.filter((stat) => !noted.has(nameOf(stat)));
+    // Once it is durable that some have left, all are killed at sight: one that goes on in a new process every few milliseconds
+    // has done so again by the time a disk has answered.
+    const { bound, complete } = await network.members(netns, { kill: noted.size > 0 });
+    const fresh = bound.filter((seen) => !noted.has(nameOf(seen)));
     if (fresh.length > 0) await note(fresh.map(({ pid, comm }) => ({ pid, command: comm })));
-    for (const stat of fresh) noted.add(nameOf(stat));
-    const left = found.filter((stat) => signalProcess(stat, SIGKILL)).map(({ pid }) => pid);
-    // One that has ended since it was found may have started another.
-    const ended = stats.includes(undefined) || left.length < found.length;
-    return { left, complete: members.complete && !ended };
+    for (const seen of fresh) noted.add(nameOf(seen));
+    for (const seen of bound) signalProcess(seen, SIGKILL);
+    // Also one that has ended since it was seen: it may have started another.
+    return { left: bound.map(({ pid }) => pid), complete };
   };
   await untilNone(round, `somebody in ${netns} lives on`);
 }

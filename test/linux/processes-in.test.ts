@@ -16,9 +16,13 @@ function procOf(processes: Readonly<Record<number, number | string | undefined>>
 }
 
 test('the processes in a namespace are told, and a zombie hides nobody', (t) => {
-  t.deepEqual(processesIn(7, procOf({ 1: 5, 20: 7, 300: 7, 31: 'Z' })), { pids: [20, 300], complete: true });
+  t.deepEqual(processesIn(7, procOf({ 1: 5, 20: 7, 300: 7, 31: 'Z' })), {
+    pids: [300, 20],
+    bound: [],
+    complete: true,
+  });
 });
 
 test('who has ended before it was looked at may have started another', (t) => {
-  t.deepEqual(processesIn(7, procOf({ 1: 5, 20: undefined })), { pids: [], complete: false });
+  t.deepEqual(processesIn(7, procOf({ 1: 5, 20: undefined })), { pids: [], bound: [], complete: false });
 });

@@ -1,6 +1,7 @@
 // A host in memory behind the ports of the workload room. It remembers every object, so that a test can ask what is left,
 // and it can stop the agent dead at any call: the n-th call never returns, as after kill -9, and neither does any later.
 
+import { constants } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { CgroupPort } from '../../../agent/limits/cgroup-port.js';
 import type { NetworkPort } from '../../../agent/network/network-port.js';
@@ -11,6 +12,8 @@ import { keyOf, placeOf } from '../../../cgroups/place.js';
 import type { Shrink } from '../../../cgroups/shrink.js';
 import type { Value } from '../../../cgroups/types.js';
 import { SysError } from '../../../linux/errors.js';
+import { boundAt } from '../../../linux/namespace-holders.js';
+import { signalProcess } from '../../../linux/pidfd.js';
 import { readStat } from '../../../linux/proc.js';
 import type { Removal, SandboxNetwork, Slot, SlotKind } from '../../../netns/types.js';
 import type { HeldProcess, SpawnRequest } from '../../../systemd/supervisor/protocol.js';
@@ -292,9 +295,12 @@ export class FakeHost {
           if (hostLink !== null) this.links.delete(hostLink);
           this.networks.delete(owner);
         }),
-      members: async (netns) => {
+      members: async (netns, { kill = false } = {}) => {
         this.searched.push(netns);
-        return { pids: this.members.filter((pid) => isRunning(pid)), complete: true };
+        const pids = this.members.filter((pid) => isRunning(pid));
+        const bound = pids.flatMap((pid) => boundAt(pid) ?? []);
+        if (kill) for (const seen of bound) signalProcess(seen, constants.signals.SIGKILL);
+        return { pids, bound, complete: true };
       },
       held: async (strays) =>
         strays.map(({ netns }) => ({
