@@ -1,12 +1,12 @@
 // /etc/resolv.conf, /etc/hosts and /etc/hostname of a container, in its directory. A bundle that wants them mounts them
 // from there.
-import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import type { Sandbox } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { formatResolvConf, NO_SERVERS, resolverFor, sharedResolvConf } from '../network/dns.js';
 import type { DriverContext } from './driver.js';
+import { writeWithMode } from './modes.js';
 
 export interface NameFiles {
   /** Absolute paths. */
@@ -57,8 +57,7 @@ export function hostsFile(name: string, { address, address6 }: Pick<Sandbox, 'ad
   return `${lines.join('\n')}\n`;
 }
 
-/** For the container's users, whatever the agent's umask. */
-async function writePublic(file: string, text: string): Promise<void> {
-  await writeFile(file, text);
-  await chmod(file, 0o644);
+/** For the container's users. */
+function writePublic(file: string, text: string): Promise<void> {
+  return writeWithMode(file, text, 0o644);
 }

@@ -1,11 +1,12 @@
 // What a sandbox shows of the host's file system: every directory of `/` read-only, but for those that belong to the running
 // host. The root itself is a skeleton in the runtime directory, of empty directories and links, shared by all sandboxes.
-import { chmod, mkdir, readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
+import { readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import type { Mount } from '../containment.js';
 import { invalidField, kindOf } from '../files.js';
+import { makeDirectory } from '../modes.js';
 
 /** Each sandbox has its own of these, or an empty directory. /run holds the sockets of the host's services. */
 const OWN_DIRECTORIES = ['dev', 'proc', 'run', 'sys', 'tmp'];
@@ -26,11 +27,8 @@ export interface HostRoot {
  * workload may see. `temporaryBytes`: size of each of its directories for temporary files.
  */
 export async function hostRoot(skeleton: string, hidden: readonly string[], temporaryBytes: number): Promise<HostRoot> {
-  // For users other than root, whatever the agent's umask; mkdir(2) takes the umask off.
-  const directory = async (name: string) => {
-    await mkdir(join(skeleton, name), { recursive: true });
-    await chmod(join(skeleton, name), 0o755);
-  };
+  // For users other than root.
+  const directory = (name: string) => makeDirectory(join(skeleton, name), 0o755);
   await directory('');
   const shown: string[] = [];
   const showing = (await readdir('/', { withFileTypes: true })).map(async (entry) => {

@@ -1,6 +1,6 @@
 // microVMs of Firecracker: a kernel, an initrd or raw images, and a tap, in the jail that its jailer makes.
 import { createHash } from 'node:crypto';
-import { chown, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
 import { BerthError } from '../../base/errors.js';
@@ -17,6 +17,7 @@ import { checkImageBoot, imageBoot } from '../guest/boot.js';
 import { GuestInitrds } from '../guest/initrd.js';
 import { imageGuestEnd, programExit } from '../guest/last-words.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
+import { writeWithMode } from '../modes.js';
 import { type Version, versionReader } from '../program-version.js';
 import { claimUid, releaseUid } from '../uids.js';
 import { callApi } from './api.js';
@@ -100,6 +101,8 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
     if (spec.image === undefined) return ownBoot(firecracker);
     const boot = await imageBoot(spec, context, imageOptions(spec));
     await chown(boot.settings, uidFor(spec.id), uidFor(spec.id));
+    // One that an earlier agent made may be for root alone.
+    await chmod(boot.disk, 0o644);
     return withImage(firecracker, boot);
   };
   /** Writes the configuration of a guest that boots. */
@@ -111,7 +114,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       ...metadata,
     };
     for (const [name, content] of Object.entries(ours))
-      await writeFile(join(directory, name), JSON.stringify(content), { mode: 0o644 });
+      await writeWithMode(join(directory, name), JSON.stringify(content), 0o644);
     const files = Object.keys(ours).map((name) => ({ host: join(directory, name), name, readOnly: true }));
     const begins = metadata === undefined ? ('boot' as const) : ('boot with metadata' as const);
     return { files: [...files, ...bootFiles(firecracker)], begins };

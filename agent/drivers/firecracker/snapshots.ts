@@ -12,6 +12,7 @@ import type { DriverContext, VmSnapshots } from '../driver.js';
 import { fileIdentity } from '../file-identity.js';
 import { sectionOf } from '../files.js';
 import { answerOf } from '../loading.js';
+import { makeDirectory } from '../modes.js';
 import { isBefore, parseVersion, type Version } from '../program-version.js';
 import { type ApiRequest, callApi } from './api.js';
 import { jailOf } from './jail.js';
@@ -51,7 +52,7 @@ export function snapshotFiles(snapshot: string): JailFile[] {
 export async function saveFiles(directory: string): Promise<JailFile[]> {
   // Its parent is closed to the user of the VM, who sees it in the jail alone, and owns nothing of it.
   await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 });
-  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await makeDirectory(directory, 0o755);
   return [{ host: directory, name: SAVE, readOnly: false }];
 }
 

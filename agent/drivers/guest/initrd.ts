@@ -1,7 +1,7 @@
 // The initrd of every guest with an image: busybox, the scripts of `scripts.ts` and the modules of its kernel. Made once for each
 // kernel and each busybox, and shared.
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../../linux/plain-file.js';
 import { removeTemporary } from '../../base/durable.js';
@@ -10,6 +10,7 @@ import { orAbort } from '../../base/or-abort.js';
 import { SerialByKey } from '../../base/serial.js';
 import type { DriverContext } from '../driver.js';
 import { requireBinary } from '../files.js';
+import { makeDirectory, writeWithMode } from '../modes.js';
 import { type ArchiveEntry, archiveOf, directory, file } from './cpio.js';
 import { kernelRelease } from './kernel-release.js';
 import { type KernelModule, modulesDirectory, modulesOf } from './modules.js';
@@ -23,6 +24,7 @@ const SCRIPTS: readonly (readonly [path: string, text: string])[] = [
 ];
 const DIRECTORIES = ['bin', 'dev', 'etc', 'lower', 'modules', 'proc', 'root', 'sys', 'top', SETTINGS.slice(1)];
 const PT_INTERP = 3;
+const FOR_ALL = 0o644;
 /** Debian's has 2 MiB. */
 const MOST_BUSYBOX = 32 << 20;
 
@@ -74,14 +76,14 @@ export class GuestInitrds {
   }
 
   async #provide(path: string, { busybox, modules, which }: Parts): Promise<void> {
-    if (await isThere(path)) return;
+    if (await isForAll(path)) return;
     const entries = entriesOf(
       await readPlain(busybox, MOST_BUSYBOX),
       modules === undefined ? [] : await modulesOf(modules, which),
     );
-    await mkdir(this.#directory, { recursive: true, mode: 0o755 });
+    await makeDirectory(this.#directory, 0o755);
     const temporary = `${path}.${randomUUID()}.tmp`;
-    await writeFile(temporary, archiveOf(entries), { mode: 0o644 });
+    await writeWithMode(temporary, archiveOf(entries), FOR_ALL);
     await rename(temporary, path);
   }
 
@@ -124,8 +126,9 @@ async function identityOf(path: string): Promise<readonly (string | number)[]> {
   return [path, size, mtimeMs];
 }
 
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
+/** Whether it is there. One that an earlier agent made may be for root alone: Firecracker opens it as the user of its VM. */
+function isForAll(path: string): Promise<boolean> {
+  return chmod(path, FOR_ALL).then(
     () => true,
     () => false,
   );

@@ -1,5 +1,5 @@
 // Containers through crun, from a bundle or from a bare root filesystem.
-import { access, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { access, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GrantName } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
@@ -22,6 +22,7 @@ import { givenEnvironment } from '../env-file.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, requireBinary, requireDirectory, sectionOf } from '../files.js';
 import { type ContainerProcess, processOf, requireImage } from '../image-process.js';
+import { makeDirectory } from '../modes.js';
 import { sourceKinds } from '../mounts.js';
 import { type NameFiles, writeNames } from '../names.js';
 import { openProvided, type Provided, requireSecrets, type SecretSources } from '../provided.js';
@@ -173,7 +174,7 @@ function grantsOfRoot({ image, oci }: WorkloadSpec): GrantName[] {
 /** Its root: a directory of the workload's own, on which the layers are mounted in the container alone. */
 async function overlayOf({ writable }: Oci, image: ImageRoot, directory: string): Promise<Overlay> {
   const path = join(directory, 'root');
-  await mkdir(path, { recursive: true, mode: 0o755 });
+  await makeDirectory(path, 0o755);
   const memory = writable?.in === 'memory' ? `,size=${writable.size ?? '50%'}` : undefined;
   return { ...image, memory, root: await realpath(path) };
 }

@@ -1,5 +1,4 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../../base/errors.js';
 import { MOST_SOCKET_PATH } from '../../base/values/places.js';
@@ -17,6 +16,7 @@ import { GuestInitrds } from '../guest/initrd.js';
 import { imageGuestEnd, programExit } from '../guest/last-words.js';
 import { guestEnd } from '../guest-end.js';
 import { chargedMemory, requireHugePages } from '../huge-pages.js';
+import { makeDirectory } from '../modes.js';
 import { versionReader } from '../program-version.js';
 import { consoleSocket, jailDirectory, kernelOf, machineArguments, qmpSocket } from './arguments.js';
 import { makePipes, sendSignal } from './control.js';
@@ -149,7 +149,7 @@ export function qemuDriver({
       const qemu = sectionOf(spec, 'qemu');
       const { qemu: binary, setpriv, unlimited } = binaries(which, qemu.lockMemory);
       requireHugePages(qemu, 'qemu.hugepages');
-      await mkdir(jailDirectory(directory), { recursive: true, mode: 0o755 });
+      await makeDirectory(jailDirectory(directory), 0o755);
       const image = spec.image === undefined ? undefined : await imageBoot(spec, context, bootOf(spec));
       if (image !== undefined) await makePipes(directory);
       const machine = machineArguments({

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { parseVersion } from '../../../../agent/drivers/program-version.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
+import { func } from '../../../../linux/libc.js';
 import { temporary } from '../fixture.js';
 import { startHost, type TestHost } from '../host.js';
 import { doubleBinaries } from './binaries.js';
 import { testDriver, vm } from './fixture.js';
 
 export const READY = /berth-double ready/;
+const umask = func('unsigned int umask(unsigned int mask)');
 
 export async function bench(t: ExecutionContext, version = '1.7.0', { state }: { readonly state?: string } = {}) {
   const host = await startHost(t);
@@ -32,11 +34,19 @@ export async function bench(t: ExecutionContext, version = '1.7.0', { state }: {
     ...made,
     check: (spec, context) => made.check(spec, { ...context, kvmUsable: true }),
   } as typeof made;
+  // After the images: whether a user may open those is a matter of who made them.
+  t.teardown(withUnitUmask());
   const spec = (id: string, section: Record<string, unknown> = {}, words = ''): WorkloadSpec => {
     const base = { kernel: join(assets, 'kernel'), initrd: join(assets, 'initrd'), append: `console=ttyS0 ${words}` };
     return { ...vm({ ...base, ...section }), id };
   };
   return { host, assets, image, driver, spec };
+}
+
+/** The umask of the agent's unit, until the result is called. Node sets none in a worker. */
+function withUnitUmask(): () => void {
+  const before = umask(0o077);
+  return () => void umask(before);
 }
 
 /** Of this test's host: claims of uids, mounts, and what lies in the directories of workloads. */

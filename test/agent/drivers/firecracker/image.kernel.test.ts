@@ -25,7 +25,8 @@ test.serial('the guest of an image boots the kernel of the node from two drives 
   const { host, assets, driver } = await bench(t);
   const image = imageOf(assets);
   await mkdir(join(assets, 'one'));
-  await writeFile(join(assets, 'disk'), 'hsqs', { mode: 0o644 });
+  // As an earlier agent made it.
+  await writeFile(join(assets, 'disk'), 'hsqs', { mode: 0o600 });
   const spec = {
     ...specOf({ driver: 'firecracker', image: 'docker://example.org/app:v1', firecracker: { memory: '64Mi' } }),
     id: 'fc-1',

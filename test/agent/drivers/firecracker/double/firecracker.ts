@@ -13,7 +13,7 @@ const OPTIONS = {
   ...{ id: TEXT, 'api-sock': TEXT, 'config-file': TEXT, metadata: TEXT, level: TEXT },
   'no-api': { type: 'boolean' },
 } as const;
-/** Of a guest that comes back: how many it has is known only then. */
+/** Of any test. How many a guest has is known only when the threads are made. */
 const MOST_VCPUS = 2;
 const ARG_PARSING = 153;
 const BAD_CONFIGURATION = 152;
@@ -43,13 +43,15 @@ async function run(): Promise<void> {
   } catch (error) {
     end(ARG_PARSING, `Error: ArgParsing(${String(error)})`);
   }
-  const { 'api-sock': path, 'config-file': file } = options;
-  const config = file === undefined ? undefined : readConfig(`${root}${file}`);
+  const { 'api-sock': path, 'config-file': file, metadata } = options;
+  // Before the jail, which has no library.
+  const threads = await makeThreads(MOST_VCPUS);
+  enter(root, Number(uid), Number(gid));
+  const config = file === undefined ? undefined : readConfig(file);
+  if (metadata !== undefined) readFileSync(metadata);
   const words = config?.['boot-source'].boot_args.split(' ') ?? [];
   const problems = config === undefined ? [] : document.configProblems(config as never);
   if (problems.length > 0) end(BAD_CONFIGURATION, `Error: ParseFromJson(${problems.join('; ')})`);
-  const threads = await makeThreads(config?.['machine-config'].vcpu_count ?? MOST_VCPUS);
-  enter(root, Number(uid), Number(gid));
   const served = { path: path ?? '', document, version: `${version}.0`, threads, say, end };
   if (config === undefined) return serveApi({ ...served, words });
   openBoot(config);
