@@ -190,7 +190,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
     },
     // The mounts ended with the process. The jail lies in `directory`, without anything of the host's in it.
     async cleanup(spec, { directory }) {
-      for (const { drive } of drivesOf(sectionOf(spec, 'firecracker'))) giveBack(drive.path, spec.id);
+      for (const { drive } of drivesOf(sectionOf(spec, 'firecracker'))) await giveBack(drive.path, spec.id);
       await releaseUid(spec.id, directory, claims);
       await rm(join(directory, 'jail'), { recursive: true, force: true });
       await rm(saveDirectory(state, spec.id), { recursive: true, force: true });

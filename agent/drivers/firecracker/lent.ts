@@ -2,6 +2,7 @@
 // before stands in an attribute of the file itself, which no crash, no lost journal and no reboot separates from it.
 import { chownSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { openBeneath } from '../../../linux/beneath.js';
 import { codeOf } from '../../../linux/errors.js';
 import { getXattr, removeXattr, setXattr } from '../../../linux/xattr.js';
 import { BerthError } from '../../base/errors.js';
@@ -9,6 +10,8 @@ import { invalidField } from '../files.js';
 import { openSource } from '../mounts.js';
 
 const ATTRIBUTE = 'trusted.berth.lent';
+/** Nothing, a symbolic link, or a path with `..` in it. */
+const NEVER_LENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL']);
 
 interface Lent {
   /** Owner before. */
@@ -56,15 +59,20 @@ function lendHeld(file: string, path: string, field: string, { id, uid, claims }
   chownSync(file, uid, uid);
 }
 
-/** Gives it back. Idempotent, also when it is not there. */
-export function giveBack(path: string, id: string): void {
+/** Gives it back; by a descriptor, as `lend`. What `lend` would not have opened is not lent. Idempotent, also when it is not there. */
+export async function giveBack(path: string, id: string): Promise<void> {
+  const handle = await openBeneath('/', path.slice(1)).catch((error: unknown) => {
+    if (!NEVER_LENT.has(codeOf(error) ?? '')) throw error;
+  });
+  if (handle === undefined) return;
   try {
-    const lent = readLent(path);
+    const file = `/proc/self/fd/${handle.fd}`;
+    const lent = readLent(file);
     if (lent?.to !== id) return;
-    chownSync(path, lent.uid, lent.gid);
-    removeXattr(path, ATTRIBUTE);
-  } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error;
+    chownSync(file, lent.uid, lent.gid);
+    removeXattr(file, ATTRIBUTE);
+  } finally {
+    await handle.close();
   }
 }
 

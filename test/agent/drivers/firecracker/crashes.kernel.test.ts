@@ -1,7 +1,7 @@
 // Kills at any moment: of a start, between its steps and inside them, and of an agent that lends a drive or takes it back.
 import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
@@ -84,14 +84,14 @@ for (const [what, make] of Object.entries({
     const one = await drive(t);
     const { path, claims, uid } = one;
     await make(one);
-    giveBack(path, 'fc-1');
-    giveBack(path, 'fc-1');
+    await giveBack(path, 'fc-1');
+    await giveBack(path, 'fc-1');
     t.like(statSync(path), OWNERS);
     t.is(getXattr(path, LENT), undefined);
     await make(one);
     await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
     t.like(statSync(path), { uid, gid: uid });
-    giveBack(path, 'fc-1');
+    await giveBack(path, 'fc-1');
     t.like(statSync(path), OWNERS);
   });
 
@@ -103,11 +103,11 @@ test('a drive of a workload that is no more goes to the next one, and then back 
   await rm(join(claims, String(uid)));
   await lend(path, 'firecracker.root', next);
   t.like(statSync(path), { uid: next.uid });
-  giveBack(path, 'fc-1');
+  await giveBack(path, 'fc-1');
   t.like(statSync(path), { uid: next.uid });
-  giveBack(path, 'fc-2');
+  await giveBack(path, 'fc-2');
   t.like(statSync(path), OWNERS);
-  t.notThrows(() => giveBack(join(path, 'gone'), 'fc-2'));
+  await t.notThrowsAsync(giveBack(join(path, 'gone'), 'fc-2'));
 });
 
 test('a link in the place of a drive, or on the way to it, gives nobody the file that it leads to', async (t) => {
@@ -121,4 +121,17 @@ test('a link in the place of a drive, or on the way to it, gives nobody the file
   await t.throwsAsync(lend(directory, 'firecracker.root', borrower));
   t.like(statSync(path), OWNERS);
   t.is(getXattr(path, LENT), undefined);
+});
+
+test('a link in the place of a drive that comes back gives nobody the file that it leads to', async (t) => {
+  const { path, claims, uid } = await drive(t);
+  const directory = dirname(path);
+  const [link, way] = [join(directory, 'link'), join(directory, 'way')];
+  await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  await symlink(path, link);
+  await symlink(directory, way);
+  for (const led of [link, join(way, 'image'), `${directory}//image`, `${directory}/../${basename(directory)}/image`])
+    await giveBack(led, 'fc-1');
+  t.like(statSync(path), { uid, gid: uid });
+  t.not(getXattr(path, LENT), undefined);
 });
