@@ -71,6 +71,12 @@ export class Actor {
     return this.#ports.clock;
   }
 
+  /** Then its end takes away what it wrote, and its guest need not go on before. */
+  get #isToBeKilled(): boolean {
+    if (this.#record.killed !== null) return true;
+    return this.#killNow && (isLeaving(this.#record) || this.#record.restartRequested);
+  }
+
   /** The end of what runs is known, and not dealt with yet. */
   get hasEnded(): boolean {
     return this.#news.of(this.#record) !== undefined;
@@ -222,13 +228,17 @@ export class Actor {
     const alive = state === 'running' || state === 'frozen' || state === 'starting';
     if (alive && this.hasEnded) return this.#handleEnd();
     // Of a save that failed, or that an agent began which died. Whoever ends it waits for no monitor that does not answer.
-    if (alive && this.#record.process !== null && this.#record.saved?.phase === 'writing') {
+    if (alive && this.#record.process !== null && this.#record.saved?.phase === 'writing' && !this.#isToBeKilled) {
       const undone = this.#ports.guest.undo(this, this.#record.saved.name);
       if (!isLeaving(this.#record) && !restartRequested) return undone;
       await undone.catch((err: unknown) => this.#ports.log.warn({ workload: this.#record.id, err }, 'save not undone'));
     }
-    if (this.#record.killed !== null && (state === 'running' || state === 'frozen'))
-      return resumeKill(this, this.#ports.brakes);
+    if (this.#record.killed !== null && (state === 'running' || state === 'frozen')) {
+      await resumeKill(this, this.#ports.brakes);
+      // Taken back: then there may be a save to undo.
+      if (this.#record.killed === null) this.#dirty = true;
+      return;
+    }
     if (state === 'stopping') return this.#finish();
     if (isSettled(state)) return desired === 'deleted' ? this.#forget() : undefined;
     if (desired === 'stopped' || desired === 'deleted') return alive ? this.#end() : this.#abandon();

@@ -1,5 +1,6 @@
 // A virtual machine to disk. Between any two lines the agent may die: then the guest goes on and the snapshot is gone, or the snapshot
 // is whole and the guest has not run since. What tells the two apart is the record: `writing` or `waiting`.
+import { timeLimit } from '../../linux/timers.js';
 import { BerthError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { VmSnapshots } from '../drivers/driver.js';
@@ -13,6 +14,9 @@ import type { SnapshotPort } from './ports.js';
 import { type RoomPorts, requireRoom } from './snapshot-room.js';
 
 type Savable = Freezable;
+
+/** No longer does a stop of the workload wait for its monitor. */
+const UNDO_MS = 5000;
 
 export interface SaveOptions {
   /** The guest goes on afterwards; otherwise it stops, and the next start lets it go on. */
@@ -94,7 +98,7 @@ export async function save(
       { workload: id, name, tenant, driver, at, bootId, live, spec: machineDigest(spec), fit, address, address6 },
       files,
     );
-    if (live) await goOn(actor, ports);
+    if (live) await goOn(actor, ports, signal);
     else {
       // A stop or delete that was wished meanwhile waits for nobody, and wants no snapshot.
       if (actor.record.desired !== 'running' || actor.record.restartRequested) throw calledOff(actor.record);
@@ -102,17 +106,24 @@ export async function save(
     }
     return view;
   } catch (error) {
+    // Who called it off ends the workload: what is left to do, its actor knows.
+    if (signal.aborted) throw calledOff(actor.record);
     await undo(actor, ports, name).catch((err: unknown) =>
       ports.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
     );
-    throw signal.aborted ? calledOff(actor.record) : error;
+    throw error;
   }
 }
 
-/** As before a snapshot that did not come about. May be repeated. */
+/** As before a snapshot that did not come about. May be repeated: a monitor may answer only when it has written all of the memory. */
 export async function undo(actor: Savable, ports: UndoPorts, name: string): Promise<void> {
   await ports.snapshots.remove(actor.record.id, name);
-  await goOn(actor, ports);
+  const limit = timeLimit(UNDO_MS);
+  try {
+    await goOn(actor, ports, limit.signal);
+  } finally {
+    limit.done();
+  }
 }
 
 /** Why the snapshot is not one for this host and spec. Throws `snapshot_damaged`, `snapshot_incompatible`. */
@@ -154,9 +165,9 @@ export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, drivers
   return snapshots;
 }
 
-async function goOn(actor: Savable, { drivers }: Pick<UndoPorts, 'drivers'>): Promise<void> {
+async function goOn(actor: Savable, { drivers }: Pick<UndoPorts, 'drivers'>, signal: AbortSignal): Promise<void> {
   const { record } = actor;
-  await snapshotsOf(record, drivers).resume(record.spec, drivers.context(record));
+  await snapshotsOf(record, drivers).resume(record.spec, { ...drivers.context(record), signal });
   await actor.patch({ saved: null });
 }
 

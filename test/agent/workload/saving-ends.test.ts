@@ -135,6 +135,42 @@ for (const [what, end] of Object.entries<(life: Life) => Promise<unknown>>({
       t.deepEqual(all(life), []);
     });
 
+for (const [what, end] of Object.entries<(life: Life) => Promise<unknown>>({
+  'a stop --now': ({ manager }) => manager.wish(ID, 'stop', { now: true }),
+  'a restart --now': ({ manager }) => manager.wish(ID, 'restart', { now: true }),
+  'a delete --now': ({ manager }) => manager.wish(ID, 'delete', { now: true }),
+  'a kill for pressure': ({ manager }) => manager.killForPressure(ID, 'the host has no memory left'),
+}))
+  test(`${what} asks nothing of a monitor that writes`, async (t) => {
+    const { vmm, life } = await inhabited();
+    const asked: unknown[] = [];
+    vmm.onResume = async (signal) => void asked.push(signal);
+    const begun = new Promise<void>((resolve) => {
+      vmm.onSave = (signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+          resolve();
+        });
+    });
+    const saving = t.throwsAsync(saveIn(life), { code: 'invalid_state' });
+    await begun;
+    await end(life);
+    await saving;
+    await life.until(({ type }) => type === 'workload.ended');
+    t.deepEqual(asked, []);
+    t.deepEqual(all(life), []);
+  });
+
+test('a guest goes on after a save that failed within a limit', async (t) => {
+  const { vmm, life } = await inhabited();
+  vmm.failure = new Error('no space left');
+  const asked: (AbortSignal | undefined)[] = [];
+  vmm.onResume = async (signal) => void asked.push(signal);
+  await t.throwsAsync(saveIn(life), { message: /no space left/ });
+  t.true(asked[0] instanceof AbortSignal);
+  t.is(record(life).saved, null);
+});
+
 test('what an earlier workload of this id has left is neither seen nor deleted by another tenant', async (t) => {
   const { life } = await inhabited();
   const { snapshots } = life.world;

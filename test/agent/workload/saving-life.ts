@@ -28,6 +28,8 @@ export class FakeVmm {
   failure: Error | undefined;
   /** Called before a save resolves, with what calls it off. */
   onSave: (signal?: AbortSignal) => Promise<void> = async () => undefined;
+  /** Called before a guest goes on, with what limits that. */
+  onResume: (signal?: AbortSignal) => Promise<void> = async () => undefined;
   /** Thrown by whatever lets a guest go on. */
   deaf: Error | undefined;
   /** Thrown by each start. */
@@ -77,6 +79,7 @@ export class FakeVmm {
           this.guests.set(pid, { runs: false, at: readFileSync(join(snapshot, 'state'), 'utf8') });
       },
       resume: async (spec, { signal }) => {
+        await this.onResume(signal);
         signal?.throwIfAborted();
         if (this.deaf !== undefined) throw this.deaf;
         const guest = this.#running(spec.id);
