@@ -1,7 +1,7 @@
 // The delegated subtree: ROOT/TENANT/ID. Names are relative to the root, so that nothing outside can be meant.
 // Every method may be repeated.
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { constants as os } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { codeOf, SysError, sysErrorFrom } from '../linux/errors.js';
@@ -50,7 +50,7 @@ export async function openTree(root: string, options: TreeOptions = {}): Promise
   for (let depth = 0; depth <= steps.length; depth++) {
     const dir = join(top, ...steps.slice(0, depth));
     if (depth > 0 && dir === top) break;
-    make(dir);
+    await make(dir);
     const enabled = await enableIn(dir, controllers);
     controllers = enabled.controllers;
     missing.push(...enabled.missing.filter(({ controller }) => options.controllers || !RARE.includes(controller)));
@@ -93,7 +93,7 @@ export class Tree {
   /** Makes the tenant's cgroup, with controllers for its workloads. Gives back its absolute directory. */
   async createTenant(tenant: string): Promise<string> {
     const dir = this.tenantPath(tenant);
-    make(dir);
+    await make(dir);
     if (this.controllers.length > 0) await enableIn(dir, this.controllers);
     return dir;
   }
@@ -105,7 +105,7 @@ export class Tree {
     // Whoever comes back to a directory that was to be removed wants to keep it.
     await this.leaks.forget(dir);
     for (let depth = 1; depth < parts.length; depth++) await this.createTenant(parts.slice(0, depth).join('/'));
-    make(dir);
+    await make(dir);
     return dir;
   }
 
@@ -113,7 +113,7 @@ export class Tree {
   async createInside(name: string): Promise<string> {
     const dir = this.path(name);
     await this.leaks.forget(dir);
-    make(dir);
+    await make(dir);
     return dir;
   }
 
@@ -249,12 +249,12 @@ export class Tree {
   }
 }
 
-/** At once: no disk and no reclaim is behind it, and the way to a thread and back takes longer than the call. */
-function make(dir: string): void {
+/** On a thread: the kernel charges the memory of a cgroup to the one above it, and may reclaim there before the call returns. */
+async function make(dir: string): Promise<void> {
   // That of a tenant is there, but for its first workload.
   if (existsSync(dir)) return;
   try {
-    mkdirSync(dir);
+    await mkdir(dir);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw sysErrorFrom(error, 'mkdir', dir);
   }
