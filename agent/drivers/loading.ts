@@ -1,8 +1,10 @@
 // The wait for a VMM that was started with a snapshot.
-import { codeOf } from '../../linux/errors.js';
+import { constants } from 'node:os';
+import { codeOf, SysError } from '../../linux/errors.js';
 import { pause } from '../../linux/timers.js';
 import { BerthError } from '../base/errors.js';
 
+const { ETIMEDOUT } = constants.errno;
 const FIRST_LOOK_MS = 5;
 const LATEST_LOOK_MS = 200;
 /** The socket is not there yet, or nobody listens. */
@@ -17,7 +19,7 @@ export interface Loading {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks until there is an answer. Throws `start_failed` when the VMM has ended. */
+/** Asks until there is an answer. Throws `start_failed` when the VMM has ended, SysError ETIMEDOUT when its time is over. */
 export async function answerOf<T>(
   ask: () => Promise<T | undefined>,
   { name, patienceMs, alive, signal }: Loading,
@@ -32,6 +34,8 @@ export async function answerOf<T>(
       return undefined;
     });
     if (answer !== undefined) return answer;
+    if (performance.now() > until)
+      throw new SysError('load', ETIMEDOUT, { note: `${name} has not read the snapshot within ${patienceMs} ms` });
     await pause(wait, { signal });
   }
 }
