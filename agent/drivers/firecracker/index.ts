@@ -7,6 +7,7 @@ import { BerthError } from '../../base/errors.js';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import { parseImage, registryOf } from '../../model/image-reference.js';
+import { templateOf } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { hasAddress } from '../../network/attachment.js';
 import { resolverFor } from '../../network/dns.js';
@@ -155,7 +156,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
       for (const { drive, field } of written) await lend(drive.path, field, { id, uid, claims });
       const boot = snapshot === undefined ? await bootOf(spec, firecracker, context) : undefined;
-      const canBeSaved = snapshotProblem(spec, false) === undefined;
+      const canBeSaved = snapshotProblem(spec, false) === undefined && templateOf(spec) === undefined;
       const jail = jailOf(directory);
       return {
         argv: launchCommand({
@@ -164,9 +165,9 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
             ...(boot?.files ?? []),
             ...driveFiles(firecracker),
             ...(snapshot === undefined ? [] : snapshotFiles(snapshot)),
-            ...(canBeSaved ? await saveFiles(saveDirectory(state, id)) : []),
+            ...(canBeSaved ? await saveFiles(saveDirectory(state, id), warn) : []),
           ],
-          largestFile: await largestFile(firecracker),
+          largestFile: await largestFile(firecracker, canBeSaved),
           begins: boot?.begins ?? 'snapshot',
         }),
         env: { PATH: DEFAULT_PATH },
@@ -257,11 +258,11 @@ async function requireMode(path: string, field: string, bits: number, problem: s
   throw new BerthError('image_missing', `${field}: ${path} ${problem}`, { data: { field, path } });
 }
 
-/** Of those that it may write to: images, which keep their size, and its memory in a snapshot. */
-async function largestFile(firecracker: Firecracker): Promise<number> {
+/** Of those that it may write to: images, which keep their size, and its memory where it can be saved. */
+async function largestFile(firecracker: Firecracker, canBeSaved: boolean): Promise<number> {
   const images = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
   const sizes = await Promise.all(images.map(async ({ drive }) => (await stat(drive.path)).size));
-  return Math.max(guestMib(firecracker.memory) * MIB, ...sizes);
+  return Math.max(canBeSaved ? guestMib(firecracker.memory) * MIB : MIB, ...sizes);
 }
 
 function withoutKvm(reason = 'KVM was not probed'): BerthError {

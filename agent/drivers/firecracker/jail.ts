@@ -27,6 +27,8 @@ export interface LaunchOptions {
 const JAIL_ID = 'vm';
 const API_SOCKET = 'api.sock';
 const NAME = 'firecracker';
+/** Directory in the root of the jail in which Firecracker may write the files of a snapshot, while berth has put them there. */
+export const SAVE = 'save';
 
 /**
  * What the jailer needs to make the jail and to become the user of the VM. It keeps none of them. It chowns what it made, and
@@ -45,7 +47,8 @@ const SCRIPT = [
   'rm -rf --one-file-system "$base"; mkdir -p "$root" "$base/bin"',
   'mount --bind "$base" "$base"; mount -o remount,bind,nosuid,dev,exec "$base"',
   `: >"$base/bin/${NAME}"; mount -o bind,ro "$program" "$base/bin/${NAME}"`,
-  'while [ "$1" != -- ]; do if [ -d "$2" ]; then mkdir "$root/$3"; else : >"$root/$3"; fi; mount -o "$1" "$2" "$root/$3"; shift 3; done',
+  // By its name: a directory that somebody puts in the place of a drive finds a file there, on which it cannot be mounted.
+  `while [ "$1" != -- ]; do if [ "$3" = ${SAVE} ]; then mkdir "$root/$3"; else : >"$root/$3"; fi; mount -o "$1" "$2" "$root/$3"; shift 3; done`,
   'shift; exec "$@"',
 ].join('\n');
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, messageOf } from '../../../linux/errors.js';
 import { BerthError } from '../../base/errors.js';
+import { isFull } from '../../base/host-errors.js';
 import { slowestMs } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { cpuIdentity } from '../cpu-identity.js';
@@ -15,14 +16,12 @@ import { answerOf } from '../loading.js';
 import { makeDirectory } from '../modes.js';
 import { isBefore, parseVersion, type Version } from '../program-version.js';
 import { type ApiRequest, callApi } from './api.js';
-import { jailOf } from './jail.js';
+import { jailOf, SAVE } from './jail.js';
 import { drivesOf, guestMib, type JailFile, ownBoot } from './machine-config.js';
 
 const STATE = 'state';
 const MEMORY = 'memory';
 const FILES = [STATE, MEMORY] as const;
-/** Directory in the root of the jail in which Firecracker may write the two files, while berth has put them there. */
-const SAVE = 'save';
 const LEAST_MS = 60_000;
 const API_MS = 5000;
 const MIB = 2 ** 20;
@@ -48,11 +47,21 @@ export function snapshotFiles(snapshot: string): JailFile[] {
   return FILES.map((name) => ({ host: join(snapshot, name), name, readOnly: true }));
 }
 
-/** Shows the jail where a snapshot is written. */
-export async function saveFiles(directory: string): Promise<JailFile[]> {
-  // Its parent is closed to the user of the VM, who sees it in the jail alone, and owns nothing of it.
-  await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 });
-  await makeDirectory(directory, 0o755);
+/** Shows the jail where a snapshot is written, which is empty. Nothing where the disk is full: a VM starts without it. */
+export async function saveFiles(directory: string, warn: DriverContext['warn']): Promise<JailFile[]> {
+  try {
+    // Its parent is closed to the user of the VM, who sees it in the jail alone, and owns nothing of it.
+    await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o755);
+  } catch (error) {
+    if (!isFull(codeOf(error))) throw error;
+    warn(
+      `${directory} cannot be made: the disk is full. The microVM starts, and cannot be saved until it is started again`,
+    );
+    return [];
+  }
+  // Of a save that a power loss has cut off.
+  await clear(directory);
   return [{ host: directory, name: SAVE, readOnly: false }];
 }
 
@@ -87,6 +96,7 @@ export function firecrackerSnapshots({ state, uidFor, version }: FirecrackerSnap
       const { id } = spec;
       const directory = saveDirectory(state, id);
       const patienceMs = patience(spec);
+      await requireSaveDirectory(id, directory);
       await clear(directory);
       await call(context, { method: 'PATCH', path: '/vm', body: { state: 'Paused' } }, patienceMs);
       for (const name of FILES) await hand(join(directory, name), uidFor(id));
@@ -161,6 +171,20 @@ function inJail(name: string): string {
 
 function patience(spec: WorkloadSpec): number {
   return LEAST_MS + slowestMs(sectionOf(spec, 'firecracker').memory);
+}
+
+/** Throws `snapshot_unsupported` when the jail has none. */
+async function requireSaveDirectory(id: string, directory: string): Promise<void> {
+  try {
+    await stat(directory);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new BerthError(
+      'snapshot_unsupported',
+      `workload "${id}" cannot be saved: it was started by an earlier version of berth, or while the disk was full`,
+      { hint: `Restart it first: \`berth workload restart ${id}\`.`, data: { id } },
+    );
+  }
 }
 
 /** What a save that did not come to its end has left. The directory stays: the jail has it. */

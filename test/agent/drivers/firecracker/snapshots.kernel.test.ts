@@ -1,12 +1,12 @@
 // A microVM goes to disk and comes back, with the double for Firecracker: real jail, cgroup, network namespace and tap. Each request is
 // judged by the API document of the version.
-import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Driver, VmSnapshots } from '../../../../agent/drivers/driver.js';
 import { callApi } from '../../../../agent/drivers/firecracker/api.js';
 import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
-import { jailOf } from '../../../../agent/drivers/firecracker/jail.js';
+import { jailOf, launchCommand } from '../../../../agent/drivers/firecracker/jail.js';
 import { saveDirectory } from '../../../../agent/drivers/firecracker/snapshots.js';
 import { isSameProcess } from '../../../../linux/proc.js';
 import { makeNames } from '../../../netns/lab.js';
@@ -171,6 +171,58 @@ test.serial('many begin with one snapshot, each as its own user, and none can wr
   t.deepEqual(await readFile(join(kept, 'memory')), before);
   await end(first);
   await host.remove(driver, one, first, null);
+});
+
+test.serial('a guest without a directory to be saved to is told apart before it stands still', async (t) => {
+  t.timeout(60_000);
+  const { host, driver, spec } = await bench(t);
+  const one = spec('fc-1', { memory: '2Mi' });
+  const place = saveDirectory(host.runtime, 'fc-1');
+  await mkdir(place, { recursive: true });
+  await writeFile(join(place, 'memory'), 'of a save that a power loss cut off');
+  const first = await host.run(driver, one, null);
+  await ready(first);
+  t.deepEqual(await readdir(place), []);
+  await rmdir(place);
+  await t.throwsAsync(snapshotsOf(driver).save(one, first.context, await room(t, 'into')), {
+    code: 'snapshot_unsupported',
+  });
+  t.like(await ask(first, '/'), { state: 'Running' });
+  await end(first);
+  await host.remove(driver, one, first, null);
+});
+
+test.serial('a full disk keeps no microVM from its start, and what cannot be saved writes no large file', async (t) => {
+  t.timeout(60_000);
+  const small = await room(t, 'small');
+  await command('mount', '-t', 'tmpfs', '-o', 'nr_inodes=1,mode=0755', 'berth-test', small);
+  t.teardown(() => command('umount', small));
+  const { host, driver, spec } = await bench(t, '1.7.0', { state: small });
+  const one = spec('fc-1', { memory: '8Mi' });
+  const first = await host.run(driver, one, null);
+  await ready(first);
+  const told: string[] = [];
+  const context = { ...first.context, warn: (message: string) => void told.push(message) };
+  t.true((await driver.prepare(one, context))?.argv.includes(`fsize=${8 * MIB}`));
+  t.regex(told.join(), /the disk is full/);
+  const clone = spec('fc-1', { memory: '8Mi', snapshot: 'fc-2/0001' });
+  t.true((await driver.prepare(clone, { ...context, snapshot: small }))?.argv.includes(`fsize=${MIB}`));
+  await end(first);
+  await host.remove(driver, one, first, null);
+});
+
+test.serial('a directory in the place of a drive is not shown to a microVM', async (t) => {
+  const directory = await temporary(t);
+  const launch = (name: string) => {
+    const programs = { unshare: 'unshare', sh: 'sh', setpriv: 'true', jailer: 'true', firecracker: '/bin/true' };
+    const files = [{ host: directory, name, readOnly: false }];
+    const [program = '', ...args] = launchCommand({
+      ...{ jail: jailOf(join(directory, name)), programs, files, uid: 0, largestFile: MIB, begins: 'boot' as const },
+    });
+    return command(program, ...args);
+  };
+  await t.notThrowsAsync(launch('save'));
+  await t.throwsAsync(launch('drive0'), { message: /drive0/ });
 });
 
 test('what cannot be saved is told with its field', async (t) => {
