@@ -1,9 +1,10 @@
 // The state of a microVM, to files and back. Firecracker opens them itself, in its jail and as the user of the VM: to write, two
 // files in a directory of root that the jail shows from its start; to read, the snapshot's own, which nobody may write to.
-import { chmod, chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, messageOf } from '../../../linux/errors.js';
+import { isOpenForWriting } from '../../../linux/lease.js';
 import { BerthError } from '../../base/errors.js';
 import { isFull } from '../../base/host-errors.js';
 import { slowestMs } from '../../model/snapshot.js';
@@ -202,9 +203,24 @@ async function hand(path: string, uid: number): Promise<void> {
   await chown(path, uid, uid);
 }
 
-/** From the user of the VM to root. All may read it: that is who comes back, in a jail; on the host only root gets at it. */
+/**
+ * From the user of the VM to root. All may read it: that is who comes back, in a jail; on the host only root gets at it. Throws
+ * `snapshot_failed` for one that the VM still has open: it could change the snapshot after its digest is known.
+ */
 async function take(from: string, to: string): Promise<void> {
   await chown(from, 0, 0);
   await chmod(from, 0o444);
+  await requireUnwritten(from);
   await rename(from, to);
+}
+
+/** Nobody but root can open it for writing by now. */
+async function requireUnwritten(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    if (isOpenForWriting(file.fd))
+      throw new BerthError('snapshot_failed', `Firecracker still has ${path} open for writing, and could change it`);
+  } finally {
+    await file.close();
+  }
 }

@@ -173,6 +173,21 @@ test.serial('many begin with one snapshot, each as its own user, and none can wr
   await host.remove(driver, one, first, null);
 });
 
+test.serial('a snapshot that its VMM keeps open for writing is none', async (t) => {
+  t.timeout(60_000);
+  const { host, driver, spec } = await bench(t);
+  const snapshots = snapshotsOf(driver);
+  const one = spec('fc-1', { memory: '2Mi' }, 'double.keep');
+  const first = await host.run(driver, one, null);
+  await ready(first);
+  await t.throwsAsync(snapshots.save(one, first.context, await room(t, 'into')), {
+    ...{ code: 'snapshot_failed', message: /memory open for writing/ },
+  });
+  await snapshots.resume(one, first.context);
+  await end(first);
+  await host.remove(driver, one, first, null);
+});
+
 test.serial('a guest without a directory to be saved to is told apart before it stands still', async (t) => {
   t.timeout(60_000);
   const { host, driver, spec } = await bench(t);

@@ -1,5 +1,5 @@
 // The API of the double: each request is judged by the API document of its version, and then by the state of the microVM.
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Worker } from 'node:worker_threads';
 import type { ApiDocument } from '../api-document.js';
@@ -59,6 +59,7 @@ function machineOf({ version, words, threads, say, end, ...booted }: Served): Ac
     try {
       writeFileSync(String(body.snapshot_path), JSON.stringify(saved));
       writeFileSync(memory, 'berth-double');
+      if (words.includes('double.keep')) openSync(memory, 'r+');
       truncateSync(memory, words.includes('double.short') ? MIB / 2 : memoryOf(config));
       if (words.includes('double.fill')) writeFileSync(memory, Buffer.alloc(memoryOf(config), 'berth'));
     } catch (error) {
