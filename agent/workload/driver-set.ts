@@ -46,6 +46,14 @@ export class DriverSet {
     return this.#parts.drivers.get(name);
   }
 
+  /** See Driver. Never rejects. */
+  async sweep(known: ReadonlySet<string>): Promise<void> {
+    for (const { name, sweep } of this.#parts.drivers.values())
+      await sweep?.(known).catch((err: unknown) =>
+        this.#parts.log.warn({ driver: name, err }, 'what a driver kept of workloads that are gone is not removed'),
+      );
+  }
+
   context(record: WorkloadRecord): DriverContext {
     const { config, images, log, volumes } = this.#parts;
     return {

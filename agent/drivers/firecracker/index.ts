@@ -38,7 +38,14 @@ import {
   withImage,
 } from './machine-config.js';
 import { ownMemory } from './own-memory.js';
-import { firecrackerSnapshots, saveDirectory, saveFiles, snapshotFiles, snapshotProblem } from './snapshots.js';
+import {
+  firecrackerSnapshots,
+  saveDirectory,
+  saveFiles,
+  snapshotFiles,
+  snapshotProblem,
+  sweepSaves,
+} from './snapshots.js';
 import { vcpuThreads } from './vcpus.js';
 import { requireVersion, unknownVersion } from './version.js';
 
@@ -196,6 +203,7 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       await rm(join(directory, 'jail'), { recursive: true, force: true });
       await rm(saveDirectory(state, spec.id), { recursive: true, force: true });
     },
+    sweep: (known) => sweepSaves(state, known),
     vm: {
       overhead: () => overheadBytes,
       charged: (spec) => chargedMemory(sectionOf(spec, 'firecracker')) + overheadBytes,

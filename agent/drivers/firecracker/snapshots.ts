@@ -43,6 +43,12 @@ export function saveDirectory(state: string, id: string): string {
   return join(state, 'firecracker', id);
 }
 
+/** Removes what is kept for workloads that are not among `known`: memory of guests, where a power loss came in a save. */
+export async function sweepSaves(state: string, known: ReadonlySet<string>): Promise<void> {
+  for (const id of await namesIn(join(state, 'firecracker')))
+    if (!known.has(id)) await rm(saveDirectory(state, id), { recursive: true, force: true });
+}
+
 /** Shows the jail what a snapshot is read from. */
 export function snapshotFiles(snapshot: string): JailFile[] {
   return FILES.map((name) => ({ host: join(snapshot, name), name, readOnly: true }));
@@ -190,11 +196,14 @@ async function requireSaveDirectory(id: string, directory: string): Promise<void
 
 /** What a save that did not come to its end has left. The directory stays: the jail has it. */
 async function clear(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error: unknown) => {
+  for (const name of await namesIn(directory)) await rm(join(directory, name), { recursive: true, force: true });
+}
+
+function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
   });
-  for (const name of names) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 /** An empty file that the user of the VM may write to. */

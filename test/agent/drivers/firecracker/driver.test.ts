@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -63,6 +63,18 @@ test('an image that its owner may not write is refused as a drive to write to', 
     message: /chmod u\+rw/,
   });
   await driver().check(plain(assets, { root: { ...root, readOnly: true } }), context);
+});
+
+test('what is left of a save goes with the record of its workload', async (t) => {
+  const state = await temporary(t);
+  const driver = testDriver({ state });
+  await driver.sweep?.(new Set());
+  for (const id of ['fc-1', 'fc-2']) {
+    await mkdir(join(state, 'firecracker', id), { recursive: true });
+    await writeFile(join(state, 'firecracker', id, 'memory'), 'of a guest');
+  }
+  await driver.sweep?.(new Set(['fc-1', 'other']));
+  t.deepEqual(await readdir(join(state, 'firecracker')), ['fc-1']);
 });
 
 test('what cannot be is refused with its field', (t) => {
