@@ -107,11 +107,11 @@ export async function save(
     return view;
   } catch (error) {
     // Who called it off ends the workload: what is left to do, its actor knows.
-    if (signal.aborted) throw calledOff(actor.record);
+    if (signal.aborted && actor.record.saved?.phase === 'writing') throw calledOff(actor.record);
     await undo(actor, ports, name).catch((err: unknown) =>
       ports.log.error({ workload: id, err }, 'the guest does not go on yet; will try again'),
     );
-    throw error;
+    throw signal.aborted ? calledOff(actor.record) : error;
   }
 }
 
