@@ -8,7 +8,7 @@ import {
   deleteTable,
   matchLink,
   matchNetworkHeader,
-  newNatChain,
+  newBaseChain,
   newRule,
   newTable,
   type TableName,
@@ -37,8 +37,8 @@ export function provideCloneNat(inside: Nfnl, { address, guestAddress }: CloneNa
   const guest = inetBytes(guestAddress);
   const messages = [
     newTable(TABLE),
-    newNatChain(TABLE, 'prerouting', NF_INET.PRE_ROUTING, PRIORITY.dnat),
-    newNatChain(TABLE, 'postrouting', NF_INET.POST_ROUTING, PRIORITY.snat),
+    newBaseChain(TABLE, 'prerouting', 'nat', NF_INET.PRE_ROUTING, PRIORITY.dnat),
+    newBaseChain(TABLE, 'postrouting', 'nat', NF_INET.POST_ROUTING, PRIORITY.snat),
     deleteRules(TABLE),
     newRule(TABLE, 'prerouting', [
       ...matchLink(NFT_META.IIFNAME, 'eth0'),

@@ -4,6 +4,7 @@ export { type Audit, auditEntries, type Missing, removeUnknown } from './audit.j
 export { assertFirewall, assertSettings } from './check.js';
 export { type CloneNat, provideCloneNat, removeCloneNat } from './clone.js';
 export { type Before, forgetConnections, forgetUntrue } from './connections.js';
+export { boundDiscovery } from './discovery.js';
 export { readDrops } from './drops.js';
 export { readInterference } from './interference.js';
 export { withOwnTable } from './owner.js';

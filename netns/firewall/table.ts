@@ -1,7 +1,8 @@
 // The rules as text for `nft -f -`. They name sets only; what is in the sets comes later (entries.ts), so that a
 // workload costs elements and never a rule. Pure.
 import { createHash } from 'node:crypto';
-import type { RoomSettings } from '../types.js';
+import { GATEWAY6, type RoomSettings } from '../types.js';
+import { DISCOVERY } from './discovery.js';
 import { ownerChain } from './owner.js';
 import { dropSet, type Family, MAPS, REASONS, SETS, TRAFFIC } from './sets.js';
 
@@ -11,8 +12,6 @@ const ICMP_ERRORS = '{ destination-unreachable, time-exceeded, parameter-problem
 const ICMP6_ERRORS = 'destination-unreachable, packet-too-big, time-exceeded, parameter-problem';
 const ND = 'nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report';
 const DYNAMIC = 'flags dynamic; size 65535; counter';
-/** Of one link, for neighbours, routers and groups. The burst is for a guest that starts; then it only confirms what it knows. */
-const DISCOVERY = '2/second burst 32 packets';
 
 /** What is said to the sender in place of nothing, by reason and whose link it is. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -101,6 +100,8 @@ function inetTable({ linkPrefix, masquerade, hostAccess, connectionRate, bridges
         'iifname @packets_out goto drop_packets',
         // route_localnet lets the host's loopback clients reach published ports; this closes the way back in.
         'ip daddr 127.0.0.0/8 goto drop_host',
+        // The host forwards within a link, and each address that it looks for there takes a place in its neighbour table.
+        `ip6 daddr fe80::/10 ip6 daddr != ${GATEWAY6} goto drop_host`,
         'iifname . ether saddr . ip saddr @sources goto metadata',
         'iifname . ether saddr . ip6 saddr @sources6 goto metadata',
         `iifname . ether saddr @links6 ip6 saddr { ::, fe80::/10 } icmpv6 type { ${ND}, ${ICMP6_ERRORS} } goto discovery`,
@@ -238,7 +239,8 @@ function inetTable({ linkPrefix, masquerade, hostAccess, connectionRate, bridges
 // A guest may give itself any link-local address, and the host learns each of them. Without a bound on how fast, one guest
 // could fill the neighbour table of the host.
 function discovery(): string[] {
-  return chain('discovery', [`update @discovery { iifname limit rate over ${DISCOVERY} } goto drop_packets`]);
+  const over = `limit rate over ${DISCOVERY.perSecond}/second burst ${DISCOVERY.burst} packets`;
+  return chain('discovery', [`update @discovery { iifname ${over} } goto drop_packets`]);
 }
 
 // Connections that are closed stay in the host's table until their timeout, and no limit of open ones counts them: only how

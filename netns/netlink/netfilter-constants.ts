@@ -55,6 +55,7 @@ export const NFT_VERDICT = { JUMP: -3, GOTO: -4 } as const;
 export const NFT_SET_INTERVAL = 4;
 export const NFT_SET_ELEM_INTERVAL_END = 1;
 export const NFT_CMP_EQ = 0;
+export const NFT_CMP_NEQ = 1;
 export const NFT_REG_VERDICT = 0;
 export const NFT_REG_1 = 1;
 export const NFT_META = { IIFNAME: 6, OIFNAME: 7, NFPROTO: 15 } as const;

@@ -6,6 +6,7 @@ import type { Message } from './message.js';
 import {
   NF_POLICY,
   NFT_CMP_EQ,
+  NFT_CMP_NEQ,
   NFT_META,
   NFT_MSG,
   NFT_PAYLOAD_NETWORK_HEADER,
@@ -29,7 +30,7 @@ import {
   NFTA_TABLE,
 } from './netfilter-constants.js';
 import { be32, NFGENMSG, tablesMessage } from './nfnetlink.js';
-import { verdict } from './set-element.js';
+import { type ElementExpression, expressionBody, verdict } from './set-element.js';
 
 export interface TableName {
   readonly family: number;
@@ -59,15 +60,21 @@ export function getTable({ family, table }: TableName): Buffer {
   return tablesMessage(NFT_MSG.GETTABLE, NLM_F.ACK, family, text(NFTA_TABLE.NAME, table));
 }
 
-/** Makes a base chain of type nat; one that exists is fine. */
-export function newNatChain(name: TableName, chain: string, hook: number, priority: number): Buffer {
+/** Makes a base chain, which lets pass what it says nothing of; one that exists is fine. */
+export function newBaseChain(
+  name: TableName,
+  chain: string,
+  type: 'filter' | 'nat',
+  hook: number,
+  priority: number,
+): Buffer {
   return tablesMessage(
     NFT_MSG.NEWCHAIN,
     NLM_F.CREATE,
     name.family,
     text(NFTA_CHAIN.TABLE, name.table),
     text(NFTA_CHAIN.NAME, chain),
-    text(NFTA_CHAIN.TYPE, 'nat'),
+    text(NFTA_CHAIN.TYPE, type),
     nested(NFTA_CHAIN.HOOK, be32(NFTA_HOOK.HOOKNUM, hook), be32(NFTA_HOOK.PRIORITY, priority)),
   );
 }
@@ -144,6 +151,21 @@ export function matchNetworkHeader(offset: number, bytes: Buffer): Buffer[] {
   return [loadNetworkHeader(offset, bytes.length), equals(bytes)];
 }
 
+/** The bytes at `offset` of the network header are others than `bytes`. */
+export function differInNetworkHeader(offset: number, bytes: Buffer): Buffer[] {
+  return [loadNetworkHeader(offset, bytes.length), compares(NFT_CMP_NEQ, bytes)];
+}
+
+/** Counts, or matches what is beyond a limit, for all packets that come this far in the rule. */
+export function stateful(state: ElementExpression): Buffer {
+  return nested(NFTA_LIST_ELEM, ...expressionBody(state));
+}
+
+/** Ends the chain; `code` is one of NF_POLICY. */
+export function verdictOf(code: number): Buffer {
+  return immediateVerdict(verdict(code));
+}
+
 /** Translates to one address; `type` is one of NFT_NAT. */
 export function translate(type: number, family: number, address: Buffer): Buffer[] {
   const load = expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_1), value(NFTA_IMMEDIATE.DATA, address));
@@ -161,8 +183,11 @@ export function matchFamily(family: number): Buffer[] {
 export function lookUpAndGo(offset: number, length: number, set: string, chain: string): Buffer[] {
   const load = loadNetworkHeader(offset, length);
   const look = expression('lookup', be32(NFTA_LOOKUP.SREG, NFT_REG_1), text(NFTA_LOOKUP.SET, set));
-  const go = nested(NFTA_IMMEDIATE.DATA, verdict(NFT_VERDICT.GOTO, chain));
-  return [load, look, expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_VERDICT), go)];
+  return [load, look, immediateVerdict(verdict(NFT_VERDICT.GOTO, chain))];
+}
+
+function immediateVerdict(data: Buffer): Buffer {
+  return expression('immediate', be32(NFTA_IMMEDIATE.DREG, NFT_REG_VERDICT), nested(NFTA_IMMEDIATE.DATA, data));
 }
 
 function loadNetworkHeader(offset: number, length: number): Buffer {
@@ -176,7 +201,11 @@ function loadNetworkHeader(offset: number, length: number): Buffer {
 }
 
 function equals(bytes: Buffer): Buffer {
-  return expression('cmp', be32(NFTA_CMP.SREG, NFT_REG_1), be32(NFTA_CMP.OP, NFT_CMP_EQ), value(NFTA_CMP.DATA, bytes));
+  return compares(NFT_CMP_EQ, bytes);
+}
+
+function compares(how: number, bytes: Buffer): Buffer {
+  return expression('cmp', be32(NFTA_CMP.SREG, NFT_REG_1), be32(NFTA_CMP.OP, how), value(NFTA_CMP.DATA, bytes));
 }
 
 function expression(name: string, ...data: readonly Buffer[]): Buffer {

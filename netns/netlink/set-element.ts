@@ -95,16 +95,18 @@ function element({ key, keyEnd, intervalEnd, data, jump, expression }: SetElemen
   return nested(NFTA_LIST_ELEM, ...parts);
 }
 
-/** A verdict as data: of an element here, of an `immediate` in a rule. `code` is one of NFT_VERDICT. */
-export function verdict(code: number, chain: string): Buffer {
-  return nested(NFTA_DATA_VERDICT, be32(NFTA_VERDICT.CODE, code), text(NFTA_VERDICT.CHAIN, chain));
+/** A verdict as data: of an element here, of an `immediate` in a rule. `code` is one of NFT_VERDICT with its chain, or of NF_POLICY. */
+export function verdict(code: number, chain?: string): Buffer {
+  const target = chain === undefined ? [] : [text(NFTA_VERDICT.CHAIN, chain)];
+  return nested(NFTA_DATA_VERDICT, be32(NFTA_VERDICT.CODE, code), ...target);
 }
 
 function value(type: number, bytes: Buffer): Buffer {
   return nested(type, attribute(NFTA_DATA_VALUE, bytes));
 }
 
-function expressionBody(expression: ElementExpression): Buffer[] {
+/** Name and data of the expression, to be nested where it stands. */
+export function expressionBody(expression: ElementExpression): Buffer[] {
   switch (expression.kind) {
     case 'counter':
       return named('counter', [

@@ -1,17 +1,24 @@
-// Snapshot clones: the same guest address in many namespaces, each translated to the address of its sandbox.
+// What the namespace of a guest filters and translates itself. Of snapshot clones, the same guest address in many namespaces,
+// each translated to the address of its sandbox.
 import { enterNetwork, visitNetwork } from '../../linux/namespace.js';
-import { provideCloneNat, removeCloneNat } from '../firewall/index.js';
+import { boundDiscovery, provideCloneNat, removeCloneNat } from '../firewall/index.js';
 import type { Host } from '../host.js';
 import { flushConnections } from '../netlink/conntrack.js';
 import { Nfnl } from '../nfnl.js';
 import type { OpenNamespace } from '../open-namespace.js';
 import type { SandboxNetwork } from '../types.js';
 
-/** Sets the translation up, if the sandbox has one; idempotent. Throws SysError. */
-export function translateGuest(host: Host, inside: OpenNamespace, { address, tap }: SandboxNetwork): void {
-  const guestAddress = tap?.guestAddress;
-  if (guestAddress == null) return;
-  withFilter(host, inside, (nfnl) => provideCloneNat(nfnl, { address, guestAddress }));
+/** Sets up what the sandbox has of both; idempotent. Without IPv6 and of no clone: nothing is sent. Throws SysError. */
+export function guardGuest(host: Host, inside: OpenNamespace, network: SandboxNetwork): void {
+  const { address, address6, tap, attachment } = network;
+  const guestAddress = tap?.guestAddress ?? null;
+  // On a bridge the tap is a wire, and the host's filter of the bridge sees all of it.
+  const meetsGuest = tap !== null && address6 !== null && attachment.mode === 'routed';
+  if (guestAddress === null && !meetsGuest) return;
+  withFilter(host, inside, (nfnl) => {
+    if (guestAddress !== null) provideCloneNat(nfnl, { address, guestAddress });
+    if (meetsGuest) boundDiscovery(nfnl, { tap: tap.name, address6 });
+  });
 }
 
 /** Takes it away with all connections it knows. Throws SysError. */

@@ -15,7 +15,7 @@ import { keepTap } from '../tap-in-use.js';
 import type { SandboxNetwork, Use } from '../types.js';
 import { assertNetns, assertSandbox } from '../validate.js';
 import { type AfterStep, provideBase } from './base.js';
-import { translateGuest } from './clone.js';
+import { guardGuest } from './clone.js';
 import { provideHostRoute, up } from './face.js';
 import { layoutOf } from './layout.js';
 
@@ -45,7 +45,7 @@ export function createSandbox(host: Host, network: SandboxNetwork, options: Crea
     keepTap(host, { ...network, netns }, use);
   }
   const { link, fresh } = provideBase(host, network, afterStep, (inside) => {
-    translateGuest(host, inside, network);
+    guardGuest(host, inside, network);
     afterStep('clone');
   });
   applyBandwidth(host, { hostLink, owner, mtu, bandwidth }, fresh ? { fresh: link.index } : {});

@@ -5,7 +5,7 @@ import type { Host } from '../host.js';
 import { newRoute } from '../netlink/route.js';
 import type { Request } from '../rtnl.js';
 import type { AfterStep } from '../sandbox/base.js';
-import { translateGuest } from '../sandbox/clone.js';
+import { guardGuest } from '../sandbox/clone.js';
 import { openFirewall } from '../sandbox/create.js';
 import { addressRequest, routeRequest, settle } from '../sandbox/face.js';
 import { layoutOf, without } from '../sandbox/layout.js';
@@ -54,7 +54,7 @@ export function assignSlot(
   }
   slot.inside.rtnl.transact(requests);
   afterStep('inside');
-  translateGuest(host, slot.inside, network);
+  guardGuest(host, slot.inside, network);
   afterStep('clone');
   applyBandwidth(host, { hostLink, owner, mtu, bandwidth }, { fresh: slot.hostIndex });
   afterStep('shaping');

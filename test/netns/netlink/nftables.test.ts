@@ -1,5 +1,5 @@
 import test from 'ava';
-import { provideCloneNat } from '../../../netns/firewall/index.js';
+import { boundDiscovery, provideCloneNat } from '../../../netns/firewall/index.js';
 import { attribute, nested } from '../../../netns/netlink/attribute.js';
 import { NLMSG } from '../../../netns/netlink/constants.js';
 import { HEADER_SIZE, type Message, message, parseMessages, setSequence } from '../../../netns/netlink/message.js';
@@ -86,7 +86,8 @@ test('a deletion as nft sends it, byte for byte', (t) => {
   t.is(Buffer.concat([batchBegin(), body, end]).toString('hex'), nft.DELETE.toString('hex'));
 });
 
-test('the translation of a clone as nft loads it', (t) => {
+/** What a call sends, whoever is asked says yes to. */
+function datagramsOf(call: (nfnl: Nfnl) => void): readonly Buffer[] {
   const sent: Buffer[] = [];
   const nfnl = new Nfnl({
     send: (data) => sent.push(data),
@@ -98,14 +99,37 @@ test('the translation of a clone as nft loads it', (t) => {
     },
     close: () => {},
   });
-  provideCloneNat(nfnl, { address: '10.0.0.1', guestAddress: '192.168.1.2' });
-  const ours = shape(sent[0] ?? Buffer.alloc(0), SET_ID);
-  // Deleting the rules of a former call is ours alone, as is the acknowledgement of the last message.
-  const [deletion] = ours.splice(4, 1);
-  t.regex(deletion ?? '', /^2568 /);
-  const plain = (line: string) => line.replace(/^(\d+) \d+ /, '$1 ');
-  t.deepEqual(ours.map(plain), shape(nft.CLONE, SET_ID).map(plain));
-});
+  call(nfnl);
+  return sent;
+}
+
+/** nft leaves out what a counter begins with. */
+const COUNTED = /\[1,"0{16}"\],\[2,"0{16}"\]/g;
+
+for (const [what, chains, call, bytes] of [
+  [
+    'the translation of a clone',
+    2,
+    (nfnl: Nfnl) => provideCloneNat(nfnl, { address: '10.0.0.1', guestAddress: '192.168.1.2' }),
+    nft.CLONE,
+  ],
+  [
+    'the bound of discovery by a guest',
+    1,
+    (nfnl: Nfnl) => boundDiscovery(nfnl, { tap: 'tap0', address6: 'fd00:99::1' }),
+    nft.DISCOVERY,
+  ],
+] as const)
+  test(`${what} as nft loads it, in one datagram`, (t) => {
+    const sent = datagramsOf(call);
+    t.is(sent.length, 1);
+    const ours = shape(sent[0] ?? Buffer.alloc(0), COUNTED);
+    // Deleting the rules of a former call is ours alone, as is the acknowledgement of the last message.
+    const [deletion] = ours.splice(2 + chains, 1);
+    t.regex(deletion ?? '', /^2568 /);
+    const plain = (line: string) => line.replace(/^(\d+) \d+ /, '$1 ');
+    t.deepEqual(ours.map(plain), shape(bytes, COUNTED).map(plain));
+  });
 
 test('the set and the rule of a policy as nft loads them', (t) => {
   const intervals: SetElement[] = [

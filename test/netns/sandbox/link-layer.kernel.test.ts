@@ -1,5 +1,7 @@
 // A workload that may send any frame it likes: what the host learns of its neighbours by it.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { removalOf } from '../../../netns/defaults.js';
 import { readDrops } from '../../../netns/firewall/index.js';
@@ -40,6 +42,9 @@ for i in range(1, ${FRAMES} + 1):
     s.send(b"\\x33\\x33\\xff\\x00\\x00\\x01" + mac + b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(ask), 58, 255) + who + to + ask)
 `;
 
+const GUEST = fileURLToPath(new URL('../../../../test/netns/sandbox/guest.py', import.meta.url));
+const microvm: NamedNetwork = { ...names.microvm(2), address6: 'fd00:99::2' };
+
 const COUNT = 20;
 /** Frames of a guest that wants to be more than a host of its link, `COUNT` of the kind that is named. Source addresses are its own. */
 const ODD = `
@@ -65,6 +70,7 @@ def udp(sport, dport, body):
   return struct.pack("!HHHH", sport, dport, 8 + len(body), 0) + body
 every = socket.inet_pton(socket.AF_INET6, "ff02::1")
 local = socket.inet_pton(socket.AF_INET6, "fe80::99")
+nobody = socket.inet_pton(socket.AF_INET6, "fe80::66")
 prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
 advert = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix + b"\\x01\\x01" + mac
 broadcast, group, group6 = b"\\xff" * 6, b"\\x01\\x00\\x5e\\x00\\x00\\x01", b"\\x33\\x33\\x00\\x00\\x00\\x01"
@@ -76,6 +82,7 @@ frames = {
   "storm": (group, v4(own, socket.inet_aton("224.0.0.1"), udp(5353, 5353, bytes(40)))),
   "storm6": (group6, v6(own6, every, 17, udp(5353, 5353, bytes(40)))),
   "forged behind a header": (group6, v6(socket.inet_pton(socket.AF_INET6, "2001:db8::66"), every, 60, struct.pack("!BBBBI", 17, 0, 1, 4, 0) + udp(1, 2, bytes(8)))),
+  "for made-up neighbours": (b"\\xee" * 6, v6(own6, nobody, 17, udp(1000, 2000, bytes(8)))),
   "tagged": (broadcast, b"\\x81\\x00\\x00\\x05" + v4(own, b"\\xff" * 4, udp(67, 68, offer))),
 }
 to, rest = frames[kind]
@@ -85,13 +92,14 @@ for i in range(${COUNT}): s.send(to + mac + rest)
 test.before(async () => {
   await room.setup(settings);
   await room.create(network);
+  await room.create(microvm);
 });
 
 test.after.always(async (t) => {
-  await room.remove(removalOf(network));
+  for (const one of [network, microvm]) await room.remove(removalOf(one));
   await room.teardown(settings);
   await room.close();
-  t.deepEqual(await remains(network), []);
+  for (const one of [network, microvm]) t.deepEqual(await remains(one), []);
 });
 
 function flood(kind: 'arp' | 'nd'): void {
@@ -130,6 +138,41 @@ test.serial('neighbour discovery from made-up senders is bounded and counted, an
   await command(`ping -6 -c1 -W2 ${network.address6}`);
 });
 
+/** Frames that the namespace of the microVM has dropped since it was made, or made anew. */
+async function droppedInside(): Promise<number> {
+  const rules = await command(`ip netns exec ${microvm.netns} /usr/sbin/nft list table ip6 berth-discovery`);
+  return Number(/counter packets (\d+)/.exec(rules)?.[1]);
+}
+
+for (const [kind, how] of Object.entries({
+  solicit: 'asks for the gateway from made-up senders',
+  solicit_routed: 'asks for the gateway from made-up senders beyond the link',
+  solicit_router: 'asks for routers from made-up senders',
+  echo: 'has answers sent to made-up addresses',
+  forward: 'sends to made-up neighbours from its own address',
+}))
+  test.serial(`a guest behind a tap that ${how} fills no neighbour table, is counted, and is reached`, async (t) => {
+    // The burst is whole again.
+    await room.create(microvm);
+    const inside = ['/usr/bin/python3', GUEST, 'tap0', microvm.mac, microvm.address6 ?? '', kind, String(FRAMES)];
+    const guest = spawn('ip', ['netns', 'exec', microvm.netns, ...inside], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(guest, 'exit');
+    try {
+      await once(guest.stdout, 'data');
+      const known = await command(`ip -n ${microvm.netns} -6 neigh show dev tap0 nud all`);
+      const learned = known.split('\n').filter((line) => /^(fe80|2001:db8):/.test(line)).length;
+      t.true(learned > 0, `${kind} is learned at all`);
+      t.true(learned < FRAMES / 4, `${learned} of ${FRAMES}`);
+      t.true((await droppedInside()) > FRAMES / 2);
+      // Fails when none of them is answered.
+      await command(`ping -6 -c8 -i0.5 -W2 ${microvm.address6}`);
+    } finally {
+      guest.kill('SIGKILL');
+      await ended;
+      await command(`ip -n ${microvm.netns} -6 neigh flush dev tap0`);
+    }
+  });
+
 /** What the host knows and does at this link. */
 async function hostSide(): Promise<string> {
   const { hostLink } = network;
@@ -152,7 +195,7 @@ function droppedAs(reason: DropReason): number {
 /** Why they are dropped. A frame with a VLAN tag is for a device that the host does not have, and gets to no filter. */
 const KINDS: Readonly<Record<string, DropReason | undefined>> = {
   ...{ advert: 'spoofed', 'advert behind a header': 'spoofed', 'forged behind a header': 'spoofed' },
-  ...{ offer: 'host', storm: 'host', storm6: 'host', tagged: undefined },
+  ...{ offer: 'host', storm: 'host', storm6: 'host', 'for made-up neighbours': 'host', tagged: undefined },
 };
 
 for (const [kind, reason] of Object.entries(KINDS))
