@@ -23,6 +23,7 @@ import { type Version, versionReader } from '../program-version.js';
 import { claimUid, releaseUid } from '../uids.js';
 import { callApi } from './api.js';
 import { explainEnd } from './ends.js';
+import { holdFiles } from './held.js';
 import { jailOf, launchCommand } from './jail.js';
 import { giveBack, lend } from './lent.js';
 import {
@@ -160,28 +161,34 @@ export function firecrackerDriver(options: FirecrackerOptions): Driver {
       const firecracker = await bootable(spec, context);
       const wanted = uidFor(id);
       const uid = await claimUid(id, directory, claims, { first: wanted, last: wanted }, 'drivers.firecracker.uids');
-      const written = drivesOf(firecracker).filter(({ drive }) => !drive.readOnly);
-      for (const { drive, field } of written) await lend(drive.path, field, { id, uid, claims });
-      const boot = snapshot === undefined ? await bootOf(spec, firecracker, context) : undefined;
-      const canBeSaved = snapshotProblem(spec, false) === undefined && templateOf(spec) === undefined;
-      const jail = jailOf(directory);
-      return {
-        argv: launchCommand({
-          ...{ jail, uid, programs: { ...found, firecracker: program.path } },
-          files: [
-            ...(boot?.files ?? []),
-            ...driveFiles(firecracker),
-            ...(snapshot === undefined ? [] : snapshotFiles(snapshot)),
-            ...(canBeSaved ? await saveFiles(saveDirectory(state, id), warn) : []),
-          ],
-          largestFile: await largestFile(firecracker, canBeSaved),
-          begins: boot?.begins ?? 'snapshot',
-        }),
-        env: { PATH: DEFAULT_PATH },
-        cwd: '/',
-        pidFile: jail.pidFile,
-        joinNetns: sandbox.netns !== null,
-      };
+      const { held, written, release } = await holdFiles(sectionOf(spec, 'firecracker'));
+      try {
+        for (const drive of written) lend(drive, { id, uid, claims });
+        const boot = snapshot === undefined ? await bootOf(spec, firecracker, context) : undefined;
+        const canBeSaved = snapshotProblem(spec, false) === undefined && templateOf(spec) === undefined;
+        const jail = jailOf(directory);
+        return {
+          argv: launchCommand({
+            ...{ jail, uid, held, programs: { ...found, firecracker: program.path } },
+            files: [
+              ...(boot?.files ?? []),
+              ...driveFiles(firecracker),
+              ...(snapshot === undefined ? [] : snapshotFiles(snapshot)),
+              ...(canBeSaved ? await saveFiles(saveDirectory(state, id), warn) : []),
+            ],
+            largestFile: await largestFile(firecracker, canBeSaved),
+            begins: boot?.begins ?? 'snapshot',
+          }),
+          env: { PATH: DEFAULT_PATH },
+          cwd: '/',
+          pidFile: jail.pidFile,
+          joinNetns: sandbox.netns !== null,
+          release,
+        };
+      } catch (error) {
+        await release();
+        throw error;
+      }
     },
     // The first process of a pid namespace does not hear SIGTERM, the caller's other way.
     async stop(_spec, context) {

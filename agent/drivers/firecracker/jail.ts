@@ -17,6 +17,8 @@ export interface LaunchOptions {
   readonly jail: Jail;
   readonly programs: Readonly<Record<'unshare' | 'sh' | 'setpriv' | 'jailer' | 'firecracker', string>>;
   readonly files: readonly JailFile[];
+  /** Of those that others may exchange, by their paths: /proc/PID/fd/N of what is meant. */
+  readonly held: ReadonlyMap<string, string>;
   readonly uid: number;
   /** Bytes that no file which it writes may grow beyond. */
   readonly largestFile: number;
@@ -39,6 +41,17 @@ const JAILER_CAPABILITIES = [
 ] as const;
 
 /**
+ * mount(8) goes by the name, which may be another file's by now; -ef compares device and inode of what was mounted with what the
+ * agent holds open. A directory that somebody puts in the place of a drive finds a file there, on which it cannot be mounted.
+ */
+const SHOW = `while [ "$1" != -- ]; do
+  if [ "$3" = ${SAVE} ]; then mkdir "$root/$3"; else : >"$root/$3"; fi
+  mount -o "$1" "$2" "$root/$3"
+  [ -z "$4" ] || [ "$root/$3" -ef "$4" ] || { echo "$2 was exchanged while it was mounted" >&2; exit 1; }
+  shift 4
+done`;
+
+/**
  * Of a mount of the host /dev and programs may be forbidden, as on /run; the jail has both. The jailer takes the real name of the
  * program for a directory: shown under one name, an upgrade of it moves no jail.
  */
@@ -47,8 +60,7 @@ const SCRIPT = [
   'rm -rf --one-file-system "$base"; mkdir -p "$root" "$base/bin"',
   'mount --bind "$base" "$base"; mount -o remount,bind,nosuid,dev,exec "$base"',
   `: >"$base/bin/${NAME}"; mount -o bind,ro "$program" "$base/bin/${NAME}"`,
-  // By its name: a directory that somebody puts in the place of a drive finds a file there, on which it cannot be mounted.
-  `while [ "$1" != -- ]; do if [ "$3" = ${SAVE} ]; then mkdir "$root/$3"; else : >"$root/$3"; fi; mount -o "$1" "$2" "$root/$3"; shift 3; done`,
+  SHOW,
   'shift; exec "$@"',
 ].join('\n');
 
@@ -58,9 +70,11 @@ export function jailOf(directory: string): Jail {
   return { base, root, apiSocket: join(root, API_SOCKET), pidFile: join(root, `${NAME}.pid`) };
 }
 
-export function launchCommand({ jail, programs, files, uid, largestFile, begins }: LaunchOptions): string[] {
+export function launchCommand({ jail, programs, files, held, uid, largestFile, begins }: LaunchOptions): string[] {
   const { unshare, sh, setpriv, jailer, firecracker } = programs;
-  const mounts = files.flatMap(({ host, name, readOnly }) => [readOnly ? 'bind,ro' : 'bind', host, name]);
+  const mounts = files.flatMap(({ host, name, readOnly }) => [
+    ...[readOnly ? 'bind,ro' : 'bind', host, name, held.get(host) ?? ''],
+  ]);
   return [
     ...[unshare, '--mount', '--propagation', 'slave', '--', sh, '-c', SCRIPT, 'berth-firecracker'],
     ...[jail.base, jail.root, firecracker, ...mounts, '--'],

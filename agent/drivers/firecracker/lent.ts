@@ -6,8 +6,6 @@ import { openBeneath } from '../../../linux/beneath.js';
 import { codeOf } from '../../../linux/errors.js';
 import { getXattr, removeXattr, setXattr } from '../../../linux/xattr.js';
 import { BerthError } from '../../base/errors.js';
-import { invalidField } from '../files.js';
-import { openSource } from '../mounts.js';
 
 const ATTRIBUTE = 'trusted.berth.lent';
 /** Nothing, a symbolic link, or a path with `..` in it. */
@@ -29,22 +27,19 @@ export interface Borrower {
   readonly claims: string;
 }
 
-/**
- * Gives the file to the user. By a descriptor, and without following a symbolic link: who may write to its directory could have
- * root change the owner of any file. Throws `invalid_spec` for a link, `start_failed` when another workload has it. Idempotent.
- */
-export async function lend(path: string, field: string, borrower: Borrower): Promise<void> {
-  const { handle, kind } = await openSource(path, ['/'], field);
-  try {
-    if (kind !== 'file') throw invalidField(field, `${path} must be a regular file`);
-    lendHeld(`/proc/self/fd/${handle.fd}`, path, field, borrower);
-  } finally {
-    await handle.close();
-  }
+/** A drive that is held open: `file` is /proc/PID/fd/N of it. */
+export interface HeldDrive {
+  readonly file: string;
+  readonly path: string;
+  readonly field: string;
 }
 
-/** Synchronous: between the question whose it is and the answer no other start may come. */
-function lendHeld(file: string, path: string, field: string, { id, uid, claims }: Borrower): void {
+/**
+ * Gives the file to the user. By a descriptor: who may write to the directory of `path` could have root change the owner of any
+ * file. Throws `start_failed` when another workload has it. Idempotent. Synchronous: between the question whose it is and the
+ * answer no other start may come.
+ */
+export function lend({ file, path, field }: HeldDrive, { id, uid, claims }: Borrower): void {
   const owner = statSync(file);
   const lent = readLent(file);
   // Without its claim the other one has ended, and nobody gave the file back.

@@ -4,14 +4,15 @@ import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { holdFiles } from '../../../../agent/drivers/firecracker/held.js';
 import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
-import { giveBack, lend } from '../../../../agent/drivers/firecracker/lent.js';
+import { type Borrower, giveBack, lend } from '../../../../agent/drivers/firecracker/lent.js';
 import { getXattr, setXattr } from '../../../../linux/xattr.js';
 import { fc } from '../../../runner/property.js';
 import { contextFor, temporary } from '../fixture.js';
 import { eventually } from '../host.js';
 import { bench, NOTHING, traces } from './bench.js';
-import { UIDS } from './fixture.js';
+import { sectionOf, UIDS, vm } from './fixture.js';
 
 const LENT = 'trusted.berth.lent';
 const KILLS = 50;
@@ -70,13 +71,24 @@ async function drive(t: ExecutionContext): Promise<Drive> {
 
 const OWNERS = { uid: 33, gid: 44 };
 
+/** As a start does it. */
+async function lendAt(path: string, borrower: Borrower): Promise<void> {
+  const root = { path, readOnly: false };
+  const { written, release } = await holdFiles(sectionOf(vm({ kernel: import.meta.filename, root })));
+  try {
+    for (const drive of written) lend(drive, borrower);
+  } finally {
+    await release();
+  }
+}
+
 for (const [what, make] of Object.entries({
   'before anything': () => undefined,
   'after the attribute': ({ path, uid }: Drive) =>
     setXattr(path, LENT, JSON.stringify({ uid: 33, gid: 44, to: 'fc-1', as: uid })),
-  'after both': ({ path, claims, uid }: Drive) => lend(path, 'firecracker.root', { id: 'fc-1', uid, claims }),
+  'after both': ({ path, claims, uid }: Drive) => lendAt(path, { id: 'fc-1', uid, claims }),
   'while it is given back': async ({ path, claims, uid }: Drive) => {
-    await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+    await lendAt(path, { id: 'fc-1', uid, claims });
     chownSync(path, 33, 44);
   },
 }))
@@ -89,7 +101,7 @@ for (const [what, make] of Object.entries({
     t.like(statSync(path), OWNERS);
     t.is(getXattr(path, LENT), undefined);
     await make(one);
-    await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+    await lendAt(path, { id: 'fc-1', uid, claims });
     t.like(statSync(path), { uid, gid: uid });
     await giveBack(path, 'fc-1');
     t.like(statSync(path), OWNERS);
@@ -97,11 +109,11 @@ for (const [what, make] of Object.entries({
 
 test('a drive of a workload that is no more goes to the next one, and then back to whose it was', async (t) => {
   const { path, claims, uid } = await drive(t);
-  await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  await lendAt(path, { id: 'fc-1', uid, claims });
   const next = { id: 'fc-2', uid: uidOf('fc-2', UIDS), claims };
-  await t.throwsAsync(lend(path, 'firecracker.root', next), { code: 'start_failed' });
+  await t.throwsAsync(lendAt(path, next), { code: 'start_failed' });
   await rm(join(claims, String(uid)));
-  await lend(path, 'firecracker.root', next);
+  await lendAt(path, next);
   t.like(statSync(path), { uid: next.uid });
   await giveBack(path, 'fc-1');
   t.like(statSync(path), { uid: next.uid });
@@ -117,17 +129,22 @@ test('a link in the place of a drive, or on the way to it, gives nobody the file
   await symlink(path, link);
   await symlink(directory, way);
   for (const led of [link, join(way, 'image')])
-    await t.throwsAsync(lend(led, 'firecracker.root', borrower), { message: /symbolic link/ });
-  await t.throwsAsync(lend(directory, 'firecracker.root', borrower));
+    await t.throwsAsync(lendAt(led, borrower), { message: /symbolic link/ });
+  await t.throwsAsync(lendAt(directory, borrower));
   t.like(statSync(path), OWNERS);
   t.is(getXattr(path, LENT), undefined);
+  await lendAt(path, borrower);
+  for (const led of [link, join(way, 'image')]) await giveBack(led, 'fc-1');
+  t.like(statSync(path), { uid }, 'no owner is changed by a link, either when it is given back');
+  await giveBack(path, 'fc-1');
+  t.like(statSync(path), OWNERS);
 });
 
 test('a link in the place of a drive that comes back gives nobody the file that it leads to', async (t) => {
   const { path, claims, uid } = await drive(t);
   const directory = dirname(path);
   const [link, way] = [join(directory, 'link'), join(directory, 'way')];
-  await lend(path, 'firecracker.root', { id: 'fc-1', uid, claims });
+  await lendAt(path, { id: 'fc-1', uid, claims });
   await symlink(path, link);
   await symlink(directory, way);
   for (const led of [link, join(way, 'image'), `${directory}//image`, `${directory}/../${basename(directory)}/image`])

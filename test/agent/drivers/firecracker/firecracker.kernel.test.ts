@@ -1,6 +1,6 @@
 // A microVM from its start to the last trace of it: real cgroup, network namespace, tap and jail, with the double for the VMM.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { callApi } from '../../../../agent/drivers/firecracker/api.js';
@@ -8,6 +8,7 @@ import { uidOf } from '../../../../agent/drivers/firecracker/index.js';
 import { jailOf } from '../../../../agent/drivers/firecracker/jail.js';
 import { getXattr } from '../../../../linux/xattr.js';
 import { makeNames } from '../../../netns/lab.js';
+import { contextFor } from '../fixture.js';
 import { eventually } from '../host.js';
 import { bench, NOTHING, READY, traces } from './bench.js';
 import { UIDS } from './fixture.js';
@@ -70,6 +71,33 @@ test.serial('a microVM runs in its jail as a user of its own, answers, and leave
   t.deepEqual(await traces(host), NOTHING);
 });
 
+for (const [what, name] of Object.entries({ 'drive that it writes to': 'root.img', drive: 'data', kernel: 'kernel' }))
+  test.serial(`another file in the place of its ${what} is not shown to it, put there after the check`, async (t) => {
+    t.timeout(60_000);
+    const { host, image, assets, driver, spec } = await bench(t);
+    const [path, kept] = [join(assets, name), join(assets, 'kept')];
+    const root = { path: await image('root.img') };
+    const one = spec('fc-1', { root, drives: [{ path: join(assets, 'data'), readOnly: true }] });
+    const exchanging = {
+      ...driver,
+      prepare: async (...args: Parameters<typeof driver.prepare>) => {
+        const launch = await driver.prepare(...args);
+        await rename(path, kept);
+        await writeFile(path, 'another', { mode: 0o666 });
+        return launch;
+      },
+    };
+    const error = await t.throwsAsync(host.run(exchanging, one, null));
+    t.true(error?.message.includes(`${path} was exchanged while it was mounted`), error?.message);
+    t.deepEqual(await host.supervisor.list(), []);
+    await rename(kept, path);
+    const directory = join(host.runtime, 'workloads', 'fc-1');
+    await driver.cleanup(one, { ...(await contextFor(t)), directory });
+    await rm(directory, { recursive: true });
+    t.like(await stat(root.path), { uid: 0, gid: 0 });
+    t.deepEqual(await traces(host), NOTHING);
+  });
+
 test.serial(
   'a start that comes again while the microVM runs leaves it alone, and the one after its end is fresh',
   async (t) => {
@@ -89,6 +117,7 @@ test.serial(
       output: join(host.runtime, 'again.log'),
     };
     t.is((await host.supervisor.spawn(again)).pid, running.process.pid);
+    await launch?.release?.();
     const { apiSocket } = jailOf(running.context.directory);
     t.like(await callApi(apiSocket, { method: 'GET', path: '/' }, { deadlineMs: 5000 }), { state: 'Running' });
 

@@ -125,14 +125,17 @@ test('a field is refused by name where the version lacks it, and versions that n
 test('the command makes the jail for itself, and the jailer makes no cgroup', (t) => {
   const programs = { unshare: '/u', sh: '/s', setpriv: '/p', jailer: '/j', firecracker: '/opt/firecracker-v1.7' };
   const command = launchCommand({
+    held: new Map([['/srv/root.img', '/proc/9/fd/5']]),
     ...{ jail: jailOf('/run/w'), programs, uid: 7, largestFile: 9, begins: 'boot with metadata' },
     files: [...bootFiles(sectionOf(FULL)), ...driveFiles(sectionOf(FULL))],
   });
   const line = command.join(' ');
-  t.regex(
-    line,
-    /bind,ro \/srv\/vmlinux kernel bind,ro \/srv\/initrd initrd bind \/srv\/root.img root bind,ro \/srv\/data.img drive0 -- /,
-  );
+  t.deepEqual(command.slice(command.indexOf('/srv/vmlinux') - 1, command.indexOf('--', 5)), [
+    ...['bind,ro', '/srv/vmlinux', 'kernel', ''],
+    ...['bind,ro', '/srv/initrd', 'initrd', ''],
+    ...['bind', '/srv/root.img', 'root', '/proc/9/fd/5'],
+    ...['bind,ro', '/srv/data.img', 'drive0', ''],
+  ]);
   t.regex(
     line,
     /--id vm --exec-file \/run\/w\/jail\/bin\/firecracker --uid 7 --gid 7 --chroot-base-dir \/run\/w\/jail --new-pid-ns/,

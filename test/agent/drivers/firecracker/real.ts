@@ -38,7 +38,11 @@ async function prepared(t: ExecutionContext, version: string) {
     kvmUsable: true,
     which: (name) => (['firecracker', 'jailer'].includes(name) ? join(PLACE, name) : join('/usr/bin', name)),
   });
-  return { driver, spec, context, launch: await driver.prepare(spec, context) };
+  const launch = await driver.prepare(spec, context);
+  await launch?.release?.();
+  // What is held open is held on this machine.
+  const argv = launch?.argv.map((word) => (/^\/proc\/\d+\/fd\//.test(word) ? '' : word)) ?? [];
+  return { driver, spec, context, argv, pidFile: launch?.pidFile ?? '' };
 }
 
 async function furnish(host: Host, binaries: string, directory: string): Promise<void> {
@@ -58,10 +62,9 @@ export async function bootsAndEnds(t: ExecutionContext, host: Host, binaries: st
   await host.put(join(binaries, 'firecracker'), join(PLACE, 'firecracker'));
   const { stdout: version } = await host.ssh(`${PLACE}/firecracker --version`);
   t.log(version.split('\n')[0]);
-  const { driver, spec, context, launch } = await prepared(t, version);
+  const { driver, spec, context, argv, pidFile } = await prepared(t, version);
   const { directory } = context;
   await furnish(host, binaries, directory);
-  const { argv = [], pidFile = '' } = launch ?? {};
   const inCgroup = 'mkdir -p /sys/fs/cgroup/fc && echo $$ > /sys/fs/cgroup/fc/cgroup.procs';
   const command = argv.map(quote).join(' ');
   await host.ssh(
