@@ -18,10 +18,20 @@ const { ENOENT } = constants.errno;
  */
 export function setupFirewall(host: Host, settings: RoomSettings, places?: readonly string[]): void {
   assertSettings(settings);
-  const text = loadText(settings, 'inet', commentOf(host, settings.table, 'inet'));
-  const loaded = commentOf(host, settings.table, 'bridge');
-  if (settings.bridges.length > 0) runNft(text + loadText(settings, 'bridge', loaded), settings.table, places);
-  else runNft(loaded === undefined ? text : `${text}delete table bridge ${settings.table}\n`, settings.table, places);
+  const { table } = settings;
+  const loaded = { inet: commentOf(host, table, 'inet'), bridge: commentOf(host, table, 'bridge') };
+  runNft(tablesText(settings, loaded), table, places);
+}
+
+/** One transaction from what is loaded, by the comments of the tables, to what `settings` ask. Pure. */
+export function tablesText(settings: RoomSettings, loaded: Readonly<Record<Family, string | undefined>>): string {
+  const { table, bridges } = settings;
+  const inet = loadText(settings, 'inet', loaded.inet);
+  if (bridges.length === 0) return loaded.bridge === undefined ? inet : `${inet}delete table bridge ${table}\n`;
+  // An inet table that is made anew does not know the workloads on bridges yet. Nothing that they send comes so far while the
+  // table of their ports knows none of them, either.
+  const isReplaced = inet.startsWith('delete');
+  return inet + loadText(settings, 'bridge', isReplaced && loaded.bridge !== undefined ? '' : loaded.bridge);
 }
 
 /** Removes the tables; missing ones are fine. Throws SysError. */

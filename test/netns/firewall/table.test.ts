@@ -7,6 +7,7 @@ import { SysError } from '../../../linux/errors.js';
 import { PLAIN_FIREWALL } from '../../../netns/defaults.js';
 import { assertFirewall, assertSettings } from '../../../netns/firewall/check.js';
 import { runNft } from '../../../netns/firewall/nft.js';
+import { tablesText } from '../../../netns/firewall/setup.js';
 import { FORMER, loadText } from '../../../netns/firewall/table.js';
 import { tagsOf } from '../lab.js';
 
@@ -38,6 +39,21 @@ test('loading again keeps elements, unless the sets are of another make', (t) =>
   );
   t.not(other, first);
   t.false(other.startsWith('delete'));
+});
+
+test('what workloads on bridges send stays closed while the table that would filter it is made anew', (t) => {
+  const bridged = { ...settings, bridges: [{ name: 'br0', addresses: [], vlanFiltering: false }] };
+  const stampIn = (text: string) => /comment "([^"]+)"/.exec(text)?.[1];
+  const stamps = {
+    inet: stampIn(loadText(bridged, 'inet', undefined)),
+    bridge: stampIn(loadText(bridged, 'bridge', undefined)),
+  };
+  const deleted = (loaded: typeof stamps) => tablesText(bridged, loaded).match(/^delete table .*$/gm) ?? [];
+  t.deepEqual(deleted(stamps), []);
+  t.deepEqual(deleted({ ...stamps, bridge: 'an older one' }), ['delete table bridge berth']);
+  t.deepEqual(deleted({ ...stamps, inet: 'an older one' }), ['delete table inet berth', 'delete table bridge berth']);
+  t.deepEqual(deleted({ inet: 'an older one', bridge: undefined }), ['delete table inet berth']);
+  t.deepEqual(tablesText(settings, stamps).match(/^delete table .*$/gm), ['delete table bridge berth']);
 });
 
 const FIXTURES = fileURLToPath(new URL('../../../../test/netns/firewall/fixtures/', import.meta.url));
