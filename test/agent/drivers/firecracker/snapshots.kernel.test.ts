@@ -232,7 +232,15 @@ test.serial('a directory in the place of a drive is not shown to a microVM', asy
     const programs = { unshare: 'unshare', sh: 'sh', setpriv: 'true', jailer: 'true', firecracker: '/bin/true' };
     const files = [{ host: directory, name, readOnly: false }];
     const [program = '', ...args] = launchCommand({
-      ...{ jail: jailOf(join(directory, name)), programs, files, held: new Map(), uid: 0, largestFile: MIB, begins: 'boot' as const },
+      ...{
+        jail: jailOf(join(directory, name)),
+        programs,
+        files,
+        held: new Map(),
+        uid: 0,
+        largestFile: MIB,
+        begins: 'boot' as const,
+      },
     });
     return command(program, ...args);
   };
