@@ -5,6 +5,7 @@ import { events, graph, HOST, rate, stat, sum } from './expressions.js';
 import { kernel, ledger } from './ledger.js';
 import { network } from './network.js';
 import type { DashboardTable, PanelRow } from './panels.js';
+import { vms } from './vms.js';
 import { workloads } from './workloads.js';
 
 const host: readonly PanelRow[] = [
@@ -117,6 +118,7 @@ export const HOST_DENSITY: DashboardTable = {
     { title: 'Ledger', panels: ledger },
     { title: 'Limits of the kernel, and cpus', panels: kernel },
     { title: 'Workloads', panels: workloads },
+    { title: 'Virtual machines', panels: vms },
     { title: 'Network', panels: network },
     { title: 'Agent', panels: agent },
   ],

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import type { Governor } from '../density/governor/governor.js';
+import type { OverheadService } from '../density/overhead/overhead.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { Engines } from '../discovery/engines/engines.js';
 import type { HostFacts } from '../host/facts.js';
@@ -18,6 +19,7 @@ import { Page } from '../metrics/page.js';
 import { Metrics, type MetricsSource } from '../metrics/registry.js';
 import { Rollup } from '../metrics/rollup.js';
 import { Sampler } from '../metrics/sampler.js';
+import { Vms } from '../metrics/vms.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../metrics/workload-families.js';
 import { isSettled } from '../model/lifecycle.js';
 import type { Pressure } from '../pressure/engine.js';
@@ -55,6 +57,8 @@ export class LateObserver implements Observer {
   }
 
   started: Observer['started'] = (driver, seconds) => this.#metrics?.recordStart(driver, seconds);
+  saved: Observer['saved'] = (driver, seconds) => this.#metrics?.recordSave(driver, seconds);
+  restored: Observer['restored'] = (driver, seconds) => this.#metrics?.recordRestore(driver, seconds);
   ended: Observer['ended'] = (end) => this.#metrics?.recordEnd(end);
   admission: Observer['admission'] = (...args) => this.#metrics?.recordAdmission(...args);
   preempted: Observer['preempted'] = (of) => this.#metrics?.recordPreemption(of);
@@ -80,14 +84,15 @@ export interface Observed {
   readonly source: MetricsSource;
   readonly version: string;
   readonly facts: Pick<HostFacts, 'cpusOnline' | 'memoryBytes'>;
-  readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look'>;
+  readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look' | 'balloons'>;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
+  readonly overhead: Pick<OverheadService, 'measured'>;
   readonly engines: Pick<Engines, 'directory'>;
 }
 
 export async function observe(parts: Observed): Promise<Observation> {
-  const { world, manager, network, source, version, facts, pressure, governor, prediction, engines } = parts;
+  const { world, manager, network, source, version, facts, pressure, governor, prediction, overhead, engines } = parts;
   const { config, cgroups, log } = world;
   const readers = new Map<string, CgroupReader>();
   const buffer = sampleBuffer();
@@ -118,17 +123,22 @@ export async function observe(parts: Observed): Promise<Observation> {
         .map(({ id, sandbox }) => ({ id, pids: () => cgroups.processes(sandbox.cgroup) })),
     onError: (error, id) => log.warn({ err: error, workload: id }, 'what KSM saves cannot be read'),
   });
+  const vms = new Vms({ balloons: () => pressure.balloons(), overhead: (id) => overhead.measured(id) });
   const rollup = new Rollup({ maxTenants: MAX_TENANTS });
   const sampler = new Sampler({
     page,
     rollup,
     intervalMs,
     source: {
-      begin: () => activity.begin(),
+      begin: () => {
+        activity.begin();
+        vms.begin();
+      },
       workloads: () => manager.records(),
       has: (id) => manager.has(id),
       readStats,
       ksmProfit: (id) => savings.profit(id),
+      vm: (id) => vms.of(manager.actor(id).record),
       ready: (id) => manager.ready(manager.actor(id).record),
       readLinks: () => network.stats(config.network.link_prefix),
       readDrops: () => network.drops(),

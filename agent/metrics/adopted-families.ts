@@ -7,6 +7,6 @@ const OURS = 'berth_workload_';
 const FROM_CGROUP = /^(?:cpu|memory|io|pids|pressure)_|^pids$/;
 
 export const ADOPTED_FAMILIES: readonly Family<WorkloadSample>[] = WORKLOAD_FAMILIES.flatMap((family) => {
-  const rest = family.name.slice(OURS.length);
+  const rest = family.name.startsWith(OURS) ? family.name.slice(OURS.length) : '';
   return FROM_CGROUP.test(rest) ? [{ ...family, name: `berth_adopted_${rest}` }] : [];
 });

@@ -6,6 +6,7 @@ import type { GovernorStatus } from '../density/governor/types.js';
 import type { PredictionView } from '../density/prediction/live.js';
 import type { Refusal } from '../model/capacity.js';
 import { DIMENSION_NAMES } from '../model/dimensions.js';
+import { MACHINE_DRIVERS } from '../model/driver-kinds.js';
 import type { EndCause, EndRecord, KillActor } from '../model/record.js';
 import { DRIVER_NAMES, type DriverName, type WorkloadSpec } from '../model/spec.js';
 import { NETWORK_OPERATIONS, type NetworkOperation } from '../network/timed.js';
@@ -60,6 +61,8 @@ export class Metrics {
   readonly #decisions: Counter<'result' | 'dimension'>;
   readonly #admission: Histogram;
   readonly #starts: Histogram<'driver'>;
+  readonly #saves: Histogram<'driver'>;
+  readonly #restores: Histogram<'driver'>;
   readonly #ends: Counter<'cause'>;
   readonly #kills: Counter<'cause' | 'actor'>;
   readonly #preemptions: Counter<'class'>;
@@ -106,6 +109,18 @@ export class Metrics {
       ['driver'],
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
     );
+    this.#saves = histogram(
+      'berth_vm_save_duration_seconds',
+      'Time in which a guest stands still for a snapshot: until it goes on, or its suspension is durable. Without saves that fail.',
+      ['driver'],
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+    );
+    this.#restores = histogram(
+      'berth_vm_restore_duration_seconds',
+      'Time from the turn to start to a guest that goes on from a snapshot, its own or, as a clone, that of another.',
+      ['driver'],
+      [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+    );
     this.#ends = counter('berth_ends_total', 'Processes of workloads that ended, by cause.', ['cause']);
     this.#kills = counter('berth_kills_total', 'Processes of workloads that were killed unasked, by cause and actor.', [
       'cause',
@@ -149,6 +164,14 @@ export class Metrics {
     this.#starts.observe({ driver }, seconds);
   }
 
+  recordSave(driver: DriverName, seconds: number): void {
+    this.#saves.observe({ driver }, seconds);
+  }
+
+  recordRestore(driver: DriverName, seconds: number): void {
+    this.#restores.observe({ driver }, seconds);
+  }
+
   recordEnd({ cause, actor }: Pick<EndRecord, 'cause' | 'actor'>): void {
     this.#ends.inc({ cause });
     if (actor !== undefined) this.#kills.inc({ cause, actor });
@@ -187,6 +210,7 @@ export class Metrics {
     }
     for (const of of CLASSES) this.#preemptions.inc({ class: of }, 0);
     for (const driver of DRIVER_NAMES) this.#starts.zero({ driver });
+    for (const driver of MACHINE_DRIVERS) for (const vms of [this.#saves, this.#restores]) vms.zero({ driver });
     for (const operation of NETWORK_OPERATIONS) this.#network.zero({ operation });
   }
 

@@ -7,6 +7,7 @@ import type { Drops, LinkStats } from '../../netns/types.js';
 import type { WorkloadRecord } from '../model/record.js';
 import type { Labels, Page } from './page.js';
 import type { Rollup } from './rollup.js';
+import type { VmSample } from './vms.js';
 import type { WorkloadSample } from './workload-families.js';
 
 /** What the sampler needs of a record; a WorkloadRecord and a WorkloadView are both one. */
@@ -26,6 +27,8 @@ export interface SampleSource {
   readStats(id: string): CgroupStats | undefined;
   /** Bytes that merging of its pages saves, as last read; undefined when it has not asked for that. */
   ksmProfit(id: string): number | undefined;
+  /** Undefined: it is no virtual machine. */
+  vm(id: string): VmSample | undefined;
   ready(id: string): boolean | undefined;
   /** All links of workloads on the host, in one dump. */
   readLinks(): Promise<readonly LinkStats[]>;
@@ -188,6 +191,7 @@ export class Sampler {
     const counted = hostLink === null ? undefined : links.get(hostLink);
     const dropped = hostLink === null ? undefined : drops.get(hostLink);
     const ksmProfit = source.ksmProfit(id);
+    const vm = source.vm(id);
     const ready = source.ready(id);
     if (
       known !== undefined &&
@@ -195,6 +199,7 @@ export class Sampler {
       // ksmd merges what sleeps, too.
       known.latest.ksmProfit === ksmProfit &&
       known.latest.ready === ready &&
+      isSame(known.latest.vm, vm) &&
       isQuiet(known, workload, stats, counted, dropped) &&
       page.has(id)
     ) {
@@ -211,6 +216,7 @@ export class Sampler {
       link: link ?? known?.latest.link,
       drops: dropped ?? known?.latest.drops,
       ksmProfit,
+      vm,
       ready,
       restarts: workload.restarts,
       startedAt: workload.process?.startedAt ?? null,
@@ -293,6 +299,10 @@ function isQuiet(
         link.txBytes - (baseline?.txBytes ?? 0) === latest.link.txBytes &&
         link.rxDropped - (baseline?.rxDropped ?? 0) === latest.link.rxDropped &&
         link.txDropped - (baseline?.txDropped ?? 0) === latest.link.txDropped;
+}
+
+function isSame(one: VmSample | undefined, other: VmSample | undefined): boolean {
+  return one?.memory === other?.memory && one?.balloon === other?.balloon && one?.overhead === other?.overhead;
 }
 
 /** A link that was handed out ready-made has counted for others before. */

@@ -5,6 +5,7 @@
 import type { CgroupStats, PressureTotals } from '../../cgroups/types.js';
 import { DROP_REASONS, type Drops, type LinkStats } from '../../netns/types.js';
 import type { Family, Row } from './page.js';
+import type { VmSample } from './vms.js';
 
 /** What is known of one workload at one moment. `startedAt`: Unix ms of its process, null when it has none. */
 export interface WorkloadSample {
@@ -15,6 +16,8 @@ export interface WorkloadSample {
   readonly drops: Drops['packets'] | undefined;
   /** Bytes saved by merging of equal pages; undefined: it has not asked for that, or nothing is known yet. */
   readonly ksmProfit: number | undefined;
+  /** Undefined: it is no virtual machine. */
+  readonly vm: VmSample | undefined;
   /** Undefined: its spec has no health probe. */
   readonly ready: boolean | undefined;
   readonly restarts: number;
@@ -155,6 +158,24 @@ export const WORKLOAD_FAMILIES: readonly Family<WorkloadSample>[] = [
     name: 'berth_workload_ksm_profit_bytes',
     help: 'Memory saved by merging equal pages (KSM), less its bookkeeping; only of workloads with resources.memory.ksm.',
     rows: one((s) => s.ksmProfit),
+  },
+  {
+    ...gauge,
+    name: 'berth_vm_memory_bytes',
+    help: 'Memory that a virtual machine has for its guest; 0 while it does not run.',
+    rows: one((s) => s.vm?.memory),
+  },
+  {
+    ...gauge,
+    name: 'berth_vm_balloon_bytes',
+    help: 'Memory that berth has asked the guest to give back under memory pressure (balloon); 0: none.',
+    rows: one((s) => s.vm?.balloon),
+  },
+  {
+    ...gauge,
+    name: 'berth_vm_overhead_bytes',
+    help: 'Memory of the VMM beside its guest, as last measured; absent until it was: four VMs a minute have their turn.',
+    rows: one((s) => s.vm?.overhead),
   },
   {
     ...counter,

@@ -13,7 +13,7 @@ import { FutileGuard, type Protected } from './guard.js';
 import { PressureHistory } from './history.js';
 import { type Decision, decide, matters, undoAll } from './ladder.js';
 import { Measure, RESOURCES } from './measure.js';
-import { balloonOf, isFrozen, latestKill, valuesOf } from './merge.js';
+import { balloonOf, balloonsOf, isFrozen, latestKill, valuesOf } from './merge.js';
 import { type Outcome, Performer } from './perform.js';
 import type { Closing, Held, PressureWorld } from './ports.js';
 import { isShort, lookRound, type Seen, updateStall } from './round.js';
@@ -117,6 +117,11 @@ export class Pressure {
   /** The sampler has found it as it was. */
   quiet(id: string): void {
     this.history.quiet(id, this.#world.clock.unix());
+  }
+
+  /** Bytes that guests were asked to give back, by workload. */
+  balloons(): ReadonlyMap<string, number> {
+    return this.#config.mode === 'enforce' ? balloonsOf(this.#ladders.values()) : new Map();
   }
 
   /** The workload is deleted. */

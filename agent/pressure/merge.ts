@@ -31,6 +31,15 @@ export function balloonOf(ladders: Iterable<Ladder>, id: string): number {
   return Math.max(0, ...heldOf(ladders, id, 'balloon').map(({ bytes }) => bytes));
 }
 
+/** The same of all that have one. */
+export function balloonsOf(ladders: Iterable<Ladder>): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { state } of ladders)
+    for (const { target, step, bytes } of state.applied)
+      if (step === 'balloon') found.set(target, Math.max(bytes, found.get(target) ?? 0));
+  return found;
+}
+
 /** Of those that act on the same workloads: a kill of the host counts for all, and every kill counts for the host. */
 export function latestKill(ladders: Iterable<Ladder>, scope: ScopeName): number | null {
   let latest: number | null = null;

@@ -43,6 +43,10 @@ export type SupervisorPort = Pick<Supervisor, 'spawn' | 'list' | 'forget'>;
 /** What metrics want to hear; all calls are cheap and never throw. */
 export interface Observer extends NetworkObserver {
   started(driver: DriverName, seconds: number): void;
+  /** The guest stood still so long for its snapshot. */
+  saved(driver: DriverName, seconds: number): void;
+  /** A start that began with a snapshot. */
+  restored(driver: DriverName, seconds: number): void;
   ended(end: Pick<EndRecord, 'cause' | 'actor'>): void;
   admission(result: 'admitted' | 'refused', dimension: Refusal['dimension'] | 'none', seconds: number): void;
   /** One of this class was asked to go for another. */

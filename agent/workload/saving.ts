@@ -10,7 +10,7 @@ import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js'
 import { machineDigest } from '../snapshots/manifest.js';
 import type { DriverSet } from './driver-set.js';
 import type { Freezable } from './freezing.js';
-import type { SnapshotPort } from './ports.js';
+import type { Observer, SnapshotPort } from './ports.js';
 import { type RoomPorts, requireRoom } from './snapshot-room.js';
 
 type Savable = Freezable;
@@ -39,6 +39,7 @@ export interface SavePorts extends RoomPorts, UndoPorts {
   readonly bootId: string;
   readonly drivers: Pick<DriverSet, 'of' | 'context'>;
   readonly layers: Pick<Layers, 'of'>;
+  readonly observer: Pick<Observer, 'saved'>;
   readonly snapshots: RoomPorts['snapshots'] & Pick<SnapshotPort, 'begin' | 'complete' | 'remove'>;
   readonly log: Log;
 }
@@ -89,6 +90,7 @@ export async function save(
     // With its name, which is never given to another one.
     await actor.patch({ saved, lastSnapshot: Number(name) });
     const context = { ...ports.drivers.context(record), signal };
+    const still = performance.now();
     const files = await vm.save(spec, context, directory);
     const at = Date.now();
     const { bootId } = ports;
@@ -104,6 +106,7 @@ export async function save(
       if (actor.record.desired !== 'running' || actor.record.restartRequested) throw calledOff(actor.record);
       await actor.patch({ saved: { ...saved, phase: 'waiting' }, desired: 'stopped', restartRequested: false });
     }
+    ports.observer.saved(driver, (performance.now() - still) / 1000);
     return view;
   } catch (error) {
     // Who called it off ends the workload: what is left to do, its actor knows.

@@ -45,7 +45,7 @@ export interface StartPorts {
   readonly bootId: string;
   readonly config: Pick<Config, 'lifecycle'>;
   readonly drivers: Pick<DriverSet, 'of' | 'context'>;
-  readonly observer: Pick<Observer, 'started'>;
+  readonly observer: Pick<Observer, 'started' | 'restored'>;
   readonly process: ProcessPort;
   readonly sandbox: {
     /** Throws when the host lacks what the spec names. */
@@ -108,7 +108,9 @@ async function startWithin(deadline: AbortSignal, ms: number, actor: Startable, 
   } finally {
     await launch?.release?.();
   }
-  ports.observer.started(spec.driver, (performance.now() - begun) / 1000);
+  const seconds = (performance.now() - begun) / 1000;
+  ports.observer.started(spec.driver, seconds);
+  if (saved !== undefined) ports.observer.restored(spec.driver, seconds);
 }
 
 async function run(

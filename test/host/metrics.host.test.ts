@@ -32,8 +32,11 @@ workloads = 2
 count = 3
 `;
 
-/** What is learned in a day, what only a scheduler brings, and what only an engine with a socket tells. */
-const EMPTY = ['Advised overcommit', 'Leases run out in', 'Ends of other engines by cause'];
+/** What is learned in a day, what only a scheduler brings, what only an engine with a socket tells, and what only a virtual machine has. */
+const EMPTY = [
+  ...['Advised overcommit', 'Leases run out in', 'Ends of other engines by cause'],
+  ...['Memory of guests', 'Memory of VMMs', 'Snapshots', 'Bytes of snapshots'],
+];
 
 const shell = (script: string) => ['/bin/sh', '-c', script];
 const exec = (id: string, command: readonly string[], resources: Record<string, unknown> = {}, more = {}) => ({

@@ -70,6 +70,7 @@ export class AdoptedSamples {
         has: (id) => this.#entries.has(id),
         readStats: (id) => this.#read(id),
         ksmProfit: () => undefined,
+        vm: () => undefined,
         ready: () => undefined,
         readLinks: async () => [],
         readDrops: async () => [],

@@ -230,6 +230,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     housekeeping: () => chores.figures(),
     engines: briefly(() => engines.views()),
     adoptedEnds: () => ends.counts(),
+    snapshots: briefly(() => world.snapshots.list()),
     images: briefly(() => ({ count: images.list().length, bytes: images.bytes(), pulls: images.counts() })),
     schedulers,
     network: () => ({
@@ -250,7 +251,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
     }),
   };
   const observation = await observe({
-    ...{ world, manager, source, version, facts, pressure, governor, engines },
+    ...{ world, manager, source, version, facts, pressure, governor, overhead, engines },
     network: rooms.network,
     prediction: () => prediction.view(),
   });

@@ -37,6 +37,8 @@ export class OverheadService {
   readonly #learned = new Learned();
   /** By id: the number of its last turn. */
   readonly #turns = new Map<string, number>();
+  /** By id: bytes of the VMM that started then. */
+  readonly #measured = new Map<string, { readonly startedAt: number; readonly bytes: number }>();
   #turn = 0;
   #rounds = 0;
   #cancel: (() => void) | undefined;
@@ -80,6 +82,11 @@ export class OverheadService {
     return this.#learned.all(this.#ports.now()).filter((known) => known.driver === driver);
   }
 
+  /** Bytes of the VMM of this workload, as last measured; undefined: it was not yet, or it runs no more. */
+  measured(id: string): number | undefined {
+    return this.#measured.get(id)?.bytes;
+  }
+
   #next(): void {
     if (this.#stopped) return;
     this.#cancel = this.#ports.setTimer(ROUND_MS, () => {
@@ -90,8 +97,9 @@ export class OverheadService {
   async #round(): Promise<void> {
     const { candidates, now } = this.#ports;
     const all = candidates();
-    const ids = new Set(all.map(({ id }) => id));
-    for (const id of this.#turns.keys()) if (!ids.has(id)) this.#turns.delete(id);
+    const starts = new Map(all.map(({ id, startedAt }) => [id, startedAt]));
+    for (const id of this.#turns.keys()) if (!starts.has(id)) this.#turns.delete(id);
+    for (const [id, { startedAt }] of this.#measured) if (starts.get(id) !== startedAt) this.#measured.delete(id);
     const turn = ({ id }: Candidate): number => this.#turns.get(id) ?? 0;
     const due = all
       .filter(({ startedAt }) => now() - startedAt >= SETTLED_MS)
@@ -112,7 +120,9 @@ export class OverheadService {
     try {
       const bytes = await candidate.measure();
       const { driver } = spec;
-      if (bytes !== undefined) this.#learned.observe({ driver, size }, { bytes, startedAt }, this.#ports.now());
+      if (bytes === undefined) return;
+      this.#measured.set(id, { startedAt, bytes });
+      this.#learned.observe({ driver, size }, { bytes, startedAt }, this.#ports.now());
     } catch (error) {
       this.#ports.onError(error, `the VMM of "${id}" could not be measured`);
     }

@@ -10,6 +10,7 @@ import { addNetworkFamilies, type NetworkSource } from './network.js';
 import { addNodeFamilies, type NodeSource } from './node.js';
 import { addSamplingFamilies, type SamplingSource } from './sampling.js';
 import { addTotalFamilies, type TotalsSource } from './totals.js';
+import { addVmFamilies, type VmsSource } from './vms.js';
 
 /** What the daemon answers at a scrape; plain data, no waiting. */
 export type MetricsSource = NodeSource &
@@ -17,6 +18,7 @@ export type MetricsSource = NodeSource &
   TotalsSource &
   HousekeepingSource &
   ImagesSource &
+  VmsSource &
   EnginesSource &
   NetworkSource &
   LimitsSource;
@@ -37,6 +39,7 @@ export const FAMILIES: readonly ((c: Collectors, sources: Sources) => void)[] = 
   (c, { node }) => addTotalFamilies(c, node),
   (c, { node }) => addHousekeepingFamilies(c, node),
   (c, { node }) => addImageFamilies(c, node),
+  (c, { node }) => addVmFamilies(c, node),
   (c, { node }) => addEngineFamilies(c, node),
   (c, { node }) => addNetworkFamilies(c, node),
   (c, { node }) => addLimitFamilies(c, node),

@@ -16,6 +16,7 @@ import { Page } from '../../../agent/metrics/page.js';
 import { Metrics, type MetricsSource } from '../../../agent/metrics/registry.js';
 import { Rollup } from '../../../agent/metrics/rollup.js';
 import { type Sampled, Sampler, type SampleSource } from '../../../agent/metrics/sampler.js';
+import type { VmSample } from '../../../agent/metrics/vms.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../../../agent/metrics/workload-families.js';
 import type { AdoptedEndCount, EngineView } from '../../../agent/model/adopted.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
@@ -111,6 +112,8 @@ export class MadeUpNode implements SampleSource, MetricsSource {
   drops: readonly Drops[] = [];
   /** Bytes, by workload. */
   savings: ReadonlyMap<string, number> = new Map();
+  /** Of those with driver qemu. */
+  machine: VmSample = { memory: 256 * 2 ** 20, balloon: 64 * 2 ** 20, overhead: 48 * 2 ** 20 };
   readonly deleted = new Set<string>();
   counted: Totals = {
     reaped: { cgroup: 0, netns: 0, link: 0 },
@@ -185,6 +188,11 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   ksmProfit(id: string): number | undefined {
     return this.savings.get(id);
+  }
+
+  vm(id: string): VmSample | undefined {
+    const one = this.list[Number(id.slice(4))];
+    return one?.id === id && one.spec.driver === 'qemu' ? this.machine : undefined;
   }
 
   async readLinks(): Promise<readonly LinkStats[]> {
@@ -351,6 +359,15 @@ export class MadeUpNode implements SampleSource, MetricsSource {
 
   images(): ImageFigures {
     return { count: 2, bytes: 4096, pulls: { ok: 3, failed: 1 } };
+  }
+
+  snapshots(): ReturnType<MetricsSource['snapshots']> {
+    const file = { name: 'state', bytes: 2 ** 20, sha256: '' };
+    return [
+      { tenant: 'acme', files: [file, { ...file, name: 'memory', bytes: 2 ** 28 }] },
+      { tenant: 'umbrella', files: [file] },
+      { tenant: 'acme', files: [file] },
+    ];
   }
 
   totals(): Totals {

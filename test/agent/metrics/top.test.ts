@@ -16,6 +16,7 @@ const sampled = (step: number, at: number) => ({
     link: undefined,
     drops: undefined,
     ksmProfit: undefined,
+    vm: undefined,
     ready: undefined,
     restarts: 1,
     startedAt: 1,

@@ -109,6 +109,7 @@ test('a dry run tells the same and touches nothing', async (t) => {
   const engine = await host.engine({ mode: 'dry-run' });
   await host.fire(join(host.root, MEMORY), engine);
   await host.seconds(60, engine);
+  t.is(engine.balloons().size, 0);
   host.perSecond.memory = { some: 0, full: 0 };
   host.available = 2 * GIB;
   await host.seconds(60, engine);
@@ -119,6 +120,24 @@ test('a dry run tells the same and touches nothing', async (t) => {
     t.true(told.has(`pressure.action ${action} dry-run`), action);
   t.true(told.has('memory.futile raise_high dry-run'));
   t.true(engine.status().counts.every(({ dryRun }) => dryRun));
+});
+
+test('what a guest is asked to give back is told while it is', async (t) => {
+  const host = new FakeHost(t);
+  pressed(host);
+  const engine = await host.engine({ steps: ['balloon'] });
+  t.deepEqual(engine.balloons(), new Map());
+  await host.fire(join(host.root, MEMORY), engine);
+  await host.seconds(12, engine);
+  const last = host.did.findLast((line) => line.startsWith('balloon hog')) ?? '';
+  const bytes = engine.balloons().get('hog') ?? 0;
+  t.is(`balloon hog ${Math.round(bytes / MIB)}`, last);
+  t.true(bytes > 0);
+  host.perSecond.memory = { some: 0, full: 0 };
+  host.available = 2 * GIB;
+  await host.seconds(60, engine);
+  t.is(host.did.at(-1), 'balloon hog 0');
+  t.deepEqual(engine.balloons(), new Map());
 });
 
 test('when pressure is over all is undone, the timer ends, and the next agent finds nothing', async (t) => {

@@ -216,6 +216,8 @@ export function newLife(options: LifeOptions = {}): Life & { readonly directory:
     events: { append, settled: async () => undefined },
     observer: {
       started: () => undefined,
+      saved: () => undefined,
+      restored: () => undefined,
       ended: () => undefined,
       admission: () => undefined,
       preempted: () => undefined,

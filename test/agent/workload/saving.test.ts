@@ -61,6 +61,31 @@ test('saved live, it goes on, and the snapshot stays until the workload goes', a
   t.deepEqual(snapshotsIn(life), []);
 });
 
+test('saves and restores are told with their time, those that fail are not', async (t) => {
+  const { vmm, life } = await inhabited({ ...NO_DEATH }, true);
+  const told: string[] = [];
+  const tell = (what: string) => (driver: string, seconds: number) =>
+    void told.push(`${what} ${driver} ${seconds >= 0 && seconds < 60}`);
+  Object.assign(life.world.observer, { saved: tell('saved'), restored: tell('restored') });
+  vmm.failure = new Error('no space left');
+  await t.throwsAsync(saveIn(life, true), { message: /no space left/ });
+  t.deepEqual(told, []);
+  vmm.failure = undefined;
+  await saveIn(life, true);
+  t.deepEqual(told, ['saved qemu true']);
+  // The name of the one that failed is never given again.
+  await life.manager.create(cloneSpec({ qemu: { ...QEMU, snapshot: `${ID}/0002` } }));
+  await life.until(state('running', 'clone'));
+  await when(() => told.length === 2);
+  t.is(told[1], 'restored qemu true');
+  await saveIn(life);
+  await life.until(state('exited'));
+  await life.manager.wish(ID, 'start');
+  await settled(life, 'running');
+  await when(() => told.length === 4);
+  t.deepEqual(told.slice(2), ['saved qemu true', 'restored qemu true']);
+});
+
 test('what cannot be saved is refused and runs on', async (t) => {
   const { vmm, life } = await inhabited();
   vmm.problem = 'it has a device of this host';

@@ -9,7 +9,7 @@ import { adoptedOf } from '../../control/fake-engines.js';
 
 const SAMPLE: WorkloadSample = {
   ...{ stats: { pids: { current: 1, max: 'max', maxEvents: 0 } }, link: undefined, drops: undefined },
-  ...{ ksmProfit: undefined, ready: undefined, restarts: 0, startedAt: null },
+  ...{ ksmProfit: undefined, vm: undefined, ready: undefined, restarts: 0, startedAt: null },
 };
 
 function samplesOf(t: ExecutionContext, over: Partial<AdoptedSamplesOptions> = {}): AdoptedSamples {

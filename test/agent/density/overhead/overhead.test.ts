@@ -164,6 +164,29 @@ test('four a minute, the one whose turn is the longest ago first, none before it
   t.is(order.length, 12);
 });
 
+test('what a VMM was measured to need is known until it ends or starts again', async (t) => {
+  const clock = new FakeClock();
+  let all = [
+    { id: 'a', startedAt: -100_000 },
+    { id: 'b', startedAt: -100_000 },
+  ];
+  const candidates = (): Candidate[] =>
+    all.map(({ id, startedAt }) => ({ id, startedAt, spec: vm(id), measure: async () => 50 * MIB }));
+  const { overhead } = service(stateDirectory(), clock, candidates);
+  await overhead.start();
+  t.is(overhead.measured('a'), undefined);
+  await pass(clock, 60_000);
+  t.is(overhead.measured('a'), 50 * MIB);
+  t.is(overhead.measured('b'), 50 * MIB);
+  all = [{ id: 'a', startedAt: clock.now() + 50_000 }];
+  await pass(clock, 2 * 60_000);
+  t.is(overhead.measured('a'), undefined, 'another one has not had its turn');
+  t.is(overhead.measured('b'), undefined);
+  await pass(clock, 3 * 60_000);
+  t.is(overhead.measured('a'), 50 * MIB);
+  await overhead.stop();
+});
+
 test('a day of it counts, and outlives the agent', async (t) => {
   const clock = new FakeClock();
   const directory = stateDirectory();
