@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Driver } from '../../../../agent/drivers/driver.js';
 import { parseVersion } from '../../../../agent/drivers/program-version.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
 import { func } from '../../../../linux/libc.js';
@@ -30,10 +31,7 @@ export async function bench(t: ExecutionContext, version = '1.7.0', { state }: {
     ...{ binary, jailer, runtime: host.runtime, state: state ?? host.runtime, kernel: join(assets, 'kernel') },
     identify: async (path) => ({ path, version: parseVersion(`v${version}`) ?? [0, 0] }),
   });
-  const driver = {
-    ...made,
-    check: (spec, context) => made.check(spec, { ...context, kvmUsable: true }),
-  } as typeof made;
+  const driver = withKvm(made);
   // After the images: whether a user may open those is a matter of who made them.
   t.teardown(withUnitUmask());
   const spec = (id: string, section: Record<string, unknown> = {}, words = ''): WorkloadSpec => {
@@ -47,6 +45,12 @@ export async function bench(t: ExecutionContext, version = '1.7.0', { state }: {
 function withUnitUmask(): () => void {
   const before = umask(0o077);
   return () => void umask(before);
+}
+
+/** The double needs none. */
+export function withKvm(driver: Driver | undefined): Driver {
+  if (driver === undefined) throw new Error('no driver');
+  return { ...driver, check: (spec, context) => driver.check(spec, { ...context, kvmUsable: true }) };
 }
 
 /** Of this test's host: claims of uids, mounts, and what lies in the directories of workloads. */
