@@ -27,18 +27,20 @@ export async function bench(t: ExecutionContext, version = '1.7.0', { state }: {
     return path;
   };
   const { binary, jailer } = await doubleBinaries(join(assets, 'bin'), version);
-  const made = testDriver({
+  const options = {
     ...{ binary, jailer, runtime: host.runtime, state: state ?? host.runtime, kernel: join(assets, 'kernel') },
-    identify: async (path) => ({ path, version: parseVersion(`v${version}`) ?? [0, 0] }),
-  });
-  const driver = withKvm(made);
+    identify: async (path: string) => ({ path, version: parseVersion(`v${version}`) ?? ([0, 0] as const) }),
+  };
+  /** As the next agent has it. */
+  const another = () => withKvm(testDriver(options));
+  const driver = another();
   // After the images: whether a user may open those is a matter of who made them.
   t.teardown(withUnitUmask());
   const spec = (id: string, section: Record<string, unknown> = {}, words = ''): WorkloadSpec => {
     const base = { kernel: join(assets, 'kernel'), initrd: join(assets, 'initrd'), append: `console=ttyS0 ${words}` };
     return { ...vm({ ...base, ...section }), id };
   };
-  return { host, assets, image, driver, spec };
+  return { host, assets, image, driver, another, spec };
 }
 
 /** The umask of the agent's unit, until the result is called. Node sets none in a worker. */
