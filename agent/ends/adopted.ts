@@ -19,10 +19,11 @@ const LAST_SIGNAL = 64;
 
 /** `kills`: of this run or of others, oldest first; null: the log cannot be read. */
 export function describeAdoptedEnd(facts: Facts, kills: readonly KernelKill[] | null): AdoptedEnd {
-  const number = signalOf(facts.code);
+  const kill = killOf(facts, kills ?? []);
+  // A label of the container may stand for its exit code in the words of Docker; nothing of it stands in the log.
+  const number = kill !== undefined && isFirst(kill, facts) ? SIGKILL : signalOf(facts.code);
   const signal = number === null ? null : signalName(number);
   const code = number === null ? facts.code : null;
-  const kill = killOf(facts, kills ?? []);
   return { code, signal, ...reasonOf(facts, number === SIGKILL, kill) };
 }
 
@@ -47,6 +48,11 @@ function killOf({ id, pid, memory }: Facts, kills: readonly KernelKill[]): Kill 
   if (kernel === undefined) return undefined;
   const { level, where } = placeOf(kernel, id, memory);
   return { kernel, level, where, main: pid === null || kernel.pid === pid };
+}
+
+/** For certain: of a kill whose cgroup the log does not name, the pid may be one of before. */
+function isFirst({ kernel }: Kill, { pid }: Facts): boolean {
+  return kernel.cgroup !== null && kernel.pid === pid;
 }
 
 /** The directory of its cgroup, whichever version of cgroups the engine uses: ids are in the paths of both. */

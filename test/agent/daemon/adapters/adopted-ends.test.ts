@@ -57,6 +57,13 @@ test('a child that was killed before does not explain the end', (t) => {
   t.like(describeAdoptedEnd(ended({ pid: null }), [child]), { cause: 'limit' });
 });
 
+test('a label that stands for the exit code hides no kill of its first process', (t) => {
+  const end = describeAdoptedEnd(ended({ code: 0, asked: true }), [kill()]);
+  t.like(end, { code: null, signal: 'SIGKILL', cause: 'limit', actor: 'kernel' });
+  // Perhaps another process of the same number.
+  t.like(describeAdoptedEnd(ended({ code: 0 }), [kill({ cgroup: null })]), { code: 0, cause: 'exit' });
+});
+
 test('without the log of the kernel the engine is believed', (t) => {
   t.like(describeAdoptedEnd(ended({ oom: true }), null), { cause: 'limit', actor: 'kernel' });
   t.like(describeAdoptedEnd(ended({ oom: true, code: 1 }), null), { cause: 'exit' });
