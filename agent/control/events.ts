@@ -39,7 +39,7 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.preempted': 'stopped for one of a higher class or priority',
   'workload.deleted': 'nothing of it is left',
   'engine.workload_ended':
-    'a workload of another engine has ended, with cause, detail and `victim` as in an end record; `untold`: so many before it were not told, because there are at most 60 events a minute',
+    'a workload of another engine has ended, with cause, detail and `victim` as in an end record; `untold`: so many of its tenant before it were not told, over a limit of 60 in a minute',
   'image.requested': 'a session asked for an image to be fetched',
   'image.pulling': 'an image is fetched or unpacked; `phase` and `layer` say how far it is',
   'image.pulled': 'an image is complete on this node, with its digest',

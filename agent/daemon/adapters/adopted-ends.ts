@@ -4,6 +4,7 @@ import { describeAdoptedEnd } from '../../ends/adopted.js';
 import type { KernelLog } from '../../ends/kernel-log.js';
 import type { AdoptedEndCount, EndedWorkload, EngineName } from '../../model/adopted.js';
 import type { EndCause } from '../../model/record.js';
+import { EndBudget } from './end-budget.js';
 
 export interface AdoptedEndsOptions {
   readonly kernelLog: KernelLog;
@@ -11,9 +12,6 @@ export interface AdoptedEndsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Others start and end as many as they like: the log of events is for our own as well. */
-const MOST_EVENTS = 60;
-const WINDOW_MS = 60_000;
 /** Containers of which it is known up to where the kernel's log was read. */
 const MOST_READ = 1000;
 
@@ -24,9 +22,7 @@ export class AdoptedEnds {
   readonly #readUpTo = new Map<string, number>();
   /** What the log held when the agent began. */
   readonly #opened: Promise<number | null>;
-  #windowAt = Number.NEGATIVE_INFINITY;
-  #inWindow = 0;
-  #untold = 0;
+  readonly #budget = new EndBudget();
 
   constructor(options: AdoptedEndsOptions) {
     this.#options = options;
@@ -71,14 +67,8 @@ export class AdoptedEnds {
   }
 
   #tell(tenant: string, data: Readonly<Record<string, unknown>>): void {
-    const now = performance.now();
-    if (now - this.#windowAt >= WINDOW_MS) [this.#windowAt, this.#inWindow] = [now, 0];
-    if (this.#inWindow++ >= MOST_EVENTS) {
-      this.#untold++;
-      return;
-    }
-    const untold = this.#untold;
-    this.#untold = 0;
+    const untold = this.#budget.take(tenant, data.actor === 'kernel', performance.now());
+    if (untold === undefined) return;
     this.#options.events.append({
       ...{ type: 'engine.workload_ended', tenant },
       data: { ...data, ...(untold === 0 ? {} : { untold }) },

@@ -119,3 +119,22 @@ test('of a thousand ends in a minute sixty are told and all are counted', async 
   t.is(told.length, 60);
   t.deepEqual(ends.counts(), [{ engine: 'docker', cause: 'exit', count: 1000 }]);
 });
+
+test('one tenant leaves the events of others alone, and is told its own number alone', async (t) => {
+  const { ends, told } = endsOf(() => []);
+  for (let at = 0; at < 100; at++) await ends.ended(ended({ code: 0 }));
+  await ends.ended(ended({ code: 0, tenant: 'other' }));
+  t.is(told.length, 61);
+  t.like(told[60], { tenant: 'other', data: { cause: 'exit' } });
+  t.is(told[60]?.data?.untold, undefined);
+});
+
+test('a kill by the kernel is told beside a loop of crashes', async (t) => {
+  let kills: KernelKill[] = [];
+  const { ends, told } = endsOf(() => kills);
+  for (let at = 0; at < 100; at++) await ends.ended(ended({ code: 0 }));
+  kills = [kill()];
+  await ends.ended(ended());
+  t.is(told.length, 61);
+  t.like(told[60]?.data, { cause: 'limit', untold: 40 });
+});
