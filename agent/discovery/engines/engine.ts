@@ -26,8 +26,8 @@ export interface Found {
 export interface Ended extends Pick<Found, 'id' | 'name' | 'image' | 'labels'> {
   /** 128 and the number of the signal where a signal has ended it; null: the engine does not say. */
   readonly code: number | null;
-  /** Somebody has stopped or killed it through the engine. */
-  readonly asked: boolean;
+  /** Whether somebody has stopped or killed it through the engine: podman may tell that a moment after the end. */
+  readonly asked: Promise<boolean>;
   /** The engine has seen an OOM-kill in it. */
   readonly oom: boolean;
 }

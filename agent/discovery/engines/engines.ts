@@ -69,7 +69,7 @@ export class Engines {
         const socket = settings[name].socket || usual;
         if (open === undefined || settings[name].authority === 'off') return [];
         const onChange = (): void => this.#eventually();
-        const onEnd = (ended: Ended): void => options.onEnd?.(this.#endOf(name, ended));
+        const onEnd = (ended: Ended): void => void this.#ended(name, ended);
         const common = { socket, channel: open(socket), most: MOST_ADOPTED, onChange, onEnd };
         return [[name, new EngineWatch({ ...common, ...defined({ retryMs, inspectMs }) })]];
       }),
@@ -187,14 +187,21 @@ export class Engines {
         yield { engine, found: { id, name: SHORT.test(id) ? id.slice(0, 12) : id, cgroup } };
   }
 
+  async #ended(engine: EngineName, ended: Ended): Promise<void> {
+    // Before the wait: the table forgets it meanwhile.
+    const end = this.#endOf(engine, ended);
+    const asked = await ended.asked;
+    if (!this.#closing.signal.aborted) this.#options.onEnd?.({ ...end, asked });
+  }
+
   /** With what was known of it; of one that was born and gone between two looks, what its engine says. */
-  #endOf(engine: EngineName, ended: Ended): EndedWorkload {
-    const { id, code, asked, oom } = ended;
+  #endOf(engine: EngineName, ended: Ended): Omit<EndedWorkload, 'asked'> {
+    const { id, code, oom } = ended;
     const known = this.#located.get(`${engine} ${id}`);
     const { settings, isTenant } = this.#options;
     const { name, image, tenant } = known ?? saidOf(ended, settings[engine], isTenant);
     const pid = known?.found.pid ?? null;
-    return { engine, id, name, image, tenant, pid, memory: known?.limits.memory ?? null, code, asked, oom };
+    return { engine, id, name, image, tenant, pid, memory: known?.limits.memory ?? null, code, oom };
   }
 
   /** Where the names of cgroups are what is known of it. */

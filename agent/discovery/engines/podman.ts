@@ -3,7 +3,7 @@ import { containerChannel } from './containers.js';
 import { type Engine, idBy } from './engine.js';
 import { flagsOf, quoted } from './shell.js';
 
-const EVENTS = ['start', 'died', 'remove', 'update', 'rename', 'pause', 'unpause', 'kill'];
+const EVENTS = ['start', 'died', 'remove', 'update', 'rename', 'pause', 'unpause', 'kill', 'stop'];
 const FILTERS = encodeURIComponent(JSON.stringify({ type: ['container'], event: EVENTS }));
 
 export const podman: Engine = {

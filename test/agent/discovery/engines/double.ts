@@ -27,6 +27,7 @@ export class EngineDouble implements Stand {
   readonly asked: Record<Kind, number> = { list: 0, inspect: 0, events: 0 };
   /** Says this instead of what is right. */
   answer: ((kind: Kind) => string | undefined) | undefined;
+  readonly #speaks: 'docker' | 'podman';
   readonly #containers = new Map<string, Container>();
   readonly #streams = new Set<ServerResponse>();
   readonly #sockets = new Set<Socket>();
@@ -34,7 +35,9 @@ export class EngineDouble implements Stand {
   #server: Server | undefined;
   #next = 1;
 
-  constructor(directory: string) {
+  /** `speaks`: its words for events. */
+  constructor(directory: string, speaks: 'docker' | 'podman' = 'docker') {
+    this.#speaks = speaks;
     this.socket = join(directory, 'engine.sock');
     this.proc = join(directory, 'proc');
     mkdirSync(this.proc);
@@ -89,15 +92,23 @@ export class EngineDouble implements Stand {
   }
 
   async stop(id: string): Promise<void> {
-    this.#tell('kill', id, { signal: '9' });
+    this.#tell('kill', id, this.#speaks === 'docker' ? { signal: '9' } : {});
     await this.kill(id);
+  }
+
+  async stopInTime(id: string): Promise<void> {
+    if (this.#speaks === 'docker') for (const signal of ['3', '9']) this.#tell('kill', id, { signal });
+    await this.kill(id);
+    this.#tell('stop', id);
   }
 
   async kill(id: string): Promise<void> {
     const container = this.#containers.get(id);
     this.#containers.delete(id);
     if (container !== undefined) rmSync(join(this.proc, String(container.pid)), { recursive: true });
-    this.#tell('die', id, { name: container?.name, image: this.image, ...container?.labels, exitCode: '137' });
+    const attributes = { name: container?.name, image: this.image, ...container?.labels };
+    if (this.#speaks === 'docker') this.#tell('die', id, { ...attributes, exitCode: '137' });
+    else this.#tell('died', id, { ...attributes, containerExitCode: '137' });
   }
 
   /** To all who follow. */

@@ -11,16 +11,16 @@ import { TENANT_LABEL, Watched, type WatchedOptions } from './stand.js';
 const base = temporaryDirectory('engine');
 let count = 0;
 
-async function double(): Promise<EngineDouble> {
+async function double(speaks?: 'docker' | 'podman'): Promise<EngineDouble> {
   const directory = join(base, String(count++));
   mkdirSync(directory);
-  const made = new EngineDouble(directory);
+  const made = new EngineDouble(directory, speaks);
   await made.up();
   return made;
 }
 
 for (const engine of ['docker', 'podman'] as const satisfies readonly EngineName[])
-  conforms({ test, engine, open: double, deadlineMs: 2000 });
+  conforms({ test, engine, open: () => double(engine), deadlineMs: 2000 });
 
 async function opened(t: ExecutionContext, over: Partial<WatchedOptions> = {}) {
   const stand = await double();

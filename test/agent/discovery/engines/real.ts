@@ -166,6 +166,11 @@ export class RealEngine implements Stand {
     await this.#post(`/v1.41/containers/${id}/kill`, {});
   }
 
+  async stopInTime(id: string): Promise<void> {
+    this.#running.delete(id);
+    await this.#post(`/v1.41/containers/${id}/stop?t=1`, {});
+  }
+
   async kill(id: string): Promise<void> {
     this.#running.delete(id);
     const { State } = JSON.parse(await this.#call('GET', `/v1.41/containers/${id}/json`)) as { State: { Pid: number } };

@@ -34,6 +34,8 @@ export interface Stand {
   setMemory(id: string, bytes: number): Promise<void>;
   /** By SIGKILL, through the engine. */
   stop(id: string): Promise<void>;
+  /** As `docker stop` and `podman stop` do: the signal of the image, and SIGKILL a second later. */
+  stopInTime(id: string): Promise<void>;
   /** By SIGKILL from elsewhere. */
   kill(id: string): Promise<void>;
   end(): Promise<void>;
@@ -85,10 +87,11 @@ export class Watched {
       ...{ mount: undefined, root: '/sys/fs/cgroup/berth', retryMs: 20 },
       ...place,
       isTenant: (name) => /^[a-z]+$/.test(name),
-      onEnd: (ended) => this.ended.push(ended),
-      onChange: () => {
-        for (const look of this.#waiting) look();
+      onEnd: (ended) => {
+        this.ended.push(ended);
+        this.#changed();
       },
+      onChange: () => this.#changed(),
     });
   }
 
@@ -104,7 +107,11 @@ export class Watched {
     return this.engines.all().find((one) => one.name === name);
   }
 
-  /** Resolves when the table says so, by events alone: nobody looks. */
+  #changed(): void {
+    for (const look of this.#waiting) look();
+  }
+
+  /** Resolves when the table or the ends say so, by events alone: nobody looks. */
   until(is: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
