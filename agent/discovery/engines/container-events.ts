@@ -18,7 +18,7 @@ const ENDING = new Set([
 const ASKED_MS = 600_000;
 /** podman tells a stop when the container is dead, and a kill without its signal, which may have asked for no end. */
 const UNNAMED_MS = 10_000;
-/** podman may tell the stop after the end. */
+/** podman may tell the stop after the end, and does not where another process of it (its cleanup) has seen the end first. */
 const LATE_STOP_MS = 1000;
 
 /** What was told of a container since its start. */

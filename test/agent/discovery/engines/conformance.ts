@@ -12,9 +12,11 @@ export interface Conforming {
   readonly deadlineMs: number;
   /** Changed limits are an event: of podman since 5, and without one the next look reads them from the cgroup. */
   readonly tellsChanges?: boolean;
+  /** podman tells a stop only where no other process of it has seen the end before: 4.3 hardly ever does. */
+  readonly tellsStops?: boolean;
 }
 
-export function conforms({ test, engine, open, deadlineMs, tellsChanges = true }: Conforming): void {
+export function conforms({ test, engine, open, deadlineMs, tellsChanges = true, tellsStops = true }: Conforming): void {
   const watch = ({ socket, proc }: Stand): Watched => new Watched({ engine, socket, proc, deadlineMs });
 
   test.serial(`${engine}: what runs is found, with its name, tenant, image and limits`, async (t) => {
@@ -71,7 +73,7 @@ export function conforms({ test, engine, open, deadlineMs, tellsChanges = true }
     t.like(watched.ended, [
       { engine, id: killed, name: 'killed', code: 137, asked: false, memory: 64 << 20 },
       { engine, id: stopped, name: 'stopped', code: 137, asked: true },
-      { engine, id: inTime, name: 'stopped-in-time', code: 137, asked: true },
+      { engine, id: inTime, name: 'stopped-in-time', code: 137, ...(tellsStops ? { asked: true } : {}) },
     ]);
     t.is(typeof watched.ended[0]?.pid, 'number');
   });

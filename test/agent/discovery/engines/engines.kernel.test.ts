@@ -14,5 +14,6 @@ for (const engine of ['docker', 'podman'] as const) {
     await made.load();
     return made;
   };
-  conforms({ test, engine, open, deadlineMs: 4000, tellsChanges: KINDS[engine].tellsChanges });
+  const { tellsChanges, tellsStops } = KINDS[engine];
+  conforms({ test, engine, open, deadlineMs: 4000, tellsChanges, tellsStops });
 }

@@ -15,6 +15,7 @@ export interface Kind {
   /** As the engine names it. */
   readonly image: string;
   readonly tellsChanges: boolean;
+  readonly tellsStops: boolean;
   readonly updatePath: (id: string) => string;
 }
 
@@ -29,6 +30,7 @@ export const KINDS: Readonly<Record<'docker' | 'podman', Kind>> = {
     ],
     image: 'berth-test',
     tellsChanges: true,
+    tellsStops: true,
     updatePath: (id) => `/v1.41/containers/${id}/update`,
   },
   podman: {
@@ -40,6 +42,7 @@ export const KINDS: Readonly<Record<'docker' | 'podman', Kind>> = {
     ],
     image: 'docker.io/library/berth-test:latest',
     tellsChanges: false,
+    tellsStops: false,
     updatePath: (id) => `/v4.0.0/libpod/containers/${id}/update`,
   },
 };
