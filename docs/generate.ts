@@ -11,6 +11,7 @@ import { COMMANDS } from '../agent/cli/table/all.js';
 import { VERSION } from '../agent/cli/version.js';
 import { configJsonSchema, configMarkdown, defaultToml } from '../agent/config/document.js';
 import { protocolDocuments } from '../agent/control/document.js';
+import { cadvisorMarkdown } from '../agent/metrics/cadvisor/document.js';
 import { hardeningMarkdown } from '../systemd/exposure.js';
 import { alignTables } from './align.js';
 
@@ -22,6 +23,7 @@ const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 export function documents(): Files {
   const protocol = protocolDocuments(VERSION);
   return new Map([
+    ['coming-from-cadvisor.md', alignTables(cadvisorMarkdown())],
     ['commands.md', alignTables(commandsMarkdown(COMMANDS))],
     ['configuration.md', alignTables(configMarkdown())],
     ['errors.md', alignTables(errorsMarkdown())],

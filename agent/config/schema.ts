@@ -93,6 +93,10 @@ export const configSchema = z.strictObject({
         .default('5s')
         .meta({ description: 'between samples; a scrape serves the last one' }),
       max_series: z.number().int().min(1000).max(10_000_000).default(100_000).meta({ description: 'series at most' }),
+      cadvisor: z.boolean().default(false).meta({
+        description:
+          'true: /metrics/cadvisor serves the figures by the names of cAdvisor (docs/coming-from-cadvisor.md)',
+      }),
     })
     .prefault({}),
   log: z

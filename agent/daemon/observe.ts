@@ -1,5 +1,6 @@
 // Wires the metrics room to the workloads: what is sampled, what is recorded, what is served.
 
+import { relative } from 'node:path';
 import { CgroupReader, sampleBuffer } from '../../cgroups/stats.js';
 import type { CgroupStats } from '../../cgroups/types.js';
 import type { NetworkRoom } from '../../netns/index.js';
@@ -13,12 +14,14 @@ import type { Engines } from '../discovery/engines/engines.js';
 import type { HostFacts } from '../host/facts.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
 import { Activity } from '../metrics/activity.js';
+import { namesOf } from '../metrics/cadvisor/names.js';
+import { CadvisorPage } from '../metrics/cadvisor/page.js';
 import { HostLoad } from '../metrics/host-load.js';
 import { KsmSavings } from '../metrics/ksm.js';
 import { Page } from '../metrics/page.js';
 import { Metrics, type MetricsSource } from '../metrics/registry.js';
 import { Rollup } from '../metrics/rollup.js';
-import { Sampler } from '../metrics/sampler.js';
+import { type Mirror, Sampler } from '../metrics/sampler.js';
 import { Vms } from '../metrics/vms.js';
 import { WORKLOAD_FAMILIES, type WorkloadSample } from '../metrics/workload-families.js';
 import { isSettled } from '../model/lifecycle.js';
@@ -43,6 +46,8 @@ export interface Observation {
   stop(): Promise<void>;
 }
 
+/** Of the series: most of the budget stays for /metrics. */
+const CADVISOR_SHARE = 1 / 4;
 /** Tenants with series of their own in the roll-up. */
 const MAX_TENANTS = 1000;
 
@@ -83,7 +88,7 @@ export interface Observed {
   readonly network: Pick<NetworkRoom, 'stats' | 'drops'>;
   readonly source: MetricsSource;
   readonly version: string;
-  readonly facts: Pick<HostFacts, 'cpusOnline' | 'memoryBytes'>;
+  readonly facts: Pick<HostFacts, 'cgroup' | 'cpusOnline' | 'memoryBytes'>;
   readonly pressure: Pick<Pressure, 'observe' | 'quiet' | 'look' | 'balloons'>;
   readonly governor: Pick<Governor, 'status' | 'allWaiting'>;
   readonly prediction: () => PredictionView | null;
@@ -98,12 +103,20 @@ export async function observe(parts: Observed): Promise<Observation> {
   const buffer = sampleBuffer();
   const activity = new Activity((tenant) => cgroups.path(tenant), buffer);
   const intervalMs = parseDuration(config.metrics.interval) ?? 5000;
-  // One budget for both pages: who comes first has it.
+  // One budget for all pages: who comes first has it.
   const { max_series: most } = config.metrics;
-  const page = new Page<WorkloadSample>(WORKLOAD_FAMILIES, { maxSeries: () => most - adopted.page.series });
+  const page: Page<WorkloadSample> = new Page(WORKLOAD_FAMILIES, {
+    maxSeries: () => most - adopted.page.series - (cadvisor?.series ?? 0),
+  });
+  const cadvisor: CadvisorPage | undefined = config.metrics.cadvisor
+    ? new CadvisorPage({
+        maxSeries: () => Math.min(Math.floor(most * CADVISOR_SHARE), most - page.series - adopted.page.series),
+        now: Date.now,
+      })
+    : undefined;
   const adopted = new AdoptedSamples({
-    intervalMs,
-    ...{ maxSeries: most, ownSeries: () => page.series },
+    ...{ intervalMs, cadvisor },
+    ...{ maxSeries: most, ownSeries: () => page.series + (cadvisor?.series ?? 0) },
     directory: (workload) => engines.directory(workload),
     onError: (error, id) => log.warn({ err: error, adopted: id }, 'sample of a workload of another engine failed'),
   });
@@ -129,6 +142,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     page,
     rollup,
     intervalMs,
+    mirror: cadvisor === undefined ? undefined : mirrorIn(cadvisor),
     source: {
       begin: () => {
         activity.begin();
@@ -165,6 +179,17 @@ export async function observe(parts: Observed): Promise<Observation> {
     return stats;
   }
 
+  function mirrorIn(to: CadvisorPage): Mirror {
+    const mount = facts.cgroup?.mount ?? '/';
+    return {
+      put: ({ id }, latest) => {
+        const { record } = manager.actor(id);
+        to.put(id, namesOf(record, relative(mount, cgroups.path(record.sandbox.cgroup))), latest);
+      },
+      forget: (id) => to.forget(id),
+    };
+  }
+
   function drop(id: string): void {
     readers.get(id)?.close();
     readers.delete(id);
@@ -172,7 +197,10 @@ export async function observe(parts: Observed): Promise<Observation> {
 
   const sampling = {
     health: () => sampler.health(),
-    series: () => ({ onPage: page.series + adopted.page.series, dropped: page.dropped + adopted.page.dropped }),
+    series: () => ({
+      onPage: page.series + adopted.page.series + (cadvisor?.series ?? 0),
+      dropped: page.dropped + adopted.page.dropped + (cadvisor?.dropped ?? 0),
+    }),
     rollup: () => rollup.sums(),
     host: () => ({ stalls: load.stalls(), ksmProfit: savings.host() }),
   };
@@ -182,6 +210,7 @@ export async function observe(parts: Observed): Promise<Observation> {
   const listen = () =>
     openListener(config, {
       exposition: { page: { leases: () => bothLeases([page, adopted.page]) }, registry: metrics, sampler },
+      cadvisor: cadvisor === undefined ? undefined : { page: cadvisor, sampler },
       status: {
         metrics: source,
         workloads: () => manager.records(),

@@ -6,7 +6,8 @@ export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export interface ExpositionSource {
   readonly page: { leases(): Iterable<Lease> };
-  readonly registry: { text(): Promise<string> };
+  /** Undefined: the page is all. */
+  readonly registry?: { text(): Promise<string> };
   /** Rises with every finished sample. */
   readonly sampler: { readonly ticks: number };
 }
@@ -27,7 +28,7 @@ export class Exposition {
    * can fail has been done by then, so that the answer may begin.
    */
   async plain(): Promise<(write: Write) => Promise<void>> {
-    const rest = Buffer.from(await this.#source.registry.text());
+    const rest = Buffer.from((await this.#source.registry?.text()) ?? '');
     return async (write) => {
       for (const { bytes, release } of this.#source.page.leases()) {
         try {
@@ -36,7 +37,7 @@ export class Exposition {
           release();
         }
       }
-      await write(rest);
+      if (rest.length > 0) await write(rest);
     };
   }
 

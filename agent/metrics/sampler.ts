@@ -36,10 +36,18 @@ export interface SampleSource {
   readDrops(): Promise<readonly Drops[]>;
 }
 
+/** Beside the page: is told of each sample of what has a cgroup, also when nothing has changed. */
+export interface Mirror {
+  put(workload: Sampled, latest: Latest): void;
+  /** Its cgroup is gone, or the workload itself. Repeated as long as it is so. */
+  forget(id: string): void;
+}
+
 export interface SamplerOptions {
   readonly source: SampleSource;
   readonly page: Page<WorkloadSample>;
   readonly rollup: Rollup;
+  readonly mirror?: Mirror | undefined;
   readonly intervalMs: number;
   /** Of a workload on the page; default: workload, tenant and driver, and of its own state, class and address. */
   readonly labels?: (workload: Sampled) => Labels;
@@ -123,6 +131,7 @@ export class Sampler {
   forget(id: string): void {
     this.#known.delete(id);
     this.#options.page.remove(id);
+    this.#options.mirror?.forget(id);
   }
 
   /** Finished samples so far. */
@@ -204,6 +213,7 @@ export class Sampler {
       page.has(id)
     ) {
       known.latest.at = performance.now();
+      this.#told(id, () => this.#options.mirror?.put(workload, known.latest));
       this.#told(id, () => this.#options.onQuiet?.(id));
       return;
     }
@@ -227,6 +237,8 @@ export class Sampler {
     const onPage =
       known?.labels === labels && page.has(id) ? page.update(id, latest) : page.add(id, named, latest, first);
     if (!onPage) rollup.add(id, spec.tenant, latest);
+    const { mirror } = this.#options;
+    this.#told(id, () => (stats === undefined ? mirror?.forget(id) : mirror?.put(workload, latest)));
     this.#known.set(id, { of: workload, latest, before: stats === undefined ? undefined : known?.latest, labels });
   }
 

@@ -22,6 +22,8 @@ export interface WebOptions {
   /** Default: no TLS, everybody is let in. */
   readonly config?: WebConfig;
   readonly exposition: ExpositionSource;
+  /** Of /metrics/cadvisor; undefined: it is off. */
+  readonly cadvisor?: ExpositionSource | undefined;
   readonly status: StatusSource;
   readonly onError?: (error: unknown) => void;
 }
@@ -126,10 +128,12 @@ function createListener({ tls }: WebConfig, handler: Handler): Server {
 
 class Routes {
   readonly #exposition: Exposition;
+  readonly #cadvisor: Exposition | undefined;
   readonly #status: StatusSource;
 
   constructor(options: WebOptions) {
     this.#exposition = new Exposition(options.exposition);
+    this.#cadvisor = options.cadvisor === undefined ? undefined : new Exposition(options.cadvisor);
     this.#status = options.status;
   }
 
@@ -142,7 +146,10 @@ class Routes {
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     switch (path) {
       case '/metrics':
-        return this.#metrics(request, response);
+        return this.#metrics(this.#exposition, request, response);
+      case '/metrics/cadvisor':
+        if (this.#cadvisor === undefined) return send(response, 404, PLAIN, 'not served: metrics.cadvisor is false\n');
+        return this.#metrics(this.#cadvisor, request, response);
       case '/healthz':
       case '/livez':
       case '/-/healthy':
@@ -159,14 +166,14 @@ class Routes {
     }
   }
 
-  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #metrics(exposition: Exposition, request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('Vary', 'Accept-Encoding');
     if (wantsGzip(request.headers['accept-encoding'])) {
-      const body = await this.#exposition.gzip();
+      const body = await exposition.gzip();
       response.setHeader('Content-Encoding', 'gzip');
       return send(response, 200, EXPOSITION_TYPE, body);
     }
-    const body = await this.#exposition.plain();
+    const body = await exposition.plain();
     head(response, 200, EXPOSITION_TYPE);
     if (request.method !== 'HEAD') await body((piece) => write(response, piece));
     response.end();

@@ -60,8 +60,8 @@ export interface BuildOptions {
 
 /** What help, hints and alerts lead to, and what a person reads on the host. */
 const DOCUMENTS = [
-  ...['cni', 'coming-from-docker', 'commands', 'configuration', 'errors', 'hardening', 'limits', 'maintenance'],
-  ...['microvms', 'network', 'protocol', 'runbooks', 'starts'],
+  ...['cni', 'coming-from-cadvisor', 'coming-from-docker', 'commands', 'configuration', 'errors', 'hardening'],
+  ...['limits', 'maintenance', 'microvms', 'network', 'protocol', 'runbooks', 'starts'],
 ];
 
 /** What people take along: file or directory of the source tree -> place in the package. */

@@ -22,7 +22,8 @@ const agentOn = ({ directory, prefix, start }: OwnHost): OwnAgent =>
       BERTH_NETWORK_POOL: '10.201.10.0/28',
       BERTH_NETWORK_SLOTS: '0',
       BERTH_METRICS_INTERVAL: '1s',
-      BERTH_WEB_LISTEN: '',
+      BERTH_METRICS_CADVISOR: 'true',
+      BERTH_WEB_LISTEN: '127.0.0.1:9466',
     },
   });
 
@@ -77,6 +78,14 @@ test.serial('what a workload uses comes from the samples, the host beside it, an
   t.true((host.memoryUsedBytes ?? 0) > 0 && (host.memoryUsedBytes ?? 0) < host.memoryBytes);
   t.is(starts.totals.granted, 1);
   t.like(json('node status').node.starts, { enabled: true, queued: 0 });
+});
+
+test.serial('the same samples are on the page of cAdvisor', async (t) => {
+  await busyRow('busy');
+  const text = host.run('curl -sf http://127.0.0.1:9466/metrics/cadvisor');
+  const [line = ''] = text.split('\n').filter((one) => one.startsWith('container_cpu_usage_seconds_total{'));
+  t.regex(line, new RegExp(`[{,]id="/berth-top-${process.pid}/acme/busy",name="busy",cpu="total"} +[0-9]+[.][0-9]`));
+  t.true(Number(line.split(' ').at(-1)) > 0);
 });
 
 /** Runs it with a terminal of 100 x 20, types `keys` once it shows something, and gives all that the terminal got. */

@@ -142,6 +142,7 @@ test('no delay of a configuration, a person or a peer reaches a timer of Node, w
 /** Who may ask for the time on the wall, which anybody may set: for a time stamp, or to follow a calendar. */
 const WALL_CLOCK: Readonly<Record<string, string>> = {
   'agent/images/images.ts': 'stamps a pull and the last use of an image, which are days ago',
+  'agent/daemon/observe.ts': 'stamps the samples that cAdvisor stamps',
   'agent/daemon/agent.ts': 'stamps an answer and an eviction',
   'agent/daemon/assembly/assembly.ts': 'stamps the start of the agent',
   'agent/daemon/calendar.ts': 'chores at a time of day; a jump of the clock is noticed by the steady one',

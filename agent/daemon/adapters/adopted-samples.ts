@@ -5,19 +5,23 @@ import { defined } from '../../../linux/defined.js';
 import { holdOf } from '../../density/adopted.js';
 import type { Measured } from '../../discovery/engines/advice.js';
 import { ADOPTED_FAMILIES } from '../../metrics/adopted-families.js';
+import { namesOfAdopted } from '../../metrics/cadvisor/names.js';
+import type { CadvisorPage } from '../../metrics/cadvisor/page.js';
 import { Page } from '../../metrics/page.js';
 import { Rollup } from '../../metrics/rollup.js';
-import { type Sampled, Sampler } from '../../metrics/sampler.js';
+import { type Mirror, type Sampled, Sampler } from '../../metrics/sampler.js';
 import type { WorkloadSample } from '../../metrics/workload-families.js';
 import type { AdoptedWorkload } from '../../model/adopted.js';
 
 export interface AdoptedSamplesOptions {
   readonly intervalMs: number;
-  /** For both pages together. */
+  /** For all pages together. */
   readonly maxSeries: number;
-  /** On the page of our own workloads. */
+  /** On the other pages. */
   readonly ownSeries: () => number;
   readonly mostReaders?: number;
+  /** Undefined: it is off. */
+  readonly cadvisor?: CadvisorPage | undefined;
   /** Undefined: its cgroup is not known. */
   readonly directory: (workload: AdoptedWorkload) => string | undefined;
   readonly onError: (error: unknown, id: string | undefined) => void;
@@ -55,7 +59,7 @@ export class AdoptedSamples {
   #measured = new Map<string, CpuUse>();
 
   constructor(options: AdoptedSamplesOptions) {
-    const { intervalMs, maxSeries, ownSeries, onError } = options;
+    const { intervalMs, maxSeries, ownSeries, cadvisor, onError } = options;
     this.#options = options;
     const most = (): number => Math.min(Math.floor(maxSeries * SHARE), maxSeries - ownSeries());
     this.page = new Page<WorkloadSample>(ADOPTED_FAMILIES, { maxSeries: most });
@@ -65,6 +69,7 @@ export class AdoptedSamples {
         const { engine, name } = this.#entries.get(id)?.workload ?? {};
         return { common: { workload: name ?? '', tenant: spec.tenant, engine: engine ?? '' } };
       },
+      mirror: cadvisor === undefined ? undefined : this.#mirror(cadvisor),
       source: {
         workloads: () => [...this.#entries.values()].map(({ sampled }) => sampled),
         has: (id) => this.#entries.has(id),
@@ -119,6 +124,17 @@ export class AdoptedSamples {
     const { cpu: counters, memory, pids } = latest?.stats ?? {};
     const { cpu, throttled } = counters === undefined ? {} : this.#cpuUse(id, counters, latest?.at ?? 0);
     return defined({ cpu, throttled, memory: memory?.current, pids: pids?.current });
+  }
+
+  #mirror(cadvisor: CadvisorPage): Mirror {
+    return {
+      put: ({ id }, latest) => {
+        const workload = this.#entries.get(id)?.workload;
+        const names = workload === undefined ? undefined : namesOfAdopted(workload);
+        if (names !== undefined) cadvisor.put(id, names, latest);
+      },
+      forget: (id) => cadvisor.forget(id),
+    };
   }
 
   #cpuUse(id: string, stats: CpuStats, at: number): Pick<Measured, 'cpu' | 'throttled'> {

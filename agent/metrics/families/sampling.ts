@@ -20,10 +20,12 @@ export function addSamplingFamilies(c: Collectors, sampling: SamplingSource): vo
   c.counter('berth_sample_errors_total', 'Readings of cgroups and links that failed.', [], () => [
     [{}, sampling.health().errors],
   ]);
-  c.gauge('berth_scrape_series', 'Per-workload series on the page.', [], () => [[{}, sampling.series().onPage]]);
+  c.gauge('berth_scrape_series', 'Per-workload series on /metrics and /metrics/cadvisor together.', [], () => [
+    [{}, sampling.series().onPage],
+  ]);
   c.counter(
     'berth_scrape_series_dropped_total',
-    'Per-workload series refused by metrics.max_series; their workloads are summed up in berth_rollup families.',
+    'Per-workload series refused by metrics.max_series; workloads without series on /metrics are summed up in berth_rollup families.',
     [],
     () => [[{}, sampling.series().dropped]],
   );

@@ -376,6 +376,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
   'lifecycle.log_max': { good: ['4Ki', '1Ti'], bad: ['4095', '0', '', ...NO_SIZE] },
   'metrics.interval': duration('100ms', '1h', '99ms', '61m'),
   'metrics.max_series': whole(1000, 10_000_000),
+  'metrics.cadvisor': yes,
   'log.format': choice('auto', 'json', 'text'),
   'log.level': choice('trace', 'debug', 'info', 'warn', 'error'),
 };

@@ -3,6 +3,9 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { BerthError } from '../../../agent/base/errors.js';
+import { CadvisorPage } from '../../../agent/metrics/cadvisor/page.js';
+import { type Sampled, Sampler } from '../../../agent/metrics/sampler.js';
+import type { WorkloadSample } from '../../../agent/metrics/workload-families.js';
 import { parseListen, startWebServer, type WebServer } from '../../../agent/web/server.js';
 import { MadeUpNode } from '../metrics/fixture.js';
 import { parseText } from '../metrics/text.js';
@@ -55,6 +58,35 @@ test('/metrics is page and registry, plain and in gzip', async (t) => {
     undefined,
   );
   await server.close();
+});
+
+test('/metrics/cadvisor is served where it is on, plain and in gzip', async (t) => {
+  const node = new MadeUpNode(1);
+  const off = await serve(node);
+  const refused = await ask(off, '/metrics/cadvisor');
+  t.is(refused.status, 404);
+  t.regex(refused.body.toString(), /metrics\.cadvisor/);
+  await off.close();
+
+  const cadvisor = new CadvisorPage({ maxSeries: () => 1000, now: () => 0 });
+  const mirror = {
+    put: ({ id }: Sampled, latest: WorkloadSample) => cadvisor.put(id, { labels: { name: id }, quota: null }, latest),
+    forget: (id: string) => cadvisor.forget(id),
+  };
+  const { page, rollup } = node;
+  const sampler = new Sampler({ source: node, page, rollup, mirror, intervalMs: 1000 });
+  await sampler.sample();
+  const on = await startWebServer({ listen: '127.0.0.1:0', ...node.pages(), cadvisor: { page: cadvisor, sampler } });
+  const plain = await ask(on, '/metrics/cadvisor');
+  t.is(plain.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  const { series } = parseText(plain.body.toString());
+  t.deepEqual([...series.values()].find(({ name }) => name === 'container_threads')?.labels, { name: 'web-0' });
+  t.true([...series.values()].every(({ name }) => name.startsWith('container_')));
+  const packed = await ask(on, '/metrics/cadvisor', 'GET', { 'Accept-Encoding': 'gzip' });
+  t.deepEqual(gunzipSync(packed.body), plain.body);
+  t.is((await ask(on, '/metrics/cadvisor', 'HEAD')).body.length, 0);
+  t.is((await ask(on, '/metrics/cadvisor', 'POST')).status, 405);
+  await on.close();
 });
 
 test('health says alive at once and ready when it is', async (t) => {
