@@ -73,12 +73,22 @@ export class AdoptedHolds {
     this.#ledger = ledger;
   }
 
-  /** What runs now, and nothing else, is in the ledger. Of two calls at once the later list holds. */
+  /**
+   * What runs now, and nothing else, is in the ledger. `sandboxes`, by hold: who holds a share for it already, so that only
+   * what goes beyond that share is added. Of two calls at once the later list holds.
+   */
   async set(
     workloads: readonly AdoptedWorkload[],
     useOf: (workload: AdoptedWorkload) => AdoptedUse,
     per: PerWorkload,
+    sandboxes: ReadonlyMap<string, string> = new Map(),
   ): Promise<void> {
+    const shares = new Map<string, Vector>();
+    const shareOf = (sandbox: string): Vector | undefined => {
+      const share = shares.get(sandbox) ?? this.#ledger.hold(sandbox)?.demand.amounts.slice();
+      if (share !== undefined) shares.set(sandbox, share);
+      return share;
+    };
     const counted = workloads.filter(({ within }) => within === null);
     const gone = this.#holds;
     const now = new Set(counted.map(holdOf));
@@ -89,11 +99,28 @@ export class AdoptedHolds {
       if (this.#holds !== now) return;
       const hold = holdOf(workload);
       const { capacity } = this.#ledger.limits.host;
-      const demand = adoptedDemand(workload, useOf(workload), { per, capacity });
+      const whole = adoptedDemand(workload, useOf(workload), { per, capacity });
+      const sandbox = sandboxes.get(hold);
+      const share = sandbox === undefined ? undefined : shareOf(sandbox);
+      const demand = share === undefined ? whole : beyond(whole, share);
       const before = this.#ledger.hold(hold)?.demand;
       if (before === undefined || !isSame(before, demand)) this.#ledger.commit(hold, demand);
     }
   }
+}
+
+/** What a sandbox has for whoever joins it. */
+const SHARED = (['workloads', 'cpu', 'memory', 'pids'] as const).map(indexOf);
+
+/** What is left of the demand after the share, and in `share` what is left of that for others. */
+function beyond(demand: Demand, share: Vector): Demand {
+  const amounts = demand.amounts.slice();
+  for (const at of SHARED) {
+    const covered = Math.min(amounts[at] ?? 0, share[at] ?? 0);
+    amounts[at] = (amounts[at] ?? 0) - covered;
+    share[at] = (share[at] ?? 0) - covered;
+  }
+  return { ...demand, amounts };
 }
 
 function isSame(a: Demand, b: Demand): boolean {

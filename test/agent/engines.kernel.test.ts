@@ -31,6 +31,7 @@ test.before(async () => {
       BERTH_DENSITY_LIMIT_MEMORY: '2Gi',
       BERTH_ENGINES_DOCKER_SOCKET: docker.socket,
       BERTH_ENGINES_PODMAN_AUTHORITY: 'off',
+      BERTH_DRIVERS_EXTERNAL_ALLOW: '["sandbox", "namespace"]',
     },
   });
   await agent.start();
@@ -70,6 +71,32 @@ test.serial('what does not fit beside it is refused until it is gone', async (t)
   // By the event of its end, long before the next look.
   while (!(await room())) await sleep(50);
   t.deepEqual((await client.call('engine.get', { engine: 'docker' })).workloads, []);
+});
+
+test.serial('a container in the namespace of a sandbox counts once: the larger of both shares is held', async (t) => {
+  const held = async (): Promise<number> => {
+    const { rows } = await client.call('node.capacity', {});
+    const both = rows.filter(
+      ({ scope, dimension }) => dimension === 'memory' && ['engine/docker', 'kind/external'].includes(scope),
+    );
+    return both.reduce((sum, { committed }) => sum + committed, 0);
+  };
+  const id = await docker.start('joined', { memory: GIB });
+  while ((await held()) !== GIB) await sleep(50);
+  const external = { namespace: `/proc/${await docker.pid(id)}/ns/net` };
+  const resources = { memory: { request: '256Mi' } };
+  await client.call('workload.create', { spec: { id: 'sandbox', driver: 'external', external, resources } });
+  while ((await client.call('workload.get', { id: 'sandbox' })).state !== 'running') await sleep(50);
+  t.true((await held()) > GIB);
+  // With the next event of Docker the agent looks again.
+  const other = await docker.start('other', { memory: 16 << 20 });
+  while ((await held()) !== GIB + (16 << 20)) await sleep(50);
+  await client.call('workload.delete', { id: 'sandbox' });
+  await docker.stop(other);
+  while ((await held()) !== GIB) await sleep(50);
+  await docker.stop(id);
+  while ((await held()) !== 0) await sleep(50);
+  t.is(await held(), 0);
 });
 
 test.serial('a container that the kernel kills at its limit is told with the limit and the victim', async (t) => {

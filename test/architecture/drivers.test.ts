@@ -16,6 +16,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'cni/attachment.ts': 'an attachment by CNI is an external workload',
   'config/drivers.ts': 'the schema of the configuration: each driver has a section',
   'daemon/adapters/adopted-samples.ts': 'in the words of the sampler, a workload of another engine is external',
+  'daemon/adapters/joined-sandboxes.ts': 'only a sandbox of an external workload is joined by others',
   'density/demand.ts': 'what crun takes of the kernel, and what is not ours of an external workload',
   'host/binaries.ts': 'programs of the host, one of which is called as its driver',
   'model/image-reference.ts': 'a layout of an image has the name of the driver',

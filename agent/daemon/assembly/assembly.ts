@@ -260,6 +260,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   });
   observer.attach(observation.metrics);
   late.adopted = observation.adopted;
+  late.records = () => manager.records();
   const measured = (id: string) => observation.sampler.latest(id)?.stats;
   const usage = {
     ...{ workloads: () => manager.records(), latest: measured },

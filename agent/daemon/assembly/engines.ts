@@ -15,6 +15,7 @@ import { ENGINE_NAMES, type EngineName } from '../../model/adopted.js';
 import type { Condition } from '../../model/condition.js';
 import { tenantName } from '../../model/spec.js';
 import { AdoptedEnds } from '../adapters/adopted-ends.js';
+import { joinedSandboxes, type Sandboxed } from '../adapters/joined-sandboxes.js';
 import type { AgentParts } from '../agent-parts.js';
 import type { Ground } from './ground.js';
 
@@ -36,12 +37,16 @@ export function openEngines(ground: Ground, density: Density): OtherEngines {
       if (config.engines[workload.engine].authority === 'advise') yield { workload, measured: use(workload) };
   }
   const advise = async (workloads: readonly AdoptedWorkload[]): Promise<void> => {
-    latest = workloads;
     const made = await adviceOf(advised(workloads), (workload, change) =>
       fixOf(ENGINES[workload.engine], named(workload), change),
     );
     // Of two at once the later list holds.
     if (latest === workloads) advice = made;
+  };
+  const count = async (workloads: readonly AdoptedWorkload[]): Promise<void> => {
+    const records = (): Iterable<Sandboxed> => late.records?.() ?? [];
+    const sandboxes = await joinedSandboxes(workloads, { records, pid: (workload) => engines.pid(workload) });
+    if (latest === workloads) await holds.set(workloads, use, perWorkload(density.config), sandboxes);
   };
   const ends = new AdoptedEnds({
     ...{ kernelLog, events },
@@ -53,8 +58,9 @@ export function openEngines(ground: Ground, density: Density): OtherEngines {
     isTenant: (name) => tenantName.safeParse(name).success,
     onEnd: (ended) => void ends.ended(ended),
     onChange: (workloads) => {
+      latest = workloads;
       late.adopted?.set(workloads);
-      void holds.set(workloads, use, perWorkload(density.config));
+      void count(workloads);
       void advise(workloads);
     },
   });

@@ -14,6 +14,7 @@ import type { Claims } from '../../network/claims.js';
 import type { EndPorts } from '../../workload/end.js';
 import type { InsideProbe } from '../../workload/health/probe.js';
 import type { AdoptedSamples } from '../adapters/adopted-samples.js';
+import type { Sandboxed } from '../adapters/joined-sandboxes.js';
 import type { Conditions } from '../conditions.js';
 import type { LateObserver } from '../observe.js';
 import type { Relief } from '../relief.js';
@@ -42,6 +43,8 @@ export interface Late {
   inventory: Inventory | undefined;
   /** Samples of workloads of other engines; undefined: the sampler does not run yet. */
   adopted: AdoptedSamples | undefined;
+  /** Undefined: the records are not read yet. */
+  records: (() => Iterable<Sandboxed>) | undefined;
   schedulers: () => readonly SchedulerStatus[];
   requests: () => ControlStats['requests'];
   /** Of the output of workloads, by the supervisor. */
@@ -63,7 +66,7 @@ export interface Late {
 
 export function nothingYet(): Late {
   return {
-    ...{ ready: false, inventory: undefined, adopted: undefined, governor: undefined },
+    ...{ ready: false, inventory: undefined, adopted: undefined, records: undefined, governor: undefined },
     ...{
       schedulers: () => [],
       requests: () => new Counters().snapshot().requests,

@@ -127,6 +127,11 @@ export class Engines {
     return cgroup === null || mount === undefined ? undefined : join(mount, cgroup);
   }
 
+  /** A process of it; undefined: its engine tells none. */
+  pid({ engine, id }: Pick<AdoptedWorkload, 'engine' | 'id'>): number | undefined {
+    return this.#located.get(`${engine} ${id}`)?.found.pid;
+  }
+
   close(): void {
     this.#closing.abort();
     for (const watch of this.#watches.values()) watch.close();

@@ -105,3 +105,25 @@ test('no id of a workload of berth is one of theirs', (t) => {
   t.true(isAdopted(holdOf(adoptedOf('web'))));
   t.false(isAdopted('engine-docker'));
 });
+
+test('what a sandbox holds for the containers that join it is not held again; what goes beyond it is', async (t) => {
+  const of = ledger();
+  of.commit('sandbox', own(2 * GIB));
+  const holds = new AdoptedHolds(of);
+  const inside = (...names: string[]) => new Map(names.map((name) => [holdOf(adoptedOf(name)), 'sandbox']));
+  const held = (name: string): unknown => of.hold(holdOf(adoptedOf(name)))?.demand.amounts[indexOf('memory')];
+  const one = big('a', { limits: { ...NOTHING, memory: GIB } });
+  await holds.set([one], () => ({}), PER, inside('a'));
+  t.is(held('a'), 0);
+  t.deepEqual(of.check('web', own(2 * GIB)), []);
+  // Two share it: each of them takes of what is left.
+  await holds.set([one, big('b', { limits: { ...NOTHING, memory: 1.5 * GIB } })], () => ({}), PER, inside('a', 'b'));
+  t.deepEqual([held('a'), held('b')], [0, GIB / 2]);
+  t.is(of.hold('sandbox')?.demand.amounts[indexOf('memory')], 2 * GIB, 'the sandbox holds what it held');
+  // The sandbox is gone, and what was in it runs on.
+  of.release('sandbox');
+  await holds.set([one], () => ({}), PER, inside('a'));
+  t.is(held('a'), GIB);
+  await holds.set([one], () => ({}), PER);
+  t.is(held('a'), GIB);
+});

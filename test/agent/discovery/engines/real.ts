@@ -176,8 +176,13 @@ export class RealEngine implements Stand {
 
   async kill(id: string): Promise<void> {
     this.#running.delete(id);
+    process.kill(await this.pid(id), 'SIGKILL');
+  }
+
+  /** Of its first process. */
+  async pid(id: string): Promise<number> {
     const { State } = JSON.parse(await this.#call('GET', `/v1.41/containers/${id}/json`)) as { State: { Pid: number } };
-    process.kill(State.Pid, 'SIGKILL');
+    return State.Pid;
   }
 
   async end(): Promise<void> {
