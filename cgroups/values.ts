@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, sysErrorFrom } from '../linux/errors.js';
+import { LARGEST_PAGE } from '../linux/machine.js';
 import { parseList } from './cpuset.js';
 import { pageSize, pageSizeOf } from './hugetlb.js';
 import { defaultAt } from './list.js';
@@ -9,9 +10,6 @@ import { changeValues, inForce } from './order.js';
 import { firstWord, keyOf, lineOf, placeOf } from './place.js';
 import type { Value } from './types.js';
 import { isGone } from './watch.js';
-
-/** No largest page of a supported kernel is above this; memory limits are cut down to whole pages. */
-const LARGEST_PAGE = 65_536;
 
 /** What the kernel holds now where `values` lie, in their order; a file that is not there is left out. Throws SysError. */
 export function readValues(dir: string, values: readonly Value[]): Value[] {

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { closeDescriptor } from './fd.js';
 import { check, errno, func, pooledFunc } from './libc.js';
+import { type EpollLayout, MACHINES } from './machine.js';
 
 const libc = {
   create: func('int epoll_create1(int flags)'),
@@ -27,14 +28,9 @@ export interface EpollEvent {
   readonly events: number;
 }
 
-/** How struct epoll_event lies in memory: without a gap on x86-64 (__EPOLL_PACKED), aligned elsewhere. */
-export interface EpollLayout {
-  readonly size: number;
-  readonly dataOffset: number;
-}
-
+/** `arch`: as Node names it. */
 export function epollLayout(arch: string = process.arch): EpollLayout {
-  return arch === 'x64' ? { size: 12, dataOffset: 4 } : { size: 16, dataOffset: 8 };
+  return MACHINES[arch === 'x64' ? 'x64' : 'arm64'].epollEvent;
 }
 
 export class Epoll {

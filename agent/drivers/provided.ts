@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBeneath } from '../../linux/beneath.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
+import { LARGEST_PAGE } from '../../linux/machine.js';
 import { BerthError } from '../base/errors.js';
 import { bytesOf, MOST_FILE_BYTES } from '../model/files-spec.js';
 import { SECRETS_DIRECTORY } from '../model/secrets-spec.js';
@@ -30,8 +31,6 @@ export interface Provided extends SpecMounts {
   /** Of the secrets; undefined: there are none. */
   readonly memory: Memory | undefined;
 }
-
-const PAGE = 4096;
 
 /** Writes files and places of mounts below the directory of the workload, and holds the rest. Idempotent. */
 export async function openProvided(
@@ -66,7 +65,7 @@ export async function openProvided(
 /** The usual directory of secrets is the container's own: no name of one is left in a root filesystem. */
 function placesOf({ secrets }: Secretive): Mount[] {
   if (!secrets.some(({ path }) => path.startsWith(`${SECRETS_DIRECTORY}/`))) return [];
-  const options = ['nosuid', 'nodev', 'noexec', 'mode=0755', `size=${PAGE}`];
+  const options = ['nosuid', 'nodev', 'noexec', 'mode=0755', `size=${LARGEST_PAGE}`];
   return [{ destination: SECRETS_DIRECTORY, type: 'tmpfs', source: 'tmpfs', options }];
 }
 
@@ -105,7 +104,8 @@ async function holdSecrets(spec: Secretive, sources: SecretSources, directory: s
     for (const [at, secret] of spec.secrets.entries()) {
       const { handle, size } = await openSecret(secret.name, spec.tenant, sources);
       held.push(handle);
-      bytes += Math.max(1, Math.ceil(size / PAGE)) * PAGE;
+      // A tmpfs counts whole pages.
+      bytes += Math.max(1, Math.ceil(size / LARGEST_PAGE)) * LARGEST_PAGE;
       const to = join(place, String(at));
       const owner = `${secret.uid ?? user.uid}:${secret.gid ?? user.gid}`;
       copies.push({ from: `/proc/${process.pid}/fd/${handle.fd}`, to, owner, mode: secret.mode });

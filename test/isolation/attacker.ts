@@ -1,7 +1,7 @@
 // The attacks, as programs in Perl: it is on every Debian, and makes any system call without a module.
 
 /** Numbers of system calls by Node's name of the architecture. */
-const CALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+export const CALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   x64: {
     ptrace: 101,
     mount: 165,

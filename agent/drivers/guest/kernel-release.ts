@@ -9,16 +9,25 @@ const SETUP = 0x200;
 const MOST_SETUP = 64 << 10;
 
 const ELF = '\x7fELF';
+/** Of an Image of arm64 (Documentation/arch/arm64/booting.rst), which is not compressed. */
+const ARM64 = 'ARM\x64';
+const ARM64_AT = 56;
 /** What every Linux says first (init/version.c). */
 const BANNER = /Linux version ([0-9][\w.+~-]*) \(/;
 /** Longer than the part of the banner that is looked for. */
 const OVERLAP = 256;
 const MOST_KERNEL = 512 << 20;
 
-/** Of a bzImage or a vmlinux. Undefined: it is neither, or does not say. */
+/** Of a bzImage, a vmlinux or an Image of arm64. Undefined: it is none of them, or does not say. */
 export async function kernelRelease(path: string): Promise<string | undefined> {
   const start = await readStart(path, MOST_SETUP);
-  return start.toString('latin1', 0, ELF.length) === ELF ? bannerOf(path) : releaseOf(start);
+  return isPlain(start) ? bannerOf(path) : releaseOf(start);
+}
+
+/** Not compressed, so that the banner can be read. */
+function isPlain(start: Buffer): boolean {
+  const has = (magic: string, at: number): boolean => start.toString('latin1', at, at + magic.length) === magic;
+  return has(ELF, 0) || has(ARM64, ARM64_AT);
 }
 
 /** Its place is not known: piece by piece, so that the loop gets its turn. */

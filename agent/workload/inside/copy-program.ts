@@ -3,6 +3,12 @@
 // directory, user, groups and capabilities of the main process, before it opens anything: links lead nowhere else than they do for the workload.
 // It stays out of the workload's process namespace, where nobody can see or trace it.
 // Arguments: `from` or `to`, pid and start time of the main process, the path, the name of the first entry.
+import { MACHINES } from '../../../linux/machine.js';
+
+const CALLS = Object.values(MACHINES)
+  .map(({ uname, calls: { setns, prctl, capset } }) => `${uname} => [${setns}, ${prctl}, ${capset}]`)
+  .join(', ');
+
 export const COPY_PROGRAM = String.raw`use strict;
 use warnings;
 use POSIX ();
@@ -21,7 +27,7 @@ sub fail { told($_[0]); POSIX::_exit(1) }
 sub warning { told($_[0]); $partial = 1 }
 
 # The numbers of system calls for which Perl has no word.
-my %CALLS = (x86_64 => [308, 157, 126], aarch64 => [268, 167, 91]);
+my %CALLS = (${CALLS});
 my $calls = $CALLS{(POSIX::uname())[4]} or fail('this processor is not supported');
 my ($SETNS, $PRCTL, $CAPSET) = @$calls;
 sub system_call { my ($name, @call) = @_; syscall(shift @call, @call) >= 0 or fail("$name: $!") }

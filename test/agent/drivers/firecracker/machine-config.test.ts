@@ -195,8 +195,9 @@ test('each exit code of Firecracker is explained, with what it said', (t) => {
 
 test('memory of Firecracker is all but the regions of the guest, or unknown', (t) => {
   const GIB = 2 ** 30;
-  t.deepEqual(guestRegions(GIB), [GIB]);
-  t.deepEqual(guestRegions(4 * GIB), [0xd000_0000, 4 * GIB - 0xd000_0000]);
+  for (const arch of ['x64', 'arm64']) t.deepEqual(guestRegions(GIB, arch), [GIB]);
+  t.deepEqual(guestRegions(4 * GIB, 'x64'), [0xd000_0000, 4 * GIB - 0xd000_0000]);
+  t.deepEqual(guestRegions(4 * GIB, 'arm64'), [4 * GIB]);
   const mapping = (size: number, pss: number, mode = 'rw-p') => ({ size, mode, pss, swapPss: 1 });
   t.is(ownMemory(GIB, [mapping(GIB, 700), mapping(4096, 10), mapping(8192, 20, 'r-xp')]), 32);
   t.is(ownMemory(GIB, [mapping(4096, 10)]), undefined);

@@ -106,6 +106,12 @@ test('the release of an uncompressed kernel stands in its banner, wherever that 
     await writeFile(path, Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(before), Buffer.from(banner)]));
     t.is(await kernelRelease(path), '6.12.48+deb13-cloud-amd64', `${before} bytes before it`);
   }
+  // An Image of arm64.
+  await writeFile(
+    path,
+    Buffer.concat([Buffer.alloc(56), Buffer.from('ARM\x64'), Buffer.alloc(99), Buffer.from(banner)]),
+  );
+  t.is(await kernelRelease(path), '6.12.48+deb13-cloud-amd64');
   await writeFile(path, Buffer.concat([Buffer.from('\x7fELF'), Buffer.from('Linux version ../../etc (x)')]));
   t.is(await kernelRelease(path), undefined);
 });
