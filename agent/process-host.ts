@@ -25,6 +25,7 @@ export function processHost(): ProcessHost {
   return {
     env: process.env,
     outIsTerminal: process.stdout.isTTY === true,
+    outColumns: process.stdout.isTTY === true ? process.stdout.columns : undefined,
     errIsTerminal: process.stderr.isTTY === true,
     now: Date.now,
     out: (text) => write(process.stdout, text),

@@ -1,6 +1,7 @@
 // Runs one command line: parse, run, print, exit code. Answers go to standard output. Errors go to standard error as
 // sentences, or with --json to standard output as {"error": {code, message, hint, data?}}, so that a program that
 // reads standard output gets exactly one document whatever happens.
+import { defined } from '../../linux/defined.js';
 import { BerthError, ERRORS, reportOf } from '../base/errors.js';
 import type { Client, Command, Context, Host } from './command.js';
 import { exitOf, failureText } from './failure.js';
@@ -63,7 +64,7 @@ async function runCommand(
     configFlags,
     json,
     signal,
-    style: styleFor(host.outIsTerminal, host.env, noColor),
+    style: { ...styleFor(host.outIsTerminal, host.env, noColor), ...defined({ columns: host.outColumns }) },
     errStyle: styleFor(host.errIsTerminal, host.env, noColor),
     address,
     option: (name) => values(name).at(-1),

@@ -117,6 +117,8 @@ export interface AgentSources {
 export interface Host {
   readonly env: NodeJS.ProcessEnv;
   readonly outIsTerminal: boolean;
+  /** Of the terminal of standard output; undefined: there is none, or it does not say. */
+  readonly outColumns: number | undefined;
   readonly errIsTerminal: boolean;
   /** Milliseconds, Unix. */
   now(): number;

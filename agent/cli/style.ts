@@ -3,6 +3,8 @@
 
 export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 export interface Style {
+  /** Of the terminal; absent: it is none, or of unknown width. */
+  readonly columns?: number;
   paint(colour: Colour | undefined, text: string): string;
 }
 

@@ -1,4 +1,5 @@
 // Tables as `ls -l` would print them: aligned columns, two spaces between, no frames, so that awk can read them too.
+import { cutMiddle, fitted, type GivesWay } from './fit.js';
 import type { Colour, Style } from './style.js';
 import { clean } from './style.js';
 
@@ -7,14 +8,28 @@ export interface Cell {
   readonly colour?: Colour | undefined;
 }
 
-export interface Column<Row> {
+export interface Column<Row> extends GivesWay {
   readonly title: string;
   readonly right?: boolean;
   cell(row: Row): string | Cell;
 }
 
-/** Ends with a line break. An empty cell becomes `-`, so that every row has the same number of words. */
+/**
+ * Ends with a line break. An empty cell becomes `-`, so that every row has the same number of words. In a terminal columns give way, and
+ * a line says which are left out; a pipe gets all of it.
+ */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], style: Style): string {
+  const { lines, left } = tableLines(columns, rows, style);
+  const note = `Left out, the terminal is too narrow: ${left.join(', ')}`;
+  return [...lines, ...(left.length === 0 ? [] : [style.paint('dim', note)])].map((line) => `${line}\n`).join('');
+}
+
+/** The titles first; `left`: titles of columns that are left out. */
+export function tableLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  style: Style,
+): { readonly lines: readonly string[]; readonly left: readonly string[] } {
   const cells = rows.map((row) =>
     columns.map((column) => {
       const cell = column.cell(row);
@@ -23,18 +38,28 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     }),
   );
   const head = columns.map((column) => ({ text: column.title, colour: 'bold' as const }));
-  const widths = columns.map((_, i) => Math.max(...[head, ...cells].map((line) => line[i]?.text.length ?? 0)));
+  const natural = columns.map((_, i) => Math.max(...[head, ...cells].map((line) => lengthOf(line[i]?.text ?? ''))));
+  const widths = fitted(columns, natural, style.columns);
+  const shown = [...columns.keys()].filter((i) => (widths[i] ?? 0) > 0);
   const lines = [head, ...cells].map((line) =>
-    line
-      .map(({ text, colour }, i) => {
-        const gap = ' '.repeat((widths[i] ?? 0) - text.length);
+    shown
+      .map((i) => {
+        const { text: whole = '', colour } = line[i] ?? {};
+        const width = widths[i] ?? 0;
+        const text = cutMiddle(whole, width);
+        const gap = ' '.repeat(width - lengthOf(text));
         const painted = style.paint(colour, text);
         if (columns[i]?.right === true) return gap + painted;
-        return i === columns.length - 1 ? painted : painted + gap;
+        return i === shown.at(-1) ? painted : painted + gap;
       })
       .join('  '),
   );
-  return `${lines.join('\n')}\n`;
+  return { lines, left: columns.flatMap(({ title }, i) => (widths[i] === 0 ? [title] : [])) };
+}
+
+/** In characters: half of one that takes two places of UTF-16 must not stay. */
+function lengthOf(text: string): number {
+  return [...text].length;
 }
 
 /** `Name   value` lines; those without a value are left out. Values may have several lines. */

@@ -15,8 +15,8 @@ import { type Column, table } from '../table.js';
 const LOOK_MS = 500;
 
 const PLAN: readonly Column<DrainStep>[] = [
-  { title: 'TENANT', cell: ({ tenant }) => tenant },
-  { title: 'ID', cell: ({ id }) => id },
+  { title: 'TENANT', least: 8, cell: ({ tenant }) => tenant },
+  { title: 'ID', least: 12, cell: ({ id }) => id },
   { title: 'CLASS', cell: (step) => step.class },
   { title: 'PRIORITY', right: true, cell: ({ priority }) => String(priority) },
   { title: 'STATE', cell: ({ state }) => state },

@@ -24,7 +24,7 @@ export async function list(context: Context): Promise<Answer> {
     { title: 'STATE', cell: ({ state }) => ({ text: state, colour: COLOURS[state] }) },
     { title: 'AUTHORITY', cell: ({ authority }) => authority },
     { title: 'WORKLOADS', right: true, cell: ({ workloads }) => String(workloads) },
-    { title: 'SOCKET', cell: ({ socket }) => socket ?? '' },
+    { title: 'SOCKET', least: 12, cell: ({ socket }) => socket ?? '' },
     { title: 'PROBLEM', cell: ({ why }) => why ?? '' },
   ];
   return { document: { engines }, text: table(columns, engines, context.style) };
@@ -98,12 +98,12 @@ function amount(title: string, of: Amount, format: (amount: number) => string): 
 const ENGINE: Column<AdoptedView> = { title: 'ENGINE', cell: ({ engine }) => engine };
 
 const WORKLOADS: readonly Column<AdoptedView>[] = [
-  { title: 'NAME', cell: ({ name }) => name },
+  { title: 'NAME', least: 12, cell: ({ name }) => name },
   { title: 'ID', cell: ({ id }) => id.slice(0, 12) },
-  { title: 'TENANT', cell: ({ tenant }) => tenant },
+  { title: 'TENANT', least: 8, cell: ({ tenant }) => tenant },
   amount('CPU', 'cpu', (cores) => String(Math.round(cores * 1000) / 1000)),
   amount('MEMORY', 'memory', formatSize),
   amount('PIDS', 'pids', String),
   { title: 'COUNTED', cell: ({ within }) => (within === null ? 'yes' : `in ${within}`) },
-  { title: 'IMAGE', cell: ({ image }) => image ?? '' },
+  { title: 'IMAGE', least: 12, cell: ({ image }) => image ?? '' },
 ];

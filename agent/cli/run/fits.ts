@@ -66,10 +66,10 @@ function plan(answer: FitsAnswer, style: Context['style']): string[] {
 }
 
 const VICTIMS: readonly Column<PlannedVictim>[] = [
-  { title: 'WORKLOAD', cell: ({ id }) => id },
+  { title: 'WORKLOAD', least: 12, cell: ({ id }) => id },
   { title: 'CLASS', cell: ({ class: of }) => of },
   { title: 'PRIORITY', right: true, cell: ({ priority }) => String(priority) },
-  { title: 'TENANT', cell: ({ tenant }) => tenant },
+  { title: 'TENANT', least: 8, cell: ({ tenant }) => tenant },
   { title: 'USE', right: true, cell: ({ excess }) => (excess === null ? '' : `${Math.round(excess * 100)} %`) },
   { title: 'FREES', cell: ({ frees, leaving }) => `${freesText(frees)}${leaving ? ' (stops already)' : ''}` },
 ];

@@ -23,7 +23,7 @@ export async function list(context: Context): Promise<Answer> {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const now = context.host.now();
   const columns: readonly Column<(typeof rows)[number]>[] = [
-    { title: 'IMAGE', cell: ({ name }) => name },
+    { title: 'IMAGE', least: 20, cell: ({ name }) => name },
     { title: 'DIGEST', cell: ({ image }) => shortDigest(image.digest) },
     { title: 'SIZE', right: true, cell: ({ image }) => formatSize(image.unpacked) },
     { title: 'PULLED', right: true, cell: ({ image }) => formatAge(now - image.pulledAt) },

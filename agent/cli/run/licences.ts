@@ -58,8 +58,8 @@ const ENTRIES: readonly Column<AuditEntry>[] = [
   { title: 'WHAT', cell: ({ type }) => type },
   { title: 'LICENCE', cell: ({ licence }) => licence },
   { title: 'COUNT', right: true, cell: ({ count }) => String(count) },
-  { title: 'WORKLOAD', cell: ({ workload = '' }) => workload },
-  { title: 'TENANT', cell: ({ tenant = '' }) => tenant },
-  { title: 'SCHEDULER', cell: ({ scheduler = '' }) => scheduler },
+  { title: 'WORKLOAD', least: 12, cell: ({ workload = '' }) => workload },
+  { title: 'TENANT', least: 8, cell: ({ tenant = '' }) => tenant },
+  { title: 'SCHEDULER', least: 12, cell: ({ scheduler = '' }) => scheduler },
   { title: 'NOTE', cell: ({ note = '' }) => note },
 ];

@@ -86,25 +86,26 @@ const compare = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function columns(now: number, gone: ReadonlySet<string>): readonly Column<WorkloadView>[] {
   return [
-    { title: 'ID', cell: (w) => w.id },
-    { title: 'TENANT', cell: (w) => w.spec.tenant },
-    { title: 'DRIVER', cell: (w) => w.spec.driver },
+    { title: 'ID', least: 12, cell: (w) => w.id },
+    { title: 'TENANT', least: 8, cell: (w) => w.spec.tenant },
+    { title: 'DRIVER', drop: 2, cell: (w) => w.spec.driver },
     { title: 'STATE', cell: (w) => (gone.has(w.id) ? { text: 'gone', colour: 'dim' } : stateCell(w)) },
-    { title: 'SINCE', right: true, cell: (w) => formatAge(now - w.since) },
+    { title: 'SINCE', right: true, drop: 3, cell: (w) => formatAge(now - w.since) },
     { title: 'CPU', right: true, cell: cpuOf },
     { title: 'MEMORY', right: true, cell: memoryOf },
-    { title: 'ADDRESS', cell: (w) => w.sandbox.address ?? '' },
-    { title: 'RESTARTS', right: true, cell: (w) => String(w.restarts) },
+    { title: 'ADDRESS', drop: 4, cell: (w) => w.sandbox.address ?? '' },
+    { title: 'RESTARTS', right: true, drop: 1, cell: (w) => String(w.restarts) },
   ];
 }
 
 const WIDE: readonly Column<WorkloadView>[] = [
-  { title: 'CLASS', cell: (w) => w.spec.class },
-  { title: 'PRIORITY', right: true, cell: (w) => String(w.spec.priority) },
-  { title: 'PID', right: true, cell: (w) => String(w.process?.pid ?? '') },
-  { title: 'GENERATION', right: true, cell: (w) => String(w.generation) },
+  { title: 'CLASS', drop: 5, cell: (w) => w.spec.class },
+  { title: 'PRIORITY', right: true, drop: 6, cell: (w) => String(w.spec.priority) },
+  { title: 'PID', right: true, drop: 7, cell: (w) => String(w.process?.pid ?? '') },
+  { title: 'GENERATION', right: true, drop: 8, cell: (w) => String(w.generation) },
   {
     title: 'LABELS',
+    least: 12,
     cell: ({ spec }) =>
       Object.entries(spec.labels)
         .map(([name, value]) => `${name}=${value}`)

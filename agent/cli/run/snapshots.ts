@@ -34,7 +34,7 @@ export async function list(context: Context): Promise<Answer> {
   for await (const answer of pages(client, 'snapshot.list', asked, MOST_ON_PAGE)) snapshots.push(...answer.snapshots);
   const now = context.host.now();
   const columns: readonly Column<SnapshotView>[] = [
-    { title: 'WORKLOAD', cell: (view) => view.workload },
+    { title: 'WORKLOAD', least: 12, cell: (view) => view.workload },
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'SIZE', right: true, cell: (view) => formatSize(bytesOf(view)) },
     { title: 'AGE', right: true, cell: ({ at }) => formatAge(now - at) },

@@ -65,7 +65,7 @@ function share(tenant: TenantView, dimension: 'workloads' | 'cpu' | 'memory'): s
 }
 
 const TENANTS: readonly Column<TenantView>[] = [
-  { title: 'TENANT', cell: ({ name }) => name },
+  { title: 'TENANT', least: 12, cell: ({ name }) => name },
   { title: 'WORKLOADS', right: true, cell: (tenant) => share(tenant, 'workloads') },
   { title: 'CPU', right: true, cell: (tenant) => share(tenant, 'cpu') },
   { title: 'MEMORY', right: true, cell: (tenant) => share(tenant, 'memory') },

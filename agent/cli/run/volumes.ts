@@ -17,8 +17,8 @@ export async function list(context: Context): Promise<Answer> {
     volumes.push(...answer.volumes);
   const now = context.host.now();
   const columns: readonly Column<VolumeView>[] = [
-    { title: 'VOLUME', cell: ({ name }) => name },
-    { title: 'TENANT', cell: ({ tenant }) => tenant },
+    { title: 'VOLUME', least: 12, cell: ({ name }) => name },
+    { title: 'TENANT', least: 8, cell: ({ tenant }) => tenant },
     { title: 'AGE', right: true, cell: ({ createdAt }) => formatAge(now - createdAt) },
     { title: 'USED', cell: usersText },
   ];

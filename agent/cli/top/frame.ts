@@ -3,10 +3,13 @@ import { formatSize } from '../../base/units.js';
 import { startsText } from '../../density/governor/format.js';
 import type { PressureShares } from '../../metrics/host-load.js';
 import type { TopDocument, TopRow } from '../../metrics/top.js';
+import { cutMiddle } from '../fit.js';
 import { formatAge, formatTime, pair, stateCell } from '../format.js';
 import type { Colour, Style } from '../style.js';
-import { type Cell, type Column, facts, table } from '../table.js';
+import { type Cell, type Column, facts, table, tableLines } from '../table.js';
 import { inOrder, type View } from './view.js';
+
+const LEAST_NAME = 12;
 
 /** All of it, for a pipe or a log. Ends with a line break. */
 export function wholeFrame(top: TopDocument, { sort }: View, style: Style): string {
@@ -27,10 +30,11 @@ export function screenful(
   size: { readonly columns: number; readonly rows: number },
   style: Style,
 ): Screenful {
-  const above = head(top, style).trimEnd().split('\n');
+  const fitting = { ...style, columns: size.columns };
+  const above = head(top, fitting).trimEnd().split('\n');
   const rows = inOrder(top.workloads, view.sort);
   // Of all of them, so that the columns stay where they are while it scrolls.
-  const [title = '', ...lines] = table(COLUMNS, rows, style).trimEnd().split('\n');
+  const [title = '', ...lines] = tableLines(COLUMNS, rows, fitting).lines;
   const page = Math.max(1, size.rows - above.length - 3);
   const first = Math.max(0, Math.min(view.first, rows.length - page));
   const shown = lines.slice(first, first + page);
@@ -45,9 +49,11 @@ function head({ at, sampleAgeMs, node, host, starts, workloads }: TopDocument, s
   const state = node.ready ? 'ready' : 'not ready';
   const sampled = sampleAgeMs === null ? 'not sampled yet' : `sampled ${formatAge(sampleAgeMs)} ago`;
   const { slowed, lines } = startsText(starts);
+  const about = `, ${state}${node.cordoned ? ', cordoned' : ''}, ${formatTime(at)}, ${sampled}`;
+  const room = Math.max(LEAST_NAME, (style.columns ?? Number.POSITIVE_INFINITY) - 'Workloads  '.length - about.length);
   return facts(
     [
-      ['Node', `${node.name}, ${state}${node.cordoned ? ', cordoned' : ''}, ${formatTime(at)}, ${sampled}`],
+      ['Node', `${cutMiddle(node.name, room)}${about}`],
       ['CPU', used(host.cpu, host.cpus, (n) => figure(n), ' cores', host.pressure.cpu)],
       ['Memory', used(host.memoryUsedBytes, host.memoryBytes, formatSize, '', host.pressure.memory)],
       ['Disk', host.pressure.io === null ? undefined : `pressure ${percent(host.pressure.io)}`],
@@ -94,8 +100,8 @@ function measured(value: number | null, limit: number | null, show: (value: numb
   return { text: pair(value, limit ?? undefined, show), colour: tone(share, NEAR_LIMIT) };
 }
 
-const stall = (title: string, of: keyof PressureShares): Column<TopRow> => ({
-  title,
+const stall = (title: string, of: keyof PressureShares, drop: number): Column<TopRow> => ({
+  ...{ title, drop },
   right: true,
   cell: ({ pressure }) => {
     const share = pressure[of];
@@ -103,40 +109,50 @@ const stall = (title: string, of: keyof PressureShares): Column<TopRow> => ({
   },
 });
 
+/** What goes first in a narrow terminal is what `berth show` has as well. */
 const COLUMNS: readonly Column<TopRow>[] = [
-  { title: 'ID', cell: (row) => row.id },
-  { title: 'TENANT', cell: (row) => row.tenant },
-  { title: 'CLASS', cell: (row) => row.class },
-  { title: 'STATE', cell: stateCell },
+  { title: 'ID', least: LEAST_NAME, cell: (row) => row.id },
+  { title: 'TENANT', least: 8, drop: 7, cell: (row) => row.tenant },
+  { title: 'CLASS', drop: 1, cell: (row) => row.class },
+  { title: 'STATE', drop: 8, cell: stateCell },
   {
     title: 'CPU',
     right: true,
+    drop: 10,
     cell: ({ cpu, cpuLimit }) => {
       const { colour } = measured(cpu, cpuLimit, String);
       const limit = cpuLimit === null ? '' : `/${cpuLimit}`;
       return { text: cpu === null ? '' : `${figure(cpu)}${limit}`, colour };
     },
   },
-  { title: 'MEMORY', right: true, cell: (row) => measured(row.memoryBytes, row.memoryLimitBytes, formatSize) },
-  { title: 'PIDS', right: true, cell: ({ pids }) => (pids === null ? '' : String(pids)) },
-  stall('P-CPU', 'cpu'),
-  stall('P-MEM', 'memory'),
-  stall('P-IO', 'io'),
-  { title: 'RESTARTS', right: true, cell: (row) => String(row.restarts) },
+  { title: 'MEMORY', right: true, drop: 9, cell: (row) => measured(row.memoryBytes, row.memoryLimitBytes, formatSize) },
+  { title: 'PIDS', right: true, drop: 3, cell: ({ pids }) => (pids === null ? '' : String(pids)) },
+  stall('P-CPU', 'cpu', 5),
+  stall('P-MEM', 'memory', 6),
+  stall('P-IO', 'io', 4),
+  { title: 'RESTARTS', right: true, drop: 2, cell: (row) => String(row.restarts) },
 ];
 
-/** At most so many columns, colours not counted. */
+/**
+ * At most so many columns, colours not counted. What is left out is whole words, but for the first: a figure that is cut would be
+ * another figure.
+ */
 export function cut(line: string, columns: number): string {
   let width = 0;
   let coloured = false;
   let text = '';
+  let words = '';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
   for (const [piece] of line.matchAll(/\x1b\[[\d;]*m|[^\x1b]/gu)) {
     const colour = piece.startsWith('\x1b');
     coloured ||= colour;
-    if (!colour && width === columns) break;
+    if (!colour && width === columns) {
+      const kept = piece === ' ' || words === '' ? text : words;
+      return coloured ? `${kept}\x1b[0m` : kept;
+    }
+    if (piece === ' ' && !text.endsWith(' ')) words = text;
     if (!colour) width += 1;
     text += piece;
   }
-  return width === columns && coloured ? `${text}\x1b[0m` : text;
+  return text;
 }

@@ -138,6 +138,7 @@ export async function berth(line: string | readonly string[], options: RunOption
   const host: Host = {
     env: {},
     outIsTerminal: false,
+    outColumns: undefined,
     errIsTerminal: false,
     now: () => NOW,
     out: async (text) => {

@@ -24,6 +24,9 @@ function row(id: string, over: Partial<TopRow> = {}): TopRow {
 const NOTHING = { cpu: null, memoryBytes: null, pids: null, pressure: { cpu: null, memory: null, io: null } } as const;
 const waits = (ahead: number) => ({ reason: 'start_queue', ahead, expectedMs: 1900, waitedMs: 400 }) as const;
 
+const VIEW: View = { sort: 'cpu', first: 0 };
+const PLAIN = styleFor(false, {}, true);
+
 const TOP: TopDocument = {
   ...{ at: NOW, sampleAgeMs: 1900, node: { name: 'host-7', ready: true, cordoned: true } },
   host: {
@@ -132,6 +135,36 @@ test('a screenful has as many lines as the screen, none wider, whatever its size
   t.regex(lines.at(-1) ?? '', /^by id, 4-5 of 5 /);
   t.is(cut('\x1b[31mabcdef\x1b[39m', 3), '\x1b[31mabc\x1b[0m');
   t.is(cut('abc', 3), 'abc');
+  t.is(cut('CPU        3.20 of 16.00 cores', 20), 'CPU        3.20 of');
+  t.is(cut('CPU        3.20 of 16.00 cores', 18), 'CPU        3.20 of');
+  t.is(cut('CPU        3.20 of', 13), 'CPU');
+  t.is(cut('\x1b[1mCPU\x1b[22m  3.20', 6), '\x1b[1mCPU\x1b[22m\x1b[0m');
+});
+
+test('at 80 columns and less names are cut in the middle, and every figure on the screen is whole', (t) => {
+  const long = 'payments-of-the-western-region-worker-0000000000000000000000017';
+  const hostile: TopDocument = {
+    ...TOP,
+    node: { ...TOP.node, name: `host-${'x'.repeat(50)}-17` },
+    workloads: [...TOP.workloads, row(long, { tenant: `acme-${'y'.repeat(50)}-3`, cpu: 1.23, pids: 123_456 })],
+  };
+  const whole = new Set(
+    screenful(hostile, VIEW, { columns: 999, rows: 40 }, PLAIN)
+      .lines.join('\n')
+      .split(/[\s,()]+/),
+  );
+  for (let columns = 1; columns <= 130; columns++) {
+    const { lines } = screenful(hostile, VIEW, { columns, rows: 40 }, PLAIN);
+    const screen = lines.join('\n');
+    for (const line of lines) t.true(line.length <= columns, `${columns}: ${line}`);
+    const figures = screen.split(/[\s,()]+/).filter((word) => /^\d[\d.]*(?:%|[KMG]i|\/[\d.]+(?:[KMG]i)?)?$/.test(word));
+    for (const figure of figures) t.true(whole.has(figure), `${columns}: ${figure}`);
+    if (columns >= 40) t.regex(screen, /^paym\S*~\S*0017 /m, String(columns));
+    if (columns >= 60) t.regex(screen, /1\.23\/2 +64Mi\/256Mi/, String(columns));
+  }
+  const { lines } = screenful(hostile, VIEW, { columns: 80, rows: 40 }, PLAIN);
+  t.regex(lines[0] ?? '', /^Node {7}host-\S*~\S*17, ready, cordoned, /);
+  t.regex(lines.find((line) => line.startsWith('ID')) ?? '', /^ID +TENANT +STATE +CPU +MEMORY /);
 });
 
 /** A terminal that keeps what is drawn. */
