@@ -14,7 +14,6 @@ import type { DriverContext, VmSnapshots } from '../driver.js';
 import { fileIdentity } from '../file-identity.js';
 import { sectionOf } from '../files.js';
 import { answerOf } from '../loading.js';
-import { makeDirectory } from '../modes.js';
 import { isBefore, parseVersion, type Version } from '../program-version.js';
 import { type ApiRequest, callApi } from './api.js';
 import { jailOf, SAVE } from './jail.js';
@@ -58,8 +57,8 @@ export function snapshotFiles(snapshot: string): JailFile[] {
 export async function saveFiles(directory: string, warn: DriverContext['warn']): Promise<JailFile[]> {
   try {
     // Its parent is closed to the user of the VM, who sees it in the jail alone, and owns nothing of it.
-    await mkdir(join(directory, '..'), { recursive: true, mode: 0o700 });
-    await makeDirectory(directory, 0o755);
+    await provide(join(directory, '..'), 0o700);
+    await provide(directory, 0o755);
   } catch (error) {
     if (!isFull(codeOf(error))) throw error;
     warn(
@@ -192,6 +191,14 @@ async function requireSaveDirectory(id: string, directory: string): Promise<void
       { hint: `Restart it first: \`berth workload restart ${id}\`.`, data: { id } },
     );
   }
+}
+
+/** Not `recursive`, with which Node tells of a full disk as ENOENT. */
+async function provide(directory: string, mode: number): Promise<void> {
+  await mkdir(directory).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  });
+  await chmod(directory, mode);
 }
 
 /** What a save that did not come to its end has left. The directory stays: the jail has it. */
