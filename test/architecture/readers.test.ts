@@ -30,6 +30,7 @@ const READERS: Readonly<Record<string, string>> = {
   'agent/snapshots/store.ts': 'files of a directory of its own, in which nobody else may write',
   'agent/drivers/firecracker/api.ts': 'a socket, by O_PATH, which opens nothing that it names',
   'agent/drivers/firecracker/held.ts': 'a kernel and an initrd, by O_PATH, which opens nothing that it names',
+  'agent/drivers/firecracker/snapshots.ts': 'a file that berth has made for a VM, to see who else has it open',
   'agent/drivers/firecracker/vcpus.ts': KERNEL,
   'agent/drivers/qemu/control.ts': 'a named pipe that it has just made itself, opened with O_NONBLOCK',
   'agent/base/durable.ts': OWN,

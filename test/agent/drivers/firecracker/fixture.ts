@@ -1,9 +1,8 @@
 // Specs of driver firecracker, and the driver with programs that nobody has to install.
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type FirecrackerOptions, firecrackerDriver } from '../../../../agent/drivers/firecracker/index.js';
 import { type Bootable, ownBoot } from '../../../../agent/drivers/firecracker/machine-config.js';
 import type { WorkloadSpec } from '../../../../agent/model/spec.js';
+import { temporaryDirectory } from '../../../runner/temporary.js';
 import { NO_DNS, specOf } from '../fixture.js';
 
 export const UIDS = { first: 2_080_374_784, last: 2_147_483_647 };
@@ -25,7 +24,8 @@ export function testDriver(more: Partial<FirecrackerOptions> = {}) {
       uids: UIDS,
       dns: NO_DNS,
       runtime: '/run/berth',
-      state: join(tmpdir(), `berth-firecracker-state-${process.pid}`),
+      // Each its own: tests run at once, and all about a workload of one name.
+      state: more.state ?? temporaryDirectory('firecracker-state'),
     },
     identify: async (path) => ({ path, version: [1, 7] }),
     ...more,
