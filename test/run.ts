@@ -1,18 +1,32 @@
 // `npm test`: every tier this machine can carry, one after the other, and a closing line with counts.
-//   node dist/test/run.js [--tier unit,kernel,host] [--match PATTERN]
-// Under CI=true a tier that cannot run and a test that is skipped are failures, unless runner/skips.ts lists them; elsewhere
-// they are named with the reason. The last line is the count, alone on its line: a program reads it.
+// `--help` says how a part of it is run. Under CI=true a tier that cannot run and a test that is skipped are failures, unless
+// runner/skips.ts lists them; elsewhere they are named with the reason. The last line is the count, alone on its line: a program reads it.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../linux/errors.js';
 import { type Counts, failedLines, type Outcome, runAva } from './runner/ava.js';
 import { grouped, RUN } from './runner/groups.js';
 import { memoryDirectory } from './runner/memory.js';
 import { TIERS, type Tier, tierOf } from './runner/tiers.js';
 import { type SecondTry, verdict } from './runner/verdict.js';
+import { watch, watchedFile } from './runner/watch.js';
 
-const { values } = parseArgs({ options: { tier: { type: 'string' }, match: { type: 'string' } } });
+const USAGE = `npm test -- [--tier TIER[,TIER]] [--match PART]
+  Run all tiers that this machine can carry, or these of ${TIERS.map(({ name }) => name).join(', ')}; of them the files whose path has PART.
+  npm test -- --tier kernel --match netns
+
+npm test -- --watch FILE
+  Compile and run one test file, again after each change. Ctrl-C ends it.
+  npm test -- --watch test/agent/base/cron.test.ts
+`;
+
+const { values } = parseArgs({
+  options: {
+    ...{ tier: { type: 'string' }, match: { type: 'string' }, watch: { type: 'string' }, help: { type: 'boolean' } },
+  },
+});
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = values.tier?.split(',') ?? TIERS.map((tier) => tier.name);
 const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
@@ -22,6 +36,11 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   )
   .map((file) => join('dist', 'test', file))
   .sort();
+if (values.help === true) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+if (values.watch !== undefined) process.exit(await watchOne(values.watch));
 
 /** So many files of a tier are named with their times. */
 const SLOWEST = 10;
@@ -120,10 +139,24 @@ function told(outcome: Outcome): Counts {
   return outcome;
 }
 
+/** The exit code. */
+async function watchOne(name: string): Promise<number> {
+  try {
+    const file = watchedFile(name, files);
+    const tier = TIERS.find((one) => one.name === tierOf(file));
+    const reason = tier && (await prepare(tier));
+    if (reason !== undefined) throw new Error(`${file}: ${reason}`);
+    return await watch({ root: join(root, '..'), file, timeoutMinutes: tier?.timeoutMinutes ?? 2 });
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
 async function prepare(tier: Tier): Promise<string | undefined> {
   try {
     return await tier.prepare();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
