@@ -164,8 +164,8 @@ for (const [kind, how] of Object.entries({
       t.true(learned > 0, `${kind} is learned at all`);
       t.true(learned < FRAMES / 4, `${learned} of ${FRAMES}`);
       t.true((await droppedInside()) > FRAMES / 2);
-      // Fails when none of them is answered.
-      await command(`ping -6 -c8 -i0.5 -W2 ${microvm.address6}`);
+      // Until one of them is answered, eight seconds at most.
+      await command(`ping -6 -c1 -i0.5 -w8 ${microvm.address6}`);
     } finally {
       guest.kill('SIGKILL');
       await ended;
