@@ -23,13 +23,14 @@ export function createDrivers(
   const { dns } = config.network;
   const secrets = { directory: config.secrets.directory, credentials };
   const initrds = new GuestInitrds(join(runtime, 'guests'));
-  const drivers = [
-    execDriver({
+  // A driver that a spec can name and that is not here does not compile.
+  const drivers: Readonly<Record<DriverName, Driver>> = {
+    exec: execDriver({
       ...{ runtime: oci.runtime, dns, uids, secrets, sandboxOnly: !exec.allow.includes('isolation-none') },
       ...{ temporaryBytes: parseSize(exec.tmp) ?? 0, shared: runtime, hidden: [state, runtime, secrets.directory] },
     }),
-    ociDriver({ runtime: oci.runtime, dns, secrets }),
-    qemuDriver({
+    oci: ociDriver({ runtime: oci.runtime, dns, secrets }),
+    qemu: qemuDriver({
       ...{
         accel: qemu.accel,
         overheadBytes: parseSize(qemu.overhead) ?? 0,
@@ -37,14 +38,14 @@ export function createDrivers(
       },
       ...{ dns, runtime, initrds },
     }),
-    firecrackerDriver({
+    firecracker: firecrackerDriver({
       ...{ binary: firecracker.binary, jailer: firecracker.jailer, uids: rangeOf(firecracker.uids) },
       ...{ overheadBytes: parseSize(firecracker.overhead) ?? 0, dns, runtime, state, initrds },
       kernel: firecracker.kernel === '' ? undefined : firecracker.kernel,
     }),
-    externalDriver(),
-  ];
-  return new Map(drivers.map((driver) => [driver.name, driver]));
+    external: externalDriver(),
+  };
+  return new Map(Object.values(drivers).map((driver) => [driver.name, driver]));
 }
 
 function rangeOf(text: string): UidRange {

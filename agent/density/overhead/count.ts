@@ -54,9 +54,11 @@ export function overheadViews(
   { density, drivers }: Pick<Config, 'density' | 'drivers'>,
   measured: OverheadPort | undefined,
 ): OverheadView[] {
+  /** A driver without keys has none. */
+  const sections: Partial<Record<DriverName, object>> = drivers;
   return DRIVER_NAMES.flatMap((driver) => {
-    const settings = drivers[driver];
-    const configured = 'overhead' in settings ? (parseSize(settings.overhead) ?? 0) : 0;
+    const settings = sections[driver] ?? {};
+    const configured = 'overhead' in settings ? (parseSize(String(settings.overhead)) ?? 0) : 0;
     const figures = { configured, surcharge: parseSize(density.kind[driver].surcharge) ?? 0 };
     const sizes = measured?.sizes(driver) ?? [];
     const all = sizes.length === 0 ? [undefined] : sizes;
