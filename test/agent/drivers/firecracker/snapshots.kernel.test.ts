@@ -1,7 +1,7 @@
 // A microVM goes to disk and comes back, with the double for Firecracker: real jail, cgroup, network namespace and tap. Each request is
 // judged by the API document of the version.
 import { readdirSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Driver, VmSnapshots } from '../../../../agent/drivers/driver.js';
