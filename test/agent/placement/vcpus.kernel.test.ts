@@ -54,6 +54,8 @@ test.serial('every vCPU of a running guest is on the cpu of its index, by /proc'
 
   process.kill(pid, 'SIGTERM');
   await running.exit;
+  // The supervisor tells of an end before it takes the zombie away.
+  await eventually(async () => (readThreads(pid).length === 0 ? true : undefined), BOOT_MS);
   t.deepEqual(pinThreads(pid, vcpus, { kind: 'exclusive', cpus }), []);
   await t.throwsAsync(async () => driver.vm?.vcpuThreads(spec, { ...running.context, pid: running.process.pid }));
   await host.remove(driver, spec, running, null);
