@@ -14,8 +14,8 @@ const GAP = 2;
 const CUT = '~';
 
 /**
- * The width of each column, 0 for one that is left out. `widths`: of the widest cell, title included. Where nothing helps, all of it as it
- * is, which the terminal wraps; but of columns that may all be left out but one this one is cut to the room.
+ * The width of each column, 0 for one that is left out. `widths`: of the widest cell, title included. A single column that is left is
+ * cut to the room. Where more are left and still too wide, all columns come whole, and the terminal wraps them.
  */
 export function fitted(columns: readonly GivesWay[], widths: readonly number[], room: number | undefined): number[] {
   if (room === undefined || !(room > 0)) return [...widths];

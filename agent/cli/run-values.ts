@@ -16,7 +16,7 @@ export function mountOf(text: string): Section {
   if (source === undefined || (!source.startsWith('/') && source.includes('/')))
     throw wrong(
       'volume',
-      'SOURCE:TARGET, an absolute path or the name of a volume and an absolute path, with :ro for read-only',
+      'SOURCE:TARGET or SOURCE:TARGET:ro; SOURCE is an absolute path or the name of a volume, TARGET an absolute path',
       text,
     );
   const what = source.startsWith('/') ? { type: 'bind', source } : { type: 'volume', name: source };
