@@ -53,17 +53,21 @@ async function copyIn(context: Context, client: Client, source: Outside, { id, p
   let over = false;
   const feed = async (): Promise<void> => {
     for await (const bytes of tar?.output ?? host.stdin()) {
-      if (over) break;
-      await stream.write(bytes);
+      // The padding behind the end of an archive is for nobody, but a tar that cannot write it has failed.
+      if (!over) await stream.write(bytes);
+      else if (tar === undefined) break;
     }
     stream.end();
   };
   const feeding = feed();
   feeding.catch(() => stream.close());
-  const answer = await finish(context, stream, async () => undefined).finally(() => {
+  let answer: Answer | undefined;
+  try {
+    answer = await finish(context, stream, async () => undefined);
+  } finally {
     over = true;
-    tar?.stop();
-  });
+    if (answer?.exit !== 0) tar?.stop();
+  }
   // A failure of this side is what ended it; standard input that nobody wants is not waited for.
   if (answer.exit !== 0 || tar === undefined) return answer;
   await feeding;

@@ -109,6 +109,18 @@ test('into a workload: a tar archive of it, or of standard input', async (t) => 
   t.is(Buffer.concat(typed.got).toString(), 'x');
 });
 
+test('into a workload that has all before this side has ended: tar is not cut off, and nothing has failed', async (t) => {
+  const root = temporaryDirectory('cp');
+  writeFileSync(join(root, 'f'), Buffer.alloc(4 * 1024 ** 2));
+  for (const [code, exit] of [
+    [0, 0],
+    [1, 1],
+  ] as const) {
+    const agent = Object.assign(fakeAgent({}), { stream: stream(Buffer.from('done'), code) });
+    t.is((await berth(['cp', join(root, 'f'), 'web:/srv'], { agent })).exit, exit);
+  }
+});
+
 for (const [line, problem] of [
   ['cp a b', /no side is inside a workload/],
   ['cp a:/x b:/y', /both sides are inside a workload/],
