@@ -90,7 +90,7 @@ async function serve(config: Config, { version, load }: AgentOptions, notify: No
     await greetSupervisor(rooms.supervisor, {});
   }
   const { damaged, ...found } = await manager.recover(() => keepOut(parts));
-  await world.drivers.sweep(new Set(manager.records().map(({ id }) => id)));
+  await world.drivers.sweep(manager.records().map(({ id }) => id));
   await agent.maintenance.resume();
   late.images = () =>
     manager.records().map(({ id, spec, image }) => {

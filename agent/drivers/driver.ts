@@ -105,7 +105,7 @@ export interface Driver {
   enter?(spec: WorkloadSpec, request: ExecutionRequest, context: EntryContext): Promise<Entry>;
   /** Removes what `prepare` left outside `directory` and what a runtime keeps of it. Idempotent. */
   cleanup(spec: WorkloadSpec, context: DriverContext): Promise<void>;
-  /** The same at a start of the agent, for all workloads that are not among `known`: their records are lost. Absent: nothing. */
+  /** The same at a start of the agent, for all workloads that are not among `known`: those are gone, and their records lost. Absent: nothing. */
   sweep?(known: ReadonlySet<string>): Promise<void>;
   /** Absent: what it runs is no virtual machine. */
   readonly vm?: VmDriver;

@@ -1,4 +1,5 @@
 // The drivers of this agent, and what each of them is told of a workload beside its spec.
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
@@ -46,11 +47,14 @@ export class DriverSet {
     return this.#parts.drivers.get(name);
   }
 
-  /** See Driver. Never rejects. */
-  async sweep(known: ReadonlySet<string>): Promise<void> {
-    for (const { name, sweep } of this.#parts.drivers.values())
+  /** See Driver; `records`: ids that have one. What has a run directory may live on, although its record is lost. Never rejects. */
+  async sweep(records: Iterable<string>): Promise<void> {
+    const { config, drivers, log } = this.#parts;
+    const running = await readdir(join(config.paths.runtime, 'workloads')).catch(() => []);
+    const known = new Set([...records, ...running]);
+    for (const { name, sweep } of drivers.values())
       await sweep?.(known).catch((err: unknown) =>
-        this.#parts.log.warn({ driver: name, err }, 'what a driver kept of workloads that are gone is not removed'),
+        log.warn({ driver: name, err }, 'what a driver kept of workloads that are gone is not removed'),
       );
   }
 
