@@ -1,6 +1,6 @@
 // Trees that others have filled: they may have a million files in one directory, or be deeper than a path is long.
 import { runProgram } from '../../linux/run-program.js';
-import { BerthError } from './errors.js';
+import { BerthError } from '../../protocol/errors.js';
 
 const REMOVE_MS = 600_000;
 

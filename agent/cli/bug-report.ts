@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
 import { runProgram } from '../../linux/run-program.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { withoutValues } from '../control/scoped.js';

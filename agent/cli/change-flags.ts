@@ -1,6 +1,6 @@
 // The options of `berth workload update` as a JSON merge patch. Here a value only has to be of its kind; whether it is in range,
 // and what goes together, the agent says.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseCores, parseRate, parseSize } from '../base/units.js';
 import type { Context } from './command.js';
 import { CHANGE_OPTIONS, type ChangeOption } from './table/change-options.js';

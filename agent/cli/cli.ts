@@ -2,7 +2,8 @@
 // sentences, or with --json to standard output as {"error": {code, message, hint, data?}}, so that a program that
 // reads standard output gets exactly one document whatever happens.
 import { defined } from '../../linux/defined.js';
-import { BerthError, ERRORS, reportOf } from '../base/errors.js';
+import { BerthError, ERRORS } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { Client, Command, Context, Host } from './command.js';
 import { exitOf, failureText } from './failure.js';
 import { commandHelp, groupHelp, overview } from './help.js';

@@ -1,6 +1,6 @@
 // One side of `berth cp`: a path here, a path inside a workload, or - for a tar stream.
 import { basename, dirname, join } from 'node:path';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { ID_PATTERN } from '../model/spec.js';
 
 export type CopyPlace =

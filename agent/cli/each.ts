@@ -1,6 +1,6 @@
 // Commands that do the same to several workloads: in order, one line each, a failure does not keep back the next, and
 // the exit code is that of the first failure.
-import type { ErrorReport } from '../base/errors.js';
+import type { ErrorReport } from '../../protocol/errors.js';
 import { reportOf } from '../base/errors.js';
 import type { ImageView, RemovedImages } from '../model/image-view.js';
 import type { WorkloadView } from '../model/record.js';

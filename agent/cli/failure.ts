@@ -1,6 +1,6 @@
 // How an error reaches a person: one sentence, the figures of a refusal, one hint. And a program: {"error": ...}.
-import type { ErrorReport } from '../base/errors.js';
-import { ERRORS } from '../base/errors.js';
+import type { ErrorReport } from '../../protocol/errors.js';
+import { ERRORS } from '../../protocol/errors.js';
 import type { Style } from './style.js';
 import { clean } from './style.js';
 

@@ -1,7 +1,7 @@
 // Waits until a workload is where it should be. Events say when to look, `workload.get` says what is true: a lost or
 // reordered event costs time, never correctness.
 import { after } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseDuration } from '../base/units.js';
 import type { BerthEvent } from '../model/event.js';
 import type { WorkloadView } from '../model/record.js';

@@ -1,5 +1,5 @@
 // When is a workload where a command wants it?
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { WorkloadState, WorkloadView } from '../model/record.js';
 import type { Judge } from './follow.js';
 import { endSentence } from './format.js';

@@ -1,7 +1,7 @@
 // The output of one workload, piece by piece, from the agent.
 
 import { defined } from '../../linux/defined.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Client } from './command.js';
 import type { Came } from './log-lines.js';
 

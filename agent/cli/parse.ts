@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { defined } from '../../linux/defined.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { ConfigFlag } from '../config/sources.js';
 import { nearest } from '../config/tree.js';
 import type { Command, OptionDef } from './command.js';

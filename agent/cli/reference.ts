@@ -1,5 +1,5 @@
 // docs/commands.md and docs/errors.md.
-import { ERRORS } from '../base/errors.js';
+import { ERRORS } from '../../protocol/errors.js';
 import type { Command, OptionDef } from './command.js';
 import { EXIT_CODES, optionAbout, optionName, synopsis } from './help.js';
 import { shortNamesLine } from './short-names.js';
@@ -58,7 +58,7 @@ function optionTable(options: readonly OptionDef[]): string[] {
 
 export function errorsMarkdown(): string {
   const lines = [
-    made('agent/base/errors.ts'),
+    made('protocol/errors.ts'),
     '# Errors',
     '',
     'Codes are stable: never renamed, never reused for something else. A place that knows better gives another hint.',

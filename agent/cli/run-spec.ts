@@ -2,7 +2,7 @@
 // goes together, the agent says.
 import { randomInt } from 'node:crypto';
 import { basename } from 'node:path';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { imageFromShortName, parseImage } from '../model/image-reference.js';
 import { mergePatch } from '../model/spec-change.js';
 import { patchOf } from './change-flags.js';

@@ -1,5 +1,5 @@
 // What stands behind an option of `berth run`, written as docker and podman have it, as a value of the specification.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { exactDuration, parseSize } from '../base/units.js';
 
 export type Section = Readonly<Record<string, unknown>>;

@@ -1,6 +1,8 @@
 // Which workloads a command is about: those that are named, or those that a selection matches. The agent matches; the command
 // asks for the matching ones page by page.
-import { BerthError, reportOf } from '../base/errors.js';
+
+import { BerthError } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { Params } from '../control/methods.js';
 import { isAttachment } from '../model/external-spec.js';
 import type { WorkloadView } from '../model/record.js';

@@ -1,6 +1,6 @@
 // Settings of a tenant from the command line: `memory=4Gi guaranteed.cpu=2 licences.db=3 limits.pids=500`, and from a
 // file of the same shape as the protocol's. What they may be is the agent's to judge.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Context } from './command.js';
 import { readSpecs } from './specs.js';
 

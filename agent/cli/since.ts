@@ -1,5 +1,5 @@
 // A moment as people type it.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseDuration } from '../base/units.js';
 import type { Context } from './command.js';
 

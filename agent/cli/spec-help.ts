@@ -1,6 +1,6 @@
 // `berth help spec`: the fields of a workload, from its schema, and one example for each driver.
 import * as z from 'zod';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { formatSize } from '../base/units.js';
 import { type Shape, shapeOf, typeName } from '../config/inspect.js';
 import { DRIVER_KINDS, type DriverName } from '../model/driver-kinds.js';

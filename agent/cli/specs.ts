@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { codeOf } from '../../linux/errors.js';
 import { readStream } from '../../linux/plain-file.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { JsonError, parseJson } from '../base/json.js';
 import type { Context } from './command.js';
 

@@ -1,5 +1,5 @@
 // Variables of an environment as options give them.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 
 /** Each `NAME=VALUE`, or `NAME` for the value it has in `own`; nothing where it has none. Throws `usage`. */
 export function variablesOf(texts: readonly string[], own: NodeJS.ProcessEnv): Record<string, string> {

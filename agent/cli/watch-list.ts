@@ -1,7 +1,7 @@
 // `berth workload list --watch`: the list, then a line for each workload that changes. Events say when to look, the list says what is
 // true: a lost event costs time, never correctness.
 import { pause } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { WorkloadView } from '../model/record.js';
 import type { Client, Context } from './command.js';
 

@@ -1,5 +1,7 @@
 // Errors as CNI has them: a number that the runtime acts on, and a sentence (spec 1.1.0, section "Error").
-import { type ErrorCode, reportOf } from '../base/errors.js';
+
+import type { ErrorCode } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 
 /** Below 100 as the specification says them; `refused` is ours. */
 export const FAULTS = {

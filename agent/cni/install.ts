@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { NEWEST } from './config.js';
 import { PLUGIN_MARK, pluginText } from './plugin.js';
 

@@ -1,7 +1,7 @@
 // Puts the configuration together: files, then environment, then flags, each checked by itself so that a mistake is
 // reported where it stands even when a later source hides it, and all mistakes at once.
 import type * as z from 'zod';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { LOST_NAME, lostMember } from '../base/lost-name.js';
 import { problemOf, shown } from '../base/wrong-fields.js';
 import { densityProblems } from './density.js';

@@ -2,8 +2,8 @@
 import * as z from 'zod';
 import { type Cidr, contains, formatCidr, overlap } from '../../netns/addresses/cidr.js';
 import { leasable } from '../../netns/addresses/ranges.js';
+import { BerthError } from '../../protocol/errors.js';
 import { networkAround, parseNetwork } from '../base/cidr.js';
-import { BerthError } from '../base/errors.js';
 import { mtu } from '../base/values/amounts.js';
 import { BRIDGE_PATTERN, dnsSchema } from '../model/network-spec.js';
 

@@ -1,6 +1,6 @@
 // How long an answer would be, before it is made: JSON.stringify holds the main loop, and what it makes stays in memory
 // until the peer has read it.
-import type { ErrorReport } from '../base/errors.js';
+import type { ErrorReport } from '../../protocol/errors.js';
 
 /** Bytes of an error on the wire, id and envelope included: below 64 KiB. */
 export const ERROR_BYTES = 60 << 10;

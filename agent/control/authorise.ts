@@ -1,6 +1,6 @@
 // Who may do what, and within which tenants. The configuration says it of each peer, session.hello narrows it, and a
 // scheduler must be the newest of its kind. Which methods a role has is said in roles.ts.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Role } from '../config/control.js';
 import type { GrantName } from '../config/drivers.js';
 import { grantsText } from '../drivers/grants.js';

@@ -1,7 +1,7 @@
 // Calls and events over an open websocket, whoever opened it.
 import type { WebSocket } from 'ws';
 import { pause } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { BerthEvent } from '../model/event.js';
 import { type ClientStream, OpenStream } from './client-stream.js';
 import { EventQueue } from './event-queue.js';

@@ -1,5 +1,5 @@
 // The peer's end of a stream: output as it comes, input as fast as the agent takes it.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { StreamEnd } from '../model/execution.js';
 import type { MethodName, Params } from './methods.js';
 import {

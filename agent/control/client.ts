@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { defined } from '../../linux/defined.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type Client, clientOver } from './client-session.js';
 import { opened } from './handshake.js';
 import { PROTOCOL } from './rpc.js';

@@ -1,7 +1,7 @@
 // What each method does, for the generated documents. Beside the contract and not in it: the command loads methods.ts
 // at every start and has no use for prose.
 
-import type { ErrorCode } from '../base/errors.js';
+import type { ErrorCode } from '../../protocol/errors.js';
 import { MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 import { MOST_HOLDERS } from '../model/licence.js';
 import { LIMITS } from './limits.js';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { messageOf } from '../../linux/errors.js';
 import { after, timeLimit } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { Joined } from '../base/joined.js';
 import { orAbort } from '../base/or-abort.js';
 import type { Config } from '../config/schema.js';

@@ -2,8 +2,9 @@
 
 import type * as z from 'zod';
 import { defined } from '../../linux/defined.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseBounded } from '../base/bounds.js';
-import { BerthError, noReservation, noWorkload } from '../base/errors.js';
+import { noReservation, noWorkload } from '../base/errors.js';
 import { MOST_ON_PAGE, pageOf, type Range, rangeOf } from '../base/pages.js';
 import { type Problems, sentenceOf } from '../base/wrong-fields.js';
 import type { AuditEntry } from '../density/audit.js';

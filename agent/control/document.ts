@@ -1,6 +1,6 @@
 // The protocol as documents, made from the table that the server checks with: they cannot disagree with it. Pure.
 import * as z from 'zod';
-import { ERRORS, type ErrorCode } from '../base/errors.js';
+import { ERRORS, type ErrorCode } from '../../protocol/errors.js';
 import { MOST_PROBLEMS } from '../base/wrong-fields.js';
 import { GRANTS } from '../config/drivers.js';
 import { workloadSpec } from '../model/spec.js';

@@ -1,8 +1,8 @@
 // Who somebody on the local socket is: the ids that the kernel gives of the peer, against [[control.access]].
 import { defined } from '../../linux/defined.js';
 import type { PeerCredentials } from '../../linux/unix-peer.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type AccountNames, accountNames } from '../base/accounts.js';
-import { BerthError } from '../base/errors.js';
 import type { AccessEntry } from '../config/control.js';
 import { allowByDefault, type LocalPeer } from './authorise.js';
 

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { codeOf } from '../../linux/errors.js';
 import { type PeerCredentials, peerCredentials } from '../../linux/unix-peer.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { LocalPeer } from './authorise.js';
 import { Connections } from './connections.js';
 import { PROTOCOL } from './rpc.js';

@@ -1,6 +1,6 @@
 // What each method touches, once for all of them, and what each role may therefore ask. Within which tenants is
 // authorise.ts' business.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { ROLES, type Role } from '../config/control.js';
 import type { MethodName } from './methods.js';
 

@@ -1,7 +1,8 @@
 // JSON-RPC 2.0 on text: what both ends share. Requests are told apart from noise here; methods and parameters are
 // checked elsewhere.
 
-import { BerthError, ERRORS, type ErrorCode, type ErrorReport, reportOf } from '../base/errors.js';
+import { BerthError, ERRORS, type ErrorCode, type ErrorReport } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import { wrongKey } from '../base/json.js';
 import { LOST_NAME } from '../base/lost-name.js';
 import { boundedReport } from './answer-size.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { defined } from '../../linux/defined.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { allowByDefault, EpochFence, type Peer, type SchedulerPeer } from './authorise.js';

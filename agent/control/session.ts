@@ -1,6 +1,7 @@
 // One connection: requests in, replies and events out, within limits. It knows nothing of sockets; see transport.ts.
 import { setMaxListeners } from 'node:events';
-import { BerthError, type ErrorCode, reportOf } from '../base/errors.js';
+import { BerthError, type ErrorCode } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import { orAbort } from '../base/or-abort.js';
 import type { BerthEvent } from '../model/event.js';
 import { bytesOf } from './answer-size.js';

@@ -1,5 +1,5 @@
 // Figures of the control room for the metrics room: plain data, with bounded words as keys.
-import type { ErrorCode } from '../base/errors.js';
+import type { ErrorCode } from '../../protocol/errors.js';
 import { METHODS, type MethodName } from './methods.js';
 
 export type CloseReason =

@@ -2,7 +2,8 @@
 // room, and the peer sends only as much input as the source has taken. What nobody reads stays in the pipe of the program,
 // which waits.
 import type { Readable } from 'node:stream';
-import { BerthError, reportOf } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { StreamEnd } from '../model/execution.js';
 import {
   type Channel,

@@ -1,5 +1,5 @@
 // The streams of one session: they end with it.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type Notify, Stream } from './stream.js';
 import type { StreamSource } from './stream-protocol.js';
 

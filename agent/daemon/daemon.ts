@@ -1,8 +1,9 @@
 // `berth agent`: takes over what runs, serves, and leaves everything running when it ends.
 import { every, type Timer } from '../../linux/timers.js';
+import { ERRORS } from '../../protocol/errors.js';
 import { connectNotify, type Notify, watchdogIntervalMs } from '../../systemd/notify.js';
 import { greetSupervisor } from '../../systemd/supervisor/client.js';
-import { ERRORS, reportOf } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
 import { createLog, type Log } from '../base/log.js';
 import type { Config } from '../config/schema.js';
 import { type ControlServer, startControl } from '../control/server.js';

@@ -1,6 +1,6 @@
 // While the supervisor does not answer at the start, nothing is known of what runs: the agent serves what tells of the node,
 // and refuses the rest.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { MethodName } from '../control/methods.js';
 
 const SERVED: ReadonlySet<string> = new Set<MethodName>([

@@ -4,10 +4,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../../linux/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { changeFile } from '../base/change-file.js';
 import { type Clock, type Deadline, deadlineIn, remaining } from '../base/clock.js';
 import { type Damaged, isExhausted, readState, replaceFile, setAside } from '../base/durable.js';
-import { BerthError } from '../base/errors.js';
 import { Serial } from '../base/serial.js';
 import type { LicenceConfig } from '../config/density.js';
 import type { LeaseView } from '../model/licence.js';

@@ -2,7 +2,7 @@
 // tenant with workloads is taken away, and lowering a quota under its use stops new starts and nothing else, unless asked.
 
 import { defined } from '../../linux/defined.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { inRange } from '../base/pages.js';
 import type { GrantName } from '../config/drivers.js';
 import type { CapacityRow, TenantFilter } from '../model/capacity.js';

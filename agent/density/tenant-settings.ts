@@ -1,8 +1,8 @@
 // What one tenant may have: quotas of the ledger, guaranteed shares, licences, and limits of its cgroup. The same object
 // comes from the configuration (snake_case, sizes as text) and from the protocol.
 import * as z from 'zod';
+import { BerthError } from '../../protocol/errors.js';
 import { boundedMap, parseBounded } from '../base/bounds.js';
-import { BerthError } from '../base/errors.js';
 import { parseSize } from '../base/units.js';
 import { cores, size } from '../base/values/amounts.js';
 import { sentenceOf } from '../base/wrong-fields.js';

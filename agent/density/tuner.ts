@@ -4,9 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
+import { BerthError } from '../../protocol/errors.js';
 import { changeFile } from '../base/change-file.js';
 import { removeFile, replaceFile } from '../base/durable.js';
-import { BerthError, reportOf } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
 import { CEILINGS } from './ceilings.js';
 
 export interface Setting {

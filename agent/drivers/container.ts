@@ -1,6 +1,6 @@
 // What a spec says of its container, in the words of the OCI runtime specification: the same for every driver that writes the
 // config.json itself.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type CapabilityName, rlimitValue } from '../model/container-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { Mount } from './containment.js';

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPlain } from '../../linux/plain-file.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { ExecutionRequest } from '../model/execution.js';
 import { execCommand } from './crun.js';
 import type { Entry } from './driver.js';

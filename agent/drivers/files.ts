@@ -1,7 +1,7 @@
 // Checks of what a spec names on disk, with errors that name the field.
 import { access, constants, stat } from 'node:fs/promises';
 import { codeOf } from '../../linux/errors.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { DriverName, WorkloadSpec } from '../model/spec.js';
 import type { DriverContext } from './driver.js';
 

@@ -1,5 +1,5 @@
 // What a workload may ask for beyond its sandbox, and only where the operator of the node grants it.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { GRANTS, type GrantName } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
 

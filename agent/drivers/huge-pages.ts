@@ -1,7 +1,7 @@
 // The pool of huge pages of the host, from which the memory of a guest can be taken (hugetlbpage.rst).
 import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Machine } from '../model/driver-kind.js';
 import { HUGE_PAGE } from '../model/qemu-spec.js';
 

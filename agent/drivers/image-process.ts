@@ -1,5 +1,5 @@
 // What an image and a spec together say of a process. The spec wins, as with docker.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { ImageRoot } from '../model/image.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import {

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { codeOf, SysError } from '../../linux/errors.js';
 import { pause } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 
 const { ETIMEDOUT } = constants.errno;
 const FIRST_LOOK_MS = 5;

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBeneath } from '../../linux/beneath.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { isWithin, type MountSpec, tmpfsOptions } from '../model/mounts-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { Mount } from './containment.js';

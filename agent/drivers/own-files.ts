@@ -1,7 +1,7 @@
 // The files of berth itself: no tree of the operator, however wide, gives them to a workload. In its state are the workloads of
 // all tenants, and whoever connects to its socket as root of a container is root of the host.
 import { realpath } from 'node:fs/promises';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Config } from '../config/schema.js';
 import { isWithin } from '../model/mounts-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';

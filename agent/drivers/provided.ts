@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openBeneath } from '../../linux/beneath.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { LARGEST_PAGE } from '../../linux/machine.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { bytesOf, MOST_FILE_BYTES } from '../model/files-spec.js';
 import { SECRETS_DIRECTORY } from '../model/secrets-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';

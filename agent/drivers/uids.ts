@@ -5,7 +5,7 @@ import { mkdir, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
 import { readPlain } from '../../linux/plain-file.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { UidRange } from '../config/drivers.js';
 
 /** It holds one number. */

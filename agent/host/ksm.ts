@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { readOptional } from '../../linux/proc.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Log } from '../base/log.js';
 import { machineOf, type Sections } from '../model/driver-kinds.js';
 import type { WorkloadSpec } from '../model/spec.js';

@@ -1,7 +1,7 @@
 // Makes one read-only file system of layers, in a process of its own: what layers hold was made by others. It mounts them as a
 // container would have them, keeps the privilege to read every file, and has no network.
 import { join } from 'node:path';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { RunApart, UnpackerOptions } from './unpacker.js';
 
 export interface DiskJob {

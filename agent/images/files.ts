@@ -1,6 +1,6 @@
 // What this room does to files of its store.
 import { access, statfs } from 'node:fs/promises';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { formatSize } from '../base/units.js';
 
 export function isThere(path: string): Promise<boolean> {

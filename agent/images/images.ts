@@ -2,8 +2,9 @@
 import { mkdir, readdir, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { timeLimit } from '../../linux/timers.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type Damaged, removeOr } from '../base/durable.js';
-import { BerthError, reportOf } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
 import { removeTree } from '../base/remove-tree.js';
 import { parseDuration, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';

@@ -3,8 +3,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../linux/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type Damaged, readAll, removeOr, replaceFile, syncDirectory } from '../base/durable.js';
-import { BerthError } from '../base/errors.js';
 import { SerialByKey } from '../base/serial.js';
 import { type Descriptor, MOST_LAYERS } from './manifest.js';
 import { layerName, type Places } from './places.js';

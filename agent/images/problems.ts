@@ -1,5 +1,5 @@
 // The errors of this room.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type ImageReference, registryOf } from '../model/image-reference.js';
 import { type ImageHolder, MOST_IMAGE_HOLDERS } from '../model/image-view.js';
 

@@ -2,7 +2,7 @@
 // that dies with the agent; each file that it writes has a bound, whatever a registry says of sizes.
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { type ProgramEnd, runProgram } from '../../linux/run-program.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type ImageReference, imageName } from '../model/image-reference.js';
 import { MOST_DOCUMENT } from './manifest.js';
 import { pullFailed } from './problems.js';

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { SysError } from '../../linux/errors.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { invalidImage } from './problems.js';
 import type { Unpacked, UnpackJob } from './unpack.js';
 

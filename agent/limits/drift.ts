@@ -4,7 +4,7 @@
 import { placeOf } from '../../cgroups/place.js';
 import type { Value } from '../../cgroups/types.js';
 import { sliced } from '../../linux/sliced.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Log } from '../base/log.js';
 import { RepairBudget, type RepairLimits } from '../base/repair-budget.js';
 import type { EventPort } from '../model/event.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { DeviceLimits, Limits } from '../../cgroups/types.js';
 import { defined } from '../../linux/defined.js';
 import { readOptional } from '../../linux/proc.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Resources } from '../model/resources-spec.js';
 import type { WorkloadSpec } from '../model/spec.js';
 

@@ -1,7 +1,7 @@
 // Less memory for what runs: the kernel kills at once where memory.max is set below what cannot be given back
 // (cgroup-v2.rst, memory.max), so the room goes there by steps, or says why not.
 import type { Shrink } from '../../cgroups/shrink.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { formatSize } from '../base/units.js';
 import type { CgroupPort } from './cgroup-port.js';
 

@@ -7,7 +7,7 @@ import type * as z from 'zod';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { defined } from '../../linux/defined.js';
 import { abortWith } from '../../linux/signals.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { SerialByKey } from '../base/serial.js';
 import type { ioDevice } from '../model/resources-spec.js';
 import type { CgroupPort } from './cgroup-port.js';

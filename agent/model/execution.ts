@@ -1,7 +1,7 @@
 // A program that somebody runs inside a workload that is there already: what is asked for, and how it ended.
 import { basename } from 'node:path';
 import type { WindowSize } from '../../linux/pty.js';
-import type { ErrorReport } from '../base/errors.js';
+import type { ErrorReport } from '../../protocol/errors.js';
 
 export interface ExecutionRequest {
   /** argv; the first is looked for on PATH inside the workload. */

@@ -28,7 +28,7 @@
 //
 // What may be asked of a workload in which situation, and what follows from it, is the table WISHES below. Nobody else
 // decides: wishes.ts carries out what it says.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { EndRecord, WorkloadRecord, WorkloadState } from './record.js';
 
 const EDGES: Readonly<Record<WorkloadState, readonly WorkloadState[]>> = {

@@ -2,8 +2,8 @@
 
 import type { KsmStat } from '../../linux/ksm.js';
 import type { Attachment, LinkStats } from '../../netns/types.js';
+import type { ErrorReport } from '../../protocol/errors.js';
 import type { Deadline } from '../base/clock.js';
-import type { ErrorReport } from '../base/errors.js';
 import type { Victim as Evictee } from './preemption.js';
 import type { Saved } from './snapshot.js';
 import type { WorkloadSpec } from './spec.js';

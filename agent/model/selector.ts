@@ -1,5 +1,5 @@
 // Equality selectors on labels, as Kubernetes writes them: `app=web,tier!=db,release,!canary`. All of it must hold. Pure.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 
 export interface Requirement {
   readonly name: string;

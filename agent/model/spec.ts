@@ -1,9 +1,9 @@
 // The workload as a scheduler asks for it (design 5.3): one zod schema, from which the types, the JSON Schema and the
 // messages come. Only what this version enforces is accepted: a field that would be silently ignored is an error.
 import * as z from 'zod';
+import { BerthError } from '../../protocol/errors.js';
 import { SUPERVISOR_CGROUP } from '../../systemd/supervisor/cgroup.js';
 import { boundedMap, parseBounded } from '../base/bounds.js';
-import { BerthError } from '../base/errors.js';
 import { labelName, labelValue, MOST_LABELS } from '../base/values/labels.js';
 import { sentenceOf } from '../base/wrong-fields.js';
 import { capabilities, hostname, rlimits, stop } from './container-spec.js';

@@ -3,8 +3,8 @@
 import { SysError } from '../../linux/errors.js';
 import { assertBandwidth } from '../../netns/shaping/index.js';
 import type { Attachment } from '../../netns/types.js';
+import { BerthError } from '../../protocol/errors.js';
 import { networkAround, parseNetwork } from '../base/cidr.js';
-import { BerthError } from '../base/errors.js';
 import type { Config } from '../config/schema.js';
 import type { NetworkSpec } from '../model/network-spec.js';
 import { bandwidthOf } from './sandbox-network.js';

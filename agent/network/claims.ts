@@ -2,8 +2,8 @@
 // durable as part of each workload's record, from which it is rebuilt at every start.
 import type { Cidr } from '../../netns/addresses/cidr.js';
 import { AddressPool, type Utilisation } from '../../netns/addresses/pool.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseAddress } from '../base/cidr.js';
-import { BerthError } from '../base/errors.js';
 import type { VsockRange } from '../config/network.js';
 import type { Config } from '../config/schema.js';
 import type { Refusal } from '../model/capacity.js';

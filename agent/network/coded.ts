@@ -2,7 +2,7 @@
 
 import { SysError } from '../../linux/errors.js';
 import { type NetworkRoom, UNANSWERED } from '../../netns/index.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Condition } from '../model/condition.js';
 import type { NetworkPort } from './network-port.js';
 

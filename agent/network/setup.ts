@@ -1,7 +1,8 @@
 // What the host has once for all workloads: nft tables and bridges. A part that cannot be set up is a condition until it can:
 // workloads that run go on with what stands, and the kernel refuses new ones that need the part.
 import type { NetworkRoom, RoomSettings, SetupProblem } from '../../netns/types.js';
-import { BerthError, reportOf } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { Condition } from '../model/condition.js';
 
 const FIX = {

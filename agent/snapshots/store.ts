@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../linux/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { readState, removeFile, replaceFile, syncDirectory } from '../base/durable.js';
-import { BerthError } from '../base/errors.js';
 import type { SnapshotFile, SnapshotView } from '../model/snapshot.js';
 import { decodeManifest, encodeManifest, MANIFEST } from './manifest.js';
 

@@ -1,7 +1,7 @@
 // Who is let in: nobody is told anything before it is asked.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { openPasswordHash } from '../../linux/crypt.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { refusalOf } from './access.js';
 import { PLAIN, send } from './answer.js';
 import { Users } from './users.js';

@@ -1,7 +1,7 @@
 // The listener as the configuration asks for it, followed: certificates are renewed without a restart.
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Config } from '../config/schema.js';
 import { startWebServer, type WebOptions, type WebServer } from './server.js';
 import { OPEN, readWebConfig } from './web-config.js';

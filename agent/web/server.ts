@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { messageOf } from '../../linux/errors.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { type ListenAddress, parseListenAddress } from '../base/values/places.js';
 import { EXPOSITION_TYPE, Exposition, type ExpositionSource } from '../metrics/exposition.js';
 import { type StatusSource, statusDocument, statusPage } from '../metrics/status.js';

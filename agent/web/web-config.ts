@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
 import { readPlain, whyUnreadable } from '../../linux/plain-file.js';
-import type { BerthError } from '../base/errors.js';
+import type { BerthError } from '../../protocol/errors.js';
 import { LOST_NAME, lostMember } from '../base/lost-name.js';
 import { headerText } from '../base/values/places.js';
 import { invalid } from '../config/load.js';

@@ -1,7 +1,7 @@
 // Whether a workload may be here, decided before anything is made: what the host lacks, what the ledger and the network
 // have no room for, and for whom room is set aside. A dry run and the real thing ask the same functions.
 
-import { BerthError, type ErrorCode } from '../base/errors.js';
+import { BerthError, type ErrorCode } from '../../protocol/errors.js';
 import { amountOf, type Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';
 import type { GovernorPort } from '../density/governor/types.js';

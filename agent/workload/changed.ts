@@ -1,5 +1,5 @@
 // A record with a change of it. No change of state but those of the diagram in lifecycle.ts.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { mayChange } from '../model/lifecycle.js';
 import type { WorkloadRecord } from '../model/record.js';
 

@@ -1,6 +1,6 @@
 // A workload that begins with the snapshot of another one. It has an identity of its own; what the guest takes for its address stays
 // in its namespace, which translates.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Sandbox } from '../model/record.js';
 import { type Saved, templateOf } from '../model/snapshot.js';
 import type { WorkloadSpec } from '../model/spec.js';

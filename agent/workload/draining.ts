@@ -10,8 +10,9 @@
 // It is level-triggered: every round looks at all workloads as they are now, so a recovered agent just goes on. What has not
 // begun to run after a boot is held back before it starts.
 import { pause } from '../../linux/timers.js';
+import { BerthError } from '../../protocol/errors.js';
 import { deadlineIn } from '../base/clock.js';
-import { BerthError, reportOf } from '../base/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { Serial } from '../base/serial.js';
 import type { Config } from '../config/schema.js';

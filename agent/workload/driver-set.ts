@@ -1,7 +1,7 @@
 // The drivers of this agent, and what each of them is told of a workload beside its spec.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Log } from '../base/log.js';
 import type { Config } from '../config/schema.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';

@@ -1,7 +1,8 @@
 // All workloads of the host: what may be asked of them, checked and made durable here, done by their actors.
 import { sliced } from '../../linux/sliced.js';
 import type { SandboxNetwork } from '../../netns/types.js';
-import { BerthError, noWorkload } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
+import { noWorkload } from '../base/errors.js';
 import type { Density } from '../density/density.js';
 import type { ReservationView } from '../density/reservations.js';
 import type { CapacityRow } from '../model/capacity.js';

@@ -1,5 +1,5 @@
 // Who has all workloads, as one of them sees it.
-import type { BerthError } from '../base/errors.js';
+import type { BerthError } from '../../protocol/errors.js';
 import type { WorkloadRecord } from '../model/record.js';
 
 /** One whose room is still in use by those who go for it. */

@@ -5,7 +5,7 @@ import { unsupported } from '../../cgroups/probe.js';
 import type { Limits, Value } from '../../cgroups/types.js';
 import { linkNameFor, macFor } from '../../netns/names.js';
 import type { SandboxNetwork, Slot, SlotKind } from '../../netns/types.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Config } from '../config/schema.js';
 import type { Driver } from '../drivers/driver.js';
 import type { Sandbox } from '../model/record.js';

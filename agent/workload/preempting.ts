@@ -7,7 +7,7 @@
 //
 // It is level-triggered: every round of the one that waits looks at its victims as they are now. So a recovered agent just
 // goes on, and one that is deleted meanwhile leaves those alone that were not asked yet.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';

@@ -1,6 +1,8 @@
 // Reservations of workloads to come: reserve -> commit (create) -> release, or the time runs out. See
 // density/reservations.ts for what is on disk when.
-import { BerthError, noReservation } from '../base/errors.js';
+
+import { BerthError } from '../../protocol/errors.js';
+import { noReservation } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { Demand } from '../density/demand.js';
 import type { Density } from '../density/density.js';

@@ -1,7 +1,7 @@
 // A virtual machine to disk. Between any two lines the agent may die: then the guest goes on and the snapshot is gone, or the snapshot
 // is whole and the guest has not run since. What tells the two apart is the record: `writing` or `waiting`.
 import { timeLimit } from '../../linux/timers.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Log } from '../base/log.js';
 import type { VmSnapshots } from '../drivers/driver.js';
 import type { Layers } from '../limits/layers.js';

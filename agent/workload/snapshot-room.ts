@@ -1,5 +1,5 @@
 // Whether there is room for one more snapshot. A state is as large as the memory that the guest has touched, which QEMU does not say before.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { formatSize, parseSize } from '../base/units.js';
 import type { Config } from '../config/schema.js';
 import { machineOf } from '../model/driver-kinds.js';

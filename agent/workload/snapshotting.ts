@@ -1,5 +1,7 @@
 // What sessions may ask of the snapshots of workloads.
-import { BerthError, noWorkload } from '../base/errors.js';
+
+import { BerthError } from '../../protocol/errors.js';
+import { noWorkload } from '../base/errors.js';
 import { inRange, type Range } from '../base/pages.js';
 import type { EventActor } from '../model/event.js';
 import { isSettled } from '../model/lifecycle.js';

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import { codeOf, messageOf } from '../../linux/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { HeldProcess, SpawnRequest } from '../../systemd/supervisor/protocol.js';
-import { BerthError } from '../base/errors.js';
 import type { Launch } from '../drivers/driver.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
 import { machineOf } from '../model/driver-kinds.js';

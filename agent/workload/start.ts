@@ -2,8 +2,8 @@
 
 import { codeOf } from '../../linux/errors.js';
 import { timeLimit } from '../../linux/timers.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { HeldProcess } from '../../systemd/supervisor/protocol.js';
-import { BerthError } from '../base/errors.js';
 import { isFull } from '../base/host-errors.js';
 import { parseDuration } from '../base/units.js';
 import type { Config } from '../config/schema.js';

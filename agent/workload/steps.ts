@@ -6,7 +6,7 @@ import { readTag, writeTag } from '../../cgroups/tag.js';
 import { defined } from '../../linux/defined.js';
 import { codeOf, messageOf, SysError } from '../../linux/errors.js';
 import { CLAIM, type SandboxNetwork } from '../../netns/types.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { Confinement } from '../drivers/driver.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { TenantGroups } from '../limits/tenants.js';

@@ -2,7 +2,7 @@
 // waits for that: it ends with whoever asked, with a wish that the workload is to go, and with the agent.
 import { setMaxListeners } from 'node:events';
 import { abortWith } from '../../linux/signals.js';
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import type { WorkloadRecord } from '../model/record.js';
 
 export class Updates {

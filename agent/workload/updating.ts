@@ -1,7 +1,8 @@
 // Changes of a workload that exists, from whoever asks: with a whole specification, or with a patch of the stored one. Both go
 // the same way: generation, what may change, admission, kernel, journal. A dry run ends before the kernel.
 import { isDeepStrictEqual } from 'node:util';
-import { BerthError, type ErrorReport, reportOf } from '../base/errors.js';
+import { BerthError, type ErrorReport } from '../../protocol/errors.js';
+import { reportOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { Layers } from '../limits/layers.js';
 import type { EventActor } from '../model/event.js';

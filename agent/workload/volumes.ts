@@ -1,6 +1,6 @@
 // What sessions may ask of the volumes of this node. A volume that the specification of a workload mounts is in use, whether the workload
 // runs or not.
-import { BerthError } from '../base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { inRange } from '../base/pages.js';
 import type { Volumes } from '../drivers/volumes.js';
 import { actorField, type EventActor, type EventPort } from '../model/event.js';

@@ -1,8 +1,8 @@
 // A host at the edge of each dimension: the last one that fits, the first that does not and why, and room again after one
 // has gone. Then a ceiling of this kernel, lifted and put back, and the tables of a full host.
 import test from 'ava';
-import type { ErrorCode } from '../../agent/base/errors.js';
 import type { CapacityRow } from '../../agent/model/capacity.js';
+import type { ErrorCode } from '../../protocol/errors.js';
 import { create, leftovers, reach, removeAll } from './berth.js';
 import { ALLOW_PLAIN, berthCommand, errorOf, explain, MINUTES, openScenario, type Scenario, sh } from './scenario.js';
 

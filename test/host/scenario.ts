@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
-import { type ErrorReport, reportOf } from '../../agent/base/errors.js';
+import { reportOf } from '../../agent/base/errors.js';
+import type { ErrorReport } from '../../protocol/errors.js';
 import { freshHost, type Host, quote } from '../lab/host.js';
 import { preparedDisk } from '../lab/prepared.js';
 import { type BerthOnTarget, installPackage, packageFile, startBerth } from './berth.js';

@@ -1,10 +1,10 @@
 // One node as a scheduler sees it, through any number of connections: calls go to the newest, events are one stream.
 import type { WebSocket } from 'ws';
-import { BerthError } from '../../agent/base/errors.js';
 import { type CallArguments, type Client, clientOver } from '../../agent/control/client-session.js';
 import type { MethodName, Params, Results } from '../../agent/control/methods.js';
 import type { BerthEvent } from '../../agent/model/event.js';
 import type { WorkloadView } from '../../agent/model/record.js';
+import { BerthError } from '../../protocol/errors.js';
 
 export interface WaitOptions {
   /** Default 30 s. */

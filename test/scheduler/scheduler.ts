@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { BerthError, reportOf } from '../../agent/base/errors.js';
+import { reportOf } from '../../agent/base/errors.js';
+import { BerthError } from '../../protocol/errors.js';
 import { NodeRecord, type NodeSession } from './node-session.js';
 
 export type { NodeSession, WaitOptions } from './node-session.js';

@@ -1,5 +1,5 @@
 // start, stop, restart, freeze, thaw: one method each, then wait until it is so.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Client, Context } from '../command.js';
 import { forEach, tellEnd } from '../each.js';

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { BerthError } from '../../../protocol/errors.js';
 import { removeFile, replaceFile } from '../../base/durable.js';
-import { BerthError } from '../../base/errors.js';
 import { planInstall, planUninstall, requireOurs } from '../../cni/install.js';
 import { tenantName } from '../../model/spec.js';
 import type { Answer, Context } from '../command.js';

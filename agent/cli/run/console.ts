@@ -1,6 +1,6 @@
 // The serial console of a virtual machine, as if its cable ended here.
 import { constants } from 'node:os';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { attach } from '../attached.js';
 import type { Answer, Context } from '../command.js';
 

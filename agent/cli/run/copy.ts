@@ -1,7 +1,7 @@
 // `berth cp`: a tar stream between tar(1) of this machine and a workload.
 import { statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { ClientStream } from '../../control/client-stream.js';
 import type { Answer, Client, Context, Tar } from '../command.js';
 import { type CopyPlace, copyPlace, whatToPack, whereToUnpack } from '../copy-place.js';

@@ -1,4 +1,4 @@
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { Setting } from '../../density/tuner.js';
 import type { Condition } from '../../model/condition.js';
 import type { Answer, Context } from '../command.js';

@@ -1,7 +1,7 @@
 // `berth node drain`: asks for it, and shows how far it is. The agent does it by itself: an end of this command ends no drain.
 import { defined } from '../../../linux/defined.js';
 import { pause } from '../../../linux/timers.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { parseDuration } from '../../base/units.js';
 import type { Params } from '../../control/methods.js';
 import type { DrainStep, DrainView } from '../../model/drain.js';

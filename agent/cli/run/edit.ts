@@ -2,7 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BerthError, reportOf } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
+import { reportOf } from '../../base/errors.js';
 import { changeLines } from '../changes.js';
 import type { Answer, Client, Context } from '../command.js';
 import { parseSpecs, readFileText } from '../specs.js';

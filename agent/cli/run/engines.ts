@@ -1,5 +1,5 @@
 // `berth engine list | show`, and `berth workload list --engine`.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { MOST_ON_PAGE } from '../../base/pages.js';
 import { formatSize } from '../../base/units.js';
 import {

@@ -1,4 +1,4 @@
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { parseDuration } from '../../base/units.js';
 import type { BerthEvent, EventActor } from '../../model/event.js';
 import type { Answer, Client, Context } from '../command.js';

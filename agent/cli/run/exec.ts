@@ -1,7 +1,7 @@
 // A program inside a workload, as if it ran here: its streams, its terminal, its exit code.
 import { constants } from 'node:os';
 import { defined } from '../../../linux/defined.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { attach } from '../attached.js';
 import type { Answer, Context } from '../command.js';
 import { variablesOf } from '../variables.js';

@@ -1,5 +1,5 @@
 // `berth image list | pull | delete | prune`.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { MOST_ON_PAGE } from '../../base/pages.js';
 import { formatSize, parseDuration } from '../../base/units.js';
 import { DIGEST_PATTERN, imageFromShortName } from '../../model/image-reference.js';

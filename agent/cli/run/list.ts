@@ -1,4 +1,4 @@
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Context } from '../command.js';
 import { cpuOf, formatAge, memoryOf, stateCell } from '../format.js';

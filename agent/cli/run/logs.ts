@@ -1,7 +1,8 @@
 // Bytes as they came, of one workload; of several, or with their times, line by line. With --json text where it is UTF-8, base64 where not.
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BerthError, type ErrorReport, reportOf } from '../../base/errors.js';
+import { BerthError, type ErrorReport } from '../../../protocol/errors.js';
+import { reportOf } from '../../base/errors.js';
 import type { Answer, Context } from '../command.js';
 import { exitOf, failureText } from '../failure.js';
 import { type Came, idPrefix, LogLines } from '../log-lines.js';

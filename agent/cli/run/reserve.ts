@@ -1,4 +1,4 @@
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { parseDuration } from '../../base/units.js';
 import type { Answer, Context } from '../command.js';
 import { formatAge } from '../format.js';

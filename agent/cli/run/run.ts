@@ -2,7 +2,8 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../../../linux/defined.js';
-import { BerthError, reportOf } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
+import { reportOf } from '../../base/errors.js';
 import type { WorkloadView } from '../../model/record.js';
 import type { Answer, Client, Context } from '../command.js';
 import { follow, type Judge, timeoutOf } from '../follow.js';

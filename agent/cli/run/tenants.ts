@@ -1,5 +1,5 @@
 // `berth tenant list | show | set | delete`.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { formatSize } from '../../base/units.js';
 import type { TenantView } from '../../density/tenant-admin.js';
 import type { CapacityRow } from '../../model/capacity.js';

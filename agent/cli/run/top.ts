@@ -1,5 +1,5 @@
 import { pause } from '../../../linux/timers.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { MOST_ON_PAGE } from '../../base/pages.js';
 import { parseDuration } from '../../base/units.js';
 import type { TopDocument, TopRow } from '../../metrics/top.js';

@@ -1,6 +1,6 @@
 // A change of workloads that exist: a whole specification for one, or options for one field each, for several.
 
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { MethodName, Params, Results } from '../../control/methods.js';
 import { patchOf } from '../change-flags.js';
 import { changeLines, changeSummary } from '../changes.js';

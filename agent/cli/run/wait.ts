@@ -1,4 +1,4 @@
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { Answer, Context } from '../command.js';
 import { type Done, forEach } from '../each.js';
 import type { Judge } from '../follow.js';

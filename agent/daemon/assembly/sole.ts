@@ -7,7 +7,7 @@ import { readPlainSync } from '../../../linux/plain-file.js';
 import { isSameProcess, readStat } from '../../../linux/proc.js';
 import { lockForLife } from '../../../linux/self.js';
 import { formatCidr, overlap, parseCidr } from '../../../netns/addresses/cidr.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { poolsOf } from '../../config/network.js';
 import type { Config } from '../../config/schema.js';
 import type { Condition } from '../../model/condition.js';

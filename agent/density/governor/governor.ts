@@ -2,7 +2,7 @@
 // place, a start has its permit in the same turn of the event loop. What may start when is decided by the pure parts beside
 // it (bound, queue) and settling.ts; here are the promises, the timer and what is told of it. The timer runs while starts
 // settle or wait, and not otherwise. Nothing is on disk: after a crash recovery asks again, in its order.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { StartWait } from '../../model/start-wait.js';
 import { adjust, type Bound, firstBound, placesOf } from './bound.js';
 import { FairQueue } from './queue.js';

@@ -2,7 +2,7 @@
 // program, so the process the supervisor started is the workload.
 import { access, constants } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { ROOT_CAPABILITIES, setprivSet } from '../capabilities.js';
 import { DEFAULT_PATH } from '../environment.js';
 import { invalidField, kindOf } from '../files.js';

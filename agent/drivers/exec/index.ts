@@ -1,8 +1,8 @@
 // A program of the host's file system: in a sandbox, or as a plain process with fewer privileges.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BerthError } from '../../../protocol/errors.js';
 import { PasswdFile } from '../../base/accounts.js';
-import { BerthError } from '../../base/errors.js';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import type { ExecutionRequest } from '../../model/execution.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../../linux/errors.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { GrantName, UidRange } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';
 import { parseImage, registryOf } from '../../model/image-reference.js';

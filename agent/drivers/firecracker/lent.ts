@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openBeneath } from '../../../linux/beneath.js';
 import { codeOf } from '../../../linux/errors.js';
 import { getXattr, removeXattr, setXattr } from '../../../linux/xattr.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 const ATTRIBUTE = 'trusted.berth.lent';
 /** Nothing, a symbolic link, or a path with `..` in it. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, messageOf } from '../../../linux/errors.js';
 import { isOpenForWriting } from '../../../linux/lease.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { isFull } from '../../base/host-errors.js';
 import { slowestMs } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';

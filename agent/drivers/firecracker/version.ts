@@ -1,6 +1,6 @@
 // Which versions of Firecracker the driver runs, and what only newer ones have.
 
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { invalidField } from '../files.js';
 import { isBefore, type Version } from '../program-version.js';

@@ -1,7 +1,7 @@
 // From a spec with an image to what a VMM boots: kernel, initrd, and two drives that the guest only reads.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { Config } from '../../config/schema.js';
 import type { StopSignal } from '../../model/container-spec.js';
 import type { WorkloadSpec } from '../../model/spec.js';

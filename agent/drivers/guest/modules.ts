@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { readPlain } from '../../../linux/plain-file.js';
 import { runProgram } from '../../../linux/run-program.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { DriverContext } from '../driver.js';
 import { requireBinary } from '../files.js';
 

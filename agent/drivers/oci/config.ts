@@ -2,7 +2,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { readPlain, whyUnreadable } from '../../../linux/plain-file.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { JsonError, parseJson } from '../../base/json.js';
 import { networkNamespace } from '../containment.js';
 import { invalidField } from '../files.js';

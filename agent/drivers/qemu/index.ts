@@ -1,6 +1,6 @@
 // microVMs: QEMU's `microvm` machine with a kernel, an initrd or a raw root image, and a tap.
 import { join } from 'node:path';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { MOST_SOCKET_PATH } from '../../base/values/places.js';
 import type { GrantName } from '../../config/drivers.js';
 import type { Config } from '../../config/schema.js';

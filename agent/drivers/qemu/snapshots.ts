@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { pause } from '../../../linux/timers.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { slowestMs } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { cpuIdentity } from '../cpu-identity.js';

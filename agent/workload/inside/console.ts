@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { codeOf, messageOf } from '../../../linux/errors.js';
 import { timeLimit } from '../../../linux/timers.js';
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { orAbort } from '../../base/or-abort.js';
 import type { EventActor } from '../../model/event.js';
 import type { StreamEnd } from '../../model/execution.js';

@@ -1,5 +1,5 @@
 // How the program that copies files gets into a workload: as itself, whatever the driver, next to the main process.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { Entry } from '../../drivers/driver.js';
 import { DEFAULT_PATH } from '../../drivers/environment.js';
 import type { CopyRequest } from '../../model/execution.js';

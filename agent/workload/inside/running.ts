@@ -1,5 +1,5 @@
 // Whether a workload is there to be looked into.
-import { BerthError } from '../../base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { WorkloadRecord } from '../../model/record.js';
 
 /** Throws `workload_frozen`, `workload_ending`, `workload_not_running`. */

@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 import test from 'ava';
-import { BerthError, reportOf } from '../../../agent/base/errors.js';
+import { reportOf } from '../../../agent/base/errors.js';
 import { HOST_PROBLEMS, type HostErrno, hostErrorOf } from '../../../agent/base/host-errors.js';
 import { SysError } from '../../../linux/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 const ERRNOS = Object.keys(HOST_PROBLEMS) as HostErrno[];
 const PATH = '/var/lib/berth/workloads/web-1.json';

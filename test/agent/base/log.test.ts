@@ -1,8 +1,8 @@
 import { fstatSync } from 'node:fs';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { createLog } from '../../../agent/base/log.js';
 import { journalFields, parseEntry, textLine } from '../../../agent/base/log-lines.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { JournalFields } from '../../../systemd/journal.js';
 import { fc, holds } from '../../runner/property.js';
 

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { parseYaml } from '../../../agent/cli/yaml-specs.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { type Answers, berth, fakeAgent, view } from './fake.js';
 
 const stored = view('web-1', { generation: 3 });

@@ -1,7 +1,5 @@
 // A process and an agent that exist only in memory.
 
-import { BerthError } from '../../../agent/base/errors.js';
-
 import { runCli } from '../../../agent/cli/cli.js';
 import type { Client, Host, Session } from '../../../agent/cli/command.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
@@ -11,6 +9,7 @@ import type { MethodName, Params, Results } from '../../../agent/control/methods
 import type { BerthEvent } from '../../../agent/model/event.js';
 import { NO_NETWORK, type WorkloadView } from '../../../agent/model/record.js';
 import { parseSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
 

@@ -1,7 +1,7 @@
 // `berth image`: what is asked of the agent, and what a person gets of it.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import type { ImageView } from '../../../agent/model/image-view.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
 const [A, B] = ['a', 'b'].map((digit) => `sha256:${digit.repeat(64)}`) as [string, string];

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { idPrefix, LogLines } from '../../../agent/cli/log-lines.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fc, holds } from '../../runner/property.js';
 import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 

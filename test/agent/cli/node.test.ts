@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { BerthError, ERRORS, type ErrorCode } from '../../../agent/base/errors.js';
 import type { AgentSources } from '../../../agent/cli/command.js';
 import { EXAMPLES } from '../../../agent/cli/spec-help.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
@@ -10,6 +9,7 @@ import { loadConfig } from '../../../agent/config/load.js';
 import type { Results } from '../../../agent/control/methods.js';
 import type { PredictionView } from '../../../agent/density/prediction/live.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
+import { BerthError, ERRORS, type ErrorCode } from '../../../protocol/errors.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { berth, fakeAgent } from './fake.js';
 
 test('node reload: what is in force, what waits for a restart, and what cannot be yet', async (t) => {

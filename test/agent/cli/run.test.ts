@@ -1,8 +1,8 @@
 // `berth run`: what its options ask for, and what a person gets of the workload.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import type { WorkloadView } from '../../../agent/model/record.js';
 import { parseSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { type Answers, berth, type FakeAgent, fakeAgent, fakeSession, NOW, view } from './fake.js';
 
 const specOf = async (line: string | readonly string[], env = {}): Promise<Record<string, unknown>> => {

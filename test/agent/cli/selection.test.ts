@@ -1,12 +1,12 @@
 // Commands about many workloads: named or selected, never both, never by accident.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import type { Command } from '../../../agent/cli/command.js';
 import { COMMANDS } from '../../../agent/cli/table/all.js';
 import { CLASSES, STATES, selection } from '../../../agent/cli/table/options.js';
 import type { MethodName } from '../../../agent/control/methods.js';
 import { WORKLOAD_STATES } from '../../../agent/model/record.js';
 import * as spec from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 
 const VERBS = ['start', 'stop', 'restart', 'freeze', 'thaw', 'delete', 'wait', 'update'] as const;

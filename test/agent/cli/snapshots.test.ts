@@ -1,7 +1,7 @@
 // `berth workload snapshot`, `snapshots`, `delete-snapshot`: what is asked of the agent, and what a person gets of it.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import type { SnapshotView } from '../../../agent/model/snapshot.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 
 const snapshot = (workload: string, live: boolean): SnapshotView => ({

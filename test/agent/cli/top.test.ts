@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import type { Terminal } from '../../../agent/cli/command.js';
 import { styleFor } from '../../../agent/cli/style.js';
 import { cut, screenful } from '../../../agent/cli/top/frame.js';
 import { openTerminal } from '../../../agent/cli/top/terminal.js';
 import { inOrder, press, SORTS, type View } from '../../../agent/cli/top/view.js';
 import type { TopDocument, TopRow } from '../../../agent/metrics/top.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { NO_STARTS } from '../calm.js';
 import { berth, fakeAgent, NOW } from './fake.js';
 

@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { MOST_BYTES } from '../../../agent/cli/specs.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { type Answers, berth, fakeAgent, moving, NOW, view } from './fake.js';
 

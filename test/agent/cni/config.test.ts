@@ -1,9 +1,9 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { attachmentId, attachmentSpec } from '../../../agent/cni/attachment.js';
 import { parseConfig, VERSIONS, versionOf } from '../../../agent/cni/config.js';
 import { CniFault, FAULTS, faultOf } from '../../../agent/cni/fault.js';
 import { argsOf, type CniRequest, netnsOf, targetOf } from '../../../agent/cni/request.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 const BASE = { cniVersion: '1.1.0', name: 'net', type: 'berth-cni' };
 const TARGET = { containerId: 'c1', ifname: 'eth0' };

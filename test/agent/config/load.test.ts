@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'smol-toml';
-import { BerthError } from '../../../agent/base/errors.js';
 import { configJsonSchema, configMarkdown, defaultToml, dumpToml } from '../../../agent/config/document.js';
 import { shapeAt, shapeOf } from '../../../agent/config/inspect.js';
 import { type Loaded, loadConfig } from '../../../agent/config/load.js';
 import { REMOVED } from '../../../agent/config/removed.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { flagOf, flatNames, type Problem, variableOf } from '../../../agent/config/sources.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fc } from '../../runner/property.js';
 
 interface Sources {

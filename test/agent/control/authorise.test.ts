@@ -1,5 +1,5 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { type NodeSession, startScheduler, type TestScheduler } from '../../scheduler/scheduler.js';
 import { specOf } from './fake-service.js';
 import { type Harness, startHarness } from './harness.js';

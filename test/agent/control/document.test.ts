@@ -1,8 +1,8 @@
 import test from 'ava';
-import { ERRORS } from '../../../agent/base/errors.js';
 import { protocolDocuments } from '../../../agent/control/document.js';
 import { METHODS } from '../../../agent/control/methods.js';
 import { isObject } from '../../../agent/control/rpc.js';
+import { ERRORS } from '../../../protocol/errors.js';
 
 const documents = protocolDocuments('0.1.0');
 

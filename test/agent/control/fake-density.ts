@@ -1,4 +1,3 @@
-import { BerthError } from '../../../agent/base/errors.js';
 import { inRange } from '../../../agent/base/pages.js';
 import type { AgentService } from '../../../agent/control/service.js';
 import type { PlacedEntry } from '../../../agent/density/audit.js';
@@ -6,6 +5,7 @@ import type { ReservationView } from '../../../agent/density/reservations.js';
 import type { TenantView } from '../../../agent/density/tenant-admin.js';
 import type { LicenceView } from '../../../agent/model/licence.js';
 import type { FitsAnswer } from '../../../agent/model/preemption.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 type Part = Pick<
   AgentService,

@@ -1,5 +1,5 @@
 // Images that exist only in memory. `shared` is used by two tenants, `spare` by nobody.
-import { BerthError } from '../../../agent/base/errors.js';
+
 import { inRange } from '../../../agent/base/pages.js';
 import type { AgentService } from '../../../agent/control/service.js';
 import { imageInUse, noImage } from '../../../agent/images/problems.js';
@@ -7,6 +7,7 @@ import type { ImageUser, StoredImage } from '../../../agent/images/types.js';
 import { seenBy, viewOf } from '../../../agent/images/views.js';
 import { imageName, parseImage } from '../../../agent/model/image-reference.js';
 import type { RemovedImages } from '../../../agent/model/image-view.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 export type ImageService = Pick<AgentService, 'images' | 'imagePulls' | 'pullImage' | 'deleteImage' | 'pruneImages'>;
 

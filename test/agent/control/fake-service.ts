@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream';
-import { BerthError } from '../../../agent/base/errors.js';
 import { inRange } from '../../../agent/base/pages.js';
 import type { AgentService } from '../../../agent/control/service.js';
 import type { StreamSource } from '../../../agent/control/stream-protocol.js';
@@ -13,6 +12,7 @@ import { fieldChanges, mergePatch } from '../../../agent/model/spec-change.js';
 import { volumeKey } from '../../../agent/model/volume.js';
 import { listed } from '../../../agent/workload/listed.js';
 import type { Changed, ChangeOptions } from '../../../agent/workload/updating.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { CALM, EVERYBODY_SHARES, NO_STARTS } from '../calm.js';
 import { FITS, fakeDensity } from './fake-density.js';
 import { fakeEngines } from './fake-engines.js';

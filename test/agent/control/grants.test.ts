@@ -1,9 +1,9 @@
 // What sessions may ask for beyond a sandbox: every grant, by every kind of session, of every method that takes a spec to run.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { GRANT_NAMES, type GrantName } from '../../../agent/config/drivers.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { startScheduler } from '../../scheduler/scheduler.js';
 import { ASKING, WITHIN } from '../drivers/grant-specs.js';
 import { type Harness, startHarness } from './harness.js';

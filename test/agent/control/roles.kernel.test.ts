@@ -1,10 +1,10 @@
 // Every method by every role, over the real socket: users of their own, whom the kernel names to the agent.
 import { chmodSync, lstatSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import type { Role } from '../../../agent/config/control.js';
 import type { MethodName } from '../../../agent/control/methods.js';
 import { parseSpec } from '../../../agent/model/spec.js';
+import type { BerthError } from '../../../protocol/errors.js';
 import { connectAs } from './connect-as.js';
 import { specOf } from './fake-service.js';
 import { type Harness, startHarness } from './harness.js';

@@ -1,12 +1,12 @@
 // What each role gets of each method, and whose role somebody on the local socket has.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { type AccessEntry, ROLES, type Role } from '../../../agent/config/control.js';
 import { loadConfig } from '../../../agent/config/load.js';
 import { grantBeforeHello, grantOf, type Peer } from '../../../agent/control/authorise.js';
 import { localPeer } from '../../../agent/control/local-access.js';
 import { METHODS, type MethodName } from '../../../agent/control/methods.js';
 import { METHOD_CLASSES, requireRole, rolesFor } from '../../../agent/control/roles.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { ALLOWED } from './role-table.js';
 
 const NAMES = Object.keys(METHODS) as MethodName[];

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import type { CapacityRow } from '../../../agent/model/capacity.js';
 import { findHierarchy } from '../../../cgroups/hierarchy.js';
+import type { BerthError } from '../../../protocol/errors.js';
 import { OwnAgent } from '../own-agent.js';
 import { type Client, connect } from '../told-client.js';
 

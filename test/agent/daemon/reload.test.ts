@@ -1,7 +1,7 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { needRestart, Reloading } from '../../../agent/daemon/reload.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 interface Heard {
   readonly words: string[];

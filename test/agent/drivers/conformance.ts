@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import test from 'ava';
-import { BerthError, type ErrorCode } from '../../../agent/base/errors.js';
 import { type Driver, type DriverContext, type Launch, overheadOf } from '../../../agent/drivers/driver.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { BerthError, type ErrorCode } from '../../../protocol/errors.js';
 import { contextFor, HOST, ROUTED, snapshot } from './fixture.js';
 
 export interface Missing {

@@ -1,11 +1,11 @@
 // What a spec asks for beyond its sandbox, of every driver, and that a node which does not grant it refuses.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { GRANT_NAMES, type GrantName } from '../../../agent/config/drivers.js';
 import { type Config, configSchema } from '../../../agent/config/schema.js';
 import { requireNodeGrants } from '../../../agent/drivers/grants.js';
 import { createDrivers } from '../../../agent/drivers/index.js';
 import { DRIVER_NAMES, type WorkloadSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fakeDriver, specOf as lifeSpec, newLife, state } from '../workload/fake-world.js';
 import { specOf } from './fixture.js';
 import { ASKING, WITHIN } from './grant-specs.js';

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { parseVersion } from '../../../agent/drivers/program-version.js';
 import { kernelArguments, machineArguments } from '../../../agent/drivers/qemu/arguments.js';
 import { uidFor } from '../../../agent/drivers/qemu/identity.js';
 import { qemuDriver } from '../../../agent/drivers/qemu/index.js';
 import type { Sandbox } from '../../../agent/model/record.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { conformance } from './conformance.js';
 import { contextFor, NO_DNS, ROUTED, specOf } from './fixture.js';
 

@@ -1,8 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { deviceNumbers, diskOf, ioLimits, requireDevices } from '../../../agent/limits/io.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 import { specOf } from '../workload/fake-world.js';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { TenantGroups, type TenantGroupsOptions, type TenantKernelLimits } from '../../../agent/limits/tenants.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { FakeHost, shrunk } from '../workload/fake-host.js';
 import { ALL_FILES } from './files.js';
 

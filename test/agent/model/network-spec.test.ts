@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import { allowsMetadata } from '../../../agent/model/network-spec.js';
 import { parseSpec, type WorkloadSpec } from '../../../agent/model/spec.js';
+import type { BerthError } from '../../../protocol/errors.js';
 
 const OCI = { id: 'a', driver: 'oci', oci: { rootfs: '/image', command: ['/bin/sh'] } };
 

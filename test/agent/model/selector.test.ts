@@ -1,8 +1,8 @@
 // Equality selectors as Kubernetes has them: one parser for the protocol and the command.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { labelName } from '../../../agent/base/values/labels.js';
 import { MOST_SELECTOR, parseSelector, selects } from '../../../agent/model/selector.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fc, holds } from '../../runner/property.js';
 
 /** Selector, labels that it selects, and labels that it does not. */

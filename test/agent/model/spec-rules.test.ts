@@ -1,7 +1,7 @@
 // Which kind of workload takes which field: what a kind cannot carry out is refused by name, and what clashes, too.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { parseSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 const command = ['/x'];
 const KINDS = {

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { parseSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 
 const spec = (over: object) => ({ id: 'web', driver: 'exec', exec: { command: ['/bin/true'] }, ...over });
 const memory = (of: object) => ({ resources: { memory: of } });

@@ -6,7 +6,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import { hostNetworks, poolConflicts, requireFreePools } from '../../../agent/network/conflicts.js';
 import { enableForwarding } from '../../../agent/network/forwarding.js';
@@ -14,6 +13,7 @@ import { rememberIn } from '../../../agent/network/forwarding-before.js';
 import { portsTaken } from '../../../agent/network/published.js';
 import { roomSettings } from '../../../agent/network/settings.js';
 import { listed } from '../../../netns/servers.js';
+import type { BerthError } from '../../../protocol/errors.js';
 import { temporaryDirectory } from '../../runner/temporary.js';
 
 const config = (network: object) => configSchema.parse({ network }).network;

@@ -2,11 +2,11 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { CadvisorPage } from '../../../agent/metrics/cadvisor/page.js';
 import { type Sampled, Sampler } from '../../../agent/metrics/sampler.js';
 import type { WorkloadSample } from '../../../agent/metrics/workload-families.js';
 import { parseListen, startWebServer, type WebServer } from '../../../agent/web/server.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { MadeUpNode } from '../metrics/fixture.js';
 import { parseText } from '../metrics/text.js';
 

@@ -1,8 +1,8 @@
 // Every field of a workload with the extremes that are right and the values that are wrong: of what create accepts, cgroup, network
 // and command line can be made as asked; what it refuses, it refuses with the field and what would be right.
 import test from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import { merge, type Tree } from '../../../agent/config/tree.js';
+import type { BerthError } from '../../../protocol/errors.js';
 import { accept, makeParts } from './spec-consumers.js';
 import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
 import type { Row } from './spec-row.js';

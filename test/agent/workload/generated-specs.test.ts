@@ -1,7 +1,7 @@
 // Whole specifications at random, many fields at once: of each that create accepts, everything that would be written to the kernel
 // is as the kernel takes it, and every part of a spec is reached.
 import test from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fc, holds } from '../../runner/property.js';
 import { accept, makeParts } from './spec-consumers.js';
 import { FIELDS } from './spec-fields.js';

@@ -3,7 +3,6 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BerthError } from '../../../agent/base/errors.js';
 import { configSchema } from '../../../agent/config/schema.js';
 import type { Demand } from '../../../agent/density/demand.js';
 import type { OverheadPort } from '../../../agent/density/overhead/count.js';
@@ -13,6 +12,7 @@ import { COUNT, DIMENSION_NAMES } from '../../../agent/model/dimensions.js';
 import { isSettled } from '../../../agent/model/lifecycle.js';
 import type { WorkloadRecord } from '../../../agent/model/record.js';
 import type { WorkloadSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { randomOf } from '../../simulate/random.js';
 import { FakeClock } from '../density/fake-clock.js';
 import { fakeVm } from '../drivers/fake-vm.js';

@@ -1,8 +1,8 @@
 // What the manager decides about networks: ports, live changes, taps on the host, tenants' numbers.
 import test from 'ava';
-import type { BerthError } from '../../../agent/base/errors.js';
 import { NO_NETWORK } from '../../../agent/model/record.js';
 import { SysError } from '../../../linux/errors.js';
+import type { BerthError } from '../../../protocol/errors.js';
 import { fakeDriver, newLife, specOf, state } from './fake-world.js';
 
 async function started(config: Record<string, unknown> = {}) {

@@ -1,7 +1,7 @@
 // Whole specifications, many fields at once: each field takes one of its extremes (spec-values.ts) or something between them.
 
-import { BerthError } from '../../../agent/base/errors.js';
 import { DRIVER_NAMES, type WorkloadSpec } from '../../../agent/model/spec.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { fc } from '../../runner/property.js';
 import { BASES, FIELDS, named, rowOf } from './spec-fields.js';
 

@@ -1,8 +1,8 @@
 // Updates that lower memory for as long as the kernel needs, and who ends them: record and kernel agree whoever does.
 import { getEventListeners } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
 import { Updates } from '../../../agent/workload/updates.js';
+import { BerthError } from '../../../protocol/errors.js';
 import { newLife, nextLife, specOf, state } from './fake-world.js';
 
 const MIB = 1 << 20;

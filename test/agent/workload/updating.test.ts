@@ -1,6 +1,6 @@
 // Changes by patch: read, merge and write are one step, under every interleaving and at every moment at which the agent may die.
 import test, { type ExecutionContext } from 'ava';
-import { BerthError } from '../../../agent/base/errors.js';
+import { BerthError } from '../../../protocol/errors.js';
 import type { Life } from './fake-world.js';
 import { newLife, nextLife, specOf, state } from './fake-world.js';
 

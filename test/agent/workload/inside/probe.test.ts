@@ -1,9 +1,9 @@
 // A probe inside a workload: what the program says counts, and nothing else does.
 import test from 'ava';
-import { BerthError, type ErrorCode } from '../../../../agent/base/errors.js';
 import type { StreamEnd } from '../../../../agent/model/execution.js';
 import type { HealthSpec } from '../../../../agent/model/health-spec.js';
 import { commandProbe } from '../../../../agent/workload/inside/probe.js';
+import { BerthError, type ErrorCode } from '../../../../protocol/errors.js';
 
 const HEALTH = { command: ['/bin/check'], timeout: '5s' } as unknown as HealthSpec;
 const exit = (code: number | null, signal: string | null = null): StreamEnd => ({
