@@ -32,6 +32,9 @@ export const EVENTS: Readonly<Record<string, string>> = {
   'workload.oom': 'the kernel killed a part of it, the rest goes on',
   'workload.escaped': 'processes of it had left its cgroup; they were found in its network namespace and killed',
   'workload.pids_refused': 'a fork was refused: pids.max is reached',
+  'workload.idle': 'its guest has used next to nothing for `idleMs`, longer than idle.suspendAfter: it is suspended',
+  'workload.suspend_failed':
+    'an idle guest could not be suspended, with code and message; it goes on, and is tried again in `nextMs` at the earliest',
   'workload.saved':
     'the state of a virtual machine is in snapshot `name`, with bytes and ms; `live`: it goes on, otherwise it stops',
   'workload.snapshot_deleted': 'a session deleted snapshot `name`',

@@ -31,6 +31,7 @@ import { openListener } from '../web/listener.js';
 import type { Manager } from '../workload/manager.js';
 import type { Observer } from '../workload/ports.js';
 import { AdoptedSamples } from './adapters/adopted-samples.js';
+import { idleMachines } from './adapters/idle-machines.js';
 import type { Samples } from './agent-parts.js';
 
 export interface Observation {
@@ -137,6 +138,7 @@ export async function observe(parts: Observed): Promise<Observation> {
     onError: (error, id) => log.warn({ err: error, workload: id }, 'what KSM saves cannot be read'),
   });
   const vms = new Vms({ balloons: () => pressure.balloons(), overhead: (id) => overhead.measured(id) });
+  const idling = idleMachines(manager, (id) => sampler.latest(id));
   const rollup = new Rollup({ maxTenants: MAX_TENANTS });
   const sampler = new Sampler({
     page,
@@ -163,6 +165,7 @@ export async function observe(parts: Observed): Promise<Observation> {
       load.sample(performance.now());
       savings.look();
       void pressure.look();
+      idling.look();
     },
     onError: (error, id) => log.warn({ err: error, workload: id }, 'sample failed'),
   });

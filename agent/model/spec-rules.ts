@@ -22,6 +22,7 @@ interface Asked extends Kinded {
   readonly capabilities?: object | undefined;
   readonly init: boolean;
   readonly readOnlyRootfs: boolean;
+  readonly idle?: object | undefined;
   readonly health?: { readonly command?: unknown } | undefined;
   readonly network: { readonly mode: string };
   readonly stop: { readonly signal?: string | undefined; readonly grace?: string | undefined };
@@ -51,6 +52,7 @@ const RULES: readonly Rule[] = [
   ['stop.signal', ({ stop }) => stop.signal !== undefined, [...PROCESSES, IMAGE_GUEST]],
   ['stop.grace', ({ stop }) => stop.grace !== undefined, [...PROCESSES, 'guest', IMAGE_GUEST]],
   ['health.command', ({ health }) => health?.command !== undefined, PROCESSES],
+  ['idle', ({ idle }) => idle !== undefined, ['guest', IMAGE_GUEST]],
   ['health', ({ health }) => health !== undefined, [...PROCESSES, 'guest', IMAGE_GUEST]],
 ];
 

@@ -10,6 +10,7 @@ import { capabilities, hostname, rlimits, stop } from './container-spec.js';
 import { DRIVER_NAMES, type DriverName, machineOf, SECTIONS, unfitSection } from './driver-kinds.js';
 import { files } from './files-spec.js';
 import { healthSpec } from './health-spec.js';
+import { idle } from './idle-spec.js';
 import { IMAGE_DRIVERS, image, pull, saysOfImage, unfitImage } from './image-spec.js';
 import { mounts, plainPath } from './mounts-spec.js';
 import { networkSpec } from './network-spec.js';
@@ -77,6 +78,7 @@ export const workloadSpec = z
     }),
     stop: stop.prefault({}),
     health: healthSpec.optional(),
+    idle,
     restart: restart.prefault({}),
     labels: boundedMap(labelName, labelValue, MOST_LABELS).default({}).meta({ description: 'words of your own' }),
   })

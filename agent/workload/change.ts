@@ -17,7 +17,7 @@ import { networkFor } from './plan.js';
 import type { Resizing } from './resize.js';
 import { resize } from './resize.js';
 
-const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart', 'stop', 'health'];
+const MUTABLE_FIELDS: readonly string[] = ['resources', 'labels', 'priority', 'restart', 'stop', 'health', 'idle'];
 const MUTABLE_NETWORK: readonly string[] = LIVE_NETWORK;
 
 /** What an update may change while the workload runs. */

@@ -7,6 +7,7 @@ import type { VmSnapshots } from '../drivers/driver.js';
 import type { Layers } from '../limits/layers.js';
 import type { WorkloadRecord } from '../model/record.js';
 import { type Saved, type SnapshotView, templateOf } from '../model/snapshot.js';
+import type { WorkloadSpec } from '../model/spec.js';
 import { machineDigest } from '../snapshots/manifest.js';
 import type { DriverSet } from './driver-set.js';
 import type { Freezable } from './freezing.js';
@@ -77,10 +78,8 @@ export async function save(
   const { record } = actor;
   const { id, spec, sandbox } = record;
   const vm = snapshotsOf(record, ports.drivers);
-  const problem = vm.problem(spec, live);
+  const problem = unsavable(spec, vm, live);
   if (problem !== undefined) throw unsupported(record, problem);
-  if (templateOf(spec) !== undefined)
-    throw unsupported(record, 'it is a clone: save the workload that it is a clone of');
   requireRunning(record, ports);
   await requireRoom(record, ports, live);
   const { name, directory } = await ports.snapshots.begin(id, record.lastSnapshot);
@@ -129,6 +128,16 @@ export async function undo(actor: Savable, ports: UndoPorts, name: string): Prom
   }
 }
 
+/** Throws `invalid_spec` for one that is to be suspended when it is idle, and never can be. */
+export function requireSuspension(spec: WorkloadSpec, { drivers }: { readonly drivers: Pick<DriverSet, 'of'> }): void {
+  if (spec.idle === undefined) return;
+  const problem = unsavable(spec, snapshotsOf({ id: spec.id, spec }, drivers), false);
+  if (problem === undefined) return;
+  throw new BerthError('invalid_spec', `the workload is not valid: idle: it cannot be suspended: ${problem}`, {
+    data: { field: 'idle' },
+  });
+}
+
 /** Why the snapshot is not one for this host and spec. Throws `snapshot_damaged`, `snapshot_incompatible`. */
 export async function requireFit(
   record: Pick<WorkloadRecord, 'spec'>,
@@ -160,6 +169,11 @@ export async function requireFit(
       data: { workload: of, name, differing },
     },
   );
+}
+
+function unsavable(spec: WorkloadSpec, vm: VmSnapshots, live: boolean): string | undefined {
+  if (templateOf(spec) !== undefined) return 'it is a clone: save the workload that it is a clone of';
+  return vm.problem(spec, live);
 }
 
 export function snapshotsOf(record: Pick<WorkloadRecord, 'id' | 'spec'>, drivers: Pick<DriverSet, 'of'>): VmSnapshots {

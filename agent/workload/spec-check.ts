@@ -16,6 +16,7 @@ import { requireTemplate, type TemplatePorts } from './cloning.js';
 import type { DriverSet } from './driver-set.js';
 import { requireControllers, requireFiles } from './plan.js';
 import type { ImagePort } from './ports.js';
+import { requireSuspension } from './saving.js';
 
 export interface SpecCheckPorts extends TemplatePorts {
   readonly cgroups: Pick<CgroupPort, 'controllers'>;
@@ -49,4 +50,5 @@ export async function checkSpec(spec: WorkloadSpec, live: boolean, ports: SpecCh
   if (!live && spec.image !== undefined) ports.images?.check(spec.image, spec.pull ?? 'missing');
   await driver.check(spec, { ...drivers.host, mountRoots, live });
   if (!live) await requireTemplate(spec, ports);
+  requireSuspension(spec, ports);
 }

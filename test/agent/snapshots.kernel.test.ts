@@ -24,6 +24,7 @@ const agent = new OwnAgent({
     BERTH_NETWORK_FORWARDING: 'leave',
     BERTH_NETWORK_SLOTS: '0',
     BERTH_WEB_LISTEN: '',
+    BERTH_METRICS_INTERVAL: '1s',
     BERTH_DRIVERS_QEMU_ACCEL: 'tcg',
   },
 });
@@ -52,12 +53,13 @@ function recipe(): { readonly commands: readonly string[]; readonly spec: Record
   return { commands: commands.map((line) => line.slice('berth '.length)), spec: JSON.parse(json.join('\n')) };
 }
 
-async function specIn(id: string, over: object = {}): Promise<string> {
+/** `over` its section of QEMU, `beside` it. */
+async function specIn(id: string, over: object = {}, beside: object = {}): Promise<string> {
   const { spec } = recipe();
   const append = `console=ttyS0 ${await tcgGuestArguments()}`;
   const qemu = { ...(spec.qemu as object), ...(await guestAssets()), append, ...over };
   const path = join(directory, `${id}.json`);
-  writeFileSync(path, JSON.stringify({ ...spec, id, qemu }));
+  writeFileSync(path, JSON.stringify({ ...spec, ...beside, id, qemu }));
   return path;
 }
 
@@ -66,6 +68,22 @@ test.before(() => agent.start());
 test.after.always(async () => {
   await agent.end();
   rmSync(directory, { recursive: true, force: true });
+});
+
+test.serial('a guest that does nothing is suspended, and a start resumes it where it stood', async (t) => {
+  t.timeout(BOOT_MS * 2);
+  const path = await specIn('vm-idle', {}, { idle: { suspendAfter: '3s' } });
+  t.is(berth(`workload create -f ${path}`).exit, 0);
+  await eventually(async () => (shown('vm-idle').end?.cause === 'suspended' ? true : undefined), BOOT_MS);
+  t.is(boots('vm-idle'), 1);
+  const { events } = JSON.parse(berth('events --workload vm-idle --type workload.idle --json').out);
+  t.is(events.length, 1);
+  t.true(events[0].data.idleMs >= 3000);
+  t.is(berth('workload start vm-idle').exit, 0);
+  t.regex(await answers(shown('vm-idle')), /hello from guest/);
+  t.is(boots('vm-idle'), 1);
+  t.is(berth('workload delete vm-idle').exit, 0);
+  t.deepEqual(snapshotsOf('vm-idle'), []);
 });
 
 test.serial('each command of the document does what it says', async (t) => {

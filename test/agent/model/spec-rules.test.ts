@@ -39,6 +39,7 @@ const FIELDS: Readonly<Record<string, readonly [value: object, kinds: readonly K
   'stop.grace': [{ stop: { grace: '1s' } }, [...PROCESSES, ...GUESTS]],
   'health.command': [{ health: { command } }, PROCESSES],
   health: [{ health: { tcp: 80 } }, [...PROCESSES, ...GUESTS]],
+  idle: [{ idle: { suspendAfter: '10m' } }, GUESTS],
 };
 
 const wrong = (spec: object): readonly { field: string; problem: string }[] => {

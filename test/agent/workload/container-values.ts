@@ -144,5 +144,9 @@ export const CONTAINER_ROWS: Readonly<Record<string, Row>> = {
   'health.timeout': with_(lasting(['100ms', '30s'], ['99ms', '31s']), { health: { tcp: 80 } }),
   'health.retries': with_(whole(1, 100), { health: { tcp: 80 } }),
   'health.startPeriod': with_(lasting(['0s', '1h'], ['61m']), { health: { tcp: 80 } }),
+  'idle.suspendAfter': with_(lasting(['1s', '10m', '365d'], ['999ms', '366d']), {
+    ...{ driver: 'qemu', exec: undefined },
+    qemu: { kernel: '/k', root: '/r' },
+  }),
   'stop.grace': lasting(['0s', '90s', '1h'], ['61m', '2h']),
 };
