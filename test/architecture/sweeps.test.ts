@@ -35,6 +35,7 @@ const CHAINED: Readonly<Record<string, string>> = {
   'limits/drift.ts: world.targets().filter': COMPARED,
   'daemon/daemon.ts: manager.records().map': 'once a minute, of each workload its image; and when somebody deletes one',
   'daemon/adapters/limits.ts: manager.records().map': 'a reload of the configuration',
+  'daemon/adapters/idle-machines.ts: manager.records().flatMap': COMPARED,
   'daemon/adapters/limit-targets.ts: manager.records().filter': COMPARED,
   'limits/watch.ts: world.targets().map': COMPARED,
   'network/drift.ts: world.targets()).filter': COMPARED,

@@ -12,12 +12,11 @@ export function idleMachines(
     if (manager.has(id)) manager.actor(id).event(type, data);
   };
   return new Idling({
-    *watched() {
-      for (const { id, spec, state, desired, saved } of manager.records()) {
-        if (spec.idle === undefined || state !== 'running' || desired !== 'running' || saved) continue;
-        yield { id, suspendAfterMs: millisecondsOf(spec.idle.suspendAfter), use: useOf(latest(id)) };
-      }
-    },
+    watched: () =>
+      manager.records().flatMap(({ id, spec: { idle }, state, desired, saved }) => {
+        if (idle === undefined || state !== 'running' || desired !== 'running' || saved) return [];
+        return [{ id, suspendAfterMs: millisecondsOf(idle.suspendAfter), use: useOf(latest(id)) }];
+      }),
     suspend: async (id, idleMs) => {
       tell(id, 'workload.idle', { idleMs: Math.round(idleMs) });
       await manager.snapshots.make(id, { live: false });
