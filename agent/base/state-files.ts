@@ -2,7 +2,7 @@
 // of another program for a directory) is set aside before anybody opens it, so that no reader needs to expect it; what a file
 // holds is each reader's own to judge. Left-over temporary files go.
 
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import { clearWay, type Damaged } from './durable.js';
@@ -15,6 +15,8 @@ export interface StateFile {
   readonly mostBytes?: number;
   /** Of a directory; default 0700. */
   readonly mode?: number;
+  /** A directory that may be a link to where an operator has moved it, with all that is in it. */
+  readonly movable?: true;
 }
 
 type Directories = Readonly<Record<StateFile['in'], string>>;
@@ -27,6 +29,10 @@ const file = (name: string, mostBytes?: number): StateFile => ({
   ...defined({ mostBytes }),
 });
 const directory = (name: string): StateFile => ({ in: 'state', name, holds: 'directory' });
+/** In a directory that may be moved: berth has made it, so that what is in it is berth's to delete. */
+const MARK = '.berth';
+const MARK_TEXT = 'berth has made this directory, and deletes what it does not need in it.\n';
+const movable = (name: string): StateFile => ({ ...directory(name), movable: true });
 const run = (name: string, holds: StateFile['holds']): StateFile => ({ in: 'runtime', name, holds });
 const LOCK = run('agent.lock', 'file');
 
@@ -39,11 +45,11 @@ export const STATE_FILES: readonly StateFile[] = [
   directory('damaged'),
   directory('tenants'),
   directory('reservations'),
-  directory('logs'),
+  movable('logs'),
   directory('relief'),
-  directory('volumes'),
+  movable('volumes'),
   directory('volumes/.passing'),
-  directory('images'),
+  movable('images'),
   directory('images/by-digest'),
   directory('images/layers'),
   directory('images/disks'),
@@ -51,6 +57,7 @@ export const STATE_FILES: readonly StateFile[] = [
   directory('images/blobs/sha256'),
   directory('images/pulls'),
   directory('images/written'),
+  directory('snapshots'),
   file('events.jsonl', MOST_EVENTS),
   file('events.jsonl.1', MOST_EVENTS),
   file('events-lasting.jsonl', MOST_EVENTS),
@@ -90,29 +97,55 @@ export function prepareLock(directories: Directories): Damaged[] {
 export function prepareState(directories: Directories): Damaged[] {
   const damaged = STATE_FILES.flatMap((one) => clearOne(directories, one));
   for (const name of readdirSync(directories.state))
-    if (name.endsWith('.tmp')) rmSync(join(directories.state, name), { recursive: true, force: true });
+    if (name.endsWith('.tmp') && STATE_FILES.some((one) => name.startsWith(`${one.name}.`)))
+      rmSync(join(directories.state, name), { recursive: true, force: true });
   return damaged;
 }
 
-function clearOne(directories: Directories, { in: where, name, holds, mostBytes, mode }: StateFile): Damaged[] {
+function clearOne(directories: Directories, { in: where, name, holds, mostBytes, ...rest }: StateFile): Damaged[] {
   const path = join(directories[where], name);
-  const found = holds === 'file' ? clearWay(path, mostBytes) : makeDirectory(path, mode);
+  const found = holds === 'file' ? clearWay(path, mostBytes) : makeDirectory(path, rest);
   return found === undefined ? [] : [found];
 }
 
-/** A link to a directory is one: somebody has moved it to another disk. */
-function makeDirectory(path: string, mode = 0o700): Damaged | undefined {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  const odd = found !== undefined && !isDirectory(path);
+function makeDirectory(
+  path: string,
+  { mode = 0o700, movable = false }: Pick<StateFile, 'mode'> & { readonly movable?: boolean },
+): Damaged | undefined {
+  const odd = oddness(path, movable);
   try {
-    if (odd) {
+    if (odd !== undefined) {
       rmSync(`${path}.damaged`, { recursive: true, force: true });
       renameSync(path, `${path}.damaged`);
     }
     mkdirSync(path, { recursive: true, mode });
-    return odd ? { path, problem: 'not a directory' } : undefined;
+    if (movable) mark(path);
+    return odd === undefined ? undefined : { path, problem: odd };
   } catch (error) {
-    return { path, problem: `not a directory, and cannot be moved: ${String(error)}` };
+    return { path, problem: `${odd ?? 'cannot be made'}, and cannot be moved: ${String(error)}` };
+  }
+}
+
+/**
+ * Why it is no directory of berth's. berth deletes what it does not know in its directories: behind a link it would be what somebody
+ * else has there.
+ */
+function oddness(path: string, isMovable: boolean): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory()) return undefined;
+  if (!found.isSymbolicLink() || !isDirectory(path)) return 'not a directory';
+  if (!isMovable) return 'a symbolic link; to have it on another disk, mount that disk here';
+  const names = readdirSync(path);
+  if (names.length === 0 || names.includes(MARK)) return undefined;
+  return 'a symbolic link to a directory that has other files and was not made by berth';
+}
+
+/** One that cannot be written is missed by nobody before the directory is moved. */
+function mark(path: string): void {
+  try {
+    writeFileSync(join(path, MARK), MARK_TEXT, { flag: 'wx', mode: 0o600 });
+  } catch {
+    // It is there, or the disk is full.
   }
 }
 

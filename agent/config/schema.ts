@@ -32,7 +32,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   paths: z
     .strictObject({
-      state: absolutePath.default('/var/lib/berth').meta({ description: 'journal, events and logs; survives a boot' }),
+      state: absolutePath.default('/var/lib/berth').meta({
+        description:
+          'journal, events, logs, images and volumes; survives a boot. berth deletes what it does not know in its directories: while no agent runs, `images`, `volumes` and `logs` may be moved to another disk, with a symbolic link in their place; no other link is followed',
+      }),
       runtime: absolutePath.default('/run/berth').meta({ description: 'sockets and run files; dies with the boot' }),
       cgroup_root: cgroupPath.default('').meta({
         description:

@@ -6,11 +6,13 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../../linux/errors.js';
 import { BerthError } from '../../protocol/errors.js';
 import { readState, removeFile, replaceFile, syncDirectory } from '../base/durable.js';
+import { namesOfReal } from '../base/real-directory.js';
 import type { SnapshotFile, SnapshotView } from '../model/snapshot.js';
 import { decodeManifest, encodeManifest, MANIFEST } from './manifest.js';
 
 /** Digits of a name, at least. */
 const DIGITS = 4;
+const NAME = new RegExp(`^[0-9]{${DIGITS},16}$`);
 const PIECE = 1 << 20;
 
 export interface Begun {
@@ -32,8 +34,10 @@ export class Snapshots {
 
   /** Reads what is there; removes what a crash has left in the middle. `damaged` is told of a manifest that cannot be read. */
   async load(damaged: (path: string, problem: string) => void): Promise<void> {
-    for (const workload of await entries(this.#directory))
-      for (const name of await entries(join(this.#directory, workload))) {
+    for (const workload of await namesOfReal(this.#directory))
+      for (const name of await namesOfReal(join(this.#directory, workload))) {
+        // Nobody but berth names one so.
+        if (!NAME.test(name)) continue;
         const directory = this.directory(workload, name);
         const path = join(directory, MANIFEST);
         try {
@@ -112,7 +116,7 @@ export class Snapshots {
 
   /** All of a workload. */
   async forget(workload: string): Promise<void> {
-    for (const name of await entries(join(this.#directory, workload))) await this.remove(workload, name);
+    for (const name of await namesOfReal(join(this.#directory, workload))) await this.remove(workload, name);
     await rm(join(this.#directory, workload), { recursive: true, force: true });
   }
 
@@ -142,15 +146,6 @@ export class Snapshots {
 
 function keyOf(workload: string, name: string): string {
   return `${workload}/${name}`;
-}
-
-async function entries(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).sort();
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return [];
-    throw error;
-  }
 }
 
 /** Whoever changes a file changes this, too: the kernel sets the time of the change. */

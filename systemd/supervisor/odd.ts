@@ -2,9 +2,12 @@
 // opens it, as to open a FIFO may wait for ever.
 import { lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 
-/** Makes a directory; what has its name and is none is renamed to NAME.damaged. Gives back whether something was. */
+/**
+ * Makes a directory; what has its name and is none is renamed to NAME.damaged. So is a link to one: what is deleted in it could be
+ * somebody else's. Gives back whether something was.
+ */
 export function makeDirectory(path: string, mode = 0o700): boolean {
-  const odd = clear(path, (found) => found.isDirectory());
+  const odd = clear(path, () => lstatSync(path).isDirectory());
   mkdirSync(path, { recursive: true, mode });
   return odd;
 }

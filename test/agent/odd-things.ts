@@ -1,8 +1,53 @@
 // What may lie in a state directory in the place of a file, and no agent may be kept from its start by.
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
-import { basename, dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+
+/** Where the directories of somebody else are that links lead to: what berth does there is seen in them. */
+const OTHERS = join(tmpdir(), `berth-others-${process.pid}`);
+
+/** As many as berth might take for its own, by their names. */
+const OF_OTHERS = [
+  'passwd',
+  'web-1.json',
+  'left.tmp',
+  'deeper/file',
+  'web-1/0001/state',
+  'acme/data/file',
+  `${'a1'.repeat(13)}/file`,
+  `sha256/${'a1'.repeat(32)}`,
+];
+
+/** What somebody else's directories lack by now, or have that was not theirs. They are removed. */
+export function spoiledOfOthers(): string[] {
+  const rooms = existsSync(OTHERS) ? readdirSync(OTHERS) : [];
+  const spoiled = rooms.flatMap((room) => {
+    const there = readdirSync(join(OTHERS, room), { recursive: true, encoding: 'utf8', withFileTypes: true });
+    const files = there.flatMap((entry) =>
+      entry.isDirectory() ? [] : [relative(join(OTHERS, room), join(entry.parentPath, entry.name))],
+    );
+    const differing = [
+      ...OF_OTHERS.filter((one) => !files.includes(one)),
+      ...files.filter((one) => !OF_OTHERS.includes(one)),
+    ];
+    return differing.map((name) => `${room}: ${name}`);
+  });
+  rmSync(OTHERS, { recursive: true, force: true });
+  return spoiled;
+}
 
 export interface OddThing {
   readonly name: string;
@@ -42,6 +87,17 @@ export const ODD_THINGS: readonly OddThing[] = [
   },
   { name: 'a symbolic link to nothing', make: (path) => symlinkSync('/nonexistent/anything', path) },
   { name: 'a symbolic link to itself', make: (path) => symlinkSync(path, path) },
+  {
+    name: 'a symbolic link to a directory of somebody else',
+    make: (path) => {
+      const room = join(OTHERS, `${basename(dirname(path))}-${basename(path)}-${randomUUID()}`);
+      for (const name of OF_OTHERS) {
+        mkdirSync(dirname(join(room, name)), { recursive: true });
+        writeFileSync(join(room, name), '{}');
+      }
+      symlinkSync(room, path);
+    },
+  },
   { name: 'an empty file', make: (path) => writeFileSync(path, '') },
   { name: 'text that is no JSON', make: (path) => writeFileSync(path, 'hello\n') },
   { name: 'JSON of another program', make: (path) => writeFileSync(path, '{"hello": [1, null]}\n') },

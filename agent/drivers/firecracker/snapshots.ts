@@ -1,12 +1,13 @@
 // The state of a microVM, to files and back. Firecracker opens them itself, in its jail and as the user of the VM: to write, two
 // files in a directory of root that the jail shows from its start; to read, the snapshot's own, which nobody may write to.
-import { chmod, chown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, messageOf } from '../../../linux/errors.js';
 import { isOpenForWriting } from '../../../linux/lease.js';
 import { BerthError } from '../../../protocol/errors.js';
 import { isFull } from '../../base/host-errors.js';
+import { namesOfReal } from '../../base/real-directory.js';
 import { slowestMs } from '../../model/snapshot.js';
 import type { WorkloadSpec } from '../../model/spec.js';
 import { cpuIdentity } from '../cpu-identity.js';
@@ -44,7 +45,7 @@ export function saveDirectory(state: string, id: string): string {
 
 /** Removes what is kept for workloads that are not among `known`: memory of guests, where a power loss came in a save. */
 export async function sweepSaves(state: string, known: ReadonlySet<string>): Promise<void> {
-  for (const id of await namesIn(join(state, 'firecracker')))
+  for (const id of await namesOfReal(join(state, 'firecracker')))
     if (!known.has(id)) await rm(saveDirectory(state, id), { recursive: true, force: true });
 }
 
@@ -203,14 +204,7 @@ async function provide(directory: string, mode: number): Promise<void> {
 
 /** What a save that did not come to its end has left. The directory stays: the jail has it. */
 async function clear(directory: string): Promise<void> {
-  for (const name of await namesIn(directory)) await rm(join(directory, name), { recursive: true, force: true });
-}
-
-function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  });
+  for (const name of await namesOfReal(directory)) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 /** An empty file that the user of the VM may write to. */

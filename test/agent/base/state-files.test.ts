@@ -1,6 +1,16 @@
 // Every file of the agent's state against whatever may lie in its place, and against what a later version writes.
 import { spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { Clock } from '../../../agent/base/clock.js';
@@ -207,6 +217,32 @@ for (const { name, make } of ODD_THINGS)
       );
     }
   });
+
+test('a directory that an operator has moved is used behind its link; one that berth has not made is not', (t) => {
+  const root = temporaryDirectory('moved');
+  const directories = { state: join(root, 's'), runtime: join(root, 'r') };
+  prepareState(directories);
+  const [images, volumes, logs] = ['images', 'volumes', 'logs'].map((name) => join(directories.state, name));
+  const moved = (from = '', to = ''): void => {
+    renameSync(from, to);
+    symlinkSync(to, from);
+  };
+  moved(images, join(root, 'disk'));
+  mkdirSync(join(root, 'empty'));
+  rmSync(volumes ?? '', { recursive: true });
+  symlinkSync(join(root, 'empty'), volumes ?? '');
+  moved(logs, join(root, 'others'));
+  rmSync(join(root, 'others/.berth'));
+  writeFileSync(join(root, 'others/file'), '');
+  t.deepEqual(
+    prepareState(directories).map(({ path, problem }) => [path, problem.slice(0, 15)]),
+    [[logs, 'a symbolic link']],
+  );
+  t.true(isLink(images ?? '') && lstatSync(images ?? '').isSymbolicLink());
+  t.true(existsSync(join(root, 'disk/layers')));
+  t.true(existsSync(join(root, 'empty/.berth')), 'it can be moved on');
+  t.deepEqual(readdirSync(join(root, 'others')), ['file']);
+});
 
 function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
