@@ -1,9 +1,14 @@
 // Whose tables are they? A chain without rules says so by its name: unlike a comment, the kernel takes it into a table that is
 // in use.
+import { constants } from 'node:os';
 import type { Host } from '../host.js';
 import { NFPROTO } from '../netlink/netfilter-constants.js';
-import { type Chain, dumpChains, parseChain } from '../netlink/nftables.js';
+import { type Chain, dumpChains, getTable, parseChain, parseTable } from '../netlink/nftables.js';
+import type { Request } from '../netlink-client.js';
 import type { ForeignTable, OwnTags, RoomSettings } from '../types.js';
+import { FAMILY, type Family } from './sets.js';
+
+const { ENOENT } = constants.errno;
 
 const OWNER = 'owner_';
 /** A chain of every table of this room, of versions that told no owner as well. */
@@ -16,13 +21,34 @@ export function ownerChain({ table }: OwnTags): string {
 }
 
 /**
- * The same settings with the name that our tables have: what is asked for, unless another caller has a table of this name,
- * which is neither changed nor deleted. Throws SysError.
+ * The same settings with the name that our tables have: what is asked for, unless another caller or program has a table of this
+ * name, which is neither changed nor deleted. Throws SysError.
  */
 export function withOwnTable(host: Host, settings: RoomSettings): RoomSettings {
   const { table, tags } = settings;
-  const taken = tablesOf(readChains(host)).some((one) => one.name === table && !isOurs(one.owner, tags));
-  return taken ? { ...settings, table: tags.table.instead } : settings;
+  const found = tablesOf(readChains(host)).filter(({ name }) => name === table);
+  const isTaken =
+    found.some(({ owner }) => !isOurs(owner, tags)) ||
+    // Of no room like this one: whoever has made it has rules in it, and is not told when they go.
+    (['inet', 'bridge'] as const).some(
+      (family) => commentOf(host, table, family) !== undefined && !found.some((one) => one.family === family),
+    );
+  return isTaken ? { ...settings, table: tags.table.instead } : settings;
+}
+
+/** The table's comment, empty when it has none; undefined when there is no table. */
+export function commentOf(host: Host, table: string, family: Family): string | undefined {
+  let comment: string | undefined;
+  const request: Request = {
+    message: getTable({ family: FAMILY[family], table }),
+    op: 'NFT_MSG_GETTABLE',
+    path: `${family} ${table}`,
+    tolerate: [ENOENT],
+  };
+  host.nfnl.transact([request], (reply) => {
+    comment = parseTable(reply).comment ?? '';
+  });
+  return comment;
 }
 
 /** Tables of this kind that are not ours. Their rules are for every link of their prefix, whoever has made it. */

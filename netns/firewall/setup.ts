@@ -1,11 +1,11 @@
 // The tables themselves: loaded at start, removed at the end.
 import { constants } from 'node:os';
 import type { Host } from '../host.js';
-import { deleteTable, getTable, parseTable } from '../netlink/nftables.js';
-import type { Request } from '../netlink-client.js';
+import { deleteTable } from '../netlink/nftables.js';
 import type { RoomSettings } from '../types.js';
 import { assertSettings, assertTable } from './check.js';
 import { runNft } from './nft.js';
+import { commentOf } from './owner.js';
 import { FAMILY, type Family } from './sets.js';
 import { loadText } from './table.js';
 
@@ -47,19 +47,4 @@ export function teardownFirewall(host: Host, table: string): void {
 /** Whether the table is there. Throws SysError. */
 export function tableLoaded(host: Host, table: string, family: Family): boolean {
   return commentOf(host, table, family) !== undefined;
-}
-
-/** The table's comment, empty when it has none; undefined when there is no table. */
-function commentOf(host: Host, table: string, family: Family): string | undefined {
-  let comment: string | undefined;
-  const request: Request = {
-    message: getTable({ family: FAMILY[family], table }),
-    op: 'NFT_MSG_GETTABLE',
-    path: `${family} ${table}`,
-    tolerate: [ENOENT],
-  };
-  host.nfnl.transact([request], (reply) => {
-    comment = parseTable(reply).comment ?? '';
-  });
-  return comment;
 }

@@ -104,3 +104,28 @@ test.serial(
     await room.teardown(ours);
   },
 );
+
+for (const family of ['inet', 'bridge'])
+  test.serial(`a table ${family} of another program with this name stays as it is, to the last rule`, async (t) => {
+    await command(`/usr/sbin/nft delete table inet ${table}`).catch(() => undefined);
+    await command(`/usr/sbin/nft add table ${family} ${table}`);
+    t.teardown(() => command(`/usr/sbin/nft delete table ${family} ${table}`));
+    const contents = () => command(`/usr/sbin/nft -s -a list table ${family} ${table}`);
+    // Also with nothing in it: its owner may be about to fill it.
+    for (const rules of [[], ['input', 'forward']]) {
+      for (const chain of rules) {
+        const hook = `{ type filter hook ${chain} priority 0; policy accept; }`;
+        await command(`/usr/sbin/nft add chain ${family} ${table} ${chain} ${hook}`);
+        await command(`/usr/sbin/nft add rule ${family} ${table} ${chain} counter drop`);
+      }
+      const before = await contents();
+      const settings = settingsOf('ours', true);
+      await room.setup(settings);
+      await room.setup(settings);
+      t.is(await contents(), before);
+      t.true((await tables()).includes(`table inet ${settings.tags.table.instead}`));
+      await room.teardown(settings);
+      t.is(await contents(), before);
+      t.deepEqual(await tables(), [`table ${family} ${table}`]);
+    }
+  });
