@@ -112,11 +112,16 @@ export class Claims {
       if (sandbox.group !== null) this.#groups.restore(id, spec.tenant, sandbox.group);
   }
 
-  /** Takes up what a record says; the answer has the group number that is right for it now. */
-  restore(spec: Claimed, sandbox: Sandbox, settled: boolean): Sandbox {
+  /**
+   * Takes up what a record says; the answer has the group number that is right for it now. `kept`: addresses that a guest on disk will
+   * want again, which are nobody's meanwhile.
+   */
+  restore(spec: Claimed, sandbox: Sandbox, settled: boolean, kept?: Addresses): Sandbox {
     const { id, tenant, network } = spec;
     if (!settled && sandbox.vsockId !== null) this.#vsock.restore(id, sandbox.vsockId);
     if (!hasAddress(network)) return sandbox;
+    if (kept?.address != null) this.#pools.get(keyFor(network, 4))?.rest(kept.address);
+    if (kept?.address6 != null) this.#pools.get(keyFor(network, 6))?.rest(kept.address6);
     const group =
       sandbox.group === null ? this.#groups.of(id, tenant) : this.#groups.restore(id, tenant, sandbox.group);
     if (!settled) {

@@ -320,7 +320,10 @@ export class Manager {
   #adopt(found: WorkloadRecord): Actor {
     const { claims } = this.#ports;
     const settled = isSettled(found.state);
-    const sandbox = claims.restore(found.spec, found.sandbox, settled);
+    const { spec, saved } = found;
+    // Those of a clone are its template's, and nobody's on this host.
+    const kept = saved?.of === spec.id ? saved : undefined;
+    const sandbox = claims.restore(spec, found.sandbox, settled, kept);
     const record = sandbox === found.sandbox ? found : { ...found, sandbox };
     if (!settled) this.#parts.admission.adopt(record);
     return this.#register(record);

@@ -116,6 +116,14 @@ export class AddressPool {
     return true;
   }
 
+  /** Is leased after all others, as if it were released now. Nothing when someone holds it, or it is not of this pool. Throws RangeError. */
+  rest(address: string): void {
+    const number = numberOf(this.#space, parseIp(address));
+    if (number === undefined || this.#holders.has(number) || this.#aside.has(number)) return;
+    this.#released.delete(number);
+    this.#released.set(number, this.#now());
+  }
+
   /** Who holds `address`, if anyone. Throws RangeError for what is not an address. */
   holder(address: string): string | undefined {
     const number = numberOf(this.#space, parseIp(address));

@@ -127,3 +127,12 @@ test('the number of an orphan is nobody else’s', (t) => {
   groups.avoid(new Set([2, 3]));
   t.is(groups.of('a', 'red'), 4);
 });
+
+test('what a guest on disk will want again is given to others last, also after a restart of the agent', (t) => {
+  const node = claims({ pool: '10.9.0.0/29', pool6: 'fd00:9::/125' });
+  const kept = { address: '10.9.0.1', address6: 'fd00:9::1' };
+  t.is(node.restore(spec('saved'), sandboxOf({ group: 2 }), true, kept).address, null);
+  const others = ['a', 'b', 'c', 'd', 'e'].map((id) => node.claim(spec(id)));
+  t.false(others.some(({ address, address6 }) => address === kept.address || address6 === kept.address6));
+  t.like(node.claim(spec('saved'), kept), kept);
+});

@@ -205,3 +205,17 @@ test('what is avoided can be restored: a workload that runs there keeps it', (t)
   t.is(pool.lease('old'), '10.0.0.2');
   t.is(pool.holder('10.0.0.2'), 'old');
 });
+
+test('an address that rests is leased after all others, however often it has rested', (t) => {
+  const pool = new AddressPool('10.0.0.0/29');
+  for (const address of ['10.0.0.1', '10.0.0.3']) pool.rest(address);
+  pool.rest('10.0.0.1');
+  t.true(pool.restore('held', '10.0.0.2'));
+  pool.rest('10.0.0.2');
+  pool.rest('10.9.9.9');
+  t.is(pool.holder('10.0.0.2'), 'held');
+  t.deepEqual(
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => pool.lease(id)),
+    ['10.0.0.4', '10.0.0.5', '10.0.0.6', '10.0.0.3', '10.0.0.1', undefined],
+  );
+});
