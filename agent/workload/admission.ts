@@ -13,6 +13,7 @@ import type { Claimant, Reach } from '../model/claimant.js';
 import type { EventPort } from '../model/event.js';
 import type { FitsAnswer, PreemptionPlan } from '../model/preemption.js';
 import { NEVER_RUN, type Preemption, type Sandbox, type WorkloadRecord, waitsForRoom } from '../model/record.js';
+import type { Saved } from '../model/snapshot.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import type { Addresses, Claims } from '../network/claims.js';
 import { portRefusal } from '../network/claims.js';
@@ -32,6 +33,10 @@ const CODES: Readonly<Partial<Record<Refusal['dimension'], ErrorCode>>> = {
   addresses: 'address_pool_exhausted',
   ports: 'port_in_use',
 };
+
+/** What stays of a record, or is there from the beginning. */
+export type Kept = Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'> &
+  Partial<Pick<WorkloadRecord, 'desired'>>;
 
 /** Room that was given. */
 interface Granted extends Pick<Decision, 'downgraded'> {
@@ -93,14 +98,15 @@ export class Admission {
   }
 
   /** Ports asked for, and not held already, that a process of this host listens on. */
-  occupiedPorts({ id, network }: WorkloadSpec): readonly Refusal[] {
+  #occupiedPorts({ id, network }: WorkloadSpec): readonly Refusal[] {
     const { claims, portsTaken } = this.#ports;
     const held = new Set(claims.portsOf(id).map(keyOf));
     const asked = network.ports.filter((port) => !held.has(keyOf(port)));
     return portsTaken(asked).map((port) => portRefusal(port, null));
   }
 
-  decide(spec: WorkloadSpec, occupied: readonly Refusal[]): Decision {
+  decide(spec: WorkloadSpec): Decision {
+    const occupied = this.#occupiedPorts(spec);
     this.#density.upToDate();
     const { ledger } = this.#density;
     const whole = this.demand(spec);
@@ -123,7 +129,7 @@ export class Admission {
   /** The dry run of `grant`. */
   async fits(spec: WorkloadSpec, reach?: Reach): Promise<FitsAnswer> {
     await this.check(spec);
-    const decision = this.decide(spec, this.occupiedPorts(spec));
+    const decision = this.decide(spec);
     const { demand, refusals, downgraded } = decision;
     const room = this.#room(spec, demand, refusals);
     return {
@@ -138,22 +144,16 @@ export class Admission {
   }
 
   /**
-   * Grants room, addresses, ports and names, in memory; the caller makes it durable. Throws cordoned, admission_refused,
+   * Grants room, addresses, ports and names, in memory; admitting.ts makes it durable. Throws cordoned, admission_refused,
    * address_pool_exhausted, port_in_use, start_queue_full, and leaves everything as it was.
    */
-  admit(
-    spec: WorkloadSpec,
-    occupied: readonly Refusal[],
-    kept: Pick<WorkloadRecord, 'createdAt' | 'generation' | 'restarts'>,
-    { reach }: Pick<Claimant, 'reach'> = {},
-    addresses?: Addresses,
-  ): WorkloadRecord {
+  admit(spec: WorkloadSpec, kept: Kept, { reach }: Pick<Claimant, 'reach'>, begins?: Saved): WorkloadRecord {
     const begun = performance.now();
     this.requireOpen();
     this.#ports.governor?.requireRoom(spec);
     const before = this.#density.ledger.hold(spec.id);
-    const { downgraded, preemption } = this.#grant(spec, occupied, begun, reach);
-    const sandbox = this.#sandbox(spec, before, addresses);
+    const { downgraded, preemption } = this.#grant(spec, begun, reach);
+    const sandbox = this.#sandbox(spec, before, addressesOf(spec.id, begins));
     return {
       id: spec.id,
       spec,
@@ -179,8 +179,8 @@ export class Admission {
   }
 
   /** Room, addresses, ports and a seat for a workload to come. Throws as `admit` does, and leaves everything as it was then. */
-  setAside(spec: WorkloadSpec, occupied: readonly Refusal[]): Demand {
-    const { demand, refusals } = this.decide(spec, occupied);
+  setAside(spec: WorkloadSpec): Demand {
+    const { demand, refusals } = this.decide(spec);
     const [first, ...others] = refusals;
     if (first !== undefined) throw this.#refused(spec, first, others);
     // The claim may still fail, and is the only thing here that can.
@@ -191,12 +191,12 @@ export class Admission {
   }
 
   /** Room alone, for a workload that is there; the licences that it goes without. `waits`: see waitsForRoom. */
-  grant(spec: WorkloadSpec, occupied: readonly Refusal[], waits: boolean): readonly string[] {
-    return this.#grant(spec, occupied, performance.now(), undefined, waits).downgraded;
+  grant(spec: WorkloadSpec, waits: boolean): readonly string[] {
+    return this.#grant(spec, performance.now(), undefined, waits).downgraded;
   }
 
-  #grant(spec: WorkloadSpec, occupied: readonly Refusal[], begun: number, reach?: Reach, waits = false): Granted {
-    const decision = this.decide(spec, occupied);
+  #grant(spec: WorkloadSpec, begun: number, reach?: Reach, waits = false): Granted {
+    const decision = this.decide(spec);
     const { demand, refusals, downgraded, short } = decision;
     const plan = this.#planOf(spec, decision, reach);
     const [first, ...others] = refusals;
@@ -217,7 +217,7 @@ export class Admission {
 
   /** The dry run of `grant`; undefined: there is room. */
   refusal(spec: WorkloadSpec): BerthError | undefined {
-    const [first, ...others] = this.decide(spec, this.occupiedPorts(spec)).refusals;
+    const [first, ...others] = this.decide(spec).refusals;
     return first === undefined ? undefined : refusalError(spec, first, others);
   }
 
@@ -305,6 +305,11 @@ export class Admission {
     if (ports.length > 0) room.push({ scope: 'host', dimension: 'ports', more: refused ? 0 : 1 });
     return room.sort((a, b) => a.more - b.more);
   }
+}
+
+/** What its guest takes for its own. */
+function addressesOf(id: string, saved: Saved | undefined): Addresses | undefined {
+  return saved && saved.of === id ? { address: saved.address, address6: saved.address6 } : undefined;
 }
 
 function refusalError(

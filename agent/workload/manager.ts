@@ -10,7 +10,7 @@ import { type Claimant, NOBODY, type Reach } from '../model/claimant.js';
 import type { EventActor } from '../model/event.js';
 import { isSettled } from '../model/lifecycle.js';
 import type { FitsAnswer } from '../model/preemption.js';
-import type { Desired, Evicted, Sandbox, WorkloadRecord, WorkloadState, WorkloadView } from '../model/record.js';
+import type { Desired, Evicted, WorkloadRecord, WorkloadState, WorkloadView } from '../model/record.js';
 import type { WorkloadSpec } from '../model/spec.js';
 import { fieldChanges, type MergePatch } from '../model/spec-change.js';
 import { carryOver, isSameSpec } from '../model/stored-spec.js';
@@ -19,6 +19,7 @@ import type { Target } from '../network/drift.js';
 import type { PlacementRequest } from '../placement/types.js';
 import type { Actor } from './actor.js';
 import type { Admission } from './admission.js';
+import type { Admitted, Candidate } from './admitting.js';
 import type { Draining } from './draining.js';
 import type { Health } from './health/health.js';
 import type { InKernel, Known } from './in-kernel.js';
@@ -36,6 +37,8 @@ import type { LifeWish, Wishes } from './wishes.js';
 export interface ManagerParts {
   readonly actors: Map<string, Actor>;
   readonly admission: Admission;
+  /** See admitting.ts. */
+  readonly admit: (candidate: Candidate) => Promise<Admitted | undefined>;
   readonly draining: Draining;
   readonly health: Pick<Health, 'changed' | 'close' | 'forget' | 'ready'>;
   readonly inKernel: InKernel;
@@ -48,7 +51,7 @@ export interface ManagerParts {
 
 export interface ManagerPorts {
   readonly claims: Pick<Claims, 'forget' | 'restore'>;
-  readonly density: Pick<Density, 'load' | 'look' | 'reconcileAudit' | 'reservations' | 'rows'>;
+  readonly density: Pick<Density, 'load' | 'look' | 'reconcileAudit' | 'rows'>;
   readonly journal: Pick<Journal, 'write'>;
   /** The actor of a workload; nothing is done before it is woken. */
   actor(owner: Owner, record: WorkloadRecord): Actor;
@@ -57,8 +60,6 @@ export interface ManagerPorts {
   /** What runs keeps its cpus; what has nothing in the kernel yet gets its own at the start. */
   seatAll(request: (spec: WorkloadSpec) => PlacementRequest): Promise<void>;
   repairNetwork(network: SandboxNetwork, process: Target['process']): Promise<unknown>;
-  /** Takes back a ready-made network of which nothing was made. */
-  giveBackSlot(sandbox: Sandbox): void;
   /** Its place in the queue of starts. */
   turn(id: string): WorkloadView['waiting'];
   view(record: WorkloadRecord, now: Parameters<typeof viewOf>[2]): WorkloadView;
@@ -186,26 +187,20 @@ export class Manager {
   async create(spec: WorkloadSpec, claimant: Claimant = NOBODY): Promise<WorkloadView> {
     const known = this.#actors.get(spec.id);
     if (known) return this.#same(known, spec, claimant);
-    await this.#parts.admission.check(spec);
-    const occupied = this.#parts.admission.occupiedPorts(spec);
-    // From here to the registration nothing is awaited: two creates of one id cannot pass each other.
-    const raced = this.#actors.get(spec.id);
-    if (raced) return this.#same(raced, spec, claimant);
-    this.#parts.reserving.require(spec, claimant);
-    const begun = { createdAt: Date.now(), generation: 1, restarts: 0 };
-    const record = this.#parts.admission.admit(spec, occupied, begun, claimant);
-    const reservation = this.#ports.density.reservations.take(spec.id);
-    const actor = this.#register(record);
-    try {
-      await actor.lastWrite.begun(this.#ports.journal.write(record));
-    } catch (error) {
-      actor.close();
-      this.#ports.giveBackSlot(record.sandbox);
-      this.#drop(actor.record.id);
-      if (reservation !== undefined) this.#parts.reserving.takeBack(reservation);
-      throw error;
-    }
-    if (reservation !== undefined) this.#parts.reserving.committed(reservation);
+    const admitted = await this.#parts.admit({
+      ...{ spec, claimant, kept: { createdAt: Date.now(), generation: 1, restarts: 0 } },
+      wanted: () => !this.#actors.has(spec.id),
+      place: (record) => {
+        const actor = this.#register(record);
+        return { actor, written: actor.lastWrite.begun(this.#ports.journal.write(record)) };
+      },
+      drop: (actor) => {
+        actor.close();
+        this.#drop(spec.id);
+      },
+    });
+    if (admitted === undefined) return this.#same(this.actor(spec.id), spec, claimant);
+    const { actor, record } = admitted;
     actor.event('workload.created', { driver: spec.driver, generation: 1 }, claimant.by);
     actor.wake({ cold: true });
     // As it was made durable: what becomes of it, however soon, is no part of the answer.

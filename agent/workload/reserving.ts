@@ -59,7 +59,6 @@ export class Reserving {
       throw new BerthError('invalid_params', `ttl: must be from ${TTL_MS.least} to ${TTL_MS.most} ms`);
     this.#admission.requireOpen();
     await this.#admission.check(spec);
-    const occupied = this.#admission.occupiedPorts(spec);
     // From here to the write nothing is awaited.
     if (this.#exists(spec.id))
       throw new BerthError('conflict', `workload "${spec.id}" exists`, { data: { id: spec.id } });
@@ -72,7 +71,7 @@ export class Reserving {
         hint: 'Release the reservation first, or choose another id.',
         data: { id: spec.id },
       });
-    const { overhead } = this.#admission.setAside(spec, occupied);
+    const { overhead } = this.#admission.setAside(spec);
     const made = density.reservations.make(spec, scheduler, ttl, overhead);
     try {
       await density.reservations.write(made);
@@ -122,6 +121,11 @@ export class Reserving {
     }
     this.#requireOwner(found, claimant.scheduler);
     if (token !== undefined && token !== found.token) throw this.#gone(token);
+  }
+
+  /** For the workload that is admitted now; `committed` or `takeBack` follows. */
+  take(id: string): Reservation | undefined {
+    return this.#ports.density.reservations.take(id);
   }
 
   /** Its workload is durable. The file may go at any time: at a start, the workload counts. */

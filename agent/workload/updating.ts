@@ -108,8 +108,7 @@ export class Updating {
     const { claims, layers } = this.#ports;
     const { id, state } = record;
     const live = !isSettled(state);
-    const occupied = live ? this.#admission.occupiedPorts(spec) : [];
-    const downgraded = live ? this.#admission.grant(spec, occupied, waitsForRoom(record)) : (record.downgraded ?? []);
+    const downgraded = live ? this.#admission.grant(spec, waitsForRoom(record)) : (record.downgraded ?? []);
     if (live) claims.holdPorts(id, spec.network.ports);
     let undo = async (): Promise<void> => undefined;
     try {

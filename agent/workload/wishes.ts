@@ -1,22 +1,18 @@
 // Carries out what the table of lifecycle.ts says to a wish. What it resolves with is the record that is durable: whatever
 // becomes of the workload meanwhile is no part of the answer, so that the same wish is answered the same way each time.
 import { isDeepStrictEqual } from 'node:util';
+import { NOBODY } from '../model/claimant.js';
 import { type Action, actionFor, type Wish } from '../model/lifecycle.js';
-import type { Desired, Evicted, Sandbox, WorkloadRecord } from '../model/record.js';
-import type { Saved } from '../model/snapshot.js';
-import type { Addresses } from '../network/claims.js';
+import type { Desired, Evicted, WorkloadRecord } from '../model/record.js';
 import type { Actor } from './actor.js';
-import type { Admission } from './admission.js';
+import type { Admitted, Candidate } from './admitting.js';
 import { NOT_TRIED } from './restart.js';
 
 export interface WishPorts {
-  readonly admission: Pick<Admission, 'check' | 'occupiedPorts' | 'admit' | 'release'>;
-  /** Reservations whose time is over are no obstacle to a start. */
-  readonly expire: () => void;
-  /** Throws when its snapshot is none for it. */
-  readonly fits: (record: WorkloadRecord, saved: Saved) => Promise<unknown>;
-  /** Takes back a ready-made network of which nothing was made. */
-  readonly giveBack: (sandbox: Sandbox) => void;
+  /** See admitting.ts. */
+  readonly admit: (candidate: Candidate) => Promise<Admitted | undefined>;
+  /** Gives its room back. */
+  readonly release: (id: string) => void;
 }
 
 /** What changes in the record; `admit` needs more than the record. */
@@ -58,24 +54,16 @@ export class Wishes {
   /** In the turn of its rounds and updates. Another start may have been there first, and a stop or delete waits for nobody. */
   async #again(actor: Actor, wish: LifeWish, desired: Desired = 'running'): Promise<WorkloadRecord> {
     if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
-    const { admission, expire, fits, giveBack } = this.#ports;
     const { id, spec, createdAt, generation, restarts, saved } = actor.record;
-    await admission.check(spec);
-    // Of a save that an end has cut short nothing is left to begin with.
-    const begins = saved?.phase === 'waiting' ? saved : undefined;
-    if (begins) await fits(actor.record, begins);
-    if (actionFor(wish, actor.record) !== 'admit') return change(actor, wish);
-    const occupied = admission.occupiedPorts(spec);
-    expire();
-    const admitted = admission.admit(spec, occupied, { createdAt, generation, restarts }, {}, addressesOf(id, begins));
-    const written = actor.patch({ ...admitted, desired });
-    const { record } = actor;
-    await written.catch((error: unknown) => {
-      giveBack(admitted.sandbox);
-      admission.release(id);
-      throw error;
+    const admitted = await this.#ports.admit({
+      ...{ spec, claimant: NOBODY, kept: { createdAt, generation, restarts, desired } },
+      // Of a save that an end has cut short nothing is left to begin with.
+      begins: saved?.phase === 'waiting' ? saved : undefined,
+      wanted: () => actionFor(wish, actor.record) === 'admit',
+      place: (record) => ({ actor, written: actor.patch(record) }),
+      drop: () => this.#ports.release(id),
     });
-    return record;
+    return admitted?.record ?? change(actor, wish);
   }
 }
 
@@ -96,11 +84,6 @@ function staysStopped({ evicted }: Pick<WorkloadRecord, 'evicted'>): { readonly 
   if (evicted?.resumes === undefined) return {};
   const { resumes: _resumes, ...rest } = evicted;
   return { evicted: rest };
-}
-
-/** What its guest takes for its own. */
-function addressesOf(id: string, saved: Saved | undefined): Addresses | undefined {
-  return saved && saved.of === id ? { address: saved.address, address6: saved.address6 } : undefined;
 }
 
 /** What absence means in records of earlier agents. */

@@ -13,7 +13,7 @@ const LARGER: Readonly<Record<string, number>> = {
   AdmissionPorts: 11,
   AgentPorts: 12,
   LimitPorts: 9,
-  ManagerPorts: 10,
+  ManagerPorts: 9,
   RecoveryPorts: 14,
   SandboxPorts: 10,
   TakeDownPorts: 10,

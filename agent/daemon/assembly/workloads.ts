@@ -6,6 +6,7 @@ import type { WorkloadRecord } from '../../model/record.js';
 import { Actor } from '../../workload/actor.js';
 import type { ActorPorts } from '../../workload/actor-ports.js';
 import { Admission } from '../../workload/admission.js';
+import { type AdmittingPorts, admit, type Candidate } from '../../workload/admitting.js';
 import { requireTemplate } from '../../workload/cloning.js';
 import { comeBack, spentAtEnd } from '../../workload/coming-back.js';
 import { Draining } from '../../workload/draining.js';
@@ -44,16 +45,16 @@ export function makeWorkloads(world: World): Manager {
     (id) => actors.get(id)?.record,
   );
   const reserving = new Reserving(world, admission, (id) => actors.has(id));
-  const giveBackSlot: ManagerPorts['giveBackSlot'] = ({ netns, hostLink, mac, baseline }) => {
-    if (netns !== null && hostLink !== null && mac !== null && baseline !== null)
-      world.network.giveBack({ netns, hostLink, mac, baseline });
-  };
-  const wishes = new Wishes({
-    admission,
-    expire: () => reserving.expire(),
+  const admitting: AdmittingPorts = {
+    ...{ admission, reserving },
     fits: (record, saved) => requireFit(record, saved, world),
-    giveBack: giveBackSlot,
-  });
+    giveBackSlot: ({ netns, hostLink, mac, baseline }) => {
+      if (netns !== null && hostLink !== null && mac !== null && baseline !== null)
+        world.network.giveBack({ netns, hostLink, mac, baseline });
+    },
+  };
+  const enter = (candidate: Candidate) => admit(candidate, admitting);
+  const wishes = new Wishes({ admit: enter, release: (id) => admission.release(id) });
   const health = new Health({
     event: (id, type, data) => actors.get(id)?.event(type, data),
     inside: world.probeInside ?? (() => Promise.resolve(null)),
@@ -63,7 +64,7 @@ export function makeWorkloads(world: World): Manager {
   const ports = actorPorts(world);
   const manager: Manager = new Manager(
     {
-      ...{ actors, admission, health, reserving, wishes },
+      ...{ actors, admission, admit: enter, health, reserving, wishes },
       inKernel: new InKernel(world, records),
       preempting: new Preempting(world, actors),
       snapshots: new Snapshotting(world.snapshots, actors),
@@ -75,7 +76,7 @@ export function makeWorkloads(world: World): Manager {
       }),
     },
     {
-      ...{ claims: world.claims, density: world.density, journal: world.journal, giveBackSlot },
+      ...{ claims: world.claims, density: world.density, journal: world.journal },
       actor: (owner, record) => new Actor(ports, owner, record),
       recover: (adopt, known) => recover(world, adopt, known),
       seatAll: (request) => seatAll(world, records, request),
