@@ -1,5 +1,6 @@
 // [drivers.NAME]: what the node says of each driver.
 import * as z from 'zod';
+import { defined } from '../../linux/defined.js';
 import { sizeText } from '../base/values/amounts.js';
 import { absolutePath, program } from '../base/values/places.js';
 import { CAPABILITY_NAMES } from '../model/container-spec.js';
@@ -72,6 +73,12 @@ export function parseUids(text: string): UidRange | undefined {
   const [, from, to] = UID_RANGE.exec(text) ?? [];
   const [first, last] = [Number(from), Number(to)];
   return first >= 1 && first <= last && last <= MAX_UID ? { first, last } : undefined;
+}
+
+/** Ids that workloads get, by the key that says so. */
+export function idRanges({ exec, firecracker }: DriversConfig): Record<string, UidRange> {
+  const found = { 'drivers.exec.uids': parseUids(exec.uids), 'drivers.firecracker.uids': parseUids(firecracker.uids) };
+  return defined(found);
 }
 
 /** Trees of the host. */
@@ -156,3 +163,5 @@ export const driversSchema = z.strictObject({
     .prefault({}),
   external: z.strictObject({ allow: nodeAllow('external', ['sandbox', 'namespace']) }).prefault({}),
 });
+
+type DriversConfig = z.output<typeof driversSchema>;

@@ -4,11 +4,14 @@ import { relative } from 'node:path';
 import { defined } from '../../linux/defined.js';
 import type { Log } from '../base/log.js';
 import { Shared } from '../base/shared.js';
+import { idRanges } from '../config/drivers.js';
 import type { Config } from '../config/schema.js';
 import type { Density } from '../density/density.js';
+import type { AgentStatus } from '../doctor/check.js';
 import { diagnose, evaluate } from '../doctor/doctor.js';
 import { NETWORK_CHECKS } from '../doctor/network-checks.js';
 import { type HostFacts, probeHost } from '../host/facts.js';
+import { readIdOwners, sharedIds } from '../host/id-owners.js';
 import type { CgroupPort } from '../limits/cgroup-port.js';
 import type { LimitStatus } from '../limits/conditions.js';
 import type { Condition } from '../model/condition.js';
@@ -30,7 +33,7 @@ const KEPT_MS = 2000;
 
 export interface DiagnosisPorts {
   readonly cgroups: Pick<CgroupPort, 'root'>;
-  readonly config: Pick<Config, 'network'>;
+  readonly config: Pick<Config, 'drivers' | 'network'>;
   readonly density: Pick<Density, 'config' | 'status'>;
   readonly installation: Installation;
   readonly placement: Placement;
@@ -73,7 +76,7 @@ export class Diagnosis {
   }
 
   /** What can be told without a look at the disk. */
-  of(facts: HostFacts): Condition[] {
+  of(facts: HostFacts, also: Pick<AgentStatus, 'sharedIds'> = {}): Condition[] {
     const { world, reaper, missingControllers, schedulers } = this.#parts;
     const { pressure } = this.#parts;
     const placed = conditions(world.placement, this.violations(facts));
@@ -89,6 +92,7 @@ export class Diagnosis {
         .filter(({ connected }) => !connected)
         .map(({ id }) => id),
       conditions: own,
+      ...also,
     });
   }
 
@@ -112,7 +116,8 @@ export class Diagnosis {
     const { kvm } = this.#parts.facts;
     const facts = await probeHost({ binaries: this.#binaries });
     this.#binaries = facts.binaries;
-    return this.of({ ...facts, ...defined({ kvm }) });
+    const shared = sharedIds(idRanges(world.config.drivers), await readIdOwners());
+    return this.of({ ...facts, ...defined({ kvm }) }, { sharedIds: shared });
   }
 
   #network(): NetworkStatus {

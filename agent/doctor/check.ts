@@ -10,6 +10,8 @@ export interface AgentStatus {
   /** Most workloads this host is meant to hold (density.max_workloads). Default 1000. */
   readonly workloadLimit?: number;
   readonly leakedObjects?: number;
+  /** Who else has ids that workloads get, by the key of the configuration. */
+  readonly sharedIds?: readonly string[];
   /** Names of schedulers without connection. */
   readonly schedulersDown?: readonly string[];
   readonly density?: DensityStatus;

@@ -1,3 +1,4 @@
+import { someOf } from '../base/some-of.js';
 import type { Limits } from '../host/facts.js';
 import type { AgentStatus, Check } from './check.js';
 import { DENSITY_CHECKS } from './density-checks.js';
@@ -6,6 +7,7 @@ import { NETWORK_CHECKS } from './network-checks.js';
 
 const CONTROLLERS = ['cpu', 'memory', 'pids'] as const;
 const DEFAULT_WORKLOADS = 1000;
+const MOST_OWNERS = 3;
 
 const CGROUP_FIX =
   'Boot with `systemd.unified_cgroup_hierarchy=1`: add it to GRUB_CMDLINE_LINUX in /etc/default/grub, run `update-grub`, reboot.';
@@ -71,6 +73,14 @@ export const CHECKS: readonly Check[] = [
     why: 'The static firewall tables are loaded with it once at start; without it there is no port forwarding and no egress policy.',
     fix: 'Run `apt-get install nftables`.',
     when: ({ binaries }) => problem(binaries.nft === undefined),
+  },
+  {
+    code: 'ids_shared',
+    severity: 'warning',
+    title: 'Uids of workloads are promised to others, too',
+    why: 'Whoever may act as the uid of a workload can trace and end its processes and read its files.',
+    fix: 'Delete the workloads and choose another range for the named key of the configuration, or take the ids from the others (`usermod --del-subuids FIRST-LAST USER`).',
+    when: (_, { sharedIds = [] }) => (sharedIds.length > 0 ? someOf(sharedIds, MOST_OWNERS) : undefined),
   },
   ...NETWORK_CHECKS,
   ...LIMIT_CHECKS,

@@ -56,6 +56,7 @@ const CASES: Readonly<Record<string, [HostFacts, AgentStatus?]>> = {
   capability_missing: [{ ...HEALTHY, capabilities: { netAdmin: false, sysAdmin: true, kill: true } }],
   no_tun: [{ ...HEALTHY, tun: false }],
   nft_missing: [{ ...HEALTHY, binaries: WITHOUT_NFT }],
+  ids_shared: [HEALTHY, { sharedIds: ['drivers.exec.uids: 100000-165535 of alice in /etc/subuid'] }],
   ip_forward_off: [limits({ ipForward: 0 })],
   ip6_forward_off: [limits({ ipForward6: 0 }), { network: { ipv6: true } }],
   forward_dropped: [
