@@ -21,6 +21,7 @@ export interface StateFile {
 
 type Directories = Readonly<Record<StateFile['in'], string>>;
 
+const INSTALLATION = 'installation.json';
 /** Far more than two segments, whatever their size was once. */
 const MOST_EVENTS = 512 << 20;
 
@@ -64,7 +65,7 @@ export const STATE_FILES: readonly StateFile[] = [
   file('events-lasting.jsonl.1', MOST_EVENTS),
   file('acks.json'),
   file('epochs.json'),
-  file('installation.json'),
+  file(INSTALLATION),
   file('licences.json'),
   file('licences.audit.jsonl'),
   file('licences.audit.jsonl.1'),
@@ -82,6 +83,33 @@ export const STATE_FILES: readonly StateFile[] = [
   run('forwarding.before', 'file'),
   run('findings.json', 'file'),
 ];
+
+/**
+ * Directories of somebody else that have names of ours, in a state directory that is not ours yet: we would delete what we do not know
+ * in them. None where berth has been before.
+ */
+export function directoriesOfOthers(state: string): string[] {
+  if (namesIn(state).includes(INSTALLATION)) return [];
+  const full = STATE_FILES.filter(({ in: where, holds }) => where === 'state' && holds === 'directory').flatMap(
+    ({ name }) => {
+      const inside = namesIn(join(state, name));
+      return name.includes('/') || inside.length === 0 ? [] : [{ name, inside }];
+    },
+  );
+  const isOurs = full.some(
+    ({ name, inside }) =>
+      inside.includes(MARK) || (name === 'workloads' && inside.some((one) => one.endsWith('.json'))),
+  );
+  return isOurs ? [] : full.map(({ name }) => name);
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
 
 /**
  * Before it is known that no other agent works here: makes both directories, and the way free for the lock. Nobody has a lock on

@@ -7,7 +7,8 @@ import type { Log } from '../base/log.js';
 /** `first`: no workload is recorded here. `returning`: at least one is. */
 export interface Outcome {
   readonly first: 'refused' | 'condition';
-  readonly returning: 'refused' | 'condition';
+  /** `holds`: what is recorded is the proof. */
+  readonly returning: 'refused' | 'condition' | 'holds';
   /** The code of what is thrown where it is refused. */
   readonly error?: string;
   /** The code of the condition where it is not. */
@@ -18,6 +19,8 @@ export interface Outcome {
 export const START_CHECKS = {
   /** Without root nothing of a workload can be seen or changed. */
   privileges: { first: 'refused', returning: 'refused', error: 'not_root' },
+  /** In directories of somebody else it would delete what it does not know. */
+  state: { first: 'refused', returning: 'holds', error: 'config_invalid' },
   /** Two agents would each undo the work of the other; the workloads have an agent. */
   sole: { first: 'refused', returning: 'refused', error: 'socket_in_use' },
   /** No workload of this boot can be running without it. */

@@ -6,7 +6,7 @@ import type { Hint } from '../../../netns/index.js';
 import { BerthError } from '../../../protocol/errors.js';
 import { reportOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { prepareLock, prepareState } from '../../base/state-files.js';
+import { directoriesOfOthers, prepareLock, prepareState } from '../../base/state-files.js';
 import { parseDuration } from '../../base/units.js';
 import { poolsOf, vsockRange } from '../../config/network.js';
 import type { Config } from '../../config/schema.js';
@@ -117,6 +117,7 @@ export async function assemble(config: Config, version: string, log: Log): Promi
   const first = privilegedHost();
   const { state, runtime } = config.paths;
   const directories = { state, runtime };
+  requireOwnState(state);
   const oddLock = prepareLock(directories);
   const tenure = claimAlone(config, ownRoot(config, first.cgroup?.mount ?? ''));
   const damaged = [...oddLock, ...prepareState(directories)];
@@ -344,6 +345,16 @@ function makeDrift(world: World, { network, networkSetup }: Rooms, manager: Mana
     repair: (target) => manager.repairNetwork(target),
     repairHost: () => networkSetup.repair(),
   });
+}
+
+function requireOwnState(state: string): void {
+  const others = directoriesOfOthers(state);
+  if (others.length === 0) return;
+  throw new BerthError(
+    'config_invalid',
+    `paths.state: ${state} has directories that berth has not made (${others.join(', ')}), and would delete in them what it does not know`,
+    { hint: 'Name an empty directory, or one that nobody but berth uses.' },
+  );
 }
 
 function privilegedHost(): ReturnType<typeof readFacts> {

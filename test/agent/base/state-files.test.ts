@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { Clock } from '../../../agent/base/clock.js';
 import { type Damaged, replaceFile } from '../../../agent/base/durable.js';
-import { prepareState, STATE_FILES } from '../../../agent/base/state-files.js';
+import { directoriesOfOthers, prepareState, STATE_FILES } from '../../../agent/base/state-files.js';
 import { EventLog } from '../../../agent/control/event-log.js';
 import { NumberFile } from '../../../agent/control/number-file.js';
 import { installationId } from '../../../agent/daemon/assembly/installation.js';
@@ -217,6 +217,24 @@ for (const { name, make } of ODD_THINGS)
       );
     }
   });
+
+test('a state directory with directories of somebody else is told, unless berth has been there', (t) => {
+  const state = temporaryDirectory('foreign');
+  const directories = { state, runtime: temporaryDirectory('run') };
+  t.deepEqual(directoriesOfOthers('/nonexistent'), []);
+  for (const name of ['snapshots/db/20260101', 'images/blobs/sha256/x', 'other/file', 'logs'])
+    mkdirSync(join(state, name), { recursive: true });
+  t.deepEqual(directoriesOfOthers(state), ['images', 'snapshots']);
+  prepareState(directories);
+  t.deepEqual(directoriesOfOthers(state), [], 'its marks are there, and nothing else yet');
+  for (const name of ['images', 'volumes', 'logs']) rmSync(join(state, name, '.berth'));
+  t.deepEqual(directoriesOfOthers(state), ['volumes', 'images', 'snapshots'], 'without a mark and a record');
+  for (const mine of ['installation.json', 'workloads/web-1.json']) {
+    writeFileSync(join(state, mine), '{}');
+    t.deepEqual(directoriesOfOthers(state), [], mine);
+    rmSync(join(state, mine));
+  }
+});
 
 test('a directory that an operator has moved is used behind its link; one that berth has not made is not', (t) => {
   const root = temporaryDirectory('moved');
