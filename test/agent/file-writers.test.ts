@@ -156,6 +156,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   logs: 'output of workloads, which the supervisor writes: systemd/outputs.test.ts',
   relief: 'room without content',
   volumes: 'named volumes, whose content is that of workloads: drivers/volumes.test.ts',
+  snapshots: 'states of virtual machines: workload/saving.test.ts',
   'volumes/.passing': 'volumes on their way in or out: drivers/volumes.test.ts',
   'events.jsonl': 'control/event-writer.test.ts',
   'events.jsonl.1': 'control/event-writer.test.ts',
