@@ -1,5 +1,5 @@
-// From a spec to what has to exist, as data. The same plan is applied, shown, tested, applied again after a crash, and
-// read backwards to take everything down.
+// From a spec to the cgroup and the network that have to exist, as data: applied, shown, tested, and applied again after a crash.
+// What a start does beside these stands in sandbox.ts and start.ts, the way back in take-down.ts.
 import { controllersNeeded, planValues } from '../../cgroups/controllers.js';
 import { unsupported } from '../../cgroups/probe.js';
 import type { Limits, Value } from '../../cgroups/types.js';
