@@ -62,7 +62,7 @@ const BREAKS: Readonly<Record<StartCheck, Break>> = {
       const backup = join(directory, 'state/snapshots/db/20260101');
       mkdirSync(backup, { recursive: true });
       writeFileSync(join(backup, 'dump'), '');
-      return () => void existsSync(join(backup, 'dump'));
+      return () => rmSync(join(directory, 'state/snapshots/db'), { recursive: true, force: true });
     },
   },
   sole: {
