@@ -157,7 +157,7 @@ export async function leftovers(target: Target): Promise<string> {
     'ip -o link | grep -E "bt[0-9a-z]+[@:]" | grep -v "alias berth-slot"',
     'ip route | grep -E "dev bt"',
     'find /sys/fs/cgroup/berth.slice/berth-workloads.service -mindepth 1 -type d ! -name supervisor',
-    'ls -A /var/lib/berth/workloads /run/berth/workloads /var/lib/berth/logs | grep -v ":$" | grep .',
+    'ls -A /var/lib/berth/workloads /run/berth/workloads /var/lib/berth/logs | grep -v -e ":$" -e "^.berth$" | grep .',
   ];
   const { stdout } = await target.ssh(`{ ${look.map((command) => `${command} || true`).join('; ')}; } 2>/dev/null`);
   return stdout.trim();
