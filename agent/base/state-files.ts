@@ -150,7 +150,10 @@ function makeDirectory(
     if (movable) mark(path);
     return odd === undefined ? undefined : { path, problem: odd };
   } catch (error) {
-    return { path, problem: `${odd ?? 'cannot be made'}, and cannot be moved: ${String(error)}` };
+    return {
+      path,
+      problem: `${odd === undefined ? 'cannot be made' : `${odd}, and cannot be moved`}: ${String(error)}`,
+    };
   }
 }
 
@@ -163,8 +166,12 @@ function oddness(path: string, isMovable: boolean): string | undefined {
   if (found === undefined || found.isDirectory()) return undefined;
   if (!found.isSymbolicLink() || !isDirectory(path)) return 'not a directory';
   if (!isMovable) return 'a symbolic link; to have it on another disk, mount that disk here';
-  const names = readdirSync(path);
-  if (names.length === 0 || names.includes(MARK)) return undefined;
+  try {
+    const names = readdirSync(path);
+    if (names.length === 0 || names.includes(MARK)) return undefined;
+  } catch (error) {
+    return `a symbolic link to a directory that cannot be read: ${String(error)}`;
+  }
   return 'a symbolic link to a directory that has other files and was not made by berth';
 }
 

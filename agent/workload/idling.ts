@@ -17,7 +17,7 @@ export interface GuestUse {
 export interface Watched {
   readonly id: string;
   readonly suspendAfterMs: number;
-  /** Undefined: not known yet. */
+  /** Undefined: not known yet, or it is being saved. */
   readonly use: GuestUse | undefined;
 }
 
@@ -44,13 +44,12 @@ interface Known {
   failures: number;
   /** Of the clock of its use. */
   notBefore: number;
-  saving: boolean;
 }
 
 export class Idling {
   readonly #ports: IdlingPorts;
   readonly #known = new Map<string, Known>();
-  #saves = 0;
+  readonly #saving = new Set<string>();
 
   constructor(ports: IdlingPorts) {
     this.#ports = ports;
@@ -65,10 +64,10 @@ export class Idling {
       if (use === undefined) continue;
       const known = this.#see(id, use);
       const ms = use.at - known.busyAt;
-      if (!known.saving && ms >= suspendAfterMs && use.at >= known.notBefore) idle.push({ id, known, ms });
+      if (!this.#saving.has(id) && ms >= suspendAfterMs && use.at >= known.notBefore) idle.push({ id, known, ms });
     }
-    for (const [id, { saving }] of this.#known) if (!seen.has(id) && !saving) this.#known.delete(id);
-    for (const { id, known, ms } of idle.sort((a, b) => b.ms - a.ms).slice(0, MOST_SAVES - this.#saves))
+    for (const id of this.#known.keys()) if (!seen.has(id) && !this.#saving.has(id)) this.#known.delete(id);
+    for (const { id, known, ms } of idle.sort((a, b) => b.ms - a.ms).slice(0, MOST_SAVES - this.#saving.size))
       void this.#suspend(id, known, ms);
   }
 
@@ -76,7 +75,7 @@ export class Idling {
     const known = this.#known.get(id);
     // It has come back, from its disk or from the beginning.
     if (known === undefined || known.use.startedAt !== use.startedAt) {
-      const fresh = { use, busyAt: use.at, failures: 0, notBefore: 0, saving: known?.saving ?? false };
+      const fresh = { use, busyAt: use.at, failures: 0, notBefore: 0 };
       this.#known.set(id, fresh);
       return fresh;
     }
@@ -86,8 +85,7 @@ export class Idling {
   }
 
   async #suspend(id: string, known: Known, idleMs: number): Promise<void> {
-    known.saving = true;
-    this.#saves += 1;
+    this.#saving.add(id);
     try {
       await this.#ports.suspend(id, idleMs);
       this.#known.delete(id);
@@ -97,8 +95,7 @@ export class Idling {
       known.notBefore = known.use.at + pause;
       this.#ports.failed(id, reportOf(error), pause);
     } finally {
-      known.saving = false;
-      this.#saves -= 1;
+      this.#saving.delete(id);
     }
   }
 }

@@ -14,8 +14,8 @@ export function idleMachines(
   return new Idling({
     watched: () =>
       manager.records().flatMap(({ id, spec: { idle }, state, desired, saved }) => {
-        if (idle === undefined || state !== 'running' || desired !== 'running' || saved) return [];
-        return [{ id, suspendAfterMs: millisecondsOf(idle.suspendAfter), use: useOf(latest(id)) }];
+        if (idle === undefined || state !== 'running' || desired !== 'running') return [];
+        return [{ id, suspendAfterMs: millisecondsOf(idle.suspendAfter), use: saved ? undefined : useOf(latest(id)) }];
       }),
     suspend: async (id, idleMs) => {
       tell(id, 'workload.idle', { idleMs: Math.round(idleMs) });

@@ -112,3 +112,22 @@ test('one that cannot be suspended goes on, and is tried again after twice the p
     ['vm', 'disk_full', 240_000],
   ]);
 });
+
+test('one that was started anew while it was saved is suspended like any other', async (t) => {
+  const ends: (() => void)[] = [];
+  const { add, suspended, failed, seconds } = guests(
+    () => new Promise((_, reject) => ends.push(() => reject(new BerthError('invalid_state', 'called off')))),
+  );
+  add('vm', 1000);
+  await seconds(0, {});
+  await seconds(1, {});
+  await seconds(2, { vm: { startedAt: 2 } });
+  ends[0]?.();
+  await settled();
+  t.is(failed.length, 1);
+  await seconds(3, {});
+  t.deepEqual(
+    suspended.map(([, ms]) => ms),
+    [1000, 1000],
+  );
+});
