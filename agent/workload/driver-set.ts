@@ -1,8 +1,8 @@
 // The drivers of this agent, and what each of them is told of a workload beside its spec.
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BerthError } from '../../protocol/errors.js';
 import type { Log } from '../base/log.js';
+import { namesOfReal } from '../base/real-directory.js';
 import type { Config } from '../config/schema.js';
 import type { Driver, DriverContext } from '../drivers/driver.js';
 import type { Volumes } from '../drivers/volumes.js';
@@ -50,7 +50,13 @@ export class DriverSet {
   /** See Driver; `records`: ids that have one. What has a run directory may live on, although its record is lost. Never rejects. */
   async sweep(records: Iterable<string>): Promise<void> {
     const { config, drivers, log } = this.#parts;
-    const running = await readdir(join(config.paths.runtime, 'workloads')).catch(() => []);
+    let running: string[];
+    try {
+      running = await namesOfReal(join(config.paths.runtime, 'workloads'));
+    } catch (err) {
+      log.warn({ err }, 'what drivers kept of workloads that are gone stays: it cannot be told which live on');
+      return;
+    }
     const known = new Set([...records, ...running]);
     for (const { name, sweep } of drivers.values())
       await sweep?.(known).catch((err: unknown) =>

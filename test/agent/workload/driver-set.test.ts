@@ -30,3 +30,11 @@ test('without a run directory, and with a driver that cannot remove it, the agen
   await set.sweep([]);
   t.is(warned.length, 1);
 });
+
+test('where it cannot be told what lives on, nothing is swept', async (t) => {
+  const told: unknown[] = [];
+  const { set, warned } = setWith(`/${'x'.repeat(5000)}`, async (known) => void told.push(known));
+  await set.sweep(['web-1']);
+  t.deepEqual(told, []);
+  t.is(warned.length, 1);
+});
