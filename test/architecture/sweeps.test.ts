@@ -18,6 +18,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   'daemon/housekeeping.ts: manager.records()': 'waits for the disk at each of them',
   'metrics/sampler.ts: this.#known.keys()':
     'a look into a set for each, once a sample, in one moment with the list itself',
+  'workload/idling.ts: this.#known.keys()': 'a look into two sets for each guest that may be suspended, once a sample',
   'workload/manager.ts: this.#actors.values()': 'the end of the agent',
   'workload/manager.ts: this.records()': 'an addition for each, when somebody asks',
   'workload/volumes.ts: this.#records()': 'a look at the mounts of each, when somebody asks',
